@@ -1,0 +1,113 @@
+"""Tables of accounts: users, what they can buy, and what they have."""
+
+import uuid
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from whyviral.core.database import Base, Identified, one_of
+
+
+class SubscriptionStatus(StrEnum):
+    """Life of a subscription."""
+
+    ACTIVE = "ACTIVE"
+    PENDING = "PENDING"
+    TRIAL = "TRIAL"
+    FAILED = "FAILED"
+    CANCELING = "CANCELING"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+
+CURRENT_STATUSES = (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIAL, SubscriptionStatus.CANCELING)
+"""The statuses in which a subscription gives its user a plan; a user has at most one such."""
+
+
+class BillingProvider(StrEnum):
+    """Who bills a subscription; a Free one has nobody."""
+
+    STRIPE = "STRIPE"
+    DODO = "DODO"
+
+
+class BillingInterval(StrEnum):
+    """How often a plan is paid."""
+
+    MONTH = "month"
+
+
+class User(Identified, Base):
+    """A person, known by Clerk's id."""
+
+    __tablename__ = "users"
+    __table_args__ = (Index(None, "email"), Index(None, "created_at"))
+
+    clerk_user_id: Mapped[str] = mapped_column(unique=True)
+    email: Mapped[str | None]
+    full_name: Mapped[str | None]
+    company_name: Mapped[str | None]
+    profile_image: Mapped[str | None]
+    email_verified: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_admin: Mapped[bool] = mapped_column(server_default=text("false"))
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class Plan(Identified, Base):
+    """What a subscription allows, per platform and day, and what it costs."""
+
+    __tablename__ = "plans"
+    __table_args__ = (
+        CheckConstraint(
+            "max_handles >= 0 and max_urls >= 0 and max_analyses_per_day >= 0"
+            " and max_questions_per_day >= 0 and price_cents >= 0",
+            name="not_negative",
+        ),
+        one_of("interval", BillingInterval),
+    )
+
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    max_handles: Mapped[int]
+    max_urls: Mapped[int]
+    max_analyses_per_day: Mapped[int]
+    max_questions_per_day: Mapped[int]
+    price_cents: Mapped[int]
+    interval: Mapped[str] = mapped_column(server_default=BillingInterval.MONTH)
+    provider_product_id: Mapped[str | None]
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+
+
+class Subscription(Identified, Base):
+    """A user's plan over time."""
+
+    __tablename__ = "subscriptions"
+    __table_args__ = (
+        one_of("status", SubscriptionStatus),
+        one_of("provider", BillingProvider),
+        Index(
+            "uq_subscriptions_current_user_id",
+            "user_id",
+            unique=True,
+            postgresql_where=text("status in ('ACTIVE', 'TRIAL', 'CANCELING')"),
+        ),
+        Index(None, "user_id", "created_at"),
+        Index(None, "plan_id"),
+        Index(None, "status"),
+        Index(None, "downgrade_to_plan_id"),
+    )
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    plan_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("plans.id"))
+    status: Mapped[str] = mapped_column(server_default=SubscriptionStatus.PENDING)
+    provider: Mapped[str | None]
+    provider_customer_id: Mapped[str | None]
+    provider_subscription_id: Mapped[str | None] = mapped_column(unique=True)
+    current_period_start: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    current_period_end: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    downgrade_to_plan_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("plans.id"))
+    downgrade_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    plan: Mapped[Plan] = relationship(lazy="raise", foreign_keys=[plan_id])

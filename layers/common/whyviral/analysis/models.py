@@ -1,0 +1,169 @@
+"""Tables of analyses: the request, its URLs, what was found, and how it went."""
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Numeric, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from whyviral.core.database import Base, Identified, one_of
+from whyviral.core.errors import ErrorCategory
+from whyviral.social.models import Post
+
+
+class RequestStatus(StrEnum):
+    """Life of an analysis request."""
+
+    PENDING = "PENDING"
+    PROCESSING = "PROCESSING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+class PostState(StrEnum):
+    """How far one URL of a request has come."""
+
+    PENDING = "PENDING"
+    FETCHED = "FETCHED"
+    COLLECTED = "COLLECTED"
+    ANALYSED = "ANALYSED"
+    FAILED = "FAILED"
+
+
+class Stage(StrEnum):
+    """The steps a user sees."""
+
+    REQUEST_CREATED = "request_created"
+    FETCHING_POSTS = "fetching_posts"
+    SOCIAL_DATA_FETCHED = "social_data_fetched"
+    COLLECTING_MEDIA = "collecting_media"
+    TRANSCRIBING = "transcribing"
+    DISPLAYING_CONTENT = "displaying_content"
+    ANALYSING = "analysing"
+    ANALYSIS_COMPLETE = "analysis_complete"
+    ERROR = "error"
+    RETRYING = "retrying"
+    PARTIAL_SUCCESS = "partial_success"
+
+
+class AnalysisStatus(Identified, Base):
+    """One step of a request as the user sees it; `seq` orders them without gaps."""
+
+    __tablename__ = "analysis_status_history"
+    __table_args__ = (
+        UniqueConstraint("request_id", "seq"),
+        one_of("stage", Stage),
+        CheckConstraint("progress between 0 and 100", name="progress_is_percent"),
+    )
+
+    request_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("post_analysis_requests.id", ondelete="CASCADE"))
+    seq: Mapped[int]
+    attempt: Mapped[int]
+    stage: Mapped[str]
+    progress: Mapped[int]
+    message: Mapped[str]
+    cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))
+    """What the request has cost so far."""
+
+
+class PostAnalysis(Identified, Base):
+    """Why one post went viral, for one request; `is_viral` is computed, the rest is the model's, validated."""
+
+    __tablename__ = "post_analyses"
+    __table_args__ = (UniqueConstraint("request_id", "post_id"), Index(None, "post_id"))
+
+    request_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("post_analysis_requests.id", ondelete="CASCADE"))
+    post_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("posts.id"))
+    metrics: Mapped[dict[str, int]] = mapped_column(JSONB)
+    """The post's metrics as they were when it was analysed."""
+    is_viral: Mapped[bool]
+    virality_reasoning: Mapped[str]
+    quick_takeaways: Mapped[list[str]] = mapped_column(JSONB)
+    creator_context: Mapped[str]
+    content_observation: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    replicable_elements: Mapped[list[str]] = mapped_column(JSONB)
+    viral_formula: Mapped[str]
+    improvements: Mapped[list[str]] = mapped_column(JSONB)
+    suggestions_for_future_posts: Mapped[list[str]] = mapped_column(JSONB)
+    analysis_data: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """The model's whole answer."""
+    metadata_used: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    """Facts, rule, model, prompt version, tokens and cost."""
+
+
+class AnalysisRequestPost(Identified, Base):
+    """One URL of a request: how far it has come, or why it failed."""
+
+    __tablename__ = "analysis_request_posts"
+    __table_args__ = (
+        UniqueConstraint("request_id", "platform_post_id"),
+        UniqueConstraint("request_id", "position"),
+        Index(None, "post_id"),
+        one_of("state", PostState),
+        one_of("error_category", ErrorCategory),
+        one_of("error_stage", Stage),
+    )
+
+    request_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("post_analysis_requests.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    url: Mapped[str]
+    """The canonical URL."""
+    platform_post_id: Mapped[str]
+    post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("posts.id"))
+    state: Mapped[str] = mapped_column(server_default=PostState.PENDING)
+    error_category: Mapped[str | None]
+    error_stage: Mapped[str | None]
+    error: Mapped[str | None]
+    """A sentence for the user."""
+    error_details: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    """For operators: exception type, provider, status; never a secret."""
+
+    post: Mapped[Post | None] = relationship(lazy="raise")
+
+
+class PostAnalysisRequest(Identified, Base):
+    """A user's wish to have some posts of one platform explained."""
+
+    __tablename__ = "post_analysis_requests"
+    __table_args__ = (
+        one_of("status", RequestStatus),
+        one_of("error_stage", Stage),
+        one_of("error_category", ErrorCategory),
+        CheckConstraint("progress between 0 and 100", name="progress_is_percent"),
+        CheckConstraint("retry_count between 0 and max_retries", name="retries_within_limit"),
+        Index(None, "user_id", "created_at"),
+        Index(None, "status", "created_at"),
+        Index(None, "platform"),
+    )
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    platform: Mapped[str] = mapped_column(ForeignKey("platforms.slug"))
+    post_urls: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    display_name: Mapped[str | None]
+    status: Mapped[str] = mapped_column(server_default=RequestStatus.PENDING)
+    attempt: Mapped[int] = mapped_column(server_default=text("1"))
+    """Fences every write: a worker of an older attempt changes nothing."""
+    status_seq: Mapped[int] = mapped_column(server_default=text("0"))
+    """The last `seq` of the history, allocated under this row's lock."""
+    progress: Mapped[int] = mapped_column(server_default=text("0"))
+    results: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    error_stage: Mapped[str | None]
+    error_category: Mapped[str | None]
+    error_details: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    retry_count: Mapped[int] = mapped_column(server_default=text("0"))
+    max_retries: Mapped[int] = mapped_column(server_default=text("3"))
+    started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    duration_seconds: Mapped[Decimal | None] = mapped_column(Numeric(10, 3))
+    total_api_calls: Mapped[int] = mapped_column(server_default=text("0"))
+    posts_processed: Mapped[int] = mapped_column(server_default=text("0"))
+    cost_usd: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default=text("0"))
+    execution_arn: Mapped[str | None]
+
+    posts: Mapped[list[AnalysisRequestPost]] = relationship(lazy="raise", order_by=AnalysisRequestPost.position)
+    status_history: Mapped[list[AnalysisStatus]] = relationship(lazy="raise", order_by=AnalysisStatus.seq)
+    post_analyses: Mapped[list[PostAnalysis]] = relationship(lazy="raise", order_by=PostAnalysis.created_at)

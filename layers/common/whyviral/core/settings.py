@@ -1,0 +1,32 @@
+"""Settings: one frozen class per deployable, read from the environment once, by its entry point."""
+
+from typing import Self
+
+from pydantic import SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(RuntimeError):
+    """A setting is missing or wrong; the message names it and never shows a value."""
+
+
+class DeployableSettings(BaseSettings):
+    """Base of every deployable's settings."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True)
+
+    supabase_db_url: SecretStr
+    db_pool_size: int = 1
+
+    @classmethod
+    def load(cls) -> Self:
+        """Read the environment.
+
+        Raises:
+            SettingsError: naming every setting that is missing or wrong.
+        """
+        try:
+            return cls()
+        except ValidationError as exc:
+            problems = "; ".join(f"{str(error['loc'][0]).upper()}: {error['msg']}" for error in exc.errors())
+            raise SettingsError(f"cannot start, check these settings: {problems}") from None

@@ -1,0 +1,33 @@
+"""How every outside system fails, in our words."""
+
+from whyviral.core.errors import ErrorCategory
+
+
+class ProviderError(Exception):
+    """A call to an outside system failed; raised by integrations in place of vendor exceptions.
+
+    Attributes:
+        message: a sentence fit for the user; holds no secret, prompt or content.
+        is_transient: whether the same call may succeed later.
+        retry_after_s: seconds the provider asked us to wait, where it did.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str,
+        category: ErrorCategory,
+        is_transient: bool = False,
+        retry_after_s: float | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.provider = provider
+        self.category = category
+        self.is_transient = is_transient
+        self.retry_after_s = retry_after_s
+        self.status = status
+        self.request_id = request_id

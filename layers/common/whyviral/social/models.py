@@ -1,0 +1,92 @@
+"""Tables of public posts: fetched once, shared by every request that asks for them."""
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Numeric, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from whyviral.core.database import Base, Identified, one_of
+from whyviral.integrations.post_scraper import MediaKind
+
+
+class PlatformRow(Identified, Base):
+    """A platform whose posts we know; seeded by migration."""
+
+    __tablename__ = "platforms"
+
+    slug: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+
+
+class PostMedia(Identified, Base):
+    """One image, video or thumbnail of a post, and where we stored it."""
+
+    __tablename__ = "post_media"
+    __table_args__ = (
+        one_of("kind", MediaKind),
+        UniqueConstraint("post_id", "position"),
+        CheckConstraint("bytes >= 0", name="bytes_not_negative"),
+    )
+
+    post_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"))
+    position: Mapped[int]
+    kind: Mapped[str]
+    source_url: Mapped[str]
+    storage_path: Mapped[str | None]
+    supabase_url: Mapped[str | None]
+    uploaded_to_supabase: Mapped[bool] = mapped_column(server_default=text("false"))
+    bytes: Mapped[int | None]
+    duration_s: Mapped[Decimal | None] = mapped_column(Numeric(10, 3))
+    transcript: Mapped[str | None]
+    segments: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
+    language: Mapped[str | None]
+    has_speech: Mapped[bool | None]
+    measurements: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
+
+class Post(Identified, Base):
+    """A public post as last fetched; text and raw are untrusted."""
+
+    __tablename__ = "posts"
+    __table_args__ = (
+        UniqueConstraint("platform", "platform_post_id"),
+        Index(None, "created_at"),
+        Index(None, "claimed_by"),
+    )
+
+    platform: Mapped[str] = mapped_column(ForeignKey("platforms.slug"))
+    platform_post_id: Mapped[str]
+    url: Mapped[str]
+    """The canonical URL."""
+    username: Mapped[str | None]
+    author: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    content: Mapped[str | None]
+    language: Mapped[str | None]
+    posted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    metrics: Mapped[dict[str, int]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
+    engagement_score: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))
+    transcript: Mapped[str | None]
+    formatted_transcript: Mapped[str | None]
+    raw: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    fetched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    is_stand_in: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether a stand-in, not the platform, gave us this post."""
+    claimed_by: Mapped[uuid.UUID | None]
+    """The analysis request that is fetching this post; nobody else pays for it until `claimed_until`."""
+    claimed_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    media: Mapped[list[PostMedia]] = relationship(lazy="raise", order_by=PostMedia.position)
+
+
+class PostComments(Identified, Base):
+    """The comments of a post that the provider gave us, as one document."""
+
+    __tablename__ = "post_comments"
+
+    post_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"), unique=True)
+    comments: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
