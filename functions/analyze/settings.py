@@ -1,0 +1,31 @@
+"""What the analyze function reads from its environment."""
+
+from pydantic import SecretStr
+
+from whyviral.core.settings import DeployableSettings
+
+
+class AnalyzeSettings(DeployableSettings):
+    """Database, and the model with its keys in the order of failover; each key belongs to a project of its own."""
+
+    gemini_api_key: SecretStr
+    gemini_api_key_1: SecretStr | None = None
+    gemini_api_key_2: SecretStr | None = None
+    gemini_api_key_3: SecretStr | None = None
+    gemini_api_key_4: SecretStr | None = None
+    gemini_api_key_5: SecretStr | None = None
+    gemini_model: str = "gemini-3.8-flash"
+    gemini_fallback_model: str | None = "gemini-3.5-flash-lite"
+
+    @property
+    def gemini_api_keys(self) -> list[str]:
+        """Return the keys that are set, first choice first."""
+        keys = [
+            self.gemini_api_key,
+            self.gemini_api_key_1,
+            self.gemini_api_key_2,
+            self.gemini_api_key_3,
+            self.gemini_api_key_4,
+            self.gemini_api_key_5,
+        ]
+        return [key.get_secret_value() for key in keys if key is not None]

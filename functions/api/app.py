@@ -1,0 +1,52 @@
+"""The API as one FastAPI application, whatever runs it: Mangum on Lambda, uvicorn elsewhere."""
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from whyviral.core.database import build_engine
+from whyviral.core.logging import build_logger
+from whyviral.integrations.clerk_tokens import SessionTokenVerifier
+from whyviral.integrations.step_functions import StepFunctionsWorkflow
+
+from .dependencies import Services
+from .errors import ERROR_RESPONSES, install_error_handlers
+from .middleware import RequestContext
+from .routers import analysis, health, social
+from .settings import ApiSettings
+
+MAX_BODY_BYTES = 1024 * 1024
+_EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"]
+_DESCRIPTION = "Paste the URL of a social post and learn why it went viral: facts first, the explanation second."
+
+
+def create_app(settings: ApiSettings) -> FastAPI:
+    """Build the application with its collaborators; nothing is connected until the first request."""
+    app = FastAPI(
+        title="whyviral",
+        version="0.1.0",
+        description=_DESCRIPTION,
+        debug=settings.debug,
+        redirect_slashes=False,
+        max_body_size=MAX_BODY_BYTES,
+        responses=ERROR_RESPONSES,
+    )
+    app.state.services = Services(
+        engine=build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size),
+        verifier=SessionTokenVerifier(settings.clerk_publishable_key, settings.clerk_authorized_parties),
+        clerk_secret_key=settings.clerk_secret_key,
+        workflow=StepFunctionsWorkflow(settings.state_machine_arn),
+        public_base_url=str(settings.public_base_url).rstrip("/"),
+    )
+    for router in (health.router, analysis.router, social.router):
+        app.include_router(router)
+    install_error_handlers(app)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=list(settings.cors_allowed_origins),
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+        expose_headers=_EXPOSED_HEADERS,
+        max_age=600,
+    )
+    app.add_middleware(RequestContext, allowed_hosts=settings.allowed_hosts, logger=build_logger("api"))
+    return app

@@ -1,0 +1,62 @@
+"""Analyses: ask for one, list them, see one whole."""
+
+import uuid
+from typing import Any
+
+from aws_lambda_powertools import Logger
+from fastapi import APIRouter, Request
+
+from functions.api.authentication import UNAUTHENTICATED, AuthenticatedRoute, CurrentUser
+from functions.api.dependencies import PageNumber, ServicesDep, SessionDep
+from functions.api.errors import ErrorOut
+from functions.api.pages import PageOut, page_out
+from whyviral.analysis import service as analysis_service
+from whyviral.analysis.admission import admit, parse_post_urls
+from whyviral.analysis.models import PostAnalysisRequest
+from whyviral.analysis.schemas import AcceptedRequests, AnalyzeBody, RequestDetail, RequestSummary
+from whyviral.core.logging import build_logger
+from whyviral.integrations.errors import ProviderError
+
+router = APIRouter(prefix="/api/analysis", tags=["analysis"], route_class=AuthenticatedRoute, responses=UNAUTHENTICATED)
+logger: Logger = build_logger("api")
+
+_PLAN_LIMIT: dict[int | str, dict[str, Any]] = {
+    403: {"model": ErrorOut, "description": "The plan does not allow this many URLs in one call."}
+}
+_NOT_FOUND: dict[int | str, dict[str, Any]] = {
+    404: {"model": ErrorOut, "description": "There is no such request, or it is somebody else's."}
+}
+
+
+@router.post("/analyze/", status_code=202, response_model=AcceptedRequests, responses=_PLAN_LIMIT)
+def analyze(body: AnalyzeBody, user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
+    """Accept posts to explain: one request per platform, all or nothing."""
+    posts = parse_post_urls(body.post_urls)
+    requests = admit(session, user.id, posts, execution_arn_of=services.workflow.execution_arn)
+    session.commit()  # the executions must find their rows
+    for request in requests:
+        _start(request, services)
+    return {"requests": requests}
+
+
+def _start(request: PostAnalysisRequest, services: ServicesDep) -> None:
+    try:
+        services.workflow.start(request.id, request.attempt)
+    except ProviderError as exc:
+        # What is committed is started later; the user's call has succeeded.
+        logger.warning("execution not started", extra={"request": str(request.id), "provider": exc.provider})
+
+
+@router.get("/requests/", response_model=PageOut[RequestSummary])
+def list_requests(
+    request: Request, user: CurrentUser, session: SessionDep, services: ServicesDep, page: PageNumber = 1
+) -> Any:
+    """List the caller's requests, newest first."""
+    found = analysis_service.list_requests(session, user.id, page=page)
+    return page_out(found, RequestSummary, request=request, services=services)
+
+
+@router.get("/requests/{request_id}/", response_model=RequestDetail, responses=_NOT_FOUND)
+def get_request(request_id: uuid.UUID, user: CurrentUser, session: SessionDep) -> Any:
+    """Return a request with its history, its URLs and its analyses."""
+    return analysis_service.get_request(session, user.id, request_id)

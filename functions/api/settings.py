@@ -1,0 +1,28 @@
+"""What the API reads from its environment."""
+
+from typing import Annotated
+
+from pydantic import HttpUrl, SecretStr, field_validator
+from pydantic_settings import NoDecode
+
+from whyviral.core.settings import DeployableSettings
+
+type CommaList = Annotated[tuple[str, ...], NoDecode]
+
+
+class ApiSettings(DeployableSettings):
+    """Database, identity provider, pipeline, and who may talk to us under which names."""
+
+    clerk_publishable_key: str
+    clerk_secret_key: SecretStr
+    clerk_authorized_parties: CommaList = ()
+    state_machine_arn: str
+    public_base_url: HttpUrl
+    allowed_hosts: CommaList
+    cors_allowed_origins: CommaList = ()
+    debug: bool = False
+
+    @field_validator("clerk_authorized_parties", "allowed_hosts", "cors_allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -1,0 +1,42 @@
+"""FailRequest: says at which stage a request, or one post of it, broke and why."""
+
+import uuid
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from whyviral.analysis.models import Stage
+from whyviral.analysis.outcome import fail_lost_post, fail_request
+from whyviral.analysis.pipeline import PostJob, RequestJob, StageResult
+from whyviral.core.clock import utc_now
+from whyviral.core.database import build_engine, session_scope
+from whyviral.core.logging import build_logger
+from whyviral.core.settings import DeployableSettings
+
+settings = DeployableSettings.load()
+engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
+logger = build_logger("fail")
+
+
+class FailJob(RequestJob):
+    """What broke: `error` is the name the state machine caught; `post` is given when only one URL broke."""
+
+    stage: Stage
+    error: str
+    post: uuid.UUID | None = None
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Run FailRequest for `{request_id, attempt, stage, error, post?}`."""
+    job = FailJob.model_validate(event)
+    logger.append_keys(request_id=str(job.request_id), attempt=job.attempt)
+    with session_scope(engine) as session:
+        result: StageResult
+        if job.post is None:
+            result = fail_request(session, job, stage=job.stage, error=job.error, now=utc_now())
+        else:
+            post_job = PostJob(request_id=job.request_id, attempt=job.attempt, post=job.post)
+            result = fail_lost_post(session, post_job, stage=job.stage, error=job.error)
+    logger.error("a stage broke", extra={"stage": job.stage, "error_name": job.error, "outcome": result.outcome})
+    return result.model_dump(mode="json", exclude_none=True)

@@ -1,0 +1,27 @@
+"""FinishRequest: counts what was explained and closes the request."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from whyviral.analysis.outcome import finish_request
+from whyviral.analysis.pipeline import RequestJob
+from whyviral.core.clock import utc_now
+from whyviral.core.database import build_engine, session_scope
+from whyviral.core.logging import build_logger
+from whyviral.core.settings import DeployableSettings
+
+settings = DeployableSettings.load()
+engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
+logger = build_logger("finish")
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Run FinishRequest for `{request_id, attempt}`."""
+    job = RequestJob.model_validate(event)
+    logger.append_keys(request_id=str(job.request_id), attempt=job.attempt)
+    with session_scope(engine) as session:
+        result = finish_request(session, job, now=utc_now())
+    logger.info("finished request", extra={"outcome": result.outcome})
+    return result.model_dump(mode="json", exclude_none=True)

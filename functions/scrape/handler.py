@@ -1,0 +1,36 @@
+"""FetchPosts: gets the posts of a request and says when to come back for the rest."""
+
+from functools import partial
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from whyviral.core import endpoints
+from whyviral.core.clock import utc_now
+from whyviral.core.database import build_engine
+from whyviral.core.logging import build_logger
+from whyviral.integrations.twitterapi import TwitterApiScraper
+
+from .fetching import FetchJob, PostFetcher
+from .settings import ScrapeSettings
+
+settings = ScrapeSettings.load()
+engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
+logger = build_logger("scrape")
+fetcher = PostFetcher(
+    engine,
+    build_scraper=partial(TwitterApiScraper, settings.twitterapi_key.get_secret_value()),
+    reuse_for=settings.post_reuse,
+    is_stand_in=endpoints.current().is_stand_in("twitterapi"),
+    clock=utc_now,
+)
+
+
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Run FetchPosts once for `{request_id, attempt, started_at}`."""
+    job = FetchJob.model_validate(event)
+    logger.append_keys(request_id=str(job.request_id), attempt=job.attempt)
+    result = fetcher.fetch(job)
+    logger.info("fetched posts", extra={"outcome": result.outcome, "posts": len(result.posts)})
+    return result.model_dump(mode="json", exclude_none=True)

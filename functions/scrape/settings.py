@@ -1,0 +1,19 @@
+"""What the scrape function reads from its environment."""
+
+from datetime import timedelta
+
+from pydantic import SecretStr
+
+from whyviral.core.settings import DeployableSettings
+
+
+class ScrapeSettings(DeployableSettings):
+    """Database, provider key, and how long a fetched post is good."""
+
+    twitterapi_key: SecretStr
+    post_reuse_hours: int = 24
+
+    @property
+    def post_reuse(self) -> timedelta:
+        """Return how old a post may be to be used without another paid call."""
+        return timedelta(hours=self.post_reuse_hours)

@@ -1,0 +1,152 @@
+"""Admission: from pasted URLs to requests that the pipeline can start, all or nothing."""
+
+import uuid
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.orm import Session
+
+from whyviral.accounts import service as account_service
+from whyviral.core.errors import AppError
+from whyviral.social.urls import InvalidPostUrl, PostUrl, parse_post_url
+
+from .models import PostAnalysisRequest, PostState, RequestStatus, Stage
+from .repository import RequestRepository
+
+MAX_URLS_PER_CALL = 100
+"""Above any plan: a call with more is a mistake, whoever makes it."""
+FIRST_ATTEMPT = 1
+
+
+class InvalidPostUrls(AppError):
+    """At least one URL of the call is not a post; nothing of the call is kept."""
+
+    status_code = 422
+    code = "invalid_post_urls"
+
+    def __init__(self, problems: Sequence[tuple[str, InvalidPostUrl]], *, given: int) -> None:
+        which = "The URL is" if given == 1 else f"{len(problems)} of {given} URLs are"
+        super().__init__(
+            f"{which} not usable, so nothing was analysed; details say why for each.",
+            details=[{"url": url, "reason": error.reason, "message": error.message} for url, error in problems],
+        )
+
+
+class TooManyUrls(AppError):
+    """More URLs than any plan allows."""
+
+    status_code = 422
+    code = "too_many_urls"
+
+    def __init__(self, given: int) -> None:
+        super().__init__(
+            f"{given} URLs in one call are too many; send at most {MAX_URLS_PER_CALL}.",
+            details={"given": given, "max": MAX_URLS_PER_CALL},
+        )
+
+
+class PlanUrlLimitExceeded(AppError):
+    """More URLs than the user's plan allows in one call."""
+
+    status_code = 403
+    code = "max_urls_exceeded"
+
+    def __init__(self, given: int, *, max_urls: int, plan: str) -> None:
+        super().__init__(
+            f"The {plan} plan analyses at most {max_urls} URLs in one call, and this one has {given}; "
+            "send fewer or upgrade.",
+            details={"given": given, "max_urls": max_urls, "plan": plan},
+        )
+
+
+def parse_post_urls(urls: Sequence[str]) -> list[PostUrl]:
+    """Return the distinct posts that the URLs name, in the order given.
+
+    Raises:
+        TooManyUrls: over `MAX_URLS_PER_CALL`.
+        InvalidPostUrls: naming every bad URL and its reason.
+    """
+    if len(urls) > MAX_URLS_PER_CALL:
+        raise TooManyUrls(len(urls))
+    posts: dict[str, PostUrl] = {}
+    problems: list[tuple[str, InvalidPostUrl]] = []
+    for url in urls:
+        try:
+            post = parse_post_url(url)
+        except InvalidPostUrl as exc:
+            problems.append((url, exc))
+        else:
+            posts.setdefault(post.canonical_url, post)
+    if problems:
+        raise InvalidPostUrls(problems, given=len(urls))
+    return list(posts.values())
+
+
+def admit(
+    session: Session,
+    user_id: uuid.UUID,
+    posts: Sequence[PostUrl],
+    *,
+    execution_arn_of: Callable[[uuid.UUID, int], str],
+) -> list[PostAnalysisRequest]:
+    """Create one request per platform, in the order of the platforms' names; the caller starts them after the commit.
+
+    Raises:
+        PlanUrlLimitExceeded: more posts than the plan allows in one call.
+        NoCurrentPlan: the user has no plan.
+    """
+    plan = account_service.get_user_plan(session, user_id)
+    if len(posts) > plan.max_urls:
+        raise PlanUrlLimitExceeded(len(posts), max_urls=plan.max_urls, plan=plan.name)
+    by_platform: dict[str, list[PostUrl]] = {}
+    for post in sorted(posts, key=lambda post: post.platform):
+        by_platform.setdefault(post.platform, []).append(post)
+    requests = [
+        _new_request(platform, own_posts, execution_arn_of=execution_arn_of)
+        for platform, own_posts in by_platform.items()
+    ]
+    repository = RequestRepository(session, user_id)
+    inserted = repository.insert(requests)
+    rows = zip(inserted, by_platform.values(), strict=True)
+    repository.insert_posts([row for request, own_posts in rows for row in _new_posts(request, own_posts)])
+    repository.insert_statuses([_first_status(request) for request in inserted])
+    return inserted
+
+
+def _new_request(
+    platform: str, posts: Sequence[PostUrl], *, execution_arn_of: Callable[[uuid.UUID, int], str]
+) -> dict[str, object]:
+    request_id = uuid.uuid4()
+    return {
+        "id": request_id,
+        "platform": platform,
+        "post_urls": [post.canonical_url for post in posts],
+        "status": RequestStatus.PENDING,
+        "attempt": FIRST_ATTEMPT,
+        "status_seq": 1,
+        "execution_arn": execution_arn_of(request_id, FIRST_ATTEMPT),
+    }
+
+
+def _new_posts(request: PostAnalysisRequest, posts: Sequence[PostUrl]) -> list[dict[str, object]]:
+    return [
+        {
+            "request_id": request.id,
+            "position": position,
+            "url": post.canonical_url,
+            "platform_post_id": post.post_id,
+            "state": PostState.PENDING,
+        }
+        for position, post in enumerate(posts)
+    ]
+
+
+def _first_status(request: PostAnalysisRequest) -> dict[str, object]:
+    return {
+        "request_id": request.id,
+        "seq": request.status_seq,
+        "attempt": request.attempt,
+        "stage": Stage.REQUEST_CREATED,
+        "progress": 0,
+        "message": "The request is accepted.",
+        "cost_usd": 0,
+    }

@@ -1,0 +1,124 @@
+"""What every stage of the pipeline does: act for the current attempt only, say how far it is, and account for calls."""
+
+import uuid
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy.orm import Session
+
+from whyviral.analytics import service as analytics_service
+from whyviral.core.calls import ExternalCall
+from whyviral.core.errors import ErrorCategory
+
+from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysisRequest, PostState, Stage
+from .repository import PipelineRepository
+
+
+class Outcome(StrEnum):
+    """What a stage tells the state machine."""
+
+    WAIT = "wait"
+    SUPERSEDED = "superseded"
+    FETCHED = "fetched"
+    COLLECTED = "collected"
+    ANALYSED = "analysed"
+    COMPLETED = "completed"
+    NO_RESULT = "no_result"
+    FAILED = "failed"
+
+
+class RequestJob(BaseModel):
+    """The attempt a stage works for; every stage's event has these."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request_id: uuid.UUID
+    attempt: int
+
+
+class PostJob(RequestJob):
+    """One URL of the attempt; `post` is the id of its `analysis_request_posts` row."""
+
+    post: uuid.UUID
+
+
+class StageResult(BaseModel):
+    """What a stage answers: ids and numbers, never content."""
+
+    outcome: Outcome
+    wait_s: int | None = None
+
+
+class PostResult(StageResult):
+    """What a stage answers about one URL."""
+
+    post: uuid.UUID
+
+
+def lock_current(session: Session, job: RequestJob) -> PostAnalysisRequest | None:
+    """Lock the request if `job` is still its current attempt; None tells a late loser to change nothing."""
+    return PipelineRepository(session).lock_current(job.request_id, job.attempt)
+
+
+def record_status(session: Session, request: PostAnalysisRequest, stage: Stage, *, progress: int, message: str) -> None:
+    """Append a step that the user sees; a step that this attempt has already taken is not repeated.
+
+    Args:
+        session: the transaction.
+        request: locked by `lock_current`, which is what makes `seq` gapless.
+        stage: the step.
+        progress: percent; what is shown never falls.
+        message: one sentence.
+    """
+    repository = PipelineRepository(session)
+    if repository.find_status(request.id, attempt=request.attempt, stage=stage, progress=progress) is not None:
+        return
+    request.status_seq += 1
+    request.progress = max(request.progress, progress)
+    repository.add_status(
+        AnalysisStatus(
+            request_id=request.id,
+            seq=request.status_seq,
+            attempt=request.attempt,
+            stage=stage,
+            progress=request.progress,
+            message=message,
+            cost_usd=request.cost_usd,
+        )
+    )
+    session.flush()
+
+
+def record_calls(
+    session: Session, job: RequestJob, calls: Sequence[ExternalCall], *, post_id: uuid.UUID | None = None
+) -> None:
+    """Log the calls a stage made and add them to the request, even for a loser: the money is spent all the same.
+
+    Both are written in one transaction, so that a request's cost is the sum of its logged calls. Call it before
+    `lock_current`, which then reads the new sums.
+    """
+    if not calls:
+        return
+    analytics_service.record_external_calls(
+        session, calls, analysis_request_id=job.request_id, attempt=job.attempt, post_id=post_id
+    )
+    cost_usd = sum((call.cost_usd for call in calls if call.cost_usd is not None), Decimal(0))
+    PipelineRepository(session).add_cost(job.request_id, calls=len(calls), cost_usd=cost_usd)
+
+
+def fail_post(
+    post: AnalysisRequestPost,
+    *,
+    stage: Stage,
+    category: ErrorCategory,
+    message: str,
+    details: dict[str, str | int | None] | None = None,
+) -> None:
+    """End one URL without an analysis: `message` is for the user, `details` for operators."""
+    post.state = PostState.FAILED
+    post.error_stage = stage
+    post.error_category = category
+    post.error = message
+    post.error_details = details

@@ -1,0 +1,186 @@
+"""Every query of analyses."""
+
+import uuid
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session, selectinload
+
+from whyviral.core.pagination import PAGE_SIZE, Page, offset_of
+from whyviral.social.models import Post
+
+from .models import (
+    AnalysisRequestPost,
+    AnalysisStatus,
+    PostAnalysis,
+    PostAnalysisRequest,
+    RequestStatus,
+)
+
+_UNFINISHED = (RequestStatus.PENDING, RequestStatus.PROCESSING)
+
+
+class RequestRepository:
+    """Analysis requests as their owner sees them: every query takes the owner's id."""
+
+    def __init__(self, session: Session, user_id: uuid.UUID) -> None:
+        self._session = session
+        self._user_id = user_id
+
+    def insert(self, rows: Sequence[dict[str, Any]]) -> list[PostAnalysisRequest]:
+        """Insert requests of this user; the returned rows are in the order given."""
+        statement = insert(PostAnalysisRequest).values([row | {"user_id": self._user_id} for row in rows])
+        inserted = {row.id: row for row in self._session.scalars(statement.returning(PostAnalysisRequest))}
+        return [inserted[row["id"]] for row in rows]
+
+    def insert_posts(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert the URLs of requests."""
+        self._session.execute(insert(AnalysisRequestPost).values(rows))
+
+    def insert_statuses(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert steps of requests."""
+        self._session.execute(insert(AnalysisStatus).values(rows))
+
+    def list_page(self, number: int) -> Page[PostAnalysisRequest]:
+        """Return one page of the user's requests, newest first."""
+        own = PostAnalysisRequest.user_id == self._user_id
+        count = self._session.scalar(select(func.count()).select_from(PostAnalysisRequest).where(own)) or 0
+        rows = self._session.scalars(
+            select(PostAnalysisRequest)
+            .where(own)
+            .order_by(PostAnalysisRequest.created_at.desc(), PostAnalysisRequest.id)
+            .limit(PAGE_SIZE)
+            .offset(offset_of(number))
+        ).all()
+        return Page(rows=rows, count=count, number=number)
+
+    def find_detail(self, request_id: uuid.UUID) -> PostAnalysisRequest | None:
+        """Return a request of the user with its history, URLs and analyses."""
+        return self._session.scalar(
+            select(PostAnalysisRequest)
+            .where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == self._user_id)
+            .options(
+                selectinload(PostAnalysisRequest.status_history),
+                selectinload(PostAnalysisRequest.posts),
+                selectinload(PostAnalysisRequest.post_analyses),
+            )
+        )
+
+    def is_owner(self, request_id: uuid.UUID) -> bool:
+        """Whether the request exists and is the user's."""
+        return (
+            self._session.scalar(
+                select(PostAnalysisRequest.id).where(
+                    PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == self._user_id
+                )
+            )
+            is not None
+        )
+
+    def list_posts_page(self, request_id: uuid.UUID, number: int) -> Page[Post]:
+        """Return one page of a request's readable posts with their media, in the order of its URLs."""
+        joined = (
+            select(Post)
+            .join(AnalysisRequestPost, AnalysisRequestPost.post_id == Post.id)
+            .join(PostAnalysisRequest, PostAnalysisRequest.id == AnalysisRequestPost.request_id)
+            .where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == self._user_id)
+        )
+        count = self._session.scalar(select(func.count()).select_from(joined.subquery())) or 0
+        rows = self._session.scalars(
+            joined.order_by(AnalysisRequestPost.position)
+            .limit(PAGE_SIZE)
+            .offset(offset_of(number))
+            .options(selectinload(Post.media))
+        ).all()
+        return Page(rows=rows, count=count, number=number)
+
+
+class PipelineRepository:
+    """Analysis requests as the pipeline sees them: every change is fenced by the request's attempt."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def lock_current(self, request_id: uuid.UUID, attempt: int) -> PostAnalysisRequest | None:
+        """Lock and return the request if `attempt` is still the current one and has no end yet."""
+        return self._session.scalar(
+            select(PostAnalysisRequest)
+            .where(
+                PostAnalysisRequest.id == request_id,
+                PostAnalysisRequest.attempt == attempt,
+                PostAnalysisRequest.status.in_(_UNFINISHED),
+            )
+            .with_for_update(of=PostAnalysisRequest)
+        )
+
+    def list_posts(self, request_id: uuid.UUID) -> list[AnalysisRequestPost]:
+        """Return the URLs of a request in their order."""
+        return list(
+            self._session.scalars(
+                select(AnalysisRequestPost)
+                .where(AnalysisRequestPost.request_id == request_id)
+                .order_by(AnalysisRequestPost.position)
+            )
+        )
+
+    def find_post(self, request_id: uuid.UUID, request_post_id: uuid.UUID) -> AnalysisRequestPost | None:
+        """Return one URL of a request with its post and the post's media."""
+        return self._session.scalar(
+            select(AnalysisRequestPost)
+            .where(AnalysisRequestPost.id == request_post_id, AnalysisRequestPost.request_id == request_id)
+            .options(selectinload(AnalysisRequestPost.post).selectinload(Post.media))
+        )
+
+    def find_status(self, request_id: uuid.UUID, *, attempt: int, stage: str, progress: int) -> AnalysisStatus | None:
+        """Return a step of this attempt that already says as much."""
+        return self._session.scalar(
+            select(AnalysisStatus)
+            .where(
+                AnalysisStatus.request_id == request_id,
+                AnalysisStatus.attempt == attempt,
+                AnalysisStatus.stage == stage,
+                AnalysisStatus.progress >= progress,
+            )
+            .limit(1)
+        )
+
+    def add_status(self, status: AnalysisStatus) -> None:
+        """Append a step."""
+        self._session.add(status)
+
+    def add_cost(self, request_id: uuid.UUID, *, calls: int, cost_usd: Decimal) -> None:
+        """Count calls and money on the request, whichever attempt spent them."""
+        self._session.execute(
+            update(PostAnalysisRequest)
+            .where(PostAnalysisRequest.id == request_id)
+            .values(
+                total_api_calls=PostAnalysisRequest.total_api_calls + calls,
+                cost_usd=PostAnalysisRequest.cost_usd + cost_usd,
+            )
+            .execution_options(synchronize_session=False)
+        )
+
+    def save_analysis(self, request_id: uuid.UUID, post_id: uuid.UUID, values: dict[str, Any]) -> None:
+        """Save the analysis of a post, overwriting an earlier one of the same request."""
+        self._session.execute(
+            upsert(PostAnalysis)
+            .values(request_id=request_id, post_id=post_id, **values)
+            .on_conflict_do_update(
+                index_elements=[PostAnalysis.request_id, PostAnalysis.post_id],
+                set_=values | {"updated_at": func.now()},
+            )
+        )
+
+    def count_viral(self, request_id: uuid.UUID) -> int:
+        """Return how many posts of the request are viral."""
+        return (
+            self._session.scalar(
+                select(func.count())
+                .select_from(PostAnalysis)
+                .where(PostAnalysis.request_id == request_id, PostAnalysis.is_viral)
+            )
+            or 0
+        )

@@ -1,0 +1,97 @@
+"""AWS Step Functions: starts the execution that works on one attempt of a request."""
+
+import uuid
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+from whyviral.core.errors import ErrorCategory
+
+from .errors import ProviderError
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+PROVIDER = "step_functions"
+_TIMEOUT_S = 5
+
+
+class Workflow(Protocol):
+    """Runs the pipeline for one attempt of a request."""
+
+    def execution_arn(self, request_id: uuid.UUID, attempt: int) -> str:
+        """Return the name the execution has or will have."""
+        ...
+
+    def start(self, request_id: uuid.UUID, attempt: int) -> None:
+        """Start the execution; started before counts as started.
+
+        Raises:
+            ProviderError: it could not be started.
+        """
+        ...
+
+    def check(self) -> None:
+        """Return when the state machine can be reached.
+
+        Raises:
+            ProviderError: it cannot.
+        """
+        ...
+
+
+class StepFunctionsWorkflow:
+    """`Workflow` on the state machine of this deployment."""
+
+    def __init__(self, state_machine_arn: str) -> None:
+        self._state_machine_arn = state_machine_arn
+
+    @cached_property
+    def _client(self) -> "SFNClient":
+        # Imported at the first start: it costs a quarter of a second that reads need not pay.
+        import boto3  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415
+
+        config = Config(connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S, retries={"mode": "standard"})
+        return boto3.client("stepfunctions", config=config)
+
+    def execution_arn(self, request_id: uuid.UUID, attempt: int) -> str:
+        """Executions are named after request and attempt, so that no attempt can run twice."""
+        return f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:{_name(request_id, attempt)}"
+
+    def start(self, request_id: uuid.UUID, attempt: int) -> None:
+        """Start the execution with the input `{request_id, attempt}`; see `Workflow.start`."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        try:
+            self._client.start_execution(
+                stateMachineArn=self._state_machine_arn,
+                name=_name(request_id, attempt),
+                input=f'{{"request_id": "{request_id}", "attempt": {attempt}}}',
+            )
+        except ClientError as exc:
+            if exc.response["Error"]["Code"] != "ExecutionAlreadyExists":
+                raise _as_provider_error(exc) from exc
+        except BotoCoreError as exc:
+            raise _as_provider_error(exc) from exc
+
+    def check(self) -> None:
+        """Ask for the state machine; see `Workflow.check`."""
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+        try:
+            self._client.describe_state_machine(stateMachineArn=self._state_machine_arn)
+        except (BotoCoreError, ClientError) as exc:
+            raise _as_provider_error(exc) from exc
+
+
+def _name(request_id: uuid.UUID, attempt: int) -> str:
+    return f"{request_id}-{attempt}"
+
+
+def _as_provider_error(exc: Exception) -> ProviderError:
+    return ProviderError(
+        f"the state machine cannot be reached ({type(exc).__name__})",
+        provider=PROVIDER,
+        category=ErrorCategory.PROVIDER_ERROR,
+        is_transient=True,
+    )

@@ -1,0 +1,104 @@
+"""Every query of public posts."""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from whyviral.integrations.post_scraper import ScrapedPost
+
+from .models import Post, PostMedia
+
+
+class PostRepository:
+    """Posts of one platform, shared by all users."""
+
+    def __init__(self, session: Session, platform: str) -> None:
+        self._session = session
+        self._platform = platform
+
+    def claim(
+        self,
+        urls_by_id: Mapping[str, str],
+        *,
+        claimant: uuid.UUID,
+        now: datetime,
+        lease: timedelta,
+        fresh_since: datetime,
+        is_stand_in: bool,
+    ) -> list[Post]:
+        """Claim, in one statement, every post that is neither fresh nor being fetched by somebody else.
+
+        Posts are taken in the order of their ids, so that two claims never wait for each other.
+        """
+        rows = [
+            {
+                "platform": self._platform,
+                "platform_post_id": post_id,
+                "url": urls_by_id[post_id],
+                "claimed_by": claimant,
+                "claimed_until": now + lease,
+            }
+            for post_id in sorted(urls_by_id)
+        ]
+        statement = upsert(Post).values(rows)
+        stale = or_(Post.fetched_at.is_(None), Post.fetched_at < fresh_since, Post.is_stand_in != is_stand_in)
+        free = or_(Post.claimed_until.is_(None), Post.claimed_until < now, Post.claimed_by == claimant)
+        claimed = statement.on_conflict_do_update(
+            index_elements=[Post.platform, Post.platform_post_id],
+            set_={"claimed_by": claimant, "claimed_until": now + lease, "updated_at": func.now()},
+            where=and_(stale, free),
+        ).returning(Post)
+        return list(self._session.scalars(claimed, execution_options={"populate_existing": True}))
+
+    def list_by_platform_ids(self, platform_post_ids: Collection[str]) -> list[Post]:
+        """Return the posts that exist among these."""
+        return list(
+            self._session.scalars(
+                select(Post).where(Post.platform == self._platform, Post.platform_post_id.in_(platform_post_ids))
+            )
+        )
+
+    def update_fetched(self, post: Post, scraped: ScrapedPost, *, fetched_at: datetime, is_stand_in: bool) -> None:
+        """Overwrite the post with what the platform says now, and end the claim."""
+        post.username = scraped.author.username
+        post.author = asdict(scraped.author)
+        post.content = scraped.text
+        post.language = scraped.language
+        post.posted_at = scraped.posted_at
+        post.metrics = dict(scraped.metrics)
+        post.raw = dict(scraped.raw)
+        post.fetched_at = fetched_at
+        post.is_stand_in = is_stand_in
+        post.claimed_by = post.claimed_until = None
+
+    def replace_media(self, scraped_by_post: Sequence[tuple[Post, ScrapedPost]]) -> None:
+        """Replace the media of these posts, in two statements whatever their number."""
+        self._session.execute(delete(PostMedia).where(PostMedia.post_id.in_([post.id for post, _ in scraped_by_post])))
+        rows = [
+            {
+                "post_id": post.id,
+                "position": position,
+                "kind": medium.kind,
+                "source_url": medium.source_url,
+                "duration_s": medium.duration_s,
+            }
+            for post, scraped in scraped_by_post
+            for position, medium in enumerate(scraped.media)
+        ]
+        if rows:
+            self._session.execute(insert(PostMedia), rows)
+
+    def release_claims(self, platform_post_ids: Collection[str], *, claimant: uuid.UUID) -> None:
+        """End this claimant's claims; a post that was never fetched leaves no row behind."""
+        claimed = and_(
+            Post.platform == self._platform,
+            Post.platform_post_id.in_(platform_post_ids),
+            Post.claimed_by == claimant,
+        )
+        self._session.execute(delete(Post).where(claimed, Post.fetched_at.is_(None)))
+        self._session.execute(update(Post).where(claimed).values(claimed_by=None, claimed_until=None))

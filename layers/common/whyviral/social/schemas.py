@@ -1,0 +1,51 @@
+"""Public posts as JSON."""
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer, computed_field
+
+type Seconds = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
+
+
+class MediaOut(BaseModel):
+    """One image, video or thumbnail of a post."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    kind: str
+    supabase_url: str | None
+    duration_s: Seconds | None
+    has_speech: bool | None
+    language: str | None
+    transcript: str | None
+
+
+class PostOut(BaseModel):
+    """A public post as last fetched."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    platform: str
+    url: str
+    username: str | None
+    author: dict[str, Any] | None
+    content: str | None
+    language: str | None
+    posted_at: datetime | None
+    metrics: dict[str, int]
+    transcript: str | None
+    formatted_transcript: str | None
+    fetched_at: datetime | None
+    is_stand_in: bool
+    media: list[MediaOut]
+
+    @computed_field(description="Whether any of the media is spoken; null when there is nothing that could be.")
+    def has_speech(self) -> bool | None:
+        """Summarise the media."""
+        known = [medium.has_speech for medium in self.media if medium.has_speech is not None]
+        return any(known) if known else None

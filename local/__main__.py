@@ -1,0 +1,5 @@
+"""`python -m local COMMAND`."""
+
+from local.cli import main
+
+raise SystemExit(main())

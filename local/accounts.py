@@ -1,0 +1,39 @@
+"""Users of the local system: the demo user on Business, and a token for anybody."""
+
+import httpx
+from sqlalchemy import select, update
+
+from whyviral.accounts.models import IS_CURRENT, Plan, Subscription, User
+from whyviral.core.database import build_engine, session_scope
+
+DEMO_EMAIL = "demo@whyviral.example"
+DEMO_PLAN = "business"
+_DAY_S = 86_400
+
+
+def create_token(stand_ins_url: str, email: str) -> tuple[str, str]:
+    """Return a session token of the user with this address, good for a day, and Clerk's id of the user."""
+    response = httpx.post(
+        f"{stand_ins_url}/__control/tokens", json={"email": email, "expires_in_seconds": _DAY_S}, timeout=10
+    )
+    response.raise_for_status()
+    body = response.json()
+    return body["token"], body["user_id"]
+
+
+def demo_token(stand_ins_url: str, api_url: str, database_url: str) -> str:
+    """Return a token of the demo user, whose row the API has made and who is on the Business plan."""
+    token, clerk_user_id = create_token(stand_ins_url, DEMO_EMAIL)
+    response = httpx.get(f"{api_url}/api/analysis/requests/", headers={"Authorization": f"Bearer {token}"}, timeout=10)
+    response.raise_for_status()
+    engine = build_engine(database_url)
+    try:
+        with session_scope(engine) as session:
+            user_id = select(User.id).where(User.clerk_user_id == clerk_user_id).scalar_subquery()
+            plan_id = select(Plan.id).where(Plan.slug == DEMO_PLAN).scalar_subquery()
+            session.execute(
+                update(Subscription).where(Subscription.user_id == user_id, IS_CURRENT).values(plan_id=plan_id)
+            )
+    finally:
+        engine.dispose()
+    return token

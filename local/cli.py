@@ -1,0 +1,110 @@
+"""The command line behind the Makefile: run, demo, token, reset, migrate."""
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import threading
+from types import FrameType
+
+from local.processes import end_with_parent
+from local.stack import DATA, ROOT, StackError, running
+
+RUN_FILE = DATA / "run.json"
+_CHECK_INTERVAL_S = 0.5
+
+
+def main() -> int:
+    """Run one command and return the exit status."""
+    # make may be killed: then nobody would ever end this process.
+    end_with_parent(signal.SIGTERM)
+    arguments = _parse()
+    try:
+        return int(arguments.command(arguments))
+    except StackError as exc:
+        print(f"whyviral: {exc}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local", description="whyviral on one machine.")
+    commands = parser.add_subparsers(required=True)
+    run = commands.add_parser("run", help="run the whole system")
+    run.add_argument("--port", type=int, default=8000)
+    run.set_defaults(command=_run)
+    demo = commands.add_parser("demo", help="run the system, analyse posts, report, stop")
+    demo.add_argument("urls", nargs="*")
+    demo.set_defaults(command=_demo)
+    token = commands.add_parser("token", help="print a session token for the running system")
+    token.add_argument("email")
+    token.set_defaults(command=_token)
+    commands.add_parser("reset", help="forget all local data").set_defaults(command=_reset)
+    commands.add_parser("migrate", help="upgrade the database of SUPABASE_DIRECT_DB_URL").set_defaults(command=_migrate)
+    return parser.parse_args()
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    stopped = threading.Event()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        stopped.set()
+
+    with running(DATA, port=arguments.port, say=_say) as stack:
+        for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(signal_number, stop)
+        ready = json.dumps(stack.ready.as_dict())
+        RUN_FILE.write_text(ready + "\n")
+        try:
+            print(f"READY {ready}", flush=True)
+            if stack.stand_in_vendors:
+                _say(f"played by stand-ins: {', '.join(sorted(stack.stand_in_vendors))}; set their keys in .env")
+            while not stopped.wait(_CHECK_INTERVAL_S):
+                stack.check()
+        finally:
+            RUN_FILE.unlink(missing_ok=True)
+            _say("stopping")
+    return 0
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from local import demo  # noqa: PLC0415 - rich is for this command only
+
+    return demo.run(arguments.urls, data=DATA / "demo")
+
+
+def _token(arguments: argparse.Namespace) -> int:
+    from local.accounts import create_token  # noqa: PLC0415
+
+    if not RUN_FILE.exists():
+        raise StackError("nothing is running; start it with `make run`")
+    ready = json.loads(RUN_FILE.read_text())
+    if ready["token"] is None:
+        raise StackError("Clerk is real here: sign in through it to get a token")
+    print(create_token(ready["stand_ins"], arguments.email)[0])
+    return 0
+
+
+def _reset(_arguments: argparse.Namespace) -> int:
+    if RUN_FILE.exists():
+        raise StackError("the system is running; stop it first")
+    shutil.rmtree(DATA, ignore_errors=True)
+    return 0
+
+
+def _migrate(_arguments: argparse.Namespace) -> int:
+    from local.configuration import read_user_settings  # noqa: PLC0415
+    from local.database import migrate  # noqa: PLC0415
+
+    settings = read_user_settings(ROOT / ".env")
+    url = settings.get("SUPABASE_DIRECT_DB_URL") or settings.get("SUPABASE_DB_URL")
+    if url is None:
+        raise StackError("set SUPABASE_DIRECT_DB_URL (or SUPABASE_DB_URL) to the database to migrate")
+    migrate(url)
+    return 0
+
+
+def _say(text: str) -> None:
+    print(f"whyviral: {text}", file=sys.stderr, flush=True)

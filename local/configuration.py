@@ -1,0 +1,76 @@
+"""What the stack runs with: the user's own settings where given, a stand-in for every vendor whose key is missing."""
+
+import base64
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
+from local.template import FunctionSpec
+from whyviral.core.endpoints import Endpoints
+
+STAND_IN_KEY = "stand-in"
+CLERK_STAND_IN_HOST = "clerk.whyviral.localhost"
+CLERK_STAND_IN_PUBLISHABLE_KEY = "pk_test_" + base64.b64encode(f"{CLERK_STAND_IN_HOST}$".encode()).decode()
+CLERK_STAND_IN_SECRET_KEY = "sk_test_stand_in"  # noqa: S105 - opens nothing but the stand-in
+
+_KEYS_OF_VENDOR = {
+    "clerk": {
+        "CLERK_PUBLISHABLE_KEY": CLERK_STAND_IN_PUBLISHABLE_KEY,
+        "CLERK_SECRET_KEY": CLERK_STAND_IN_SECRET_KEY,
+    },
+    "twitterapi": {"TWITTERAPI_KEY": STAND_IN_KEY},
+    "gemini": {"GEMINI_API_KEY": STAND_IN_KEY},
+}
+_DEFAULTS = {"ALLOWED_HOSTS": "127.0.0.1,localhost", "CORS_ALLOWED_ORIGINS": "http://localhost:3000", "DEBUG": "false"}
+
+
+def read_user_settings(env_file: Path) -> dict[str, str]:
+    """Return the settings of the environment and, where it has none, of `.env`; empty ones count as missing."""
+    from_file = {name: value for name, value in dotenv_values(env_file).items() if value}
+    from_environment = {name: value for name, value in os.environ.items() if value}
+    return from_file | from_environment
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """The settings of every function, and which vendors are stand-ins."""
+
+    settings: Mapping[str, str]
+    endpoints: Endpoints
+
+    def environment(self, spec: FunctionSpec) -> dict[str, str]:
+        """Return the variables of a function: those the template deploys it with, and where the vendors answer."""
+        own = {name: self.settings[name] for name in spec.variables if name in self.settings}
+        return own | {ENDPOINTS_VARIABLE: dump_endpoints(self.endpoints)}
+
+
+def stand_ins_needed(user_settings: Mapping[str, str]) -> frozenset[str]:
+    """Return the vendors of which the user has no key, or not all keys."""
+    return frozenset(
+        vendor for vendor, keys in _KEYS_OF_VENDOR.items() if not all(name in user_settings for name in keys)
+    )
+
+
+def configure(
+    user_settings: Mapping[str, str], *, database_url: str, stand_ins_url: str, public_base_url: str
+) -> Configuration:
+    """Complete the user's settings; a vendor is either wholly real or wholly a stand-in."""
+    stand_ins = stand_ins_needed(user_settings)
+    addresses = {
+        "twitterapi": {"twitterapi_url": f"{stand_ins_url}/twitterapi"},
+        "gemini": {"gemini_url": f"{stand_ins_url}/gemini"},
+        "clerk": {
+            "clerk_api_url": f"{stand_ins_url}/clerk/v1",
+            "clerk_frontend_url": f"{stand_ins_url}/clerk",
+        },
+    }
+    settings = _DEFAULTS | dict(user_settings) | {"SUPABASE_DB_URL": database_url, "PUBLIC_BASE_URL": public_base_url}
+    moved: dict[str, str] = {}
+    for vendor in stand_ins:
+        settings |= _KEYS_OF_VENDOR[vendor]
+        moved |= addresses[vendor]
+    return Configuration(settings=settings, endpoints=Endpoints(**moved, stand_ins=stand_ins))

@@ -1,0 +1,166 @@
+"""`make demo`: the whole system once, from pasted URLs to the report, with live progress."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from local.stack import running
+
+SAMPLE_URLS = ("https://x.com/jack/status/20",)
+_POLL_S = 0.2
+_TIMEOUT_S = 1_800
+_ENDED = ("COMPLETED", "FAILED")
+
+
+class DemoFailed(Exception):
+    """The API refused what the demo asked; the message is the API's."""
+
+
+@dataclass(slots=True)
+class Client:
+    """A user of the API."""
+
+    http: httpx.Client
+
+    def analyse(self, urls: Sequence[str]) -> list[str]:
+        """Return the ids of the requests made."""
+        response = self.http.post("/api/analysis/analyze/", json={"post_urls": list(urls)})
+        if response.status_code != httpx.codes.ACCEPTED:
+            body = response.json()
+            problems = [f"  {item['url']}: {item['message']}" for item in body.get("details") or [] if "url" in item]
+            raise DemoFailed("\n".join([body["error"], *problems]))
+        return [request["id"] for request in response.json()["requests"]]
+
+    def request(self, request_id: str) -> dict[str, Any]:
+        """Return the request as it is now."""
+        return self._get(f"/api/analysis/requests/{request_id}/")
+
+    def posts(self, request_id: str) -> list[dict[str, Any]]:
+        """Return all readable posts of a request."""
+        posts: list[dict[str, Any]] = []
+        path: str | None = f"/api/social/posts/analysis/{request_id}/"
+        while path:
+            page = self._get(path)
+            posts += page["results"]
+            path = page["next"]
+        return posts
+
+    def _get(self, path: str) -> dict[str, Any]:
+        body: dict[str, Any] = self.http.get(path).raise_for_status().json()
+        return body
+
+
+def run(urls: Sequence[str], *, data: Path) -> int:
+    """Analyse the posts on a system of its own, print and write the report; 1 when anything failed."""
+    console = Console()
+    with running(data, port=None, fresh=True, say=lambda text: console.print(f"[dim]{text}[/dim]")) as stack:
+        if stack.ready.token is None:
+            console.print("[red]The demo needs a user; with a real Clerk use `make run` and your frontend.[/red]")
+            return 1
+        headers = {"Authorization": f"Bearer {stack.ready.token}"}
+        with httpx.Client(base_url=stack.ready.api, headers=headers, timeout=30) as http:
+            client = Client(http)
+            try:
+                requests = _follow(client, client.analyse(urls or SAMPLE_URLS), console)
+            except DemoFailed as exc:
+                console.print(Text(str(exc), style="red"))
+                return 1
+            report = _report(client, requests, stand_ins=sorted(stack.stand_in_vendors))
+    path = data / "report.json"
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    for request in report["requests"]:
+        _show(request, console)
+    if report["stand_ins"]:
+        console.print(
+            f"[yellow]Played by stand-ins, not by the real services: {', '.join(report['stand_ins'])}.[/yellow]"
+        )
+    console.print(f"Report: .local/demo/{path.name}")
+    return 0 if all(_is_whole(request) for request in report["requests"]) else 1
+
+
+def _follow(client: Client, ids: Sequence[str], console: Console) -> list[dict[str, Any]]:
+    deadline = time.monotonic() + _TIMEOUT_S
+    with Live(console=console, refresh_per_second=8, transient=True) as live:
+        while True:
+            requests = [client.request(request_id) for request_id in ids]
+            live.update(_progress(requests))
+            if all(request["status"] in _ENDED for request in requests) or time.monotonic() > deadline:
+                break
+            time.sleep(_POLL_S)
+    for request in requests:
+        console.print(_progress([request]))
+    return requests
+
+
+def _progress(requests: Sequence[dict[str, Any]]) -> Table:
+    table = Table("platform", "progress", "stage", "what happens", expand=True)
+    for request in requests:
+        last = request["status_history"][-1]
+        table.add_row(request["platform"], f"{request['progress']} %", last["stage"], Text(last["message"]))
+    return table
+
+
+def _report(client: Client, requests: Sequence[dict[str, Any]], *, stand_ins: list[str]) -> dict[str, Any]:
+    return {"requests": [_report_request(client, request) for request in requests], "stand_ins": stand_ins}
+
+
+def _report_request(client: Client, request: dict[str, Any]) -> dict[str, Any]:
+    analyses = {analysis["post_id"]: analysis for analysis in request["post_analyses"]}
+    posts = {post["id"]: post for post in client.posts(request["id"])}
+    return {
+        "platform": request["platform"],
+        "status": request["status"],
+        "duration_seconds": request["duration_seconds"],
+        "cost_usd": request["cost_usd"],
+        "stages": [step["stage"] for step in request["status_history"]],
+        "posts": [
+            {
+                "url": row["url"],
+                "state": row["state"],
+                "error_category": row["error_category"],
+                "error": row["error"],
+                "username": post.get("username"),
+                "transcript": post.get("transcript"),
+                "has_speech": post.get("has_speech"),
+                "is_viral": analysis["is_viral"] if analysis else None,
+                "analysis": analysis,
+            }
+            for row in request["posts"]
+            for post in [posts.get(row["post_id"], {})]
+            for analysis in [analyses.get(row["post_id"])]
+        ],
+    }
+
+
+def _is_whole(request: dict[str, Any]) -> bool:
+    return request["status"] == "COMPLETED" and all(post["analysis"] is not None for post in request["posts"])
+
+
+def _show(request: dict[str, Any], console: Console) -> None:
+    for post in request["posts"]:
+        analysis = post["analysis"]
+        if analysis is None:
+            console.print(Panel(Text(f"{post['error_category']}: {post['error']}"), title=Text(post["url"]), border_style="red"))
+            continue
+        verdict = "went viral" if post["is_viral"] else "did not go viral"
+        lines = [
+            analysis["virality_reasoning"],
+            "",
+            *[f"• {takeaway}" for takeaway in analysis["quick_takeaways"]],
+            "",
+            f"Formula: {analysis['viral_formula']}",
+        ]
+        console.print(Panel(Text("\n".join(lines)), title=Text(f"@{post['username']} {verdict}: {post['url']}")))
+    console.print(
+        f"{request['platform']}: {request['status']} in {request['duration_seconds']} s, {request['cost_usd']:.6f} USD"
+    )

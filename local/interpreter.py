@@ -1,0 +1,94 @@
+"""What moto's interpreter of the Amazon States Language lacks, put in place while the local stack runs.
+
+moto is pinned exactly, because what is replaced here is none of its public interface. Each repair says what it is for;
+tests/local/test_interpreter.py fails as soon as moto no longer needs it.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import jsonata
+from moto.awslambda.exceptions import UnknownFunctionException
+from moto.awslambda.models import LambdaBackend
+from moto.core.config import default_user_config
+from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
+from moto.stepfunctions.parser.asl.eval import variable_store
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
+
+from local.lambda_runtime import FunctionNotFound
+from local.sandbox import Invocation
+
+type Invoke = Callable[[str, bytes], Invocation]
+"""Runs a function, by name, with a JSON payload; raises FunctionNotFound."""
+
+_evaluate_body = StringJSONata._eval_body  # noqa: SLF001 - the method that a repair wraps
+
+
+@contextmanager
+def repaired(invoke: Invoke) -> Iterator[None]:
+    """Make moto run JSONata state machines whose Lambda tasks go to `invoke`, until the block ends."""
+    with ExitStack() as repairs:
+        for owner, name, value in (
+            (moto_jsonata, "_eval_jsonata", _evaluate),
+            (variable_store, "encode_jsonata_variable_declarations", _declare),
+            (StringJSONata, "_eval_body", _evaluate_in_state),
+            (LambdaBackend, "invoke", _lambda_backend(invoke)),
+        ):
+            repairs.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, value)
+        settings = default_user_config["stepfunctions"]
+        repairs.callback(settings.update, settings.copy())
+        settings["execute_state_machine"] = True
+        yield
+
+
+def _evaluate(expression: str) -> Any:
+    """Evaluate JSONata: moto has a place for an evaluator, and none in it (getmoto/moto#10105)."""
+    try:
+        return jsonata.Jsonata(expression).evaluate(None)
+    except Exception as exc:  # expressions can make it raise anything, ZeroDivisionError for one
+        raise moto_jsonata.JSONataException("States.QueryEvaluationError", str(exc)) from exc
+
+
+def _declare(bindings: Mapping[str, Any]) -> str:
+    """Write variables as JSONata: moto puts strings between quotes as they are, so that any quote in one breaks all."""
+    return "".join(f"{name}:={json.dumps(value)};" for name, value in bindings.items())
+
+
+def _evaluate_in_state(expression: StringJSONata, env: Any) -> None:
+    """Fail a state whose expression fails with States.QueryEvaluationError, as AWS does; moto says States.Runtime."""
+    try:
+        _evaluate_body(expression, env)
+    except moto_jsonata.JSONataException as exc:
+        error = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
+        cause = f"The JSONata expression '{expression.expression}' failed: {exc.details}"
+        details = EventDetails(  # type: ignore[typeddict-item]  # an event has one of its details, moto's type all
+            evaluationFailedEventDetails=EvaluationFailedEventDetails(error=error.error_name, cause=cause)
+        )
+        event = FailureEvent(env, error, HistoryEventType.EvaluationFailed, details)
+        raise FailureEventException(event) from exc
+
+
+def _lambda_backend(invoke: Invoke) -> Callable[..., bytes]:
+    """Return what takes the place of LambdaBackend.invoke, which would want Docker."""
+
+    def invoke_function(
+        _backend: LambdaBackend, function_name: str, _qualifier: str | None, body: Any, _headers: Any, answer: Any
+    ) -> bytes:
+        name = function_name.rpartition(":function:")[2]
+        try:
+            invocation = invoke(name, body.encode() if isinstance(body, str) else body or b"{}")
+        except FunctionNotFound as exc:
+            raise UnknownFunctionException(function_name) from exc
+        if invocation.function_error:
+            answer["x-amz-function-error"] = invocation.function_error
+        return invocation.payload
+
+    return invoke_function

@@ -1,0 +1,225 @@
+"""The whole system on one machine: database, stand-ins, state machine, workers and API, started and ended together."""
+
+import fcntl
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+import httpx
+
+from local import accounts, recovery
+from local.configuration import Configuration, configure, read_user_settings, stand_ins_needed
+from local.database import prepare
+from local.lambda_runtime import LambdaService
+from local.postgres import Postgres
+from local.template import FunctionSpec, Template, local_resolver, read_template
+from local.workflow import Workflow
+
+ROOT = Path(__file__).parents[1]
+DATA = ROOT / ".local"
+HOST = "127.0.0.1"
+LOCK = "lock"
+API_FUNCTION = "ApiFunction"
+FAIL_FUNCTION = "FailFunction"
+API_POOL_SIZE = "8"
+_START_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 10.0
+
+
+class StackError(RuntimeError):
+    """The stack cannot start or has broken; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Where the running system answers."""
+
+    api: str
+    stand_ins: str
+    database_url: str
+    token: str | None
+    """A session token of the demo user; None when Clerk is real, which alone can give one."""
+
+    def as_dict(self) -> dict[str, str | None]:
+        """Return it as `make run` prints it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running system."""
+
+    ready: Ready
+    workflow: Workflow
+    lambdas: LambdaService
+    stand_in_vendors: frozenset[str]
+    servers: Mapping[str, subprocess.Popen[bytes]]
+
+    def check(self) -> None:
+        """Raise `StackError` when a part of the system has ended by itself."""
+        for name, process in self.servers.items():
+            if process.poll() is not None:
+                raise StackError(f"{name} has ended with status {process.returncode}; its log says why")
+
+
+@contextmanager
+def running(
+    data: Path, *, port: int | None, fresh: bool = False, say: Callable[[str], None] = lambda _: None
+) -> Iterator[Stack]:
+    """Run the system inside the block; nothing of it outlives the block or this process.
+
+    Enter it from the main thread: what it starts ends with the thread that started it.
+
+    Args:
+        data: the folder that holds the database and the logs; made when missing.
+        port: the API's port, or None for a free one.
+        fresh: whether to forget what the folder holds.
+        say: told what is being done.
+
+    Raises:
+        StackError: it cannot start.
+    """
+    user_settings = read_user_settings(ROOT / ".env")
+    with ExitStack() as stack:
+        data.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(_only_one(data))
+        if fresh:
+            _clear(data)
+        api_port = _checked(port) if port is not None else _free_port()
+        api_url = f"http://{HOST}:{api_port}"
+        logs = data / "logs"
+        logs.mkdir(exist_ok=True)
+        say("starting the stand-ins")
+        stand_ins_port = _free_port()
+        stand_ins_url = f"http://{HOST}:{stand_ins_port}"
+        stand_ins = stack.enter_context(_server("local.stand_ins", stand_ins_port, _inherited(), logs))
+        say("starting the database")
+        database_url = user_settings.get("SUPABASE_DB_URL") or prepare(
+            stack.enter_context(Postgres(data / "postgres", log=logs / "postgres.log"))
+        )
+        configuration = configure(
+            user_settings, database_url=database_url, stand_ins_url=stand_ins_url, public_base_url=api_url
+        )
+        template = read_template(ROOT / "template.yaml")
+        say("starting the state machine")
+        lambdas = stack.enter_context(_lambdas(template, configuration, logs))
+        workflow = stack.enter_context(_workflow(template, lambdas))
+        recovery.fail_lost_requests(database_url, invoke=lambda payload: lambdas.invoke(FAIL_FUNCTION, payload))
+        say("starting the API")
+        environment = _api_environment(template.functions[API_FUNCTION], configuration, workflow)
+        api = stack.enter_context(_server("local.api", api_port, environment, logs))
+        _wait_until_up(f"{stand_ins_url}/__control/calls", stand_ins, "the stand-ins")
+        _wait_until_up(f"{api_url}/health/ready/", api, "the API")
+        vendors = stand_ins_needed(user_settings)
+        token = None
+        if "clerk" in vendors:
+            token = accounts.demo_token(stand_ins_url, api_url, database_url)
+        yield Stack(
+            ready=Ready(api=api_url, stand_ins=stand_ins_url, database_url=database_url, token=token),
+            workflow=workflow,
+            lambdas=lambdas,
+            stand_in_vendors=vendors,
+            servers={"the stand-ins": stand_ins, "the API": api},
+        )
+
+
+@contextmanager
+def _only_one(data: Path) -> Iterator[None]:
+    with (data / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StackError(f"the system is already running with its data in {data.name}/; stop it first") from None
+        yield
+
+
+def _clear(data: Path) -> None:
+    for entry in data.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        elif entry.name != LOCK:
+            entry.unlink()
+
+
+def _lambdas(template: Template, configuration: Configuration, logs: Path) -> LambdaService:
+    return LambdaService(template.functions, environment=configuration.environment, log_folder=logs)
+
+
+def _workflow(template: Template, lambdas: LambdaService) -> Workflow:
+    machine = template.state_machine
+    definition = machine.definition(local_resolver(template.functions))
+    return Workflow(machine.name, definition, lambdas.invoke)
+
+
+def _api_environment(spec: FunctionSpec, configuration: Configuration, workflow: Workflow) -> dict[str, str]:
+    return {
+        **_inherited(),
+        **configuration.environment(spec),
+        **workflow.environment,
+        "STATE_MACHINE_ARN": workflow.state_machine_arn,
+        "DB_POOL_SIZE": API_POOL_SIZE,
+    }
+
+
+def _inherited() -> dict[str, str]:
+    return {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+
+
+@contextmanager
+def _server(module: str, port: int, environment: Mapping[str, str], logs: Path) -> Iterator[subprocess.Popen[bytes]]:
+    log: IO[bytes]
+    with (logs / f"{module}.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, "--port", str(port)],
+            env=dict(environment),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # a Ctrl-C in the terminal is for the stack, which then ends its servers
+        )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_up(url: str, process: subprocess.Popen[bytes], name: str) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise StackError(f"{name} ended at once with status {process.returncode}; see the logs folder")
+        try:
+            if httpx.get(url, timeout=2).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise StackError(f"{name} did not answer within {_START_TIMEOUT_S:.0f} s; see the logs folder")
+
+
+def _free_port() -> int:
+    with socket.create_server((HOST, 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _checked(port: int) -> int:
+    try:
+        with socket.create_server((HOST, port)):
+            return port
+    except OSError:
+        raise StackError(f"port {port} is taken; choose another one: make run PORT={port + 1}") from None

@@ -1,0 +1,33 @@
+"""Puts the stand-ins together: one app, one state, one prefix for each vendor."""
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from local.stand_ins import clerk, control, twitterapi
+from local.stand_ins.gate import Gate
+from local.stand_ins.gemini import routes as gemini
+from local.stand_ins.refusals import Refusal, render_refusal
+from local.stand_ins.state import StandIns
+
+
+def create_app() -> FastAPI:
+    """Return the app; its state lives as long as it does."""
+    app = FastAPI(title="Stand-ins", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.stand_ins = StandIns()
+    app.add_middleware(Gate, stand_ins=app.state.stand_ins)
+    app.add_exception_handler(Refusal, render_refusal)
+    app.add_exception_handler(RequestValidationError, _explain)
+    for router in (control.router, clerk.router, twitterapi.router, twitterapi.media_router, *gemini.routers()):
+        app.include_router(router)
+    return app
+
+
+async def _explain(request: Request, exc: Exception) -> JSONResponse:
+    """Say which field is wrong and why; the input itself is not repeated, since it may be a key or a whole video."""
+    assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this class only
+    details = [{"field": ".".join(map(str, error["loc"][1:])), "reason": error["msg"]} for error in exc.errors()]
+    if request.url.path.startswith("/clerk/"):
+        first = details[0]
+        return JSONResponse(clerk.error_body(422, "form_param_format_invalid", first["reason"], first["field"]), 422)
+    return JSONResponse({"error": "the request is not valid", "details": details}, 422)

@@ -1,0 +1,121 @@
+"""The control API: how tests and the command line steer the stand-ins."""
+
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+
+from local.stand_ins.clerk_tokens import DEFAULT_LIFE_S, Algorithm, SigningKey, forge, session_claims, sign
+from local.stand_ins.faults import Fault, Vendor
+from local.stand_ins.posts import Platform, Post
+from local.stand_ins.refusals import Refusal
+from local.stand_ins.state import State
+
+router = APIRouter(prefix="/__control")
+
+
+class PostName(BaseModel):
+    """Which post is meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    platform: Platform
+    id: str
+
+
+class KeySource(BaseModel):
+    """Whether a rotation keeps the key's id."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    same_kid: bool = False
+
+
+type ClerkId = Annotated[str, StringConstraints(pattern=r"^[a-z]+_[A-Za-z0-9]{1,64}$")]
+_HUNDRED_YEARS_S = 3_155_760_000
+
+
+class TokenOrder(BaseModel):
+    """A session token to sign, or to forge."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]+$", max_length=254)]
+    expires_in_seconds: int = Field(default=DEFAULT_LIFE_S, ge=-_HUNDRED_YEARS_S, le=_HUNDRED_YEARS_S)
+    """Negative: the token expired so long ago."""
+    session_id: ClerkId | None = None
+    overrides: dict[str, JsonValue] = {}
+    """Claims that replace the usual ones; null removes a claim."""
+    key: Literal["current", "other"] = "current"
+    """Any other key than the current one makes a forgery, as do the two fields below."""
+    kid: str | None = None
+    algorithm: Algorithm = Algorithm.RS256
+
+    @property
+    def is_genuine(self) -> bool:
+        """Whether the instance's own key signs it, under its own id."""
+        return self.key == "current" and self.kid is None and self.algorithm is Algorithm.RS256
+
+
+@router.get("/calls")
+async def get_calls(state: State, vendor: Vendor | None = None) -> dict[str, Any]:
+    """Return the calls that a vendor got since the last reset, oldest first; without a vendor, those of all."""
+    vendors = list(Vendor) if vendor is None else [vendor]
+    calls = sorted((call for each in vendors for call in state.calls[each]), key=lambda call: call.at)
+    return {"count": len(calls), "calls": [asdict(call) for call in calls]}
+
+
+@router.post("/faults")
+async def add_fault(state: State, fault: Fault) -> Fault:
+    """Spoil the coming calls."""
+    state.faults.add(fault.model_copy())
+    return fault
+
+
+@router.post("/posts")
+async def add_post(state: State, post: Post) -> dict[str, str]:
+    """Publish a post, or replace the one that has its id."""
+    state.posts.put(post)
+    return {"platform": post.platform, "id": post.id}
+
+
+@router.post("/posts/delete")
+async def delete_post(state: State, name: PostName) -> dict[str, str]:
+    """Take a post down, so that the platform no longer knows it."""
+    if not state.posts.delete(name.platform, name.id):
+        raise Refusal(404, {"error": "there is no such post"})
+    return {"platform": name.platform, "id": name.id}
+
+
+@router.post("/tokens")
+async def create_token(state: State, order: TokenOrder) -> dict[str, str]:
+    """Sign a session token for a user, who is created if new."""
+    user_id: str = state.clerk.find_or_create(order.email)["id"]
+    session = state.clerk.sessions.get(order.session_id or "")
+    if session is None:
+        session = state.clerk.create_session(user_id, session_id=order.session_id)
+    elif session["user_id"] != user_id:
+        raise Refusal(422, {"error": "session_id belongs to another user"})
+    claims = session_claims(user_id, session["id"], expires_in_seconds=order.expires_in_seconds) | order.overrides
+    claims = {name: value for name, value in claims.items() if value is not None}
+    key = state.signing_key
+    try:
+        token = sign(key, claims) if order.is_genuine else forge(order.kid or key.kid, claims, order.algorithm)
+    except TypeError as exc:  # PyJWT refuses to encode some claims of a wrong type
+        raise Refusal(422, {"error": f"overrides: {exc}"}) from exc
+    return {"token": token, "user_id": user_id, "session_id": session["id"]}
+
+
+@router.post("/keys/rotate")
+async def rotate_key(state: State, order: KeySource) -> dict[str, str]:
+    """Replace Clerk's signing key; tokens signed before no longer verify."""
+    state.signing_key = SigningKey.generate(kid=state.signing_key.kid if order.same_kid else None)
+    return {"kid": state.signing_key.kid}
+
+
+@router.post("/reset")
+async def reset(state: State) -> dict[str, bool]:
+    """Forget faults, calls and added posts."""
+    state.reset()
+    return {"reset": True}

@@ -1,0 +1,74 @@
+"""What every vendor call passes first: it is written down, then meets the fault that a test ordered, if any."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from local.stand_ins import clerk, twitterapi
+from local.stand_ins.faults import Fault, FaultMode, Vendor, answer, drop_connection
+from local.stand_ins.gemini.errors import error_body as gemini_error_body
+from local.stand_ins.state import Call, StandIns
+
+_ERROR_BODIES: Mapping[Vendor, Callable[[int], Mapping[str, Any]]] = {
+    Vendor.CLERK: clerk.error_body,
+    Vendor.TWITTERAPI: twitterapi.error_body,
+    Vendor.GEMINI: gemini_error_body,
+    Vendor.TWIMG: lambda _status: {},
+}
+
+
+class Gate:
+    """ASGI middleware in front of the vendors; the control API is not a vendor and passes untouched."""
+
+    def __init__(self, app: ASGIApp, stand_ins: StandIns) -> None:
+        self.app = app
+        self.stand_ins = stand_ins
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI event stream."""
+        called = _vendor_and_path(scope)
+        if called is None:
+            await self.app(scope, receive, send)
+            return
+        vendor, path = called
+        call = Call(scope["method"], path)
+        self.stand_ins.calls[vendor].append(call)
+
+        async def noting_status(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                call.status = message["status"]
+            await send(message)
+
+        fault = self.stand_ins.faults.take(vendor, path)
+        if fault is None:
+            await self.app(scope, receive, noting_status)
+        else:
+            await self._spoil(fault, scope, receive, noting_status)
+
+    async def _spoil(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        match fault.mode:
+            case FaultMode.SLOW:
+                await self.stand_ins.faults.pause(fault.delay_s)
+                await self.app(scope, receive, send)
+            case FaultMode.TIMEOUT:
+                await self.stand_ins.faults.hold(receive)
+                await drop_connection(scope, receive)
+            case FaultMode.DISCONNECT:
+                await drop_connection(scope, receive)
+            case FaultMode.STATUS | FaultMode.GARBAGE:
+                await _read_away(receive)
+                await answer(fault, send, default_body=_ERROR_BODIES[fault.vendor](fault.status or 200))
+
+
+def _vendor_and_path(scope: Scope) -> tuple[Vendor, str] | None:
+    if scope["type"] != "http":
+        return None
+    prefix, _, path = scope["path"].removeprefix("/").partition("/")
+    return (Vendor(prefix), f"/{path}") if prefix in Vendor else None
+
+
+async def _read_away(receive: Receive) -> None:
+    # A client that is still sending when the answer comes may see a reset instead of it.
+    while (await receive()).get("more_body", False):
+        pass

@@ -1,0 +1,198 @@
+"""The Gemini API, under both of its versions. Source: gemini.md sections 1, 3, 4 and 5."""
+
+import base64
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.responses import StreamingResponse
+
+from local.stand_ins.gemini import errors
+from local.stand_ins.gemini.question import Question, count_tokens, read_question
+from local.stand_ins.gemini.schema import SchemaFiller
+from local.stand_ins.gemini.writer import chat_reply, gather
+from local.stand_ins.refusals import Refusal, json_object
+
+type Json = dict[str, Any]
+
+_MODELS = (
+    "gemini-2.5-flash",
+    "gemini-2.5-flash-lite",
+    "gemini-2.5-pro",
+    "gemini-3.1-pro-preview",
+    "gemini-3.5-flash",
+    "gemini-3.5-flash-lite",
+    "gemini-3.6-flash",
+    "gemini-3.7-flash",
+    "gemini-3.8-flash",
+)
+_BETA_MODELS = (*_MODELS, "gemini-flash-latest", "gemini-flash-lite-latest", "gemini-pro-latest")
+_WITHOUT_MINIMAL_THINKING = "gemini-3.8-flash"
+_THOUGHTS_SHARE = {"MINIMAL": 0.0, "LOW": 0.25, "MEDIUM": 0.5, "HIGH": 1.0}
+_MOST_BYTES = 100 * 1024 * 1024
+_PIECE_CHARACTERS = 40
+
+
+def _refuse_key(key: str) -> Refusal | None:
+    """Return what the key named after its trouble gets; any other key works."""
+    match key:
+        case "":
+            return errors.permission_denied("Method doesn't allow unregistered callers.")
+        case "bad-key":
+            return errors.invalid_key()
+        case "denied-key":
+            return errors.permission_denied("Your API key was reported as leaked. Please use another API key.")
+        case "minute-limited-key":
+            quota_id = "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"
+            return errors.quota_exceeded(quota_id=quota_id, retry_delay_s=7)
+        case "day-limited-key":
+            quota_id = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
+            return errors.quota_exceeded(quota_id=quota_id, retry_delay_s=36_000)
+    return None
+
+
+async def _require_key(x_goog_api_key: Annotated[str, Header()] = "", key: str = "") -> None:
+    if refusal := _refuse_key(x_goog_api_key or key):
+        raise refusal
+
+
+router = APIRouter(dependencies=[Depends(_require_key)])
+
+
+def routers() -> tuple[APIRouter, APIRouter]:
+    """Return the API under its stable and its beta version."""
+    stable, beta = APIRouter(prefix="/gemini/v1"), APIRouter(prefix="/gemini/v1beta")
+    stable.include_router(router)
+    beta.include_router(router)
+    return stable, beta
+
+
+def _models_of(request: Request) -> tuple[str, tuple[str, ...]]:
+    version = request.url.path.split("/")[2]
+    return version, _BETA_MODELS if version == "v1beta" else _MODELS
+
+
+def _check_model(request: Request, model: str) -> None:
+    version, models = _models_of(request)
+    if model not in models:
+        raise errors.model_not_found(model, version)
+
+
+async def _question(request: Request, model: str) -> Question:
+    _check_model(request, model)
+    if int(request.headers.get("content-length", "0")) > _MOST_BYTES:
+        raise Refusal(413, errors.error_body(413, "Request payload size exceeds the limit."))
+    question = read_question(await json_object(request, errors.invalid_argument("Invalid JSON payload received.")))
+    if model == _WITHOUT_MINIMAL_THINKING and question.thinking_level == "MINIMAL":
+        raise errors.invalid_argument(f"thinking_level MINIMAL is not supported by {model}")
+    return question
+
+
+@router.post("/models/{model}:generateContent")
+async def generate_content(request: Request, model: str) -> Json:
+    """Answer at once."""
+    question = await _question(request, model)
+    text, usage, finish_reason = _answered(question)
+    return _reply(model, secrets.token_urlsafe(16), text, usage, finish_reason)
+
+
+@router.post("/models/{model}:streamGenerateContent")
+async def stream_generate_content(request: Request, model: str, alt: str = "json") -> StreamingResponse:
+    """Answer piece by piece, as server-sent events or as one growing JSON array."""
+    question = await _question(request, model)
+    replies = list(_pieces(question, model))
+    if alt == "sse":
+        events = (f"data: {json.dumps(reply)}\r\n\r\n" for reply in replies)
+        return StreamingResponse(events, media_type="text/event-stream")
+    return StreamingResponse(iter([json.dumps(replies)]), media_type="application/json")
+
+
+@router.post("/models/{model}:countTokens")
+async def count_input_tokens(request: Request, model: str) -> Json:
+    """Say what the input would weigh; free."""
+    question = await _question(request, model)
+    return {"totalTokens": sum(question.tokens_by_modality.values())}
+
+
+@router.get("/models")
+async def list_models(request: Request) -> Json:
+    """Return the models of this version."""
+    return {"models": [_described(model) for model in _models_of(request)[1]]}
+
+
+@router.get("/models/{model}")
+async def get_model(request: Request, model: str) -> Json:
+    """Return one model."""
+    _check_model(request, model)
+    return _described(model)
+
+
+def _described(model: str) -> Json:
+    return {
+        "name": f"models/{model}",
+        "displayName": f"{model} (stand-in)",
+        "description": "A stand-in that computes its answers from the prompt; no model.",
+        "inputTokenLimit": 1_048_576,
+        "outputTokenLimit": 65_536,
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
+    }
+
+
+def _answered(question: Question) -> tuple[str, Json, str]:
+    """Return the answer's text, what it cost in tokens, and why it ended."""
+    material = gather(question.system, question.user_text)
+    if question.wants_json:
+        schema = question.schema or {"type": "object", "properties": {"answer": {"type": "string"}}}
+        text = json.dumps(SchemaFiller(schema, material).answer(), ensure_ascii=False)
+    else:
+        text = chat_reply(material, question.turns[-1][1])
+    input_tokens = question.tokens_by_modality
+    thoughts = int(count_tokens(text) * _THOUGHTS_SHARE.get(question.thinking_level, 0.5))
+    # Thinking counts against the limit, as it does with the real models.
+    room = max(0, question.max_output_tokens - thoughts)
+    is_complete = count_tokens(text) <= room
+    text = text if is_complete else _cut(text, room)
+    usage = {
+        "promptTokenCount": sum(input_tokens.values()),
+        "candidatesTokenCount": count_tokens(text),
+        "thoughtsTokenCount": thoughts,
+        "totalTokenCount": sum(input_tokens.values()) + count_tokens(text) + thoughts,
+        "promptTokensDetails": [{"modality": name, "tokenCount": tokens} for name, tokens in input_tokens.items()],
+    }
+    return text, usage, "STOP" if is_complete else "MAX_TOKENS"
+
+
+def _cut(text: str, tokens: int) -> str:
+    while count_tokens(text) > tokens:
+        text = text[:-1]
+    return text
+
+
+def _reply(model: str, response_id: str, text: str, usage: Mapping[str, Any], finish_reason: str | None) -> Json:
+    signature = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    candidate: Json = {
+        "content": {"role": "model", "parts": [{"text": text, "thoughtSignature": signature}]},
+        "index": 0,
+        "safetyRatings": [],
+    }
+    if finish_reason:
+        candidate["finishReason"] = finish_reason
+    return {
+        "candidates": [candidate],
+        "usageMetadata": usage,
+        "modelVersion": f"{model} (stand-in)",
+        "responseId": response_id,
+    }
+
+
+def _pieces(question: Question, model: str) -> Iterator[Json]:
+    text, usage, finish_reason = _answered(question)
+    response_id = secrets.token_urlsafe(16)
+    starts = range(0, max(1, len(text)), _PIECE_CHARACTERS)
+    for start in starts:
+        is_last = start == starts[-1]
+        piece = text[start : start + _PIECE_CHARACTERS]
+        yield _reply(model, response_id, piece, usage, finish_reason if is_last else None)

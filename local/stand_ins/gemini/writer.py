@@ -1,0 +1,225 @@
+"""Writes the words of an answer out of what the prompt holds: its numbered facts and the text of the post.
+
+Nothing is understood here and nothing is remembered: two posts give two answers because their facts and words differ.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+DISCLOSURE = "Stand-in answer, not written by a model: "
+ITEM_DISCLOSURE = "Stand-in: "
+
+_FACT = re.compile(r"^\s*\[(?P<id>F\d+)\]\s*(?P<name>[^=\n]{1,100}?)\s*=\s*(?P<value>[^\n]{1,300}?)\s*$", re.MULTILINE)
+_QUOTATION = re.compile(r"data\.quotations\.(F\d+)")
+_VERDICT = re.compile(r"^is_viral\s*=\s*(true|false)\b", re.MULTILINE | re.IGNORECASE)
+_VERDICTS = {
+    "true": "is viral by the rule",
+    "false": "is not viral by the rule",
+    None: "comes without a verdict",
+}
+_SOURCE_AT_END = re.compile(r"\s*\([^()]*\)$")
+_OPENING_TAG = re.compile(r"^[ \t]*<([A-Za-z_][\w-]{0,50})[^>\n]{0,200}>", re.MULTILINE)
+_HASHTAG = re.compile(r"(?<!\w)#[^\W\d]\w*")
+_LINK = re.compile(r"https?://\S+")
+_WORD = re.compile(r"[^\W\d_]{4,30}")
+_SLOT = re.compile(r"\{(\w+)\}")
+_DIGITS = re.compile(r"\d")
+_COMMON_WORDS = frozenset(
+    re.findall(
+        r"\w+",
+        """
+        about after again also been before being both could does down each even every from have here into just like made
+        make many more most much only other over some such than that their them then there these they this those under
+        very want were what when where which while will with without would your
+        """,
+    )
+)
+_LONGEST_READ = 50_000
+_LONGEST_QUOTE = 120
+_MOST_TAGS = 20
+_POST_TAGS = ("post", "text", "content", "caption")
+
+# The first angle whose stem is part of the field's name decides how a sentence about the post begins.
+_ANGLES = (
+    (
+        ("reason", "why", "explan"),
+        "the post {verdict}; it opens with {opening}, its tone is {tone}, and {fact}; {fact}.",
+    ),
+    (("takeaway", "finding", "insight"), "“{word}” stands out, and {fact}."),
+    (
+        ("creator", "author", "account"),
+        "nothing but these facts is known here about who posted {opening}: {fact}; {fact}.",
+    ),
+    (("formula", "recipe"), "a {form}, {tone} in tone, that opens with {opening} and turns on “{word}”; {fact}."),
+    (("replic", "element", "reuse"), "a {form} around “{word}”, as here, where {fact}."),
+    (("improve", "weak", "risk"), "say more about “{word}”; as it is, {fact}."),
+    (("suggest", "future", "idea", "next"), "write another {form} about “{word}” and compare: here {fact}."),
+)
+_ANY_ANGLE = "on {topic}: the post says “{word}”, and {fact}."
+_PHRASES = {
+    "hook": "It opens with {opening} [inference].",
+    "tone": "Its tone is {tone} [inference].",
+    "format": "It is a {form} [inference].",
+    "audience": "It speaks to people who care about {subject} [inference].",
+}
+_ANY_PHRASE = "{topic}: “{word}”"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A numbered fact of the prompt."""
+
+    id: str
+    name: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.name} is {self.value} [{self.id}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What the prompt gives to write with; its texts hold no digits, which only facts may bring."""
+
+    facts: Sequence[Fact]
+    opening: str
+    words: Sequence[str]
+    hashtags: Sequence[str]
+    tone: str
+    form: str
+    verdict: str
+    seed: str
+    """Differs when anything in the prompt differs."""
+
+    def number(self, path: str) -> int:
+        """Return a number that depends on the prompt and the place in the answer, and on nothing else."""
+        return int.from_bytes(hashlib.sha256(f"{self.seed}{path}".encode()).digest()[:6])
+
+
+def gather(system: str, user: str) -> Material:
+    """Find the facts and the post in a prompt."""
+    text = user[:_LONGEST_READ]
+    block = _post_block(text)
+    told = text.replace(block, "") if block else text
+    data = _as_object(block)
+    post = _LINK.sub(" ", str(data.get("text", "")) if data else block or _FACT.sub("", text))
+    words = [word for word in _WORD.findall(post) if word.lower() not in _COMMON_WORDS]
+    verdict = _VERDICT.search(told)
+    return Material(
+        facts=[_read_fact(match, data) for match in _FACT.finditer(told)],
+        opening=_quoted(post),
+        words=list(dict.fromkeys(words)) or ["the post"],
+        hashtags=list(dict.fromkeys(_HASHTAG.findall(post))),
+        tone=_tone(post),
+        form=_form(post),
+        verdict=_VERDICTS[verdict[1].lower() if verdict else None],
+        seed=hashlib.sha256(f"{system}\0{user}".encode(errors="replace")).hexdigest(),
+    )
+
+
+def sentence(material: Material, field_name: str, *, item: int | None = None) -> str:
+    """Return a text that says it is a stand-in's and cites facts.
+
+    Args:
+        material: what to write with.
+        field_name: the property the text is for; decides what it says.
+        item: its place in a list of such texts, which then differ; None for a text that stands alone.
+    """
+    name = field_name.lower()
+    angle = next((angle for stems, angle in _ANGLES if any(stem in name for stem in stems)), _ANY_ANGLE)
+    return (DISCLOSURE if item is None else ITEM_DISCLOSURE) + _filled(angle, material, field_name, item)
+
+
+def phrase(material: Material, field_name: str, *, item: int | None = None) -> str:
+    """Return a few words, for a detail inside an object whose longer texts say where they come from."""
+    return _filled(_PHRASES.get(field_name.lower(), _ANY_PHRASE), material, field_name, item)
+
+
+def chat_reply(material: Material, question: str) -> str:
+    """Return a free answer to the last thing that was said."""
+    facts = "; ".join(str(fact) for fact in material.facts[:3]) or "the prompt holds no numbered facts"
+    return f"{DISCLOSURE}you asked {_quoted(question)}. What the prompt holds on it: {facts}."
+
+
+def _filled(template: str, material: Material, field_name: str, item: int | None) -> str:
+    # A text that stands alone begins with the first facts, which are the public counts; lists walk through the others.
+    places = count(0 if item is None else material.number(field_name) + item)
+    words = material.words
+    makers: Mapping[str, Callable[[], str]] = {
+        "fact": lambda: _fact(material, next(places)),
+        "word": lambda: words[(material.number(f"{field_name} word") + (item or 0)) % len(words)],
+        "subject": lambda: " ".join(material.hashtags) or f"“{words[0]}”",
+        "topic": lambda: _without_digits(field_name.replace("_", " ")) or "this",
+        "tone": lambda: material.tone,
+        "form": lambda: material.form,
+        "verdict": lambda: material.verdict,
+        "opening": lambda: material.opening,
+    }
+    return _SLOT.sub(lambda match: makers[match[1]](), template)
+
+
+def _fact(material: Material, place: int) -> str:
+    facts = material.facts
+    return str(facts[place % len(facts)]) if facts else "the prompt holds no numbered facts"
+
+
+def _post_block(text: str) -> str:
+    """Return what stands between tags named after the post, else between the first tags, else nothing."""
+    blocks = []
+    for opening in list(_OPENING_TAG.finditer(text))[:_MOST_TAGS]:
+        end = text.find(f"</{opening[1]}", opening.end())
+        if end >= 0:
+            blocks.append((opening[1].lower(), text[opening.end() : end]))
+    of_post = [block for name, block in blocks if any(part in name for part in _POST_TAGS)]
+    others = [block for _, block in blocks if not _FACT.search(block)]
+    return next(iter(of_post or others), "")
+
+
+def _as_object(block: str) -> Mapping[str, Any]:
+    try:
+        data = json.loads(block)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _read_fact(match: re.Match[str], data: Mapping[str, Any]) -> Fact:
+    value = _SOURCE_AT_END.sub("", match["value"]).strip()
+    if quotation := _QUOTATION.match(value):
+        value = _quoted(_quotation(data, quotation[1]))
+    return Fact(match["id"], match["name"].strip("* ").replace("_", " "), value)
+
+
+def _quotation(data: Mapping[str, Any], fact_id: str) -> str:
+    quotations = data.get("quotations")
+    quotation = quotations.get(fact_id, "") if isinstance(quotations, dict) else ""
+    return ", ".join(map(str, quotation)) if isinstance(quotation, list) else str(quotation)
+
+
+def _quoted(text: str) -> str:
+    first_line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    short = first_line if len(first_line) <= _LONGEST_QUOTE else f"{first_line[:_LONGEST_QUOTE].rsplit(' ', 1)[0]}…"
+    return f"“{_without_digits(short)}”" if short else "no text"
+
+
+def _without_digits(text: str) -> str:
+    # A number that cites no fact would be an invented claim.
+    return " ".join(_DIGITS.sub("", text).split())
+
+
+def _tone(post: str) -> str:
+    letters = [letter for letter in post if letter.isalpha()]
+    if letters and sum(letter.isupper() for letter in letters) > len(letters) / 2:
+        return "loud"
+    return "excited" if "!" in post else "asking" if "?" in post else "plain"
+
+
+def _form(post: str) -> str:
+    length = "short" if len(post) < 80 else "long" if len(post) > 280 else "medium-length"  # noqa: PLR2004 - X's own limit
+    extra = " with hashtags" if _HASHTAG.search(post) else " with a link" if _LINK.search(post) else ""
+    return f"{length} text{extra}"

@@ -1,0 +1,42 @@
+"""How a stand-in says no."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import Request
+from fastapi.responses import JSONResponse
+
+
+class Refusal(Exception):
+    """An error answer in the vendor's own form; raised anywhere below a route."""
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+
+
+async def render_refusal(_request: Request, refusal: Exception) -> JSONResponse:
+    """Answer with what the refusal holds."""
+    assert isinstance(refusal, Refusal)  # noqa: S101 - registered for this class only; narrows the framework's type
+    return JSONResponse(refusal.body, refusal.status)
+
+
+async def json_object(request: Request, invalid: Refusal) -> dict[str, Any]:
+    """Return the body as a JSON object (an empty body is an empty one), or raise `invalid`."""
+    try:
+        body = await request.json() if await request.body() else {}
+    except (ValueError, RecursionError):
+        raise invalid from None
+    if not isinstance(body, dict):
+        raise invalid
+    return body
+
+
+def phrase(status: int) -> str:
+    """Return the usual name of a status, also for those that have none."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown Error"

@@ -1,0 +1,61 @@
+"""Runs the stand-ins under uvicorn: in this process for `python -m`, in a thread for tests."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Thread
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from local.stand_ins.app import create_app
+
+HOST = "127.0.0.1"
+_START_LIMIT_S = 10
+
+
+class _Connection(H11Protocol):
+    """Lets the app close the socket without an answer, for which ASGI has no word."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
+        """Put the transport where the app finds it: in the state of every scope of this connection."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+class StandInServer(uvicorn.Server):
+    """A server that lets go of held calls when it stops."""
+
+    def __init__(self, port: int) -> None:
+        app = create_app()
+        self._stand_ins = app.state.stand_ins
+        super().__init__(
+            uvicorn.Config(app, HOST, port, http=_Connection, log_level="error", access_log=False, lifespan="off")
+        )
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop, without waiting for calls that a fault keeps open."""
+        self._stand_ins.faults.clear()
+        await super().shutdown(sockets)
+
+
+@contextmanager
+def running() -> Iterator[str]:
+    """Run the stand-ins in a thread, on a free port; yields their base URL."""
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+        server = StandInServer(port)
+        thread = Thread(target=server.run, args=([listener],), name="stand-ins", daemon=True)
+        thread.start()
+        deadline = time.monotonic() + _START_LIMIT_S
+        while not server.started:
+            if not thread.is_alive() or time.monotonic() > deadline:
+                raise RuntimeError("the stand-ins did not start")
+            time.sleep(0.01)
+        try:
+            yield f"http://{HOST}:{port}"
+        finally:
+            server.should_exit = True
+            thread.join()

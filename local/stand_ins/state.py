@@ -1,0 +1,53 @@
+"""What the stand-ins remember. One event loop owns it: every route is `async def`, so that no lock is needed."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from local.stand_ins.clerk_tokens import SigningKey
+from local.stand_ins.clerk_users import ClerkUsers
+from local.stand_ins.faults import FaultList, Vendor
+from local.stand_ins.posts import PostShelf
+
+STARTING_CREDITS = 1_000_000
+
+
+@dataclass(slots=True)
+class Call:
+    """One call that a vendor got; never its headers, query or body, which may hold keys and content."""
+
+    method: str
+    path: str
+    status: int | None = None
+    """None: no answer was sent (yet)."""
+    at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
+
+
+@dataclass(slots=True)
+class StandIns:
+    """Everything behind the routes."""
+
+    signing_key: SigningKey = field(default_factory=SigningKey.generate)
+    clerk: ClerkUsers = field(default_factory=ClerkUsers)
+    posts: PostShelf = field(default_factory=PostShelf)
+    faults: FaultList = field(default_factory=FaultList)
+    calls: dict[Vendor, list[Call]] = field(default_factory=lambda: {vendor: [] for vendor in Vendor})
+    twitterapi_credits: int = STARTING_CREDITS
+
+    def reset(self) -> None:
+        """Go back to the samples; keys, users and sessions stay, so that tokens already handed out still work."""
+        self.faults.clear()
+        self.posts.reload()
+        self.twitterapi_credits = STARTING_CREDITS
+        for calls in self.calls.values():
+            calls.clear()
+
+
+def _stand_ins_of(request: Request) -> StandIns:
+    stand_ins: StandIns = request.app.state.stand_ins
+    return stand_ins
+
+
+State = Annotated[StandIns, Depends(_stand_ins_of)]

@@ -1,0 +1,63 @@
+"""TwitterAPI.io and X's media hosts. Source: twitterapi.md."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from mimetypes import guess_type
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Response
+
+from local.stand_ins.posts import Platform
+from local.stand_ins.refusals import Refusal, phrase
+from local.stand_ins.state import State
+from local.stand_ins.tweets import files_of, tweet
+
+CREDITS_PER_TWEET = 15
+_MESSAGES = {
+    401: "Invalid API key",
+    402: "Credits is not enough.Please recharge",
+    429: "For free-tier users, the QPS limit is one request every 5 seconds.",
+}
+
+
+def error_body(status: int) -> Mapping[str, Any]:
+    """Return the account-level envelope; a missing balance calls itself unauthorized, as the real one does."""
+    name = "Unauthorized" if status == HTTPStatus.PAYMENT_REQUIRED else phrase(status)
+    return {"error": name, "message": _MESSAGES.get(status, name)}
+
+
+async def _require_key(x_api_key: Annotated[str, Header()] = "") -> None:
+    if x_api_key in ("", "bad-key"):
+        raise Refusal(401, error_body(401))
+
+
+router = APIRouter(prefix="/twitterapi", dependencies=[Depends(_require_key)])
+media_router = APIRouter(prefix="/twimg")
+
+
+@router.get("/twitter/tweets")
+async def get_tweets(state: State, tweet_ids: str = "") -> dict[str, Any]:
+    """Return the tweets that exist; the others are simply absent."""
+    asked = list(dict.fromkeys(tweet_id for part in tweet_ids.split(",") if (tweet_id := part.strip())))
+    if not asked:
+        message = "tweet_ids is required"
+        raise Refusal(400, {"status": "error", "msg": message, "message": message, "data": None})
+    posts = [post for tweet_id in asked if (post := state.posts.find(Platform.X, tweet_id))]
+    state.twitterapi_credits -= CREDITS_PER_TWEET * max(1, len(posts))
+    return {"tweets": [tweet(post) for post in posts], "status": "success", "msg": "success", "code": 0}
+
+
+@router.get("/oapi/my/info")
+async def get_my_info(state: State) -> dict[str, int]:
+    """Return the balance, which every returned tweet makes smaller."""
+    return {"recharge_credits": state.twitterapi_credits}
+
+
+@media_router.get("/{path:path}")
+async def get_media(state: State, path: str) -> Response:
+    """Return a file of a post, found at the path its URL has on X's hosts."""
+    for post in state.posts.on(Platform.X):
+        for known_path, file in files_of(post):
+            if known_path == f"/{path}":
+                return Response(file.content, media_type=guess_type(file.filename)[0] or "application/octet-stream")
+    return Response(status_code=404)

@@ -1,0 +1,179 @@
+"""What the local stack reads from template.yaml, so that one file says which functions and which pipeline there are."""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+
+REGION = "us-east-1"
+ACCOUNT_ID = "000000000000"
+
+# Source: AWS Lambda, "Lambda quotas" and the AWS::Lambda::Function reference: what holds when a template is silent.
+_DEFAULT_TIMEOUT_S = 3
+_DEFAULT_MEMORY_MB = 128
+
+_SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9_.:]+)\}")
+
+type Resolver = Callable[[str, str | None], str]
+"""From a logical id and an attribute (None for !Ref) to the value it has where the stack runs."""
+
+
+class TemplateError(Exception):
+    """template.yaml, or the state machine it names, says something the local stack cannot follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionSpec:
+    """One AWS::Serverless::Function, with the template's Globals merged in."""
+
+    name: str
+    handler: str
+    timeout_s: float = _DEFAULT_TIMEOUT_S
+    memory_mb: int = _DEFAULT_MEMORY_MB
+    variables: frozenset[str] = frozenset()
+    """Names of the environment variables it is deployed with."""
+
+    @property
+    def arn(self) -> str:
+        """The name by which the state machine calls this function on one machine."""
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class StateMachineSpec:
+    """The AWS::Serverless::StateMachine, its definition as written and what is to be put into it."""
+
+    name: str
+    source: str
+    substitutions: Mapping[str, Any]
+
+    def definition(self, resolve: Resolver) -> str:
+        """Return the definition as it is deployed: every `${Name}` replaced; JSONata's `{% $name %}` is left alone.
+
+        Raises:
+            TemplateError: A name has no substitution, or a substitution is more than a scalar, !Ref or !GetAtt.
+        """
+        values = {name: _resolved(value, resolve) for name, value in self.substitutions.items()}
+        unknown = set(_SUBSTITUTION.findall(self.source)) - values.keys()
+        if unknown:
+            raise TemplateError(f"{self.name}: no DefinitionSubstitutions for {', '.join(sorted(unknown))}")
+        return _SUBSTITUTION.sub(lambda match: values[match[1]], self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The functions by logical id, and the state machine."""
+
+    functions: Mapping[str, FunctionSpec]
+    state_machine: StateMachineSpec
+
+
+def read_template(path: Path) -> Template:
+    """Read a SAM template and the state machine definition that it names.
+
+    Raises:
+        TemplateError: It is not a template with exactly one state machine whose functions have plain settings.
+    """
+    document = _load(path)
+    resources = document.get("Resources") or {}
+    defaults = (document.get("Globals") or {}).get("Function") or {}
+    machines = [
+        _state_machine(name, resource["Properties"], path.parent)
+        for name, resource in resources.items()
+        if resource.get("Type") == "AWS::Serverless::StateMachine"
+    ]
+    if len(machines) != 1:
+        raise TemplateError(f"{path.name}: expected one state machine, found {len(machines)}")
+    functions = {
+        name: _function(name, resource["Properties"], defaults)
+        for name, resource in resources.items()
+        if resource.get("Type") == "AWS::Serverless::Function"
+    }
+    return Template(MappingProxyType(functions), machines[0])
+
+
+def local_resolver(functions: Collection[str]) -> Resolver:
+    """Return what resolves `X.Arn` of the given functions to the ARN they have on one machine."""
+
+    def resolve(logical_id: str, attribute: str | None) -> str:
+        if logical_id in functions and attribute == "Arn":
+            return FunctionSpec(logical_id, handler="").arn
+        raise TemplateError(f"{logical_id}.{attribute or 'Ref'} does not exist on one machine")
+
+    return resolve
+
+
+def _function(name: str, properties: Mapping[str, Any], defaults: Mapping[str, Any]) -> FunctionSpec:
+    merged = {**defaults, **properties}
+    numbers = {key: merged.get(key, default) for key, default in _NUMBERS.items()}
+    if not isinstance(merged.get("Handler"), str) or not all(isinstance(number, int) for number in numbers.values()):
+        raise TemplateError(f"{name}: Handler, Timeout and MemorySize must be written out")
+    variables = {variable for source in (defaults, properties) for variable in _variables(source)}
+    return FunctionSpec(name, merged["Handler"], numbers["Timeout"], numbers["MemorySize"], frozenset(variables))
+
+
+_NUMBERS = {"Timeout": _DEFAULT_TIMEOUT_S, "MemorySize": _DEFAULT_MEMORY_MB}
+
+
+def _variables(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    variables: Mapping[str, Any] = (properties.get("Environment") or {}).get("Variables") or {}
+    return variables
+
+
+def _state_machine(name: str, properties: Mapping[str, Any], folder: Path) -> StateMachineSpec:
+    uri = properties.get("DefinitionUri")
+    if not isinstance(uri, str):
+        raise TemplateError(f"{name}: DefinitionUri must be a path")
+    source = (folder / uri).read_text(encoding="utf-8")
+    return StateMachineSpec(name, source, MappingProxyType(properties.get("DefinitionSubstitutions") or {}))
+
+
+def _resolved(value: object, resolve: Resolver) -> str:
+    match value:
+        case bool():
+            return str(value).lower()
+        case str() | int() | float():
+            return str(value)
+        case {"Ref": str(logical_id), **rest} if not rest:
+            return resolve(logical_id, None)
+        case {"Fn::GetAtt": [str(logical_id), str(attribute)], **rest} if not rest:
+            return resolve(logical_id, attribute)
+        case _:
+            raise TemplateError(f"cannot resolve {value!r} on one machine")
+
+
+class _TemplateLoader(yaml.SafeLoader):
+    """YAML with CloudFormation's short tags: `!Ref X` is read as {"Ref": "X"}, `!GetAtt X.Arn` as its long form."""
+
+
+def _intrinsic(loader: _TemplateLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]  # YAML has no fourth kind of node
+    if tag == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {tag if tag in {"Ref", "Condition"} else f"Fn::{tag}": value}
+
+
+_TemplateLoader.add_multi_constructor("!", _intrinsic)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    loader = _TemplateLoader(path.read_text(encoding="utf-8"))
+    try:
+        document = loader.get_single_data()
+    except yaml.YAMLError as exc:
+        raise TemplateError(f"{path.name} is not YAML: {exc}") from exc
+    finally:
+        loader.dispose()
+    if not isinstance(document, dict):
+        raise TemplateError(f"{path.name} is not a template")
+    return document

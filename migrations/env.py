@@ -1,0 +1,61 @@
+"""How Alembic reaches the database, and what the models say it should look like.
+
+Migrations go over a direct connection or the session pooler (`SUPABASE_DIRECT_DB_URL`), else over `SUPABASE_DB_URL`; a
+program passes `config.attributes["database_url"]` instead. With `--sql` nothing is connected to.
+"""
+
+import os
+
+from alembic import context
+from alembic.util import CommandError
+from sqlalchemy import text
+
+import whyviral.accounts.models
+import whyviral.analysis.models
+import whyviral.analytics.models
+import whyviral.core.database
+import whyviral.social.models
+
+# A migration that waits for a lock makes everything behind it wait as well: better to give up and be run again.
+_LOCK_TIMEOUT = "5s"
+
+
+def _database_url() -> str:
+    given = context.config.attributes.get("database_url")
+    url = given or os.environ.get("SUPABASE_DIRECT_DB_URL") or os.environ.get("SUPABASE_DB_URL")
+    if not url:
+        raise CommandError("set SUPABASE_DIRECT_DB_URL (or SUPABASE_DB_URL) to the database that should be migrated")
+    return str(url)
+
+
+def _render() -> None:
+    context.configure(
+        dialect_name="postgresql",
+        target_metadata=whyviral.core.database.Base.metadata,
+        literal_binds=True,
+        dialect_opts={"paramstyle": "named"},
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _migrate() -> None:
+    engine = whyviral.core.database.build_engine(_database_url(), socket_timeout_s=None)
+    try:
+        with engine.connect() as connection:
+            context.configure(
+                connection=connection,
+                target_metadata=whyviral.core.database.Base.metadata,
+                compare_server_default=True,
+            )
+            with context.begin_transaction():
+                connection.execute(text(f"select set_config('lock_timeout', '{_LOCK_TIMEOUT}', true)"))
+                context.run_migrations()
+    finally:
+        engine.dispose()
+
+
+if context.is_offline_mode():
+    _render()
+else:
+    _migrate()

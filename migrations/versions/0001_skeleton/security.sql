@@ -1,0 +1,100 @@
+-- Who may do what. Row-level security is on for every table, so what is not allowed below is forbidden:
+--   whyviral_backend  the application: every row, data only; its login roles are made by the deployer
+--   authenticated     Supabase's role of signed-in browsers: may read its own rows, and what belongs to them
+-- The owner of the tables, who runs migrations, is restricted by neither.
+
+-- Roles belong to the whole server, so another database of it may have made this one already.
+do $role$
+begin
+  if not exists (select from pg_roles where rolname = 'whyviral_backend') then
+    create role whyviral_backend nologin;
+  end if;
+exception
+  when duplicate_object or unique_violation then null; -- made by somebody else since the line above
+end
+$role$;
+grant usage on schema public, private to whyviral_backend;
+grant execute on function private.ensure_log_partitions(integer) to whyviral_backend;
+
+-- The user of the current request: the one whom Clerk's token names, as long as the account is not deleted. Null where
+-- there is no Supabase, no token or no such user. `auth.jwt()` is looked up only when it is there.
+create function private.current_user_id() returns uuid
+language plpgsql stable security definer set search_path = '' as $function$
+begin
+  if to_regprocedure('auth.jwt()') is null then
+    return null;
+  end if;
+  return (
+    select users.id from public.users
+    where users.clerk_user_id = auth.jwt() ->> 'sub' and users.deleted_at is null
+  );
+end
+$function$;
+revoke execute on function private.current_user_id() from public;
+
+-- Every migration that makes a table calls this for it. Supabase may have granted new tables to browsers by itself.
+create function private.protect(new_table regclass) returns void
+language plpgsql set search_path = '' as $function$
+declare
+  browser_role name;
+begin
+  execute format('alter table %s enable row level security', new_table);
+  execute format('grant select, insert, update, delete on %s to whyviral_backend', new_table);
+  execute format(
+    'create policy backend on %s as permissive for all to whyviral_backend using (true) with check (true)', new_table
+  );
+  for browser_role in select rolname from pg_catalog.pg_roles where rolname in ('anon', 'authenticated') loop
+    execute format('revoke all on %s from %I', new_table, browser_role);
+  end loop;
+end
+$function$;
+revoke execute on function private.protect(regclass) from public;
+
+select private.protect(new_table) from unnest(array[
+  'public.users', 'public.plans', 'public.subscriptions',
+  'public.platforms', 'public.posts', 'public.post_media', 'public.post_comments',
+  'public.post_analysis_requests', 'public.analysis_request_posts', 'public.post_analyses',
+  'public.analysis_status_history', 'public.external_api_call_logs'
+]::regclass[]) as new_table;
+
+-- Alembic's own table is nobody's business.
+alter table public.alembic_version enable row level security;
+
+-- What a browser may read directly; the sub-selects make Postgres ask for the user once a statement, not once a row.
+do $browser$
+begin
+  if to_regprocedure('auth.jwt()') is null or not exists (select from pg_roles where rolname = 'authenticated') then
+    return; -- not Supabase
+  end if;
+  grant execute on function private.current_user_id() to authenticated;
+  grant select on
+    public.users, public.plans, public.subscriptions, public.platforms, public.posts, public.post_media,
+    public.post_comments, public.post_analysis_requests, public.analysis_request_posts, public.post_analyses,
+    public.analysis_status_history
+  to authenticated;
+
+  create policy everyone_reads on public.plans for select to authenticated using (true);
+  create policy everyone_reads on public.platforms for select to authenticated using (true);
+
+  create policy owner_reads on public.users for select to authenticated
+    using (id = (select private.current_user_id()));
+  create policy owner_reads on public.subscriptions for select to authenticated
+    using (user_id = (select private.current_user_id()));
+  create policy owner_reads on public.post_analysis_requests for select to authenticated
+    using (user_id = (select private.current_user_id()));
+
+  -- Policies hold inside policies: the requests that these find are the reader's own, and so on downwards.
+  create policy owner_reads on public.analysis_request_posts for select to authenticated
+    using (exists (select from public.post_analysis_requests as request where request.id = request_id));
+  create policy owner_reads on public.post_analyses for select to authenticated
+    using (exists (select from public.post_analysis_requests as request where request.id = request_id));
+  create policy owner_reads on public.analysis_status_history for select to authenticated
+    using (exists (select from public.post_analysis_requests as request where request.id = request_id));
+  create policy owner_reads on public.posts for select to authenticated
+    using (exists (select from public.analysis_request_posts as asked where asked.post_id = posts.id));
+  create policy owner_reads on public.post_media for select to authenticated
+    using (exists (select from public.posts as post where post.id = post_id));
+  create policy owner_reads on public.post_comments for select to authenticated
+    using (exists (select from public.posts as post where post.id = post_id));
+end
+$browser$;

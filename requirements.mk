@@ -1,0 +1,20 @@
+# Locks: `make requirements` resolves pyproject's groups into requirements/*.txt, `make requirements UPGRADE=--upgrade`
+# takes newer versions. Without a change in pyproject.toml every file stays byte for byte the same.
+
+UV = .tools/uv/bin/uv
+UPGRADE ?=
+LOCK = $(UV) pip compile --quiet --no-config --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+       --no-header --no-annotate --python-version 3.13 pyproject.toml $(UPGRADE)
+# A function's package repeats nothing that its layer holds.
+BESIDE_LAYER = $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/layer.txt)
+
+.PHONY: requirements
+requirements:
+	./bootstrap uv
+	$(LOCK) --group dev -o requirements/dev.txt
+	$(LOCK) --group layer -c requirements/dev.txt -o requirements/layer.txt
+	$(LOCK) --group api -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/api.txt
+	$(LOCK) --group analyze -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/analyze.txt
+	$(LOCK) --group lambda -c requirements/dev.txt -o requirements/lambda.txt
+	$(LOCK) --group sam -o requirements/sam.txt
+	$(LOCK) --group node -o requirements/node.txt

@@ -1,0 +1,151 @@
+"""Rows for tests: each function makes one thing and what it cannot be without, and flushes.
+
+Keyword arguments are the row's own columns; what a test does not name has a plain value.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from whyviral.accounts.models import Plan, Subscription, SubscriptionStatus, User
+from whyviral.analysis.models import (
+    AnalysisRequestPost,
+    AnalysisStatus,
+    PostAnalysis,
+    PostAnalysisRequest,
+    PostState,
+    Stage,
+)
+from whyviral.core.database import Base
+from whyviral.social.models import Post, PostComments, PostMedia
+
+_numbers = count(1)
+
+
+def create_user(session: Session, **columns: Any) -> User:
+    number = next(_numbers)
+    return _add(
+        session,
+        User(**{"clerk_user_id": f"user_{number:027}", "email": f"user-{number}@example.com"} | columns),
+    )
+
+
+def create_subscription(session: Session, user: User, *, plan: str = "free", **columns: Any) -> Subscription:
+    """Give a user a plan, by its slug."""
+    plan_id = session.scalars(select(Plan.id).where(Plan.slug == plan)).one()
+    return _add(
+        session,
+        Subscription(**{"user_id": user.id, "plan_id": plan_id, "status": SubscriptionStatus.ACTIVE} | columns),
+    )
+
+
+def create_post(session: Session, **columns: Any) -> Post:
+    """Make a fetched text post of X."""
+    post_id = str(1_000_000_000_000_000_000 + next(_numbers))
+    return _add(
+        session,
+        Post(
+            **{
+                "platform": "x",
+                "platform_post_id": post_id,
+                "url": f"https://x.com/i/status/{post_id}",
+                "username": "jack",
+                "content": "just setting up my twttr",
+                "language": "en",
+                "posted_at": datetime(2006, 3, 21, 20, 50, 14, tzinfo=UTC),
+                "metrics": {"likes": 300_000, "comments": 17_000, "shares": 124_000},
+                "fetched_at": datetime(2026, 11, 1, tzinfo=UTC),
+            }
+            | columns
+        ),
+    )
+
+
+def create_media(session: Session, post: Post, **columns: Any) -> PostMedia:
+    number = next(_numbers)
+    return _add(
+        session,
+        PostMedia(
+            **{
+                "post_id": post.id,
+                "position": number,
+                "kind": "image",
+                "source_url": f"https://pbs.twimg.com/media/{number}.jpg",
+            }
+            | columns
+        ),
+    )
+
+
+def create_comments(session: Session, post: Post, **columns: Any) -> PostComments:
+    return _add(session, PostComments(**{"post_id": post.id, "comments": [{"text": "first"}]} | columns))
+
+
+def create_request(
+    session: Session, user: User, posts: Sequence[Post] = (), *, state: PostState = PostState.FETCHED, **columns: Any
+) -> PostAnalysisRequest:
+    """Make a request for posts that exist already, each of them in `state`."""
+    request = _add(
+        session,
+        PostAnalysisRequest(
+            **{"user_id": user.id, "platform": "x", "post_urls": [post.url for post in posts]} | columns
+        ),
+    )
+    for position, post in enumerate(posts):
+        asked = {"url": post.url, "platform_post_id": post.platform_post_id, "post_id": post.id}
+        _add(session, AnalysisRequestPost(request_id=request.id, position=position, state=state, **asked))
+    return request
+
+
+def create_status(session: Session, request: PostAnalysisRequest, **columns: Any) -> AnalysisStatus:
+    """Add the next step to a request's history."""
+    request.status_seq += 1
+    return _add(
+        session,
+        AnalysisStatus(
+            **{
+                "request_id": request.id,
+                "seq": request.status_seq,
+                "attempt": request.attempt,
+                "stage": Stage.FETCHING_POSTS,
+                "progress": 10,
+                "message": "Fetching 1 post",
+            }
+            | columns
+        ),
+    )
+
+
+def create_analysis(session: Session, request: PostAnalysisRequest, post: Post, **columns: Any) -> PostAnalysis:
+    return _add(
+        session,
+        PostAnalysis(
+            **{
+                "request_id": request.id,
+                "post_id": post.id,
+                "metrics": post.metrics,
+                "is_viral": True,
+                "virality_reasoning": "It is the first post of the platform.",
+                "quick_takeaways": ["Be first.", "Be short.", "Be yourself."],
+                "creator_context": "A founder of the platform.",
+                "content_observation": {"hook": "just setting up"},
+                "replicable_elements": ["Brevity"],
+                "viral_formula": "A first time, said plainly.",
+                "improvements": ["Say what it is for."],
+                "suggestions_for_future_posts": ["One", "Two", "Three", "Four"],
+                "analysis_data": {},
+                "metadata_used": {},
+            }
+            | columns
+        ),
+    )
+
+
+def _add[Row: Base](session: Session, row: Row) -> Row:
+    session.add(row)
+    session.flush()
+    return row

@@ -1,0 +1,28 @@
+"""A stack in miniature, to be killed: runs a worker of each kind, prints their process ids and waits.
+
+usage: python tests/local/handlers/serve.py LOG_FOLDER
+"""
+
+import sys
+import threading
+from pathlib import Path
+
+from local.lambda_runtime import LambdaService
+from local.template import FunctionSpec
+
+
+def main() -> None:
+    functions = {
+        name: FunctionSpec(name, f"tests.local.handlers.plain.{name}", timeout_s=60) for name in ("echo", "sleep")
+    }
+    lambdas = LambdaService(functions, environment=lambda _: {}, log_folder=Path(sys.argv[1]))
+    lambdas.invoke("echo", b"1")
+    threading.Thread(target=lambdas.invoke, args=("sleep", b"60"), daemon=True).start()
+    while not lambdas.pids("sleep"):
+        pass
+    print(*lambdas.pids("echo"), *lambdas.pids("sleep"), flush=True)  # noqa: T201
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def test_the_module_serves_silently_and_stops_at_once_even_while_a_call_is_held() -> None:
+    port = free_port()
+    base_url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "local.stand_ins", "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
+        try:
+            wait_until_up(base_url)
+            httpx.post(f"{base_url}/__control/faults", json={"vendor": "clerk", "mode": "timeout"})
+            with socket.create_connection(("127.0.0.1", port)) as held:
+                held.sendall(b"GET /clerk/v1/users HTTP/1.1\r\nHost: x\r\n\r\n")
+                while not httpx.get(f"{base_url}/__control/calls?vendor=clerk").json()["count"]:
+                    time.sleep(0.02)
+                process.terminate()
+                output, _ = process.communicate(timeout=5)
+        finally:
+            process.kill()
+
+    assert output == b""
+
+
+def wait_until_up(base_url: str) -> None:
+    deadline = time.monotonic() + 15
+    while True:
+        try:
+            httpx.get(f"{base_url}/__control/calls")
+        except httpx.ConnectError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        else:
+            return

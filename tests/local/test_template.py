@@ -1,0 +1,128 @@
+from pathlib import Path
+
+import pytest
+
+from local.template import FunctionSpec, StateMachineSpec, TemplateError, local_resolver, read_template
+
+TEMPLATE = """
+AWSTemplateFormatVersion: "2010-09-09"
+Transform: AWS::Serverless-2016-10-31
+Conditions:
+  UseGpu: !Equals [!Ref TranscribeCompute, managed-gpu]
+Globals:
+  Function:
+    Timeout: 20
+    Environment:
+      Variables:
+        SUPABASE_DB_URL: !Sub "{{resolve:ssm:/${AWS::StackName}/db}}"
+Resources:
+  ApiFunction:
+    Type: AWS::Serverless::Function
+    Properties:
+      Handler: functions.api.handler.handler
+      MemorySize: 512
+      Environment:
+        Variables:
+          STATE_MACHINE_ARN: !Ref AnalysisStateMachine
+          DEBUG: !If [UseGpu, "1", !Ref AWS::NoValue]
+  FailFunction:
+    Type: AWS::Serverless::Function
+    Properties: {Handler: functions.requests.fail.handler, Timeout: 10}
+  AnalysisStateMachine:
+    Type: AWS::Serverless::StateMachine
+    Properties:
+      DefinitionUri: statemachine/analysis.asl.json
+      DefinitionSubstitutions:
+        ApiFunctionArn: !GetAtt ApiFunction.Arn
+        FailFunctionArn: {"Fn::GetAtt": [FailFunction, Arn]}
+        Heartbeat: 60
+        Name: !Ref AnalysisStateMachine
+"""
+DEFINITION = """{"A": "${ApiFunctionArn}", "F": "${FailFunctionArn}",
+ "H": "{% ${Heartbeat} %}", "E": "{% $states.input.Name & $Name %}"}"""
+
+
+def write(folder: Path, *, template: str = TEMPLATE, definition: str = DEFINITION) -> Path:
+    (folder / "statemachine").mkdir()
+    (folder / "statemachine" / "analysis.asl.json").write_text(definition)
+    (folder / "template.yaml").write_text(template)
+    return folder / "template.yaml"
+
+
+def machine(source: str, **substitutions: object) -> StateMachineSpec:
+    return StateMachineSpec("Machine", source, substitutions)
+
+
+def resolve(logical_id: str, attribute: str | None) -> str:
+    return f"{logical_id}.{attribute}"
+
+
+def test_a_function_is_read_with_the_globals_merged_in(tmp_path: Path) -> None:
+    template = read_template(write(tmp_path))
+
+    variables = frozenset({"SUPABASE_DB_URL"})
+    assert template.functions == {
+        "ApiFunction": FunctionSpec(
+            "ApiFunction", "functions.api.handler.handler", 20, 512, variables | {"STATE_MACHINE_ARN", "DEBUG"}
+        ),
+        "FailFunction": FunctionSpec("FailFunction", "functions.requests.fail.handler", 10, 128, variables),
+    }
+
+
+def test_the_definition_is_substituted_and_its_jsonata_is_not(tmp_path: Path) -> None:
+    spec = read_template(write(tmp_path)).state_machine
+
+    assert spec.name == "AnalysisStateMachine"
+    assert spec.definition(resolve) == (
+        '{"A": "ApiFunction.Arn", "F": "FailFunction.Arn",\n "H": "{% 60 %}", "E": "{% $states.input.Name & $Name %}"}'
+    )
+
+
+def test_a_local_function_has_an_arn_by_its_logical_id() -> None:
+    resolver = local_resolver({"ApiFunction"})
+
+    assert resolver("ApiFunction", "Arn") == "arn:aws:lambda:us-east-1:000000000000:function:ApiFunction"
+
+
+@pytest.mark.parametrize(
+    ("logical_id", "attribute"), [("Cluster", "Arn"), ("ApiFunction", "Url"), ("ApiFunction", None)]
+)
+def test_what_is_not_there_locally_cannot_be_referred_to(logical_id: str, attribute: str | None) -> None:
+    with pytest.raises(TemplateError, match=logical_id):
+        local_resolver({"ApiFunction"})(logical_id, attribute)
+
+
+def test_a_name_without_a_substitution_is_an_error() -> None:
+    with pytest.raises(TemplateError, match="no DefinitionSubstitutions for Missing"):
+        machine("${Known} ${Missing}", Known="x").definition(resolve)
+
+
+def test_a_substituted_value_is_not_substituted_again() -> None:
+    assert machine("${A}", A="${B}", B="x").definition(resolve) == "${B}"
+
+
+def test_booleans_are_written_as_in_json() -> None:
+    assert machine("${A}", A=True).definition(resolve) == "true"
+
+
+def test_an_intrinsic_that_nothing_resolves_locally_is_an_error() -> None:
+    with pytest.raises(TemplateError, match="Fn::Sub"):
+        machine("${A}", A={"Fn::Sub": "${AWS::Region}"}).definition(resolve)
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("just text", "not a template"),
+        ("a: [", "not YAML"),
+        ("Resources: {}", "expected one state machine, found 0"),
+        (
+            TEMPLATE.replace("MemorySize: 512", "MemorySize: !Ref Memory"),
+            "ApiFunction: Handler, Timeout and MemorySize",
+        ),
+        (TEMPLATE.replace("DefinitionUri", "Definition"), "DefinitionUri must be a path"),
+    ],
+)
+def test_a_template_that_cannot_be_followed_is_refused(tmp_path: Path, template: str, message: str) -> None:
+    with pytest.raises(TemplateError, match=message):
+        read_template(write(tmp_path, template=template))

@@ -1,0 +1,267 @@
+"""What the migrated database does on Supabase: what browsers may read, and what Realtime is told."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import Connection, Engine, Executable, Select, func, select, table, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.orm import Session
+
+from local import database
+from local.postgres import Postgres
+from tests import factories
+from tests.fixtures.database import dump_schema, run_script
+from whyviral.analysis.models import AnalysisStatus
+from whyviral.core.database import build_engine, session_scope
+from whyviral.social.models import Post
+
+SHIM = Path(__file__).parents[1] / "fixtures" / "supabase_shim.sql"
+OWN_ROWS = {
+    "users": 1,
+    "subscriptions": 1,
+    "post_analysis_requests": 1,
+    "analysis_request_posts": 2,
+    "post_analyses": 1,
+    "analysis_status_history": 1,
+    "posts": 2,
+    "post_media": 1,
+    "post_comments": 1,
+    "plans": 3,
+    "platforms": 3,
+}
+"""What each of two users sees: every one has an own post and one that both asked about; a third post is nobody's."""
+HIDDEN = ["external_api_call_logs"]
+WRITES = ["insert into {} default values", "update {} set created_at = now()", "delete from {}", "truncate {} cascade"]
+EVERY_TABLE = sorted([*OWN_ROWS, *HIDDEN])
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    clerk_user_id: str
+    user_id: uuid.UUID
+    request_id: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    owner: Engine
+    backend: Engine
+    ada: Person
+    bob: Person
+
+
+@pytest.fixture(scope="module")
+def world(postgres: Postgres, template: str) -> Iterator[World]:
+    """A database made as on Supabase, in which two people have asked for analyses."""
+    database.create_database(postgres, "supabase")
+    run_script(postgres.url_of("supabase"), SHIM.read_text())
+    database.migrate(postgres.url_of("supabase"))
+    owner = build_engine(postgres.url_of("supabase"))
+    backend = build_engine(database.app_url(postgres, "supabase"))
+    with session_scope(backend) as session:
+        shared = factories.create_post(session)
+        factories.create_media(session, shared)
+        factories.create_post(session, content="nobody asked")
+        ada, bob = (create_person(session, shared) for _ in range(2))
+    yield World(owner, backend, ada, bob)
+    owner.dispose()
+    backend.dispose()
+    database.drop_database(postgres, "supabase")
+
+
+def create_person(session: Session, shared: Post) -> Person:
+    user = factories.create_user(session)
+    factories.create_subscription(session, user)
+    own = factories.create_post(session)
+    factories.create_comments(session, own)
+    request = factories.create_request(session, user, [shared, own])
+    factories.create_analysis(session, request, own)
+    factories.create_status(session, request)
+    return Person(user.clerk_user_id, user.id, request.id)
+
+
+@contextmanager
+def browser(world: World, sub: str | None, *, role: str = "authenticated") -> Iterator[Connection]:
+    """A transaction as Supabase opens it for a browser's token; rolled back."""
+    with world.owner.connect() as connection:
+        become_browser(connection, sub, role=role)
+        yield connection
+
+
+def become_browser(connection: Connection, sub: str | None, *, role: str = "authenticated") -> None:
+    claims = {"role": role} if sub is None else {"role": role, "sub": sub}
+    connection.execute(text("select set_config('request.jwt.claims', :claims, true)"), {"claims": json.dumps(claims)})
+    connection.execute(text(f"set local role {role}"))
+
+
+def count_rows(table_name: str) -> Select[tuple[int]]:
+    return select(func.count()).select_from(table(table_name, schema="public"))
+
+
+def assert_forbidden(connection: Connection, statement: Executable) -> None:
+    with pytest.raises(ProgrammingError) as refusal, connection.begin_nested():
+        connection.execute(statement)
+    assert refusal.value.orig is not None
+    assert refusal.value.orig.args[0]["C"] == "42501"
+
+
+def test_these_tests_know_every_table(world: World) -> None:
+    with world.owner.connect() as connection:
+        tables = connection.scalars(text("select tablename from pg_tables where schemaname = 'public'")).all()
+
+    assert sorted(tables) == sorted([*EVERY_TABLE, "alembic_version"])
+
+
+@pytest.mark.parametrize(("table", "rows"), OWN_ROWS.items())
+def test_signed_in_users_see_their_own_rows_only(world: World, table: str, rows: int) -> None:
+    for person in (world.ada, world.bob):
+        with browser(world, person.clerk_user_id) as connection:
+            assert connection.scalar(count_rows(table)) == rows
+
+
+def test_the_rows_seen_are_really_the_readers(world: World) -> None:
+    with browser(world, world.ada.clerk_user_id) as connection:
+        assert connection.scalars(text("select id from public.users")).all() == [world.ada.user_id]
+        assert connection.scalars(text("select id from public.post_analysis_requests")).all() == [world.ada.request_id]
+        assert connection.scalars(text("select request_id from public.post_analyses")).all() == [world.ada.request_id]
+
+
+@pytest.mark.parametrize("sub", ["user_nobody", "", None])
+@pytest.mark.parametrize("table", sorted(OWN_ROWS.keys() - {"plans", "platforms"}))
+def test_a_token_of_nobody_we_know_sees_nothing(world: World, table: str, sub: str | None) -> None:
+    with browser(world, sub) as connection:
+        assert connection.scalar(count_rows(table)) == 0
+
+
+def test_a_deleted_user_sees_nothing_any_more(world: World) -> None:
+    with world.owner.connect() as connection:
+        connection.execute(text("update public.users set deleted_at = now() where id = :id"), {"id": world.ada.user_id})
+        become_browser(connection, world.ada.clerk_user_id)
+
+        assert connection.scalar(text("select count(*) from public.post_analysis_requests")) == 0
+
+
+@pytest.mark.parametrize("table", HIDDEN)
+def test_logs_are_not_for_browsers(world: World, table: str) -> None:
+    with browser(world, world.ada.clerk_user_id) as connection:
+        assert_forbidden(connection, count_rows(table))
+
+
+@pytest.mark.parametrize("table", EVERY_TABLE)
+def test_who_is_not_signed_in_sees_nothing_at_all(world: World, table: str) -> None:
+    with browser(world, None, role="anon") as connection:
+        assert_forbidden(connection, count_rows(table))
+
+
+@pytest.mark.parametrize("table", EVERY_TABLE)
+def test_browsers_write_nothing(world: World, table: str) -> None:
+    with browser(world, world.ada.clerk_user_id) as connection:
+        for write in WRITES:
+            assert_forbidden(connection, text(write.format(table)))
+
+
+def test_browsers_reach_nothing_private(world: World) -> None:
+    with browser(world, world.ada.clerk_user_id) as connection:
+        assert_forbidden(connection, text("select private.ensure_log_partitions(1)"))
+        assert_forbidden(connection, text("select * from private.external_api_call_logs_default"))
+        assert connection.scalar(text("select count(*) from public.alembic_version")) == 0
+
+
+def test_a_step_is_broadcast_to_its_user_alone(world: World) -> None:
+    with world.owner.connect() as connection:
+        messages = connection.execute(
+            text("select topic, event, extension, private, payload from realtime.messages order by topic")
+        ).all()
+
+    assert [tuple(message) for message in messages] == [
+        (
+            f"user:{person.clerk_user_id}",
+            "analysis_status",
+            "broadcast",
+            True,
+            {
+                "request_id": str(person.request_id),
+                "seq": 1,
+                "stage": "fetching_posts",
+                "progress": 10,
+                "message": "Fetching 1 post",
+            },
+        )
+        for person in (world.ada, world.bob)
+    ]
+
+
+def test_a_browser_may_join_its_own_topic_only(world: World) -> None:
+    with browser(world, world.ada.clerk_user_id) as connection:
+        for topic, may_join in [
+            (f"user:{world.ada.clerk_user_id}", True),
+            (f"user:{world.bob.clerk_user_id}", False),
+            ("user:", False),
+            ("", False),
+        ]:
+            connection.execute(text("select set_config('realtime.topic', :topic, true)"), {"topic": topic})
+            assert bool(connection.scalar(text("select count(*) from realtime.messages"))) is may_join
+
+
+@pytest.mark.parametrize(
+    "outage",
+    [
+        "drop function realtime.send(jsonb, text, text, boolean)",
+        "drop schema realtime cascade",
+        "alter table realtime.messages rename to gone",
+        """
+        create or replace function realtime.send(payload jsonb, event text, topic text, private boolean default true)
+        returns void language plpgsql as $$ begin raise exception 'down'; end $$
+        """,
+    ],
+)
+def test_no_outage_of_realtime_loses_a_step(world: World, outage: str) -> None:
+    with world.owner.connect() as connection, Session(connection) as session:
+        connection.exec_driver_sql(outage)
+        connection.exec_driver_sql("set local role whyviral_backend")
+
+        status = AnalysisStatus(
+            request_id=world.ada.request_id, seq=2, attempt=1, stage="error", progress=10, message=""
+        )
+        session.add(status)
+        session.flush()
+
+        assert session.scalar(select(func.count()).where(AnalysisStatus.request_id == world.ada.request_id)) == 2
+
+
+def test_a_migration_needs_no_superuser(postgres: Postgres, template: str) -> None:
+    owner = "supabase_postgres"
+    run_script(postgres.url, f"create role {owner} login createrole")
+    run_script(postgres.url, f"create database owned owner {owner}")
+    run_script(postgres.url_of("owned"), SHIM.read_text())
+    run_script(postgres.url_of("owned"), f"alter table realtime.messages owner to {owner}")
+    run_script(postgres.url_of("owned"), f"grant usage on schema auth, realtime to {owner}")
+    config = database.alembic_config(postgres.url_of("owned", role=owner))
+
+    command.upgrade(config, "head")
+    command.downgrade(config, "base")
+    command.upgrade(config, "head")
+
+    database.drop_database(postgres, "owned")
+    run_script(postgres.url, f"drop role {owner}")
+
+
+def test_going_down_leaves_supabases_own_schemas_as_they_were(postgres: Postgres) -> None:
+    database.create_database(postgres, "supabase_down")
+    url = postgres.url_of("supabase_down")
+    run_script(url, SHIM.read_text())
+    config = database.alembic_config(url)
+    command.ensure_version(config)
+    before = dump_schema(url)
+
+    command.upgrade(config, "head")
+    command.downgrade(config, "base")
+
+    assert dump_schema(url) == before
+    database.drop_database(postgres, "supabase_down")

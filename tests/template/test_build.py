@@ -1,0 +1,137 @@
+"""What is deployed: each function with its own code and packages, beside a layer that holds the rest."""
+
+import json
+import os
+import struct
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local.lambda_runtime import LambdaService
+from local.template import FunctionSpec, read_template
+from tests.template.conftest import OTHER_ARCHITECTURE, OWN_ARCHITECTURE, ROOT
+
+SPECS = read_template(ROOT / "template.yaml").functions
+LAYER = Path("CommonLayer", "python")
+# Plausible, and of no use: nothing here gets far enough to use one.
+SETTINGS = {
+    "ALLOWED_HOSTS": "api.example.com",
+    "CLERK_AUTHORIZED_PARTIES": "https://app.example.com",
+    "CLERK_PUBLISHABLE_KEY": "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k",
+    "CLERK_SECRET_KEY": "sk_test_example",
+    "CORS_ALLOWED_ORIGINS": "https://app.example.com",
+    "DEBUG": "false",
+    "GEMINI_API_KEY": "example",
+    "GEMINI_FALLBACK_MODEL": "example-lite",
+    "GEMINI_MODEL": "example",
+    "POST_REUSE_HOURS": "24",
+    "PUBLIC_BASE_URL": "https://api.example.com",
+    "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:whyviral-analysis",
+    "SUPABASE_DB_URL": "postgresql://nobody:nothing@127.0.0.1:9/none",
+    "TWITTERAPI_KEY": "example",
+}
+_UNZIPPED_LIMIT_BYTES = 250_000_000  # Source: AWS Lambda, "Lambda quotas", deployment package with its layers
+_ELF_MACHINES = {"x86_64": 62, "arm64": 183}
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+
+
+def _top_level(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def _code(folder: Path) -> dict[Path, int]:
+    """The machine each compiled module is for, by its path."""
+    return {
+        path.relative_to(folder): struct.unpack_from("<H", path.read_bytes(), 18)[0]  # e_machine of the ELF header
+        for path in folder.rglob("*.so")
+    }
+
+
+@contextmanager
+def _lambda_service(spec: FunctionSpec, packages: Path, python: Path, log_folder: Path) -> Iterator[LambdaService]:
+    """One built function with its layer, under Lambda's own runtime client."""
+    own = {"PYTHONPATH": str(packages / LAYER), "PYTHONPYCACHEPREFIX": str(packages.parent / "bytecode")}
+    with LambdaService(
+        {spec.name: spec},
+        environment=lambda _: own | {name: SETTINGS[name] for name in spec.variables},
+        log_folder=log_folder,
+        python=python,
+        task_root=packages / spec.name,
+    ) as service:
+        yield service
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_a_built_function_finds_its_handler_and_all_that_it_imports(
+    spec: FunctionSpec, packages: Path, runtime_python: Path, tmp_path: Path
+) -> None:
+    with _lambda_service(spec, packages, runtime_python, tmp_path) as service:
+        result = service.invoke(spec.name, b"{}")
+
+    # The handler itself refuses an empty event; what is missing would be reported by the runtime, as `Runtime.…`.
+    assert result.function_error == "Unhandled"
+    assert not json.loads(result.payload)["errorType"].startswith("Runtime."), result.payload
+
+
+def test_the_built_analyse_function_has_the_sdk_of_the_model(packages: Path, runtime_python: Path) -> None:
+    path = os.pathsep.join(str(folder) for folder in (packages / "AnalyzeFunction", packages / LAYER))
+
+    done = subprocess.run(
+        [runtime_python, "-B", "-c", "import google.genai; print(google.genai.__file__)"],
+        env={"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout.startswith(str(packages / "AnalyzeFunction")), done.stderr
+
+
+def test_a_package_holds_the_code_of_one_function(packages: Path) -> None:
+    for spec in SPECS.values():
+        folder = spec.handler.split(".")[1]
+
+        assert _top_level(packages / spec.name / "functions") == {"__init__.py", folder}, spec.name
+
+
+def test_no_package_repeats_what_the_layer_holds(packages: Path) -> None:
+    layer = _top_level(packages / LAYER)
+
+    for name in SPECS:
+        assert _top_level(packages / name) & layer == set(), name
+
+
+def test_packages_hold_no_tests_no_bytecode_and_nothing_that_the_runtime_has(packages: Path) -> None:
+    unwanted = {"__pycache__", "bin", "boto3", "botocore", "pytest", "tests"}
+
+    for path in packages.rglob("*"):
+        assert path.name not in unwanted, path
+
+
+def test_every_function_fits_with_its_layer(packages: Path) -> None:
+    def size(folder: Path) -> int:
+        return sum((folder / path).stat().st_size for path in _files(folder))
+
+    sizes = {name: size(packages / name) + size(packages / LAYER) for name in SPECS}
+
+    assert max(sizes.values()) < _UNZIPPED_LIMIT_BYTES / 2, sizes
+
+
+def test_both_architectures_get_the_same_files_compiled_for_each(
+    packages: Path, packages_of_other_architecture: Path
+) -> None:
+    def neutral(folder: Path) -> list[str]:
+        return [str(path).replace("aarch64", "x86_64") for path in _files(folder)]
+
+    built = {OWN_ARCHITECTURE: packages, OTHER_ARCHITECTURE: packages_of_other_architecture}
+
+    for name in (*SPECS, "CommonLayer"):
+        assert neutral(packages / name) == neutral(packages_of_other_architecture / name), name
+    for architecture, folder in built.items():
+        assert set(_code(folder).values()) == {_ELF_MACHINES[architecture]}

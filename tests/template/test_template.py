@@ -1,0 +1,170 @@
+"""What template.yaml promises beyond being valid: who may do what, who knows which secret, what is kept how long."""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from functions.analyze.explaining import FUNCTION_TIMEOUT
+from tests.template.conftest import ROOT, Properties, of_type
+from whyviral.core.settings import DeployableSettings
+
+_SECRETS = {"CLERK_SECRET_KEY", "GEMINI_API_KEY", "SUPABASE_DB_URL", "TWITTERAPI_KEY"}
+
+# Actions that AWS offers for no single resource. Source: Service Authorization Reference, X-Ray and CloudWatch Logs.
+_WITHOUT_RESOURCE = {
+    "logs:CreateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:DescribeLogGroups",
+    "logs:DescribeResourcePolicies",
+    "logs:GetLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:UpdateLogDelivery",
+    "xray:GetSamplingRules",
+    "xray:GetSamplingTargets",
+    "xray:PutTelemetryRecords",
+    "xray:PutTraceSegments",
+}
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _statements(role: Properties) -> list[Properties]:
+    policies: list[Properties] = role.get("Policies", [])
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def _role_of(resources: Properties, function: Properties) -> Properties:
+    role: Properties = resources[function["Role"]["Fn::GetAtt"][0]]["Properties"]
+    return role
+
+
+def _variables(document: Properties, function: Properties) -> Properties:
+    of_all: Properties = document["Globals"]["Function"]["Environment"]["Variables"]
+    own: Properties = function.get("Environment", {}).get("Variables", {})
+    return of_all | own
+
+
+def _settings_of(function: Properties) -> type[DeployableSettings]:
+    """The settings class beside the handler; a function without one reads only what all of them read."""
+    module = f"{function['Handler'].rsplit('.', 2)[0]}.settings"
+    if find_spec(module) is None:
+        return DeployableSettings
+    defined = vars(import_module(module)).values()
+    (found,) = (
+        each
+        for each in defined
+        if isinstance(each, type) and issubclass(each, DeployableSettings) and each.__module__ == module
+    )
+    return found
+
+
+def test_every_handler_exists(functions: dict[str, Properties]) -> None:
+    for name, function in functions.items():
+        module, attribute = function["Handler"].rsplit(".", 1)
+        source = ROOT / f"{module.replace('.', '/')}.py"
+
+        assert source.is_file(), f"{name}: {source}"
+        assert attribute in source.read_text(encoding="utf-8"), f"{name}: no {attribute} in {source}"
+
+
+def test_every_function_has_a_role_of_its_own(resources: Properties, functions: dict[str, Properties]) -> None:
+    roles = [function["Role"]["Fn::GetAtt"][0] for function in functions.values()]
+
+    assert len(set(roles)) == len(functions)
+    assert {resources[role]["Type"] for role in roles} == {"AWS::IAM::Role"}
+
+
+def test_every_function_writes_to_its_own_log_group_and_to_no_other(
+    resources: Properties, functions: dict[str, Properties]
+) -> None:
+    groups = {name: function["LoggingConfig"]["LogGroup"]["Ref"] for name, function in functions.items()}
+
+    assert len(set(groups.values())) == len(functions)
+    for name, function in functions.items():
+        writes = [
+            statement["Resource"]
+            for statement in _statements(_role_of(resources, function))
+            if "logs:PutLogEvents" in statement["Action"]
+        ]
+        assert writes == [{"Fn::GetAtt": [groups[name], "Arn"]}], name
+
+
+def test_no_log_is_kept_for_ever(resources: Properties) -> None:
+    groups = of_type(resources, "AWS::Logs::LogGroup")
+
+    assert {name for name, group in groups.items() if group.get("RetentionInDays") is None} == set()
+
+
+def test_permissions_name_their_resources_wherever_aws_has_one_to_name(resources: Properties) -> None:
+    for name, role in of_type(resources, "AWS::IAM::Role").items():
+        for statement in _statements(role):
+            actions = set(_as_list(statement["Action"]))
+            assert not [action for action in actions if "*" in action], name
+            if "*" in _as_list(statement["Resource"]):
+                assert actions <= _WITHOUT_RESOURCE, name
+
+
+def test_only_the_api_starts_analyses(resources: Properties) -> None:
+    may = {
+        name
+        for name, role in of_type(resources, "AWS::IAM::Role").items()
+        for statement in _statements(role)
+        if "states:StartExecution" in _as_list(statement["Action"])
+    }
+
+    assert may == {"ApiRole"}
+
+
+def test_a_function_is_given_every_setting_it_needs_and_none_it_does_not_read(
+    document: Properties, functions: dict[str, Properties]
+) -> None:
+    for name, function in functions.items():
+        fields = _settings_of(function).model_fields
+        needed = {field.upper() for field, info in fields.items() if info.is_required()}
+
+        assert needed <= _variables(document, function).keys() <= {field.upper() for field in fields}, name
+
+
+def test_secrets_come_from_secrets_manager_and_from_nowhere_else(
+    document: Properties, functions: dict[str, Properties]
+) -> None:
+    for name, function in functions.items():
+        for variable, value in _variables(document, function).items():
+            reference = value.get("Fn::Sub", "") if isinstance(value, dict) else ""
+            expected = f"{{{{resolve:secretsmanager:${{SecretName}}:SecretString:{variable}::${{SecretVersionId}}}}}}"
+            assert (reference == expected) == (variable in _SECRETS), f"{name}: {variable}"
+
+
+def test_no_parameter_holds_a_secret(document: Properties) -> None:
+    parameters = document["Parameters"]
+    secrets = {secret.replace("_", "").lower() for secret in _SECRETS}
+
+    assert {name for name in parameters if name.lower() in secrets} == set()
+    assert {name for name, parameter in parameters.items() if parameter.get("NoEcho")} == set()
+    assert "Default" not in parameters["SecretName"]
+
+
+def test_every_error_of_a_function_raises_an_alarm(resources: Properties, functions: dict[str, Properties]) -> None:
+    watched = {
+        alarm["Dimensions"][0]["Value"]["Ref"]
+        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
+        if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
+    }
+
+    assert watched == functions.keys()
+
+
+def test_analyses_that_fail_or_never_end_raise_an_alarm(resources: Properties) -> None:
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+
+    watched = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "AWS/States"}
+
+    assert watched == {"ExecutionsFailed", "ExecutionsTimedOut"}
+    assert [alarm["AlarmDescription"] for alarm in alarms if "AlarmActions" not in alarm] == []
+
+
+def test_the_analyse_function_plans_with_the_timeout_it_has(functions: dict[str, Properties]) -> None:
+    assert functions["AnalyzeFunction"]["Timeout"] == FUNCTION_TIMEOUT.total_seconds()

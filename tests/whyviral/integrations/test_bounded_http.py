@@ -1,0 +1,125 @@
+import itertools
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import httpx
+import pytest
+
+from tests.whyviral.integrations.conftest import Serve
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.bounded_http import (
+    ConnectionDropped,
+    HttpAnswer,
+    NotConnected,
+    checked_key,
+    fetch,
+    retry_after_s,
+)
+from whyviral.integrations.errors import ProviderError
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def client() -> Iterator[httpx.Client]:
+    with httpx.Client() as client:
+        yield client
+
+
+def _fetch(client: httpx.Client, url: str) -> HttpAnswer:
+    return fetch(client, url, provider="somebody", service="Somebody", headers={}, total_s=0.4, max_bytes=10_000)
+
+
+def _dripping() -> Iterator[bytes]:
+    yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    while True:
+        time.sleep(0.05)
+        yield b"1\r\nx\r\n"
+
+
+def test_an_answer_that_drips_is_given_up_at_the_deadline(client: httpx.Client, serve_bytes: Serve) -> None:
+    url = serve_bytes(_dripping())
+    started = time.monotonic()
+
+    with pytest.raises(ProviderError) as failure:
+        _fetch(client, url)
+
+    assert failure.value.category is ErrorCategory.TIMEOUT
+    assert time.monotonic() - started < 2
+
+
+def test_an_endless_answer_is_given_up_at_the_limit(client: httpx.Client, serve_bytes: Serve) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    url = serve_bytes(itertools.chain([head], itertools.repeat(b"400\r\n" + b"x" * 1024 + b"\r\n")))
+
+    with pytest.raises(ProviderError) as failure:
+        _fetch(client, url)
+
+    assert failure.value.category is ErrorCategory.PROVIDER_ERROR
+
+
+def test_an_answer_that_is_cut_off_may_have_been_billed_and_is_no_dropped_connection(
+    client: httpx.Client, serve_bytes: Serve
+) -> None:
+    url = serve_bytes(iter([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"]))
+
+    with pytest.raises(ProviderError) as failure:
+        _fetch(client, url)
+
+    assert not isinstance(failure.value, ConnectionDropped)
+    assert (failure.value.category, failure.value.is_transient, failure.value.status) == (
+        ErrorCategory.PROVIDER_ERROR,
+        True,
+        200,
+    )
+
+
+def test_a_connection_that_closes_without_an_answer_was_dropped(client: httpx.Client, serve_bytes: Serve) -> None:
+    url = serve_bytes(iter([]))
+
+    with pytest.raises(ConnectionDropped) as failure:
+        _fetch(client, url)
+
+    assert not isinstance(failure.value, NotConnected)
+
+
+def test_a_closed_port_means_the_request_was_never_sent(client: httpx.Client) -> None:
+    with pytest.raises(NotConnected) as failure:
+        _fetch(client, "http://127.0.0.1:1")
+
+    assert failure.value.is_transient
+
+
+def test_a_redirect_is_an_answer_and_is_not_followed(client: httpx.Client, serve_bytes: Serve) -> None:
+    url = serve_bytes(
+        iter([b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"])
+    )
+
+    assert _fetch(client, url).status == 302
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("7", 7.0),
+        ("0.5", 0.5),
+        ("Mon, 23 Nov 2026 12:00:30 GMT", 30.0),
+        ("Mon, 23 Nov 2026 11:00:00 GMT", 0.0),
+        ("99999999", 3600.0),
+        ("1e999", None),
+        ("-5", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_and_nonsense_is_nothing(value: str, expected: float | None) -> None:
+    assert retry_after_s(httpx.Headers({"Retry-After": value}), now=NOW) == expected
+
+
+@pytest.mark.parametrize("key", ["", "  ", "two words", "new\nline", "schlüssel"])
+def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
+    with pytest.raises(ValueError, match="SOME_KEY is empty or holds") as refusal:
+        checked_key(key, name="SOME_KEY")
+
+    assert not key.strip() or key not in str(refusal.value)
