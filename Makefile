@@ -1,9 +1,56 @@
-.PHONY: requirements
-REQ = .tools/uv/bin/uv pip compile --quiet --no-config --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
-      --no-header --no-annotate --python-version 3.13 pyproject.toml
-UPGRADE ?=
+# The commands of this project; README.md says what each one is for. A fresh machine needs git, make and Python 3.13 or uv.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+PY = .venv/bin/python
+PORT ?= 8000
 
-requirements:
-	./bootstrap uv
-	$(REQ) $(UPGRADE) --group dev -o requirements/dev.txt
-	$(REQ) $(UPGRADE) --group layer -c requirements/dev.txt -o requirements/layer.txt
+include requirements.mk build.mk
+
+.PHONY: help run demo token reset migrate sql openapi test proof check bench install
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+# The recipes that stay in the foreground are one exec'd process, so that a killed make is noticed by it.
+run: install  ## the whole system on http://127.0.0.1:8000 (PORT=…)
+	@exec $(PY) -m local run --port $(PORT)
+
+demo: install  ## analyse sample posts, or URLS="…", print and write the report
+	@exec $(PY) -m local demo $(URLS)
+
+token: install  ## a session token of USER=a@b.c for the running system
+	@exec $(PY) -m local token "$(USER)"
+
+reset: install  ## forget .local/
+	@exec $(PY) -m local reset
+
+migrate: install  ## upgrade the database of SUPABASE_DIRECT_DB_URL
+	@exec $(PY) -m local migrate
+
+sql: install  ## the migrations as SQL, for `supabase db push`
+	@exec $(PY) -m alembic upgrade head --sql
+
+openapi: install  ## write docs/openapi.json
+	@exec $(PY) -m local openapi
+
+# What tests build and run, and what checks read, beside .venv.
+.PHONY: install-tools
+install-tools: install
+	@./bootstrap sam && ./bootstrap lambda
+
+test: install-tools  ## what must pass
+	@exec $(PY) -m pytest -m "not proof" $(ARGS)
+
+proof: install  ## storms and random searches; PROOF_SCALE=… scales them
+	@exec $(PY) -m pytest -m proof --timeout 1800 $(ARGS)
+
+check: install  ## format, lint, types, import contracts, template, state machine
+	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .
+	@.venv/bin/mypy --no-error-summary
+	@PYTHONPATH=. .venv/bin/lint-imports --no-logo
+	@$(MAKE) check-template check-statemachine
+
+bench: install  ## the measured promises, as a table and bench/results/latest.json
+	@exec $(PY) -m bench
+
+install:
+	@./bootstrap dev

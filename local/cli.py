@@ -6,12 +6,13 @@ import shutil
 import signal
 import sys
 import threading
+from pathlib import Path
 from types import FrameType
 
 from local.processes import end_with_parent
-from local.stack import DATA, ROOT, StackError, running
+from local.stack import DATA, ROOT, StackError, is_running, running
 
-RUN_FILE = DATA / "run.json"
+RUN_FILE = "run.json"
 _CHECK_INTERVAL_S = 0.5
 
 
@@ -34,9 +35,11 @@ def _parse() -> argparse.Namespace:
     commands = parser.add_subparsers(required=True)
     run = commands.add_parser("run", help="run the whole system")
     run.add_argument("--port", type=int, default=8000)
+    run.add_argument("--data", type=Path, default=DATA, help="the folder of database and logs")
     run.set_defaults(command=_run)
     demo = commands.add_parser("demo", help="run the system, analyse posts, report, stop")
     demo.add_argument("urls", nargs="*")
+    demo.add_argument("--data", type=Path, default=DATA / "demo", help="the folder of report, database and logs")
     demo.set_defaults(command=_demo)
     token = commands.add_parser("token", help="print a session token for the running system")
     token.add_argument("email")
@@ -52,11 +55,12 @@ def _run(arguments: argparse.Namespace) -> int:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         stopped.set()
 
-    with running(DATA, port=arguments.port, say=_say) as stack:
+    data: Path = arguments.data
+    with running(data, port=arguments.port, say=_say) as stack:
         for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signal_number, stop)
         ready = json.dumps(stack.ready.as_dict())
-        RUN_FILE.write_text(ready + "\n")
+        (data / RUN_FILE).write_text(ready + "\n")
         try:
             print(f"READY {ready}", flush=True)
             if stack.stand_in_vendors:
@@ -64,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
             while not stopped.wait(_CHECK_INTERVAL_S):
                 stack.check()
         finally:
-            RUN_FILE.unlink(missing_ok=True)
+            (data / RUN_FILE).unlink(missing_ok=True)
             _say("stopping")
     return 0
 
@@ -72,15 +76,15 @@ def _run(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from local import demo  # noqa: PLC0415 - rich is for this command only
 
-    return demo.run(arguments.urls, data=DATA / "demo")
+    return demo.run(arguments.urls, data=arguments.data)
 
 
 def _token(arguments: argparse.Namespace) -> int:
     from local.accounts import create_token  # noqa: PLC0415
 
-    if not RUN_FILE.exists():
+    if not is_running(DATA):
         raise StackError("nothing is running; start it with `make run`")
-    ready = json.loads(RUN_FILE.read_text())
+    ready = json.loads((DATA / RUN_FILE).read_text())
     if ready["token"] is None:
         raise StackError("Clerk is real here: sign in through it to get a token")
     print(create_token(ready["stand_ins"], arguments.email)[0])
@@ -88,7 +92,7 @@ def _token(arguments: argparse.Namespace) -> int:
 
 
 def _reset(_arguments: argparse.Namespace) -> int:
-    if RUN_FILE.exists():
+    if is_running(DATA):
         raise StackError("the system is running; stop it first")
     shutil.rmtree(DATA, ignore_errors=True)
     return 0

@@ -28,13 +28,13 @@ def app_url(server: Postgres, database: str) -> str:
     return server.url_of(database, role=_APP_ROLE)
 
 
-def migrate(database_url: str) -> None:
-    """Upgrade a database, as its owner, to the newest revision."""
+def migrate(database_url: str | None = None) -> None:
+    """Upgrade a database, as its owner, to the newest revision; None is the one that the settings name."""
     command.upgrade(alembic_config(database_url), "head")
 
 
-def alembic_config(database_url: str) -> Config:
-    """Return the configuration with which Alembic's commands work on a database."""
+def alembic_config(database_url: str | None = None) -> Config:
+    """Return the configuration with which Alembic's commands work on a database, or on the one of the settings."""
     config = Config(_ROOT / "alembic.ini")
     config.attributes["database_url"] = database_url
     return config

@@ -1,6 +1,7 @@
 """`make demo`: the whole system once, from pasted URLs to the report, with live progress."""
 
 import json
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ def run(urls: Sequence[str], *, data: Path) -> int:
         console.print(
             f"[yellow]Played by stand-ins, not by the real services: {', '.join(report['stand_ins'])}.[/yellow]"
         )
-    console.print(f"Report: .local/demo/{path.name}")
+    console.print(Text(f"Report: {os.path.relpath(path)}"))
     return 0 if all(_is_whole(request) for request in report["requests"]) else 1
 
 
@@ -150,7 +151,9 @@ def _show(request: dict[str, Any], console: Console) -> None:
     for post in request["posts"]:
         analysis = post["analysis"]
         if analysis is None:
-            console.print(Panel(Text(f"{post['error_category']}: {post['error']}"), title=Text(post["url"]), border_style="red"))
+            console.print(
+                Panel(Text(f"{post['error_category']}: {post['error']}"), title=Text(post["url"]), border_style="red")
+            )
             continue
         verdict = "went viral" if post["is_viral"] else "did not go viral"
         lines = [

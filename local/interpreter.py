@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import jsonata
-from moto.awslambda.exceptions import UnknownFunctionException
+from moto.awslambda.exceptions import LambdaClientError, UnknownFunctionException
 from moto.awslambda.models import LambdaBackend
 from moto.core.config import default_user_config
 from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
@@ -22,7 +22,7 @@ from moto.stepfunctions.parser.asl.eval import variable_store
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
 
-from local.lambda_runtime import FunctionNotFound
+from local.lambda_runtime import FunctionNotFound, LambdaServiceClosed
 from local.sandbox import Invocation
 
 type Invoke = Callable[[str, bytes], Invocation]
@@ -59,7 +59,7 @@ def _evaluate(expression: str) -> Any:
 
 def _declare(bindings: Mapping[str, Any]) -> str:
     """Write variables as JSONata: moto puts strings between quotes as they are, so that any quote in one breaks all."""
-    return "".join(f"{name}:={json.dumps(value)};" for name, value in bindings.items())
+    return "".join(f"{name}:={json.dumps(value, ensure_ascii=False)};" for name, value in bindings.items())
 
 
 def _evaluate_in_state(expression: StringJSONata, env: Any) -> None:
@@ -87,6 +87,8 @@ def _lambda_backend(invoke: Invoke) -> Callable[..., bytes]:
             invocation = invoke(name, body.encode() if isinstance(body, str) else body or b"{}")
         except FunctionNotFound as exc:
             raise UnknownFunctionException(function_name) from exc
+        except LambdaServiceClosed as exc:
+            raise LambdaClientError("ServiceException", "The service is shutting down") from exc
         if invocation.function_error:
             answer["x-amz-function-error"] = invocation.function_error
         return invocation.payload

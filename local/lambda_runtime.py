@@ -44,7 +44,7 @@ class LambdaService:
         log_folder: Path,
         python: Path = Path(sys.executable),
         task_root: Path = _CHECKOUT,
-        idle_s: float = 60.0,
+        idle_s: float = 10.0,
     ) -> None:
         """Prepare the functions; nothing is started before the first call.
 
@@ -158,6 +158,9 @@ class _Pool:
         sandbox = self._take()
         try:
             yield sandbox
+        except BaseException:  # a caller that is interrupted leaves a call behind
+            sandbox.end()
+            raise
         finally:
             self._give_back(sandbox)
 

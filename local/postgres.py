@@ -82,11 +82,11 @@ class Postgres:
         Raises:
             PostgresError: the server did not start, or another process still uses the folder.
         """
+        self._clear_half_made_data()
+        self._clear_pid_file()
         with self._log.open("wb") as log:
-            self._clear_half_made_data()
             if not (self._data / "PG_VERSION").exists():
                 self._make_data(log)
-            self._clear_pid_file()
             port = _free_port(self._wanted_port)
             options = [f"-c{name}={value}" for name, value in _OPTIONS.items()]
             arguments = ["-D", str(self._data), "-h", _HOST, "-p", str(port), "-k", "", *options]
@@ -117,16 +117,15 @@ class Postgres:
         self.stop()
 
     def _make_data(self, log: IO[bytes]) -> None:
+        if self._data.exists() and any(self._data.iterdir()):
+            raise PostgresError(f"{self._data} holds no Postgres data, but something else")
         # Made beside its final place and renamed: a folder of that name is always whole, whenever we are killed.
         folder = self._half_made_data
         folder.mkdir(mode=0o700)
         arguments = ["-D", str(folder), "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync"]
         if _spawn("initdb", arguments, folder=folder, log=log).wait() != 0:
             raise PostgresError(self._explain("cannot make a data folder"))
-        try:
-            folder.rename(self._data)
-        except OSError as exc:
-            raise PostgresError(f"{self._data} exists and holds no Postgres data: {exc}") from exc
+        folder.rename(self._data)
 
     def _clear_half_made_data(self) -> None:
         if not self._half_made_data.exists():
@@ -171,14 +170,14 @@ class Postgres:
             return []
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait for the last line of the pid file, which Postgres keeps for this purpose.
+        """Wait for the eighth and last line of the pid file, which Postgres keeps for this purpose.
 
         Source: postgres, src/include/utils/pidfile.h, LOCK_FILE_LINE_PM_STATUS.
         """
         deadline = time.monotonic() + _START_TIMEOUT_S
         while process.poll() is None and time.monotonic() < deadline:
-            lines = self._pid_file_lines()
-            if self._pid_in_file() == process.pid and len(lines) >= 8 and lines[7].strip() == "ready":  # noqa: PLR2004
+            status = [line.strip() for line in self._pid_file_lines()[7:8]]
+            if self._pid_in_file() == process.pid and status == ["ready"]:
                 return
             time.sleep(0.01)
         self.stop()

@@ -116,7 +116,9 @@ class Sandbox:
             return self._time_out(call, self.spec.timeout_s)
 
     def end(self) -> None:
-        """Kill the process; what belongs to it is closed when it is gone (`join`)."""
+        """Kill the process, failing the call that it runs; what belongs to it is closed when it is gone (`join`)."""
+        killed = _exit_message(-signal.SIGKILL)
+        self.fail(lambda request_id: _platform_error("Runtime.ExitError", request_id, killed))
         self._process.kill()
 
     def join(self) -> None:

@@ -131,6 +131,17 @@ def running(
         )
 
 
+def is_running(data: Path) -> bool:
+    """Whether a system has its data in this folder right now; a killed one is not."""
+    if not (data / LOCK).exists():
+        return False
+    try:
+        with _only_one(data):
+            return False
+    except StackError:
+        return True
+
+
 @contextmanager
 def _only_one(data: Path) -> Iterator[None]:
     with (data / LOCK).open("w") as lock:

@@ -78,7 +78,7 @@ def read_template(path: Path) -> Template:
     Raises:
         TemplateError: It is not a template with exactly one state machine whose functions have plain settings.
     """
-    document = _load(path)
+    document = load_document(path)
     resources = document.get("Resources") or {}
     defaults = (document.get("Globals") or {}).get("Function") or {}
     machines = [
@@ -166,7 +166,12 @@ def _intrinsic(loader: _TemplateLoader, tag: str, node: yaml.Node) -> dict[str, 
 _TemplateLoader.add_multi_constructor("!", _intrinsic)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load_document(path: Path) -> dict[str, Any]:
+    """Read a template with CloudFormation's short tags in their long form.
+
+    Raises:
+        TemplateError: It is not a template.
+    """
     loader = _TemplateLoader(path.read_text(encoding="utf-8"))
     try:
         document = loader.get_single_data()

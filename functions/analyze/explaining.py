@@ -27,6 +27,7 @@ from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.analyst import Analyst, AnalystPrompt, AnalystReply
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.post_scraper import MediaKind
 from whyviral.social.models import Post
 from whyviral.social.platforms import Platform
 
@@ -194,6 +195,7 @@ def _snapshot(post: Post) -> PostSnapshot:
         metrics=post.metrics,
         followers=(post.author or {}).get("followers"),
         language=post.language,
+        media_kinds=[MediaKind(medium.kind) for medium in post.media],
     )
 
 
@@ -206,7 +208,7 @@ def _columns(
     return answer.model_dump(mode="json") | {
         "metrics": post.metrics,
         "is_viral": verdict.is_viral,
-        "analysis_data": dict(reply.answer),
+        "analysis_data": answer.model_dump(mode="json"),
         "metadata_used": {
             "facts": [asdict(fact) for fact in facts],
             "verdict": asdict(verdict),

@@ -4,11 +4,11 @@ from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from whyviral.integrations.gemini import GeminiAnalyst
 
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
+from whyviral.integrations.gemini import GeminiAnalyst
 
 from .explaining import MODEL_TIMEOUT_S, ExplainJob, PostExplainer
 from .settings import AnalyzeSettings

@@ -4,10 +4,11 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
+from pydantic import Field, JsonValue, StringConstraints
 
 from local.stand_ins.clerk_tokens import DEFAULT_LIFE_S, Algorithm, SigningKey, forge, session_claims, sign
 from local.stand_ins.faults import Fault, Vendor
+from local.stand_ins.orders import Order
 from local.stand_ins.posts import Platform, Post
 from local.stand_ins.refusals import Refusal
 from local.stand_ins.state import State
@@ -15,19 +16,15 @@ from local.stand_ins.state import State
 router = APIRouter(prefix="/__control")
 
 
-class PostName(BaseModel):
+class PostName(Order):
     """Which post is meant."""
-
-    model_config = ConfigDict(extra="forbid")
 
     platform: Platform
     id: str
 
 
-class KeySource(BaseModel):
+class KeySource(Order):
     """Whether a rotation keeps the key's id."""
-
-    model_config = ConfigDict(extra="forbid")
 
     same_kid: bool = False
 
@@ -36,16 +33,14 @@ type ClerkId = Annotated[str, StringConstraints(pattern=r"^[a-z]+_[A-Za-z0-9]{1,
 _HUNDRED_YEARS_S = 3_155_760_000
 
 
-class TokenOrder(BaseModel):
+class TokenOrder(Order):
     """A session token to sign, or to forge."""
-
-    model_config = ConfigDict(extra="forbid")
 
     email: Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]+$", max_length=254)]
     expires_in_seconds: int = Field(default=DEFAULT_LIFE_S, ge=-_HUNDRED_YEARS_S, le=_HUNDRED_YEARS_S)
     """Negative: the token expired so long ago."""
     session_id: ClerkId | None = None
-    overrides: dict[str, JsonValue] = {}
+    overrides: dict[str, JsonValue] = Field(default_factory=dict)
     """Claims that replace the usual ones; null removes a claim."""
     key: Literal["current", "other"] = "current"
     """Any other key than the current one makes a forgery, as do the two fields below."""

@@ -7,8 +7,10 @@ from contextlib import suppress
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import Field, JsonValue, StringConstraints, model_validator
 from starlette.types import Receive, Scope, Send
+
+from local.stand_ins.orders import Order
 
 
 class Vendor(StrEnum):
@@ -43,10 +45,8 @@ _MODES_OF_FIELD = {
 _GARBAGE = "<html><body>upstream connect error</body></html>"
 
 
-class Fault(BaseModel):
+class Fault(Order):
     """One ordered fault; the oldest that matches a call is the one applied."""
-
-    model_config = ConfigDict(extra="forbid")
 
     vendor: Vendor
     path: str = ""
@@ -54,7 +54,7 @@ class Fault(BaseModel):
     mode: FaultMode
     status: int | None = Field(default=None, ge=200, le=599)
     body: dict[str, JsonValue] | list[JsonValue] | str | None = None
-    headers: dict[HeaderName, HeaderValue] = {}
+    headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     delay_s: float = Field(default=1.0, gt=0, le=600, allow_inf_nan=False)
     times: int | None = Field(default=None, ge=1)
     """How many calls it spoils; None: every call until the reset."""

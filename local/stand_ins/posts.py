@@ -10,7 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, field_validator, model_validator
+from pydantic import Field, JsonValue, StringConstraints, field_validator, model_validator
+
+from local.stand_ins.orders import Order, OrderPart
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 _MAX_MEDIA_BYTES = 64 * 1024 * 1024
@@ -50,10 +52,8 @@ class PostMediaKind(StrEnum):
 type Count = Annotated[int, Field(ge=0, le=2**53, strict=True)]
 
 
-class PostMetrics(BaseModel):
+class PostMetrics(OrderPart):
     """The public counts; None: the platform does not show it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     likes: Count | None = None
     comments: Count | None = None
@@ -61,10 +61,8 @@ class PostMetrics(BaseModel):
     shares: Count | None = None
 
 
-class PostFile(BaseModel):
+class PostFile(OrderPart):
     """A file that belongs to a post."""
-
-    model_config = ConfigDict(extra="forbid")
 
     kind: PostMediaKind
     filename: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}$")]
@@ -87,10 +85,8 @@ class PostFile(BaseModel):
         return base64.b64decode(self.file_base64)
 
 
-class Post(BaseModel):
+class Post(Order):
     """A public post, as the control API and the samples describe it."""
-
-    model_config = ConfigDict(extra="forbid")
 
     platform: Platform
     id: str
@@ -99,12 +95,12 @@ class Post(BaseModel):
     metrics: PostMetrics
     posted_at: datetime
     """A time without an offset is UTC."""
-    media: list[PostFile] = Field(default=[], max_length=20)
-    comments: list[dict[str, JsonValue]] = []
+    media: list[PostFile] = Field(default_factory=list, max_length=20)
+    comments: list[dict[str, JsonValue]] = Field(default_factory=list)
     captions: JsonValue = None
-    raw: dict[str, JsonValue] = {}
+    raw: dict[str, JsonValue] = Field(default_factory=dict)
     """Merged over what the vendor would answer, for reposts, quotes and fields that nothing else here names."""
-    approximate: list[str] = []
+    approximate: list[str] = Field(default_factory=list)
     """Fields whose values are the right size but not exact."""
     note: str | None = None
     """Where a sample comes from."""

@@ -44,18 +44,16 @@ class StandInServer(uvicorn.Server):
 @contextmanager
 def running() -> Iterator[str]:
     """Run the stand-ins in a thread, on a free port; yields their base URL."""
-    with socket.create_server((HOST, 0)) as listener:
-        port = listener.getsockname()[1]
-        server = StandInServer(port)
-        thread = Thread(target=server.run, args=([listener],), name="stand-ins", daemon=True)
-        thread.start()
-        deadline = time.monotonic() + _START_LIMIT_S
-        while not server.started:
-            if not thread.is_alive() or time.monotonic() > deadline:
-                raise RuntimeError("the stand-ins did not start")
-            time.sleep(0.01)
-        try:
-            yield f"http://{HOST}:{port}"
-        finally:
-            server.should_exit = True
-            thread.join()
+    server = StandInServer(port=0)
+    thread = Thread(target=server.run, name="stand-ins", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + _START_LIMIT_S
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RuntimeError("the stand-ins did not start")
+        time.sleep(0.01)
+    try:
+        yield f"http://{HOST}:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()

@@ -45,7 +45,7 @@ class StandIns:
             calls.clear()
 
 
-def _stand_ins_of(request: Request) -> StandIns:
+async def _stand_ins_of(request: Request) -> StandIns:
     stand_ins: StandIns = request.app.state.stand_ins
     return stand_ins
 

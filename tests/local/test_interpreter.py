@@ -147,7 +147,7 @@ def test_a_task_passes_its_payload_and_its_answer_can_be_assigned(workflow: Work
 
 
 def test_a_variable_may_hold_any_text(workflow: Workflow) -> None:
-    text = 'a "quoted"\nline \\ and {% $more %} \u2028'
+    text = 'a "quoted"\nline \\ and {% $more %} \u2028 😀'
     output = run(
         workflow,
         {"posts": [text]},

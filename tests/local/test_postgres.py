@@ -24,6 +24,15 @@ time.sleep(60)
 """
 
 
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole data folder, made once: making one takes longer than everything else here."""
+    folder = tmp_path_factory.mktemp("data") / "data"
+    with Postgres(folder):
+        pass
+    return folder
+
+
 def run_sql(url: str, *statements: str) -> list[tuple[object, ...]]:
     engine = build_engine(url)
     try:
@@ -46,8 +55,8 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_data_survives_a_restart_and_the_restart_is_fast(tmp_path: Path) -> None:
-    server = Postgres(tmp_path / "data")
+def test_data_survives_a_restart_and_the_restart_is_fast(data: Path) -> None:
+    server = Postgres(data)
     with server:
         run_sql(server.url, "create table kept (value int)", "insert into kept values (42)")
     started_at = time.monotonic()
@@ -58,11 +67,11 @@ def test_data_survives_a_restart_and_the_restart_is_fast(tmp_path: Path) -> None
 
     assert rows == [(42,)]
     assert duration_s < 1
-    assert {path.name for path in tmp_path.iterdir()} == {"data", "data.log"}
+    assert {path.name for path in data.parent.iterdir()} == {"data", "data.log"}
 
 
-def test_the_server_listens_on_loopback_only_and_runs_apart_from_ctrl_c(tmp_path: Path) -> None:
-    with Postgres(tmp_path / "data") as server:
+def test_the_server_listens_on_loopback_only_and_runs_apart_from_ctrl_c(data: Path) -> None:
+    with Postgres(data) as server:
         listening = {
             connection.laddr.ip
             for connection in psutil.Process(server.pid).net_connections(kind="inet")
@@ -75,8 +84,8 @@ def test_the_server_listens_on_loopback_only_and_runs_apart_from_ctrl_c(tmp_path
         assert os.getpgid(server.pid) != os.getpgid(0)
 
 
-def test_stopping_ends_the_server_and_may_be_repeated(tmp_path: Path) -> None:
-    server = Postgres(tmp_path / "data")
+def test_stopping_ends_the_server_and_may_be_repeated(data: Path) -> None:
+    server = Postgres(data)
     server.start()
     pid = server.pid
 
@@ -88,21 +97,20 @@ def test_stopping_ends_the_server_and_may_be_repeated(tmp_path: Path) -> None:
         _ = server.url
 
 
-def test_a_taken_port_gives_way_to_the_next_free_one(tmp_path: Path) -> None:
+def test_a_taken_port_gives_way_to_the_next_free_one(data: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
 
-        with Postgres(tmp_path / "data", port=port) as server:
+        with Postgres(data, port=port) as server:
             got = int(server.url.split(":")[-1].split("/")[0])
 
             assert port < got < port + 50
             assert run_sql(server.url, "select 1") == [(1,)]
 
 
-def test_killing_the_owner_ends_the_server_and_the_next_owner_finds_the_data(tmp_path: Path) -> None:
-    data = tmp_path / "data"
+def test_killing_the_owner_ends_the_server_and_the_next_owner_finds_the_data(data: Path) -> None:
     with start_owner(data) as owner:
         assert owner.stdout is not None
         pid = int(owner.stdout.readline())
@@ -114,7 +122,7 @@ def test_killing_the_owner_ends_the_server_and_the_next_owner_finds_the_data(tmp
 
     assert rows == [(1,)]
     assert not is_running(pid)
-    assert "database system was not properly shut down" not in (tmp_path / "data.log").read_text()
+    assert "database system was not properly shut down" not in data.with_name("data.log").read_text()
 
 
 def test_an_owner_killed_while_the_data_is_made_leaves_nothing_in_the_way(tmp_path: Path) -> None:
@@ -142,25 +150,23 @@ def test_a_half_made_data_folder_is_made_again(tmp_path: Path) -> None:
     assert not half_made.exists()
 
 
-def test_a_killed_server_keeps_what_was_committed_and_starts_again(tmp_path: Path) -> None:
-    server = Postgres(tmp_path / "data")
-    server.start()
-    run_sql(server.url, "create table kept (value int)", "insert into kept values (42)")
-    os.kill(server.pid, signal.SIGKILL)
-    server.stop()
+def test_a_killed_server_keeps_what_was_committed_and_starts_again(data: Path) -> None:
+    server = Postgres(data)
+    with server:
+        run_sql(server.url, "create table committed (value int)", "insert into committed values (42)")
+        os.kill(server.pid, signal.SIGKILL)
 
     with server:
-        rows = run_sql(server.url, "select value from kept")
+        rows = run_sql(server.url, "select value from committed")
 
     assert rows == [(42,)]
 
 
-def test_a_process_id_that_belongs_to_somebody_else_by_now_is_no_obstacle(tmp_path: Path) -> None:
-    server = Postgres(tmp_path / "data")
-    server.start()
-    pid_file = tmp_path / "data" / "postmaster.pid"
-    left_behind = pid_file.read_text().replace(str(server.pid), str(os.getpid()), 1)
-    server.stop()
+def test_a_process_id_that_belongs_to_somebody_else_by_now_is_no_obstacle(data: Path) -> None:
+    server = Postgres(data)
+    pid_file = data / "postmaster.pid"
+    with server:
+        left_behind = pid_file.read_text().replace(str(server.pid), str(os.getpid()), 1)
     pid_file.write_text(left_behind)
 
     with server:
@@ -169,10 +175,10 @@ def test_a_process_id_that_belongs_to_somebody_else_by_now_is_no_obstacle(tmp_pa
     assert rows == [(1,)]
 
 
-def test_a_folder_in_use_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_in_use_is_refused_by_name(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "_PREVIOUS_OWNER_TIMEOUT_S", 0.1)  # a constant, so that the test need not wait
-    with Postgres(tmp_path / "data") as server:
-        intruder = Postgres(tmp_path / "data", log=tmp_path / "intruder.log")
+    with Postgres(data) as server:
+        intruder = Postgres(data, log=tmp_path / "intruder.log")
 
         with pytest.raises(PostgresError, match=f"in use by the server with process id {server.pid}"):
             intruder.start()
@@ -191,14 +197,14 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
     assert (data / "thesis.txt").read_text() == "irreplaceable"
 
 
-def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    with Postgres(data):
-        pass
+def test_a_server_that_cannot_start_says_why(data: Path) -> None:
+    version = (data / "PG_VERSION").read_text()
     (data / "PG_VERSION").write_text("9\n")
 
     with pytest.raises(PostgresError, match="not compatible"):
         Postgres(data).start()
+
+    (data / "PG_VERSION").write_text(version)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")

@@ -50,7 +50,7 @@ def shape(url: str) -> dict[str, set[tuple[object, ...]]]:
 
 
 def render_sql(direction: str, revisions: str) -> str:
-    config = database.alembic_config("postgresql://nobody@127.0.0.1:1/nothing")
+    config = database.alembic_config()
     config.output_buffer = io.StringIO()
     getattr(command, direction)(config, revisions, sql=True)
     return config.output_buffer.getvalue()
@@ -98,7 +98,7 @@ def test_alembic_finds_no_drift(postgres: Postgres, template: str) -> None:
 
 
 def test_there_is_one_history() -> None:
-    assert len(ScriptDirectory.from_config(database.alembic_config("")).get_heads()) == 1
+    assert len(ScriptDirectory.from_config(database.alembic_config()).get_heads()) == 1
 
 
 def test_without_a_database_to_migrate_the_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,13 +106,13 @@ def test_without_a_database_to_migrate_the_settings_are_named(monkeypatch: pytes
     monkeypatch.delenv("SUPABASE_DB_URL", raising=False)
 
     with pytest.raises(CommandError, match="SUPABASE_DIRECT_DB_URL"):
-        database.migrate("")
+        database.migrate()
 
 
 def test_the_direct_connection_is_preferred_to_the_pooler(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     monkeypatch.setenv("SUPABASE_DIRECT_DB_URL", empty)
 
-    database.migrate("")
+    database.migrate()
 
     assert shape(empty)["columns"]

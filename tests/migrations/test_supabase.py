@@ -100,7 +100,7 @@ def become_browser(connection: Connection, sub: str | None, *, role: str = "auth
     connection.execute(text(f"set local role {role}"))
 
 
-def count_rows(table_name: str) -> Select[tuple[int]]:
+def count_rows(table_name: str) -> Select[int]:
     return select(func.count()).select_from(table(table_name, schema="public"))
 
 

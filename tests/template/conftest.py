@@ -22,7 +22,7 @@ type Properties = dict[str, Any]
 
 @pytest.fixture(scope="session")
 def document() -> Properties:
-    return template._load(ROOT / "template.yaml")
+    return template.load_document(ROOT / "template.yaml")
 
 
 @pytest.fixture(scope="session")

@@ -4,15 +4,23 @@ import json
 import os
 import struct
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
 from local.lambda_runtime import LambdaService
 from local.template import FunctionSpec, read_template
+from tests.factories import create_post, create_request, create_user
+from tests.fixtures.database import Database
 from tests.template.conftest import OTHER_ARCHITECTURE, OWN_ARCHITECTURE, ROOT
+from whyviral.analysis.models import AnalysisRequestPost, PostAnalysis, PostState
+from whyviral.core.database import session_scope
+from whyviral.core.endpoints import Endpoints
 
 SPECS = read_template(ROOT / "template.yaml").functions
 LAYER = Path("CommonLayer", "python")
@@ -54,12 +62,14 @@ def _code(folder: Path) -> dict[Path, int]:
 
 
 @contextmanager
-def _lambda_service(spec: FunctionSpec, packages: Path, python: Path, log_folder: Path) -> Iterator[LambdaService]:
+def _lambda_service(
+    spec: FunctionSpec, packages: Path, python: Path, log_folder: Path, **settings: str
+) -> Iterator[LambdaService]:
     """One built function with its layer, under Lambda's own runtime client."""
-    own = {"PYTHONPATH": str(packages / LAYER), "PYTHONPYCACHEPREFIX": str(packages.parent / "bytecode")}
+    own = {"PYTHONPATH": str(packages / LAYER), "PYTHONPYCACHEPREFIX": str(packages.parent / "bytecode"), **settings}
     with LambdaService(
         {spec.name: spec},
-        environment=lambda _: own | {name: SETTINGS[name] for name in spec.variables},
+        environment=lambda _: {name: SETTINGS[name] for name in spec.variables & SETTINGS.keys()} | own,
         log_folder=log_folder,
         python=python,
         task_root=packages / spec.name,
@@ -77,6 +87,36 @@ def test_a_built_function_finds_its_handler_and_all_that_it_imports(
     # The handler itself refuses an empty event; what is missing would be reported by the runtime, as `Runtime.…`.
     assert result.function_error == "Unhandled"
     assert not json.loads(result.payload)["errorType"].startswith("Runtime."), result.payload
+
+
+def test_the_built_analyse_function_explains_a_post(
+    packages: Path,
+    runtime_python: Path,
+    tmp_path: Path,
+    fresh_database: Callable[[], Database],
+    local_endpoints: Endpoints,
+) -> None:
+    database = fresh_database()
+    with session_scope(database.engine) as session:
+        request = create_request(session, create_user(session), [create_post(session)], state=PostState.COLLECTED)
+        post = session.scalars(select(AnalysisRequestPost.id)).one()
+    event = {
+        "request_id": str(request.id),
+        "attempt": 1,
+        "post": str(post),
+        "started_at": datetime.now(UTC).isoformat(),
+    }
+    settings = {"SUPABASE_DB_URL": database.url, ENDPOINTS_VARIABLE: dump_endpoints(local_endpoints)}
+    settings["GEMINI_MODEL"] = "gemini-3.8-flash"
+
+    with _lambda_service(SPECS["AnalyzeFunction"], packages, runtime_python, tmp_path, **settings) as service:
+        result = service.invoke("AnalyzeFunction", json.dumps(event).encode())
+
+    assert (result.function_error, json.loads(result.payload)) == (None, {"post": str(post), "outcome": "analysed"})
+    with session_scope(database.engine) as session:
+        analysis = session.scalars(select(PostAnalysis)).one()
+    assert len(analysis.suggestions_for_future_posts) == 4
+    assert analysis.metadata_used["model"] == "gemini-3.8-flash (stand-in)"
 
 
 def test_the_built_analyse_function_has_the_sdk_of_the_model(packages: Path, runtime_python: Path) -> None:

@@ -63,12 +63,12 @@ def read_question(body: Mapping[str, Any]) -> Question:
     media_tokens: dict[str, int] = {}
     turns = [(str(content.get("role") or "user"), _text_of(content, media_tokens)) for content in contents]
     system = field(body, "systemInstruction")
-    config = _object(field(body, "generationConfig") or {}, "generation_config")
-    schema = field(config, "responseJsonSchema") or field(config, "responseSchema")
+    config = _object(_given(body, "generationConfig", {}), "generation_config")
+    schema = _given(config, "responseJsonSchema", field(config, "responseSchema"))
     mime_type = field(config, "responseMimeType") or "text/plain"
     if schema is not None and mime_type != _JSON_TYPE:
         raise invalid_argument("response_mime_type must be application/json when a response schema is given")
-    thinking = _object(field(config, "thinkingConfig") or {}, "thinking_config")
+    thinking = _object(_given(config, "thinkingConfig", {}), "thinking_config")
     return Question(
         system=_text_of(_object(system, "system_instruction"), {}) if system else "",
         turns=turns,
@@ -84,6 +84,11 @@ def field(message: Mapping[str, Any], name: str) -> Any:
     """Return a field of a message under its camelCase name or its snake_case one; None when it is absent."""
     snake_case = _WORD_START.sub("_", name).lower()
     return message.get(name, message.get(snake_case))
+
+
+def _given(message: Mapping[str, Any], name: str, default: Any) -> Any:
+    value = field(message, name)
+    return default if value is None else value
 
 
 def _text_of(content: Mapping[str, Any], media_tokens: dict[str, int]) -> str:

@@ -84,7 +84,7 @@ class SchemaFiller:
         """
         try:
             return self._fill(self._root, _Place())
-        except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as exc:
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as exc:
             raise invalid_argument(f"response_schema cannot be followed: {exc}") from exc
 
     def _fill(self, schema: Schema, place: _Place) -> Any:
@@ -208,7 +208,8 @@ def _number(schema: Schema, seed: int, *, is_whole: bool) -> float:
         low = 0.0 if high > 0 else high - _USUAL_SPAN
     if math.isinf(high):
         high = low + _USUAL_SPAN
-    step = field(schema, "multipleOf") or (1 if is_whole else None)
+    step = field(schema, "multipleOf")
+    step = 1 if step is None and is_whole else step
     if step is None:
         # Strictly between the limits, unless they are one.
         value = low + (high - low) * (seed % 997 + 1) / 999

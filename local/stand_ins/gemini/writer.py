@@ -105,17 +105,18 @@ def gather(system: str, user: str) -> Material:
     """Find the facts and the post in a prompt."""
     text = user[:_LONGEST_READ]
     block = _post_block(text)
-    told = text.replace(block, "") if block else text
-    data = _as_object(block)
-    post = _LINK.sub(" ", str(data.get("text", "")) if data else block or _FACT.sub("", text))
-    words = [word for word in _WORD.findall(post) if word.lower() not in _COMMON_WORDS]
+    told = text[: block.start] + text[block.stop :]
+    data = _as_object(text[block])
+    post = str(data.get("text", "")) or text[block] or _FACT.sub("", text)
+    spoken = _LINK.sub(" ", post)
+    words = [word for word in _WORD.findall(spoken) if word.lower() not in _COMMON_WORDS]
     verdict = _VERDICT.search(told)
     return Material(
         facts=[_read_fact(match, data) for match in _FACT.finditer(told)],
-        opening=_quoted(post),
+        opening=_quoted(spoken),
         words=list(dict.fromkeys(words)) or ["the post"],
-        hashtags=list(dict.fromkeys(_HASHTAG.findall(post))),
-        tone=_tone(post),
+        hashtags=list(dict.fromkeys(_HASHTAG.findall(spoken))),
+        tone=_tone(spoken),
         form=_form(post),
         verdict=_VERDICTS[verdict[1].lower() if verdict else None],
         seed=hashlib.sha256(f"{system}\0{user}".encode(errors="replace")).hexdigest(),
@@ -168,16 +169,16 @@ def _fact(material: Material, place: int) -> str:
     return str(facts[place % len(facts)]) if facts else "the prompt holds no numbered facts"
 
 
-def _post_block(text: str) -> str:
-    """Return what stands between tags named after the post, else between the first tags, else nothing."""
+def _post_block(text: str) -> slice:
+    """Return the place between tags named after the post, else between the first tags, else an empty place."""
     blocks = []
     for opening in list(_OPENING_TAG.finditer(text))[:_MOST_TAGS]:
         end = text.find(f"</{opening[1]}", opening.end())
         if end >= 0:
-            blocks.append((opening[1].lower(), text[opening.end() : end]))
+            blocks.append((opening[1].lower(), slice(opening.end(), end)))
     of_post = [block for name, block in blocks if any(part in name for part in _POST_TAGS)]
-    others = [block for _, block in blocks if not _FACT.search(block)]
-    return next(iter(of_post or others), "")
+    others = [block for _, block in blocks if not _FACT.search(text[block])]
+    return next(iter(of_post or others), slice(0, 0))
 
 
 def _as_object(block: str) -> Mapping[str, Any]:

@@ -50,7 +50,7 @@ def test_the_id_of_a_user_follows_from_the_address(stand_ins: StandInsClient) ->
     first = stand_ins.token("jo@example.com")
     again = stand_ins.token("JO@example.com")
 
-    assert again["user_id"] == first["user_id"] == "user_pQDHLQdQFwuEPPTThLVqwqgIUlM"
+    assert again["user_id"] == first["user_id"] == "user_6MUX4EHfon3rjRMsp9mdOLJl9sF"
     assert again["session_id"] != first["session_id"]
     assert stand_ins.token("kim@example.com")["user_id"] != first["user_id"]
 

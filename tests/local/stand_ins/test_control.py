@@ -1,4 +1,5 @@
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -144,7 +145,13 @@ def test_a_bad_token_order_is_refused(stand_ins: StandInsClient, order: dict[str
 def test_a_body_that_is_not_json_is_refused(stand_ins: StandInsClient) -> None:
     headers = {"Content-Type": "application/json"}
 
-    for content in (b"{", b"[]", b'{"vendor": "gemini", "mode": "slow", "delay_s": NaN}', b"\xff"):
+    for content in (
+        b"{",
+        b"[]",
+        b'{"vendor": "gemini", "mode": "slow", "delay_s": NaN}',
+        b"\xff",
+        b'{"vendor": "\\ud800"}',
+    ):
         reply = stand_ins.http.post("/__control/faults", content=content, headers=headers)
         assert reply.status_code in {400, 422}
         assert reply.json()
@@ -154,3 +161,13 @@ def test_a_refusal_does_not_repeat_the_input(stand_ins: StandInsClient) -> None:
     file = {"kind": "image", "filename": "a.png", "file_base64": base64.b64encode(b"picture").decode() + "*"}
 
     assert file["file_base64"] not in stand_ins.http.post("/__control/posts", json=POST | {"media": [file]}).text
+
+
+@pytest.mark.parametrize("name", ["text", "note", "raw", "comments"])
+def test_half_a_surrogate_pair_is_refused_everywhere(stand_ins: StandInsClient, name: str) -> None:
+    half = {"text": "\ud800", "note": "\ud800", "raw": {"lang": "\ud800"}, "comments": [{"\ud800": 1}]}[name]
+    content = json.dumps(POST | {name: half}).encode()
+
+    reply = stand_ins.http.post("/__control/posts", content=content, headers={"Content-Type": "application/json"})
+
+    assert reply.status_code in {400, 422}

@@ -1,9 +1,11 @@
+import signal
 import socket
 import subprocess
 import sys
 import time
 
 import httpx
+import pytest
 
 
 def free_port() -> int:
@@ -12,7 +14,8 @@ def free_port() -> int:
         return port
 
 
-def test_the_module_serves_silently_and_stops_at_once_even_while_a_call_is_held() -> None:
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_the_module_serves_silently_and_stops_at_once_even_while_a_call_is_held(stop: signal.Signals) -> None:
     port = free_port()
     base_url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "local.stand_ins", "--port", str(port)]
@@ -24,7 +27,7 @@ def test_the_module_serves_silently_and_stops_at_once_even_while_a_call_is_held(
                 held.sendall(b"GET /clerk/v1/users HTTP/1.1\r\nHost: x\r\n\r\n")
                 while not httpx.get(f"{base_url}/__control/calls?vendor=clerk").json()["count"]:
                     time.sleep(0.02)
-                process.terminate()
+                process.send_signal(stop)
                 output, _ = process.communicate(timeout=5)
         finally:
             process.kill()

@@ -122,7 +122,7 @@ def test_what_is_no_id_is_never_sent(scraper: TwitterApiScraper, calls: CallColl
         (504, {}, ErrorCategory.PROVIDER_ERROR, True),
     ],
 )
-def test_each_refusal_of_a_call_has_its_category_and_costs_nothing(  # noqa: PLR0917
+def test_each_refusal_of_a_call_has_its_category_and_costs_nothing(
     stand_ins: StandInsClient,
     scraper: TwitterApiScraper,
     calls: CallCollector,
@@ -143,7 +143,9 @@ def test_each_refusal_of_a_call_has_its_category_and_costs_nothing(  # noqa: PLR
         is_transient,
         status,
     )
-    assert [(call.status, call.error_category, call.cost_usd) for call in calls.drain()] == [(status, category, 0)]
+    assert [(call.status, call.error_category, call.cost_usd) for call in calls.drain()] == [
+        (status, category, Decimal(0))
+    ]
     assert KEY not in f"{error!s}{error!r}"
 
 

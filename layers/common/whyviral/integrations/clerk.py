@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -15,11 +14,15 @@ from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
 
 from .bounded_http import ConnectionDropped, HttpAnswer, checked_key, fetch, retry_after_s, shared_client
-from .clerk_keys import PROVIDER, SERVICE, USER_AGENT
 from .errors import ProviderError
 from .lenient import Lenient, VendorModel
 from .recording import recorded_call
 from .untrusted_json import NotJson, parse_untrusted_json
+
+PROVIDER = "clerk"
+SERVICE = "The sign-in service"
+USER_AGENT = "whyviral/0.1"
+"""Hosts behind Cloudflare answer 403 to the names of bare libraries. Source: clerk.md section 3."""
 
 _API_VERSION = "2026-05-12"
 _TIMEOUT_S = 4.0
@@ -87,23 +90,19 @@ class ClerkClient:
         Raises:
             ProviderError: category not_found when Clerk has no such user.
         """
-        document = self._get(f"/users/{quote(user_id, safe='')}", operation="GET /users/{id}")
-        try:
-            return _to_user(_User.model_validate(document))
-        except ValidationError:
-            raise _unreadable() from None
+        return _to_user(self._get(f"/users/{quote(user_id, safe='')}", operation="GET /users/{id}", shape=_User))
 
-    def _get(self, path: str, *, operation: str) -> Any:
+    def _get[T: VendorModel](self, path: str, *, operation: str, shape: type[T]) -> T:
         """Return the document at `path`; reading is safe to repeat, so trouble on Clerk's side gets a second try."""
         try:
-            return self._get_once(path, operation=operation)
+            return self._get_once(path, operation=operation, shape=shape)
         except ProviderError as exc:
             is_worth_a_try = isinstance(exc, ConnectionDropped) or (exc.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
             if not is_worth_a_try:
                 raise
-        return self._get_once(path, operation=operation)
+        return self._get_once(path, operation=operation, shape=shape)
 
-    def _get_once(self, path: str, *, operation: str) -> Any:
+    def _get_once[T: VendorModel](self, path: str, *, operation: str, shape: type[T]) -> T:
         with recorded_call(self._calls, provider=PROVIDER, operation=operation, clock=self._clock) as call:
             answer = fetch(
                 self._client,
@@ -118,8 +117,8 @@ class ClerkClient:
             if answer.status != HTTPStatus.OK:
                 raise self._refusal(answer)
             try:
-                return parse_untrusted_json(answer.body)
-            except NotJson as exc:
+                return shape.model_validate(parse_untrusted_json(answer.body))
+            except (NotJson, ValidationError) as exc:
                 raise _unreadable() from exc
 
     def _refusal(self, answer: HttpAnswer) -> ProviderError:

@@ -17,13 +17,9 @@ from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 
 from .bounded_http import fetch, shared_client
+from .clerk import PROVIDER, SERVICE, USER_AGENT
 from .errors import ProviderError
 from .untrusted_json import NotJson, parse_untrusted_json
-
-PROVIDER = "clerk"
-SERVICE = "The sign-in service"
-USER_AGENT = "whyviral/0.1"
-"""Hosts behind Cloudflare answer 403 to the names of bare libraries. Source: clerk.md section 3."""
 
 _LIFESPAN = timedelta(hours=1)
 _COOLDOWN = timedelta(seconds=30)

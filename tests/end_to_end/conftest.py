@@ -1,0 +1,88 @@
+"""The whole system, started once for all tests of this folder."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from local import stack as local_stack
+from local.accounts import create_token
+from local.stack import Stack
+
+_END_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A running system and its demo user."""
+
+    stack: Stack
+    api: httpx.Client
+    control: httpx.Client
+
+    def user(self, email: str) -> httpx.Client:
+        """Return the API as another user sees it."""
+        token, _ = create_token(self.stack.ready.stand_ins, email)
+        return httpx.Client(base_url=self.stack.ready.api, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+
+    def calls(self, vendor: str) -> list[dict[str, Any]]:
+        """Return what a stand-in was asked since the last reset."""
+        calls: list[dict[str, Any]] = self.control.get(f"/__control/calls?vendor={vendor}").json()["calls"]
+        return calls
+
+    def publish(self, post_id: str, text: str = "An invented post.", **fields: Any) -> str:
+        """Publish a post of X and return its URL."""
+        post = {
+            "platform": "x",
+            "id": post_id,
+            "username": "invented",
+            "text": text,
+            "metrics": {"likes": 10, "comments": 2, "views": 1000, "shares": 1},
+            "posted_at": "2026-11-01T12:00:00Z",
+            "media": [],
+        } | fields
+        self.control.post("/__control/posts", json=post).raise_for_status()
+        return f"https://x.com/invented/status/{post_id}"
+
+    def analyse(self, *urls: str) -> dict[str, Any]:
+        """Analyse posts of one platform and return the request at its end."""
+        accepted = self.api.post("/api/analysis/analyze/", json={"post_urls": urls})
+        assert accepted.status_code == 202, accepted.text
+        [request] = accepted.json()["requests"]
+        return self.wait_for(request["id"])
+
+    def wait_for(self, request_id: str) -> dict[str, Any]:
+        """Return a request at its end."""
+        deadline = time.monotonic() + _END_S
+        while time.monotonic() < deadline:
+            request: dict[str, Any] = self.api.get(f"/api/analysis/requests/{request_id}/").raise_for_status().json()
+            if request["status"] in ("COMPLETED", "FAILED"):
+                return request
+            time.sleep(0.05)
+        raise AssertionError(f"request {request_id} has no end: {request}")
+
+    def processes(self) -> list[psutil.Process]:
+        """Return every process of the system; this one, which holds the state machine, is the first."""
+        me = psutil.Process()
+        return [me, *me.children(recursive=True)]
+
+
+@pytest.fixture(scope="module")
+def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with local_stack.running(tmp_path_factory.mktemp("stack"), port=None) as stack:
+        headers = {"Authorization": f"Bearer {stack.ready.token}"}
+        with (
+            httpx.Client(base_url=stack.ready.api, headers=headers, timeout=30) as api,
+            httpx.Client(base_url=stack.ready.stand_ins, timeout=30) as control,
+        ):
+            yield System(stack=stack, api=api, control=control)
+
+
+@pytest.fixture
+def system(running_system: System) -> System:
+    running_system.control.post("/__control/reset").raise_for_status()
+    return running_system

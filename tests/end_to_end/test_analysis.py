@@ -1,0 +1,225 @@
+"""From a pasted URL to a shown analysis, on the real shape."""
+
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from sqlalchemy import func, select
+
+from local import recovery
+from local.stack import ROOT
+from local.template import local_resolver, read_template
+from tests.end_to_end.conftest import System
+from whyviral.analysis.models import PostAnalysisRequest
+from whyviral.analytics.models import ExternalApiCallLog
+from whyviral.core.database import build_engine, session_scope
+from whyviral.social.models import Post
+
+JACK = "https://x.com/jack/status/20"
+
+
+def test_a_real_post_is_explained_with_facts_that_were_measured(system: System) -> None:
+    request = system.analyse(JACK)
+
+    assert (request["status"], request["progress"], request["error"]) == ("COMPLETED", 100, None)
+    assert [step["stage"] for step in request["status_history"]] == [
+        "request_created",
+        "fetching_posts",
+        "social_data_fetched",
+        "collecting_media",
+        "displaying_content",
+        "analysing",
+        "analysing",
+        "analysis_complete",
+    ]
+    [analysis] = request["post_analyses"]
+    assert analysis["is_viral"] is True
+    assert len(analysis["suggestions_for_future_posts"]) == 4
+    assert 3 <= len(analysis["quick_takeaways"]) <= 5
+    used = analysis["metadata_used"]
+    assert used["stand_ins"] == ["post", "model"]
+    assert used["prompt_version"] == "post.v1"
+    assert {"likes", "post_hour", "hook_text"} <= {fact["name"] for fact in used["facts"]}
+    assert used["verdict"]["rule"] == "v0"
+    [post] = system.api.get(f"/api/social/posts/analysis/{request['id']}/").json()["results"]
+    assert (post["username"], post["content"]) == ("jack", "just setting up my twttr")
+    assert post["posted_at"].startswith("2006-03-21T20:50:14")
+    assert (post["transcript"], post["has_speech"], post["media"]) == (None, None, [])
+
+
+def test_the_second_analysis_of_a_post_makes_no_scraping_call(system: System) -> None:
+    url = system.publish("1700000000000000001")
+    system.analyse(url)
+    system.analyse(url + "?s=20")
+
+    assert len(system.calls("twitterapi")) == 1
+    assert len(system.calls("gemini")) == 2
+
+
+def test_what_a_request_cost_is_the_sum_of_its_logged_calls(system: System) -> None:
+    request = system.analyse(system.publish("1700000000000000011"), system.publish("1700000000000000012"))
+
+    engine = build_engine(system.stack.ready.database_url)
+    with session_scope(engine) as session:
+        count, cost = session.execute(
+            select(func.count(), func.sum(ExternalApiCallLog.cost_usd)).where(
+                ExternalApiCallLog.analysis_request_id == request["id"]
+            )
+        ).one()
+    engine.dispose()
+    assert (count, float(cost)) == (request["total_api_calls"], request["cost_usd"])
+    assert count == len(system.calls("twitterapi")) + len(system.calls("gemini")) == 3
+    assert cost > 0
+
+
+def test_what_ran_is_the_definition_that_sam_packages(system: System) -> None:
+    template = read_template(ROOT / "template.yaml")
+    machine = boto3.client("stepfunctions").describe_state_machine(
+        stateMachineArn=system.stack.workflow.state_machine_arn
+    )
+
+    assert machine["definition"] == template.state_machine.definition(local_resolver(template.functions))
+    assert Path(ROOT / "statemachine" / "analysis.asl.json").read_text() == template.state_machine.source
+
+
+def test_an_unknown_post_ends_with_a_clear_reason_and_leaves_nothing(system: System) -> None:
+    request = system.analyse("https://x.com/nobody/status/1799999999999999999")
+
+    assert (request["status"], request["error_stage"], request["error_category"]) == (
+        "FAILED",
+        "fetching_posts",
+        "not_found",
+    )
+    assert request["error"] == request["posts"][0]["error"]
+    assert request["post_analyses"] == []
+    engine = build_engine(system.stack.ready.database_url)
+    with session_scope(engine) as session:
+        assert session.scalar(select(Post).where(Post.platform_post_id == "1799999999999999999")) is None
+    engine.dispose()
+
+
+def test_a_bad_post_fails_alone(system: System) -> None:
+    request = system.analyse(system.publish("1700000000000000021"), "https://x.com/nobody/status/1799999999999999998")
+
+    assert request["status"] == "COMPLETED"
+    assert request["status_history"][-1]["stage"] == "partial_success"
+    assert [(post["state"], post["error_category"]) for post in request["posts"]] == [
+        ("ANALYSED", None),
+        ("FAILED", "not_found"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://www.instagram.com/p/CtnPcJU8aWK/", "https://www.youtube.com/watch?v=dQw4w9WgXcQ"],
+)
+def test_a_post_of_another_platform_is_unsupported(system: System, url: str) -> None:
+    request = system.analyse(url)
+
+    assert (request["status"], request["error_category"]) == ("FAILED", "unsupported")
+
+
+def test_a_provider_that_fails_for_good_is_named_with_its_category(system: System) -> None:
+    system.control.post("/__control/faults", json={"vendor": "twitterapi", "mode": "status", "status": 402})
+
+    request = system.analyse(system.publish("1700000000000000031"))
+
+    assert (request["status"], request["error_stage"], request["error_category"]) == (
+        "FAILED",
+        "fetching_posts",
+        "auth",
+    )
+
+
+def test_a_provider_that_asks_for_patience_is_asked_again(system: System) -> None:
+    fault = {"vendor": "gemini", "mode": "status", "status": 429, "times": 2, "body": _quota_error("1s")}
+    system.control.post("/__control/faults", json=fault).raise_for_status()
+
+    request = system.analyse(system.publish("1700000000000000041"))
+
+    assert request["status"] == "COMPLETED"
+
+
+def test_a_killed_worker_fails_its_post_and_is_replaced(system: System) -> None:
+    system.analyse(system.publish("1700000000000000051"))
+    slow = {"vendor": "gemini", "mode": "timeout", "times": 1}
+    system.control.post("/__control/faults", json=slow).raise_for_status()
+    accepted = system.api.post("/api/analysis/analyze/", json={"post_urls": [system.publish("1700000000000000052")]})
+    _until(lambda: bool(system.calls("gemini")[1:]))
+    for process in system.processes():
+        if process.pid in system.stack.lambdas.pids("AnalyzeFunction"):
+            process.send_signal(signal.SIGKILL)
+
+    request = system.wait_for(accepted.json()["requests"][0]["id"])
+
+    assert (request["status"], request["error_stage"], request["error_category"]) == ("FAILED", "analysing", "internal")
+    system.control.post("/__control/reset")
+    assert system.analyse(system.publish("1700000000000000053"))["status"] == "COMPLETED"
+
+
+def test_another_user_sees_nothing_of_it(system: System) -> None:
+    request = system.analyse(JACK)
+
+    with system.user("other@example.com") as other:
+        assert other.get(f"/api/analysis/requests/{request['id']}/").status_code == 404
+        assert other.get(f"/api/social/posts/analysis/{request['id']}/").status_code == 404
+        assert other.get("/api/analysis/requests/").json()["count"] == 0
+
+
+def test_five_posts_take_one_scraping_call(system: System) -> None:
+    urls = [system.publish(f"170000000000000006{number}") for number in range(5)]
+
+    request = system.analyse(*urls)
+
+    assert request["posts_processed"] == 5
+    assert len(system.calls("twitterapi")) == 1
+
+
+def test_the_idle_system_stays_below_a_gigabyte(system: System) -> None:
+    system.analyse(JACK)
+
+    pss_bytes = sum(process.memory_full_info().pss for process in system.processes())
+
+    assert pss_bytes < 1_000_000_000
+
+
+def test_a_request_that_was_running_when_the_system_ended_is_failed_by_the_next_start(system: System) -> None:
+    engine = build_engine(system.stack.ready.database_url)
+    with session_scope(engine) as session:
+        finished = session.scalars(select(PostAnalysisRequest).limit(1)).one()
+        lost = PostAnalysisRequest(
+            user_id=finished.user_id, platform="x", post_urls=[JACK], status="PROCESSING", attempt=1, status_seq=0
+        )
+        session.add(lost)
+        session.flush()
+        lost_id = str(lost.id)
+    engine.dispose()
+
+    recovery.fail_lost_requests(
+        system.stack.ready.database_url, invoke=lambda payload: system.stack.lambdas.invoke("FailFunction", payload)
+    )
+
+    request = system.api.get(f"/api/analysis/requests/{lost_id}/").json()
+    assert (request["status"], request["error_category"]) == ("FAILED", "internal")
+
+
+def _quota_error(delay: str) -> dict[str, Any]:
+    return {
+        "error": {
+            "code": 429,
+            "message": "quota",
+            "status": "RESOURCE_EXHAUSTED",
+            "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}],
+        }
+    }
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

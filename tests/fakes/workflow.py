@@ -1,0 +1,26 @@
+"""A workflow that remembers what it was asked to start."""
+
+import uuid
+from dataclasses import dataclass, field
+
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import ProviderError
+
+
+@dataclass(slots=True)
+class FakeWorkflow:
+    """`Workflow` without a state machine."""
+
+    started: list[tuple[uuid.UUID, int]] = field(default_factory=list)
+    is_down: bool = False
+
+    def execution_arn(self, request_id: uuid.UUID, attempt: int) -> str:
+        return f"arn:aws:states:eu-central-1:000000000000:execution:fake:{request_id}-{attempt}"
+
+    def start(self, request_id: uuid.UUID, attempt: int) -> None:
+        self.check()
+        self.started.append((request_id, attempt))
+
+    def check(self) -> None:
+        if self.is_down:
+            raise ProviderError("down", provider="step_functions", category=ErrorCategory.PROVIDER_ERROR)

@@ -1,0 +1,141 @@
+"""The API as its frontend meets it: over a database that keeps what is committed, with a user of each test's own."""
+
+import dataclasses
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from pydantic import HttpUrl, SecretStr
+from sqlalchemy import Engine, text
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from functions.api.app import create_app
+from functions.api.settings import ApiSettings
+from local import database
+from local.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY
+from local.postgres import Postgres
+from tests.factories import create_subscription, create_user
+from tests.fakes.workflow import FakeWorkflow
+from tests.fixtures.stand_ins import StandInsClient
+from whyviral.accounts.models import User
+from whyviral.core.database import Base, build_engine
+from whyviral.core.endpoints import Endpoints
+
+HOST = "api.example.com"
+ORIGIN = "https://app.example.com"
+BASE_URL = "https://api.example.com/live"
+POST_URL = "https://x.com/jack/status/20"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A user and the header that proves it."""
+
+    user: User
+    headers: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def api_database_url(postgres: Postgres, template: str) -> str:
+    """The database that all tests of the API share; each is known by its own user."""
+    database.create_database(postgres, "api", template=template)
+    return database.app_url(postgres, "api")
+
+
+@pytest.fixture(scope="session")
+def api_engine(api_database_url: str) -> Iterator[Engine]:
+    """For what a test writes and looks up beside the API."""
+    engine = build_engine(api_database_url, pool_size=2)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def rows(api_engine: Engine) -> Iterator[Session]:
+    """A session that commits on demand."""
+    with Session(api_engine, expire_on_commit=False) as session:
+        yield session
+
+
+@pytest.fixture
+def settings(api_database_url: str) -> ApiSettings:
+    return ApiSettings(
+        supabase_db_url=SecretStr(api_database_url),
+        clerk_publishable_key=CLERK_STAND_IN_PUBLISHABLE_KEY,
+        clerk_secret_key=SecretStr(CLERK_STAND_IN_SECRET_KEY),
+        state_machine_arn="arn:aws:states:eu-central-1:000000000000:stateMachine:fake",
+        public_base_url=HttpUrl(BASE_URL),
+        allowed_hosts=(HOST, "127.0.0.1"),
+        cors_allowed_origins=(ORIGIN,),
+    )
+
+
+@pytest.fixture
+def workflow() -> FakeWorkflow:
+    return FakeWorkflow()
+
+
+@pytest.fixture
+def app(settings: ApiSettings, workflow: FakeWorkflow, local_endpoints: Endpoints) -> Iterator[FastAPI]:
+    app = create_app(settings)
+    app.state.services = dataclasses.replace(app.state.services, workflow=workflow)
+    yield app
+    app.state.services.engine.dispose()
+
+
+@pytest.fixture
+def client(app: FastAPI) -> Iterator[TestClient]:
+    with TestClient(app, base_url=f"http://{HOST}", follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture
+def sign_in(stand_ins: StandInsClient, rows: Session) -> Callable[..., SignedIn]:
+    """Return a function that makes a user with a plan and a token."""
+
+    def sign_in(plan: str | None = "free", **columns: Any) -> SignedIn:
+        user = create_user(rows, **columns)
+        if plan is not None:
+            create_subscription(rows, user, plan=plan)
+        rows.commit()
+        token = stand_ins.token(str(user.email), overrides={"sub": user.clerk_user_id})["token"]
+        return SignedIn(user, {"Authorization": f"Bearer {token}"})
+
+    return sign_in
+
+
+@pytest.fixture
+def somebody(sign_in: Callable[..., SignedIn]) -> SignedIn:
+    return sign_in()
+
+
+@pytest.fixture
+def count_rows(rows: Session) -> Callable[[], dict[str, int]]:
+    """Return a function that counts the rows of every table."""
+
+    def count() -> dict[str, int]:
+        tables = [table.name for table in Base.metadata.sorted_tables]
+        statement = " union all ".join(f"select '{table}', count(*) from {table}" for table in tables)  # noqa: S608
+        counts = {name: number for name, number in rows.execute(text(statement))}
+        rows.rollback()
+        return counts
+
+    return count
+
+
+@pytest.fixture
+def logged(app: FastAPI) -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """Return a function that returns what the API has logged so far, as it would stand in CloudWatch."""
+    logger = logging.getLogger("api")
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logger.handlers[0].formatter)
+    logger.addHandler(handler)
+    yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
+    logger.removeHandler(handler)
