@@ -12,7 +12,7 @@ help:  ## list the commands
 
 # The recipes that stay in the foreground are one exec'd process, so that a killed make is noticed by it.
 run: install  ## the whole system on http://127.0.0.1:8000 (PORT=…)
-	@exec $(PY) -m local run --port $(PORT)
+	@exec $(PY) -m local run --port $(PORT) $(if $(DATA),--data $(DATA))
 
 demo: install  ## analyse sample posts, or URLS="…", print and write the report
 	@exec $(PY) -m local demo $(URLS)

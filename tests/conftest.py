@@ -1,3 +1,3 @@
 """Fixtures live in tests/fixtures/, one file a subject."""
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.stand_ins", "tests.fixtures.endpoints"]
+pytest_plugins = ["tests.fixtures.database", "tests.fixtures.stand_ins", "tests.fixtures.endpoints", "tests.fixtures.pipeline"]

@@ -1,5 +1,7 @@
 """The API as one FastAPI application, whatever runs it: Mangum on Lambda, uvicorn elsewhere."""
 
+from urllib.parse import urlsplit
+
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
@@ -10,24 +12,24 @@ from whyviral.integrations.step_functions import StepFunctionsWorkflow
 
 from .dependencies import Services
 from .errors import ERROR_RESPONSES, install_error_handlers
-from .middleware import RequestContext
+from .middleware import LastResort, RequestContext
 from .routers import analysis, health, social
 from .settings import ApiSettings
 
-MAX_BODY_BYTES = 1024 * 1024
 _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"]
 _DESCRIPTION = "Paste the URL of a social post and learn why it went viral: facts first, the explanation second."
 
 
 def create_app(settings: ApiSettings) -> FastAPI:
     """Build the application with its collaborators; nothing is connected until the first request."""
+    public_base_url = str(settings.public_base_url).rstrip("/")
+    logger = build_logger("api")
     app = FastAPI(
         title="whyviral",
         version="0.1.0",
         description=_DESCRIPTION,
         debug=settings.debug,
         redirect_slashes=False,
-        max_body_size=MAX_BODY_BYTES,
         responses=ERROR_RESPONSES,
     )
     app.state.services = Services(
@@ -35,11 +37,12 @@ def create_app(settings: ApiSettings) -> FastAPI:
         verifier=SessionTokenVerifier(settings.clerk_publishable_key, settings.clerk_authorized_parties),
         clerk_secret_key=settings.clerk_secret_key,
         workflow=StepFunctionsWorkflow(settings.state_machine_arn),
-        public_base_url=str(settings.public_base_url).rstrip("/"),
+        public_base_url=public_base_url,
     )
     for router in (health.router, analysis.router, social.router):
         app.include_router(router)
     install_error_handlers(app)
+    app.add_middleware(LastResort, logger=logger)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.cors_allowed_origins),
@@ -48,5 +51,10 @@ def create_app(settings: ApiSettings) -> FastAPI:
         expose_headers=_EXPOSED_HEADERS,
         max_age=600,
     )
-    app.add_middleware(RequestContext, allowed_hosts=settings.allowed_hosts, logger=build_logger("api"))
+    app.add_middleware(
+        RequestContext,
+        allowed_hosts=settings.allowed_hosts,
+        root_path=urlsplit(public_base_url).path,
+        logger=logger,
+    )
     return app

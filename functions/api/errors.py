@@ -1,5 +1,7 @@
 """Every failure in one form: `{"error", "code", "request_id", "details"?}`."""
 
+import json
+import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -8,7 +10,8 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from whyviral.core.errors import AppError
@@ -31,12 +34,25 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     500: {"model": ErrorOut, "description": "A bug of ours; nothing was counted."},
     503: {"model": ErrorOut, "description": "Something we depend on is not available; try again."},
 }
-_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _SENTENCES = {
     404: "There is nothing at this address; see /docs.",
     405: "This address does not take that method; see /docs.",
     413: "The body is too large; send at most 1 MiB.",
 }
+_RETRY_AFTER_S = 5.0
+_MOST_PROBLEMS = 100
+DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, TimeoutError)
+"""What a statement can raise; the driver lets a timeout of its socket through as it is."""
+_UNAVAILABLE_SQLSTATES = ("08", "53", "57", "XX")
+"""Connection lost, out of resources, stopped by an operator or the statement timeout, trouble of the pooler."""
+
+
+class _AsciiResponse(JSONResponse):
+    """JSON that can quote whatever it was sent: half a surrogate pair is valid JSON, but has no UTF-8."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, separators=(",", ":")).encode()
 
 
 def error_response(
@@ -52,7 +68,7 @@ def error_response(
     body: dict[str, Any] = {"error": message, "code": code, "request_id": request_id}
     if details is not None:
         body["details"] = details
-    return JSONResponse(body, status_code=status, headers=dict(headers) if headers else None)
+    return _AsciiResponse(body, status_code=status, headers=dict(headers) if headers else None)
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -61,8 +77,8 @@ def install_error_handlers(app: FastAPI) -> None:
     app.exception_handler(RequestValidationError)(_on_invalid_request)
     app.exception_handler(HTTPException)(_on_http_exception)
     app.exception_handler(ProviderError)(_on_provider_error)
-    for unavailable in (OperationalError, InterfaceError, TimeoutError):
-        app.exception_handler(unavailable)(_on_database_unavailable)
+    for database_error in DATABASE_ERRORS:
+        app.exception_handler(database_error)(_on_database_error)
 
 
 def _request_id(request: Request) -> str:
@@ -81,19 +97,32 @@ def _on_app_error(request: Request, exc: AppError) -> JSONResponse:
 
 
 def _on_invalid_request(request: Request, exc: RequestValidationError) -> JSONResponse:
-    problems = [
-        {"field": ".".join(str(part) for part in error["loc"]), "problem": error["msg"]} for error in exc.errors()
+    problems = exc.errors()
+    if any(problem["type"] == "json_invalid" for problem in problems):
+        return _not_json(request)
+    details = [
+        {"field": ".".join(str(part) for part in problem["loc"]), "problem": problem["msg"]}
+        for problem in problems[:_MOST_PROBLEMS]
     ]
-    if any(error["type"] == "json_invalid" for error in exc.errors()):
-        message = "The body is not JSON."
-    else:
-        message = "The request has the wrong form; details name each problem."
     return error_response(
-        _request_id(request), status=422, code="invalid_request", message=message, details=problems[:100]
+        _request_id(request),
+        status=422,
+        code="invalid_request",
+        message="The request has the wrong form; details name each problem.",
+        details=details,
+    )
+
+
+def _not_json(request: Request) -> JSONResponse:
+    return error_response(
+        _request_id(request), status=422, code="invalid_request", message="The body is not JSON that can be read."
     )
 
 
 def _on_http_exception(request: Request, exc: HTTPException) -> JSONResponse:
+    if exc.status_code == HTTPStatus.BAD_REQUEST:
+        # FastAPI's word for a body that is not even wrong JSON: not UTF-8, nested too deep, endless digits.
+        return _not_json(request)
     return error_response(
         _request_id(request),
         status=exc.status_code,
@@ -108,16 +137,35 @@ def _on_provider_error(request: Request, exc: ProviderError) -> JSONResponse:
         _request_id(request),
         status=503,
         code="provider_unavailable",
-        message=f"{exc.message}; try again in a moment.",
-        headers={"Retry-After": str(round(exc.retry_after_s or 5))},
+        message=exc.message,
+        headers=_retry_after(exc.retry_after_s),
     )
 
 
-def _on_database_unavailable(request: Request, _exc: Exception) -> JSONResponse:
+def _on_database_error(request: Request, exc: Exception) -> JSONResponse:
+    if not _is_unavailable(exc):
+        raise exc
     return error_response(
         _request_id(request),
         status=503,
         code="database_unavailable",
         message="The database cannot be reached; try again in a moment.",
-        headers={"Retry-After": "5"},
+        headers=_retry_after(None),
     )
+
+
+def _is_unavailable(exc: Exception) -> bool:
+    # The driver's classes are coarse: nearly every answer of the server is a DatabaseError. Source: supabase.md.
+    if not isinstance(exc, DBAPIError) or isinstance(exc, InterfaceError):
+        return True
+    return (sqlstate(exc) or "").startswith(_UNAVAILABLE_SQLSTATES)
+
+
+def sqlstate(exc: BaseException) -> str | None:
+    """Return the server's code of a database error."""
+    fields = exc.orig.args[0] if isinstance(exc, DBAPIError) and exc.orig and exc.orig.args else None
+    return fields.get("C") if isinstance(fields, dict) else None
+
+
+def _retry_after(seconds: float | None) -> dict[str, str]:
+    return {"Retry-After": str(math.ceil(seconds or _RETRY_AFTER_S))}

@@ -1,14 +1,18 @@
 """What surrounds every request: its id, the hosts we answer to, one log line, and the last resort for bugs."""
 
 import time
+import traceback
 import uuid
 from collections.abc import Sequence
 
 from aws_lambda_powertools import Logger
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .errors import error_response
+from .errors import error_response, sqlstate
+
+MAX_BODY_BYTES = 1024 * 1024
 
 
 class RequestContext:
@@ -17,9 +21,19 @@ class RequestContext:
     Paths are the same with and without a trailing slash, without a redirect, which a client would follow as a GET.
     """
 
-    def __init__(self, app: ASGIApp, *, allowed_hosts: Sequence[str], logger: Logger) -> None:
+    def __init__(self, app: ASGIApp, *, allowed_hosts: Sequence[str], root_path: str, logger: Logger) -> None:
+        """Wrap the application.
+
+        Args:
+            app: what answers.
+            allowed_hosts: names we answer to; `*.example.com` is every name below, `*` any name.
+            root_path: what stands before our paths in public, such as the stage of API Gateway, which its events leave
+                out of the path; links of the documentation start with it.
+            logger: of the requests.
+        """
         self._app = app
-        self._allowed_hosts = allowed_hosts
+        self._allowed_hosts = [host.lower() for host in allowed_hosts]
+        self._root_path = root_path
         self._logger = logger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -29,6 +43,7 @@ class RequestContext:
             return
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
+        scope["root_path"] = self._root_path
         if scope["path"].startswith(("/api/", "/health")) and not scope["path"].endswith("/"):
             scope["path"] += "/"
         started = time.perf_counter()
@@ -43,20 +58,12 @@ class RequestContext:
 
         try:
             await self._answer(scope, receive, send_with_id, request_id)
-        except Exception:
-            self._logger.exception("unhandled error", extra={"request_id": request_id})
-            if status:  # the answer has begun; only the connection can tell
-                raise
-            response = error_response(
-                request_id, status=500, code="internal_error", message="Something went wrong on our side; try again."
-            )
-            await response(scope, receive, send_with_id)
         finally:
             self._log(scope, request_id, status, time.perf_counter() - started)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
         if _is_allowed(Headers(scope=scope).get("host", ""), self._allowed_hosts):
-            await self._app(scope, receive, send)
+            await self._app(scope, _bounded(receive), send)
             return
         response = error_response(
             request_id, status=400, code="unknown_host", message="This server does not answer to that host name."
@@ -77,6 +84,36 @@ class RequestContext:
         )
 
 
+class LastResort:
+    """Innermost middleware, so that a browser may read its answer: CORS headers are added further out."""
+
+    def __init__(self, app: ASGIApp, *, logger: Logger) -> None:
+        self._app = app
+        self._logger = logger
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request; what nobody expected is logged and answered in the form of every failure."""
+        has_begun = False
+
+        async def send_noticing(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noticing)
+        except Exception as exc:
+            request_id = scope["state"]["request_id"]
+            trace = _trace(exc)
+            self._logger.error("unhandled error", extra={"request_id": request_id, "trace": trace})  # noqa: TRY400 - see _trace
+            if has_begun:  # only the connection can tell
+                raise
+            response = error_response(
+                request_id, status=500, code="internal_error", message="Something went wrong on our side; try again."
+            )
+            await response(scope, receive, send)
+
+
 def _request_id(scope: Scope) -> str:
     """Return API Gateway's id of the request, or one of our own; never one that the client chose."""
     context = scope.get("aws.event", {}).get("requestContext", {})
@@ -84,8 +121,39 @@ def _request_id(scope: Scope) -> str:
 
 
 def _is_allowed(host: str, allowed_hosts: Sequence[str]) -> bool:
+    host = host.lower()
     name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     return any(
         name == allowed or (allowed.startswith("*.") and name.endswith(allowed[1:])) or allowed == "*"
         for allowed in allowed_hosts
     )
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Return a `receive` that ends a body over the limit.
+
+    FastAPI's `max_body_size` answers in plain text, and replaces even the 401 of a request whose body nobody read.
+    """
+    received_bytes = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal received_bytes
+        message = await receive()
+        received_bytes += len(message.get("body", b""))
+        if received_bytes > MAX_BODY_BYTES:
+            raise HTTPException(413)
+        return message
+
+    return receive_bounded
+
+
+def _trace(exc: BaseException) -> list[str]:
+    """Return what happened where, without the messages: those of the database quote rows, addresses included."""
+    lines: list[str] = []
+    current: BaseException | None = exc
+    while current is not None:
+        lines.append(" ".join(filter(None, (type(current).__qualname__, sqlstate(current)))))
+        frames = traceback.extract_tb(current.__traceback__)
+        lines += [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+        current = current.__cause__ or current.__context__
+    return lines

@@ -5,9 +5,9 @@ from typing import Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from functions.api.dependencies import Services, ServicesDep
+from functions.api.errors import DATABASE_ERRORS
 from whyviral.core.database import session_scope
 from whyviral.integrations.errors import ProviderError
 
@@ -56,7 +56,7 @@ def _database_works(services: Services) -> bool:
     try:
         with session_scope(services.engine) as session:
             session.execute(text("select 1"))
-    except (DBAPIError, TimeoutError):
+    except DATABASE_ERRORS:
         return False
     return True
 

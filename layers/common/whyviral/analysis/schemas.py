@@ -19,7 +19,9 @@ class AnalyzeBody(BaseModel):
         extra="forbid", json_schema_extra={"examples": [{"post_urls": ["https://x.com/jack/status/20"]}]}
     )
 
-    post_urls: Annotated[list[str], Field(min_length=1, description="URLs as copied from the app or browser.")]
+    post_urls: Annotated[
+        list[str], Field(min_length=1, fail_fast=True, description="URLs as copied from the app or browser.")
+    ]
 
 
 class _Row(BaseModel):

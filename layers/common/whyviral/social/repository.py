@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, collate, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -33,7 +33,8 @@ class PostRepository:
     ) -> list[Post]:
         """Claim, in one statement, every post that is neither fresh nor being fetched by somebody else.
 
-        Posts are taken in the order of their ids, so that two claims never wait for each other.
+        Posts are taken in the order of their ids, here and in `lock_by_platform_ids`, so that two transactions never
+        wait for each other.
         """
         rows = [
             {
@@ -60,6 +61,18 @@ class PostRepository:
         return list(
             self._session.scalars(
                 select(Post).where(Post.platform == self._platform, Post.platform_post_id.in_(platform_post_ids))
+            )
+        )
+
+    def lock_by_platform_ids(self, platform_post_ids: Collection[str]) -> list[Post]:
+        """Return the posts that exist among these, locked in the order in which `claim` takes them."""
+        return list(
+            self._session.scalars(
+                select(Post)
+                .where(Post.platform == self._platform, Post.platform_post_id.in_(platform_post_ids))
+                .order_by(collate(Post.platform_post_id, "C"))
+                # Not FOR UPDATE: requests that refer to a post meanwhile need not wait.
+                .with_for_update(key_share=True)
             )
         )
 
@@ -95,6 +108,7 @@ class PostRepository:
 
     def release_claims(self, platform_post_ids: Collection[str], *, claimant: uuid.UUID) -> None:
         """End this claimant's claims; a post that was never fetched leaves no row behind."""
+        self.lock_by_platform_ids(platform_post_ids)
         claimed = and_(
             Post.platform == self._platform,
             Post.platform_post_id.in_(platform_post_ids),

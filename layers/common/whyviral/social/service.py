@@ -89,13 +89,14 @@ def save_scraped(
 ) -> Fetched:
     """Save fetched posts and end the claims on all of `outcomes`; a post that could not be had leaves no new row."""
     repository = PostRepository(session, platform)
-    known = {post.platform_post_id: post for post in repository.list_by_platform_ids(outcomes.keys())}
+    known = {post.platform_post_id: post for post in repository.lock_by_platform_ids(outcomes.keys())}
     saved: list[tuple[Post, ScrapedPost]] = []
     failures: dict[str, ScrapeFailure] = {}
     for post_id, outcome in outcomes.items():
         post = known.get(post_id)
         if isinstance(outcome, ScrapeFailure):
-            failures[post_id] = _as_removed(outcome) if post is not None and post.fetched_at else outcome
+            was_seen = post is not None and post.fetched_at is not None and post.is_stand_in == is_stand_in
+            failures[post_id] = _as_removed(outcome) if was_seen else outcome
         elif post is not None:  # gone only when another claimant's fetch failed after ours had lost its lease
             repository.update_fetched(post, outcome, fetched_at=fetched_at, is_stand_in=is_stand_in)
             saved.append((post, outcome))

@@ -1,0 +1,210 @@
+"""`python -m local …` as make runs it: what it prints, and that nothing of it is ever left behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from local.stack import ROOT
+
+_START_S = 60
+_END_S = 15
+SAMPLE = "https://x.com/jack/status/20"
+
+
+@contextmanager
+def _running(data: Path, command: list[str] | None = None) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """Run the system as a child, by default as make would, and yield what its READY line says."""
+    run = [sys.executable, "-m", "local", "run", "--port", str(_free_port()), "--data", str(data)]
+    with subprocess.Popen(
+        command or run, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            line = next((line for line in process.stdout if line.startswith("READY ")), None)
+            assert line is not None, "it ended without a READY line"
+            yield process, json.loads(line.removeprefix("READY "))
+        finally:
+            process.kill()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def _tree(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    root = psutil.Process(process.pid)
+    return [root, *root.children(recursive=True)]
+
+
+def _is_free(url: str) -> bool:
+    try:
+        httpx.get(url, timeout=1)
+    except httpx.TransportError:
+        return True
+    return False
+
+
+def _gone_within(processes: list[psutil.Process], seconds: float) -> bool:
+    return not psutil.wait_procs(processes, timeout=seconds)[1]
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + _START_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _analyse(ready: dict[str, Any], url: str) -> dict[str, Any]:
+    with httpx.Client(base_url=ready["api"], headers={"Authorization": f"Bearer {ready['token']}"}, timeout=30) as api:
+        accepted = api.post("/api/analysis/analyze", json={"post_urls": [url]}).raise_for_status().json()
+        request: dict[str, Any] = {}
+
+        def has_ended() -> bool:
+            request.update(api.get(f"/api/analysis/requests/{accepted['requests'][0]['id']}").json())
+            return request["status"] in ("COMPLETED", "FAILED")
+
+        _until(has_ended)
+        return request
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files of whatever the test starts."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+def test_the_running_system_is_small_and_an_interrupt_ends_all_of_it(tmp_path: Path, temporary: Path) -> None:
+    with _running(tmp_path / "data") as (process, ready):
+        assert (tmp_path / "data" / "run.json").read_text() == json.dumps(ready) + "\n"
+        assert set(ready) == {"api", "stand_ins", "database_url", "token"}
+        assert _analyse(ready, SAMPLE)["status"] == "COMPLETED"
+        processes = _tree(process)
+        assert sum(each.memory_full_info().pss for each in processes) < 1_000_000_000
+        second = _run("run", "--port", str(_free_port()), "--data", str(tmp_path / "data"))
+        assert (second.returncode, "already running" in second.stderr) == (1, True)
+
+        process.send_signal(signal.SIGINT)
+
+        assert _gone_within(processes, _END_S)
+        assert process.wait() == 0
+    assert _is_free(ready["api"])
+    assert _is_free(ready["stand_ins"])
+    assert list(temporary.iterdir()) == []
+    assert not (tmp_path / "data" / "run.json").exists()
+
+
+def test_a_killed_system_leaves_nothing_behind_and_its_data_survive(tmp_path: Path, temporary: Path) -> None:
+    with _running(tmp_path / "data") as (process, ready):
+        before = _analyse(ready, SAMPLE)
+        processes = _tree(process)
+        assert len(processes) > 8
+
+        process.kill()
+
+        assert _gone_within(processes, _END_S)
+        assert _is_free(ready["api"])
+        assert list(temporary.iterdir()) == []
+    started = time.monotonic()
+    with _running(tmp_path / "data") as (process, ready):
+        assert time.monotonic() - started < 15
+        headers = {"Authorization": f"Bearer {ready['token']}"}
+        after = httpx.get(f"{ready['api']}/api/analysis/requests/{before['id']}/", headers=headers).json()
+        assert after == before
+        processes = _tree(process)
+
+        process.send_signal(signal.SIGTERM)
+
+        assert _gone_within(processes, _END_S)
+
+
+def test_a_killed_make_takes_the_system_with_it(tmp_path: Path) -> None:
+    make = ["make", "run", f"PORT={_free_port()}", f"DATA={tmp_path / 'data'}"]
+    with _running(tmp_path / "data", make) as (process, ready):
+        processes = _tree(process)
+        assert len(processes) > 4
+
+        process.kill()
+
+        assert _gone_within(processes, _END_S)
+    assert _is_free(ready["api"])
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        done = _run("run", "--port", str(port), "--data", str(tmp_path / "data"))
+
+    assert done.returncode == 1
+    assert f"port {port} is taken" in done.stderr
+
+
+def test_the_demo_reports_what_it_found(tmp_path: Path) -> None:
+    done = _run("demo", "--data", str(tmp_path / "demo"))
+
+    assert done.returncode == 0, done.stdout
+    report = json.loads((tmp_path / "demo" / "report.json").read_text())
+    assert report["stand_ins"] == ["clerk", "gemini", "twitterapi"]
+    [request] = report["requests"]
+    assert (request["platform"], request["status"]) == ("x", "COMPLETED")
+    assert request["duration_seconds"] > 0
+    assert request["cost_usd"] > 0
+    assert request["stages"][0] == "request_created"
+    assert request["stages"][-1] == "analysis_complete"
+    for post in request["posts"]:
+        assert post["is_viral"] is not None
+        assert len(post["analysis"]["suggestions_for_future_posts"]) == 4
+    assert "stand-ins" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("environment", "urls", "reason"),
+    [
+        ({"GEMINI_MODEL": "gemini-2.0-flash", "GEMINI_FALLBACK_MODEL": "gemini-2.0-flash"}, [SAMPLE], "retired"),
+        ({}, ["https://example.com/post/1"], "Only"),
+    ],
+)
+def test_the_demo_fails_when_a_stage_is_broken(
+    tmp_path: Path, environment: dict[str, str], urls: list[str], reason: str
+) -> None:
+    done = _run("demo", *urls, "--data", str(tmp_path / "demo"), environment=environment)
+
+    assert done.returncode == 1
+    assert reason in done.stdout, done.stdout
+
+
+def test_a_token_needs_a_running_system() -> None:
+    done = _run("token", "a@b.example")
+
+    assert done.returncode == 1
+    assert "nothing is running" in done.stderr
+
+
+def _run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "local", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=_START_S,
+        check=False,
+    )

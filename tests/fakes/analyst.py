@@ -1,0 +1,93 @@
+"""A model that says what tests want to hear."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from pydantic import BaseModel
+
+from whyviral.core.calls import CallCollector, ExternalCall
+from whyviral.core.clock import Clock
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.analyst import AnalystPrompt, AnalystReply
+from whyviral.integrations.errors import ProviderError
+
+USD_AN_ANSWER = Decimal("0.001234")
+VALID_ANSWER: Mapping[str, Any] = {
+    "virality_reasoning": "It reached far beyond its followers [F1].",
+    "quick_takeaways": ["Be first.", "Be short.", "Be yourself."],
+    "creator_context": "A founder with a large following.",
+    "content_observation": {"hook": "hello", "tone": "plain", "format": "one sentence", "audience": "everybody"},
+    "replicable_elements": ["Brevity"],
+    "viral_formula": "A first time, said plainly.",
+    "improvements": ["Say what it is for."],
+    "suggestions_for_future_posts": ["One", "Two", "Three", "Four"],
+}
+
+
+def model_error(category: ErrorCategory = ErrorCategory.RATE_LIMIT, **fields: Any) -> ProviderError:
+    """What the model's client raises; transient unless said otherwise."""
+    plain = {"provider": "gemini", "category": category, "is_transient": True, "status": 429, "request_id": "g-1"}
+    return ProviderError("The model that explains posts asks us to slow down.", **plain | fields)
+
+
+class FakeModel:
+    """Answers with `VALID_ANSWER` unless the next of `answers` says otherwise."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.answers: deque[Mapping[str, Any] | ProviderError] = deque()
+        self.during: Callable[[], None] = lambda: None
+        """Runs in the middle of every call."""
+        self.prompts: list[AnalystPrompt] = []
+        self.cost_usd: Decimal | None = USD_AN_ANSWER
+        self.is_stand_in = False
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def build(self, *, calls: CallCollector) -> "FakeAnalyst":
+        return FakeAnalyst(self, calls)
+
+    def reply(self, prompt: AnalystPrompt, calls: CallCollector) -> AnalystReply:
+        with self._lock:
+            self.prompts.append(prompt)
+            answer = self.answers.popleft() if self.answers else VALID_ANSWER
+        self.during()
+        error = answer if isinstance(answer, ProviderError) else None
+        calls.record(
+            ExternalCall(
+                provider="gemini",
+                operation="POST /v1/models/{model}:generateContent",
+                started_at=self._clock(),
+                duration_ms=345,
+                status=error.status if error else 200,
+                error_category=error.category if error else None,
+                cost_usd=Decimal(0) if error else self.cost_usd,
+                model="gemini-3.8-flash",
+                input_tokens=None if error else 900,
+                output_tokens=None if error else 300,
+            )
+        )
+        if isinstance(answer, ProviderError):
+            raise answer
+        return AnalystReply(
+            answer=answer,
+            provider="gemini",
+            model="gemini-3.8-flash",
+            input_tokens=900,
+            output_tokens=300,
+            cost_usd=self.cost_usd,
+            is_stand_in=self.is_stand_in,
+        )
+
+
+class FakeAnalyst:
+    """An `Analyst` that asks a `FakeModel`."""
+
+    def __init__(self, model: FakeModel, calls: CallCollector) -> None:
+        self._model = model
+        self._calls = calls
+
+    def answer(self, prompt: AnalystPrompt, *, shape: type[BaseModel]) -> AnalystReply:
+        return self._model.reply(prompt, self._calls)

@@ -1,0 +1,91 @@
+"""A provider of posts that tests fill, spoil and question."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from whyviral.core.calls import CallCollector, ExternalCall
+from whyviral.core.clock import Clock
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.post_scraper import ScrapedAuthor, ScrapedPost, ScrapeFailure
+
+USD_A_POST = Decimal("0.00015")
+
+
+def scraped_post(post_id: str, **fields: Any) -> ScrapedPost:
+    plain = {
+        "platform_post_id": post_id,
+        "url": f"https://x.com/i/status/{post_id}",
+        "author": ScrapedAuthor(username="jack", display_name="jack", followers=1_000),
+        "text": f"Post {post_id} says hello.",
+        "posted_at": datetime(2026, 11, 1, 9, 30, tzinfo=UTC),
+        "metrics": {"likes": 90_000, "comments": 2_000, "views": 2_000_000, "shares": 20_000},
+        "language": "en",
+        "raw": {"id": post_id},
+    }
+    return ScrapedPost(**plain | fields)
+
+
+def scrape_error(category: ErrorCategory = ErrorCategory.PROVIDER_ERROR, **fields: Any) -> ProviderError:
+    """What the provider's client raises; transient unless said otherwise."""
+    plain = {"provider": "twitterapi", "category": category, "is_transient": True, "status": 503, "request_id": "r-1"}
+    return ProviderError("The source of X posts is out of order.", **plain | fields)
+
+
+class FakePostSource:
+    """Every id is a post unless it is in `absent` or has its own entry in `posts`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.posts: dict[str, ScrapedPost | ScrapeFailure] = {}
+        self.absent: set[str] = set()
+        self.errors: deque[ProviderError] = deque()
+        """One for each of the next calls."""
+        self.during: Callable[[], None] = lambda: None
+        """Runs in the middle of every call."""
+        self.asked: list[tuple[str, ...]] = []
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def build(self, *, calls: CallCollector) -> "FakeScraper":
+        return FakeScraper(self, calls)
+
+    def answer(self, post_ids: Sequence[str], calls: CallCollector) -> Mapping[str, ScrapedPost | ScrapeFailure]:
+        with self._lock:
+            self.asked.append(tuple(post_ids))
+            error = self.errors.popleft() if self.errors else None
+        self.during()
+        cost_usd = Decimal(0) if error else USD_A_POST * len(post_ids)
+        calls.record(
+            ExternalCall(
+                provider="twitterapi",
+                operation="GET /twitter/tweets",
+                started_at=self._clock(),
+                duration_ms=12,
+                status=error.status if error else 200,
+                error_category=error.category if error else None,
+                cost_usd=cost_usd,
+            )
+        )
+        if error:
+            raise error
+        return {post_id: self._outcome(post_id) for post_id in post_ids}
+
+    def _outcome(self, post_id: str) -> ScrapedPost | ScrapeFailure:
+        if post_id in self.absent:
+            return ScrapeFailure(post_id, ErrorCategory.NOT_FOUND, "X shows no public post at this address.")
+        return self.posts.get(post_id) or scraped_post(post_id)
+
+
+class FakeScraper:
+    """A `PostScraper` that asks a `FakePostSource`."""
+
+    def __init__(self, source: FakePostSource, calls: CallCollector) -> None:
+        self._source = source
+        self._calls = calls
+
+    def fetch_posts(self, post_ids: Sequence[str]) -> Mapping[str, ScrapedPost | ScrapeFailure]:
+        return self._source.answer(post_ids, self._calls)

@@ -1,0 +1,81 @@
+"""An attempt that a newer one has replaced changes nothing, but what it spent is on the books and what it got is kept."""
+
+from tests.fakes.post_scraper import scrape_error
+from tests.fixtures.pipeline import Pipeline, check_books
+from whyviral.analysis.models import PostState, Stage
+from whyviral.analysis.pipeline import Outcome, RequestJob
+
+
+def shown(pipeline: Pipeline, job: RequestJob) -> tuple[str, str, int, list[tuple[str, str | None]]]:
+    request = pipeline.read(job)
+    posts = [(post.state, post.error_category) for post in request.posts]
+    return request.status, request.status_history[-1].stage, request.progress, posts
+
+
+def test_an_old_attempt_does_not_even_begin(pipeline: Pipeline) -> None:
+    job = pipeline.admit("20")
+    pipeline.supersede(job)
+    before = pipeline.everything(job)
+
+    assert pipeline.fetch(job).outcome == Outcome.SUPERSEDED
+
+    assert pipeline.everything(job) == before
+    assert pipeline.source.asked == []
+
+
+def test_an_attempt_replaced_during_its_call_pays_keeps_the_post_and_tells_nobody(pipeline: Pipeline) -> None:
+    job = pipeline.admit("20", "404")
+    pipeline.source.absent = {"404"}
+    pipeline.source.during = lambda: pipeline.supersede(job) and None
+
+    result = pipeline.fetch(job)
+
+    assert result.outcome == Outcome.SUPERSEDED
+    assert shown(pipeline, job) == (
+        "PROCESSING",
+        Stage.FETCHING_POSTS,
+        5,
+        [(PostState.PENDING, None), (PostState.PENDING, None)],
+    )
+    assert [(call.attempt, call.analysis_request_id) for call in pipeline.calls(job)] == [(1, job.request_id)]
+    assert check_books(pipeline, job) > 0
+    assert pipeline.posts().keys() == {"20"}
+
+
+def test_the_next_attempt_uses_what_the_replaced_one_paid_for(pipeline: Pipeline) -> None:
+    job = pipeline.admit("20")
+    pipeline.source.during = lambda: pipeline.supersede(job) and None
+    pipeline.fetch(job)
+
+    result = pipeline.fetch(job.model_copy(update={"attempt": 2}))
+
+    assert (result.outcome, len(result.posts)) == (Outcome.FETCHED, 1)
+    assert len(pipeline.source.asked) == 1
+
+
+def test_an_attempt_replaced_during_a_call_that_fails_is_not_told_to_wait(pipeline: Pipeline) -> None:
+    job = pipeline.admit("20")
+    pipeline.source.errors.append(scrape_error())
+    pipeline.source.during = lambda: pipeline.supersede(job) and None
+
+    assert pipeline.fetch(job).outcome == Outcome.SUPERSEDED
+    assert len(pipeline.calls(job)) == 1
+    check_books(pipeline, job)
+
+
+def test_an_attempt_replaced_after_its_call_changes_nothing_more(pipeline: Pipeline) -> None:
+    job = pipeline.admit("20")
+    pipeline.fetch(job)
+    pipeline.supersede(job)
+    before = pipeline.everything(job)
+
+    assert pipeline.fetch(job).outcome == Outcome.SUPERSEDED
+    assert pipeline.everything(job) == before
+
+
+def test_a_finished_request_is_not_fetched_again(pipeline: Pipeline) -> None:
+    job = pipeline.admit("20")
+    pipeline.fail(job, stage=Stage.FETCHING_POSTS, error="States.Timeout")
+
+    assert pipeline.fetch(job).outcome == Outcome.SUPERSEDED
+    assert pipeline.source.asked == []

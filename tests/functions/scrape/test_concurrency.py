@@ -1,0 +1,53 @@
+"""Many requests for the same posts at the same moment."""
+
+import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+
+from functions.scrape.fetching import FetchJob, FetchResult
+from tests.fixtures.pipeline import Pipeline, check_books
+from whyviral.analysis.pipeline import Outcome
+
+
+def fetch_at_once(pipeline: Pipeline, jobs: list[FetchJob]) -> list[FetchResult]:
+    start = threading.Barrier(len(jobs))
+
+    def fetch(job: FetchJob) -> FetchResult:
+        start.wait(10)
+        return pipeline.fetch(job)
+
+    with ThreadPoolExecutor(len(jobs)) as pool:
+        return list(pool.map(fetch, jobs))
+
+
+def test_a_post_first_seen_by_eight_requests_at_once_is_paid_for_once(pipeline: Pipeline) -> None:
+    jobs = [pipeline.admit("20") for _ in range(8)]
+    everybody_has_claimed = threading.Barrier(2)
+    pipeline.source.during = lambda: everybody_has_claimed.wait(10) and None
+
+    with ThreadPoolExecutor(1) as pool:
+        answers = pool.submit(fetch_at_once, pipeline, jobs)
+        everybody_has_claimed.wait(10)
+        results = answers.result()
+
+    assert pipeline.source.asked == [("20",)]
+    assert {result.outcome for result in results} <= {Outcome.FETCHED, Outcome.WAIT}
+    again = [pipeline.fetch(job) for job in jobs]
+    assert [len(result.posts) for result in again] == [1] * 8
+    assert len(pipeline.source.asked) == 1
+    assert sum(check_books(pipeline, job) > 0 for job in jobs) == 1
+
+
+def test_requests_that_want_the_same_posts_in_other_orders_never_lock_each_other_out(pipeline: Pipeline) -> None:
+    ids = [str(number) for number in range(101, 121)]
+    order = random.Random(7)
+    for _ in range(4):
+        jobs = [pipeline.admit(*order.sample(ids, len(ids))) for _ in range(8)]
+
+        fetch_at_once(pipeline, jobs)
+
+        assert [len(pipeline.fetch(job).posts) for job in jobs] == [20] * 8
+        pipeline.clock.advance(25 * 3600)
+    paid = [post_id for asked in pipeline.source.asked for post_id in asked]
+    assert sorted(paid) == sorted(ids * 4)
