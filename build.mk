@@ -39,6 +39,7 @@ endef
 build-CommonLayer:
 	mkdir -p "$(ARTIFACTS_DIR)/python"
 	cp -R layers/common/whyviral "$(ARTIFACTS_DIR)/python/"
+	$(if $(wildcard layers/common/certificates),cp -R layers/common/certificates "$(ARTIFACTS_DIR)/")
 	$(call install,requirements/layer.txt,$(ARTIFACTS_DIR)/python)
 	$(TRIM)
 

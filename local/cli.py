@@ -1,4 +1,4 @@
-"""The command line behind the Makefile: run, demo, token, reset, migrate."""
+"""The command line behind the Makefile: run, demo, token, reset, migrate, openapi."""
 
 import argparse
 import json
@@ -46,6 +46,7 @@ def _parse() -> argparse.Namespace:
     token.set_defaults(command=_token)
     commands.add_parser("reset", help="forget all local data").set_defaults(command=_reset)
     commands.add_parser("migrate", help="upgrade the database of SUPABASE_DIRECT_DB_URL").set_defaults(command=_migrate)
+    commands.add_parser("openapi", help="write docs/openapi.json").set_defaults(command=_openapi)
     return parser.parse_args()
 
 
@@ -107,6 +108,13 @@ def _migrate(_arguments: argparse.Namespace) -> int:
     if url is None:
         raise StackError("set SUPABASE_DIRECT_DB_URL (or SUPABASE_DB_URL) to the database to migrate")
     migrate(url)
+    return 0
+
+
+def _openapi(_arguments: argparse.Namespace) -> int:
+    from local.openapi import write_openapi  # noqa: PLC0415
+
+    write_openapi(ROOT / "docs" / "openapi.json")
     return 0
 
 

@@ -17,7 +17,11 @@ from rich.text import Text
 
 from local.stack import running
 
-SAMPLE_URLS = ("https://x.com/jack/status/20",)
+SAMPLE_URLS = (
+    "https://x.com/jack/status/20",
+    "https://x.com/CIA/status/474971393852182528",
+    "https://x.com/Twitter/status/1445078208190291973",
+)
 _POLL_S = 0.2
 _TIMEOUT_S = 1_800
 _ENDED = ("COMPLETED", "FAILED")

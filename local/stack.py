@@ -80,7 +80,7 @@ def running(
 
     Args:
         data: the folder that holds the database and the logs; made when missing.
-        port: the API's port, or None for a free one.
+        port: the API's port; None or 0 for a free one.
         fresh: whether to forget what the folder holds.
         say: told what is being done.
 
@@ -93,7 +93,7 @@ def running(
         stack.enter_context(_only_one(data))
         if fresh:
             _clear(data)
-        api_port = _checked(port) if port is not None else _free_port()
+        api_port = _checked(port) if port else _free_port()
         api_url = f"http://{HOST}:{api_port}"
         logs = data / "logs"
         logs.mkdir(exist_ok=True)

@@ -1,3 +1,8 @@
 """Fixtures live in tests/fixtures/, one file a subject."""
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.stand_ins", "tests.fixtures.endpoints", "tests.fixtures.pipeline"]
+pytest_plugins = [
+    "tests.fixtures.database",
+    "tests.fixtures.stand_ins",
+    "tests.fixtures.endpoints",
+    "tests.fixtures.pipeline",
+]

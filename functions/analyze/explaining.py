@@ -1,5 +1,6 @@
 """How AnalysePosts works: facts and verdict are computed, the model explains them, and a valid answer is saved."""
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -33,13 +34,19 @@ from whyviral.social.platforms import Platform
 
 from .prompt import build_prompt
 
-ANALYSE_BUDGET = timedelta(seconds=180)
-"""For the whole Map, from its start."""
-FUNCTION_TIMEOUT = timedelta(seconds=80)
-MODEL_TIMEOUT_S = 70.0
+ANALYSE_BUDGET = timedelta(seconds=70)
+"""From the start of the Map to the last moment at which a model is asked; with a run of 85 s, what Step Functions
+retries and FailRequest the stage stays below its 180 s (tests/statemachine/test_longest_path.py)."""
+MODEL_TIMEOUT_S = 65.0
 """For all tries of one invocation; the rest of the function's 80 s is for reading, saving and saying so."""
 _ANSWER_TRIES = 2
+_LEAST_TRY_S = 10.0
+"""With less time left there is no second try."""
 _DEFAULT_WAIT_S = 5.0
+_WAKE_UP = timedelta(seconds=2)
+"""From the end of a wait to the run that follows it."""
+_TOO_LATE = "There was no time left to explain this post; try again."
+_ENDS = {PostState.ANALYSED: Outcome.ANALYSED, PostState.FAILED: Outcome.FAILED}
 
 
 class ExplainJob(PostJob):
@@ -49,9 +56,9 @@ class ExplainJob(PostJob):
 
 
 class BuildAnalyst(Protocol):
-    """Makes an analyst that reports its calls to a collector."""
+    """Makes an analyst that reports its calls to a collector and answers within `timeout_s`."""
 
-    def __call__(self, *, calls: CallCollector) -> Analyst:
+    def __call__(self, *, calls: CallCollector, timeout_s: float) -> Analyst:
         """Make it."""
         ...
 
@@ -75,8 +82,11 @@ class PostExplainer:
             if request is None:
                 return PostResult(post=job.post, outcome=Outcome.SUPERSEDED)
             row, post = self._load(session, job)
-            if row.state == PostState.ANALYSED:
-                return PostResult(post=job.post, outcome=Outcome.ANALYSED)
+            if row.state in _ENDS:
+                return PostResult(post=job.post, outcome=_ENDS[PostState(row.state)])
+            if self._clock() > job.started_at + ANALYSE_BUDGET:
+                fail_post(row, stage=Stage.ANALYSING, category=ErrorCategory.TIMEOUT, message=_TOO_LATE)
+                return PostResult(post=job.post, outcome=Outcome.FAILED)
             self._announce(session, request)
         return self._ask_and_save(job, post)
 
@@ -103,7 +113,7 @@ class PostExplainer:
         prompt = build_prompt(snapshot, facts, verdict)
         calls = CallCollector()
         try:
-            explanation = _ask(self._build_analyst(calls=calls), prompt, facts)
+            explanation = self._ask(prompt, facts, calls)
         except ProviderError as exc:
             return self._save_failure(job, post, calls, exc)
         with session_scope(self._engine) as session:
@@ -117,6 +127,27 @@ class PostExplainer:
             row.state = PostState.ANALYSED
             self._report_progress(session, request)
         return PostResult(post=job.post, outcome=Outcome.ANALYSED)
+
+    def _ask(self, prompt: AnalystPrompt, facts: tuple[Fact, ...], calls: CallCollector) -> "Explanation":
+        """Ask until an answer is valid, at most twice, and for `MODEL_TIMEOUT_S` in all.
+
+        Raises:
+            ProviderError: no answer, or none that is valid.
+        """
+        ends_at = self._clock() + timedelta(seconds=MODEL_TIMEOUT_S)
+        spent: list[AnalystReply] = []
+        while True:
+            left_s = (ends_at - self._clock()).total_seconds()
+            if len(spent) == _ANSWER_TRIES or (spent and left_s < _LEAST_TRY_S):
+                raise ProviderError(
+                    "The model's answer did not have the shape of an analysis; try again.",
+                    provider=spent[-1].provider,
+                    category=ErrorCategory.AI_ERROR,
+                )
+            reply = self._build_analyst(calls=calls, timeout_s=left_s).answer(prompt, shape=AnalystAnswer)
+            spent.append(reply)
+            with suppress(InvalidAnswer):
+                return Explanation(validated=validate_answer(reply.answer, facts=facts), replies=tuple(spent))
 
     def _save_failure(self, job: ExplainJob, post: Post, calls: CallCollector, failure: ProviderError) -> PostResult:
         with session_scope(self._engine) as session:
@@ -145,8 +176,8 @@ class PostExplainer:
         if not failure.is_transient:
             return None
         wait_s = max(1, round(failure.retry_after_s or _DEFAULT_WAIT_S))
-        ends_at = self._clock() + timedelta(seconds=wait_s) + FUNCTION_TIMEOUT
-        return wait_s if ends_at <= job.started_at + ANALYSE_BUDGET else None
+        asked_at = self._clock() + timedelta(seconds=wait_s) + _WAKE_UP
+        return wait_s if asked_at <= job.started_at + ANALYSE_BUDGET else None
 
     def _report_progress(self, session: Session, request: PostAnalysisRequest) -> None:
         session.flush()
@@ -155,27 +186,6 @@ class PostExplainer:
         progress = 55 + 40 * analysed // len(posts)
         message = f"{analysed} of {len(posts)} posts are explained."
         record_status(session, request, Stage.ANALYSING, progress=progress, message=message)
-
-
-def _ask(analyst: Analyst, prompt: AnalystPrompt, facts: tuple[Fact, ...]) -> "Explanation":
-    """Ask until an answer is valid, at most twice.
-
-    Raises:
-        ProviderError: no answer, or none that is valid.
-    """
-    spent: list[AnalystReply] = []
-    for _ in range(_ANSWER_TRIES):
-        reply = analyst.answer(prompt, shape=AnalystAnswer)
-        spent.append(reply)
-        try:
-            return Explanation(validated=validate_answer(reply.answer, facts=facts), replies=tuple(spent))
-        except InvalidAnswer:
-            continue
-    raise ProviderError(
-        "The model's answer did not have the shape of an analysis, twice; try again.",
-        provider=spent[-1].provider,
-        category=ErrorCategory.AI_ERROR,
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 from whyviral.integrations.gemini import GeminiAnalyst
 
-from .explaining import MODEL_TIMEOUT_S, ExplainJob, PostExplainer
+from .explaining import ExplainJob, PostExplainer
 from .settings import AnalyzeSettings
 
 settings = AnalyzeSettings.load()
@@ -23,7 +23,6 @@ explainer = PostExplainer(
         settings.gemini_api_keys,
         model=settings.gemini_model,
         fallback_model=settings.gemini_fallback_model,
-        timeout_s=MODEL_TIMEOUT_S,
     ),
     clock=utc_now,
 )

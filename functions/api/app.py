@@ -1,5 +1,6 @@
 """The API as one FastAPI application, whatever runs it: Mangum on Lambda, uvicorn elsewhere."""
 
+import asyncio
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -34,6 +35,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
     )
     app.state.services = Services(
         engine=build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size),
+        connections=asyncio.Semaphore(settings.db_pool_size),
         verifier=SessionTokenVerifier(settings.clerk_publishable_key, settings.clerk_authorized_parties),
         clerk_secret_key=settings.clerk_secret_key,
         workflow=StepFunctionsWorkflow(settings.state_machine_arn),

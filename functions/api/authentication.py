@@ -76,7 +76,7 @@ def _verify(request: Request) -> SessionClaims:
 
 
 _documented_scheme = HTTPBearer(
-    auto_error=False, scheme_name="Clerk session token", description="A session token of Clerk, good for a minute."
+    auto_error=False, scheme_name="ClerkSessionToken", description="A session token of Clerk, good for a minute."
 )
 
 
@@ -107,7 +107,7 @@ def _profile(claims: SessionClaims, clerk: ClerkClient) -> Profile:
     try:
         known = clerk.get_user(claims.user_id)
     except ProviderError:
-        # The call is logged with its failure; the address follows when Clerk answers again.
+        # Nobody is turned away because Clerk's Backend API is: the token alone says who they are.
         return Profile(full_name=claims.name)
     return Profile(
         email=known.email,

@@ -1,6 +1,7 @@
 """What routes ask for: the collaborators of the application, a transaction, and a page number."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -21,6 +22,8 @@ class Services:
     """The collaborators of one application."""
 
     engine: Engine
+    connections: asyncio.Semaphore
+    """As many as the engine has."""
     verifier: SessionTokenVerifier
     clerk_secret_key: SecretStr
     workflow: Workflow
@@ -36,7 +39,20 @@ def get_services(request: Request) -> Services:
 type ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-def get_session(services: ServicesDep) -> Iterator[Session]:
+async def wait_for_connection(services: ServicesDep) -> AsyncIterator[None]:
+    """Wait, holding no thread, until a connection is free, and keep the right to it.
+
+    A thread that waits for a connection may be the one that the connection's holder needs to go on: with more requests
+    than threads nothing would move until the pool gives up.
+    """
+    async with services.connections:
+        yield
+
+
+ConnectionDep = Depends(wait_for_connection, scope="function")
+
+
+def get_session(services: ServicesDep, _connection: Annotated[None, ConnectionDep]) -> Iterator[Session]:
     """Open the transaction of this request; it commits when the route returns, before the answer is sent."""
     with session_scope(services.engine) as session:
         yield session

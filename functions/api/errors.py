@@ -42,8 +42,8 @@ _SENTENCES = {
 }
 _RETRY_AFTER_S = 5.0
 _MOST_PROBLEMS = 100
-DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, TimeoutError)
-"""What a statement can raise; the driver lets a timeout of its socket through as it is."""
+DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, TimeoutError, ConnectionError)
+"""What a statement can raise; the driver lets some errors of its socket through as they are."""
 _UNAVAILABLE_SQLSTATES = ("08", "53", "57", "XX")
 """Connection lost, out of resources, stopped by an operator or the statement timeout, trouble of the pooler."""
 
@@ -155,7 +155,7 @@ def _on_database_error(request: Request, exc: Exception) -> JSONResponse:
 
 
 def _is_unavailable(exc: Exception) -> bool:
-    # The driver's classes are coarse: nearly every answer of the server is a DatabaseError. Source: supabase.md.
+    # The driver's classes are coarse: nearly every answer of the server is a DatabaseError. Source: pg8000, core.py.
     if not isinstance(exc, DBAPIError) or isinstance(exc, InterfaceError):
         return True
     return (sqlstate(exc) or "").startswith(_UNAVAILABLE_SQLSTATES)

@@ -19,6 +19,8 @@ def collect_media(session: Session, job: PostJob) -> PostResult:
     row = PipelineRepository(session).find_post(job.request_id, job.post)
     if row is None or row.post is None:
         raise LookupError("CollectMedia was given a post that was never fetched")
+    if row.state == PostState.FAILED:
+        return PostResult(post=job.post, outcome=Outcome.FAILED)
     if row.post.media:
         fail_post(row, stage=Stage.COLLECTING_MEDIA, category=ErrorCategory.UNSUPPORTED, message=_UNSUPPORTED)
         return PostResult(post=job.post, outcome=Outcome.FAILED)

@@ -30,8 +30,9 @@ from whyviral.social import service as social_service
 from whyviral.social.models import Post
 from whyviral.social.platforms import Platform
 
-FETCH_BUDGET = timedelta(seconds=430)
-"""From the start of the execution; with one last run of 65 s the stage stays below its 500 s."""
+FETCH_BUDGET = timedelta(seconds=420)
+"""From the start of the execution to the end of the last wait; with one run of 65 s and what Step Functions retries the
+stage stays below its 500 s (tests/statemachine/test_longest_path.py)."""
 _BUSY_WAIT_S = 2
 _UNSUPPORTED = "Posts of this platform cannot be analysed yet: only X posts can."
 
@@ -96,9 +97,7 @@ class PostFetcher:
             request.status = RequestStatus.PROCESSING
             request.started_at = self._clock()
         record_status(session, request, Stage.FETCHING_POSTS, progress=5, message="Fetching the posts.")
-        pending = [
-            post for post in PipelineRepository(session).list_posts(request.id) if post.state == PostState.PENDING
-        ]
+        pending = _pending(PipelineRepository(session).list_posts(request.id))
         if request.platform != Platform.X:
             for post in pending:
                 fail_post(post, stage=Stage.FETCHING_POSTS, category=ErrorCategory.UNSUPPORTED, message=_UNSUPPORTED)
@@ -118,7 +117,7 @@ class PostFetcher:
         return claims.claimed
 
     def _fetch_claimed(self, job: FetchJob, platform: str, claimed: Mapping[str, Post]) -> ProviderError | None:
-        """Ask the provider for the claimed posts and save what it says; return why it said nothing."""
+        """Ask the provider for the claimed posts and save what it says; return a failure that may pass."""
         calls = CallCollector()
         outcomes: Mapping[str, ScrapedPost | ScrapeFailure] = {}
         failure: ProviderError | None = None
@@ -137,26 +136,28 @@ class PostFetcher:
                 fetched_at=self._clock(),
                 is_stand_in=self._is_stand_in,
             )
-            social_service.release_claims(session, platform, claimed.keys() - outcomes.keys(), claimant=job.request_id)
+            if unanswered := claimed.keys() - outcomes.keys():
+                social_service.release_claims(session, platform, unanswered, claimant=job.request_id)
             if lock_current(session, job) is not None:
                 posts = PipelineRepository(session).list_posts(job.request_id)
                 _attach(posts, fetched.posts)
                 _fail(posts, fetched.failures)
-        return failure
+                if failure is not None and not failure.is_transient:
+                    # Only what we asked for: the posts that another request is fetching may still come.
+                    _give_up([post for post in _pending(posts) if post.platform_post_id in claimed], failure)
+        return failure if failure is not None and failure.is_transient else None
 
     def _conclude(self, session: Session, job: FetchJob, failure: ProviderError | None) -> FetchResult:
         request = lock_current(session, job)
         if request is None:
             return FetchResult(outcome=Outcome.SUPERSEDED)
         posts = PipelineRepository(session).list_posts(request.id)
-        pending = [post for post in posts if post.state == PostState.PENDING]
-        if pending:
+        if pending := _pending(posts):
             wait_s = self._wait_s(job, failure)
             if wait_s is not None:
                 return FetchResult(outcome=Outcome.WAIT, wait_s=wait_s)
-            for post in pending:
-                _give_up(post, failure)
-        fetched = [post.id for post in posts if post.state == PostState.FETCHED]
+            _give_up(pending, failure)
+        fetched = [post.id for post in posts if post.state in (PostState.FETCHED, PostState.COLLECTED)]
         if fetched:
             message = f"{len(fetched)} of {len(posts)} posts are fetched."
             record_status(session, request, Stage.SOCIAL_DATA_FETCHED, progress=30, message=message)
@@ -164,8 +165,6 @@ class PostFetcher:
 
     def _wait_s(self, job: FetchJob, failure: ProviderError | None) -> int | None:
         """Return how long to wait before the next try, or None when no try is left."""
-        if failure is not None and not failure.is_transient:
-            return None
         elapsed = self._clock() - job.started_at
         if failure is None:
             wait_s = float(_BUSY_WAIT_S)
@@ -176,6 +175,10 @@ class PostFetcher:
         if elapsed + timedelta(seconds=wait_s) > FETCH_BUDGET:
             return None
         return max(1, round(wait_s))
+
+
+def _pending(posts: list[AnalysisRequestPost]) -> list[AnalysisRequestPost]:
+    return [post for post in posts if post.state == PostState.PENDING]
 
 
 def _attach(posts: list[AnalysisRequestPost], found: Mapping[str, Post]) -> None:
@@ -192,15 +195,20 @@ def _fail(posts: list[AnalysisRequestPost], failures: Mapping[str, ScrapeFailure
             fail_post(post, stage=Stage.FETCHING_POSTS, category=failure.category, message=failure.message)
 
 
-def _give_up(post: AnalysisRequestPost, failure: ProviderError | None) -> None:
-    if failure is None:
-        message = "Another analysis was fetching this post for too long; try again."
-        fail_post(post, stage=Stage.FETCHING_POSTS, category=ErrorCategory.TIMEOUT, message=message)
-        return
-    fail_post(
-        post,
-        stage=Stage.FETCHING_POSTS,
-        category=failure.category,
-        message=failure.message,
-        details={"provider": failure.provider, "status": failure.status, "provider_request_id": failure.request_id},
-    )
+def _give_up(posts: list[AnalysisRequestPost], failure: ProviderError | None) -> None:
+    for post in posts:
+        if failure is None:
+            message = "Another analysis was fetching this post for too long; try again."
+            fail_post(post, stage=Stage.FETCHING_POSTS, category=ErrorCategory.TIMEOUT, message=message)
+        else:
+            fail_post(
+                post,
+                stage=Stage.FETCHING_POSTS,
+                category=failure.category,
+                message=failure.message,
+                details={
+                    "provider": failure.provider,
+                    "status": failure.status,
+                    "provider_request_id": failure.request_id,
+                },
+            )

@@ -1,4 +1,4 @@
-"""Clerk's Backend API and its public key set. Source: clerk.md sections 1, 4 and 6."""
+"""Clerk's Backend API and its public key set. Source: clerk/openapi-specs, bapi 2026-05-12."""
 
 import re
 import secrets

@@ -1,4 +1,4 @@
-"""Session tokens as Clerk signs them, and forgeries of them. Source: clerk.md section 2."""
+"""Session tokens as Clerk signs them, and forgeries of them. Source: clerk.com/docs, "Session tokens"."""
 
 import secrets
 import time

@@ -1,4 +1,4 @@
-"""The users and sessions of the Clerk instance. Source: clerk.md section 4."""
+"""The users and sessions of the Clerk instance. Source: clerk/openapi-specs, bapi 2026-05-12."""
 
 import hashlib
 import secrets

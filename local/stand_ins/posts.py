@@ -27,7 +27,7 @@ class Platform(StrEnum):
     YOUTUBE = "youtube"
 
 
-# Source: post-urls.md, "Canonical form and id" and "Accepted forms".
+# Source: the URL patterns of yt-dlp 2026.10.26.
 _ID_PATTERNS = {
     Platform.INSTAGRAM: r"[A-Za-z0-9_-]{1,11}",
     Platform.X: r"[1-9][0-9]{0,18}",

@@ -1,4 +1,4 @@
-"""A post as TwitterAPI.io tells it. Source: twitterapi.md section 3."""
+"""A post as TwitterAPI.io tells it. Source: docs.twitterapi.io, 2026-11."""
 
 import hashlib
 import re

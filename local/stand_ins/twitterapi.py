@@ -1,4 +1,4 @@
-"""TwitterAPI.io and X's media hosts. Source: twitterapi.md."""
+"""TwitterAPI.io and X's media hosts. Source: docs.twitterapi.io, 2026-11."""
 
 from collections.abc import Mapping
 from http import HTTPStatus

@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from local import recovery
 from local.stack import ROOT
@@ -65,15 +65,15 @@ def test_what_a_request_cost_is_the_sum_of_its_logged_calls(system: System) -> N
 
     engine = build_engine(system.stack.ready.database_url)
     with session_scope(engine) as session:
-        count, cost = session.execute(
-            select(func.count(), func.sum(ExternalApiCallLog.cost_usd)).where(
-                ExternalApiCallLog.analysis_request_id == request["id"]
-            )
-        ).one()
+        costs = session.scalars(
+            select(ExternalApiCallLog.cost_usd).where(ExternalApiCallLog.analysis_request_id == request["id"])
+        ).all()
     engine.dispose()
-    assert (count, float(cost)) == (request["total_api_calls"], request["cost_usd"])
-    assert count == len(system.calls("twitterapi")) + len(system.calls("gemini")) == 3
-    assert cost > 0
+    known = [cost for cost in costs if cost is not None]
+    assert (
+        len(known) == request["total_api_calls"] == len(system.calls("twitterapi")) + len(system.calls("gemini")) == 3
+    )
+    assert float(sum(known)) == request["cost_usd"] > 0
 
 
 def test_what_ran_is_the_definition_that_sam_packages(system: System) -> None:
@@ -177,14 +177,6 @@ def test_five_posts_take_one_scraping_call(system: System) -> None:
 
     assert request["posts_processed"] == 5
     assert len(system.calls("twitterapi")) == 1
-
-
-def test_the_idle_system_stays_below_a_gigabyte(system: System) -> None:
-    system.analyse(JACK)
-
-    pss_bytes = sum(process.memory_full_info().pss for process in system.processes())
-
-    assert pss_bytes < 1_000_000_000
 
 
 def test_a_request_that_was_running_when_the_system_ended_is_failed_by_the_next_start(system: System) -> None:

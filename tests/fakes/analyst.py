@@ -29,7 +29,13 @@ VALID_ANSWER: Mapping[str, Any] = {
 
 def model_error(category: ErrorCategory = ErrorCategory.RATE_LIMIT, **fields: Any) -> ProviderError:
     """What the model's client raises; transient unless said otherwise."""
-    plain = {"provider": "gemini", "category": category, "is_transient": True, "status": 429, "request_id": "g-1"}
+    plain: dict[str, Any] = {
+        "provider": "gemini",
+        "category": category,
+        "is_transient": True,
+        "status": 429,
+        "request_id": "g-1",
+    }
     return ProviderError("The model that explains posts asks us to slow down.", **plain | fields)
 
 
@@ -38,16 +44,26 @@ class FakeModel:
 
     def __init__(self, clock: Clock) -> None:
         self.answers: deque[Mapping[str, Any] | ProviderError] = deque()
-        self.during: Callable[[], None] = lambda: None
+        self.during: Callable[[], object] = lambda: None
         """Runs in the middle of every call."""
         self.prompts: list[AnalystPrompt] = []
+        self.made: list[ExternalCall] = []
+        self.timeouts_s: list[float] = []
         self.cost_usd: Decimal | None = USD_AN_ANSWER
         self.is_stand_in = False
         self._clock = clock
+        self._collectors: dict[int, CallCollector] = {}
         self._lock = threading.Lock()
 
-    def build(self, *, calls: CallCollector) -> "FakeAnalyst":
+    def build(self, *, calls: CallCollector, timeout_s: float) -> "FakeAnalyst":
+        self.timeouts_s.append(timeout_s)
+        self._collectors[id(calls)] = calls
         return FakeAnalyst(self, calls)
+
+    @property
+    def unwritten(self) -> list[ExternalCall]:
+        """Return the calls that nobody has taken from their collectors: those of functions that were killed."""
+        return [call for calls in self._collectors.values() for call in calls.calls]
 
     def reply(self, prompt: AnalystPrompt, calls: CallCollector) -> AnalystReply:
         with self._lock:
@@ -55,20 +71,20 @@ class FakeModel:
             answer = self.answers.popleft() if self.answers else VALID_ANSWER
         self.during()
         error = answer if isinstance(answer, ProviderError) else None
-        calls.record(
-            ExternalCall(
-                provider="gemini",
-                operation="POST /v1/models/{model}:generateContent",
-                started_at=self._clock(),
-                duration_ms=345,
-                status=error.status if error else 200,
-                error_category=error.category if error else None,
-                cost_usd=Decimal(0) if error else self.cost_usd,
-                model="gemini-3.8-flash",
-                input_tokens=None if error else 900,
-                output_tokens=None if error else 300,
-            )
+        call = ExternalCall(
+            provider="gemini",
+            operation="POST /v1/models/{model}:generateContent",
+            started_at=self._clock(),
+            duration_ms=345,
+            status=error.status if error else 200,
+            error_category=error.category if error else None,
+            cost_usd=Decimal(0) if error else self.cost_usd,
+            model="gemini-3.8-flash",
+            input_tokens=None if error else 900,
+            output_tokens=None if error else 300,
         )
+        calls.record(call)
+        self.made.append(call)
         if isinstance(answer, ProviderError):
             raise answer
         return AnalystReply(
@@ -89,5 +105,5 @@ class FakeAnalyst:
         self._model = model
         self._calls = calls
 
-    def answer(self, prompt: AnalystPrompt, *, shape: type[BaseModel]) -> AnalystReply:
+    def answer(self, prompt: AnalystPrompt, *, shape: type[BaseModel]) -> AnalystReply:  # noqa: ARG002 - of the protocol
         return self._model.reply(prompt, self._calls)

@@ -17,7 +17,7 @@ USD_A_POST = Decimal("0.00015")
 
 
 def scraped_post(post_id: str, **fields: Any) -> ScrapedPost:
-    plain = {
+    plain: dict[str, Any] = {
         "platform_post_id": post_id,
         "url": f"https://x.com/i/status/{post_id}",
         "author": ScrapedAuthor(username="jack", display_name="jack", followers=1_000),
@@ -32,7 +32,13 @@ def scraped_post(post_id: str, **fields: Any) -> ScrapedPost:
 
 def scrape_error(category: ErrorCategory = ErrorCategory.PROVIDER_ERROR, **fields: Any) -> ProviderError:
     """What the provider's client raises; transient unless said otherwise."""
-    plain = {"provider": "twitterapi", "category": category, "is_transient": True, "status": 503, "request_id": "r-1"}
+    plain: dict[str, Any] = {
+        "provider": "twitterapi",
+        "category": category,
+        "is_transient": True,
+        "status": 503,
+        "request_id": "r-1",
+    }
     return ProviderError("The source of X posts is out of order.", **plain | fields)
 
 
@@ -42,11 +48,15 @@ class FakePostSource:
     def __init__(self, clock: Clock) -> None:
         self.posts: dict[str, ScrapedPost | ScrapeFailure] = {}
         self.absent: set[str] = set()
-        self.errors: deque[ProviderError] = deque()
-        """One for each of the next calls."""
-        self.during: Callable[[], None] = lambda: None
+        self.errors: deque[ProviderError | None] = deque()
+        """One for each of the next calls; None is a call that works."""
+        self.during: Callable[[], object] = lambda: None
         """Runs in the middle of every call."""
         self.asked: list[tuple[str, ...]] = []
+        """The ids of every call, failed ones included."""
+        self.paid: list[tuple[str, ...]] = []
+        """The ids of every call that was answered."""
+        self.made: list[ExternalCall] = []
         self._clock = clock
         self._lock = threading.Lock()
 
@@ -59,19 +69,20 @@ class FakePostSource:
             error = self.errors.popleft() if self.errors else None
         self.during()
         cost_usd = Decimal(0) if error else USD_A_POST * len(post_ids)
-        calls.record(
-            ExternalCall(
-                provider="twitterapi",
-                operation="GET /twitter/tweets",
-                started_at=self._clock(),
-                duration_ms=12,
-                status=error.status if error else 200,
-                error_category=error.category if error else None,
-                cost_usd=cost_usd,
-            )
+        call = ExternalCall(
+            provider="twitterapi",
+            operation="GET /twitter/tweets",
+            started_at=self._clock(),
+            duration_ms=12,
+            status=error.status if error else 200,
+            error_category=error.category if error else None,
+            cost_usd=cost_usd,
         )
+        calls.record(call)
+        self.made.append(call)
         if error:
             raise error
+        self.paid.append(tuple(post_ids))
         return {post_id: self._outcome(post_id) for post_id in post_ids}
 
     def _outcome(self, post_id: str) -> ScrapedPost | ScrapeFailure:

@@ -1,6 +1,7 @@
 """A workflow that remembers what it was asked to start."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from whyviral.core.errors import ErrorCategory
@@ -13,6 +14,8 @@ class FakeWorkflow:
 
     started: list[tuple[uuid.UUID, int]] = field(default_factory=list)
     is_down: bool = False
+    on_start: Callable[[uuid.UUID], None] | None = None
+    """Called with the id of each request that is started."""
 
     def execution_arn(self, request_id: uuid.UUID, attempt: int) -> str:
         return f"arn:aws:states:eu-central-1:000000000000:execution:fake:{request_id}-{attempt}"
@@ -20,6 +23,8 @@ class FakeWorkflow:
     def start(self, request_id: uuid.UUID, attempt: int) -> None:
         self.check()
         self.started.append((request_id, attempt))
+        if self.on_start is not None:
+            self.on_start(request_id)
 
     def check(self) -> None:
         if self.is_down:

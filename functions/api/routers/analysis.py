@@ -20,15 +20,20 @@ from whyviral.integrations.errors import ProviderError
 router = APIRouter(prefix="/api/analysis", tags=["analysis"], route_class=AuthenticatedRoute, responses=UNAUTHENTICATED)
 logger: Logger = build_logger("api")
 
-_PLAN_LIMIT: dict[int | str, dict[str, Any]] = {
-    403: {"model": ErrorOut, "description": "The plan does not allow this many URLs in one call."}
+_REFUSALS: dict[int | str, dict[str, Any]] = {
+    403: {"model": ErrorOut, "description": "The plan does not allow this many URLs in one call, or there is no plan."},
+    422: {
+        "model": ErrorOut,
+        "description": "`invalid_request`: the body has the wrong form. `too_many_urls`: over 100. "
+        "`invalid_post_urls`: details give `url`, `reason` and `message` for each that is not a post.",
+    },
 }
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorOut, "description": "There is no such request, or it is somebody else's."}
 }
 
 
-@router.post("/analyze/", status_code=202, response_model=AcceptedRequests, responses=_PLAN_LIMIT)
+@router.post("/analyze/", status_code=202, response_model=AcceptedRequests, responses=_REFUSALS)
 def analyze(body: AnalyzeBody, user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
     """Accept posts to explain: one request per platform, all or nothing."""
     posts = parse_post_urls(body.post_urls)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 from sqlalchemy import text
 
-from functions.api.dependencies import Services, ServicesDep
+from functions.api.dependencies import ConnectionDep, Services, ServicesDep
 from functions.api.errors import DATABASE_ERRORS
 from whyviral.core.database import session_scope
 from whyviral.integrations.errors import ProviderError
@@ -30,13 +30,13 @@ def live() -> Health:
     return Health(status="ok")
 
 
-@router.get("/ready/", response_model=Health, responses=_UNAVAILABLE)
+@router.get("/ready/", response_model=Health, responses=_UNAVAILABLE, dependencies=[ConnectionDep])
 def ready(services: ServicesDep, response: Response) -> Health:
     """Say whether the database answers."""
     return _health(response, database=_database_works(services))
 
 
-@router.get("/", response_model=Health, responses=_UNAVAILABLE)
+@router.get("/", response_model=Health, responses=_UNAVAILABLE, dependencies=[ConnectionDep])
 def health(services: ServicesDep, response: Response) -> Health:
     """Say whether the database and the state machine answer."""
     return _health(response, database=_database_works(services), state_machine=_state_machine_works(services))

@@ -1,4 +1,4 @@
-"""Google's error form. Source: gemini.md section 5."""
+"""Google's error form. Source: ai.google.dev, generateContent; google-genai 3.4."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Reads what a client asks of the model, in either spelling that Google accepts. Source: gemini.md section 4."""
+"""Reads what a client asks of the model, in either spelling that Google accepts. Source: google-genai 3.4."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""The Gemini API, under both of its versions. Source: gemini.md sections 1, 3, 4 and 5."""
+"""The Gemini API, under both of its versions. Source: ai.google.dev, generateContent; google-genai 3.4."""
 
 import base64
 import hashlib

@@ -84,9 +84,14 @@ def workflow() -> FakeWorkflow:
 @pytest.fixture
 def app(settings: ApiSettings, workflow: FakeWorkflow, local_endpoints: Endpoints) -> Iterator[FastAPI]:
     app = create_app(settings)
-    app.state.services = dataclasses.replace(app.state.services, workflow=workflow)
+    replace_services(app, workflow=workflow)
     yield app
     app.state.services.engine.dispose()
+
+
+def replace_services(app: FastAPI, **services: Any) -> None:
+    """Give the application other collaborators than it would build."""
+    app.state.services = dataclasses.replace(app.state.services, **services)
 
 
 @pytest.fixture
@@ -122,7 +127,7 @@ def count_rows(rows: Session) -> Callable[[], dict[str, int]]:
     def count() -> dict[str, int]:
         tables = [table.name for table in Base.metadata.sorted_tables]
         statement = " union all ".join(f"select '{table}', count(*) from {table}" for table in tables)  # noqa: S608
-        counts = {name: number for name, number in rows.execute(text(statement))}
+        counts = {row[0]: row[1] for row in rows.execute(text(statement))}
         rows.rollback()
         return counts
 

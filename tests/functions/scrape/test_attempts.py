@@ -1,4 +1,4 @@
-"""An attempt that a newer one has replaced changes nothing, but what it spent is on the books and what it got is kept."""
+"""An attempt that a newer one has replaced changes nothing, but what it spent is logged and what it got is kept."""
 
 from tests.fakes.post_scraper import scrape_error
 from tests.fixtures.pipeline import Pipeline, check_books
@@ -26,7 +26,7 @@ def test_an_old_attempt_does_not_even_begin(pipeline: Pipeline) -> None:
 def test_an_attempt_replaced_during_its_call_pays_keeps_the_post_and_tells_nobody(pipeline: Pipeline) -> None:
     job = pipeline.admit("20", "404")
     pipeline.source.absent = {"404"}
-    pipeline.source.during = lambda: pipeline.supersede(job) and None
+    pipeline.source.during = lambda: pipeline.supersede(job)
 
     result = pipeline.fetch(job)
 
@@ -44,7 +44,7 @@ def test_an_attempt_replaced_during_its_call_pays_keeps_the_post_and_tells_nobod
 
 def test_the_next_attempt_uses_what_the_replaced_one_paid_for(pipeline: Pipeline) -> None:
     job = pipeline.admit("20")
-    pipeline.source.during = lambda: pipeline.supersede(job) and None
+    pipeline.source.during = lambda: pipeline.supersede(job)
     pipeline.fetch(job)
 
     result = pipeline.fetch(job.model_copy(update={"attempt": 2}))
@@ -53,10 +53,21 @@ def test_the_next_attempt_uses_what_the_replaced_one_paid_for(pipeline: Pipeline
     assert len(pipeline.source.asked) == 1
 
 
+def test_the_next_attempt_goes_on_with_what_the_replaced_one_had_collected(pipeline: Pipeline) -> None:
+    job, (explained, collected) = pipeline.collected("20", "21")
+    pipeline.explain(job, explained)
+    pipeline.supersede(job)
+
+    result = pipeline.fetch(job.model_copy(update={"attempt": 2}))
+
+    assert (result.outcome, result.posts) == (Outcome.FETCHED, (collected,))
+    assert len(pipeline.source.asked) == 1
+
+
 def test_an_attempt_replaced_during_a_call_that_fails_is_not_told_to_wait(pipeline: Pipeline) -> None:
     job = pipeline.admit("20")
     pipeline.source.errors.append(scrape_error())
-    pipeline.source.during = lambda: pipeline.supersede(job) and None
+    pipeline.source.during = lambda: pipeline.supersede(job)
 
     assert pipeline.fetch(job).outcome == Outcome.SUPERSEDED
     assert len(pipeline.calls(job)) == 1

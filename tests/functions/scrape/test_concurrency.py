@@ -4,7 +4,6 @@ import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-
 from functions.scrape.fetching import FetchJob, FetchResult
 from tests.fixtures.pipeline import Pipeline, check_books
 from whyviral.analysis.pipeline import Outcome
@@ -24,7 +23,7 @@ def fetch_at_once(pipeline: Pipeline, jobs: list[FetchJob]) -> list[FetchResult]
 def test_a_post_first_seen_by_eight_requests_at_once_is_paid_for_once(pipeline: Pipeline) -> None:
     jobs = [pipeline.admit("20") for _ in range(8)]
     everybody_has_claimed = threading.Barrier(2)
-    pipeline.source.during = lambda: everybody_has_claimed.wait(10) and None
+    pipeline.source.during = lambda: everybody_has_claimed.wait(10)
 
     with ThreadPoolExecutor(1) as pool:
         answers = pool.submit(fetch_at_once, pipeline, jobs)

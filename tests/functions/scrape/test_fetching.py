@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from functions.scrape.fetching import FetchResult
-from tests.fakes.post_scraper import scrape_error, scraped_post
+from tests.fakes.post_scraper import scraped_post
 from tests.fixtures.database import count_statements
 from tests.fixtures.pipeline import REUSE_FOR, Pipeline, check_books, check_history
 from whyviral.analysis.models import PostState, RequestStatus, Stage
@@ -69,7 +69,9 @@ def test_a_post_is_fetched_again_only_when_it_is_stale(pipeline: Pipeline, age: 
 
 
 def test_a_post_fetched_again_replaces_text_metrics_and_media(pipeline: Pipeline) -> None:
-    pipeline.source.posts["20"] = scraped_post("20", media=[ScrapedMedia(MediaKind.IMAGE, "https://pbs.twimg.com/1.jpg")])
+    pipeline.source.posts["20"] = scraped_post(
+        "20", media=[ScrapedMedia(MediaKind.IMAGE, "https://pbs.twimg.com/1.jpg")]
+    )
     pipeline.fetched("20")
     first = pipeline.posts()["20"]
     pipeline.source.posts["20"] = scraped_post("20", text="Edited.", metrics={"likes": 7})

@@ -54,7 +54,9 @@ def test_the_waits_grow_and_end_with_the_budget(pipeline: Pipeline) -> None:
 
 
 def test_a_provider_that_asks_for_more_than_the_budget_is_not_waited_for(pipeline: Pipeline) -> None:
-    pipeline.source.errors.append(scrape_error(ErrorCategory.RATE_LIMIT, retry_after_s=FETCH_BUDGET.total_seconds() + 1))
+    pipeline.source.errors.append(
+        scrape_error(ErrorCategory.RATE_LIMIT, retry_after_s=FETCH_BUDGET.total_seconds() + 1)
+    )
     job = pipeline.admit("20")
 
     assert pipeline.fetch(job) == FetchResult(outcome=Outcome.FETCHED)
@@ -62,9 +64,7 @@ def test_a_provider_that_asks_for_more_than_the_budget_is_not_waited_for(pipelin
 
 
 @pytest.mark.parametrize("category", [ErrorCategory.AUTH, ErrorCategory.PROVIDER_ERROR])
-def test_a_failure_that_time_does_not_heal_fails_the_posts_at_once(
-    pipeline: Pipeline, category: ErrorCategory
-) -> None:
+def test_a_failure_that_time_does_not_heal_fails_the_posts_at_once(pipeline: Pipeline, category: ErrorCategory) -> None:
     pipeline.source.errors.append(scrape_error(category, is_transient=False, status=402))
     job = pipeline.admit("20", "21")
 

@@ -8,15 +8,9 @@ import pytest
 
 from tests.whyviral.integrations.conftest import Serve
 from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.bounded_http import (
-    ConnectionDropped,
-    HttpAnswer,
-    NotConnected,
-    checked_key,
-    fetch,
-    retry_after_s,
-)
-from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.api_keys import checked_key
+from whyviral.integrations.bounded_http import HttpAnswer, fetch, retry_after_s
+from whyviral.integrations.errors import ConnectionDropped, NotConnected, ProviderError
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 

@@ -24,9 +24,9 @@ class InvalidPostUrls(AppError):
     code = "invalid_post_urls"
 
     def __init__(self, problems: Sequence[tuple[str, InvalidPostUrl]], *, given: int) -> None:
-        which = "The URL is" if given == 1 else f"{len(problems)} of {given} URLs are"
+        which = "The URL" if given == 1 else f"{len(problems)} of {given} URLs"
         super().__init__(
-            f"{which} not usable, so nothing was analysed; details say why for each.",
+            f"{which} cannot be analysed, so nothing was; details say why for each.",
             details=[{"url": url, "reason": error.reason, "message": error.message} for url, error in problems],
         )
 

@@ -84,6 +84,7 @@ def build_engine(database_url: str, *, pool_size: int = 1, socket_timeout_s: flo
         pool_pre_ping=True,
         pool_recycle=300,
         pool_use_lifo=True,
+        hide_parameters=True,  # an error that is logged quotes no row
         connect_args={"ssl_context": tls, "timeout": socket_timeout_s, "application_name": "whyviral"},
     )
 

@@ -13,7 +13,7 @@ import httpx
 from whyviral.core import endpoints
 from whyviral.core.errors import ErrorCategory
 
-from .errors import ProviderError
+from .errors import ConnectionDropped, NotConnected, ProviderError
 
 _CONNECT_TIMEOUT_S = 5.0
 _LONGEST_RETRY_AFTER_S = 3600.0
@@ -29,14 +29,6 @@ class HttpAnswer:
     body: bytes
 
 
-class ConnectionDropped(ProviderError):
-    """No answer began, although the vendor may have seen the request."""
-
-
-class NotConnected(ConnectionDropped):
-    """The request was never sent, so it cost nothing."""
-
-
 def shared_client(provider: str) -> httpx.Client:
     """Return the client of this process, whose connections outlive the units of work that use it.
 
@@ -48,18 +40,6 @@ def shared_client(provider: str) -> httpx.Client:
 @cache
 def _client(*, trust_env: bool) -> httpx.Client:
     return httpx.Client(follow_redirects=False, trust_env=trust_env)
-
-
-def checked_key(key: str, *, name: str) -> str:
-    """Return `key` if it can be a header's value; a broken one would be quoted in transport errors.
-
-    Raises:
-        ValueError: naming the key, never showing it.
-    """
-    key = key.strip()
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise ValueError(f"{name} is empty or holds characters that no key has")
-    return key
 
 
 def fetch(

@@ -1,4 +1,4 @@
-"""Users, as Clerk's Backend API knows them. Source: clerk.md sections 1, 4 and 6."""
+"""Users, as Clerk's Backend API knows them. Source: clerk/openapi-specs, bapi 2026-05-12."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,8 +13,9 @@ from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
 
-from .bounded_http import ConnectionDropped, HttpAnswer, checked_key, fetch, retry_after_s, shared_client
-from .errors import ProviderError
+from .api_keys import checked_key
+from .bounded_http import HttpAnswer, fetch, retry_after_s, shared_client
+from .errors import ConnectionDropped, ProviderError
 from .lenient import Lenient, VendorModel
 from .recording import recorded_call
 from .untrusted_json import NotJson, parse_untrusted_json
@@ -22,7 +23,7 @@ from .untrusted_json import NotJson, parse_untrusted_json
 PROVIDER = "clerk"
 SERVICE = "The sign-in service"
 USER_AGENT = "whyviral/0.1"
-"""Hosts behind Cloudflare answer 403 to the names of bare libraries. Source: clerk.md section 3."""
+"""Hosts behind Cloudflare answer 403 to the names of bare libraries. Source: jpadilla/pyjwt issue 1121."""
 
 _API_VERSION = "2026-05-12"
 _TIMEOUT_S = 4.0

@@ -1,4 +1,4 @@
-"""Session tokens of Clerk, verified on our side. Source: clerk.md sections 1 to 3."""
+"""Session tokens of Clerk, verified on our side. Source: clerk.com/docs, "Session tokens"."""
 
 import base64
 import binascii
@@ -18,7 +18,7 @@ from .lenient import Lenient, VendorModel
 
 _LEEWAY_S = 5
 _MAX_TOKEN = 8 * 1024
-"""Clerk keeps tokens below the 4 KB of a cookie. Source: clerk.md section 2."""
+"""Clerk keeps tokens below the 4 KB of a cookie. Source: clerk.com/docs, "Session tokens"."""
 _MAX_HEADER = 2 * 1024
 _MAX_KEY_ID = 255
 _REQUIRED_CLAIMS = ["exp", "iat", "nbf", "iss", "sub", "sid"]
@@ -27,7 +27,10 @@ _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]
 type Moment = Annotated[int, Field(strict=True, ge=0, lt=253_402_300_800)]
 """Seconds since 1970 that a date can hold."""
 type Identifier = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}$")]
-type PersonalText = Annotated[str, StringConstraints(min_length=1, max_length=320, strip_whitespace=True)]
+type PersonalText = Annotated[
+    str, StringConstraints(min_length=1, max_length=320, strip_whitespace=True, pattern=r"^[^\x00]*$")
+]
+"""Postgres holds no NUL in a text."""
 
 
 class InvalidSessionToken(Exception):

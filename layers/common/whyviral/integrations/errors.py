@@ -31,3 +31,11 @@ class ProviderError(Exception):
         self.retry_after_s = retry_after_s
         self.status = status
         self.request_id = request_id
+
+
+class ConnectionDropped(ProviderError):
+    """No answer began, although the vendor may have seen the request."""
+
+
+class NotConnected(ConnectionDropped):
+    """The request was never sent, so it cost nothing."""

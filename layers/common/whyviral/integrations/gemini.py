@@ -1,4 +1,4 @@
-"""Explanations by Gemini: several keys, two models, one deadline. Source: gemini.md."""
+"""Explanations by Gemini: several keys, two models, one deadline."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
 
 from .analyst import AnalystPrompt, AnalystReply
-from .bounded_http import NotConnected
+from .errors import NotConnected
 from .gemini_answers import GeminiAnswer
 from .gemini_keys import KeyRing
 from .gemini_prices import cost_usd
@@ -23,7 +23,7 @@ from .recording import CallOutcome, recorded_call
 from .untrusted_json import NotJson, parse_untrusted_json
 
 _ROOM_TOKENS = 8192
-"""Thinking counts against it. Source: gemini.md section 3."""
+"""Thinking counts against it. Source: ai.google.dev, "Thinking"."""
 
 
 @dataclass(slots=True)

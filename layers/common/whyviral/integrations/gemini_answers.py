@@ -1,4 +1,4 @@
-"""What Gemini answered, read leniently and judged strictly. Source: gemini.md sections 4 and 5."""
+"""What Gemini answered, read leniently and judged strictly. Source: ai.google.dev, generateContent."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from whyviral.core.errors import ErrorCategory
 
-from .bounded_http import checked_key
+from .api_keys import checked_key
 from .errors import ProviderError
 from .gemini_setbacks import PROVIDER, SERVICE
 

@@ -1,4 +1,4 @@
-"""What Gemini charges, by model and date. Source: gemini.md section 3, read 2026-11-23."""
+"""What Gemini charges, by model and date. Source: ai.google.dev/gemini-api/docs/pricing, 2026-11-23."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

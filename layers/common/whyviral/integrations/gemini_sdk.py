@@ -14,8 +14,7 @@ from whyviral.core import endpoints
 from whyviral.core.errors import ErrorCategory
 
 from .analyst import AnalystPrompt
-from .bounded_http import NotConnected
-from .errors import ProviderError
+from .errors import NotConnected, ProviderError
 from .gemini_setbacks import PROVIDER, SERVICE
 
 _CONNECT_TIMEOUT_S = 5.0

@@ -1,4 +1,4 @@
-"""Every way in which Gemini fails, and what helps. Source: gemini.md section 5."""
+"""Every way in which Gemini fails, and what helps. Source: ai.google.dev, "Troubleshooting"; google-genai 3.4."""
 
 import re
 from collections.abc import Iterator, Mapping

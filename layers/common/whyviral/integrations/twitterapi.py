@@ -12,7 +12,9 @@ from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
 
-from .bounded_http import ConnectionDropped, HttpAnswer, NotConnected, checked_key, fetch, shared_client
+from .api_keys import checked_key
+from .bounded_http import HttpAnswer, fetch, shared_client
+from .errors import ConnectionDropped, NotConnected
 from .post_scraper import ScrapedPost, ScrapeFailure
 from .recording import CallOutcome, recorded_call
 from .twitterapi_failures import NOT_AN_ID, NOT_FOUND, PROVIDER, SERVICE, find_refusal
@@ -20,7 +22,7 @@ from .twitterapi_posts import read_tweet
 from .untrusted_json import NotJson, parse_untrusted_json
 
 _POSTS_A_CALL = 100
-"""Not documented; works in the field. Source: twitterapi.md section 2, 2026-11."""
+"""Not documented; works in the field. Source: docs.twitterapi.io, "Get Tweets by IDs"; 2026-11."""
 _CREDITS_A_TWEET = 15
 """Also the least that an answered request costs. Source: twitterapi.io/pricing, 2026-11."""
 _USD_A_CREDIT = Decimal(1) / 100_000

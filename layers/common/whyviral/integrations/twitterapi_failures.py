@@ -1,4 +1,4 @@
-"""Every way in which TwitterAPI.io says no, in our categories. Source: twitterapi.md, "Failure cases"."""
+"""Every way in which TwitterAPI.io says no, in our categories. Source: docs.twitterapi.io."""
 
 from collections.abc import Mapping
 from datetime import datetime

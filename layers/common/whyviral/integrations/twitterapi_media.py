@@ -9,7 +9,7 @@ from .lenient import Count, Lenient, VendorModel
 from .post_scraper import MediaKind, ScrapedMedia
 
 _MIDDLE_BITRATE = 950_000
-"""Enough for a model to see; the sound is the same in every variant. Source: twitterapi.md section 7."""
+"""Enough for a model to see; the sound is the same in every variant. Source: variants seen on X, 2026-10."""
 _MAX_MEDIA = 10
 _URL = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/[A-Za-z0-9/._~%!$&'()*+,;=:@?-]{0,2000}")
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost"})

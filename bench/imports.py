@@ -1,0 +1,50 @@
+"""Cold starts: what an entry point takes to import, against the packages that it cannot do without, alone."""
+
+import os
+import subprocess
+import sys
+from functools import partial
+
+from bench.measurement import Measurement, paired_ratio
+
+_RUNS = 7
+_PROMISED_RATIO = 1.25
+_COMMON = (
+    "from aws_lambda_powertools import Logger",
+    "from aws_lambda_powertools.utilities.typing import LambdaContext",
+    "import pg8000.dbapi, pydantic, pydantic_settings, sqlalchemy.orm, sqlalchemy.dialects.postgresql.pg8000",
+)
+_HTTP = ("import httpx",)
+_FLOORS = {
+    "functions.api.handler": (*_COMMON, *_HTTP, "import fastapi, fastapi.middleware.cors, mangum, jwt"),
+    "functions.scrape.handler": (*_COMMON, *_HTTP),
+    "functions.media.handler": _COMMON,
+    "functions.analyze.handler": _COMMON,
+    "functions.requests.finish": _COMMON,
+    "functions.requests.fail": _COMMON,
+}
+_SETTINGS = {
+    "ALLOWED_HOSTS": "localhost",
+    "CLERK_PUBLISHABLE_KEY": "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k",
+    "CLERK_SECRET_KEY": "sk_test_example",
+    "GEMINI_API_KEY": "example",
+    "PUBLIC_BASE_URL": "https://api.example.com",
+    "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:example",
+    "SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:9/none",
+    "TWITTERAPI_KEY": "example",
+}
+
+
+def measure() -> list[Measurement]:
+    """Compare each entry point with its floor, as whole processes."""
+    found: list[Measurement] = []
+    for module, floor in _FLOORS.items():
+        seconds, ratio = paired_ratio(partial(_run, f"import {module}"), partial(_run, "\n".join(floor)), runs=_RUNS)
+        found.append(Measurement(f"start and import of {module}", seconds, "s"))
+        found.append(Measurement("the same against its packages alone", ratio, "times", at_most=_PROMISED_RATIO))
+    return found
+
+
+def _run(code: str) -> None:
+    environment = {"PATH": os.environ["PATH"], **_SETTINGS}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)

@@ -1,0 +1,59 @@
+"""One measured figure and what was promised of it."""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A figure; `at_most` is the promise, None where there is none."""
+
+    what: str
+    value: float
+    unit: str
+    at_most: float | None = None
+
+    @property
+    def promise(self) -> str | None:
+        """The promise in words."""
+        return None if self.at_most is None else f"≤ {self.at_most:g}"
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the promise, if any, holds."""
+        return self.at_most is None or self.value <= self.at_most
+
+    @property
+    def verdict(self) -> str:
+        """The last column of the table."""
+        if self.at_most is None:
+            return ""
+        return "yes" if self.is_kept else "NO"
+
+    def as_dict(self) -> dict[str, object]:
+        """Return it as JSON."""
+        return asdict(self) | {"is_kept": self.is_kept}
+
+
+def paired_ratio(first: Callable[[], object], second: Callable[[], object], *, runs: int) -> tuple[float, float]:
+    """Run two things in turn and return the median time of the first in seconds and the median ratio first/second.
+
+    The machine may be shared and its speed may drift: the ratio is taken pair by pair.
+    """
+    first_s: list[float] = []
+    ratios: list[float] = []
+    first()
+    second()
+    for _ in range(runs):
+        one, other = _time_s(first), _time_s(second)
+        first_s.append(one)
+        ratios.append(one / other)
+    return statistics.median(first_s), statistics.median(ratios)
+
+
+def _time_s(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started

@@ -1,0 +1,70 @@
+"""The API as it describes itself."""
+
+import re
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+FORM = {"$ref": "#/components/schemas/ErrorOut"}
+
+
+@pytest.fixture
+def description(app: FastAPI) -> dict[str, Any]:
+    return app.openapi()
+
+
+def operations(description: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_every_route_of_the_api_documents_its_failures_in_the_one_form(description: dict[str, Any]) -> None:
+    for name, operation in operations(description):
+        if " /api/" not in name:
+            continue
+        failures = {status: reply for status, reply in operation["responses"].items() if status >= "400"}
+        expected = {"400", "401", "413", "422", "500", "503"}
+        assert failures.keys() - {"403", "404"} == expected, name
+        assert ("404" in failures) == ("{" in name), name
+        assert all(reply["content"]["application/json"]["schema"] == FORM for reply in failures.values()), name
+        assert operation["security"] == [{"ClerkSessionToken": []}], name
+
+
+def test_every_route_says_in_a_sentence_what_it_does(description: dict[str, Any]) -> None:
+    for name, operation in operations(description):
+        assert operation["description"].endswith("."), name
+
+
+def test_the_description_is_one_that_tools_accept(description: dict[str, Any]) -> None:
+    names = [name for kind in description["components"].values() for name in kind]
+    ids = [operation["operationId"] for _, operation in operations(description)]
+
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in names)
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_refusals_of_analyze_are_documented_by_their_codes(description: dict[str, Any]) -> None:
+    replies = description["paths"]["/api/analysis/analyze/"]["post"]["responses"]
+
+    assert "403" in replies
+    assert re.findall(r"`(\w+)`:", replies["422"]["description"]) == [
+        "invalid_request",
+        "too_many_urls",
+        "invalid_post_urls",
+    ]
+
+
+def test_the_documentation_finds_its_description_behind_the_stage(client: TestClient) -> None:
+    page = client.get("/docs")
+
+    assert page.status_code == 200
+    assert "url: '/live/openapi.json'" in page.text
+
+
+def test_the_description_names_the_stage_as_where_to_send_requests(client: TestClient) -> None:
+    assert client.get("/openapi.json").json()["servers"] == [{"url": "/live"}]

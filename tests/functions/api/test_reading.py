@@ -1,0 +1,249 @@
+"""The routes that only read: requests, one request, its posts."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from tests.factories import create_analysis, create_media, create_post, create_request, create_status
+from tests.fixtures.database import count_statements
+from tests.functions.api.conftest import BASE_URL, POST_URL, SignedIn
+from whyviral.analysis.models import PostAnalysisRequest, PostState, RequestStatus
+
+LIST = "/api/analysis/requests/"
+NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def detail(request_id: uuid.UUID) -> str:
+    return f"{LIST}{request_id}/"
+
+
+def posts_of(request_id: uuid.UUID) -> str:
+    return f"/api/social/posts/analysis/{request_id}/"
+
+
+def create_requests(rows: Session, user: SignedIn, number: int) -> list[PostAnalysisRequest]:
+    """Make requests a minute apart, the newest first."""
+    requests = [
+        create_request(rows, user.user, created_at=NOON - timedelta(minutes=minutes)) for minutes in range(number)
+    ]
+    rows.commit()
+    return requests
+
+
+def create_whole_request(rows: Session, user: SignedIn, *, posts: int) -> PostAnalysisRequest:
+    """Make a request of which everything is there: posts with media, history, analyses."""
+    fetched = [create_post(rows) for _ in range(posts)]
+    request = create_request(rows, user.user, fetched, state=PostState.ANALYSED)
+    for post in fetched:
+        create_media(rows, post)
+        create_status(rows, request)
+        create_analysis(rows, request, post)
+    rows.commit()
+    return request
+
+
+def test_a_new_user_has_no_requests(client: TestClient, somebody: SignedIn) -> None:
+    reply = client.get(LIST, headers=somebody.headers)
+
+    assert reply.status_code == 200
+    assert reply.json() == {"count": 0, "next": None, "previous": None, "results": []}
+
+
+def test_twenty_rows_fill_a_page(client: TestClient, somebody: SignedIn, rows: Session) -> None:
+    create_requests(rows, somebody, 20)
+
+    page = client.get(LIST, headers=somebody.headers).json()
+
+    assert (page["count"], len(page["results"]), page["next"]) == (20, 20, None)
+
+
+def test_the_twenty_first_row_is_on_a_page_of_its_own_and_links_start_at_the_public_address(
+    client: TestClient, somebody: SignedIn, sign_in: Callable[..., SignedIn], rows: Session
+) -> None:
+    create_requests(rows, sign_in(), 1)
+    requests = create_requests(rows, somebody, 21)
+
+    first = client.get(LIST, headers=somebody.headers).json()
+    second = client.get(LIST, params={"page": 2}, headers=somebody.headers).json()
+
+    assert [row["id"] for row in first.pop("results")] == [str(request.id) for request in requests[:20]]
+    assert first == {"count": 21, "next": f"{BASE_URL}/api/analysis/requests/?page=2", "previous": None}
+    assert [row["id"] for row in second.pop("results")] == [str(requests[20].id)]
+    assert second == {"count": 21, "next": None, "previous": f"{BASE_URL}/api/analysis/requests/?page=1"}
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "abc", "1.5", "", "10001", "9" * 5_000])
+def test_a_page_that_is_no_page_is_refused(client: TestClient, somebody: SignedIn, page: str) -> None:
+    reply = client.get(f"{LIST}?page={page}", headers=somebody.headers)
+
+    assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
+
+
+def test_a_page_behind_the_last_is_empty(client: TestClient, somebody: SignedIn, rows: Session) -> None:
+    create_requests(rows, somebody, 1)
+
+    page = client.get(LIST, params={"page": 10_000}, headers=somebody.headers).json()
+
+    assert page == {"count": 1, "next": None, "previous": f"{BASE_URL}{LIST}?page=9999", "results": []}
+
+
+def test_a_request_is_shown_with_its_history_its_urls_and_its_analyses(
+    client: TestClient, somebody: SignedIn, rows: Session
+) -> None:
+    request = create_whole_request(rows, somebody, posts=2)
+    request.status = RequestStatus.COMPLETED
+    request.cost_usd = Decimal("0.012345")
+    request.duration_seconds = Decimal("12.5")
+    rows.commit()
+
+    reply = client.get(detail(request.id), headers=somebody.headers)
+
+    assert reply.status_code == 200
+    body = reply.json()
+    assert (body["status"], body["cost_usd"], body["duration_seconds"]) == ("COMPLETED", 0.012345, 12.5)
+    assert [(step["seq"], step["stage"], step["progress"]) for step in body["status_history"]] == [
+        (1, "fetching_posts", 10),
+        (2, "fetching_posts", 10),
+    ]
+    assert [post["url"] for post in body["posts"]] == request.post_urls
+    assert [post["state"] for post in body["posts"]] == ["ANALYSED", "ANALYSED"]
+    assert {analysis["post_id"] for analysis in body["post_analyses"]} == {post["post_id"] for post in body["posts"]}
+    assert body["post_analyses"][0].keys() == {
+        "id",
+        "post_id",
+        "metrics",
+        "is_viral",
+        "virality_reasoning",
+        "quick_takeaways",
+        "creator_context",
+        "content_observation",
+        "replicable_elements",
+        "viral_formula",
+        "improvements",
+        "suggestions_for_future_posts",
+        "analysis_data",
+        "metadata_used",
+        "created_at",
+    }
+
+
+def test_a_failed_request_says_why_and_keeps_what_operators_know_to_itself(
+    client: TestClient, somebody: SignedIn, rows: Session
+) -> None:
+    request = create_request(
+        rows,
+        somebody.user,
+        status=RequestStatus.FAILED,
+        error_stage="fetching_posts",
+        error_category="not_found",
+        error_details={"message": "There is no such post.", "provider": "twitterapi", "status": 404},
+    )
+    rows.commit()
+
+    body = client.get(detail(request.id), headers=somebody.headers).json()
+
+    assert (body["status"], body["error_stage"], body["error_category"], body["error"]) == (
+        "FAILED",
+        "fetching_posts",
+        "not_found",
+        "There is no such post.",
+    )
+    assert "error_details" not in body
+
+
+def test_posts_are_listed_in_the_order_of_their_urls_with_their_media(
+    client: TestClient, somebody: SignedIn, rows: Session
+) -> None:
+    first, second = create_post(rows), create_post(rows, transcript="Hello.")
+    create_media(rows, second, kind="video", has_speech=True, duration_s=Decimal("7.5"), transcript="Hello.")
+    create_media(rows, second, kind="image")
+    request = create_request(rows, somebody.user, [second, first])
+    rows.commit()
+
+    reply = client.get(posts_of(request.id), headers=somebody.headers)
+
+    assert reply.status_code == 200
+    results: list[dict[str, Any]] = reply.json()["results"]
+    assert [post["id"] for post in results] == [str(second.id), str(first.id)]
+    assert [post["has_speech"] for post in results] == [True, None]
+    assert (results[0]["url"], results[0]["username"], results[0]["transcript"]) == (second.url, "jack", "Hello.")
+    assert [(medium["kind"], medium["duration_s"], medium["has_speech"]) for medium in results[0]["media"]] == [
+        ("video", 7.5, True),
+        ("image", None, None),
+    ]
+    assert "raw" not in results[0]
+
+
+def test_posts_have_pages_too(client: TestClient, somebody: SignedIn, rows: Session) -> None:
+    request = create_whole_request(rows, somebody, posts=21)
+
+    second = client.get(posts_of(request.id), params={"page": 2}, headers=somebody.headers).json()
+
+    assert [post["url"] for post in second.pop("results")] == [request.post_urls[20]]
+    assert second == {"count": 21, "next": None, "previous": f"{BASE_URL}{posts_of(request.id)}?page=1"}
+
+
+@pytest.mark.parametrize("path_of", [detail, posts_of])
+def test_what_is_somebody_elses_does_not_exist(
+    client: TestClient,
+    somebody: SignedIn,
+    sign_in: Callable[..., SignedIn],
+    rows: Session,
+    path_of: Callable[[uuid.UUID], str],
+) -> None:
+    theirs = create_whole_request(rows, sign_in(), posts=1).id
+    nobodys = uuid.uuid4()
+
+    replies = [client.get(path_of(request_id), headers=somebody.headers) for request_id in (theirs, nobodys)]
+
+    assert [reply.status_code for reply in replies] == [404, 404]
+    assert [reply.json()["error"] for reply in replies] == [
+        f"There is no analysis request {request_id}." for request_id in (theirs, nobodys)
+    ]
+    assert replies[0].json()["code"] == "analysis_request_not_found"
+
+
+@pytest.mark.parametrize("path", [f"{LIST}not-an-id/", "/api/social/posts/analysis/not-an-id/"])
+def test_an_id_of_the_wrong_form_is_refused(client: TestClient, somebody: SignedIn, path: str) -> None:
+    reply = client.get(path, headers=somebody.headers)
+
+    assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
+
+
+def test_no_route_needs_more_statements_for_twenty_rows_than_for_one(
+    client: TestClient, sign_in: Callable[..., SignedIn], rows: Session
+) -> None:
+    needed: dict[str, list[int]] = {"list": [], "detail": [], "posts": []}
+    for number in (1, 20):
+        user = sign_in()
+        request = create_whole_request(rows, user, posts=number)
+        create_requests(rows, user, number - 1)
+        client.get(LIST, headers=user.headers)  # connects
+        for name, path in (("list", LIST), ("detail", detail(request.id)), ("posts", posts_of(request.id))):
+            with count_statements() as statements:
+                reply = client.get(path, headers=user.headers)
+            assert reply.status_code == 200
+            needed[name].append(len(statements))
+
+    assert needed == {"list": [3, 3], "detail": [5, 5], "posts": [5, 5]}
+
+
+def test_analyze_needs_as_many_statements_for_fifty_urls_as_for_one(
+    client: TestClient, sign_in: Callable[..., SignedIn]
+) -> None:
+    user = sign_in("business")
+    client.get(LIST, headers=user.headers)  # connects
+    needed = []
+    for urls in ([POST_URL], [f"https://x.com/jack/status/{number}" for number in range(1, 51)]):
+        with count_statements() as statements:
+            reply = client.post("/api/analysis/analyze/", json={"post_urls": urls}, headers=user.headers)
+        assert reply.status_code == 202
+        needed.append(len(statements))
+
+    assert needed == [5, 5]

@@ -1,0 +1,138 @@
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import pytest
+
+from tests.fakes.analyst import model_error
+from tests.fakes.post_scraper import scraped_post
+from tests.fixtures.pipeline import Pipeline, check_books, check_history
+from whyviral.analysis.models import PostState, RequestStatus, Stage
+from whyviral.analysis.pipeline import Outcome, RequestJob, StageResult
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.post_scraper import ScrapeFailure
+
+BORING = {"likes": 3}
+
+
+def explain_all(pipeline: Pipeline, *post_ids: str) -> RequestJob:
+    job, posts = pipeline.collected(*post_ids)
+    for post in posts:
+        pipeline.explain(job, post)
+    return job
+
+
+def test_a_request_whose_posts_are_all_explained_is_complete(pipeline: Pipeline) -> None:
+    pipeline.source.posts["21"] = scraped_post("21", metrics=BORING)
+    job = explain_all(pipeline, "20", "21")
+    pipeline.clock.advance(12.5)
+
+    assert pipeline.finish(job) == StageResult(outcome=Outcome.COMPLETED)
+
+    request = pipeline.read(job)
+    assert (request.status, request.progress, request.posts_processed) == (RequestStatus.COMPLETED, 100, 2)
+    assert request.results == {"posts": 2, "analysed": 2, "failed": 0, "viral": 1}
+    assert (request.finished_at, request.duration_seconds) == (pipeline.clock(), Decimal("12.500"))
+    assert (request.error_stage, request.error_category, request.error) == (None, None, None)
+    assert check_history(request) == [
+        Stage.REQUEST_CREATED,
+        Stage.FETCHING_POSTS,
+        Stage.SOCIAL_DATA_FETCHED,
+        Stage.COLLECTING_MEDIA,
+        Stage.DISPLAYING_CONTENT,
+        Stage.ANALYSING,
+        Stage.ANALYSING,
+        Stage.ANALYSING,
+        Stage.ANALYSIS_COMPLETE,
+    ]
+    assert request.status_history[-1].cost_usd == check_books(pipeline, job)
+
+
+def test_a_request_of_which_some_posts_are_explained_is_a_partial_success(pipeline: Pipeline) -> None:
+    pipeline.source.absent = {"404"}
+    job = explain_all(pipeline, "20", "404")
+
+    assert pipeline.finish(job) == StageResult(outcome=Outcome.COMPLETED)
+
+    request = pipeline.read(job)
+    assert (request.status, request.progress, request.error_category) == (RequestStatus.COMPLETED, 100, None)
+    assert request.results == {"posts": 2, "analysed": 1, "failed": 1, "viral": 1}
+    assert check_history(request)[-1] == Stage.PARTIAL_SUCCESS
+    assert request.status_history[-1].message == "1 posts explained, 1 could not be."
+
+
+def test_a_request_without_any_analysis_fails_with_its_commonest_cause(pipeline: Pipeline) -> None:
+    pipeline.source.absent = {"404", "405"}
+    pipeline.source.posts["13"] = ScrapeFailure("13", ErrorCategory.PRIVATE, "The account is protected.")
+    job, _ = pipeline.fetched("13", "404", "405")
+
+    assert pipeline.finish(job) == StageResult(outcome=Outcome.NO_RESULT)
+
+    request = pipeline.read(job)
+    assert (request.status, request.posts_processed) == (RequestStatus.FAILED, 0)
+    assert (request.error_stage, request.error_category) == (Stage.FETCHING_POSTS, ErrorCategory.NOT_FOUND)
+    assert request.error == "X shows no public post at this address."
+    assert request.results == {"posts": 3, "analysed": 0, "failed": 3, "viral": 0}
+    assert (check_history(request)[-1], request.progress) == (Stage.ERROR, 5)
+    assert request.status_history[-1].message == request.error
+
+
+@pytest.mark.parametrize("category", list(ErrorCategory))
+def test_a_cause_on_the_users_side_is_an_answer_and_one_on_ours_a_failure(
+    pipeline: Pipeline, category: ErrorCategory
+) -> None:
+    job = pipeline.admit("20")
+    pipeline.make_urls_fail(job, error_stage=Stage.FETCHING_POSTS, error_category=category, error="So it is.")
+
+    result = pipeline.finish(job)
+
+    users = {"not_found", "private", "removed", "invalid_url", "unsupported"}
+    assert result.outcome == (Outcome.NO_RESULT if category in users else Outcome.FAILED)
+    assert (pipeline.read(job).status, pipeline.read(job).error_category) == (RequestStatus.FAILED, category)
+
+
+def test_one_cause_on_our_side_is_enough_to_alarm(pipeline: Pipeline) -> None:
+    pipeline.source.absent = {"404", "405"}
+    pipeline.model.answers.append(model_error(ErrorCategory.AUTH, is_transient=False))
+    job = explain_all(pipeline, "404", "20", "405")
+
+    assert pipeline.finish(job).outcome == Outcome.FAILED
+    assert pipeline.read(job).error_category == ErrorCategory.NOT_FOUND
+
+
+@pytest.mark.parametrize("reached", [PostState.PENDING, PostState.FETCHED, PostState.COLLECTED])
+def test_a_post_that_was_lost_on_the_way_is_an_internal_failure(pipeline: Pipeline, reached: PostState) -> None:
+    job = explain_all(pipeline, "20")
+    lost = pipeline.admit("21")
+    match reached:
+        case PostState.FETCHED:
+            pipeline.fetch(lost)
+        case PostState.COLLECTED:
+            (post,) = pipeline.fetch(lost).posts
+            pipeline.collect(lost, post)
+
+    assert pipeline.finish(job).outcome == Outcome.COMPLETED
+    assert pipeline.finish(lost).outcome == Outcome.FAILED
+
+    request = pipeline.read(lost)
+    assert [row.state for row in request.posts] == [PostState.FAILED]
+    assert (request.error_stage, request.error_category) == (Stage.ANALYSING, ErrorCategory.INTERNAL)
+    assert request.error == "This post was lost on our side before it was explained; try again."
+
+
+def test_an_old_attempt_finishes_nothing(pipeline: Pipeline) -> None:
+    job = explain_all(pipeline, "20")
+    pipeline.supersede(job)
+    before = pipeline.everything(job)
+
+    assert pipeline.finish(job) == StageResult(outcome=Outcome.SUPERSEDED)
+    assert pipeline.everything(job) == before
+
+
+def test_a_request_is_finished_once_however_often_it_is_asked_for(pipeline: Pipeline) -> None:
+    job = explain_all(pipeline, "20")
+
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = sorted(result.outcome for result in pool.map(lambda _: pipeline.finish(job), range(4)))
+
+    assert outcomes == [Outcome.COMPLETED] + [Outcome.SUPERSEDED] * 3
+    assert check_history(pipeline.read(job)).count(Stage.ANALYSIS_COMPLETE) == 1

@@ -1,0 +1,204 @@
+"""The state machine as it is deployed, run with functions that do as a test's script says."""
+
+import json
+import threading
+import time
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from moto.awslambda.exceptions import LambdaClientError
+
+from local.sandbox import Invocation
+from local.template import local_resolver, read_template
+from local.workflow import Workflow
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+    from mypy_boto3_stepfunctions.type_defs import HistoryEventTypeDef
+
+ROOT = Path(__file__).resolve().parents[2]
+
+type State = dict[str, Any]
+type Answer = Mapping[str, Any] | str | "Died" | "Refused" | "Slow" | None
+"""What a function answers, or how it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Died:
+    """The function ended with an error of this name."""
+
+    error: str = "Runtime.ExitError"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Lambda did not even run the function."""
+
+    error: str = "TooManyRequestsException"
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """The function takes longer than a state with a timeout of a second."""
+
+    seconds: float = 1.5
+
+
+@dataclass(slots=True)
+class Script:
+    """What the functions answer in one execution, in order; what a script does not say goes well."""
+
+    posts: Sequence[str] = ("post-1",)
+    answers: dict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque))
+    """By function, or by function and post as in `AnalyzeFunction post-1`."""
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def answer(self, function: str, event: dict[str, Any]) -> Answer:
+        self.calls.append((function, event))
+        for key in (f"{function} {event.get('post')}", function):
+            if self.answers[key]:
+                return self.answers[key].popleft()
+        match function:
+            case "ScrapeFunction":
+                return {"outcome": "fetched", "posts": list(self.posts)}
+            case "MediaFunction":
+                return {"outcome": "collected", "post": event["post"]}
+            case "AnalyzeFunction":
+                return {"outcome": "analysed", "post": event["post"]}
+            case "FinishFunction":
+                return {"outcome": "completed"}
+            case "FailFunction":
+                return {"outcome": "failed"} | ({"post": event["post"]} if "post" in event else {})
+        raise AssertionError(function)
+
+    def events(self, function: str) -> list[dict[str, Any]]:
+        return [event for name, event in self.calls if name == function]
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """How an execution went."""
+
+    status: str
+    error: str | None
+    script: Script
+    history: "Sequence[HistoryEventTypeDef]"
+
+    @property
+    def states(self) -> list[str]:
+        """The states that were entered, in order."""
+        return [
+            event["stateEnteredEventDetails"]["name"] for event in self.history if "stateEnteredEventDetails" in event
+        ]
+
+    @property
+    def failures(self) -> list[tuple[str | None, str, str]]:
+        """What FailFunction was told: post, stage, error."""
+        return [(event.get("post"), event["stage"], event["error"]) for event in self.script.events("FailFunction")]
+
+    @property
+    def functions(self) -> list[str]:
+        return [name.removesuffix("Function") for name, _ in self.script.calls]
+
+
+class Machine:
+    """Runs executions side by side, each with its own script."""
+
+    def __init__(self, workflow: Workflow, scripts: dict[str, Script]) -> None:
+        self.workflow = workflow
+        self._scripts = scripts
+        self._client: SFNClient = boto3.client("stepfunctions", endpoint_url=workflow.endpoint_url)
+
+    def start(
+        self,
+        answers: Mapping[str, Sequence[Answer]] | None = None,
+        *,
+        posts: Sequence[str] = ("post-1",),
+        definition: str | None = None,
+    ) -> tuple[str, Script]:
+        """Start an execution; `answers` are those of a function, `Analyze`, or about a post, `Analyze post-1`."""
+        script = Script(posts=posts)
+        for name, own in (answers or {}).items():
+            function, _, post = name.partition(" ")
+            script.answers[f"{function}Function {post}".strip()].extend(own)
+        request_id = str(uuid.uuid4())
+        self._scripts[request_id] = script
+        arn = self.workflow.state_machine_arn if definition is None else self._other(definition)
+        started = self._client.start_execution(
+            stateMachineArn=arn, name=f"{request_id}-1", input=json.dumps({"request_id": request_id, "attempt": 1})
+        )
+        return started["executionArn"], script
+
+    def finish(self, execution: tuple[str, Script]) -> Execution:
+        arn, script = execution
+        while (answer := self._client.describe_execution(executionArn=arn))["status"] == "RUNNING":
+            time.sleep(0.01)
+        pages = self._client.get_paginator("get_execution_history").paginate(executionArn=arn)
+        return Execution(
+            status=answer["status"],
+            error=answer.get("error"),
+            script=script,
+            history=[event for page in pages for event in page["events"]],
+        )
+
+    def run(self, answers: Mapping[str, Sequence[Answer]] | None = None, **options: Any) -> Execution:
+        return self.finish(self.start(answers, **options))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _other(self, definition: str) -> str:
+        role = "arn:aws:iam::000000000000:role/test"
+        name = f"other-{uuid.uuid4()}"
+        machine = self._client.create_state_machine(name=name, definition=definition, roleArn=role)
+        return machine["stateMachineArn"]
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    template = read_template(ROOT / "template.yaml")
+    definition = template.state_machine.definition(local_resolver(template.functions))
+    scripts: dict[str, Script] = {}
+    lock = threading.Lock()
+
+    def invoke(name: str, payload: bytes) -> Invocation:
+        event = json.loads(payload)
+        with lock:
+            answer = scripts[event["request_id"]].answer(name, event)
+        match answer:
+            case Refused(error):
+                raise LambdaClientError(error, "said the test")
+            case Died(error):
+                failure = {"errorType": error, "errorMessage": "said the test"}
+                return Invocation(json.dumps(failure).encode(), "Unhandled")
+            case Slow(seconds):
+                time.sleep(seconds)
+                return Invocation(b"null")
+            case _:
+                return Invocation(json.dumps(answer).encode())
+
+    with Workflow(template.state_machine.name, definition, invoke) as workflow:
+        machine = Machine(workflow, scripts)
+        yield machine
+        machine.close()
+
+
+@pytest.fixture(scope="session")
+def definition() -> State:
+    text = (ROOT / "statemachine" / "analysis.asl.json").read_text(encoding="utf-8")
+    parsed: State = json.loads(text)
+    return parsed
+
+
+def states_of(definition: State) -> Iterator[tuple[str, State]]:
+    """Every state by name, those inside Maps included."""
+    for name, state in definition["States"].items():
+        yield name, state
+        if "ItemProcessor" in state:
+            yield from states_of(state["ItemProcessor"])

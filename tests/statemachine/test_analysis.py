@@ -1,0 +1,147 @@
+"""What the deployed state machine does, whatever the functions do."""
+
+import pytest
+
+from tests.statemachine.conftest import Answer, Died, Execution, Machine
+
+HAPPY = ["FetchPosts", "CheckFetchedPosts", "CollectMedia", "CollectMediaOfPost", "CheckCollectedPosts", "AnalysePosts"]
+HAPPY += ["AnalysePost", "CheckAnalysedPost", "PostAnalysed", "FinishRequest", "CheckOutcome", "RequestFinished"]
+LARGEST_STATE_BYTES = 16 * 1024
+
+
+def outcome(execution: Execution) -> tuple[str, str | None]:
+    return execution.status, execution.error
+
+
+def test_a_request_passes_through_every_stage(machine: Machine) -> None:
+    execution = machine.run()
+
+    assert execution.states == HAPPY
+    assert outcome(execution) == ("SUCCEEDED", None)
+
+
+def test_the_functions_are_told_ids_and_times_only(machine: Machine) -> None:
+    execution = machine.run()
+
+    told = {name: event.keys() for name, event in execution.script.calls}
+    assert told == {
+        "ScrapeFunction": {"request_id", "attempt", "started_at"},
+        "MediaFunction": {"request_id", "attempt", "post"},
+        "AnalyzeFunction": {"request_id", "attempt", "post", "started_at"},
+        "FinishFunction": {"request_id", "attempt"},
+    }
+    assert len({event["request_id"] for _, event in execution.script.calls}) == 1
+
+
+def test_an_attempt_that_was_replaced_ends_without_a_word(machine: Machine) -> None:
+    execution = machine.run({"Scrape": [{"outcome": "superseded", "posts": []}]})
+
+    assert execution.states == ["FetchPosts", "CheckFetchedPosts", "Superseded"]
+    assert outcome(execution) == ("SUCCEEDED", None)
+
+
+def test_an_attempt_replaced_later_ends_without_a_word(machine: Machine) -> None:
+    gone: Answer = {"outcome": "superseded"}
+    started = [
+        machine.start({"Media": [{"outcome": "superseded", "post": "post-1"}], "Finish": [gone]}),
+        machine.start({"Analyze": [{"outcome": "superseded", "post": "post-1"}], "Finish": [gone]}),
+    ]
+
+    executions = [machine.finish(each) for each in started]
+
+    assert [outcome(execution) for execution in executions] == [("SUCCEEDED", None)] * 2
+    assert [execution.functions for execution in executions] == [
+        ["Scrape", "Media", "Finish"],
+        ["Scrape", "Media", "Analyze", "Finish"],
+    ]
+
+
+@pytest.mark.parametrize("stage", ["Scrape", "Media"])
+def test_without_a_post_to_go_on_with_the_request_is_finished(machine: Machine, stage: str) -> None:
+    unsupported: Answer = {"outcome": "failed", "post": "post-1"}
+    nothing: dict[str, list[Answer]] = {"Scrape": [{"outcome": "fetched", "posts": []}], "Media": [unsupported]}
+
+    execution = machine.run({stage: nothing[stage], "Finish": [{"outcome": "no_result"}]})
+
+    assert "Analyze" not in execution.functions
+    assert execution.states[-3:] == ["FinishRequest", "CheckOutcome", "RequestFinished"]
+
+
+@pytest.mark.parametrize(
+    ("finished", "ends"),
+    [
+        ("completed", ("SUCCEEDED", None)),
+        ("no_result", ("SUCCEEDED", None)),
+        ("superseded", ("SUCCEEDED", None)),
+        ("failed", ("FAILED", "AnalysisFailed")),
+    ],
+)
+def test_only_a_cause_on_our_side_fails_the_execution(
+    machine: Machine, finished: str, ends: tuple[str, str | None]
+) -> None:
+    assert outcome(machine.run({"Finish": [{"outcome": finished}]})) == ends
+
+
+@pytest.mark.parametrize(("function", "stage"), [("Media", "collecting_media"), ("Analyze", "analysing")])
+def test_a_post_that_breaks_fails_alone_and_the_others_go_on(machine: Machine, function: str, stage: str) -> None:
+    posts = ["post-1", "post-2", "post-3"]
+
+    execution = machine.run({f"{function} post-2": [Died("Sandbox.Timedout")]}, posts=posts)
+
+    assert execution.failures == [("post-2", stage, "Sandbox.Timedout")]
+    analysed = {event["post"] for event in execution.script.events("AnalyzeFunction")}
+    assert analysed == ({"post-1", "post-3"} if function == "Media" else set(posts))
+    assert execution.states[-3:] == ["FinishRequest", "CheckOutcome", "RequestFinished"]
+
+
+@pytest.mark.parametrize("error", ["Sandbox.Timedout", "LookupError"])
+@pytest.mark.parametrize(("function", "stage"), [("Scrape", "fetching_posts"), ("Finish", "analysis_complete")])
+def test_a_function_that_dies_fails_the_request_at_its_stage(
+    machine: Machine, function: str, stage: str, error: str
+) -> None:
+    execution = machine.run({function: [Died(error)]})
+
+    assert execution.failures == [(None, stage, error)]
+    assert execution.functions.count(function) == 1
+    assert execution.states[-2:] == ["FailRequest", "AnalysisFailed"]
+    assert outcome(execution) == ("FAILED", "AnalysisFailed")
+
+
+@pytest.mark.parametrize(("function", "stage"), [("Media", "collecting_media"), ("Analyze", "analysing")])
+def test_a_post_whose_failure_cannot_be_written_fails_the_request_at_its_stage(
+    machine: Machine, function: str, stage: str
+) -> None:
+    execution = machine.run({function: [Died()], "Fail post-1": [Died("Sandbox.Timedout")]})
+
+    assert execution.failures == [("post-1", stage, "Runtime.ExitError"), (None, stage, "Sandbox.Timedout")]
+    assert outcome(execution) == ("FAILED", "AnalysisFailed")
+
+
+def test_a_failure_that_cannot_be_written_still_ends_the_execution(machine: Machine) -> None:
+    execution = machine.run({"Scrape": [Died()], "Fail": [Died()]})
+
+    assert execution.states[-2:] == ["FailRequest", "AnalysisFailed"]
+    assert outcome(execution) == ("FAILED", "AnalysisFailed")
+
+
+@pytest.mark.parametrize("answer", [{}, {"outcome": "fetched", "posts": None}, None, "fetched"])
+def test_an_answer_that_names_no_posts_cannot_go_on(machine: Machine, answer: Answer) -> None:
+    execution = machine.run({"Scrape": [answer]})
+
+    assert "Analyze" not in execution.functions
+
+
+def test_fifty_posts_pass_in_small_states(machine: Machine) -> None:
+    posts = [f"00000000-0000-4000-8000-{number:012}" for number in range(50)]
+
+    execution = machine.run(posts=posts)
+
+    sizes = [
+        len(details.get("input", "") + details.get("output", ""))
+        for event in execution.history
+        for details in event.values()
+        if isinstance(details, dict)
+    ]
+    assert sorted(event["post"] for event in execution.script.events("AnalyzeFunction")) == posts
+    assert max(sizes) < LARGEST_STATE_BYTES
+    assert outcome(execution) == ("SUCCEEDED", None)

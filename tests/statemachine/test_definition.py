@@ -1,0 +1,160 @@
+"""What must hold of the definition as it is written; how it agrees with template.yaml is in tests/template/."""
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from functions.analyze.explaining import ExplainJob
+from functions.scrape.fetching import FetchJob, FetchResult
+from tests.statemachine.conftest import ROOT, State, states_of
+from whyviral.analysis.models import Stage
+from whyviral.analysis.pipeline import Outcome, PostJob, PostResult, RequestJob
+
+FAILURE = {"stage", "error"}
+JOBS: dict[str, set[str]] = {
+    "FetchPosts": set(FetchJob.model_fields),
+    "CollectMediaOfPost": set(PostJob.model_fields),
+    "AnalysePost": set(ExplainJob.model_fields),
+    "FinishRequest": set(RequestJob.model_fields),
+    "FailRequest": set(RequestJob.model_fields) | FAILURE,
+    "FailUncollectedPost": set(PostJob.model_fields) | FAILURE,
+    "FailUnanalysedPost": set(PostJob.model_fields) | FAILURE,
+}
+# Source: AWS Step Functions, "Handling errors in Step Functions workflows" and "Handle transient Lambda exceptions".
+AWS_ERRORS = {
+    "States.ALL",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.ClientExecutionTimeoutException",
+    "Lambda.TooManyRequestsException",
+}
+
+
+@pytest.fixture(scope="module")
+def states(definition: State) -> dict[str, State]:
+    return dict(states_of(definition))
+
+
+def followers(state: State) -> Iterator[str]:
+    """The states that may come after one, its failures included."""
+    for path in (state, *state.get("Catch", ()), *state.get("Choices", ())):
+        if "Next" in path:
+            yield path["Next"]
+    if "Default" in state:
+        yield state["Default"]
+
+
+def own_classes() -> set[str]:
+    files = [*(ROOT / "functions").rglob("*.py"), *(ROOT / "layers" / "common" / "whyviral").rglob("*.py")]
+    trees = [ast.parse(file.read_text(encoding="utf-8")) for file in files]
+    return {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+
+
+def expressions(value: Any) -> Iterator[str]:
+    """Every JSONata expression in a part of the definition."""
+    if isinstance(value, str) and value.startswith("{%"):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from expressions(inner)
+
+
+def test_the_whole_of_it_is_jsonata_and_has_an_end(definition: State) -> None:
+    assert (definition["QueryLanguage"], definition["TimeoutSeconds"]) == ("JSONata", 1800)
+    assert all("QueryLanguage" not in state for _, state in states_of(definition))
+
+
+def test_every_choice_has_a_default(states: dict[str, State]) -> None:
+    choices = {name: state for name, state in states.items() if state["Type"] == "Choice"}
+
+    assert choices
+    assert [name for name, state in choices.items() if "Default" not in state] == []
+
+
+def test_every_error_name_is_one_of_aws_or_a_class_of_ours(states: dict[str, State]) -> None:
+    rules = [rule for state in states.values() for rule in (*state.get("Retry", ()), *state.get("Catch", ()))]
+    named = {error for rule in rules for error in rule["ErrorEquals"]}
+
+    assert named - AWS_ERRORS <= own_classes()
+
+
+def test_only_errors_of_aws_are_retried_and_each_with_a_bounded_jittered_pause(states: dict[str, State]) -> None:
+    for name, state in states.items():
+        if state["Type"] == "Task":
+            (retry,) = state["Retry"]
+            assert set(retry["ErrorEquals"]) == AWS_ERRORS - {"States.ALL"}, name
+            assert retry["JitterStrategy"] == "FULL", name
+            assert retry["MaxAttempts"] <= 2, name
+            assert retry["MaxDelaySeconds"] <= 4, name
+
+
+def test_every_stage_that_can_break_says_so_to_fail_request(definition: State) -> None:
+    for name, state in definition["States"].items():
+        if state["Type"] in {"Task", "Map"} and name != "FailRequest":
+            (catch,) = state["Catch"]
+            assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "FailRequest"), name
+            assert catch["Output"].keys() == FAILURE, name
+
+
+def test_a_post_that_breaks_is_written_down_by_the_map_it_is_in(definition: State) -> None:
+    maps = [state for state in definition["States"].values() if state["Type"] == "Map"]
+
+    for state in maps:
+        inner = state["ItemProcessor"]["States"]
+        breakable = {name: each for name, each in inner.items() if each["Type"] == "Task" and "Fail" not in name}
+        assert breakable
+        for name, each in breakable.items():
+            (catch,) = each["Catch"]
+            assert catch["ErrorEquals"] == ["States.ALL"], name
+            assert inner[catch["Next"]]["Arguments"]["FunctionName"] == "${FailFunctionArn}", name
+
+
+def test_a_failure_ends_in_the_state_that_fails_the_execution_and_nowhere_else(definition: State) -> None:
+    states = definition["States"]
+
+    assert set(followers(states["FailRequest"])) == {"AnalysisFailed"}
+    assert states["AnalysisFailed"]["Type"] == "Fail"
+    assert {name for name, state in states.items() if state["Type"] == "Succeed"} == {"RequestFinished", "Superseded"}
+    assert not any(state.get("End") for state in states.values())
+
+
+def test_functions_are_told_exactly_what_their_jobs_are_made_of(states: dict[str, State]) -> None:
+    told = {name: set(state["Arguments"]["Payload"]) for name, state in states.items() if state["Type"] == "Task"}
+
+    assert told == JOBS
+
+
+def test_every_stage_and_outcome_that_is_named_exists(states: dict[str, State]) -> None:
+    stages = {str(stage) for stage in re.findall(r"'stage': '(\w+)'", repr(states))}
+    outcomes = {str(outcome) for outcome in re.findall(r"outcome = '(\w+)'", repr(states))}
+
+    assert stages == {Stage.FETCHING_POSTS, Stage.COLLECTING_MEDIA, Stage.ANALYSING, Stage.ANALYSIS_COMPLETE}
+    assert outcomes <= set(Outcome)
+    assert {Outcome.WAIT, Outcome.SUPERSEDED, Outcome.COLLECTED, Outcome.FAILED} <= outcomes
+
+
+def test_what_is_read_of_an_answer_is_what_functions_answer(states: dict[str, State]) -> None:
+    answers: tuple[type[BaseModel], ...] = (FetchResult, PostResult)
+    known = {name for answer in answers for name in answer.model_fields} | FAILURE | {"started_at"}
+    read = {name for expression in expressions(states) for name in re.findall(r"states\.input\.(\w+)", expression)}
+
+    assert read <= known
+
+
+def test_no_state_is_out_of_reach(definition: State) -> None:
+    for part in (
+        definition,
+        *(state["ItemProcessor"] for _, state in states_of(definition) if "ItemProcessor" in state),
+    ):
+        reached, ahead = set(), [part["StartAt"]]
+        while ahead:
+            name = ahead.pop()
+            if name not in reached:
+                reached.add(name)
+                ahead += followers(part["States"][name])
+        assert reached == part["States"].keys()

@@ -1,0 +1,88 @@
+"""What the deployed state machine waits for; all executions that do so run side by side."""
+
+import json
+from itertools import product
+
+import pytest
+
+from tests.statemachine.conftest import Answer, Died, Execution, Machine, Refused, Slow
+
+TASKS = ("Scrape", "Media", "Analyze", "Finish")
+AWS_ERRORS = ("TooManyRequestsException", "ServiceException")
+PATIENCE: Answer = {"outcome": "wait", "wait_s": 1, "post": "post-2", "posts": []}
+GIVEN_UP = "Lambda.TooManyRequestsException"
+
+
+@pytest.fixture(scope="module")
+def executions(machine: Machine) -> dict[str, Execution]:
+    impatient = json.loads(machine.workflow.definition)
+    impatient["States"]["FetchPosts"]["TimeoutSeconds"] = 1
+    started = {
+        "provider": machine.start({"Scrape": [PATIENCE]}),
+        "model": machine.start({"Analyze post-2": [PATIENCE]}, posts=["post-1", "post-2"]),
+        "timeout": machine.start({"Scrape": [Slow()]}, definition=json.dumps(impatient)),
+        "FailRequest": machine.start({"Scrape": [Died()], "Fail": [Refused()]}),
+        "FailUnanalysedPost": machine.start({"Analyze": [Died()], "Fail post-1": [Refused()]}),
+        "FailUncollectedPost": machine.start({"Media": [Died()], "Fail post-1": [Refused()]}),
+    }
+    for task, error in product(TASKS, AWS_ERRORS):
+        started[f"{task} {error}"] = machine.start({task: [Refused(error)]})
+    for task in TASKS:
+        started[f"{task} for good"] = machine.start({task: [Refused()] * 4})
+    return {name: machine.finish(each) for name, each in started.items()}
+
+
+def test_a_provider_that_needs_time_is_waited_for_and_the_clock_keeps_running(executions: dict[str, Execution]) -> None:
+    execution = executions["provider"]
+
+    assert execution.states[:4] == ["FetchPosts", "CheckFetchedPosts", "WaitForPosts", "FetchPosts"]
+    assert len({event["started_at"] for event in execution.script.events("ScrapeFunction")}) == 1
+    assert execution.status == "SUCCEEDED"
+
+
+def test_a_model_that_needs_time_is_waited_for_and_the_clock_keeps_running(executions: dict[str, Execution]) -> None:
+    execution = executions["model"]
+
+    events = execution.script.events("AnalyzeFunction")
+    assert sorted(event["post"] for event in events) == ["post-1", "post-2", "post-2"]
+    assert len({event["started_at"] for event in events}) == 1
+    assert [set(event) for event in events] == [{"request_id", "attempt", "post", "started_at"}] * 3
+    assert execution.status == "SUCCEEDED"
+
+
+def test_a_function_that_takes_too_long_is_a_timeout(executions: dict[str, Execution]) -> None:
+    assert executions["timeout"].failures == [(None, "fetching_posts", "States.Timeout")]
+
+
+@pytest.mark.parametrize("error", AWS_ERRORS)
+@pytest.mark.parametrize("task", TASKS)
+def test_what_lambda_refuses_is_asked_again(executions: dict[str, Execution], task: str, error: str) -> None:
+    execution = executions[f"{task} {error}"]
+
+    assert execution.functions.count(task) == 2
+    assert (execution.status, execution.failures) == ("SUCCEEDED", [])
+
+
+@pytest.mark.parametrize("state", ["FailRequest", "FailUncollectedPost", "FailUnanalysedPost"])
+def test_a_failure_that_lambda_refuses_to_write_is_written_with_the_next_try(
+    executions: dict[str, Execution], state: str
+) -> None:
+    told = executions[state].failures
+
+    assert len(told) == 2
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        ("Scrape", (None, "fetching_posts", GIVEN_UP)),
+        ("Media", ("post-1", "collecting_media", GIVEN_UP)),
+        ("Analyze", ("post-1", "analysing", GIVEN_UP)),
+        ("Finish", (None, "analysis_complete", GIVEN_UP)),
+    ],
+)
+def test_what_lambda_goes_on_refusing_is_given_up(
+    executions: dict[str, Execution], task: str, told: tuple[str | None, str, str]
+) -> None:
+    assert executions[f"{task} for good"].failures == [told]

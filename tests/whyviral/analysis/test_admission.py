@@ -1,0 +1,132 @@
+"""Admission: all or nothing."""
+
+import uuid
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from tests.factories import create_subscription, create_user
+from whyviral.accounts.models import User
+from whyviral.accounts.service import NoCurrentPlan
+from whyviral.analysis.admission import (
+    InvalidPostUrls,
+    PlanUrlLimitExceeded,
+    TooManyUrls,
+    admit,
+    parse_post_urls,
+)
+from whyviral.analysis.models import AnalysisRequestPost, AnalysisStatus, PostAnalysisRequest
+from whyviral.social.urls import PostUrl
+
+X = "https://x.com/jack/status/20"
+YOUTUBE = "https://youtu.be/dQw4w9WgXcQ"
+INSTAGRAM = "https://www.instagram.com/p/C0abcdefghi/"
+
+
+def x_posts(number: int) -> list[PostUrl]:
+    return parse_post_urls([f"https://x.com/jack/status/{post_id}" for post_id in range(1, number + 1)])
+
+
+def arn_of(request_id: uuid.UUID, attempt: int) -> str:
+    return f"arn:{request_id}-{attempt}"
+
+
+@pytest.fixture
+def user(session: Session) -> User:
+    user = create_user(session)
+    create_subscription(session, user)
+    return user
+
+
+def test_urls_become_distinct_posts_in_the_order_given() -> None:
+    posts = parse_post_urls([YOUTUBE, X, "https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=1", "twitter.com/a/status/20"])
+
+    assert [post.canonical_url for post in posts] == [
+        "https://www.youtube.com/watch?v=dQw4w9WgXcQ",
+        "https://x.com/i/status/20",
+    ]
+
+
+def test_a_hundred_urls_are_parsed_and_one_more_are_not_even_looked_at() -> None:
+    assert len(parse_post_urls([X] * 100)) == 1
+    with pytest.raises(TooManyUrls) as caught:
+        parse_post_urls(["no URL"] * 101)
+    assert caught.value.details == {"given": 101, "max": 100}
+
+
+def test_every_bad_url_is_named() -> None:
+    with pytest.raises(InvalidPostUrls) as caught:
+        parse_post_urls(["https://x.com/jack", X, "https://example.com/"])
+
+    assert caught.value.message == "2 of 3 URLs cannot be analysed, so nothing was; details say why for each."
+    assert caught.value.details == [
+        {
+            "url": "https://x.com/jack",
+            "reason": "not_a_post",
+            "message": "This link is a profile, list or search, not one post: open the post itself and copy its link.",
+        },
+        {
+            "url": "https://example.com/",
+            "reason": "unsupported_host",
+            "message": "Only Instagram, X and YouTube posts can be analysed: "
+            "paste the post's own link, not a short or mirrored one.",
+        },
+    ]
+
+
+def test_one_bad_url_alone_is_spoken_of_in_the_singular() -> None:
+    with pytest.raises(InvalidPostUrls, match="The URL cannot be analysed"):
+        parse_post_urls(["https://example.com/"])
+
+
+def test_each_platform_becomes_a_request_with_its_posts_and_its_first_status(session: Session, user: User) -> None:
+    requests = admit(session, user.id, parse_post_urls([YOUTUBE, X, INSTAGRAM]), execution_arn_of=arn_of)
+
+    session.expire_all()
+    saved = {
+        request.id: request
+        for request in session.scalars(
+            select(PostAnalysisRequest)
+            .where(PostAnalysisRequest.user_id == user.id)
+            .options(selectinload(PostAnalysisRequest.posts), selectinload(PostAnalysisRequest.status_history))
+        )
+    }
+    assert [request.platform for request in requests] == ["instagram", "x", "youtube"]
+    assert saved.keys() == {request.id for request in requests}
+    for request in saved.values():
+        assert (request.status, request.attempt, request.status_seq) == ("PENDING", 1, 1)
+        assert request.execution_arn == arn_of(request.id, 1)
+        assert [post.url for post in request.posts] == request.post_urls
+        assert [(step.seq, step.stage, step.progress) for step in request.status_history] == [(1, "request_created", 0)]
+
+
+@pytest.mark.parametrize(("plan", "max_urls"), [("free", 5), ("pro", 20), ("business", 50)])
+def test_the_limit_of_the_plan_is_exact(session: Session, plan: str, max_urls: int) -> None:
+    user = create_user(session)
+    create_subscription(session, user, plan=plan)
+
+    for allowed in (max_urls - 1, max_urls):
+        assert len(admit(session, user.id, x_posts(allowed), execution_arn_of=arn_of)) == 1
+    with pytest.raises(PlanUrlLimitExceeded) as caught:
+        admit(session, user.id, x_posts(max_urls + 1), execution_arn_of=arn_of)
+
+    assert caught.value.details == {"given": max_urls + 1, "max_urls": max_urls, "plan": plan.capitalize()}
+
+
+def test_the_limit_is_of_the_call_and_not_of_each_platform(session: Session, user: User) -> None:
+    with pytest.raises(PlanUrlLimitExceeded):
+        admit(session, user.id, [*x_posts(4), *parse_post_urls([YOUTUBE, INSTAGRAM])], execution_arn_of=arn_of)
+
+
+@pytest.mark.parametrize("has_plan", [True, False])
+def test_a_refused_call_writes_nothing(session: Session, has_plan: bool) -> None:
+    user = create_user(session)
+    if has_plan:
+        create_subscription(session, user)
+
+    with pytest.raises(PlanUrlLimitExceeded if has_plan else NoCurrentPlan):
+        admit(session, user.id, x_posts(6), execution_arn_of=arn_of)
+
+    tables = (PostAnalysisRequest, AnalysisRequestPost, AnalysisStatus)
+    assert [session.scalar(select(func.count()).select_from(table)) for table in tables] == [0, 0, 0]
