@@ -19,7 +19,7 @@ from whyviral.integrations.clerk import ClerkClient
 from whyviral.integrations.clerk_tokens import InvalidSessionToken, SessionClaims
 from whyviral.integrations.errors import ProviderError
 
-from .dependencies import Services, ServicesDep, SessionDep, get_services
+from .dependencies import Services, ServicesDep, SessionDep, services_of
 from .errors import ErrorOut
 
 UNAUTHENTICATED: dict[int | str, dict[str, Any]] = {
@@ -70,7 +70,7 @@ def _verify(request: Request) -> SessionClaims:
     if scheme.lower() != "bearer" or not token.strip():
         raise NotAuthenticated
     try:
-        return get_services(request).verifier.verify(token.strip())
+        return services_of(request).verifier.verify(token.strip())
     except InvalidSessionToken as exc:
         raise InvalidToken(exc.reason) from exc
 

@@ -30,10 +30,15 @@ class Services:
     public_base_url: str
 
 
-def get_services(request: Request) -> Services:
+def services_of(request: Request) -> Services:
     """Return the collaborators that `create_app` built."""
     services: Services = request.app.state.services
     return services
+
+
+async def get_services(request: Request) -> Services:
+    """Return the collaborators, as a dependency; async only because a plain one would be run in a thread."""
+    return services_of(request)
 
 
 type ServicesDep = Annotated[Services, Depends(get_services)]

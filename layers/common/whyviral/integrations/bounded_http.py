@@ -1,5 +1,6 @@
 """One HTTP exchange with a vendor: bounded in time and size, its failures in our words."""
 
+import atexit
 import math
 import time
 from collections.abc import Mapping
@@ -39,7 +40,9 @@ def shared_client(provider: str) -> httpx.Client:
 
 @cache
 def _client(*, trust_env: bool) -> httpx.Client:
-    return httpx.Client(follow_redirects=False, trust_env=trust_env)
+    client = httpx.Client(follow_redirects=False, trust_env=trust_env)
+    atexit.register(client.close)
+    return client
 
 
 def fetch(
