@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from types import FrameType
 
+from local.configuration import read_user_settings
 from local.processes import end_with_parent
 from local.stack import DATA, ROOT, StackError, is_running, running
 
@@ -32,6 +33,7 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local", description="whyviral on one machine.")
+    parser.add_argument("--env-file", type=Path, default=ROOT / ".env", help="settings beside the environment's")
     commands = parser.add_subparsers(required=True)
     run = commands.add_parser("run", help="run the whole system")
     run.add_argument("--port", type=int, default=8000)
@@ -57,7 +59,7 @@ def _run(arguments: argparse.Namespace) -> int:
         stopped.set()
 
     data: Path = arguments.data
-    with running(data, port=arguments.port, say=_say) as stack:
+    with running(data, port=arguments.port, user_settings=_settings(arguments), say=_say) as stack:
         for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signal_number, stop)
         ready = json.dumps(stack.ready.as_dict())
@@ -77,7 +79,7 @@ def _run(arguments: argparse.Namespace) -> int:
 def _demo(arguments: argparse.Namespace) -> int:
     from local import demo  # noqa: PLC0415 - rich is for this command only
 
-    return demo.run(arguments.urls, data=arguments.data)
+    return demo.run(arguments.urls, data=arguments.data, user_settings=_settings(arguments))
 
 
 def _token(arguments: argparse.Namespace) -> int:
@@ -99,11 +101,10 @@ def _reset(_arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _migrate(_arguments: argparse.Namespace) -> int:
-    from local.configuration import read_user_settings  # noqa: PLC0415
+def _migrate(arguments: argparse.Namespace) -> int:
     from local.database import migrate  # noqa: PLC0415
 
-    settings = read_user_settings(ROOT / ".env")
+    settings = _settings(arguments)
     url = settings.get("SUPABASE_DIRECT_DB_URL") or settings.get("SUPABASE_DB_URL")
     if url is None:
         raise StackError("set SUPABASE_DIRECT_DB_URL (or SUPABASE_DB_URL) to the database to migrate")
@@ -116,6 +117,10 @@ def _openapi(_arguments: argparse.Namespace) -> int:
 
     write_openapi(ROOT / "docs" / "openapi.json")
     return 0
+
+
+def _settings(arguments: argparse.Namespace) -> dict[str, str]:
+    return read_user_settings(arguments.env_file)
 
 
 def _say(text: str) -> None:

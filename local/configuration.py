@@ -48,11 +48,24 @@ class Configuration:
         return own | {ENDPOINTS_VARIABLE: dump_endpoints(self.endpoints)}
 
 
+class HalfConfigured(Exception):
+    """A vendor has some of its keys but not all, so that neither it nor its stand-in can be meant."""
+
+
 def stand_ins_needed(user_settings: Mapping[str, str]) -> frozenset[str]:
-    """Return the vendors of which the user has no key, or not all keys."""
-    return frozenset(
-        vendor for vendor, keys in _KEYS_OF_VENDOR.items() if not all(name in user_settings for name in keys)
-    )
+    """Return the vendors of which the user has no key.
+
+    Raises:
+        HalfConfigured: naming the keys that are missing.
+    """
+    return frozenset(vendor for vendor, keys in _KEYS_OF_VENDOR.items() if not _has_keys(user_settings, keys))
+
+
+def _has_keys(user_settings: Mapping[str, str], keys: Mapping[str, str]) -> bool:
+    missing = [name for name in keys if name not in user_settings]
+    if missing and len(missing) < len(keys):
+        raise HalfConfigured(f"{', '.join(missing)} is missing beside {', '.join(keys.keys() - set(missing))}")
+    return not missing
 
 
 def configure(

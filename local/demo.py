@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,10 +65,14 @@ class Client:
         return body
 
 
-def run(urls: Sequence[str], *, data: Path) -> int:
+def run(urls: Sequence[str], *, data: Path, user_settings: Mapping[str, str]) -> int:
     """Analyse the posts on a system of its own, print and write the report; 1 when anything failed."""
     console = Console()
-    with running(data, port=None, fresh=True, say=lambda text: console.print(f"[dim]{text}[/dim]")) as stack:
+
+    def say(text: str) -> None:
+        console.print(Text(text, style="dim"))
+
+    with running(data, port=None, user_settings=user_settings, fresh=True, say=say) as stack:
         if stack.ready.token is None:
             console.print("[red]The demo needs a user; with a real Clerk use `make run` and your frontend.[/red]")
             return 1

@@ -14,14 +14,16 @@ from pathlib import Path
 from typing import IO
 
 import httpx
+from sqlalchemy.exc import DBAPIError
 
 from local import accounts, recovery
-from local.configuration import Configuration, configure, read_user_settings, stand_ins_needed
+from local.configuration import Configuration, HalfConfigured, configure, stand_ins_needed
 from local.database import prepare
 from local.lambda_runtime import LambdaService
 from local.postgres import Postgres
 from local.template import FunctionSpec, Template, local_resolver, read_template
 from local.workflow import Workflow
+from whyviral.core.database import build_engine
 
 ROOT = Path(__file__).parents[1]
 DATA = ROOT / ".local"
@@ -72,7 +74,12 @@ class Stack:
 
 @contextmanager
 def running(
-    data: Path, *, port: int | None, fresh: bool = False, say: Callable[[str], None] = lambda _: None
+    data: Path,
+    *,
+    port: int | None,
+    user_settings: Mapping[str, str],
+    fresh: bool = False,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Stack]:
     """Run the system inside the block; nothing of it outlives the block or this process.
 
@@ -81,13 +88,17 @@ def running(
     Args:
         data: the folder that holds the database and the logs; made when missing.
         port: the API's port; None or 0 for a free one.
+        user_settings: what the user has of keys and settings; a vendor without keys is played by its stand-in.
         fresh: whether to forget what the folder holds.
         say: told what is being done.
 
     Raises:
         StackError: it cannot start.
     """
-    user_settings = read_user_settings(ROOT / ".env")
+    try:
+        vendors = stand_ins_needed(user_settings)
+    except HalfConfigured as exc:
+        raise StackError(f"{exc}; set all of them, or none for the stand-in") from exc
     with ExitStack() as stack:
         data.mkdir(parents=True, exist_ok=True)
         stack.enter_context(_only_one(data))
@@ -102,9 +113,8 @@ def running(
         stand_ins_url = f"http://{HOST}:{stand_ins_port}"
         stand_ins = stack.enter_context(_server("local.stand_ins", stand_ins_port, _inherited(), logs))
         say("starting the database")
-        database_url = user_settings.get("SUPABASE_DB_URL") or prepare(
-            stack.enter_context(Postgres(data / "postgres", log=logs / "postgres.log"))
-        )
+        own_database_url = user_settings.get("SUPABASE_DB_URL")
+        database_url = _reachable(own_database_url) if own_database_url else _embedded(stack, data, logs)
         configuration = configure(
             user_settings, database_url=database_url, stand_ins_url=stand_ins_url, public_base_url=api_url
         )
@@ -112,13 +122,13 @@ def running(
         say("starting the state machine")
         lambdas = stack.enter_context(_lambdas(template, configuration, logs))
         workflow = stack.enter_context(_workflow(template, lambdas))
-        recovery.fail_lost_requests(database_url, invoke=lambda payload: lambdas.invoke(FAIL_FUNCTION, payload))
+        if own_database_url is None:  # in a database that others use, requests may be running elsewhere
+            recovery.fail_lost_requests(database_url, invoke=lambda payload: lambdas.invoke(FAIL_FUNCTION, payload))
         say("starting the API")
         environment = _api_environment(template.functions[API_FUNCTION], configuration, workflow)
         api = stack.enter_context(_server("local.api", api_port, environment, logs))
         _wait_until_up(f"{stand_ins_url}/__control/calls", stand_ins, "the stand-ins")
         _wait_until_up(f"{api_url}/health/ready/", api, "the API")
-        vendors = stand_ins_needed(user_settings)
         token = None
         if "clerk" in vendors:
             token = accounts.demo_token(stand_ins_url, api_url, database_url)
@@ -150,6 +160,21 @@ def _only_one(data: Path) -> Iterator[None]:
         except BlockingIOError:
             raise StackError(f"the system is already running with its data in {data.name}/; stop it first") from None
         yield
+
+
+def _embedded(stack: ExitStack, data: Path, logs: Path) -> str:
+    return prepare(stack.enter_context(Postgres(data / "postgres", log=logs / "postgres.log")))
+
+
+def _reachable(database_url: str) -> str:
+    engine = build_engine(database_url)
+    try:
+        with engine.connect():
+            return database_url
+    except (DBAPIError, OSError) as exc:
+        raise StackError(f"the database of SUPABASE_DB_URL cannot be reached ({type(exc).__name__}): check it") from exc
+    finally:
+        engine.dispose()
 
 
 def _clear(data: Path) -> None:

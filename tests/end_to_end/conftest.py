@@ -73,7 +73,7 @@ class System:
 
 @pytest.fixture(scope="module")
 def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with local_stack.running(tmp_path_factory.mktemp("stack"), port=None) as stack:
+    with local_stack.running(tmp_path_factory.mktemp("stack"), port=None, user_settings={}) as stack:
         headers = {"Authorization": f"Bearer {stack.ready.token}"}
         with (
             httpx.Client(base_url=stack.ready.api, headers=headers, timeout=30) as api,

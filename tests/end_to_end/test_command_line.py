@@ -21,12 +21,20 @@ from local.stack import ROOT
 _START_S = 60
 _END_S = 15
 SAMPLE = "https://x.com/jack/status/20"
+LOCAL = [sys.executable, "-m", "local", "--env-file", os.devnull]
+"""The command without the keys that a developer may have in `.env`."""
+
+
+@pytest.fixture(autouse=True)
+def _no_keys_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GEMINI_API_KEY", "TWITTERAPI_KEY", "CLERK_PUBLISHABLE_KEY", "CLERK_SECRET_KEY", "SUPABASE_DB_URL"):
+        monkeypatch.delenv(name, raising=False)
 
 
 @contextmanager
 def _running(data: Path, command: list[str] | None = None) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
     """Run the system as a child, by default as make would, and yield what its READY line says."""
-    run = [sys.executable, "-m", "local", "run", "--port", str(_free_port()), "--data", str(data)]
+    run = [*LOCAL, "run", "--port", str(_free_port()), "--data", str(data)]
     with subprocess.Popen(
         command or run, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
     ) as process:
@@ -157,6 +165,21 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     assert f"port {port} is taken" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"CLERK_SECRET_KEY": "sk_test_x"}, "CLERK_PUBLISHABLE_KEY is missing beside CLERK_SECRET_KEY"),
+        ({"SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:9/none"}, "SUPABASE_DB_URL cannot be reached"),
+    ],
+)
+def test_settings_that_cannot_work_are_named(tmp_path: Path, settings: dict[str, str], complaint: str) -> None:
+    done = _run("run", "--port", str(_free_port()), "--data", str(tmp_path / "data"), environment=settings)
+
+    assert done.returncode == 1
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_demo_reports_what_it_found(tmp_path: Path) -> None:
     done = _run("demo", "--data", str(tmp_path / "demo"))
 
@@ -200,7 +223,7 @@ def test_a_token_needs_a_running_system() -> None:
 
 def _run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "local", *arguments],
+        [*LOCAL, *arguments],
         cwd=ROOT,
         env={**os.environ, **(environment or {})},
         capture_output=True,
