@@ -16,6 +16,7 @@ from whyviral.analysis.pipeline import (
     PostJob,
     PostResult,
     fail_post,
+    fail_post_by_provider,
     lock_current,
     record_calls,
     record_status,
@@ -158,17 +159,7 @@ class PostExplainer:
             if wait_s is not None:
                 return PostResult(post=job.post, outcome=Outcome.WAIT, wait_s=wait_s)
             row, _ = self._load(session, job)
-            fail_post(
-                row,
-                stage=Stage.ANALYSING,
-                category=failure.category,
-                message=failure.message,
-                details={
-                    "provider": failure.provider,
-                    "status": failure.status,
-                    "provider_request_id": failure.request_id,
-                },
-            )
+            fail_post_by_provider(row, failure, stage=Stage.ANALYSING)
         return PostResult(post=job.post, outcome=Outcome.FAILED)
 
     def _wait_s(self, job: ExplainJob, failure: ProviderError) -> int | None:

@@ -24,12 +24,11 @@ _DESCRIPTION = "Paste the URL of a social post and learn why it went viral: fact
 def create_app(settings: ApiSettings) -> FastAPI:
     """Build the application with its collaborators; nothing is connected until the first request."""
     public_base_url = str(settings.public_base_url).rstrip("/")
-    logger = build_logger("api")
+    logger = build_logger("api", debug=settings.debug)
     app = FastAPI(
         title="whyviral",
         version="0.1.0",
         description=_DESCRIPTION,
-        debug=settings.debug,
         redirect_slashes=False,
         responses=ERROR_RESPONSES,
     )

@@ -15,6 +15,7 @@ from whyviral.analysis.pipeline import (
     RequestJob,
     StageResult,
     fail_post,
+    fail_post_by_provider,
     lock_current,
     record_calls,
     record_status,
@@ -201,14 +202,4 @@ def _give_up(posts: list[AnalysisRequestPost], failure: ProviderError | None) ->
             message = "Another analysis was fetching this post for too long; try again."
             fail_post(post, stage=Stage.FETCHING_POSTS, category=ErrorCategory.TIMEOUT, message=message)
         else:
-            fail_post(
-                post,
-                stage=Stage.FETCHING_POSTS,
-                category=failure.category,
-                message=failure.message,
-                details={
-                    "provider": failure.provider,
-                    "status": failure.status,
-                    "provider_request_id": failure.request_id,
-                },
-            )
+            fail_post_by_provider(post, failure, stage=Stage.FETCHING_POSTS)

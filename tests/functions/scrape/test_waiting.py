@@ -118,6 +118,17 @@ def test_a_post_that_another_request_is_fetching_is_waited_for_and_not_paid_agai
     assert pipeline.calls(second) == []
 
 
+def test_the_post_of_a_stand_in_does_not_do_while_another_request_is_fetching_the_real_one(pipeline: Pipeline) -> None:
+    pipeline.fetch(pipeline.admit("20"), is_stand_in=True)
+    first, second = pipeline.admit("20"), pipeline.admit("20")
+    met: list[FetchResult] = []
+    pipeline.source.during = lambda: met.append(pipeline.fetch(second))
+
+    pipeline.fetch(first)
+
+    assert met == [FetchResult(outcome=Outcome.WAIT, wait_s=2)]
+
+
 def test_a_claim_whose_holder_died_is_taken_over_after_its_lease(pipeline: Pipeline) -> None:
     pipeline.source.during = die
     dead = pipeline.admit("20")

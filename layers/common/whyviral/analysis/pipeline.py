@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from whyviral.analytics import service as analytics_service
 from whyviral.core.calls import ExternalCall
 from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import ProviderError
 
 from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysisRequest, PostState, Stage
 from .repository import PipelineRepository
@@ -122,3 +123,14 @@ def fail_post(
     post.error_category = category
     post.error = message
     post.error_details = details
+
+
+def fail_post_by_provider(post: AnalysisRequestPost, failure: ProviderError, *, stage: Stage) -> None:
+    """End one URL because a provider gave nothing for it."""
+    fail_post(
+        post,
+        stage=stage,
+        category=failure.category,
+        message=failure.message,
+        details={"provider": failure.provider, "status": failure.status, "provider_request_id": failure.request_id},
+    )

@@ -3,6 +3,6 @@
 from aws_lambda_powertools import Logger
 
 
-def build_logger(service: str) -> Logger:
+def build_logger(service: str, *, debug: bool = False) -> Logger:
     """Return the logger of one deployable; fields are given as `extra` and appear as JSON keys."""
-    return Logger(service=service, log_uncaught_exceptions=False, utc=True)
+    return Logger(service=service, level="DEBUG" if debug else "INFO", log_uncaught_exceptions=False, utc=True)
