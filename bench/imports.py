@@ -16,7 +16,13 @@ _COMMON = (
 )
 _HTTP = ("import httpx",)
 _FLOORS = {
-    "functions.api.handler": (*_COMMON, *_HTTP, "import fastapi, fastapi.middleware.cors, mangum, jwt"),
+    # FastAPI imports more with its first route.
+    "functions.api.handler": (
+        *_COMMON,
+        *_HTTP,
+        "import fastapi, fastapi.middleware.cors, mangum, jwt",
+        "fastapi.FastAPI().get('/')(lambda: None)",
+    ),
     "functions.scrape.handler": (*_COMMON, *_HTTP),
     "functions.media.handler": _COMMON,
     "functions.analyze.handler": _COMMON,

@@ -16,7 +16,7 @@ from typing import Self
 from local.sandbox import Invocation, Sandbox
 from local.template import REGION, FunctionSpec
 
-MAX_SANDBOXES = 4
+MAX_SANDBOXES = 8
 """How many calls of one function run at the same time; further ones wait."""
 
 _CHECKOUT = Path(__file__).resolve().parents[1]

@@ -37,7 +37,6 @@ class SigningKeys:
         base_url = endpoints.current().clerk_frontend_url or issuer
         self._url = f"{base_url}/.well-known/jwks.json"
         self._clock = clock
-        self._client = shared_client(PROVIDER)
         self._lock = Lock()
         self._keys: Mapping[str, jwt.PyJWK] = {}
         self._fetched_at: datetime | None = None
@@ -90,7 +89,7 @@ class SigningKeys:
     def _fetch(self) -> Mapping[str, jwt.PyJWK]:
         """Return the keys that can sign session tokens."""
         answer = fetch(
-            self._client,
+            shared_client(PROVIDER),
             self._url,
             provider=PROVIDER,
             service=SERVICE,
