@@ -1,5 +1,6 @@
 """How AnalysePosts works: facts and verdict are computed, the model explains them, and a valid answer is saved."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from whyviral.analysis.pipeline import (
 )
 from whyviral.analysis.repository import PipelineRepository
 from whyviral.analysis.virality import Verdict, judge
-from whyviral.core.calls import CallCollector
+from whyviral.core.calls import CallCollector, ExternalCall
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
@@ -118,11 +119,12 @@ class PostExplainer:
         except ProviderError as exc:
             return self._save_failure(job, post, calls, exc)
         with session_scope(self._engine) as session:
-            record_calls(session, job, calls.drain(), post_id=post.id)
+            spent = calls.drain()
+            record_calls(session, job, spent, post_id=post.id)
             request = lock_current(session, job)
             if request is None:
                 return PostResult(post=job.post, outcome=Outcome.SUPERSEDED)
-            values = _columns(post, facts, verdict, explanation, prompt)
+            values = _columns(post, facts, verdict, explanation, prompt, spent)
             PipelineRepository(session).save_analysis(job.request_id, post.id, values)
             row, _ = self._load(session, job)
             row.state = PostState.ANALYSED
@@ -136,19 +138,19 @@ class PostExplainer:
             ProviderError: no answer, or none that is valid.
         """
         ends_at = self._clock() + timedelta(seconds=MODEL_TIMEOUT_S)
-        spent: list[AnalystReply] = []
+        refused: list[AnalystReply] = []
         while True:
             left_s = (ends_at - self._clock()).total_seconds()
-            if len(spent) == _ANSWER_TRIES or (spent and left_s < _LEAST_TRY_S):
+            if len(refused) == _ANSWER_TRIES or (refused and left_s < _LEAST_TRY_S):
                 raise ProviderError(
                     "The model's answer did not have the shape of an analysis; try again.",
-                    provider=spent[-1].provider,
+                    provider=refused[-1].provider,
                     category=ErrorCategory.AI_ERROR,
                 )
             reply = self._build_analyst(calls=calls, timeout_s=left_s).answer(prompt, shape=AnalystAnswer)
-            spent.append(reply)
             with suppress(InvalidAnswer):
-                return Explanation(validated=validate_answer(reply.answer, facts=facts), replies=tuple(spent))
+                return Explanation(validated=validate_answer(reply.answer, facts=facts), reply=reply)
+            refused.append(reply)
 
     def _save_failure(self, job: ExplainJob, post: Post, calls: CallCollector, failure: ProviderError) -> PostResult:
         with session_scope(self._engine) as session:
@@ -181,10 +183,10 @@ class PostExplainer:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A valid answer and everything it took to get it."""
+    """A valid answer and the reply it came with."""
 
     validated: ValidatedAnswer
-    replies: tuple[AnalystReply, ...]
+    reply: AnalystReply
 
 
 def _snapshot(post: Post) -> PostSnapshot:
@@ -201,11 +203,15 @@ def _snapshot(post: Post) -> PostSnapshot:
 
 
 def _columns(
-    post: Post, facts: tuple[Fact, ...], verdict: Verdict, explanation: Explanation, prompt: AnalystPrompt
+    post: Post,
+    facts: tuple[Fact, ...],
+    verdict: Verdict,
+    explanation: Explanation,
+    prompt: AnalystPrompt,
+    spent: Sequence[ExternalCall],
 ) -> dict[str, Any]:
-    answer = explanation.validated.answer
-    reply = explanation.replies[-1]
-    costs = [reply.cost_usd for reply in explanation.replies]
+    answer, reply = explanation.validated.answer, explanation.reply
+    costs = [call.cost_usd for call in spent]  # the calls, not the replies: one that gave no answer may cost as well
     return answer.model_dump(mode="json") | {
         "metrics": post.metrics,
         "is_viral": verdict.is_viral,
@@ -216,8 +222,8 @@ def _columns(
             "provider": reply.provider,
             "model": reply.model,
             "prompt_version": prompt.version,
-            "input_tokens": sum(reply.input_tokens for reply in explanation.replies),
-            "output_tokens": sum(reply.output_tokens for reply in explanation.replies),
+            "input_tokens": sum(call.input_tokens or 0 for call in spent),
+            "output_tokens": sum(call.output_tokens or 0 for call in spent),
             "cost_usd": None if None in costs else float(sum(cost for cost in costs if cost is not None)),
             "media_sent": [],
             "stand_ins": [

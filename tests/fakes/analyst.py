@@ -46,6 +46,8 @@ class FakeModel:
         self.answers: deque[Mapping[str, Any] | ProviderError] = deque()
         self.during: Callable[[], object] = lambda: None
         """Runs in the middle of every call."""
+        self.paid_in_vain: list[ExternalCall] = []
+        """Calls without a usable answer that the client makes before each one that is answered."""
         self.prompts: list[AnalystPrompt] = []
         self.made: list[ExternalCall] = []
         self.timeouts_s: list[float] = []
@@ -83,8 +85,9 @@ class FakeModel:
             input_tokens=None if error else 900,
             output_tokens=None if error else 300,
         )
-        calls.record(call)
-        self.made.append(call)
+        for made in (*self.paid_in_vain, call):
+            calls.record(made)
+            self.made.append(made)
         if isinstance(answer, ProviderError):
             raise answer
         return AnalystReply(

@@ -14,6 +14,7 @@ from tests.fixtures.database import count_statements
 from tests.fixtures.pipeline import Pipeline, check_books, check_history
 from whyviral.analysis.models import PostAnalysis, PostState, Stage
 from whyviral.analysis.pipeline import Outcome, PostResult, RequestJob
+from whyviral.core.calls import ExternalCall
 from whyviral.core.errors import ErrorCategory
 
 INVALID: list[dict[str, Any]] = [
@@ -117,6 +118,29 @@ def test_an_answer_without_the_right_shape_is_asked_for_once_more(pipeline: Pipe
     used = analysis_of(pipeline, job).metadata_used
     assert (used["input_tokens"], used["output_tokens"], used["cost_usd"]) == (1800, 600, float(2 * USD_AN_ANSWER))
     assert len(pipeline.model.prompts) == 2
+
+
+def test_what_an_analysis_cost_includes_calls_that_gave_no_answer(pipeline: Pipeline) -> None:
+    pipeline.model.paid_in_vain.append(
+        ExternalCall(
+            provider="gemini",
+            operation="POST /v1/models/{model}:generateContent",
+            started_at=pipeline.clock(),
+            duration_ms=345,
+            status=200,
+            error_category=ErrorCategory.AI_ERROR,
+            cost_usd=USD_AN_ANSWER,
+            input_tokens=900,
+            output_tokens=300,
+        )
+    )
+    job, (post,) = pipeline.collected("20")
+
+    pipeline.explain(job, post)
+
+    used = analysis_of(pipeline, job).metadata_used
+    assert (used["input_tokens"], used["output_tokens"], used["cost_usd"]) == (1800, 600, float(2 * USD_AN_ANSWER))
+    check_books(pipeline, job)
 
 
 def test_a_second_answer_without_the_right_shape_fails_the_post(pipeline: Pipeline) -> None:

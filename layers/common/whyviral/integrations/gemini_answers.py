@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from .gemini_setbacks import refused_content, setback_of_finish, unusable_answer
-from .lenient import Count, Lenient, VendorModel
+from .lenient import Lenient, VendorModel
 from .untrusted_json import NotJson, parse_untrusted_json
 
 type ModelName = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,100}$")]
+type Tokens = Annotated[int, Field(strict=True, ge=0, le=10**9)]
+"""More than any model takes, and so few that a sum of two fits the integer it is saved in."""
 
 
 class _CamelModel(VendorModel):
@@ -46,10 +48,10 @@ class PromptFeedback(_CamelModel):
 class Usage(_CamelModel):
     """Tokens, as they are billed."""
 
-    prompt_token_count: Lenient[Count] = None
-    tool_use_prompt_token_count: Lenient[Count] = None
-    candidates_token_count: Lenient[Count] = None
-    thoughts_token_count: Lenient[Count] = None
+    prompt_token_count: Lenient[Tokens] = None
+    tool_use_prompt_token_count: Lenient[Tokens] = None
+    candidates_token_count: Lenient[Tokens] = None
+    thoughts_token_count: Lenient[Tokens] = None
 
     @property
     def input_tokens(self) -> int:

@@ -3,7 +3,10 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import urlsplit
+
+from pydantic import Field
 
 from .lenient import Count, Lenient, VendorModel
 from .post_scraper import MediaKind, ScrapedMedia
@@ -13,6 +16,9 @@ _MIDDLE_BITRATE = 950_000
 _MAX_MEDIA = 10
 _URL = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/[A-Za-z0-9/._~%!$&'()*+,;=:@?-]{0,2000}")
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost"})
+
+type Duration = Annotated[int, Field(strict=True, ge=0, lt=10**10)]
+"""Milliseconds, up to four months: no video is longer, and no column holds more."""
 
 
 class Variant(VendorModel):
@@ -26,7 +32,7 @@ class Variant(VendorModel):
 class VideoInfo(VendorModel):
     """The encodings of a video and its length."""
 
-    duration_millis: Lenient[Count] = None
+    duration_millis: Lenient[Duration] = None
     variants: Lenient[list[Lenient[Variant]]] = None
 
 
