@@ -131,6 +131,8 @@ def test_thinking_is_billed_as_output_and_thoughts_are_no_answer(
         (MODEL, NOW, {}, Decimal("0.000000")),
         (MODEL, NOW, None, None),
         (MODEL, NOW, USAGE | {"promptTokenCount": "many", "cachedContentTokenCount": 900}, Decimal("0.001125")),
+        # More than the ledger could hold.
+        (MODEL, NOW, USAGE | {"promptTokenCount": 2**31}, Decimal("0.001125")),
     ],
 )
 def test_the_price_is_that_of_the_asked_model_on_the_day(

@@ -146,6 +146,15 @@ def test_a_repost_of_something_gone_is_unsupported(scrape: Scrape, retweeted: An
     assert _failure(outcome).category is ErrorCategory.UNSUPPORTED
 
 
+@pytest.mark.parametrize(("millis", "duration_s"), [(10**10 - 1, 9_999_999.999), (10**10, None), (-1, None)])
+def test_a_length_that_no_video_has_is_absent(scrape: Scrape, millis: int, duration_s: float | None) -> None:
+    info = {"duration_millis": millis, "variants": [_mp4(632_000)]}
+
+    video, _ = _post(scrape(_with_media(_video(video_info=info)))).media
+
+    assert video.duration_s == duration_s
+
+
 def test_a_quote_keeps_to_its_own_media(scrape: Scrape) -> None:
     quoted = {"id": "55", "text": "x", "author": {"userName": "other"}, **_with_media(_video(_mp4(632_000)))}
 
