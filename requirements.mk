@@ -14,7 +14,11 @@ requirements:
 	$(LOCK) --group dev -o requirements/dev.txt
 	$(LOCK) --group layer -c requirements/dev.txt -o requirements/layer.txt
 	$(LOCK) --group api -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/api.txt
+	$(LOCK) --group scrape -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/scrape.txt
+	$(LOCK) --group media -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/media.txt
 	$(LOCK) --group analyze -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/analyze.txt
 	$(LOCK) --group lambda -c requirements/dev.txt -o requirements/lambda.txt
+	$(LOCK) --group transcribe -c requirements/dev.txt -o requirements/transcribe.txt
+	$(LOCK) --group whisper-base -o requirements/whisper-base.txt
 	$(LOCK) --group sam -o requirements/sam.txt
 	$(LOCK) --group node -o requirements/node.txt

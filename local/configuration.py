@@ -23,6 +23,8 @@ _KEYS_OF_VENDOR = {
         "CLERK_SECRET_KEY": CLERK_STAND_IN_SECRET_KEY,
     },
     "twitterapi": {"TWITTERAPI_KEY": STAND_IN_KEY},
+    "brightdata": {"BRIGHTDATA_API_KEY": STAND_IN_KEY},
+    "supabase": {"SUPABASE_URL": "", "SUPABASE_SECRET_KEY": "sb_secret_stand_in"},
     "gemini": {"GEMINI_API_KEY": STAND_IN_KEY},
 }
 _DEFAULTS = {"ALLOWED_HOSTS": "127.0.0.1,localhost", "CORS_ALLOWED_ORIGINS": "http://localhost:3000", "DEBUG": "false"}
@@ -58,7 +60,11 @@ def stand_ins_needed(user_settings: Mapping[str, str]) -> frozenset[str]:
     Raises:
         HalfConfigured: naming the keys that are missing.
     """
-    return frozenset(vendor for vendor, keys in _KEYS_OF_VENDOR.items() if not _has_keys(user_settings, keys))
+    vendors = {vendor for vendor, keys in _KEYS_OF_VENDOR.items() if not _has_keys(user_settings, keys)}
+    # A real model watches real videos: YouTube needs no key, so it follows the model unless told otherwise.
+    if "gemini" in vendors and user_settings.get("YOUTUBE_MODE") != "real":
+        vendors.add("youtube")
+    return frozenset(vendors)
 
 
 def _has_keys(user_settings: Mapping[str, str], keys: Mapping[str, str]) -> bool:
@@ -69,12 +75,19 @@ def _has_keys(user_settings: Mapping[str, str], keys: Mapping[str, str]) -> bool
 
 
 def configure(
-    user_settings: Mapping[str, str], *, database_url: str, stand_ins_url: str, public_base_url: str
+    user_settings: Mapping[str, str],
+    *,
+    database_url: str,
+    stand_ins_url: str,
+    youtube_proxy_url: str,
+    public_base_url: str,
 ) -> Configuration:
     """Complete the user's settings; a vendor is either wholly real or wholly a stand-in."""
     stand_ins = stand_ins_needed(user_settings)
     addresses = {
         "twitterapi": {"twitterapi_url": f"{stand_ins_url}/twitterapi"},
+        "brightdata": {"brightdata_url": f"{stand_ins_url}/brightdata"},
+        "youtube": {"youtube_proxy_url": youtube_proxy_url, "youtube_data_url": f"{stand_ins_url}/youtube/data/v3"},
         "gemini": {"gemini_url": f"{stand_ins_url}/gemini"},
         "clerk": {
             "clerk_api_url": f"{stand_ins_url}/clerk/v1",
@@ -82,8 +95,10 @@ def configure(
         },
     }
     settings = _DEFAULTS | dict(user_settings) | {"SUPABASE_DB_URL": database_url, "PUBLIC_BASE_URL": public_base_url}
-    moved: dict[str, str] = {}
+    moved = {"media_gateway_url": f"{stand_ins_url}/media"}  # only posts of a stand-in are fetched through it
     for vendor in stand_ins:
-        settings |= _KEYS_OF_VENDOR[vendor]
-        moved |= addresses[vendor]
+        settings |= _KEYS_OF_VENDOR.get(vendor, {})
+        moved |= addresses.get(vendor, {})
+    if "supabase" in stand_ins:
+        settings["SUPABASE_URL"] = f"{stand_ins_url}/supabase"
     return Configuration(settings=settings, endpoints=Endpoints(**moved, stand_ins=stand_ins))

@@ -116,7 +116,11 @@ def running(
         own_database_url = user_settings.get("SUPABASE_DB_URL")
         database_url = _reachable(own_database_url) if own_database_url else _embedded(stack, data, logs)
         configuration = configure(
-            user_settings, database_url=database_url, stand_ins_url=stand_ins_url, public_base_url=api_url
+            user_settings,
+            database_url=database_url,
+            stand_ins_url=stand_ins_url,
+            youtube_proxy_url=f"http://{HOST}:{_free_port()}",
+            public_base_url=api_url,
         )
         template = read_template(ROOT / "template.yaml")
         say("starting the state machine")

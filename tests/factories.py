@@ -21,7 +21,7 @@ from whyviral.analysis.models import (
     Stage,
 )
 from whyviral.core.database import Base
-from whyviral.social.models import Post, PostComments, PostMedia
+from whyviral.social.models import Post, PostActivity, PostComments, PostMedia, UserPostActivity
 
 _numbers = count(1)
 
@@ -83,6 +83,11 @@ def create_media(session: Session, post: Post, **columns: Any) -> PostMedia:
 
 def create_comments(session: Session, post: Post, **columns: Any) -> PostComments:
     return _add(session, PostComments(**{"post_id": post.id, "comments": [{"text": "first"}]} | columns))
+
+
+def create_activity(session: Session, user: User, post: Post, **columns: Any) -> UserPostActivity:
+    activity = {"user_id": user.id, "post_id": post.id, "activity": PostActivity.ANALYSED}
+    return _add(session, UserPostActivity(**activity | columns))
 
 
 def create_request(

@@ -26,7 +26,7 @@ from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.post_scraper import PostScraper, ScrapedPost, ScrapeFailure
+from whyviral.integrations.post_scraper import PostAsk, PostScraper, ScrapeFailure, ScrapeOutcome
 from whyviral.social import service as social_service
 from whyviral.social.models import Post
 from whyviral.social.platforms import Platform
@@ -120,10 +120,10 @@ class PostFetcher:
     def _fetch_claimed(self, job: FetchJob, platform: str, claimed: Mapping[str, Post]) -> ProviderError | None:
         """Ask the provider for the claimed posts and save what it says; return a failure that may pass."""
         calls = CallCollector()
-        outcomes: Mapping[str, ScrapedPost | ScrapeFailure] = {}
+        outcomes: Mapping[str, ScrapeOutcome] = {}
         failure: ProviderError | None = None
         try:
-            outcomes = self._build_scraper(calls=calls).fetch_posts(list(claimed))
+            outcomes = self._build_scraper(calls=calls).fetch_posts([PostAsk(post_id) for post_id in claimed])
         except ProviderError as exc:
             failure = exc
         with session_scope(self._engine) as session:

@@ -18,9 +18,13 @@ class Vendor(StrEnum):
 
     CLERK = "clerk"
     TWITTERAPI = "twitterapi"
+    BRIGHTDATA = "brightdata"
+    YOUTUBE = "youtube"
+    """YouTube's own hosts and its Data API."""
+    SUPABASE = "supabase"
     GEMINI = "gemini"
-    TWIMG = "twimg"
-    """X's media hosts, which serve the files of posts."""
+    MEDIA = "media"
+    """The platforms' media hosts, which serve the files of posts as `/<host>/<path>`."""
 
 
 class FaultMode(StrEnum):

@@ -14,7 +14,10 @@ _ERROR_BODIES: Mapping[Vendor, Callable[[int], Mapping[str, Any]]] = {
     Vendor.CLERK: clerk.error_body,
     Vendor.TWITTERAPI: twitterapi.error_body,
     Vendor.GEMINI: gemini_error_body,
-    Vendor.TWIMG: lambda _status: {},
+    Vendor.BRIGHTDATA: lambda _status: {},
+    Vendor.YOUTUBE: lambda _status: {},
+    Vendor.SUPABASE: lambda _status: {},
+    Vendor.MEDIA: lambda _status: {},
 }
 
 

@@ -32,7 +32,7 @@ async def _require_key(x_api_key: Annotated[str, Header()] = "") -> None:
 
 
 router = APIRouter(prefix="/twitterapi", dependencies=[Depends(_require_key)])
-media_router = APIRouter(prefix="/twimg")
+media_router = APIRouter(prefix="/media")
 
 
 @router.get("/twitter/tweets")
@@ -53,8 +53,8 @@ async def get_my_info(state: State) -> dict[str, int]:
     return {"recharge_credits": state.twitterapi_credits}
 
 
-@media_router.get("/{path:path}")
-async def get_media(state: State, path: str) -> Response:
+@media_router.get("/{host}/{path:path}")
+async def get_media(state: State, host: str, path: str) -> Response:  # noqa: ARG001 - X's hosts share their paths
     """Return a file of a post, found at the path its URL has on X's hosts."""
     for post in state.posts.on(Platform.X):
         for known_path, file in files_of(post):

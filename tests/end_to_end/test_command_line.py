@@ -185,7 +185,7 @@ def test_the_demo_reports_what_it_found(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout
     report = json.loads((tmp_path / "demo" / "report.json").read_text())
-    assert report["stand_ins"] == ["clerk", "gemini", "twitterapi"]
+    assert report["stand_ins"] == ["brightdata", "clerk", "gemini", "supabase", "twitterapi", "youtube"]
     [request] = report["requests"]
     assert (request["platform"], request["status"]) == ("x", "COMPLETED")
     assert request["duration_seconds"] > 0

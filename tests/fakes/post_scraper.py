@@ -11,9 +11,13 @@ from whyviral.core.calls import CallCollector, ExternalCall
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.post_scraper import ScrapedAuthor, ScrapedPost, ScrapeFailure
+from whyviral.integrations.post_scraper import PostAsk, ScrapedAuthor, ScrapedPost, ScrapeFailure
 
 USD_A_POST = Decimal("0.00015")
+
+
+def asks_for(*post_ids: str) -> list[PostAsk]:
+    return [PostAsk(post_id) for post_id in post_ids]
 
 
 def scraped_post(post_id: str, **fields: Any) -> ScrapedPost:
@@ -98,5 +102,5 @@ class FakeScraper:
         self._source = source
         self._calls = calls
 
-    def fetch_posts(self, post_ids: Sequence[str]) -> Mapping[str, ScrapedPost | ScrapeFailure]:
-        return self._source.answer(post_ids, self._calls)
+    def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapedPost | ScrapeFailure]:
+        return self._source.answer([ask.post_id for ask in asks], self._calls)

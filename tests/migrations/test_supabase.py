@@ -32,6 +32,7 @@ OWN_ROWS = {
     "posts": 2,
     "post_media": 1,
     "post_comments": 1,
+    "user_post_activity": 1,
     "plans": 3,
     "platforms": 3,
 }
@@ -83,6 +84,7 @@ def create_person(session: Session, shared: Post) -> Person:
     request = factories.create_request(session, user, [shared, own])
     factories.create_analysis(session, request, own)
     factories.create_status(session, request)
+    factories.create_activity(session, user, own)
     return Person(user.clerk_user_id, user.id, request.id)
 
 

@@ -105,14 +105,14 @@ def test_a_photo_is_an_extended_entity_whose_file_the_media_host_serves(stand_in
 
     (photo,) = tweet["extendedEntities"]["media"]
     host, _, path = photo["media_url_https"].removeprefix("https://").partition("/")
-    file = stand_ins.http.get(f"/twimg/{path}?format=jpg&name=orig")
+    file = stand_ins.http.get(f"/media/pbs.twimg.com/{path}?format=jpg&name=orig")
     assert (photo["type"], host) == ("photo", "pbs.twimg.com")
     assert (photo["original_info"]["width"], photo["original_info"]["height"]) == (320, 240)
     assert tweet["text"] == f"Look. {photo['url']}"
     start, end = photo["indices"]
     assert tweet["text"][start:end] == photo["url"]
     assert (file.content, file.headers["content-type"]) == (PICTURE, "image/png")
-    assert stand_ins.http.get("/twimg/media/other.png").status_code == 404
+    assert stand_ins.http.get("/media/pbs.twimg.com/media/other.png").status_code == 404
 
 
 def test_a_video_has_a_variant_with_bitrate_and_duration(stand_ins: StandInsClient) -> None:
@@ -128,7 +128,7 @@ def test_a_video_has_a_variant_with_bitrate_and_duration(stand_ins: StandInsClie
     assert variant["bitrate"] == len(content) * 8 * 1000 // 2500
     assert variant["content_type"] == "video/mp4"
     assert variant["url"].startswith("https://video.twimg.com/")
-    assert stand_ins.http.get("/twimg/" + variant["url"].split("/", 3)[3]).content == content
+    assert stand_ins.http.get("/media/" + variant["url"].split("/", 2)[2]).content == content
     assert gif["type"] == "animated_gif"
     assert gif["video_info"]["variants"][0]["bitrate"] == 0
     assert "duration_millis" not in gif["video_info"]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.post_scraper import asks_for
 from tests.fixtures.stand_ins import StandInsClient
 from tests.whyviral.integrations.conftest import Serve
 from whyviral.core import endpoints
@@ -31,7 +32,7 @@ def scraper(local_endpoints: Endpoints, calls: CallCollector) -> TwitterApiScrap
 
 
 def _failure(scraper: TwitterApiScraper, post_id: str = "101") -> ScrapeFailure:
-    outcome = scraper.fetch_posts([post_id])[post_id]
+    outcome = scraper.fetch_posts(asks_for(post_id))[post_id]
     assert isinstance(outcome, ScrapeFailure)
     return outcome
 
@@ -41,7 +42,7 @@ def test_a_post_comes_with_its_counts_and_is_paid_for(
 ) -> None:
     stand_ins.add_post(id="101", username="somebody", text="Hello.", posted_at="2025-08-14T07:37:46Z")
 
-    outcomes = scraper.fetch_posts(["101"])
+    outcomes = scraper.fetch_posts(asks_for("101"))
 
     post = outcomes["101"]
     assert isinstance(post, ScrapedPost)
@@ -70,7 +71,7 @@ def test_many_posts_are_asked_in_one_call_and_the_missing_ones_are_not_found(
     for post_id in ("101", "102", "103"):
         stand_ins.add_post(id=post_id)
 
-    outcomes = scraper.fetch_posts(["101", "404", "102", "101", "103"])
+    outcomes = scraper.fetch_posts(asks_for("101", "404", "102", "101", "103"))
 
     assert list(outcomes) == ["101", "404", "102", "103"]
     missing = outcomes["404"]
@@ -88,7 +89,7 @@ def test_an_answer_without_posts_costs_the_minimum(scraper: TwitterApiScraper, c
 def test_more_than_a_hundred_posts_take_a_second_call(
     stand_ins: StandInsClient, scraper: TwitterApiScraper, calls: CallCollector
 ) -> None:
-    outcomes = scraper.fetch_posts([str(number) for number in range(1000, 1101)])
+    outcomes = scraper.fetch_posts(asks_for(*map(str, range(1000, 1101))))
 
     assert len(outcomes) == 101
     assert len(calls.drain()) == len(stand_ins.calls("twitterapi")) == 2
@@ -134,7 +135,7 @@ def test_each_refusal_of_a_call_has_its_category_and_costs_nothing(
     stand_ins.fault("twitterapi", "status", status=status, body=body)
 
     with pytest.raises(ProviderError) as failure:
-        scraper.fetch_posts(["101"])
+        scraper.fetch_posts(asks_for("101"))
 
     error = failure.value
     assert (error.provider, error.category, error.is_transient, error.status) == (
@@ -159,7 +160,7 @@ def test_a_rate_limit_says_how_long_to_wait(
     stand_ins.fault("twitterapi", "status", status=429, headers=headers)
 
     with pytest.raises(ProviderError) as failure:
-        scraper.fetch_posts(["101"])
+        scraper.fetch_posts(asks_for("101"))
 
     error = failure.value
     assert (error.category, error.is_transient, error.retry_after_s) == (ErrorCategory.RATE_LIMIT, True, wait_s)
@@ -201,7 +202,7 @@ def test_an_error_that_calls_itself_200_is_an_error(
     stand_ins.fault("twitterapi", "status", status=200, body={"status": "error", "msg": text})
 
     with pytest.raises(ProviderError) as failure:
-        scraper.fetch_posts(["101"])
+        scraper.fetch_posts(asks_for("101"))
 
     assert (failure.value.category, failure.value.is_transient) == (category, is_transient)
 
@@ -213,7 +214,7 @@ def test_garbage_is_a_transient_provider_error(
     stand_ins.fault("twitterapi", "status", status=200, body=body)
 
     with pytest.raises(ProviderError) as failure:
-        scraper.fetch_posts(["101"])
+        scraper.fetch_posts(asks_for("101"))
 
     assert (failure.value.category, failure.value.is_transient) == (ErrorCategory.PROVIDER_ERROR, True)
     assert [call.error_category for call in calls.drain()] == [ErrorCategory.PROVIDER_ERROR]
@@ -234,7 +235,7 @@ def test_a_dropped_connection_is_tried_once_more(
     stand_ins.add_post(id="101")
     stand_ins.fault("twitterapi", "disconnect", times=1)
 
-    assert isinstance(scraper.fetch_posts(["101"])["101"], ScrapedPost)
+    assert isinstance(scraper.fetch_posts(asks_for("101"))["101"], ScrapedPost)
     first, second = calls.drain()
     assert (first.status, first.error_category, first.cost_usd) == (None, ErrorCategory.PROVIDER_ERROR, None)
     assert (second.status, second.error_category, second.cost_usd) == (200, None, ONE_TWEET_USD)
@@ -246,7 +247,7 @@ def test_a_connection_dropped_twice_is_a_provider_error(
     stand_ins.fault("twitterapi", "disconnect")
 
     with pytest.raises(ProviderError) as failure:
-        scraper.fetch_posts(["101"])
+        scraper.fetch_posts(asks_for("101"))
 
     assert (failure.value.category, failure.value.is_transient) == (ErrorCategory.PROVIDER_ERROR, True)
     assert len(calls.drain()) == 2
@@ -258,7 +259,7 @@ def test_silence_is_a_timeout_of_unknown_price_and_is_not_repeated(
     stand_ins.fault("twitterapi", "timeout")
 
     with pytest.raises(ProviderError) as failure:
-        scraper.fetch_posts(["101"])
+        scraper.fetch_posts(asks_for("101"))
 
     assert (failure.value.category, failure.value.is_transient) == (ErrorCategory.TIMEOUT, True)
     assert [(call.status, call.cost_usd) for call in calls.drain()] == [(None, None)]
@@ -269,7 +270,7 @@ def test_a_call_that_never_left_costs_nothing(local_endpoints: Endpoints, calls:
     scraper = TwitterApiScraper(KEY, calls=calls)
 
     with pytest.raises(ProviderError) as failure:
-        scraper.fetch_posts(["101"])
+        scraper.fetch_posts(asks_for("101"))
 
     assert failure.value.is_transient
     assert [call.cost_usd for call in calls.drain()] == [0, 0]
@@ -283,7 +284,7 @@ def test_a_cut_answer_is_not_asked_for_again_since_it_may_be_billed(
     scraper = TwitterApiScraper(KEY, calls=calls)
 
     with pytest.raises(ProviderError) as failure:
-        scraper.fetch_posts(["101"])
+        scraper.fetch_posts(asks_for("101"))
 
     assert failure.value.is_transient
     assert [call.cost_usd for call in calls.drain()] == [None]
@@ -291,7 +292,7 @@ def test_a_cut_answer_is_not_asked_for_again_since_it_may_be_billed(
 
 def test_a_wrong_key_is_refused_and_never_repeated(local_endpoints: Endpoints, calls: CallCollector) -> None:
     with pytest.raises(ProviderError) as failure:
-        TwitterApiScraper("bad-key", calls=calls).fetch_posts(["101"])
+        TwitterApiScraper("bad-key", calls=calls).fetch_posts(asks_for("101"))
 
     assert failure.value.category is ErrorCategory.AUTH
     assert "bad-key" not in f"{failure.value!s}{failure.value!r}{calls!r}"

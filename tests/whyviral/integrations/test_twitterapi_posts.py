@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.post_scraper import asks_for
 from tests.fixtures.stand_ins import StandInsClient
 from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
@@ -28,7 +29,7 @@ def scrape(stand_ins: StandInsClient, local_endpoints: Endpoints) -> Scrape:
 
     def scrape(raw: dict[str, Any] | None = None, **fields: Any) -> ScrapedPost | ScrapeFailure:
         stand_ins.add_post(id="101", raw=raw or {}, **fields)
-        return TwitterApiScraper("stand-in", calls=CallCollector()).fetch_posts(["101"])["101"]
+        return TwitterApiScraper("stand-in", calls=CallCollector()).fetch_posts(asks_for("101"))["101"]
 
     return scrape
 

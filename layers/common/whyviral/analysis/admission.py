@@ -134,6 +134,7 @@ def _new_posts(request: PostAnalysisRequest, posts: Sequence[PostUrl]) -> list[d
             "position": position,
             "url": post.canonical_url,
             "platform_post_id": post.post_id,
+            "path_word": post.path_word,
             "state": PostState.PENDING,
         }
         for position, post in enumerate(posts)

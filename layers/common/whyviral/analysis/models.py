@@ -114,6 +114,8 @@ class AnalysisRequestPost(Identified, Base):
     url: Mapped[str]
     """The canonical URL."""
     platform_post_id: Mapped[str]
+    path_word: Mapped[str | None]
+    """The word before the id in the URL that was pasted, such as `reel`: a hint at the kind of post."""
     post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Post.id))
     state: Mapped[str] = mapped_column(server_default=PostState.PENDING)
     error_category: Mapped[str | None]

@@ -24,6 +24,7 @@ class Outcome(StrEnum):
     SUPERSEDED = "superseded"
     FETCHED = "fetched"
     COLLECTED = "collected"
+    PROCESSED = "processed"
     ANALYSED = "analysed"
     COMPLETED = "completed"
     NO_RESULT = "no_result"
@@ -56,6 +57,13 @@ class PostResult(StageResult):
     """What a stage answers about one URL."""
 
     post: uuid.UUID
+
+
+class CollectResult(PostResult):
+    """What CollectMedia answers about one URL."""
+
+    needs_worker: bool = False
+    """Whether it has video or sound that only the worker can read."""
 
 
 def lock_current(session: Session, job: RequestJob) -> PostAnalysisRequest | None:

@@ -16,10 +16,16 @@ class Endpoints:
     clerk_api_url: str = "https://api.clerk.com/v1"
     clerk_frontend_url: str | None = None
     """Where the JWKS is read; None: the Frontend API host that the publishable key names."""
+    brightdata_url: str = "https://api.brightdata.com"
+    youtube_data_url: str = "https://www.googleapis.com/youtube/v3"
+    youtube_proxy_url: str | None = None
+    """A proxy that plays YouTube's hosts itself, with certificates that nobody has signed; None: the real ones."""
+    media_gateway_url: str | None = None
+    """Where the files of posts that came from a stand-in are served, as `<gateway>/<host>/<path>?<query>`."""
     stand_ins: frozenset[str] = frozenset()
 
     def is_stand_in(self, vendor: str) -> bool:
-        """Whether `vendor` ("twitterapi", "gemini", "clerk") is played by a stand-in."""
+        """Whether `vendor` (twitterapi, brightdata, youtube, supabase, gemini or clerk) is played by a stand-in."""
         return vendor in self.stand_ins
 
 

@@ -15,7 +15,7 @@ from whyviral.core.errors import ErrorCategory
 from .api_keys import checked_key
 from .bounded_http import HttpAnswer, fetch, shared_client
 from .errors import ConnectionDropped, NotConnected
-from .post_scraper import ScrapedPost, ScrapeFailure
+from .post_scraper import PostAsk, ScrapedPost, ScrapeFailure
 from .recording import CallOutcome, recorded_call
 from .twitterapi_failures import NOT_AN_ID, NOT_FOUND, PROVIDER, SERVICE, find_refusal
 from .twitterapi_posts import read_tweet
@@ -54,13 +54,13 @@ class TwitterApiScraper:
         # A stand-in may serve media from this machine; a real answer that points there is an attack.
         self._may_use_loopback = endpoints.current().is_stand_in(PROVIDER)
 
-    def fetch_posts(self, post_ids: Sequence[str]) -> Mapping[str, ScrapedPost | ScrapeFailure]:
-        """Return one outcome for each asked id, keyed by that id.
+    def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapedPost | ScrapeFailure]:
+        """Return one outcome for each asked post, keyed by its id.
 
         Raises:
             ProviderError: the call as a whole failed, so nothing is known about any of the posts.
         """
-        asked = list(dict.fromkeys(post_ids))
+        asked = list(dict.fromkeys(ask.post_id for ask in asks))
         outcomes: Outcomes = {}
         for batch in batched(filter(_is_post_id, asked), _POSTS_A_CALL, strict=False):
             outcomes |= self._fetch_batch(batch)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.post_scraper import ScrapedPost, ScrapeFailure
+from whyviral.integrations.post_scraper import ScrapedPost, ScrapeFailure, ScrapeOutcome
 
 from .models import Post
 from .repository import PostRepository
@@ -81,7 +81,7 @@ def claim_posts(
 def save_scraped(
     session: Session,
     platform: str,
-    outcomes: Mapping[str, ScrapedPost | ScrapeFailure],
+    outcomes: Mapping[str, ScrapeOutcome],
     *,
     claimant: uuid.UUID,
     fetched_at: datetime,
@@ -97,7 +97,8 @@ def save_scraped(
         if isinstance(outcome, ScrapeFailure):
             was_seen = post is not None and post.fetched_at is not None and post.is_stand_in == is_stand_in
             failures[post_id] = _as_removed(outcome) if was_seen else outcome
-        elif post is not None:  # gone only when another claimant's fetch failed after ours had lost its lease
+        # It is gone only when another claimant's fetch failed after ours had lost its lease.
+        elif isinstance(outcome, ScrapedPost) and post is not None:
             repository.update_fetched(post, outcome, fetched_at=fetched_at, is_stand_in=is_stand_in)
             saved.append((post, outcome))
     if saved:

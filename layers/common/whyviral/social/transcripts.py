@@ -1,0 +1,46 @@
+"""Transcripts as they are stored and shown."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from whyviral.integrations.transcript import SpokenSegment, SpokenWord, Transcript
+
+
+def as_json(transcript: Transcript) -> list[dict[str, Any]]:
+    """Return the segments as `post_media.segments` holds them; times are rounded to milliseconds."""
+    return [
+        {
+            "start_s": round(segment.start_s, 3),
+            "end_s": round(segment.end_s, 3),
+            "text": segment.text,
+            "words": [
+                {"start_s": round(word.start_s, 3), "end_s": round(word.end_s, 3), "text": word.text}
+                for word in segment.words
+            ],
+        }
+        for segment in transcript.segments
+    ]
+
+
+def from_json(segments: Sequence[Mapping[str, Any]]) -> list[SpokenSegment]:
+    """Return what `as_json` has made, as it was."""
+    return [
+        SpokenSegment(
+            start_s=segment["start_s"],
+            end_s=segment["end_s"],
+            text=segment["text"],
+            words=tuple(SpokenWord(**word) for word in segment["words"]),
+        )
+        for segment in segments
+    ]
+
+
+def with_times(segments: Sequence[SpokenSegment]) -> str:
+    """Return one line a segment: `[1:02:03] what was said`, hours only where there are any."""
+    return "\n".join(f"[{_clock(segment.start_s)}] {segment.text}" for segment in segments)
+
+
+def _clock(seconds: float) -> str:
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
