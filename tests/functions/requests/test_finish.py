@@ -2,14 +2,17 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import select
 
 from tests.fakes.analyst import model_error
 from tests.fakes.post_scraper import scraped_post
 from tests.fixtures.pipeline import Pipeline, check_books, check_history
 from whyviral.analysis.models import PostState, RequestStatus, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob, StageResult
+from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.post_scraper import ScrapeFailure
+from whyviral.social.models import Post, UserPostActivity
 
 BORING = {"likes": 3}
 
@@ -136,3 +139,27 @@ def test_a_request_is_finished_once_however_often_it_is_asked_for(pipeline: Pipe
 
     assert outcomes == [Outcome.COMPLETED] + [Outcome.SUPERSEDED] * 3
     assert check_history(pipeline.read(job)).count(Stage.ANALYSIS_COMPLETE) == 1
+
+
+def activities(pipeline: Pipeline) -> list[tuple[str, str, bool]]:
+    """The platform ids of the posts the user has had explained, and whether that was noted again since."""
+    with session_scope(pipeline.engine) as session:
+        rows = session.execute(
+            select(Post.platform_post_id, UserPostActivity.activity, UserPostActivity.updated_at)
+            .join(Post, Post.id == UserPostActivity.post_id)
+            .add_columns(UserPostActivity.created_at)
+            .where(UserPostActivity.user_id == pipeline.user_id)
+            .order_by(Post.platform_post_id)
+        )
+        return [(post_id, activity, updated_at > created_at) for post_id, activity, updated_at, created_at in rows]
+
+
+def test_what_a_user_had_explained_is_noted_once_and_renewed(pipeline: Pipeline) -> None:
+    pipeline.source.absent = {"404"}
+
+    pipeline.finish(explain_all(pipeline, "20", "404"))
+    first = activities(pipeline)
+    pipeline.finish(explain_all(pipeline, "20", "21"))
+
+    assert first == [("20", "analysed", False)]
+    assert activities(pipeline) == [("20", "analysed", True), ("21", "analysed", False)]

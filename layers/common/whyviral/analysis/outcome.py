@@ -40,6 +40,8 @@ def finish_request(session: Session, job: RequestJob, *, now: datetime) -> Stage
     request.results = {"posts": len(posts), "analysed": analysed, "failed": len(failed), "viral": viral}
     request.posts_processed = analysed
     if analysed:
+        session.flush()
+        PipelineRepository(session).record_analysed(request)
         return _complete(session, request, failed=len(failed), now=now)
     return _fail_for_all(session, request, failed, now=now)
 

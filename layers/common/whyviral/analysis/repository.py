@@ -5,18 +5,19 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Text, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, selectinload
 
 from whyviral.core.pagination import PAGE_SIZE, Page, offset_of
-from whyviral.social.models import Post
+from whyviral.social.models import Post, PostActivity, UserPostActivity
 
 from .models import (
     AnalysisRequestPost,
     AnalysisStatus,
     PostAnalysis,
     PostAnalysisRequest,
+    PostState,
     RequestStatus,
 )
 
@@ -171,6 +172,20 @@ class PipelineRepository:
             .on_conflict_do_update(
                 index_elements=[PostAnalysis.request_id, PostAnalysis.post_id],
                 set_=values | {"updated_at": func.now()},
+            )
+        )
+
+    def record_analysed(self, request: PostAnalysisRequest) -> None:
+        """Note for the request's user which posts were explained, again for those that had been before."""
+        analysed = select(
+            literal(request.user_id), AnalysisRequestPost.post_id, literal(PostActivity.ANALYSED, Text)
+        ).where(AnalysisRequestPost.request_id == request.id, AnalysisRequestPost.state == PostState.ANALYSED)
+        self._session.execute(
+            upsert(UserPostActivity)
+            .from_select(["user_id", "post_id", "activity"], analysed)
+            .on_conflict_do_update(
+                index_elements=[UserPostActivity.user_id, UserPostActivity.post_id, UserPostActivity.activity],
+                set_={"updated_at": func.now()},
             )
         )
 
