@@ -1,12 +1,28 @@
-from local.stand_ins.posts import Platform, PostMediaKind, load_samples
+from collections import Counter
+
+import pytest
+
+from local.samples.make import CLIPS_OF, SAMPLES, spoken_text
+from local.stand_ins.media_headers import duration_ms
+from local.stand_ins.posts import Platform, Post, PostMediaKind, load_samples
+from whyviral.social.urls import parse_post_url
 
 _FIRST_INVENTED_ID = 9 * 10**18
 _FIRST_SNOWFLAKE = 3 * 10**10
 _X_EPOCH_MS = 1_288_834_974_657
+_URLS = {
+    Platform.INSTAGRAM: "https://www.instagram.com/p/{}/",
+    Platform.X: "https://x.com/i/status/{}",
+    Platform.YOUTUBE: "https://www.youtube.com/watch?v={}",
+}
+
+
+def is_invented(post: Post) -> bool:
+    return post.platform is not Platform.X or int(post.id) >= _FIRST_INVENTED_ID
 
 
 def test_the_time_of_a_real_post_is_the_one_that_its_id_encodes() -> None:
-    real = [post for post in load_samples() if _FIRST_SNOWFLAKE < int(post.id) < _FIRST_INVENTED_ID]
+    real = [post for post in load_samples() if not is_invented(post) and int(post.id) > _FIRST_SNOWFLAKE]
 
     assert len(real) == 2
     for post in real:
@@ -15,13 +31,43 @@ def test_the_time_of_a_real_post_is_the_one_that_its_id_encodes() -> None:
 
 def test_invented_posts_say_so() -> None:
     for post in load_samples():
-        is_invented = int(post.id) >= _FIRST_INVENTED_ID
-        assert post.username.startswith("invented_") is is_invented
-        assert (post.note or "").startswith("Invented" if is_invented else "A real public post")
+        assert post.username.lower().startswith("invented") is is_invented(post)
+        assert (post.note or "").startswith("Invented" if is_invented(post) else "A real public post")
 
 
-def test_the_samples_are_posts_of_x_one_with_a_photo() -> None:
+def test_invented_youtube_ids_can_be_nobodys() -> None:
+    # Eleven letters of base 64 hold 66 bits and an id has 64: the last letter of a real one is one of sixteen.
+    for post in load_samples():
+        if post.platform is Platform.YOUTUBE:
+            assert post.id[-1] not in "AEIMQUYcgkosw048"
+
+
+def test_every_sample_can_be_pasted() -> None:
+    for post in load_samples():
+        assert parse_post_url(_URLS[post.platform].format(post.id)).post_id == post.id
+
+
+def test_every_platform_has_at_least_three_posts_and_every_kind_of_medium() -> None:
     samples = load_samples()
 
-    assert {post.platform for post in samples} == {Platform.X}
-    assert [file.kind for post in samples for file in post.media] == [PostMediaKind.IMAGE]
+    assert min(Counter(post.platform for post in samples).values()) >= 3
+    kinds = {(post.platform, tuple(file.kind for file in post.media)) for post in samples}
+    image, video = PostMediaKind.IMAGE, PostMediaKind.VIDEO
+    assert {
+        (Platform.X, ()),
+        (Platform.X, (image,)),
+        (Platform.X, (video,)),
+        (Platform.INSTAGRAM, (image,)),
+        (Platform.INSTAGRAM, (image, video, image)),
+        (Platform.INSTAGRAM, (video,)),
+    } <= kinds
+    assert {bool(post.captions) for post in samples if post.platform is Platform.YOUTUBE} == {True, False}
+
+
+@pytest.mark.parametrize("filename", CLIPS_OF)
+def test_a_spoken_video_is_as_long_as_its_readings(filename: str) -> None:
+    length_ms = duration_ms((SAMPLES / filename).read_bytes())
+
+    assert length_ms is not None
+    words_a_second = len(spoken_text(filename).split()) / (length_ms / 1000)
+    assert 1.5 < words_a_second < 4
