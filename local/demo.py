@@ -18,10 +18,18 @@ from rich.text import Text
 from local.stack import running
 
 SAMPLE_URLS = (
+    "https://www.instagram.com/p/Hinvent0001/",
+    "https://www.instagram.com/p/Hinvent0002/",
+    "https://www.instagram.com/reel/Hinvent0003/",
+    "https://www.instagram.com/reel/Hinvent0004/",
     "https://x.com/jack/status/20",
-    "https://x.com/CIA/status/474971393852182528",
-    "https://x.com/Twitter/status/1445078208190291973",
+    "https://x.com/invented_kites/status/9000000000000000002",
+    "https://x.com/invented_reader/status/9000000000000000003",
+    "https://www.youtube.com/shorts/invented-S1",
+    "https://www.youtube.com/watch?v=invented-L1",
+    "https://www.youtube.com/shorts/invented-M1",
 )
+"""What each of them is: local/samples/README.md."""
 _POLL_S = 0.2
 _TIMEOUT_S = 1_800
 _ENDED = ("COMPLETED", "FAILED")
@@ -128,6 +136,7 @@ def _report_request(client: Client, request: dict[str, Any]) -> dict[str, Any]:
     posts = {post["id"]: post for post in client.posts(request["id"])}
     return {
         "platform": request["platform"],
+        "display_name": request["display_name"],
         "status": request["status"],
         "duration_seconds": request["duration_seconds"],
         "cost_usd": request["cost_usd"],
@@ -141,6 +150,7 @@ def _report_request(client: Client, request: dict[str, Any]) -> dict[str, Any]:
                 "username": post.get("username"),
                 "transcript": post.get("transcript"),
                 "has_speech": post.get("has_speech"),
+                "media": post.get("media"),
                 "is_viral": analysis["is_viral"] if analysis else None,
                 "analysis": analysis,
             }
@@ -165,6 +175,7 @@ def _show(request: dict[str, Any], console: Console) -> None:
             continue
         verdict = "went viral" if post["is_viral"] else "did not go viral"
         lines = [
+            *_heard(post),
             analysis["virality_reasoning"],
             "",
             *[f"• {takeaway}" for takeaway in analysis["quick_takeaways"]],
@@ -172,6 +183,17 @@ def _show(request: dict[str, Any], console: Console) -> None:
             f"Formula: {analysis['viral_formula']}",
         ]
         console.print(Panel(Text("\n".join(lines)), title=Text(f"@{post['username']} {verdict}: {post['url']}")))
+    name = f"{request['display_name'] or request['platform']} ({request['platform']})"
     console.print(
-        f"{request['platform']}: {request['status']} in {request['duration_seconds']} s, {request['cost_usd']:.6f} USD"
+        Text(f"{name}: {request['status']} in {request['duration_seconds']} s, {request['cost_usd']:.6f} USD")
     )
+
+
+def _heard(post: Mapping[str, Any]) -> Sequence[str]:
+    """Return what is said in the post, or that nobody speaks; nothing where it has no sound that could be known."""
+    match post["has_speech"]:
+        case True:
+            return [f"Spoken: “{post['transcript']}”", ""]
+        case False:
+            return ["Nobody speaks in it.", ""]
+    return []
