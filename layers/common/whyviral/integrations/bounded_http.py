@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
+from typing import Any
 
 import httpx
 
@@ -72,9 +73,34 @@ def fetch(
         ConnectionDropped: no answer began.
         ProviderError: too late, cut off or too large.
     """
+    request = client.build_request("GET", url, params=params, headers=dict(headers), timeout=_timeout(total_s))
+    return _exchange(client, request, provider=provider, service=service, total_s=total_s, max_bytes=max_bytes)
+
+
+def post_json(
+    client: httpx.Client,
+    url: httpx.URL,
+    body: Any,
+    *,
+    provider: str,
+    service: str,
+    headers: Mapping[str, str],
+    total_s: float,
+    max_bytes: int,
+) -> HttpAnswer:
+    """POST `body` as JSON to `url`, query included; everything else is as with `fetch`."""
+    request = client.build_request("POST", url, json=body, headers=dict(headers), timeout=_timeout(total_s))
+    return _exchange(client, request, provider=provider, service=service, total_s=total_s, max_bytes=max_bytes)
+
+
+def _timeout(total_s: float) -> httpx.Timeout:
+    return httpx.Timeout(total_s, connect=min(_CONNECT_TIMEOUT_S, total_s))
+
+
+def _exchange(
+    client: httpx.Client, request: httpx.Request, *, provider: str, service: str, total_s: float, max_bytes: int
+) -> HttpAnswer:
     ends_at = time.monotonic() + total_s
-    timeout = httpx.Timeout(total_s, connect=min(_CONNECT_TIMEOUT_S, total_s))
-    request = client.build_request("GET", url, params=params, headers=dict(headers), timeout=timeout)
     try:
         response = client.send(request, stream=True)
     except (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:

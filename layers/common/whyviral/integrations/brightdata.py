@@ -1,0 +1,210 @@
+"""Bright Data's Scraper API: jobs that read public pages, begun here and asked about later.
+
+A job is paid for by the records it delivers. Whoever begins one stores its id before asking about it, so that no crash
+makes us begin, and pay, again.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from whyviral.core import endpoints
+from whyviral.core.calls import CallCollector
+from whyviral.core.clock import Clock, utc_now
+
+from .api_keys import checked_key
+from .bounded_http import HttpAnswer, fetch, post_json, shared_client
+from .brightdata_failures import (
+    PROVIDER,
+    SERVICE,
+    category_of_row,
+    empty_snapshot,
+    ended_badly,
+    find_refusal,
+    lost_snapshot,
+    unreadable,
+)
+from .errors import ConnectionDropped, NotConnected
+from .recording import CallOutcome, recorded_call
+from .untrusted_json import NotJson, parse_untrusted_json
+
+FIRST_WAIT_S = 5.0
+"""When to ask for the first time about a job just begun."""
+
+_USD_A_RECORD = Decimal("0.0015")
+"""Rows that stand for failed inputs are free. Source: brightdata.com/pricing/web-scraper, pay as you go, 2026-09."""
+_MAX_BYTES = 32 * 1024 * 1024
+_TIMEOUT_S = 15.0
+_WAITS_S = ((5.0, 5.0), (25.0, 10.0), (40.0, 15.0), (60.0, 20.0))
+"""Up to so many seconds of running, wait so long: a job takes 25 to 60 s. Source: latencies measured in 2026-09."""
+_LONGEST_WAIT_S = 30.0
+_LOST_AFTER_S = 3600.0
+"""Far beyond any job. Source: the vendor's own SDK 2.5.2 gives one up after 600 s."""
+_SNAPSHOT_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+"""Opaque, but it becomes part of a path."""
+_BAD_ENDS = frozenset({"failed", "canceled", "cancelled", "error"})
+
+
+class Dataset(StrEnum):
+    """What can be scraped, by the vendor's ids. Source: docs.brightdata.com, "Scrapers library", 2026-11."""
+
+    INSTAGRAM_POSTS = "gd_lk5ns7kz21pck8jpis"
+    INSTAGRAM_REELS = "gd_lyclm20il4r5helnj"
+    YOUTUBE_VIDEOS = "gd_lk56epmy2i5g7lzu0k"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a job has delivered, in no promised order; `category_of_row` tells failed inputs from records."""
+
+    records: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """The job goes on."""
+
+    wait_s: float
+    """When to ask again: later and later."""
+
+
+class BrightDataClient:
+    """Begins jobs and asks about them."""
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        calls: CallCollector,
+        clock: Clock = utc_now,
+        client: httpx.Client | None = None,
+        timeout_s: float = _TIMEOUT_S,
+    ) -> None:
+        key = checked_key(api_key, name="BRIGHTDATA_API_KEY")
+        self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
+        self._calls = calls
+        self._clock = clock
+        self._client = client or shared_client(PROVIDER)
+        self._timeout_s = timeout_s
+        self._url = f"{endpoints.current().brightdata_url}/datasets/v3"
+
+    def trigger(self, dataset: Dataset, inputs: Sequence[Mapping[str, str]]) -> str:
+        """Begin one job for all `inputs` and return its id, which is to be stored before anything else.
+
+        It is never tried twice here: a job whose answer was lost may be running, and would be paid for.
+
+        Raises:
+            ProviderError: it was refused, or nobody knows whether it has begun.
+        """
+        # Without include_errors an input that fails is missing without a word.
+        query = {"dataset_id": dataset, "include_errors": "true", "format": "json"}
+        with self._recorded("POST /datasets/v3/trigger") as call:
+            call.cost_usd = None  # what happens from here on may be billed, until an answer says otherwise
+            try:
+                answer = post_json(
+                    self._client,
+                    httpx.URL(f"{self._url}/trigger", params=query),
+                    inputs,
+                    provider=PROVIDER,
+                    service=SERVICE,
+                    headers=self._headers,
+                    total_s=self._timeout_s,
+                    max_bytes=_MAX_BYTES,
+                )
+            except NotConnected:
+                call.cost_usd = Decimal(0)
+                raise
+            call.status, call.cost_usd = answer.status, Decimal(0)  # the records are paid for, not the question
+            document = self._document(answer)
+            snapshot_id = document.get("snapshot_id") if isinstance(document, Mapping) else None
+            if not isinstance(snapshot_id, str) or not _SNAPSHOT_ID.fullmatch(snapshot_id):
+                raise unreadable(answer.status)
+            return snapshot_id
+
+    def read(self, snapshot_id: str) -> Snapshot | Working:
+        """Return what the job has delivered, or when to ask again.
+
+        Raises:
+            SnapshotLost: the vendor no longer knows the job.
+            SnapshotFailed: the job has ended without a record.
+            ProviderError: any other; the job may go on and keeps its id.
+        """
+        # The vendor drops idle connections, and reading again is safe.
+        return _again_if_dropped(lambda: self._progress(snapshot_id)) or _again_if_dropped(
+            lambda: self._download(snapshot_id)
+        )
+
+    def _progress(self, snapshot_id: str) -> Working | None:
+        """Return when to ask again, or None when the job is done."""
+        with self._recorded("GET /datasets/v3/progress/{id}") as call:
+            answer = self._get(f"/progress/{snapshot_id}", call)
+            document = self._document(answer)
+            status = document.get("status") if isinstance(document, Mapping) else None
+            if not isinstance(status, str):
+                raise unreadable(answer.status)
+            if status == "ready":
+                return None
+            if status in _BAD_ENDS:
+                raise ended_badly(document.get("error_message"))
+            running_s = _seconds(document.get("running_time"))
+            if running_s > _LOST_AFTER_S:
+                raise lost_snapshot(answer.status)
+            return Working(next((wait_s for until_s, wait_s in _WAITS_S if running_s < until_s), _LONGEST_WAIT_S))
+
+    def _download(self, snapshot_id: str) -> Snapshot | Working:
+        with self._recorded("GET /datasets/v3/snapshot/{id}") as call:
+            answer = self._get(f"/snapshot/{snapshot_id}", call, {"format": "json"})
+            records = self._document(answer)
+            if answer.status == HTTPStatus.ACCEPTED:  # happens even right after `ready`
+                return Working(FIRST_WAIT_S)
+            if not isinstance(records, list):
+                raise unreadable(answer.status)
+            if not records:
+                raise empty_snapshot(answer.status)
+            rows = [record for record in records if isinstance(record, Mapping)]
+            call.cost_usd = _USD_A_RECORD * sum(category_of_row(row) is None for row in rows)
+            return Snapshot(rows)
+
+    def _get(self, path: str, call: CallOutcome, query: Mapping[str, str] | None = None) -> HttpAnswer:
+        answer = fetch(
+            self._client,
+            f"{self._url}{path}",
+            provider=PROVIDER,
+            service=SERVICE,
+            headers=self._headers,
+            params=query,
+            total_s=self._timeout_s,
+            max_bytes=_MAX_BYTES,
+        )
+        call.status = answer.status
+        return answer
+
+    def _document(self, answer: HttpAnswer) -> Any:
+        refusal = find_refusal(answer, now=self._clock())
+        if refusal is not None:
+            raise refusal
+        try:
+            return parse_untrusted_json(answer.body)
+        except NotJson:
+            raise unreadable(answer.status) from None
+
+    def _recorded(self, operation: str) -> AbstractContextManager[CallOutcome]:
+        return recorded_call(self._calls, provider=PROVIDER, operation=operation, clock=self._clock)
+
+
+def _again_if_dropped[Answer](ask: Callable[[], Answer]) -> Answer:
+    try:
+        return ask()
+    except ConnectionDropped:
+        return ask()
+
+
+def _seconds(milliseconds: Any) -> float:
+    return milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
