@@ -4,7 +4,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from local.stand_ins import clerk, control, twitterapi
+from local.stand_ins import brightdata, clerk, control, twitterapi
 from local.stand_ins.gate import Gate
 from local.stand_ins.gemini import routes as gemini
 from local.stand_ins.refusals import Refusal, render_refusal
@@ -18,7 +18,8 @@ def create_app() -> FastAPI:
     app.add_middleware(Gate, stand_ins=app.state.stand_ins)
     app.add_exception_handler(Refusal, render_refusal)
     app.add_exception_handler(RequestValidationError, _explain)
-    for router in (control.router, clerk.router, twitterapi.router, twitterapi.media_router, *gemini.routers()):
+    routers = (control.router, clerk.router, twitterapi.router, twitterapi.media_router, *gemini.routers())
+    for router in (*routers, brightdata.router, brightdata.control_router):
         app.include_router(router)
     return app
 

@@ -6,21 +6,23 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 
 class Refusal(Exception):
     """An error answer in the vendor's own form; raised anywhere below a route."""
 
-    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+    def __init__(self, status: int, body: Mapping[str, Any] | str) -> None:
         super().__init__(status)
         self.status = status
         self.body = body
 
 
-async def render_refusal(_request: Request, refusal: Exception) -> JSONResponse:
+async def render_refusal(_request: Request, refusal: Exception) -> Response:
     """Answer with what the refusal holds."""
     assert isinstance(refusal, Refusal)  # noqa: S101 - registered for this class only; narrows the framework's type
+    if isinstance(refusal.body, str):
+        return PlainTextResponse(refusal.body, refusal.status)
     return JSONResponse(refusal.body, refusal.status)
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from local.stand_ins.brightdata_jobs import Jobs
 from local.stand_ins.clerk_tokens import SigningKey
 from local.stand_ins.clerk_users import ClerkUsers
 from local.stand_ins.faults import FaultList, Vendor
@@ -35,12 +36,14 @@ class StandIns:
     faults: FaultList = field(default_factory=FaultList)
     calls: dict[Vendor, list[Call]] = field(default_factory=lambda: {vendor: [] for vendor in Vendor})
     twitterapi_credits: int = STARTING_CREDITS
+    brightdata: Jobs = field(default_factory=Jobs)
 
     def reset(self) -> None:
         """Go back to the samples; keys, users and sessions stay, so that tokens already handed out still work."""
         self.faults.clear()
         self.posts.reload()
         self.twitterapi_credits = STARTING_CREDITS
+        self.brightdata.reset()
         for calls in self.calls.values():
             calls.clear()
 
