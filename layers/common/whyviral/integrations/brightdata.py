@@ -35,13 +35,13 @@ from .errors import ConnectionDropped, NotConnected
 from .recording import CallOutcome, recorded_call
 from .untrusted_json import NotJson, parse_untrusted_json
 
+TIMEOUT_S = 15.0
 FIRST_WAIT_S = 5.0
 """When to ask for the first time about a job just begun."""
 
 _USD_A_RECORD = Decimal("0.0015")
 """Rows that stand for failed inputs are free. Source: brightdata.com/pricing/web-scraper, pay as you go, 2026-09."""
 _MAX_BYTES = 32 * 1024 * 1024
-_TIMEOUT_S = 15.0
 _WAITS_S = ((5.0, 5.0), (25.0, 10.0), (40.0, 15.0), (60.0, 20.0))
 """Up to so many seconds of running, wait so long: a job takes 25 to 60 s. Source: latencies measured in 2026-09."""
 _LONGEST_WAIT_S = 30.0
@@ -85,7 +85,7 @@ class BrightDataClient:
         calls: CallCollector,
         clock: Clock = utc_now,
         client: httpx.Client | None = None,
-        timeout_s: float = _TIMEOUT_S,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         key = checked_key(api_key, name="BRIGHTDATA_API_KEY")
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}

@@ -1,21 +1,18 @@
 """The media of a tweet that are worth fetching, chosen from what its author attached."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
 from .lenient import Count, Lenient, VendorModel
+from .media_urls import allowed_media_url
 from .post_scraper import MediaKind, ScrapedMedia
 
 _MIDDLE_BITRATE = 950_000
 """Enough for a model to see; the sound is the same in every variant. Source: variants seen on X, 2026-10."""
 _MAX_MEDIA = 10
-_URL = re.compile(r"https?://[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?/[A-Za-z0-9/._~%!$&'()*+,;=:@?-]{0,2000}")
-_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost"})
 
 type Duration = Annotated[int, Field(strict=True, ge=0, lt=10**10)]
 """Milliseconds, up to four months: no video is longer, and no column holds more."""
@@ -96,12 +93,4 @@ def _video(medium: Medium, *, may_use_loopback: bool) -> ScrapedMedia | SkippedM
 
 
 def _allowed(url: str | None, *, may_use_loopback: bool) -> str | None:
-    """Return `url` if it leads to X's media hosts and nowhere else."""
-    # The strict pattern comes first: user names, backslashes and odd ports are read differently by different parsers.
-    if url is None or not _URL.fullmatch(url):
-        return None
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    if host.endswith(".twimg.com") and ":" not in parts.netloc:
-        return url
-    return url if may_use_loopback and host in _LOOPBACK_HOSTS else None
+    return allowed_media_url(url, domains=("twimg.com",), may_use_loopback=may_use_loopback)

@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from whyviral.integrations.instagram_ids import media_id_of
+
 from .invalid_urls import InvalidPostUrl, InvalidUrlReason
 from .platforms import Platform
 from .web_addresses import WebAddress, read_web_address
@@ -52,10 +54,6 @@ _INSTAGRAM_RESERVED = frozenset(
     {"share", "explore", "stories", "accounts", "direct", "reels", "reel", "p", "tv"}
     | {"about", "developer", "legal", "web", "api", "graphql", "challenge"}
 )
-_INSTAGRAM_CODE = re.compile(r"[A-Za-z0-9_-]{1,11}")
-_INSTAGRAM_DIGITS = {
-    digit: value for value, digit in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
-}
 
 
 def _read_instagram_path(address: WebAddress) -> _WordAndId:
@@ -76,13 +74,7 @@ def _read_instagram_path(address: WebAddress) -> _WordAndId:
 
 
 def _is_instagram_code(code: str) -> bool:
-    """Return whether the code is base 64 of a positive 63-bit media id."""
-    if not _INSTAGRAM_CODE.fullmatch(code):
-        return False
-    media_id = 0
-    for digit in code:
-        media_id = media_id * 64 + _INSTAGRAM_DIGITS[digit]
-    return 0 < media_id <= _LARGEST_ID
+    return media_id_of(code) is not None
 
 
 _X_USER = re.compile(r"[A-Za-z0-9_]{1,20}")

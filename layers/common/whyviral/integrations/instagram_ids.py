@@ -1,0 +1,22 @@
+"""How Instagram names a post: a number, written in base 64 in its URL."""
+
+import re
+
+_LARGEST_ID = 2**63 - 1
+_CODE = re.compile(r"[A-Za-z0-9_-]{1,11}")
+_VALUES = {
+    digit: value for value, digit in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+}
+
+
+def media_id_of(shortcode: str) -> int | None:
+    """Return the number that a shortcode stands for, or None when it is not one: not base 64 of 63 bits.
+
+    Source: yt-dlp 2026.10.26, extractor/instagram.py.
+    """
+    if not _CODE.fullmatch(shortcode):
+        return None
+    media_id = 0
+    for digit in shortcode:
+        media_id = media_id * 64 + _VALUES[digit]
+    return media_id if 0 < media_id <= _LARGEST_ID else None
