@@ -31,6 +31,7 @@ _FLOORS = {
 }
 _SETTINGS = {
     "ALLOWED_HOSTS": "localhost",
+    "BRIGHTDATA_API_KEY": "example",
     "CLERK_PUBLISHABLE_KEY": "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k",
     "CLERK_SECRET_KEY": "sk_test_example",
     "GEMINI_API_KEY": "example",

@@ -2,7 +2,8 @@
 
 import random
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -26,7 +27,7 @@ from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.post_scraper import PostAsk, PostScraper, ScrapeFailure, ScrapeOutcome
+from whyviral.integrations.post_scraper import PostAsk, PostScraper, ScrapeFailure, ScrapeOutcome, ScrapePending
 from whyviral.social import service as social_service
 from whyviral.social.models import Post
 from whyviral.social.platforms import Platform
@@ -35,7 +36,10 @@ FETCH_BUDGET = timedelta(seconds=420)
 """From the start of the execution to the end of the last wait; with one run of 65 s and what Step Functions retries the
 stage stays below its 500 s (tests/statemachine/test_longest_path.py)."""
 _BUSY_WAIT_S = 2
-_UNSUPPORTED = "Posts of this platform cannot be analysed yet: only X posts can."
+_STILL_WORKING = (
+    "The provider is still reading this post; analyse it again in a few minutes, and it goes on from there."
+)
+_STILL_BUSY = "Another analysis was fetching this post for too long; try again."
 
 
 class FetchJob(RequestJob):
@@ -58,23 +62,39 @@ class BuildScraper(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the posts of a platform come from."""
+
+    build_scraper: BuildScraper
+    is_stand_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What asking the provider has left to wait for."""
+
+    failure: ProviderError | None = None
+    """One that may pass."""
+    working_s: Mapping[str, float] = field(default_factory=dict)
+    """When to ask again about the posts on which the provider works, by their platform ids."""
+
+
 class PostFetcher:
-    """FetchPosts with its collaborators."""
+    """FetchPosts with its collaborators; every platform has a source."""
 
     def __init__(
         self,
         engine: Engine,
         *,
-        build_scraper: BuildScraper,
+        sources: Mapping[Platform, Source],
         reuse_for: timedelta,
-        is_stand_in: bool,
         clock: Clock,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._engine = engine
-        self._build_scraper = build_scraper
+        self._sources = {platform: sources[platform] for platform in Platform}
         self._reuse_for = reuse_for
-        self._is_stand_in = is_stand_in
         self._clock = clock
         self._jitter = jitter
 
@@ -88,23 +108,20 @@ class PostFetcher:
             request = lock_current(session, job)
             if request is None:
                 return FetchResult(outcome=Outcome.SUPERSEDED)
-            claimed = self._claim(session, request)
-        failure = self._fetch_claimed(job, request.platform, claimed) if claimed else None
+            asks = self._claim(session, request)
+        asked = self._ask(job, Platform(request.platform), asks) if asks else _Asked()
         with session_scope(self._engine) as session:
-            return self._conclude(session, job, failure)
+            return self._conclude(session, job, asked)
 
-    def _claim(self, session: Session, request: PostAnalysisRequest) -> Mapping[str, Post]:
+    def _claim(self, session: Session, request: PostAnalysisRequest) -> Sequence[PostAsk]:
+        """Return what to ask for: the posts that are now this request's to fetch."""
         if request.status == RequestStatus.PENDING:
             request.status = RequestStatus.PROCESSING
             request.started_at = self._clock()
         record_status(session, request, Stage.FETCHING_POSTS, progress=5, message="Fetching the posts.")
         pending = _pending(PipelineRepository(session).list_posts(request.id))
-        if request.platform != Platform.X:
-            for post in pending:
-                fail_post(post, stage=Stage.FETCHING_POSTS, category=ErrorCategory.UNSUPPORTED, message=_UNSUPPORTED)
-            return {}
         if not pending:
-            return {}
+            return ()
         claims = social_service.claim_posts(
             session,
             request.platform,
@@ -112,22 +129,31 @@ class PostFetcher:
             claimant=request.id,
             now=self._clock(),
             reuse_for=self._reuse_for,
-            is_stand_in=self._is_stand_in,
+            is_stand_in=self._sources[Platform(request.platform)].is_stand_in,
         )
         _attach(pending, claims.fresh)
-        return claims.claimed
+        words = {post.platform_post_id: post.path_word for post in pending}
+        return [
+            PostAsk(id_, path_word=words[id_], job=social_service.find_job(post, now=self._clock()))
+            for id_, post in claims.claimed.items()
+        ]
 
-    def _fetch_claimed(self, job: FetchJob, platform: str, claimed: Mapping[str, Post]) -> ProviderError | None:
-        """Ask the provider for the claimed posts and save what it says; return a failure that may pass."""
+    def _ask(self, job: FetchJob, platform: Platform, asks: Sequence[PostAsk]) -> _Asked:
+        """Ask the provider and save what it says, jobs that it has begun included."""
+        source = self._sources[platform]
+        claimed = {ask.post_id for ask in asks}
         calls = CallCollector()
         outcomes: Mapping[str, ScrapeOutcome] = {}
         failure: ProviderError | None = None
         try:
-            outcomes = self._build_scraper(calls=calls).fetch_posts([PostAsk(post_id) for post_id in claimed])
+            outcomes = source.build_scraper(calls=calls).fetch_posts(asks)
         except ProviderError as exc:
             failure = exc
         with session_scope(self._engine) as session:
             record_calls(session, job, calls.drain())
+            is_current = (
+                lock_current(session, job) is not None
+            )  # before the posts, as everywhere: no two wait crosswise
             # Posts are shared: what was paid for is kept even when this attempt has been superseded meanwhile.
             fetched = social_service.save_scraped(
                 session,
@@ -135,40 +161,48 @@ class PostFetcher:
                 outcomes,
                 claimant=job.request_id,
                 fetched_at=self._clock(),
-                is_stand_in=self._is_stand_in,
+                is_stand_in=source.is_stand_in,
             )
-            if unanswered := claimed.keys() - outcomes.keys():
+            if unanswered := claimed - outcomes.keys():
                 social_service.release_claims(session, platform, unanswered, claimant=job.request_id)
-            if lock_current(session, job) is not None:
+            if is_current:
                 posts = PipelineRepository(session).list_posts(job.request_id)
                 _attach(posts, fetched.posts)
                 _fail(posts, fetched.failures)
                 if failure is not None and not failure.is_transient:
                     # Only what we asked for: the posts that another request is fetching may still come.
                     _give_up([post for post in _pending(posts) if post.platform_post_id in claimed], failure)
-        return failure if failure is not None and failure.is_transient else None
+        return _Asked(
+            failure=failure if failure is not None and failure.is_transient else None,
+            working_s={id_: told.wait_s for id_, told in outcomes.items() if isinstance(told, ScrapePending)},
+        )
 
-    def _conclude(self, session: Session, job: FetchJob, failure: ProviderError | None) -> FetchResult:
+    def _conclude(self, session: Session, job: FetchJob, asked: _Asked) -> FetchResult:
         request = lock_current(session, job)
         if request is None:
             return FetchResult(outcome=Outcome.SUPERSEDED)
         posts = PipelineRepository(session).list_posts(request.id)
         if pending := _pending(posts):
-            wait_s = self._wait_s(job, failure)
+            wait_s = self._wait_s(job, asked)
             if wait_s is not None:
                 return FetchResult(outcome=Outcome.WAIT, wait_s=wait_s)
-            _give_up(pending, failure)
+            # The jobs stay with the posts, for whoever asks next.
+            social_service.release_claims(
+                session, request.platform, [post.platform_post_id for post in pending], claimant=request.id
+            )
+            _give_up(pending, asked.failure, working=asked.working_s.keys())
         fetched = [post.id for post in posts if post.state in (PostState.FETCHED, PostState.COLLECTED)]
         if fetched:
             message = f"{len(fetched)} of {len(posts)} posts are fetched."
             record_status(session, request, Stage.SOCIAL_DATA_FETCHED, progress=30, message=message)
         return FetchResult(outcome=Outcome.FETCHED, posts=tuple(fetched))
 
-    def _wait_s(self, job: FetchJob, failure: ProviderError | None) -> int | None:
+    def _wait_s(self, job: FetchJob, asked: _Asked) -> int | None:
         """Return how long to wait before the next try, or None when no try is left."""
         elapsed = self._clock() - job.started_at
+        failure = asked.failure
         if failure is None:
-            wait_s = float(_BUSY_WAIT_S)
+            wait_s = min(asked.working_s.values(), default=float(_BUSY_WAIT_S))
         else:
             # The stage keeps no count of its tries: the pause grows with the time already spent.
             backoff_s = min(30.0, max(5.0, elapsed.total_seconds() / 2))
@@ -196,10 +230,10 @@ def _fail(posts: list[AnalysisRequestPost], failures: Mapping[str, ScrapeFailure
             fail_post(post, stage=Stage.FETCHING_POSTS, category=failure.category, message=failure.message)
 
 
-def _give_up(posts: list[AnalysisRequestPost], failure: ProviderError | None) -> None:
+def _give_up(posts: list[AnalysisRequestPost], failure: ProviderError | None, *, working: Collection[str] = ()) -> None:
     for post in posts:
         if failure is None:
-            message = "Another analysis was fetching this post for too long; try again."
+            message = _STILL_WORKING if post.platform_post_id in working else _STILL_BUSY
             fail_post(post, stage=Stage.FETCHING_POSTS, category=ErrorCategory.TIMEOUT, message=message)
         else:
             fail_post_by_provider(post, failure, stage=Stage.FETCHING_POSTS)

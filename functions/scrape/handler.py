@@ -9,19 +9,30 @@ from whyviral.core import endpoints
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
+from whyviral.integrations.instagram import InstagramScraper
 from whyviral.integrations.twitterapi import TwitterApiScraper
+from whyviral.social.platforms import Platform
 
-from .fetching import FetchJob, PostFetcher
+from .fetching import FetchJob, PostFetcher, Source
 from .settings import ScrapeSettings
+from .unsupported import UnsupportedScraper
 
 settings = ScrapeSettings.load()
 engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
 logger = build_logger("scrape")
+is_stand_in = endpoints.current().is_stand_in
 fetcher = PostFetcher(
     engine,
-    build_scraper=partial(TwitterApiScraper, settings.twitterapi_key.get_secret_value()),
+    sources={
+        Platform.X: Source(
+            partial(TwitterApiScraper, settings.twitterapi_key.get_secret_value()), is_stand_in("twitterapi")
+        ),
+        Platform.INSTAGRAM: Source(
+            partial(InstagramScraper, settings.brightdata_api_key.get_secret_value()), is_stand_in("brightdata")
+        ),
+        Platform.YOUTUBE: Source(UnsupportedScraper, is_stand_in("youtube")),
+    },
     reuse_for=settings.post_reuse,
-    is_stand_in=endpoints.current().is_stand_in("twitterapi"),
     clock=utc_now,
 )
 

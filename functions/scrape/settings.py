@@ -8,9 +8,10 @@ from whyviral.core.settings import DeployableSettings
 
 
 class ScrapeSettings(DeployableSettings):
-    """Database, provider key, and how long a fetched post is good."""
+    """Database, the providers' keys, and how long a fetched post is good."""
 
     twitterapi_key: SecretStr
+    brightdata_api_key: SecretStr
     post_reuse_hours: int = 24
 
     @property

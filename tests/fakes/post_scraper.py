@@ -11,7 +11,15 @@ from whyviral.core.calls import CallCollector, ExternalCall
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.post_scraper import PostAsk, ScrapedAuthor, ScrapedPost, ScrapeFailure
+from whyviral.integrations.post_scraper import (
+    PostAsk,
+    ScrapedAuthor,
+    ScrapedPost,
+    ScrapeFailure,
+    ScrapeJob,
+    ScrapeOutcome,
+    ScrapePending,
+)
 
 USD_A_POST = Decimal("0.00015")
 
@@ -54,12 +62,22 @@ class FakePostSource:
         self.absent: set[str] = set()
         self.errors: deque[ProviderError | None] = deque()
         """One for each of the next calls; None is a call that works."""
+        self.wait_s = 10.0
+        """When to ask again about a job."""
         self.during: Callable[[], object] = lambda: None
         """Runs in the middle of every call."""
+        self.words: dict[str, str | None] = {}
+        """The last word that was told before each id."""
         self.asked: list[tuple[str, ...]] = []
         """The ids of every call, failed ones included."""
         self.paid: list[tuple[str, ...]] = []
         """The ids of every call that was answered."""
+        self.slow: dict[str, int] = {}
+        """How many more asks each of these posts takes once a job has been begun for it."""
+        self.begun: list[tuple[str, ...]] = []
+        """The ids of every job; the job's own id is `job-` and its place here, from 1."""
+        self.resumed: list[str] = []
+        """The ids of the jobs that were asked about, one for each post."""
         self.made: list[ExternalCall] = []
         self._clock = clock
         self._lock = threading.Lock()
@@ -67,12 +85,16 @@ class FakePostSource:
     def build(self, *, calls: CallCollector) -> "FakeScraper":
         return FakeScraper(self, calls)
 
-    def answer(self, post_ids: Sequence[str], calls: CallCollector) -> Mapping[str, ScrapedPost | ScrapeFailure]:
+    def answer(self, asks: Sequence[PostAsk], calls: CallCollector) -> Mapping[str, ScrapeOutcome]:
+        post_ids = [ask.post_id for ask in asks]
         with self._lock:
             self.asked.append(tuple(post_ids))
+            self.words |= {ask.post_id: ask.path_word for ask in asks}
             error = self.errors.popleft() if self.errors else None
         self.during()
-        cost_usd = Decimal(0) if error else USD_A_POST * len(post_ids)
+        with self._lock:
+            outcomes = {} if error else self._outcomes(asks)
+        answered = [post_id for post_id, told in outcomes.items() if not isinstance(told, ScrapePending)]
         call = ExternalCall(
             provider="twitterapi",
             operation="GET /twitter/tweets",
@@ -80,14 +102,30 @@ class FakePostSource:
             duration_ms=12,
             status=error.status if error else 200,
             error_category=error.category if error else None,
-            cost_usd=cost_usd,
+            cost_usd=USD_A_POST * len(answered),
         )
         calls.record(call)
         self.made.append(call)
         if error:
             raise error
-        self.paid.append(tuple(post_ids))
-        return {post_id: self._outcome(post_id) for post_id in post_ids}
+        self.paid.append(tuple(answered))
+        return outcomes
+
+    def _outcomes(self, asks: Sequence[PostAsk]) -> dict[str, ScrapeOutcome]:
+        new = tuple(ask.post_id for ask in asks if ask.post_id in self.slow and ask.job is None)
+        if new:
+            self.begun.append(new)
+        outcomes: dict[str, ScrapeOutcome] = {}
+        for ask in asks:
+            self.resumed += [ask.job.id] if ask.job else []
+            left = self.slow.get(ask.post_id, 0)
+            if ask.post_id in new or (ask.job and left > 0):
+                self.slow[ask.post_id] = left - (ask.job is not None)
+                job = ask.job or ScrapeJob(f"job-{len(self.begun)}", "posts")
+                outcomes[ask.post_id] = ScrapePending(ask.post_id, job, self.wait_s)
+            else:
+                outcomes[ask.post_id] = self._outcome(ask.post_id)
+        return outcomes
 
     def _outcome(self, post_id: str) -> ScrapedPost | ScrapeFailure:
         if post_id in self.absent:
@@ -102,5 +140,5 @@ class FakeScraper:
         self._source = source
         self._calls = calls
 
-    def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapedPost | ScrapeFailure]:
-        return self._source.answer([ask.post_id for ask in asks], self._calls)
+    def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapeOutcome]:
+        return self._source.answer(asks, self._calls)

@@ -27,6 +27,7 @@ LAYER = Path("CommonLayer", "python")
 # Plausible, and of no use: nothing here gets far enough to use one.
 SETTINGS = {
     "ALLOWED_HOSTS": "api.example.com",
+    "BRIGHTDATA_API_KEY": "example",
     "CLERK_AUTHORIZED_PARTIES": "https://app.example.com",
     "CLERK_PUBLISHABLE_KEY": "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k",
     "CLERK_SECRET_KEY": "sk_test_example",

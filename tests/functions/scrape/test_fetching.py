@@ -10,7 +10,6 @@ from whyviral.analysis.models import PostState, RequestStatus, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.post_scraper import MediaKind, ScrapedMedia, ScrapeFailure
-from whyviral.social.platforms import Platform
 
 
 def errors(pipeline: Pipeline, job: RequestJob) -> list[tuple[str, str | None, str | None]]:
@@ -160,17 +159,6 @@ def test_a_protected_post_keeps_its_own_cause(pipeline: Pipeline) -> None:
     assert result == FetchResult(outcome=Outcome.FETCHED)
     assert (row.error_category, row.error) == (ErrorCategory.PRIVATE, "The account is protected.")
     assert Stage.SOCIAL_DATA_FETCHED not in check_history(pipeline.read(job))
-
-
-@pytest.mark.parametrize("platform", [Platform.INSTAGRAM, Platform.YOUTUBE])
-def test_other_platforms_are_unsupported_and_cost_nothing(pipeline: Pipeline, platform: Platform) -> None:
-    job = pipeline.admit("abc", platform=platform)
-
-    result = pipeline.fetch(job)
-
-    assert result == FetchResult(outcome=Outcome.FETCHED)
-    assert errors(pipeline, job) == [(PostState.FAILED, Stage.FETCHING_POSTS, ErrorCategory.UNSUPPORTED)]
-    assert (pipeline.source.asked, pipeline.posts()) == ([], {})
 
 
 def test_a_stage_that_runs_twice_changes_nothing_the_second_time(pipeline: Pipeline) -> None:

@@ -6,7 +6,7 @@ from functools import partial
 import httpx
 import pytest
 
-from functions.scrape.fetching import PostFetcher
+from functions.scrape.fetching import PostFetcher, Source
 from tests.fixtures.pipeline import REUSE_FOR, Pipeline, check_books
 from tests.fixtures.stand_ins import StandInsClient
 from whyviral.analysis.models import PostState
@@ -14,6 +14,7 @@ from whyviral.analysis.pipeline import Outcome
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.twitterapi import TwitterApiScraper
+from whyviral.social.platforms import Platform
 
 
 @pytest.fixture
@@ -27,11 +28,14 @@ def test_posts_of_x_are_fetched_and_a_busy_provider_is_waited_for(
 ) -> None:
     stand_ins.add_post(id="101", username="somebody", text="Hello.", metrics={"likes": 10, "views": 1000})
     stand_ins.fault("twitterapi", "status", status=429, headers={"Retry-After": "9"}, times=1)
+    x = Source(
+        partial(TwitterApiScraper, "stand-in", clock=pipeline.clock, client=http),
+        local_endpoints.is_stand_in("twitterapi"),
+    )
     fetcher = PostFetcher(
         pipeline.engine,
-        build_scraper=partial(TwitterApiScraper, "stand-in", clock=pipeline.clock, client=http),
+        sources=dict.fromkeys(Platform, x),
         reuse_for=REUSE_FOR,
-        is_stand_in=local_endpoints.is_stand_in("twitterapi"),
         clock=pipeline.clock,
     )
     job = pipeline.admit("101", "404")

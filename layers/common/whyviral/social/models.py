@@ -103,8 +103,8 @@ class Post(Identified, Base):
     claimed_by: Mapped[uuid.UUID | None]
     """The analysis request that is fetching this post; nobody else pays for it until `claimed_until`."""
     claimed_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    scrape_job: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    """Paid work on this post that goes on at a provider, a `ScrapeJob`; who holds the claim resumes it by its id."""
+    scrape_job: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Paid work on this post at a provider, a `ScrapeJob` with `begun_at`; who claims the post resumes it by its id."""
 
     media: Mapped[list[PostMedia]] = relationship(lazy="raise", order_by=PostMedia.position)
 

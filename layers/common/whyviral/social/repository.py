@@ -4,14 +4,15 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import and_, collate, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from whyviral.integrations.post_scraper import ScrapedPost
+from whyviral.integrations.post_scraper import ScrapedComment, ScrapedPost
 
-from .models import Post, PostMedia
+from .models import Post, PostComments, PostMedia
 
 
 class PostRepository:
@@ -77,17 +78,37 @@ class PostRepository:
         )
 
     def update_fetched(self, post: Post, scraped: ScrapedPost, *, fetched_at: datetime, is_stand_in: bool) -> None:
-        """Overwrite the post with what the platform says now, and end the claim."""
-        post.username = scraped.author.username
+        """Overwrite the post with what the platform says now, and end the claim and the job."""
+        post.username = scraped.author.username or None
         post.author = asdict(scraped.author)
         post.content = scraped.text
         post.language = scraped.language
         post.posted_at = scraped.posted_at
         post.metrics = dict(scraped.metrics)
+        post.details = dict(scraped.details)
         post.raw = dict(scraped.raw)
         post.fetched_at = fetched_at
         post.is_stand_in = is_stand_in
-        post.claimed_by = post.claimed_until = None
+        post.claimed_by = post.claimed_until = post.scrape_job = None
+
+    def replace_comments(self, scraped_by_post: Sequence[tuple[Post, ScrapedPost]]) -> None:
+        """Replace the comments of these posts, in at most two statements whatever their number."""
+        silent = [post.id for post, scraped in scraped_by_post if not scraped.comments]
+        if silent:
+            self._session.execute(delete(PostComments).where(PostComments.post_id.in_(silent)))
+        rows = [
+            {"post_id": post.id, "comments": [_comment_as_json(comment) for comment in scraped.comments]}
+            for post, scraped in scraped_by_post
+            if scraped.comments
+        ]
+        if rows:
+            statement = upsert(PostComments).values(rows)
+            self._session.execute(
+                statement.on_conflict_do_update(
+                    index_elements=[PostComments.post_id],
+                    set_={"comments": statement.excluded.comments, "updated_at": func.now()},
+                )
+            )
 
     def replace_media(self, scraped_by_post: Sequence[tuple[Post, ScrapedPost]]) -> None:
         """Replace the media of these posts, in two statements whatever their number."""
@@ -107,12 +128,17 @@ class PostRepository:
             self._session.execute(insert(PostMedia), rows)
 
     def release_claims(self, platform_post_ids: Collection[str], *, claimant: uuid.UUID) -> None:
-        """End this claimant's claims; a post that was never fetched leaves no row behind."""
+        """End this claimant's claims; a post that was never fetched, and on which no job runs, leaves no row behind."""
         self.lock_by_platform_ids(platform_post_ids)
         claimed = and_(
             Post.platform == self._platform,
             Post.platform_post_id.in_(platform_post_ids),
             Post.claimed_by == claimant,
         )
-        self._session.execute(delete(Post).where(claimed, Post.fetched_at.is_(None)))
+        self._session.execute(delete(Post).where(claimed, Post.fetched_at.is_(None), Post.scrape_job.is_(None)))
         self._session.execute(update(Post).where(claimed).values(claimed_by=None, claimed_until=None))
+
+
+def _comment_as_json(comment: ScrapedComment) -> dict[str, Any]:
+    posted_at = comment.posted_at.isoformat() if comment.posted_at else None
+    return asdict(comment) | {"posted_at": posted_at}

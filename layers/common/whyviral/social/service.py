@@ -2,19 +2,22 @@
 
 import uuid
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.post_scraper import ScrapedPost, ScrapeFailure, ScrapeOutcome
+from whyviral.integrations.post_scraper import ScrapedPost, ScrapeFailure, ScrapeJob, ScrapeOutcome, ScrapePending
 
 from .models import Post
 from .repository import PostRepository
 
 CLAIM_LEASE = timedelta(seconds=120)
 """Longer than one run of the scrape function, so that a lease ends only when its holder has died."""
+JOB_LIFE = timedelta(hours=24)
+"""How long a provider's work on a post is worth resuming: links to media in what it tells live for days at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,31 +90,55 @@ def save_scraped(
     fetched_at: datetime,
     is_stand_in: bool,
 ) -> Fetched:
-    """Save fetched posts and end the claims on all of `outcomes`; a post that could not be had leaves no new row."""
+    """Save what came of asking, and end the claims on all posts but those that a provider still works on.
+
+    A post that could not be had leaves no new row. A job is stored with the post, whoever asks for it next.
+    """
     repository = PostRepository(session, platform)
+    # A post is missing, or claimed by another, only when our claim has outlived its lease.
     known = {post.platform_post_id: post for post in repository.lock_by_platform_ids(outcomes.keys())}
-    saved: list[tuple[Post, ScrapedPost]] = []
-    failures: dict[str, ScrapeFailure] = {}
-    for post_id, outcome in outcomes.items():
-        post = known.get(post_id)
-        if isinstance(outcome, ScrapeFailure):
-            was_seen = post is not None and post.fetched_at is not None and post.is_stand_in == is_stand_in
-            failures[post_id] = _as_removed(outcome) if was_seen else outcome
-        # It is gone only when another claimant's fetch failed after ours had lost its lease.
-        elif isinstance(outcome, ScrapedPost) and post is not None:
-            repository.update_fetched(post, outcome, fetched_at=fetched_at, is_stand_in=is_stand_in)
-            saved.append((post, outcome))
+    for post_id, post in known.items():
+        if post.claimed_by == claimant:
+            post.scrape_job = _job_as_json(outcomes[post_id], known=post.scrape_job, now=fetched_at)
+    saved = [(known[id_], told) for id_, told in outcomes.items() if isinstance(told, ScrapedPost) and id_ in known]
+    for post, scraped in saved:
+        repository.update_fetched(post, scraped, fetched_at=fetched_at, is_stand_in=is_stand_in)
+    session.flush()
     if saved:
-        session.flush()
         repository.replace_media(saved)
+        repository.replace_comments(saved)
+    failures = {
+        post_id: _as_removed(failure) if _was_seen(known.get(post_id), is_stand_in=is_stand_in) else failure
+        for post_id, failure in outcomes.items()
+        if isinstance(failure, ScrapeFailure)
+    }
     if failures:
         repository.release_claims(failures.keys(), claimant=claimant)
     return Fetched(posts={post.platform_post_id: post for post, _ in saved}, failures=failures)
 
 
+def _was_seen(post: Post | None, *, is_stand_in: bool) -> bool:
+    return post is not None and post.fetched_at is not None and post.is_stand_in == is_stand_in
+
+
 def release_claims(session: Session, platform: str, platform_post_ids: Collection[str], *, claimant: uuid.UUID) -> None:
-    """Give up claims, so that the next one who asks may fetch the posts."""
+    """Give up claims, so that the next one who asks may fetch the posts, and go on with the jobs that run for them."""
     PostRepository(session, platform).release_claims(platform_post_ids, claimant=claimant)
+
+
+def find_job(post: Post, *, now: datetime) -> ScrapeJob | None:
+    """Return the work that has been begun for a post, unless what it would tell is too old."""
+    stored = post.scrape_job
+    if stored is None or datetime.fromisoformat(stored["begun_at"]) < now - JOB_LIFE:
+        return None
+    return ScrapeJob(id=stored["id"], kind=stored["kind"], number=stored["number"])
+
+
+def _job_as_json(outcome: ScrapeOutcome, *, known: Mapping[str, Any] | None, now: datetime) -> dict[str, Any] | None:
+    if not isinstance(outcome, ScrapePending):
+        return None
+    begun_at = known["begun_at"] if known and known["id"] == outcome.job.id else now.isoformat()
+    return asdict(outcome.job) | {"begun_at": begun_at}
 
 
 def _as_removed(failure: ScrapeFailure) -> ScrapeFailure:
