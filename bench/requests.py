@@ -35,12 +35,12 @@ def measure() -> list[Measurement]:
         database_url = prepare(server)
         endpoints.use(
             Endpoints(
-                clerk_api_url=f"{stand_ins}/clerk/v1",
-                clerk_frontend_url=f"{stand_ins}/clerk",
+                clerk_api_url=f"{stand_ins.url}/clerk/v1",
+                clerk_frontend_url=f"{stand_ins.url}/clerk",
                 stand_ins=frozenset({"clerk"}),
             )
         )
-        token, _ = create_token(stand_ins, "bench@whyviral.example")
+        token, _ = create_token(stand_ins.url, "bench@whyviral.example")
         ours = _caller(_our_app(database_url), token)
         engine = build_engine(database_url)
         statements = _count_statements(ours)

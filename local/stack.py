@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -111,7 +111,9 @@ def running(
         say("starting the stand-ins")
         stand_ins_port = _free_port()
         stand_ins_url = f"http://{HOST}:{stand_ins_port}"
-        stand_ins = stack.enter_context(_server("local.stand_ins", stand_ins_port, _inherited(), logs))
+        youtube_proxy_port = _free_port()
+        proxy = ("--youtube-proxy-port", str(youtube_proxy_port))
+        stand_ins = stack.enter_context(_server("local.stand_ins", stand_ins_port, _inherited(), logs, proxy))
         say("starting the database")
         own_database_url = user_settings.get("SUPABASE_DB_URL")
         database_url = _reachable(own_database_url) if own_database_url else _embedded(stack, data, logs)
@@ -119,7 +121,7 @@ def running(
             user_settings,
             database_url=database_url,
             stand_ins_url=stand_ins_url,
-            youtube_proxy_url=f"http://{HOST}:{_free_port()}",
+            youtube_proxy_url=f"http://{HOST}:{youtube_proxy_port}",
             public_base_url=api_url,
         )
         template = read_template(ROOT / "template.yaml")
@@ -214,11 +216,13 @@ def _inherited() -> dict[str, str]:
 
 
 @contextmanager
-def _server(module: str, port: int, environment: Mapping[str, str], logs: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _server(
+    module: str, port: int, environment: Mapping[str, str], logs: Path, options: Sequence[str] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
     log: IO[bytes]
     with (logs / f"{module}.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, "--port", str(port)],
+            [sys.executable, "-m", module, "--port", str(port), *options],
             env=dict(environment),
             cwd=ROOT,
             stdin=subprocess.DEVNULL,

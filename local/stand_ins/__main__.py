@@ -1,4 +1,7 @@
-"""`python -m local.stand_ins --port N`: serves the stand-ins on loopback until its parent ends or it is interrupted."""
+"""`python -m local.stand_ins --port N --youtube-proxy-port M`: serves the stand-ins on loopback.
+
+It runs until its parent ends or it is interrupted.
+"""
 
 from local.processes import end_with_parent
 
@@ -11,10 +14,12 @@ from local.stand_ins.server import StandInServer  # noqa: E402
 
 
 def main() -> None:
-    """Read the port and serve."""
+    """Read the ports and serve."""
     parser = ArgumentParser(prog="python -m local.stand_ins", description="Plays the vendors on this machine.")
     parser.add_argument("--port", type=int, required=True)
-    server = StandInServer(parser.parse_args().port)
+    parser.add_argument("--youtube-proxy-port", type=int, default=0, help="where yt-dlp finds YouTube")
+    arguments = parser.parse_args()
+    server = StandInServer(arguments.port, arguments.youtube_proxy_port)
     with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything is closed
         server.run()
 

@@ -9,6 +9,8 @@ from local.stand_ins.gate import Gate
 from local.stand_ins.gemini import routes as gemini
 from local.stand_ins.refusals import Refusal, render_refusal
 from local.stand_ins.state import StandIns
+from local.stand_ins.youtube import data_api as youtube_data_api
+from local.stand_ins.youtube import routes as youtube
 
 
 def create_app() -> FastAPI:
@@ -18,8 +20,19 @@ def create_app() -> FastAPI:
     app.add_middleware(Gate, stand_ins=app.state.stand_ins)
     app.add_exception_handler(Refusal, render_refusal)
     app.add_exception_handler(RequestValidationError, _explain)
-    routers = (control.router, clerk.router, twitterapi.router, twitterapi.media_router, *gemini.routers())
-    for router in (*routers, brightdata.router, brightdata.control_router):
+    routers = (
+        control.router,
+        clerk.router,
+        twitterapi.router,
+        brightdata.router,
+        brightdata.control_router,
+        youtube.router,
+        youtube_data_api.router,
+        youtube.thumbnails_router,  # before the media hosts that are not told apart
+        twitterapi.media_router,
+        *gemini.routers(),
+    )
+    for router in routers:
         app.include_router(router)
     return app
 

@@ -1,6 +1,7 @@
 """One HTTP exchange with a vendor: bounded in time and size, its failures in our words."""
 
 import atexit
+import logging
 import math
 import time
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ from .errors import ConnectionDropped, NotConnected, ProviderError
 
 _CONNECT_TIMEOUT_S = 5.0
 _LONGEST_RETRY_AFTER_S = 3600.0
+# httpx writes the whole URL of every request into its log, and YouTube's Data API takes its key in the query.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 

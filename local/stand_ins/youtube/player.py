@@ -1,0 +1,97 @@
+"""What the player is told of a video. Source: what yt-dlp 2026.10.26 reads, extractor/youtube/_video.py."""
+
+from typing import Any
+
+from local.stand_ins.youtube.video import Video
+
+type Json = dict[str, Any]
+
+NO_VIDEO = {"playabilityStatus": {"status": "ERROR", "reason": "Video unavailable"}}
+
+
+def player_answer(video: Video) -> Json:
+    """Return the answer of `POST /youtubei/v1/player`; what cannot be played has neither streams nor captions."""
+    answer: Json = {
+        "playabilityStatus": video.playability,
+        "videoDetails": _details(video),
+        "microformat": {"playerMicroformatRenderer": _microformat(video)},
+    }
+    if video.is_playable:
+        answer["streamingData"] = _streams(video)
+        if video.captions:
+            answer["captions"] = {"playerCaptionsTracklistRenderer": {"captionTracks": [_track(video)]}}
+    return answer | video.extras.player
+
+
+def _details(video: Video) -> Json:
+    post = video.post
+    details: Json = {
+        "videoId": post.id,
+        "title": video.title,
+        "lengthSeconds": str(round(video.duration_s)),
+        "keywords": video.extras.tags,
+        "channelId": video.channel_id,
+        "shortDescription": video.description,
+        "author": post.username,
+        "isPrivate": False,
+        "isLiveContent": video.extras.live is not None,
+        "thumbnail": {"thumbnails": [_thumbnail(post.id, "hqdefault", 480, 360)]},
+    }
+    if video.extras.live:
+        details["isLive" if video.extras.live == "now" else "isUpcoming"] = True
+    if post.metrics.views is not None:
+        details["viewCount"] = str(post.metrics.views)
+    return details
+
+
+def _thumbnail(video_id: str, name: str, width: int, height: int) -> Json:
+    return {"url": f"https://i.ytimg.com/vi/{video_id}/{name}.jpg", "width": width, "height": height}
+
+
+def _microformat(video: Video) -> Json:
+    return {
+        "publishDate": video.post.posted_at.isoformat(),
+        "uploadDate": video.post.posted_at.isoformat(),
+        "category": video.extras.category,
+        "isFamilySafe": True,
+        "isUnlisted": False,
+        "isShortsEligible": video.is_short,
+        "ownerProfileUrl": f"http://www.youtube.com/{video.handle}",
+        "externalChannelId": video.channel_id,
+    }
+
+
+def _streams(video: Video) -> Json:
+    if video.file is None:
+        return {"formats": [], "adaptiveFormats": []}
+    size = len(video.file.content)
+    width, height = video.size
+    common: Json = {
+        "contentLength": str(size),
+        "approxDurationMs": str(round(video.duration_s * 1000)),
+        "bitrate": round(size * 8 / max(video.duration_s, 1)),
+    }
+    base = f"https://rr1---sn-standin.googlevideo.com/videoplayback?id={video.post.id}"
+    return {
+        "expiresInSeconds": "21540",
+        "formats": [
+            common
+            | {"itag": 18, "url": f"{base}&itag=18", "mimeType": 'video/mp4; codecs="avc1.42001E, mp4a.40.2"'}
+            | {"width": width, "height": height, "qualityLabel": "360p"}
+        ],
+        "adaptiveFormats": [],
+    }
+
+
+def _track(video: Video) -> Json:
+    assert video.captions is not None  # noqa: S101 - asked for only where there are some
+    language = video.captions.language
+    query = f"v={video.post.id}&lang={language}" + ("&kind=asr" if video.captions.automatic else "")
+    track: Json = {
+        "baseUrl": f"https://www.youtube.com/api/timedtext?{query}",
+        "name": {"runs": [{"text": language}]},
+        "vssId": f"a.{language}" if video.captions.automatic else f".{language}",
+        "languageCode": language,
+        "isTranslatable": True,
+    }
+    return track | ({"kind": "asr"} if video.captions.automatic else {})

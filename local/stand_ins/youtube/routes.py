@@ -1,0 +1,98 @@
+"""YouTube's own hosts: `/youtube/www/…` is www.youtube.com, `/youtube/media/…` is googlevideo.com."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from local.stand_ins.pictures import plain_picture
+from local.stand_ins.posts import Platform
+from local.stand_ins.state import StandIns, State
+from local.stand_ins.youtube.page import initial_data, watch_page
+from local.stand_ins.youtube.player import NO_VIDEO, player_answer
+from local.stand_ins.youtube.timedtext import json3
+from local.stand_ins.youtube.video import Video
+
+router = APIRouter(prefix="/youtube")
+thumbnails_router = APIRouter(prefix="/media/i.ytimg.com")
+_THUMBNAIL_SIZE = (480, 360)
+
+
+@router.get("/www/watch")
+async def get_watch_page(state: State, v: str = "") -> HTMLResponse:
+    """Return the page on which people watch a video; it exists whether or not the video does."""
+    return HTMLResponse(watch_page(find_video(state, v)))
+
+
+@router.post("/www/youtubei/v1/player")
+async def ask_player(state: State, request: Request) -> dict[str, Any]:
+    """Return what the player may play."""
+    video = find_video(state, await _asked_id(request))
+    return NO_VIDEO if video is None else player_answer(video)
+
+
+@router.post("/www/youtubei/v1/next")
+async def ask_next(state: State, request: Request) -> dict[str, Any]:
+    """Return what the watch page has around the player."""
+    video = find_video(state, await _asked_id(request))
+    return {} if video is None else initial_data(video)
+
+
+@router.get("/www/api/timedtext")
+async def get_captions(state: State, v: str = "", lang: str = "", fmt: str = "srv1") -> Response:
+    """Return captions in the format json3; everything else, and a track without lines, has an empty body."""
+    video = find_video(state, v)
+    captions = video.captions if video else None
+    if captions is None or captions.language != lang:
+        return Response(status_code=404)
+    if fmt != "json3" or not captions.segments:
+        return Response(media_type="text/html")
+    return JSONResponse(json3(captions))
+
+
+@router.get("/media/videoplayback")
+async def get_stream(state: State, request: Request, id: str = "") -> Response:  # noqa: A002 - YouTube's own name
+    """Return the file of a video, or the bytes of it that `Range` names."""
+    video = find_video(state, id)
+    if video is None or video.file is None:
+        return Response(status_code=403)
+    content = video.file.content
+    start, end = _range(request.headers.get("range", ""), len(content))
+    if start > end:
+        return Response(status_code=416, headers={"content-range": f"bytes */{len(content)}"})
+    headers = {"accept-ranges": "bytes", "content-range": f"bytes {start}-{end}/{len(content)}"}
+    is_part = "range" in request.headers
+    return Response(content[start : end + 1], 206 if is_part else 200, headers if is_part else None, "video/mp4")
+
+
+@thumbnails_router.get("/vi/{video_id}/{name}.jpg")
+async def get_thumbnail(state: State, video_id: str, name: str) -> Response:
+    """Return the picture of a video; one that has none gets a plain picture, as YouTube gives each video some frame."""
+    video = find_video(state, video_id)
+    if video is None or name == "maxresdefault":
+        return Response(status_code=404)
+    if video.picture is None:
+        return Response(plain_picture(video_id, *_THUMBNAIL_SIZE), media_type="image/png")
+    kind = "image/png" if video.picture.filename.endswith(".png") else "image/jpeg"
+    return Response(video.picture.content, media_type=kind)
+
+
+def find_video(state: StandIns, video_id: str) -> Video | None:
+    """Return the video with this id."""
+    post = state.posts.find(Platform.YOUTUBE, video_id)
+    return None if post is None else Video(post)
+
+
+async def _asked_id(request: Request) -> str:
+    body = await request.json()
+    return str(body.get("videoId")) if isinstance(body, Mapping) else ""
+
+
+def _range(header: str, size: int) -> tuple[int, int]:
+    """Return the first and the last byte that are asked for."""
+    unit, _, part = header.partition("=")
+    first, _, last = part.partition("-")
+    if unit != "bytes" or not first.isdigit():
+        return 0, size - 1
+    return int(first), min(int(last), size - 1) if last.isdigit() else size - 1

@@ -1,0 +1,150 @@
+"""A post as a video of YouTube: what its fields and its `raw` say, and what is made up so that every video has it."""
+
+import hashlib
+import re
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import Field, JsonValue
+
+from local.stand_ins.media_headers import duration_ms
+from local.stand_ins.orders import OrderPart
+from local.stand_ins.posts import Post, PostFile, PostMediaKind
+
+_DEFAULT_DURATION_S = 60.0
+_NO_HANDLE = re.compile(r"[^a-z0-9._-]")
+
+
+class Line(OrderPart):
+    """What is said in one line of captions."""
+
+    start_s: float = Field(ge=0, le=10**6)
+    end_s: float = Field(ge=0, le=10**6)
+    text: str
+
+
+class Captions(OrderPart):
+    """`Post.captions` of a video."""
+
+    language: str = Field(default="en", pattern=r"^[A-Za-z0-9-]{2,20}$")
+    automatic: bool = False
+    """Whether YouTube itself has written them down."""
+    segments: list[Line] = Field(default_factory=list)
+    """None: YouTube names the track, but its file is empty."""
+
+
+class Peak(OrderPart):
+    """A part of the video and how often it was replayed, from 0 to 1."""
+
+    start_s: float
+    end_s: float
+    value: float
+
+
+class Chapter(OrderPart):
+    """Where a chapter starts."""
+
+    start_s: float
+    title: str
+
+
+class Extras(OrderPart):
+    """`Post.raw` of a video: everything that no other field of a post says."""
+
+    duration_s: float | None = None
+    """None: as long as its file; a video without one has a minute."""
+    width: int = 1080
+    height: int | None = None
+    """None: upright for a Short, else 16 to 9."""
+    is_short: bool | None = None
+    """None: what is called #shorts is one."""
+    handle: str | None = None
+    followers: int | None = 1200
+    is_verified: bool = False
+    tags: list[str] = Field(default_factory=list)
+    category: str = "People & Blogs"
+    category_id: str = "22"
+    speech_language: str | None = None
+    heatmap: list[Peak] = Field(default_factory=list)
+    chapters: list[Chapter] = Field(default_factory=list)
+    are_comments_disabled: bool = False
+    live: Literal["now", "upcoming"] | None = None
+    playability: dict[str, JsonValue] = Field(default_factory=dict)
+    """The player's `playabilityStatus`; anything but OK hides streams and captions."""
+    player: dict[str, JsonValue] = Field(default_factory=dict)
+    """Merged over the player's whole answer."""
+    data_api: dict[str, JsonValue] = Field(default_factory=dict)
+    """Merged over the item of the Data API."""
+
+
+class Video:
+    """Everything that the pages of a video are made from."""
+
+    def __init__(self, post: Post) -> None:
+        self.post = post
+        self.extras = Extras.model_validate(post.raw)
+        self.captions = None if post.captions is None else Captions.model_validate(post.captions)
+
+    @property
+    def title(self) -> str:
+        """The first line of the text."""
+        return self.post.text.partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """The text below the title."""
+        return self.post.text.partition("\n")[2].strip("\n")
+
+    @cached_property
+    def file(self) -> PostFile | None:
+        """The video itself, if there is one."""
+        return next((file for file in self.post.media if file.kind is PostMediaKind.VIDEO), None)
+
+    @property
+    def picture(self) -> PostFile | None:
+        """The thumbnail, if there is one."""
+        return next((file for file in self.post.media if file.kind is PostMediaKind.IMAGE), None)
+
+    @property
+    def duration_s(self) -> float:
+        """How long it is."""
+        if self.extras.duration_s is not None:
+            return self.extras.duration_s
+        length_ms = duration_ms(self.file.content) if self.file else None
+        return length_ms / 1000 if length_ms else _DEFAULT_DURATION_S
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it is a Short."""
+        if self.extras.is_short is not None:
+            return self.extras.is_short
+        return "#shorts" in self.post.text.lower()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        width = self.extras.width
+        return width, self.extras.height or (width * 16 // 9 if self.is_short else width * 9 // 16)
+
+    @property
+    def channel_id(self) -> str:
+        """The id of its channel, made from the name."""
+        return "UC" + hashlib.sha256(self.post.username.encode()).hexdigest()[:22]
+
+    @property
+    def handle(self) -> str:
+        """The channel's unique name, with its @."""
+        return self.extras.handle or "@" + (_NO_HANDLE.sub("", self.post.username.lower()) or "channel")
+
+    @property
+    def is_playable(self) -> bool:
+        """Whether the player plays it."""
+        return self.extras.playability.get("status", "OK") == "OK" and self.extras.live is None
+
+    @property
+    def playability(self) -> dict[str, Any]:
+        """The player's `playabilityStatus`."""
+        status: dict[str, Any] = {"status": "OK", "playableInEmbed": True}
+        if self.extras.live == "upcoming":
+            status = {"status": "LIVE_STREAM_OFFLINE", "reason": "This live event will begin in 3 days."}
+        return status | self.extras.playability
