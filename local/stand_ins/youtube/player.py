@@ -62,25 +62,21 @@ def _microformat(video: Video) -> Json:
 
 
 def _streams(video: Video) -> Json:
-    if video.file is None:
-        return {"formats": [], "adaptiveFormats": []}
-    size = len(video.file.content)
+    """Return the one file there is; a video without one still has its address, under which there is nothing."""
     width, height = video.size
-    common: Json = {
-        "contentLength": str(size),
+    stream: Json = {
+        "itag": 18,
+        "url": f"https://rr1---sn-standin.googlevideo.com/videoplayback?id={video.post.id}&itag=18",
+        "mimeType": 'video/mp4; codecs="avc1.42001E, mp4a.40.2"',
+        "width": width,
+        "height": height,
+        "qualityLabel": "360p",
         "approxDurationMs": str(round(video.duration_s * 1000)),
-        "bitrate": round(size * 8 / max(video.duration_s, 1)),
     }
-    base = f"https://rr1---sn-standin.googlevideo.com/videoplayback?id={video.post.id}"
-    return {
-        "expiresInSeconds": "21540",
-        "formats": [
-            common
-            | {"itag": 18, "url": f"{base}&itag=18", "mimeType": 'video/mp4; codecs="avc1.42001E, mp4a.40.2"'}
-            | {"width": width, "height": height, "qualityLabel": "360p"}
-        ],
-        "adaptiveFormats": [],
-    }
+    if video.file is not None:
+        stream["contentLength"] = str(len(video.file.content))
+        stream["bitrate"] = round(len(video.file.content) * 8 / max(video.duration_s, 1))
+    return {"expiresInSeconds": "21540", "formats": [stream], "adaptiveFormats": []}
 
 
 def _track(video: Video) -> Json:

@@ -139,7 +139,7 @@ class Video:
     @property
     def is_playable(self) -> bool:
         """Whether the player plays it."""
-        return self.extras.playability.get("status", "OK") == "OK" and self.extras.live is None
+        return self.playability["status"] == "OK"
 
     @property
     def playability(self) -> dict[str, Any]:

@@ -33,6 +33,7 @@ _MAX_MESSAGES = 50
 _MAX_MESSAGE = 2_000
 _DOMAIN = "youtube.com"
 _FILES_DOMAIN = "googlevideo.com"
+_OF_THE_PLAYER = ("formats", "subtitles", "automatic_captions")
 _PROXY_AUTHENTICATION = "407"
 
 # Nothing that happens to be installed beside yt-dlp may change what it does.
@@ -176,8 +177,12 @@ class YouTubeSession:
             ProviderError: YouTube shows no such video, or nothing was learnt; `YouTubeBlocked` where it refuses *us*.
         """
         self._watch.start(timeout_s=timeout_s, max_bytes=_MAX_PAGE_BYTES)
-        # Without `process` no format is chosen: a video without files still has words and numbers.
-        return self._run(video_id, download=False, process=False)
+        # Without `process` no format is chosen, which would cost time and may ask for more.
+        info = self._run(video_id, download=False, process=False)
+        if info.get("_type") == "video" and not any(info.get(name) for name in _OF_THE_PLAYER):
+            # The player gave no answer that could be read: what there is comes from the watch page alone.
+            raise failures.no_file() if self._watch.failure is None else self._failure(video_id)
+        return info
 
     def download(self, video_id: str, *, timeout_s: float, max_bytes: int) -> dict[str, Any]:
         """Store the file that the options choose, and return what yt-dlp learnt.

@@ -207,14 +207,20 @@ def _details(video: Video, path_word: str | None) -> dict[str, Any]:
             if part and part.end_time is not None and part.value is not None
         ]
         or None,
-        "chapters": [
-            {"start_s": part.start_time, "end_s": part.end_time, "title": _cut(part.title, _MAX_NAME)}
-            for part in (video.chapters or ())[:_MAX_PARTS]
-            if part and part.end_time is not None and part.title
-        ]
-        or None,
+        "chapters": _chapters(video) or None,
     }
     return {name: value for name, value in details.items() if value is not None}
+
+
+def _chapters(video: Video) -> list[dict[str, Any]]:
+    """Return the chapters; each ends where the next one starts."""
+    chapters = [part for part in (video.chapters or ())[:_MAX_PARTS] if part and part.title]
+    ends = [chapter.start_time for chapter in chapters[1:]] + [video.duration]
+    return [
+        {"start_s": chapter.start_time, "end_s": end_s, "title": _cut(chapter.title, _MAX_NAME)}
+        for chapter, end_s in zip(chapters, ends, strict=bool(chapters))
+        if end_s is not None and end_s >= chapter.start_time
+    ]
 
 
 def _is_short(video: Video, path_word: str | None) -> bool | None:
