@@ -6,13 +6,13 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, collate, delete, func, insert, or_, select, update
+from sqlalchemy import and_, collate, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from whyviral.integrations.post_scraper import ScrapedComment, ScrapedPost
 
-from .models import Post, PostComments, PostMedia
+from .models import Post, PostComments
 
 
 class PostRepository:
@@ -91,11 +91,12 @@ class PostRepository:
         post.is_stand_in = is_stand_in
         post.claimed_by = post.claimed_until = post.scrape_job = None
 
-    def replace_comments(self, scraped_by_post: Sequence[tuple[Post, ScrapedPost]]) -> None:
-        """Replace the comments of these posts, in at most two statements whatever their number."""
-        silent = [post.id for post, scraped in scraped_by_post if not scraped.comments]
-        if silent:
-            self._session.execute(delete(PostComments).where(PostComments.post_id.in_(silent)))
+    def save_comments(
+        self, scraped_by_post: Sequence[tuple[Post, ScrapedPost]], *, distrusted: Collection[uuid.UUID]
+    ) -> None:
+        """Overwrite the comments of posts that came with some, in at most two statements; `distrusted` lose theirs."""
+        if distrusted:
+            self._session.execute(delete(PostComments).where(PostComments.post_id.in_(distrusted)))
         rows = [
             {"post_id": post.id, "comments": [_comment_as_json(comment) for comment in scraped.comments]}
             for post, scraped in scraped_by_post
@@ -103,29 +104,8 @@ class PostRepository:
         ]
         if rows:
             statement = upsert(PostComments).values(rows)
-            self._session.execute(
-                statement.on_conflict_do_update(
-                    index_elements=[PostComments.post_id],
-                    set_={"comments": statement.excluded.comments, "updated_at": func.now()},
-                )
-            )
-
-    def replace_media(self, scraped_by_post: Sequence[tuple[Post, ScrapedPost]]) -> None:
-        """Replace the media of these posts, in two statements whatever their number."""
-        self._session.execute(delete(PostMedia).where(PostMedia.post_id.in_([post.id for post, _ in scraped_by_post])))
-        rows = [
-            {
-                "post_id": post.id,
-                "position": position,
-                "kind": medium.kind,
-                "source_url": medium.source_url,
-                "duration_s": medium.duration_s,
-            }
-            for post, scraped in scraped_by_post
-            for position, medium in enumerate(scraped.media)
-        ]
-        if rows:
-            self._session.execute(insert(PostMedia), rows)
+            renewed = {"comments": statement.excluded.comments, "updated_at": func.now()}
+            self._session.execute(statement.on_conflict_do_update(index_elements=[PostComments.post_id], set_=renewed))
 
     def release_claims(self, platform_post_ids: Collection[str], *, claimant: uuid.UUID) -> None:
         """End this claimant's claims; a post that was never fetched, and on which no job runs, leaves no row behind."""

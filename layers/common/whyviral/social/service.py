@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.post_scraper import ScrapedPost, ScrapeFailure, ScrapeJob, ScrapeOutcome, ScrapePending
 
+from .media import replace_media
 from .models import Post
 from .repository import PostRepository
 
@@ -101,12 +102,13 @@ def save_scraped(
         if post.claimed_by == claimant:
             post.scrape_job = _job_as_json(outcomes[post_id], known=post.scrape_job, now=fetched_at)
     saved = [(known[id_], told) for id_, told in outcomes.items() if isinstance(told, ScrapedPost) and id_ in known]
+    distrusted = {post.id for post, _ in saved if post.is_stand_in != is_stand_in}
     for post, scraped in saved:
         repository.update_fetched(post, scraped, fetched_at=fetched_at, is_stand_in=is_stand_in)
     session.flush()
     if saved:
-        repository.replace_media(saved)
-        repository.replace_comments(saved)
+        replace_media(session, saved, distrusted=distrusted)
+        repository.save_comments(saved, distrusted=distrusted)
     failures = {
         post_id: _as_removed(failure) if _was_seen(known.get(post_id), is_stand_in=is_stand_in) else failure
         for post_id, failure in outcomes.items()

@@ -1,0 +1,106 @@
+"""Every query of the media of posts."""
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import case, delete, func, null, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from whyviral.integrations.post_scraper import MediaKind, ScrapedMedia
+
+from .models import Post, PostMedia
+from .transcripts import as_json
+
+_FROM_TRANSCRIPT = ("segments", "transcript", "transcript_source", "transcript_truncated", "language", "has_speech")
+_AS_STORED = {"populate_existing": True}  # statements below write past the rows that a session may hold already
+
+
+class MediaRepository:
+    """Media of posts of any platform, shared by all users as the posts are."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list_of_posts(self, post_ids: Collection[uuid.UUID]) -> list[PostMedia]:
+        """Return the media of these posts, in their order."""
+        return list(
+            self._session.scalars(
+                select(PostMedia)
+                .where(PostMedia.post_id.in_(post_ids))
+                .order_by(PostMedia.post_id, PostMedia.position),
+                execution_options=_AS_STORED,
+            )
+        )
+
+    def list_unprocessed(self, post_ids: Collection[uuid.UUID]) -> list[PostMedia]:
+        """Return the videos of these posts that the worker can read and has not been done with."""
+        is_stored = PostMedia.storage_path.is_not(None)
+        is_untold_page = PostMedia.is_page & PostMedia.transcript_source.is_(None)
+        return list(
+            self._session.scalars(
+                select(PostMedia)
+                .where(
+                    PostMedia.post_id.in_(post_ids),
+                    PostMedia.kind == MediaKind.VIDEO,
+                    PostMedia.processed_at.is_(None),
+                    or_(is_stored, is_untold_page),
+                )
+                .order_by(PostMedia.post_id, PostMedia.position),
+                execution_options=_AS_STORED,
+            )
+        )
+
+    def lock_post(self, post_id: uuid.UUID) -> Post | None:
+        """Return the post, locked against others who compute something from all its media."""
+        return self._session.scalar(
+            select(Post).where(Post.id == post_id).with_for_update(key_share=True), execution_options=_AS_STORED
+        )
+
+    def delete(self, media_ids: Collection[uuid.UUID]) -> None:
+        """Forget these media; their files stay in storage, where other posts' rows never point."""
+        self._session.execute(delete(PostMedia).where(PostMedia.id.in_(media_ids)))
+
+    def put(self, media: Sequence[tuple[uuid.UUID, int, ScrapedMedia]]) -> None:
+        """Add media to posts, each at its position; a row that is there already keeps what we have found out about it.
+
+        One statement, whatever their number: a driver without pipelining makes a round trip of every other form.
+        """
+        statement = upsert(PostMedia).values([_row(*each) for each in media])
+        new = statement.excluded
+        is_told = new.transcript_source.is_not(None)
+        renewed = {
+            "source_url": new.source_url,
+            "is_page": new.is_page,
+            "duration_s": func.coalesce(PostMedia.duration_s, new.duration_s),
+            "updated_at": func.now(),
+        } | {name: case((is_told, new[name]), else_=getattr(PostMedia, name)) for name in _FROM_TRANSCRIPT}
+        self._session.execute(
+            statement.on_conflict_do_update(index_elements=[PostMedia.post_id, PostMedia.position], set_=renewed)
+        )
+
+    def update(self, media_id: uuid.UUID, values: Mapping[str, Any]) -> None:
+        """Overwrite some columns of a medium; None is SQL's NULL, also in columns that hold JSON."""
+        columns = {name: null() if value is None else value for name, value in values.items()}
+        self._session.execute(
+            update(PostMedia).where(PostMedia.id == media_id).values(columns | {"updated_at": func.now()})
+        )
+
+
+def _row(post_id: uuid.UUID, position: int, medium: ScrapedMedia) -> dict[str, Any]:
+    told = medium.transcript
+    return {
+        "post_id": post_id,
+        "position": position,
+        "kind": medium.kind,
+        "source_url": medium.source_url,
+        "is_page": medium.is_page,
+        "duration_s": medium.duration_s,
+        "segments": null() if told is None else as_json(told),
+        "transcript": told and told.text,
+        "transcript_source": told and told.source,
+        "transcript_truncated": told is not None and told.is_truncated,
+        "language": told and told.language,
+        "has_speech": None if told is None else bool(told.text),
+    }
