@@ -10,6 +10,7 @@ from typing import Protocol
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from whyviral.analysis.display_names import name_of
 from whyviral.analysis.models import AnalysisRequestPost, PostAnalysisRequest, PostState, RequestStatus, Stage
 from whyviral.analysis.pipeline import (
     Outcome,
@@ -193,6 +194,7 @@ class PostFetcher:
             _give_up(pending, asked.failure, working=asked.working_s.keys())
         fetched = [post.id for post in posts if post.state in (PostState.FETCHED, PostState.COLLECTED)]
         if fetched:
+            request.display_name = name_of(PipelineRepository(session).list_fetched(request.id))
             message = f"{len(fetched)} of {len(posts)} posts are fetched."
             record_status(session, request, Stage.SOCIAL_DATA_FETCHED, progress=30, message=message)
         return FetchResult(outcome=Outcome.FETCHED, posts=tuple(fetched))

@@ -9,13 +9,14 @@ from whyviral.core import endpoints
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
+from whyviral.core.settings import revealed
 from whyviral.integrations.instagram import InstagramScraper
 from whyviral.integrations.twitterapi import TwitterApiScraper
+from whyviral.integrations.youtube import YouTubeScraper
 from whyviral.social.platforms import Platform
 
 from .fetching import FetchJob, PostFetcher, Source
 from .settings import ScrapeSettings
-from .unsupported import UnsupportedScraper
 
 settings = ScrapeSettings.load()
 engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
@@ -30,7 +31,14 @@ fetcher = PostFetcher(
         Platform.INSTAGRAM: Source(
             partial(InstagramScraper, settings.brightdata_api_key.get_secret_value()), is_stand_in("brightdata")
         ),
-        Platform.YOUTUBE: Source(UnsupportedScraper, is_stand_in("youtube")),
+        Platform.YOUTUBE: Source(
+            partial(
+                YouTubeScraper,
+                data_api_key=revealed(settings.youtube_api_key),
+                proxy_url=revealed(settings.youtube_proxy_url),
+            ),
+            is_stand_in("youtube"),
+        ),
     },
     reuse_for=settings.post_reuse,
     clock=utc_now,

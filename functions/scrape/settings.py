@@ -12,6 +12,9 @@ class ScrapeSettings(DeployableSettings):
 
     twitterapi_key: SecretStr
     brightdata_api_key: SecretStr
+    youtube_api_key: SecretStr | None = None
+    youtube_proxy_url: SecretStr | None = None
+    """It holds the proxy's password."""
     post_reuse_hours: int = 24
 
     @property

@@ -127,6 +127,17 @@ class PipelineRepository:
             )
         )
 
+    def list_fetched(self, request_id: uuid.UUID) -> list[Post]:
+        """Return the posts of a request that we have, in the order of its URLs."""
+        return list(
+            self._session.scalars(
+                select(Post)
+                .join(AnalysisRequestPost, AnalysisRequestPost.post_id == Post.id)
+                .where(AnalysisRequestPost.request_id == request_id)
+                .order_by(AnalysisRequestPost.position)
+            )
+        )
+
     def find_post(self, request_id: uuid.UUID, request_post_id: uuid.UUID) -> AnalysisRequestPost | None:
         """Return one URL of a request with its post and the post's media."""
         return self._session.scalar(

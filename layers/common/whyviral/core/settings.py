@@ -10,6 +10,11 @@ class SettingsError(RuntimeError):
     """A setting is missing or wrong; the message names it and never shows a value."""
 
 
+def revealed(secret: SecretStr | None) -> str | None:
+    """Return the value of an optional secret."""
+    return secret.get_secret_value() if secret else None
+
+
 class DeployableSettings(BaseSettings):
     """Base of every deployable's settings."""
 
