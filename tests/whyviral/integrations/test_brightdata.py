@@ -71,7 +71,7 @@ def test_a_job_is_begun_waited_for_and_read(
     assert {category_of_row(row) for row in snapshot.records} == {None, ErrorCategory.NOT_FOUND}
     made = calls.drain()
     assert {call.operation for call in made[1:]} == {"GET /datasets/v3/progress/{id}", "GET /datasets/v3/snapshot/{id}"}
-    assert (made[0].operation, made[0].status, made[0].cost_usd) == ("POST /datasets/v3/trigger", 200, 0)
+    assert (made[0].operation, made[0].status, made[0].cost_usd) == ("POST /datasets/v3/trigger", 200, Decimal(0))
     assert [call.status for call in made if "snapshot" in call.operation] == [202, 200]
     assert all(call.is_stand_in and call.started_at == NOW and call.error_category is None for call in made)
 
@@ -153,7 +153,7 @@ def test_each_refusal_of_a_trigger_has_its_category_and_costs_nothing(
 
     assert (error.category, error.is_transient, error.status) == (category, is_transient, status)
     (call,) = calls.drain()
-    assert (call.status, call.error_category, call.cost_usd) == (status, category, 0)
+    assert (call.status, call.error_category, call.cost_usd) == (status, category, Decimal(0))
 
 
 @pytest.mark.parametrize(
