@@ -1,5 +1,6 @@
 """A post of Instagram as Bright Data's posts and reels datasets tell it. Source: docs.brightdata.com, 2026-11."""
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -7,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from local.stand_ins.media_headers import duration_ms
+from local.stand_ins.pictures import plain_picture
 from local.stand_ins.posts import Post, PostFile, PostMediaKind
 
 type Json = dict[str, Any]
 
 _HOST = "scontent.cdninstagram.com"
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_COVER_SIZE = (360, 640)
 _HASHTAG = re.compile(r"(?<!\w)#\w+")
 
 
@@ -22,7 +25,7 @@ def post_record(post: Post, *, url: str, links_live: timedelta) -> Json:
     photos = [link for file, link in zip(post.media, links, strict=True) if file.kind is PostMediaKind.IMAGE]
     videos = [link for file, link in zip(post.media, links, strict=True) if file.kind is not PostMediaKind.IMAGE]
     is_reel = bool(videos) and len(post.media) == 1
-    record = _common(post, url) | {
+    record = _common(post, url, links_live) | {
         "url": f"https://www.instagram.com/{'reel' if is_reel else 'p'}/{post.id}/",
         "hashtags": _HASHTAG.findall(post.text) or None,
         "photos": photos or None,
@@ -61,7 +64,7 @@ def reel_record(post: Post, *, url: str, links_live: timedelta) -> Json | None:
     (file,) = post.media
     seconds = _seconds(file)
     owned_id = f"{media_id(post.id)}_{_owner_id(post)}"
-    record = _common(post, url) | {
+    record = _common(post, url, links_live) | {
         "url": f"https://www.instagram.com/p/{post.id}/",
         "hashtags": _HASHTAG.findall(post.text) or None,
         "views": post.metrics.views,
@@ -80,9 +83,11 @@ def reel_record(post: Post, *, url: str, links_live: timedelta) -> Json | None:
 
 
 def files_of(post: Post) -> Iterator[tuple[str, PostFile]]:
-    """Yield the path under Instagram's media hosts, and the file found there, of each medium."""
+    """Yield the path under Instagram's media hosts, and the file found there, of each medium and of the cover."""
     for file in post.media:
         yield _path(file), file
+    if post.media and _cover(post) not in post.media:
+        yield _path(_cover(post)), _cover(post)
 
 
 def media_id(shortcode: str) -> int:
@@ -93,7 +98,7 @@ def media_id(shortcode: str) -> int:
     return number
 
 
-def _common(post: Post, url: str) -> Json:
+def _common(post: Post, url: str, links_live: timedelta) -> Json:
     return {
         "user_posted": post.username,
         "user_posted_id": _owner_id(post),
@@ -104,7 +109,7 @@ def _common(post: Post, url: str) -> Json:
         "shortcode": post.id,
         "coauthor_producers": [],
         "tagged_users": [],
-        "thumbnail": None,  # nothing is decoded here, so a video has no picture of its own
+        "thumbnail": _link(_cover(post), links_live) if post.media else None,
         "followers": None,
         "posts_count": None,
         "profile_image_link": None,
@@ -114,6 +119,15 @@ def _common(post: Post, url: str) -> Json:
         "input": {"url": url},
         "_stand_in": {"is_stand_in": True, "approximate": post.approximate, "note": post.note},
     }
+
+
+def _cover(post: Post) -> PostFile:
+    """Return the picture that stands for a post: its first, or for a video, which is not decoded here, a plain one."""
+    first = post.media[0]
+    if first.kind is PostMediaKind.IMAGE:
+        return first
+    picture = base64.b64encode(plain_picture(post.id, *_COVER_SIZE)).decode()
+    return PostFile(kind=PostMediaKind.IMAGE, filename="cover.png", file_base64=picture)
 
 
 def _latest_comment(comment: Mapping[str, Any]) -> Json:

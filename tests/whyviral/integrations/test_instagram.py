@@ -128,7 +128,7 @@ def test_a_reel_reads_the_same_through_both_datasets(fetch: Fetch) -> None:
 
     assert isinstance(through_posts, ScrapedPost)
     assert isinstance(through_reels, ScrapedPost)
-    assert [medium.kind for medium in through_posts.media] == [MediaKind.VIDEO]
+    assert [medium.kind for medium in through_posts.media] == [MediaKind.VIDEO, MediaKind.THUMBNAIL]
     assert through_posts.metrics == through_reels.metrics
     assert (through_posts.author, through_posts.text) == (through_reels.author, through_reels.text)
 
@@ -230,7 +230,7 @@ def test_a_video_told_without_its_file_is_read_through_the_reels_dataset(
     assert fetched(pending) == {PHOTO}
     post = outcomes[GONE]
     assert isinstance(post, ScrapedPost)
-    assert [medium.kind for medium in post.media] == [MediaKind.VIDEO]
+    assert [medium.kind for medium in post.media] == [MediaKind.VIDEO, MediaKind.THUMBNAIL]
     assert paths(stand_ins).count("trigger") == 2
 
 
@@ -241,7 +241,7 @@ def test_a_reel_told_without_its_video_is_not_asked_for_again(stand_ins: StandIn
 
     post = outcomes[GONE]
     assert isinstance(post, ScrapedPost)
-    assert (post.media, post.text) == ([], "An invented post.")
+    assert ([medium.kind for medium in post.media], post.text) == ([MediaKind.THUMBNAIL], "An invented post.")
     assert paths(stand_ins).count("trigger") == 2
 
 
