@@ -139,7 +139,7 @@ class Video:
     @property
     def is_playable(self) -> bool:
         """Whether the player plays it."""
-        return self.playability["status"] == "OK"
+        return bool(self.playability["status"] == "OK")
 
     @property
     def playability(self) -> dict[str, Any]:

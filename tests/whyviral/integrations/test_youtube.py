@@ -4,6 +4,7 @@ import logging
 import subprocess
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -134,7 +135,7 @@ def test_a_video_comes_with_everything_that_youtube_shows(
         ("yt-dlp video", 200, None),
         ("yt-dlp captions", 200, None),
     ]
-    assert {(call.provider, call.cost_usd, call.is_stand_in) for call in recorded} == {("youtube", 0, True)}
+    assert {(call.provider, call.cost_usd, call.is_stand_in) for call in recorded} == {("youtube", Decimal(0), True)}
     assert [call["path"] for call in stand_ins.calls("youtube")] == [
         "/www/watch",
         "/www/youtubei/v1/player",

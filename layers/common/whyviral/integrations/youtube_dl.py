@@ -54,6 +54,7 @@ class _Watch:
     """Errors and warnings of yt-dlp: some refusals are told in a warning only."""
     failure: RequestError | None = None
     """Of the last request that failed: yt-dlp hides its status from the error it raises."""
+    unclosed: list[Response] = field(default_factory=list)
     status: int | None = None
     """Of the last answer."""
     has_error: bool = False
@@ -63,9 +64,16 @@ class _Watch:
         self.ends_at = time.monotonic() + timeout_s
         self.max_bytes = max_bytes
         self.messages.clear()
-        self.failure = None
+        self.close()
         self.status = None
         self.has_error = self.is_too_large = False
+
+    def close(self) -> None:
+        """Forget the last failure; yt-dlp leaves its connection open, and may read on in it until then."""
+        for response in self.unclosed:
+            response.close()
+        self.unclosed.clear()
+        self.failure = None
 
     def check(self) -> float:
         """Return the seconds that are left; without any, stop yt-dlp."""
@@ -73,6 +81,14 @@ class _Watch:
         if left_s <= 0:
             raise _Cancelled("out of time")
         return left_s
+
+    def failed(self, failure: RequestError) -> None:
+        """Keep what became of a request."""
+        self.failure = failure
+        self.status = None
+        if isinstance(failure, HTTPError):
+            self.status = failure.status
+            self.unclosed.append(failure.response)
 
     def check_size(self, size_bytes: int) -> None:
         """Stop yt-dlp where more has come than may."""
@@ -151,8 +167,7 @@ class _Downloader(YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
         try:
             response = super().urlopen(request)
         except RequestError as exc:
-            self._watch.failure = exc
-            self._watch.status = exc.status if isinstance(exc, HTTPError) else None
+            self._watch.failed(exc)
             raise
         self._watch.status = response.status
         return _BoundedResponse(response, self._watch)
@@ -262,7 +277,10 @@ def open_session(
         "extractor_args": {"youtube": {} if js_runtimes else {"player_skip": ["configs", "js"]}},
     }
     with _Downloader(own | dict(options or {}), watch) as downloader:
-        yield YouTubeSession(downloader, watch)
+        try:
+            yield YouTubeSession(downloader, watch)
+        finally:
+            watch.close()
 
 
 def _is_youtube(url: str) -> bool:

@@ -218,7 +218,7 @@ def _chapters(video: Video) -> list[dict[str, Any]]:
     ends = [chapter.start_time for chapter in chapters[1:]] + [video.duration]
     return [
         {"start_s": chapter.start_time, "end_s": end_s, "title": _cut(chapter.title, _MAX_NAME)}
-        for chapter, end_s in zip(chapters, ends, strict=bool(chapters))
+        for chapter, end_s in zip(chapters, ends, strict=False)
         if end_s is not None and end_s >= chapter.start_time
     ]
 
