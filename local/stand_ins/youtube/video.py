@@ -5,7 +5,7 @@ import re
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from local.stand_ins.media_headers import duration_ms
 from local.stand_ins.orders import OrderPart
@@ -48,8 +48,11 @@ class Chapter(OrderPart):
     title: str
 
 
-class Extras(OrderPart):
-    """`Post.raw` of a video: everything that no other field of a post says."""
+class Extras(BaseModel):
+    """`Post.raw` of a video: everything that no other field of a post says.
+
+    Fields that are not here are ignored: `raw` is also merged over what Bright Data tells of the video.
+    """
 
     duration_s: float | None = None
     """None: as long as its file; a video without one has a minute."""

@@ -15,6 +15,8 @@ from .errors import ProviderError
 from .post_scraper import PostAsk, ScrapedComment, ScrapedPost, ScrapeFailure, ScrapeOutcome
 from .youtube_data_api import YouTubeDataApi
 from .youtube_data_items import read_channel, read_item
+from .youtube_dataset import Resumed, YouTubeDataset
+from .youtube_failures import YouTubeBlocked
 from .youtube_ids import is_video_id
 from .youtube_posts import Video, read_video
 from .youtube_proxies import checked_proxy_url
@@ -39,6 +41,7 @@ class YouTubeScraper:
         clock: Clock = utc_now,
         data_api_key: str | None = None,
         proxy_url: str | None = None,
+        brightdata_api_key: str | None = None,
         client: httpx.Client | None = None,
         budget_s: float = _BUDGET_S,
     ) -> None:
@@ -46,6 +49,7 @@ class YouTubeScraper:
         self._clock = clock
         self._proxy_url = checked_proxy_url(proxy_url)
         self._data_api = YouTubeDataApi(data_api_key, calls=calls, clock=clock, client=client) if data_api_key else None
+        self._dataset = YouTubeDataset(brightdata_api_key, calls=calls, clock=clock) if brightdata_api_key else None
         self._budget_s = budget_s
 
     def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapeOutcome]:
@@ -61,12 +65,34 @@ class YouTubeScraper:
             for video_id in asked
             if not is_video_id(video_id)
         }
-        told = self._ask_data_api([video_id for video_id in asked if video_id not in outcomes], outcomes)
-        rest = [ask for video_id, ask in asked.items() if video_id not in outcomes]
+        asks = [ask for video_id, ask in asked.items() if video_id not in outcomes]
+        resumed = self._resume(asks)
+        outcomes |= resumed.outcomes
+        # A job that goes on is not begun again: it would be paid for twice.
+        rest = [ask for ask in asks if ask.job is None or self._dataset is None] + resumed.lost
+        told = self._ask_data_api([ask.post_id for ask in rest], outcomes)
+        rest = [ask for ask in rest if ask.post_id not in outcomes]
         failure = self._visit(rest, told, outcomes, ends_at=ends_at)
+        if isinstance(failure, YouTubeBlocked):
+            outcomes |= self._begin([ask for ask in rest if ask.post_id not in outcomes])
+        failure = failure or resumed.failure
         if failure is not None and not outcomes:
             raise failure
         return outcomes
+
+    def _resume(self, asks: Sequence[PostAsk]) -> Resumed:
+        """Return how far the jobs are that an earlier run has begun at the scraping service."""
+        waiting = [ask for ask in asks if ask.job is not None]
+        return self._dataset.resume(waiting) if self._dataset and waiting else Resumed()
+
+    def _begin(self, asks: Sequence[PostAsk]) -> Outcomes:
+        """Give to the scraping service what YouTube does not show to us, if there is one."""
+        if self._dataset is None or not asks:
+            return {}
+        try:
+            return self._dataset.begin(asks)
+        except ProviderError:
+            return {}  # recorded; YouTube's refusal is what is told, and what passes
 
     def _ask_data_api(self, video_ids: Sequence[str], outcomes: Outcomes) -> Mapping[str, Info]:
         """Return what the Data API says of the videos, and add an outcome for those that it does not show.

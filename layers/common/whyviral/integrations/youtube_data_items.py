@@ -41,11 +41,12 @@ _CATEGORIES = {
 """Those that a video can have. Source: developers.google.com/youtube/v3/docs/videoCategories/list, 2026-11."""
 
 
-def _from_digits(value: Any) -> Any:
+def from_digits(value: Any) -> Any:
+    """Return the number that a string of digits is; everything else as it is."""
     return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
 
 
-type Digits = Annotated[Count, BeforeValidator(_from_digits)]
+type Digits = Annotated[Count, BeforeValidator(from_digits)]
 """A count, which the API writes as a string."""
 
 
@@ -143,7 +144,7 @@ def read_item(raw: Mapping[str, Any]) -> dict[str, Any] | ProviderError:
     content = item.content_details or ContentDetails()
     if (content.content_rating or Rating()).yt_rating == _AGE_RESTRICTED:
         return failures.unsupported(failures.AGE_RESTRICTED)
-    posted_at = _moment(snippet.published_at)
+    posted_at = read_moment(snippet.published_at)
     category = _CATEGORIES.get(snippet.category_id or "")
     told = {
         "title": snippet.title,
@@ -184,7 +185,7 @@ def read_comments(items: Sequence[Mapping[str, Any]]) -> list[ScrapedComment]:
             text=text[:_MAX_COMMENT],
             author=(comment.author_display_name or "").removeprefix("@")[:_MAX_NAME] or None,
             likes=comment.like_count,
-            posted_at=_moment(comment.published_at),
+            posted_at=read_moment(comment.published_at),
         )
         for comment in comments
         if comment and (text := (comment.text_original or comment.text_display or "").strip())
@@ -203,7 +204,8 @@ def _seconds(duration: str | None) -> int | None:
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds or None
 
 
-def _moment(text: str | None) -> datetime | None:
+def read_moment(text: str | None) -> datetime | None:
+    """Return the moment that ISO 8601 tells, or None."""
     with suppress(ValueError, OverflowError):
         moment = datetime.fromisoformat(text or "")
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
