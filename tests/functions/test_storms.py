@@ -150,6 +150,7 @@ def test_in_a_storm_every_request_ends_and_nothing_is_paid_for_twice(pipeline: P
     storm.spoil(calls=40)
     ids = [str(number) for number in range(101, 121)]
     pipeline.source.absent = set(ids[:3])
+    pipeline.source.slow = {post_id: storm.chance.randint(0, 5) for post_id in storm.chance.sample(ids, 8)}
     jobs = [pipeline.admit(*storm.chance.sample(ids, storm.chance.randint(1, 8))) for _ in range(REQUESTS)]
     for job in jobs:
         storm.world.start(storm.execution(job), in_s=storm.chance.choice((0, 0, 1, 5, 60)))
@@ -160,6 +161,8 @@ def test_in_a_storm_every_request_ends_and_nothing_is_paid_for_twice(pipeline: P
         check_end(pipeline, job)
     fetched = Counter(post_id for asked in pipeline.source.paid for post_id in asked)
     assert {post_id: times for post_id, times in fetched.items() if times > 1 and post_id in ids[3:]} == {}
+    begun = Counter(post_id for together in pipeline.source.begun for post_id in together)
+    assert {post_id: times for post_id, times in begun.items() if times > 1 and post_id in ids[3:]} == {}
     lost = [id(call) for call in pipeline.model.unwritten]  # a killed function takes its calls with it
     made = [call for call in (*pipeline.source.made, *pipeline.model.made) if id(call) not in lost]
     assert sum(len(pipeline.calls(job)) for job in jobs) == len(made)
@@ -186,8 +189,9 @@ def check_end(pipeline: Pipeline, job: RequestJob) -> None:
 
 
 def is_in_order(post: Post) -> bool:
-    """A post is fetched and free; only a killed function leaves a claim, or a post that was never fetched."""
-    return (post.claimed_by is None) == (post.claimed_until is None) == (post.fetched_at is not None)
+    """A post is fetched and free, or a job goes on for it; only a killed function leaves a claim, or nothing at all."""
+    is_free = (post.claimed_by is None) and (post.claimed_until is None)
+    return is_free == (post.fetched_at is not None) or (post.fetched_at is None and post.scrape_job is not None)
 
 
 @pytest.mark.parametrize("seed", range(max(1, round(6 * SCALE))))
