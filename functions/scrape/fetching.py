@@ -40,7 +40,7 @@ _BUSY_WAIT_S = 2
 _STILL_WORKING = (
     "The provider is still reading this post; analyse it again in a few minutes, and it goes on from there."
 )
-_STILL_BUSY = "Another analysis was fetching this post for too long; try again."
+_NO_TIME = "This post could not be fetched in time; try again."
 
 
 class FetchJob(RequestJob):
@@ -152,9 +152,8 @@ class PostFetcher:
             failure = exc
         with session_scope(self._engine) as session:
             record_calls(session, job, calls.drain())
-            is_current = (
-                lock_current(session, job) is not None
-            )  # before the posts, as everywhere: no two wait crosswise
+            # Locked before the posts, as everywhere, so that two runs never wait for each other.
+            is_current = lock_current(session, job) is not None
             # Posts are shared: what was paid for is kept even when this attempt has been superseded meanwhile.
             fetched = social_service.save_scraped(
                 session,
@@ -235,7 +234,7 @@ def _fail(posts: list[AnalysisRequestPost], failures: Mapping[str, ScrapeFailure
 def _give_up(posts: list[AnalysisRequestPost], failure: ProviderError | None, *, working: Collection[str] = ()) -> None:
     for post in posts:
         if failure is None:
-            message = _STILL_WORKING if post.platform_post_id in working else _STILL_BUSY
+            message = _STILL_WORKING if post.platform_post_id in working else _NO_TIME
             fail_post(post, stage=Stage.FETCHING_POSTS, category=ErrorCategory.TIMEOUT, message=message)
         else:
             fail_post_by_provider(post, failure, stage=Stage.FETCHING_POSTS)

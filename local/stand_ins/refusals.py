@@ -15,7 +15,8 @@ class Refusal(Exception):
     def __init__(self, status: int, body: Mapping[str, Any] | str) -> None:
         super().__init__(status)
         self.status = status
-        self.body = body
+        self.body: Any = body
+        """An object for JSON, or plain text."""
 
 
 async def render_refusal(_request: Request, refusal: Exception) -> Response:
