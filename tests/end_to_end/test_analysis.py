@@ -117,10 +117,10 @@ def test_a_bad_post_fails_alone(system: System) -> None:
     "url",
     ["https://www.instagram.com/p/CtnPcJU8aWK/", "https://www.youtube.com/watch?v=dQw4w9WgXcQ"],
 )
-def test_a_post_of_another_platform_is_unsupported(system: System, url: str) -> None:
+def test_a_post_that_its_platform_does_not_show_is_not_found(system: System, url: str) -> None:
     request = system.analyse(url)
 
-    assert (request["status"], request["error_category"]) == ("FAILED", "unsupported")
+    assert (request["status"], request["error_category"]) == ("FAILED", "not_found")
 
 
 def test_a_provider_that_fails_for_good_is_named_with_its_category(system: System) -> None:

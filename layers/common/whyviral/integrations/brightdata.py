@@ -131,6 +131,8 @@ class BrightDataClient:
     def read(self, snapshot_id: str) -> Snapshot | Working:
         """Return what the job has delivered, or when to ask again.
 
+        Its records are billed once; a job that two requests read is counted, too high rather than too low, for both.
+
         Raises:
             SnapshotLost: the vendor no longer knows the job.
             SnapshotFailed: the job has ended without a record.
