@@ -36,6 +36,7 @@ fetcher = PostFetcher(
                 YouTubeScraper,
                 data_api_key=revealed(settings.youtube_api_key),
                 proxy_url=revealed(settings.youtube_proxy_url),
+                brightdata_api_key=settings.brightdata_api_key.get_secret_value(),
             ),
             is_stand_in("youtube"),
         ),

@@ -1,5 +1,6 @@
 """Videos that YouTube does not show to us, by Bright Data."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from tests.fakes.post_scraper import asks_for
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.youtube import GOOD_ID, add_video
+from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
@@ -164,6 +166,20 @@ def test_a_job_is_not_begun_for_a_failure_of_another_kind(stand_ins: StandInsCli
     stand_ins.fault("youtube", "status", status=500, path="/www/youtubei/v1/player")
 
     with pytest.raises(ProviderError):
+        scraper.fetch_posts(asks_for(GOOD_ID))
+
+    assert stand_ins.calls("brightdata") == []
+
+
+@pytest.mark.parametrize("stand_in", ["youtube", "brightdata"])
+def test_what_is_real_and_what_is_played_here_are_not_mixed(
+    stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector, stand_in: str
+) -> None:
+    add_video(stand_ins, raw=BOT_CHECK)
+    endpoints.use(replace(local_endpoints, stand_ins=frozenset({stand_in})))
+    scraper = YouTubeScraper(calls=calls, brightdata_api_key="a-key")
+
+    with pytest.raises(YouTubeBlocked):
         scraper.fetch_posts(asks_for(GOOD_ID))
 
     assert stand_ins.calls("brightdata") == []

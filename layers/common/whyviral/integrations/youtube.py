@@ -6,11 +6,13 @@ from typing import Any
 
 import httpx
 
+from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
 
 from . import youtube_failures as failures
+from .brightdata_failures import PROVIDER as BRIGHTDATA
 from .errors import ProviderError
 from .post_scraper import PostAsk, ScrapedComment, ScrapedPost, ScrapeFailure, ScrapeOutcome
 from .youtube_data_api import YouTubeDataApi
@@ -49,7 +51,11 @@ class YouTubeScraper:
         self._clock = clock
         self._proxy_url = checked_proxy_url(proxy_url)
         self._data_api = YouTubeDataApi(data_api_key, calls=calls, clock=clock, client=client) if data_api_key else None
-        self._dataset = YouTubeDataset(brightdata_api_key, calls=calls, clock=clock) if brightdata_api_key else None
+        self._dataset = None
+        # A stand-in knows no real videos, and a real service must not be paid for invented ones.
+        is_stand_in = endpoints.current().is_stand_in
+        if brightdata_api_key and is_stand_in(BRIGHTDATA) == is_stand_in(failures.PROVIDER):
+            self._dataset = YouTubeDataset(brightdata_api_key, calls=calls, clock=clock)
         self._budget_s = budget_s
 
     def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapeOutcome]:

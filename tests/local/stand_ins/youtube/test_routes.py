@@ -79,7 +79,7 @@ def test_the_data_api_refuses_a_bad_question(stand_ins: StandInsClient, query: s
 
 def test_the_data_api_hides_what_is_gone_and_what_is_hidden(stand_ins: StandInsClient) -> None:
     add_video(stand_ins, metrics={"views": 5}, raw={"followers": None})
-    add_video(stand_ins, "gone-video1", raw={"playability": {"status": "ERROR"}})
+    add_video(stand_ins, "gone-video1", username="Somebody else", raw={"playability": {"status": "ERROR"}})
 
     (item,) = get(stand_ins, f"/youtube/data/v3/videos?id={GOOD_ID},gone-video1&key=any").json()["items"]
     channel_id = item["snippet"]["channelId"]
