@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from local.stand_ins.youtube.sound import SOUND_ITAG, sound_of
 from local.stand_ins.youtube.video import Video
 
 type Json = dict[str, Any]
@@ -62,7 +63,7 @@ def _microformat(video: Video) -> Json:
 
 
 def _streams(video: Video) -> Json:
-    """Return the one file there is; a video without one still has its address, under which there is nothing."""
+    """Return the file and its sound alone; a video without one still has an address, under which there is nothing."""
     width, height = video.size
     stream: Json = {
         "itag": 18,
@@ -76,7 +77,18 @@ def _streams(video: Video) -> Json:
     if video.file is not None:
         stream["contentLength"] = str(len(video.file.content))
         stream["bitrate"] = round(len(video.file.content) * 8 / max(video.duration_s, 1))
-    return {"expiresInSeconds": "21540", "formats": [stream], "adaptiveFormats": []}
+    alone = [_sound(stream, len(sound))] if video.file and (sound := sound_of(video.file.content)) else []
+    return {"expiresInSeconds": "21540", "formats": [stream], "adaptiveFormats": alone}
+
+
+def _sound(stream: Json, size: int) -> Json:
+    """Return what is said of the sound alone."""
+    said = {
+        "itag": SOUND_ITAG,
+        "url": stream["url"].replace("itag=18", f"itag={SOUND_ITAG}"),
+        "contentLength": str(size),
+    }
+    return said | {"mimeType": 'audio/mp4; codecs="mp4a.40.2"', "approxDurationMs": stream["approxDurationMs"]}
 
 
 def _track(video: Video) -> Json:

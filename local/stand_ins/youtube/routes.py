@@ -11,6 +11,7 @@ from local.stand_ins.posts import Platform
 from local.stand_ins.state import StandIns, State
 from local.stand_ins.youtube.page import initial_data, watch_page
 from local.stand_ins.youtube.player import NO_VIDEO, player_answer
+from local.stand_ins.youtube.sound import SOUND_ITAG, sound_of
 from local.stand_ins.youtube.timedtext import json3
 from local.stand_ins.youtube.video import Video
 
@@ -52,12 +53,14 @@ async def get_captions(state: State, v: str = "", lang: str = "", fmt: str = "sr
 
 
 @router.get("/media/videoplayback")
-async def get_stream(state: State, request: Request, id: str = "") -> Response:  # noqa: A002 - YouTube's own name
-    """Return the file of a video, or the bytes of it that `Range` names."""
+async def get_stream(state: State, request: Request, id: str = "", itag: int = 18) -> Response:  # noqa: A002 - as there
+    """Return the file of a video, or its sound alone; or the bytes of it that `Range` names."""
     video = find_video(state, id)
-    if video is None or video.file is None:
+    content = video.file.content if video and video.file else None
+    if content is not None and itag == SOUND_ITAG:
+        content = sound_of(content)
+    if content is None:
         return Response(status_code=403)
-    content = video.file.content
     start, end = _range(request.headers.get("range", ""), len(content))
     if start > end:
         return Response(status_code=416, headers={"content-range": f"bytes */{len(content)}"})

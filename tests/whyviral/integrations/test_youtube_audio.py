@@ -4,6 +4,7 @@ import base64
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from local.stand_ins.posts import SAMPLES
@@ -17,7 +18,14 @@ from whyviral.integrations.youtube_audio import YouTubeAudio
 from whyviral.integrations.youtube_failures import YouTubeBlocked
 
 CLIP = (SAMPLES / "short-spoken.mp4").read_bytes()
-MEDIA = [{"kind": "video", "filename": "clip.mp4", "file_base64": base64.b64encode(CLIP).decode()}]
+UNREADABLE = b"A video in which nobody finds the sound." * 100
+
+
+def media(content: bytes) -> list[dict[str, str]]:
+    return [{"kind": "video", "filename": "clip.mp4", "file_base64": base64.b64encode(content).decode()}]
+
+
+MEDIA = media(CLIP)
 MEDIA_PATH = "/media/videoplayback"
 
 
@@ -38,45 +46,59 @@ def download(audio: YouTubeAudio, folder: Path, **limits: Any) -> Path:
 def failure(audio: YouTubeAudio, folder: Path, **limits: Any) -> ProviderError:
     with pytest.raises(ProviderError) as caught:
         download(audio, folder, **limits)
-    assert list(folder.glob("*.mp4")) == []
+    assert [*folder.glob("*.mp4"), *folder.glob("*.m4a")] == []
     return caught.value
 
 
-def test_the_file_is_stored_as_it_is(
+def test_the_sound_alone_is_stored_where_there_is_one(
     stand_ins: StandInsClient, audio: YouTubeAudio, calls: CallCollector, tmp_path: Path
 ) -> None:
     add_video(stand_ins, media=MEDIA)
 
     path = download(audio, tmp_path)
 
-    assert path == tmp_path / f"{GOOD_ID}.mp4"
-    assert path.read_bytes() == CLIP
+    assert path == tmp_path / f"{GOOD_ID}.m4a"
+    assert 0 < path.stat().st_size < len(CLIP)
+    with av.open(path) as file:
+        assert [stream.type for stream in file.streams] == ["audio"]
+        assert float(file.duration or 0) / av.time_base == pytest.approx(11, abs=1)
     assert [(call.provider, call.operation, call.status, call.error_category) for call in calls.drain()] == [
         ("youtube", "yt-dlp download", 206, None)
     ]
 
 
-def test_a_file_that_is_too_large_is_not_stored(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
-    add_video(stand_ins, media=MEDIA)
+def test_without_sound_alone_the_whole_file_is_stored(
+    stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path
+) -> None:
+    add_video(stand_ins, media=media(UNREADABLE))
 
-    error = failure(audio, tmp_path, max_bytes=len(CLIP) - 1)
+    path = download(audio, tmp_path)
+
+    assert path == tmp_path / f"{GOOD_ID}.mp4"
+    assert path.read_bytes() == UNREADABLE
+
+
+def test_a_file_that_is_too_large_is_not_stored(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
+    add_video(stand_ins, media=media(UNREADABLE))
+
+    error = failure(audio, tmp_path, max_bytes=len(UNREADABLE) - 1)
 
     assert (error.category, error.is_transient) == (ErrorCategory.MEDIA_ERROR, False)
 
 
 def test_a_file_of_exactly_the_limit_is_stored(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
-    add_video(stand_ins, media=MEDIA)
+    add_video(stand_ins, media=media(UNREADABLE))
 
-    assert download(audio, tmp_path, max_bytes=max(len(CLIP), 1_000_000)).stat().st_size == len(CLIP)
+    assert download(audio, tmp_path, max_bytes=len(UNREADABLE)).read_bytes() == UNREADABLE
 
 
 def test_a_file_that_is_forbidden_once_is_asked_for_again(
     stand_ins: StandInsClient, audio: YouTubeAudio, calls: CallCollector, tmp_path: Path
 ) -> None:
-    add_video(stand_ins, media=MEDIA)
+    add_video(stand_ins, media=media(UNREADABLE))
     stand_ins.fault("youtube", "status", status=403, path=MEDIA_PATH, times=1)
 
-    assert download(audio, tmp_path).read_bytes() == CLIP
+    assert download(audio, tmp_path).read_bytes() == UNREADABLE
     assert [call.error_category for call in calls.drain()] == [ErrorCategory.PROVIDER_ERROR, None]
 
 

@@ -82,6 +82,8 @@ class YouTubeAudio:
                 info = session.download(video_id, timeout_s=timeout_s, max_bytes=max_bytes)
             finally:
                 call.status = session.status
+            if info.get("id") != video_id:  # the trailer of what must be paid for
+                raise failures.unsupported(failures.PAID)
             if refusal := Video.model_validate(read_info(info)).find_refusal():
                 raise refusal
             return _file_of(video_id, folder)

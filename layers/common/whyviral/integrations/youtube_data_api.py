@@ -26,7 +26,7 @@ _IDS_A_CALL = 50
 """Source: developers.google.com/youtube/v3/docs/videos/list, 2026-11."""
 _COMMENTS = 20
 _MAX_BYTES = 8 * 1024 * 1024
-_TIMEOUT_S = 10.0
+_TIMEOUT_S = 5.0
 _VIDEO_PARTS = "snippet,statistics,contentDetails,status,liveStreamingDetails"
 _OUT_OF_QUOTA = frozenset({"quotaExceeded", "dailyLimitExceeded", "rateLimitExceeded", "userRateLimitExceeded"})
 _NO_COMMENTS = frozenset({"commentsDisabled", "videoNotFound"})

@@ -27,7 +27,7 @@ _MAX_JOBS = 2
 """Each may have to be paid for."""
 _TIMEOUT_S = 8.0
 _RESUME_S = 8.0
-"""No job is asked about later in a run: its calls and their repeats take up to 32 s of the 45 there are."""
+"""No job is asked about later in a run: its calls and their repeats take up to 32 s of the 40 there are."""
 _SENTENCES: Mapping[ErrorCategory, str] = {
     ErrorCategory.NOT_FOUND: failures.NOT_FOUND,
     ErrorCategory.PRIVATE: "This video is private.",

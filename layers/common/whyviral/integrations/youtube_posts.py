@@ -14,7 +14,7 @@ from .errors import ProviderError
 from .lenient import Count, Lenient, VendorModel
 from .post_scraper import MediaKind, ScrapedAuthor, ScrapedComment, ScrapedMedia, ScrapedPost
 from .transcript import Transcript
-from .untrusted_json import parse_untrusted_json
+from .untrusted_json import NotJson, parse_untrusted_json
 from .youtube_captions import Track, choose_track, read_language
 from .youtube_ids import watch_url
 
@@ -110,9 +110,16 @@ class Video(VendorModel):
 
 
 def read_info(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of yt-dlp's answer that we use, made safe to keep."""
+    """Return the fields of an answer that we use, made safe to keep.
+
+    Raises:
+        ProviderError: no honest answer is like it.
+    """
     known = {name: info[name] for name in Video.model_fields if info.get(name) is not None}
-    safe: dict[str, Any] = parse_untrusted_json(json.dumps(known))
+    try:
+        safe: dict[str, Any] = parse_untrusted_json(json.dumps(known))
+    except NotJson:
+        raise failures.unreadable() from None
     return safe
 
 

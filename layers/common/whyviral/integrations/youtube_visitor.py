@@ -92,10 +92,7 @@ class Visitor:
                 raise failures.unsupported(failures.PAID)
             if info.get("id") != video_id:
                 raise failures.unreadable()
-            try:
-                return read_info(info)
-            except NotJson:
-                raise failures.unreadable() from None
+            return read_info(info)
 
     def _find_captions(self, track: Track, *, timeout_s: float) -> Transcript | None:
         """Return the captions; those that cannot be had are like none: then the worker listens."""
