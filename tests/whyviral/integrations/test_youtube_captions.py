@@ -190,7 +190,7 @@ EVENTS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(EVENTS | JSON_VALUES, max_size=8))
 def test_whatever_youtube_sends_the_segments_are_in_order(events: list[Any]) -> None:
     transcript = read(events)
@@ -206,6 +206,7 @@ def test_whatever_youtube_sends_the_segments_are_in_order(events: list[Any]) -> 
         assert one.end_s <= following.start_s
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(max_size=300), st.sampled_from([SRV1, VTT]))
 def test_any_text_can_be_read_as_the_other_formats(text: str, source: Track) -> None:
     read_captions(text.encode("utf-8", errors="replace"), source)

@@ -30,7 +30,7 @@ def test_an_answer_without_anything_is_still_a_post() -> None:
     ]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(Video.model_fields)), JSON_VALUES))
 def test_whatever_the_fields_hold_the_post_can_be_stored(info: dict[str, Any]) -> None:
     post = read_video(read_info(info), video_id=VIDEO_ID)
