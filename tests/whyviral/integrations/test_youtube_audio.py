@@ -18,7 +18,7 @@ from whyviral.integrations.youtube_audio import YouTubeAudio
 from whyviral.integrations.youtube_failures import YouTubeBlocked
 
 CLIP = (SAMPLES / "short-spoken.mp4").read_bytes()
-UNREADABLE = b"A video in which nobody finds the sound." * 100
+UNREADABLE = b"A video in which nobody finds the sound."
 
 
 def media(content: bytes) -> list[dict[str, str]]:

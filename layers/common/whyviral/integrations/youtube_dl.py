@@ -49,7 +49,8 @@ class _Watch:
     """The bounds of what is going on, and what has gone wrong in it."""
 
     ends_at: float = 0.0
-    max_bytes: int = _MAX_PAGE_BYTES
+    max_page_bytes: int = _MAX_PAGE_BYTES
+    max_file_bytes: int = 0
     messages: deque[str] = field(default_factory=lambda: deque(maxlen=_MAX_MESSAGES))
     """Errors and warnings of yt-dlp: some refusals are told in a warning only."""
     failure: RequestError | None = None
@@ -60,9 +61,11 @@ class _Watch:
     has_error: bool = False
     is_too_large: bool = False
 
-    def start(self, *, timeout_s: float, max_bytes: int) -> None:
+    def start(self, *, timeout_s: float, max_page_bytes: int = _MAX_PAGE_BYTES, max_file_bytes: int = 0) -> None:
+        """Begin something new."""
         self.ends_at = time.monotonic() + timeout_s
-        self.max_bytes = max_bytes
+        self.max_page_bytes = max_page_bytes
+        self.max_file_bytes = max_file_bytes
         self.messages.clear()
         self.close()
         self.status = None
@@ -90,15 +93,15 @@ class _Watch:
             self.status = failure.status
             self.unclosed.append(failure.response)
 
-    def check_size(self, size_bytes: int) -> None:
+    def check_size(self, size_bytes: int, *, max_bytes: int) -> None:
         """Stop yt-dlp where more has come than may."""
-        if size_bytes > self.max_bytes:
+        if size_bytes > max_bytes:
             self.is_too_large = True
             raise _Cancelled("too many bytes")
 
     def progress(self, progress: Mapping[str, Any]) -> None:
         """Look at a download, which comes in several answers."""
-        self.check_size(int(progress.get("downloaded_bytes") or 0))
+        self.check_size(int(progress.get("downloaded_bytes") or 0), max_bytes=self.max_file_bytes)
 
     def debug(self, message: str) -> None:
         """Do nothing: yt-dlp tells what it does."""
@@ -126,6 +129,7 @@ class _BoundedResponse(Response):  # type: ignore[misc] # yt-dlp has no types
             extensions=response.extensions,
         )
         self._watch = watch
+        self._max_bytes = watch.max_file_bytes if _is_file(response.url) else watch.max_page_bytes
         self._read_bytes = 0
 
     def read(self, amt: int | None = None) -> bytes:
@@ -141,7 +145,7 @@ class _BoundedResponse(Response):  # type: ignore[misc] # yt-dlp has no types
         self._watch.check()
         piece: bytes = super().read(amount)
         self._read_bytes += len(piece)
-        self._watch.check_size(self._read_bytes)
+        self._watch.check_size(self._read_bytes, max_bytes=self._max_bytes)
         return piece
 
 
@@ -191,7 +195,7 @@ class YouTubeSession:
         Raises:
             ProviderError: YouTube shows no such video, or nothing was learnt; `YouTubeBlocked` where it refuses *us*.
         """
-        self._watch.start(timeout_s=timeout_s, max_bytes=_MAX_PAGE_BYTES)
+        self._watch.start(timeout_s=timeout_s)
         # Without `process` no format is chosen, which would cost time and may ask for more.
         info = self._run(video_id, download=False, process=False)
         if info.get("_type") == "video" and not any(info.get(name) for name in _OF_THE_PLAYER):
@@ -205,7 +209,7 @@ class YouTubeSession:
         Raises:
             ProviderError: as `extract`; or the file could not be loaded, was too large or came too late.
         """
-        self._watch.start(timeout_s=timeout_s, max_bytes=max_bytes)
+        self._watch.start(timeout_s=timeout_s, max_file_bytes=max_bytes)
         return self._run(video_id, download=True, process=True)
 
     def read(self, url: str, *, timeout_s: float, max_bytes: int) -> bytes:
@@ -214,7 +218,7 @@ class YouTubeSession:
         Raises:
             ProviderError: it could not be had.
         """
-        self._watch.start(timeout_s=timeout_s, max_bytes=max_bytes)
+        self._watch.start(timeout_s=timeout_s, max_page_bytes=max_bytes)
         try:
             body: bytes = self._downloader.urlopen(url).read()
         except (RequestError, DownloadCancelled):
