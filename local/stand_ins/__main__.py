@@ -9,17 +9,19 @@ end_with_parent()  # before the imports below: they take longest, and the parent
 
 from argparse import ArgumentParser  # noqa: E402
 from contextlib import suppress  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 from local.stand_ins.server import StandInServer  # noqa: E402
 
 
 def main() -> None:
-    """Read the ports and serve."""
+    """Read the arguments and serve."""
     parser = ArgumentParser(prog="python -m local.stand_ins", description="Plays the vendors on this machine.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--youtube-proxy-port", type=int, default=0, help="where yt-dlp finds YouTube")
+    parser.add_argument("--storage", type=Path, help="a folder for the stored media; without one they are forgotten")
     arguments = parser.parse_args()
-    server = StandInServer(arguments.port, arguments.youtube_proxy_port)
+    server = StandInServer(arguments.port, arguments.youtube_proxy_port, storage_folder=arguments.storage)
     with suppress(KeyboardInterrupt):  # uvicorn raises it again once everything is closed
         server.run()
 

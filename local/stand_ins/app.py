@@ -1,38 +1,42 @@
 """Puts the stand-ins together: one app, one state, one prefix for each vendor."""
 
+from pathlib import Path
+
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
-from local.stand_ins import brightdata, clerk, control, twitterapi
+from local.stand_ins import brightdata, clerk, control, media_hosts, supabase, twitterapi
 from local.stand_ins.gate import Gate
 from local.stand_ins.gemini import routes as gemini
 from local.stand_ins.refusals import Refusal, render_refusal
 from local.stand_ins.state import StandIns
+from local.stand_ins.storage import Storage, StorageRefusal
 from local.stand_ins.youtube import data_api as youtube_data_api
 from local.stand_ins.youtube import routes as youtube
 
 
-def create_app() -> FastAPI:
-    """Return the app; its state lives as long as it does."""
+def create_app(storage_folder: Path | None = None) -> FastAPI:
+    """Return the app; its state lives as long as it does, but for the stored files where they have a folder."""
     app = FastAPI(title="Stand-ins", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.stand_ins = StandIns()
+    app.state.stand_ins = StandIns(storage=Storage(storage_folder))
     app.add_middleware(Gate, stand_ins=app.state.stand_ins)
     app.add_exception_handler(Refusal, render_refusal)
+    app.add_exception_handler(StorageRefusal, supabase.render_storage_refusal)
     app.add_exception_handler(RequestValidationError, _explain)
-    routers = (
-        control.router,
+    vendors = (
         clerk.router,
         twitterapi.router,
         brightdata.router,
-        brightdata.control_router,
+        supabase.router,
         youtube.router,
         youtube_data_api.router,
         youtube.thumbnails_router,  # before the media hosts that are not told apart
-        twitterapi.media_router,
+        media_hosts.router,
         *gemini.routers(),
     )
-    for router in routers:
+    orders = (control.router, brightdata.control_router, media_hosts.control_router)
+    for router in (*vendors, *orders):
         app.include_router(router)
     return app
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local.stand_ins import clerk, twitterapi
+from local.stand_ins import clerk, supabase, twitterapi
 from local.stand_ins.faults import Fault, FaultMode, Vendor, answer, drop_connection
 from local.stand_ins.gemini.errors import error_body as gemini_error_body
 from local.stand_ins.state import Call, StandIns
@@ -17,7 +17,7 @@ _ERROR_BODIES: Mapping[Vendor, Callable[[int], Mapping[str, Any]]] = {
     Vendor.GEMINI: gemini_error_body,
     Vendor.BRIGHTDATA: lambda _status: {},
     Vendor.YOUTUBE: youtube_error_body,
-    Vendor.SUPABASE: lambda _status: {},
+    Vendor.SUPABASE: supabase.error_body,
     Vendor.MEDIA: lambda _status: {},
 }
 

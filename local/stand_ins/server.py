@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Thread
 
 import uvicorn
@@ -38,8 +39,8 @@ class Addresses:
 class StandInServer(uvicorn.Server):
     """A server that lets go of held calls when it stops, with the proxy that leads to its YouTube beside it."""
 
-    def __init__(self, port: int, youtube_proxy_port: int) -> None:
-        app = create_app()
+    def __init__(self, port: int, youtube_proxy_port: int, *, storage_folder: Path | None = None) -> None:
+        app = create_app(storage_folder)
         self._stand_ins = app.state.stand_ins
         self._youtube_proxy_port = youtube_proxy_port
         self._beside = AsyncExitStack()

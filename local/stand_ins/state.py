@@ -10,7 +10,9 @@ from local.stand_ins.brightdata_jobs import Jobs
 from local.stand_ins.clerk_tokens import SigningKey
 from local.stand_ins.clerk_users import ClerkUsers
 from local.stand_ins.faults import FaultList, Vendor
+from local.stand_ins.media_answers import MediaAnswer
 from local.stand_ins.posts import PostShelf
+from local.stand_ins.storage import Storage
 
 STARTING_CREDITS = 1_000_000
 
@@ -37,6 +39,9 @@ class StandIns:
     calls: dict[Vendor, list[Call]] = field(default_factory=lambda: {vendor: [] for vendor in Vendor})
     twitterapi_credits: int = STARTING_CREDITS
     brightdata: Jobs = field(default_factory=Jobs)
+    storage: Storage = field(default_factory=Storage)
+    media_answers: dict[str, MediaAnswer] = field(default_factory=dict)
+    """What media hosts answer at some addresses, `host/path`, instead of a file of a post."""
 
     def reset(self) -> None:
         """Go back to the samples; keys, users and sessions stay, so that tokens already handed out still work."""
@@ -44,6 +49,8 @@ class StandIns:
         self.posts.reload()
         self.twitterapi_credits = STARTING_CREDITS
         self.brightdata.reset()
+        self.storage.reset()
+        self.media_answers.clear()
         for calls in self.calls.values():
             calls.clear()
 

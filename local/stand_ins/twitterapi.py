@@ -1,16 +1,15 @@
-"""TwitterAPI.io and X's media hosts. Source: docs.twitterapi.io, 2026-11."""
+"""TwitterAPI.io. Source: docs.twitterapi.io, 2026-11."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from mimetypes import guess_type
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Header
 
 from local.stand_ins.posts import Platform
 from local.stand_ins.refusals import Refusal, phrase
 from local.stand_ins.state import State
-from local.stand_ins.tweets import files_of, tweet
+from local.stand_ins.tweets import tweet
 
 CREDITS_PER_TWEET = 15
 _MESSAGES = {
@@ -32,7 +31,6 @@ async def _require_key(x_api_key: Annotated[str, Header()] = "") -> None:
 
 
 router = APIRouter(prefix="/twitterapi", dependencies=[Depends(_require_key)])
-media_router = APIRouter(prefix="/media")
 
 
 @router.get("/twitter/tweets")
@@ -51,13 +49,3 @@ async def get_tweets(state: State, tweet_ids: str = "") -> dict[str, Any]:
 async def get_my_info(state: State) -> dict[str, int]:
     """Return the balance, which every returned tweet makes smaller."""
     return {"recharge_credits": state.twitterapi_credits}
-
-
-@media_router.get("/{host}/{path:path}")
-async def get_media(state: State, host: str, path: str) -> Response:  # noqa: ARG001 - X's hosts share their paths
-    """Return a file of a post, found at the path its URL has on X's hosts."""
-    for post in state.posts.on(Platform.X):
-        for known_path, file in files_of(post):
-            if known_path == f"/{path}":
-                return Response(file.content, media_type=guess_type(file.filename)[0] or "application/octet-stream")
-    return Response(status_code=404)

@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from pydantic import SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -35,3 +35,15 @@ class DeployableSettings(BaseSettings):
         except ValidationError as exc:
             problems = "; ".join(f"{str(error['loc'][0]).upper()}: {error['msg']}" for error in exc.errors())
             raise SettingsError(f"cannot start, check these settings: {problems}") from None
+
+
+class StorageSettings(DeployableSettings):
+    """Base of the settings of those who read or write stored media.
+
+    Supabase calls its secret keys "service role keys" where they were made before 2025; both names are read.
+    """
+
+    supabase_url: str
+    supabase_secret_key: SecretStr = Field(
+        validation_alias=AliasChoices("supabase_secret_key", "supabase_service_role_key")
+    )
