@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.fixtures.stand_ins",
     "tests.fixtures.endpoints",
     "tests.fixtures.pipeline",
+    "tests.fixtures.bytes_server",
 ]

@@ -1,19 +1,31 @@
-"""CollectMedia: makes the media of one post ready for analysis."""
+"""CollectMedia: stores the media of one post."""
 
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from whyviral.analysis.pipeline import PostJob
-from whyviral.core.database import build_engine, session_scope
+from whyviral.core import endpoints
+from whyviral.core.clock import utc_now
+from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
-from whyviral.core.settings import DeployableSettings
+from whyviral.integrations.guarded_http import GuardedHttp
+from whyviral.integrations.supabase_storage import SupabaseMediaStore
 
-from .collecting import collect_media
+from .collecting import MediaCollector
+from .download import Downloader
+from .settings import MediaSettings
 
-settings = DeployableSettings.load()
+settings = MediaSettings.load()
 engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
 logger = build_logger("media")
+collector = MediaCollector(
+    engine,
+    download=Downloader(GuardedHttp(), gateway_url=endpoints.current().media_gateway_url).download,
+    build_store=partial(SupabaseMediaStore, settings.supabase_url, settings.supabase_secret_key.get_secret_value()),
+    clock=utc_now,
+)
 
 
 @logger.inject_lambda_context
@@ -21,7 +33,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Run CollectMedia for `{request_id, attempt, post}`."""
     job = PostJob.model_validate(event)
     logger.append_keys(request_id=str(job.request_id), attempt=job.attempt, post=str(job.post))
-    with session_scope(engine) as session:
-        result = collect_media(session, job)
-    logger.info("collected media", extra={"outcome": result.outcome})
+    result = collector.collect(job)
+    logger.info("collected media", extra={"outcome": result.outcome, "needs_worker": result.needs_worker})
     return result.model_dump(mode="json", exclude_none=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
-from tests.whyviral.integrations.conftest import Serve
+from tests.fixtures.bytes_server import Serve
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.api_keys import checked_key
 from whyviral.integrations.bounded_http import HttpAnswer, fetch, retry_after_s

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.fixtures.bytes_server import Serve
 from tests.fixtures.stand_ins import StandInsClient
-from tests.whyviral.integrations.conftest import Serve
 from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints

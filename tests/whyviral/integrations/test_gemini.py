@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
+from tests.fixtures.bytes_server import Serve
 from tests.fixtures.stand_ins import StandInsClient
-from tests.whyviral.integrations.conftest import Serve
 from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints

@@ -3,12 +3,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from tests.fixtures.bytes_server import Serve
 from tests.fixtures.stand_ins import StandInsClient
-from tests.whyviral.integrations.conftest import Serve
 from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
@@ -68,7 +69,7 @@ def test_a_stored_file_is_public_under_its_path_for_a_year(
         200,
         None,
     )
-    assert (call.cost_usd, call.is_stand_in) == (0, True)
+    assert (call.cost_usd, call.is_stand_in) == (Decimal(0), True)
 
 
 def test_a_file_of_the_system_is_stored_whole_and_stays_open(stand_ins: StandInsClient, open_store: Open) -> None:

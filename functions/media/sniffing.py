@@ -1,0 +1,127 @@
+"""What a file is, told by its first bytes; nothing is decoded, and what the sender calls it does not count."""
+
+import struct
+from dataclasses import dataclass
+
+SNIFFED_BYTES = 256 * 1024
+"""So much of the start of a file is looked at; a JPEG may have its size behind large notes of its camera."""
+
+SIGNATURE_BYTES = 64
+"""So much of it tells the type of every honest file."""
+
+_LONGEST_SIDE = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class FileType:
+    """A type that we store."""
+
+    content_type: str
+    suffix: str
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is a picture."""
+        return self.content_type.startswith("image/")
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is a video."""
+        return self.content_type.startswith("video/")
+
+
+JPEG = FileType("image/jpeg", "jpg")
+PNG = FileType("image/png", "png")
+GIF = FileType("image/gif", "gif")
+WEBP = FileType("image/webp", "webp")
+HEIC = FileType("image/heic", "heic")
+AVIF = FileType("image/avif", "avif")
+MP4 = FileType("video/mp4", "mp4")
+QUICKTIME = FileType("video/quicktime", "mov")
+WEBM = FileType("video/webm", "webm")
+M4A = FileType("audio/mp4", "m4a")
+MP3 = FileType("audio/mpeg", "mp3")
+
+# Source: WHATWG's MIME Sniffing Standard, section 6; for MP3 without tags ISO/IEC 11172-3, the frame header.
+_STARTS = (
+    (b"\xff\xd8\xff", JPEG),
+    (b"\x89PNG\r\n\x1a\n", PNG),
+    (b"GIF87a", GIF),
+    (b"GIF89a", GIF),
+    (b"ID3", MP3),
+    (b"\xff\xfb", MP3),
+    (b"\xff\xf3", MP3),
+    (b"\xff\xf2", MP3),
+)
+# Brands of ISO base media files. Source: mp4ra.org, registered brands, 2026-11.
+_BRANDS = {
+    b"avif": AVIF,
+    b"avis": AVIF,
+    b"heic": HEIC,
+    b"heix": HEIC,
+    b"heim": HEIC,
+    b"heis": HEIC,
+    b"hevc": HEIC,
+    b"mif1": HEIC,
+    b"msf1": HEIC,
+    b"qt  ": QUICKTIME,
+    b"M4A ": M4A,
+    b"M4B ": M4A,
+    b"M4P ": M4A,
+}
+_GENERAL_BRANDS = (b"mif1", b"msf1")
+_EBML = b"\x1aE\xdf\xa3"
+_JPEG_SEGMENT = struct.Struct(">BBHxHH")
+_JPEG_MARK = 0xFF
+_JPEG_LEAST_LENGTH = 2
+"""A length counts itself."""
+_JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+
+
+def sniff(start: bytes) -> FileType | None:
+    """Return the type of the file that begins with `start`; None: not one that we store."""
+    for signature, found in _STARTS:
+        if start.startswith(signature):
+            return found
+    if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
+        return WEBP
+    if start[4:8] == b"ftyp":
+        return _by_brand(start)
+    return WEBM if start.startswith(_EBML) and b"webm" in start[:SIGNATURE_BYTES] else None
+
+
+def picture_size(start: bytes, kind: FileType) -> tuple[int, int] | None:
+    """Return width and height as the header states them; None where it is not easily read, or states nonsense."""
+    try:
+        match kind:
+            case _ if kind == PNG:
+                size = struct.unpack_from(">II", start, 16)
+            case _ if kind == GIF:
+                size = struct.unpack_from("<HH", start, 6)
+            case _ if kind == JPEG:
+                size = _jpeg_size(start)
+            case _:
+                return None
+    except struct.error:
+        return None
+    width, height = size
+    return (width, height) if 0 < width <= _LONGEST_SIDE and 0 < height <= _LONGEST_SIDE else None
+
+
+def _by_brand(start: bytes) -> FileType:
+    (length,) = struct.unpack_from(">I", start)
+    brands = [start[8:12], *(start[at : at + 4] for at in range(16, min(length, 256, len(start)), 4))]
+    if brands[0] in _GENERAL_BRANDS:  # which picture it is stands in the list of what it is compatible with
+        return next((_BRANDS[brand] for brand in brands[1:] if brand in (b"avif", b"avis")), HEIC)
+    return _BRANDS.get(brands[0], MP4)
+
+
+def _jpeg_size(start: bytes) -> tuple[int, int]:
+    at = 2
+    while True:
+        mark, kind, length, height, width = _JPEG_SEGMENT.unpack_from(start, at)
+        if mark != _JPEG_MARK or length < _JPEG_LEAST_LENGTH:
+            return 0, 0
+        if kind in _JPEG_SIZES:
+            return width, height
+        at += 2 + length

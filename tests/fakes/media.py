@@ -1,0 +1,84 @@
+"""Media hosts and a store of media, both of which tests fill and spoil."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import BinaryIO
+
+from functions.media.download import Downloaded, MediaRefused
+from functions.media.sniffing import JPEG, MP4
+from whyviral.core.calls import CallCollector, ExternalCall
+from whyviral.core.clock import Clock
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.post_scraper import MediaKind
+from whyviral.social.platforms import Platform
+
+STORE_URL = "https://store.example/"
+
+
+class FakeMedia:
+    """Every URL is a file that holds its own name, unless it is in `refused`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.refused: dict[str, MediaRefused] = {}
+        self.unstorable: dict[str, ProviderError] = {}
+        """By a part of the path."""
+        self.during: Callable[[], object] = lambda: None
+        """Runs in the middle of every download."""
+        self.asked: list[tuple[str, Platform, bool]] = []
+        self.files: dict[str, tuple[bytes, str]] = {}
+        self.patience_s: list[float] = []
+        """How long each download, and after it its upload, may take."""
+        self._clock = clock
+
+    def download(
+        self,
+        url: str,
+        into: BinaryIO,
+        *,
+        platform: Platform,
+        kind: MediaKind,
+        is_stand_in: bool,
+        now: datetime,  # noqa: ARG002 - of the protocol
+        ends_at: float,
+    ) -> Downloaded:
+        self.asked.append((url, platform, is_stand_in))
+        self.patience_s.append(ends_at - self._clock().timestamp())
+        self.during()
+        if url in self.refused:
+            raise self.refused[url]
+        content = url.encode()
+        into.write(content)
+        is_video = kind is MediaKind.VIDEO
+        size = None if is_video else (320, 240)
+        return Downloaded(MP4 if is_video else JPEG, hashlib.sha256(content).hexdigest(), len(content), size)
+
+    def build_store(self, *, calls: CallCollector, timeout_s: float) -> "FakeMediaStore":
+        self.patience_s.append(timeout_s)
+        return FakeMediaStore(self, calls, self._clock)
+
+
+class FakeMediaStore:
+    """A `MediaStore` that keeps its files in a `FakeMedia`."""
+
+    def __init__(self, media: FakeMedia, calls: CallCollector, clock: Clock) -> None:
+        self._media = media
+        self._calls = calls
+        self._clock = clock
+
+    def put(self, path: str, file: BinaryIO, *, content_type: str) -> str:
+        error = next((error for part, error in self._media.unstorable.items() if part in path), None)
+        category: ErrorCategory | None = error.category if error else None
+        self._calls.record(ExternalCall("supabase", "POST /object", self._clock(), 5, 200, category))
+        if error:
+            raise error
+        file.seek(0)
+        self._media.files[path] = file.read(), content_type
+        return STORE_URL + path
+
+    def get(self, path: str, into: BinaryIO, *, max_bytes: int) -> int:
+        content, _ = self._media.files[path]
+        if len(content) > max_bytes:
+            raise ProviderError("Too large.", provider="supabase", category=ErrorCategory.MEDIA_ERROR)
+        return into.write(content)
