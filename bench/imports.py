@@ -24,7 +24,7 @@ _FLOORS = {
         "fastapi.FastAPI().get('/')(lambda: None)",
     ),
     "functions.scrape.handler": (*_COMMON, *_HTTP),
-    "functions.media.handler": _COMMON,
+    "functions.media.handler": (*_COMMON, *_HTTP),
     "functions.analyze.handler": _COMMON,
     "functions.requests.finish": _COMMON,
     "functions.requests.fail": _COMMON,
@@ -38,6 +38,8 @@ _SETTINGS = {
     "PUBLIC_BASE_URL": "https://api.example.com",
     "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:example",
     "SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:9/none",
+    "SUPABASE_SECRET_KEY": "sb_secret_example",
+    "SUPABASE_URL": "https://example.supabase.co",
     "TWITTERAPI_KEY": "example",
 }
 

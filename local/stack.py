@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -29,6 +29,7 @@ ROOT = Path(__file__).parents[1]
 DATA = ROOT / ".local"
 HOST = "127.0.0.1"
 LOCK = "lock"
+STAND_INS_PORT = "stand-ins-port"
 API_FUNCTION = "ApiFunction"
 FAIL_FUNCTION = "FailFunction"
 API_POOL_SIZE = "8"
@@ -109,11 +110,11 @@ def running(
         logs = data / "logs"
         logs.mkdir(exist_ok=True)
         say("starting the stand-ins")
-        stand_ins_port = _free_port()
+        stand_ins_port = _lasting_port(data / STAND_INS_PORT)
         stand_ins_url = f"http://{HOST}:{stand_ins_port}"
         youtube_proxy_port = _free_port()
-        proxy = ("--youtube-proxy-port", str(youtube_proxy_port))
-        stand_ins = stack.enter_context(_server("local.stand_ins", stand_ins_port, _inherited(), logs, proxy))
+        options = ("--youtube-proxy-port", str(youtube_proxy_port), "--storage", str(data / "storage"))
+        stand_ins = stack.enter_context(_server("local.stand_ins", stand_ins_port, _inherited(), logs, options))
         say("starting the database")
         own_database_url = user_settings.get("SUPABASE_DB_URL")
         database_url = _reachable(own_database_url) if own_database_url else _embedded(stack, data, logs)
@@ -259,6 +260,15 @@ def _free_port() -> int:
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port
+
+
+def _lasting_port(memory: Path) -> int:
+    """Return the port that the stand-ins had before, unless it is taken: URLs of stored media are in the database."""
+    with suppress(FileNotFoundError, ValueError, StackError):
+        return _checked(int(memory.read_text()))
+    port = _free_port()
+    memory.write_text(str(port))
+    return port
 
 
 def _checked(port: int) -> int:

@@ -40,6 +40,8 @@ SETTINGS = {
     "PUBLIC_BASE_URL": "https://api.example.com",
     "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:whyviral-analysis",
     "SUPABASE_DB_URL": "postgresql://nobody:nothing@127.0.0.1:9/none",
+    "SUPABASE_SECRET_KEY": "sb_secret_example",
+    "SUPABASE_URL": "https://example.supabase.co",
     "TWITTERAPI_KEY": "example",
 }
 _UNZIPPED_LIMIT_BYTES = 250_000_000  # Source: AWS Lambda, "Lambda quotas", deployment package with its layers

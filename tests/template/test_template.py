@@ -8,7 +8,15 @@ from functions.analyze.explaining import MODEL_TIMEOUT_S
 from tests.template.conftest import ROOT, Properties, of_type
 from whyviral.core.settings import DeployableSettings
 
-_SECRETS = {"BRIGHTDATA_API_KEY", "CLERK_SECRET_KEY", "GEMINI_API_KEY", "SUPABASE_DB_URL", "TWITTERAPI_KEY"}
+_SECRETS = {
+    "BRIGHTDATA_API_KEY",
+    "CLERK_SECRET_KEY",
+    "GEMINI_API_KEY",
+    "SUPABASE_DB_URL",
+    "SUPABASE_SECRET_KEY",
+    "SUPABASE_URL",
+    "TWITTERAPI_KEY",
+}
 
 # Actions that AWS offers for no single resource. Source: Service Authorization Reference, X-Ray and CloudWatch Logs.
 _WITHOUT_RESOURCE = {

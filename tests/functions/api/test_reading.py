@@ -180,6 +180,51 @@ def test_posts_are_listed_in_the_order_of_their_urls_with_their_media(
     assert "raw" not in results[0]
 
 
+def test_a_medium_is_shown_with_all_that_was_found_out_about_it(
+    client: TestClient, somebody: SignedIn, rows: Session
+) -> None:
+    post = create_post(rows, details={"title": "A kite"})
+    create_media(
+        rows,
+        post,
+        kind="video",
+        content_type="video/mp4",
+        storage_path="x/1/a.mp4",
+        supabase_url="https://store/x/1/a.mp4",
+        thumbnail_url="https://store/x/1/t.jpg",
+        width=720,
+        height=1280,
+        transcript="Hello.",
+        transcript_source="whisper",
+        frames=[{"at_s": 1.5, "path": "x/1/f.jpg", "url": "https://store/x/1/f.jpg"}],
+        error={"category": "media_error", "message": "Its sound is broken."},
+    )
+    request = create_request(rows, somebody.user, [post])
+    rows.commit()
+
+    (shown,) = client.get(posts_of(request.id), headers=somebody.headers).json()["results"]
+
+    (medium,) = shown["media"]
+    medium.pop("id")
+    assert shown["details"] == {"title": "A kite"}
+    assert medium == {
+        "kind": "video",
+        "content_type": "video/mp4",
+        "supabase_url": "https://store/x/1/a.mp4",
+        "thumbnail_url": "https://store/x/1/t.jpg",
+        "width": 720,
+        "height": 1280,
+        "duration_s": None,
+        "has_speech": None,
+        "language": None,
+        "transcript": "Hello.",
+        "transcript_source": "whisper",
+        "transcript_truncated": False,
+        "frames": [{"at_s": 1.5, "url": "https://store/x/1/f.jpg"}],
+        "error": "Its sound is broken.",
+    }
+
+
 def test_posts_have_pages_too(client: TestClient, somebody: SignedIn, rows: Session) -> None:
     request = create_whole_request(rows, somebody, posts=21)
 

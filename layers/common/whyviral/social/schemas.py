@@ -5,9 +5,21 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer, computed_field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, computed_field
+
+
+def _message_of(error: Any) -> Any:
+    return error["message"] if isinstance(error, dict) else error
+
 
 type Seconds = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
+
+
+class FrameOut(BaseModel):
+    """A key frame of a video."""
+
+    at_s: float
+    url: str
 
 
 class MediaOut(BaseModel):
@@ -17,11 +29,20 @@ class MediaOut(BaseModel):
 
     id: uuid.UUID
     kind: str
+    content_type: str | None
     supabase_url: str | None
+    thumbnail_url: str | None
+    width: int | None
+    height: int | None
     duration_s: Seconds | None
     has_speech: bool | None
     language: str | None
     transcript: str | None
+    transcript_source: str | None
+    transcript_truncated: bool
+    frames: list[FrameOut] | None
+    error: Annotated[str | None, BeforeValidator(_message_of)]
+    """What went wrong with this medium alone."""
 
 
 class PostOut(BaseModel):
@@ -38,6 +59,7 @@ class PostOut(BaseModel):
     language: str | None
     posted_at: datetime | None
     metrics: dict[str, int]
+    details: dict[str, Any]
     transcript: str | None
     formatted_transcript: str | None
     fetched_at: datetime | None
