@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from whyviral.integrations.post_scraper import ScrapedComment, ScrapedPost
 
+from .engagement import engagement_score
 from .models import Post, PostComments
 
 
@@ -85,6 +86,7 @@ class PostRepository:
         post.language = scraped.language
         post.posted_at = scraped.posted_at
         post.metrics = dict(scraped.metrics)
+        post.engagement_score = engagement_score(scraped.metrics, scraped.author.followers)
         post.details = dict(scraped.details)
         post.raw = dict(scraped.raw)
         post.fetched_at = fetched_at
