@@ -38,6 +38,7 @@ class Gate:
         vendor, path = called
         call = Call(scope["method"], path)
         self.stand_ins.calls[vendor].append(call)
+        scope["state"]["call"] = call
 
         async def noting_status(message: Message) -> None:
             if message["type"] == "http.response.start":

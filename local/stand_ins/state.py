@@ -25,6 +25,8 @@ class Call:
     path: str
     status: int | None = None
     """None: no answer was sent (yet)."""
+    parts: list[str] | None = None
+    """What the parts of a question to a model are, such as `image/jpeg`, in order; None for other calls."""
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
 
@@ -61,3 +63,9 @@ async def _stand_ins_of(request: Request) -> StandIns:
 
 
 State = Annotated[StandIns, Depends(_stand_ins_of)]
+
+
+def call_of(request: Request) -> Call:
+    """Return the note that the gate has made of this call."""
+    call: Call = request.state.call
+    return call

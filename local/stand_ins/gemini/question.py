@@ -1,22 +1,18 @@
 """Reads what a client asks of the model, in either spelling that Google accepts. Source: google-genai 3.4."""
 
-import base64
-import binascii
 import json
-import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from local.stand_ins.gemini.errors import invalid_argument
+from local.stand_ins.gemini.fields import field, given, positive
+from local.stand_ins.gemini.media import SeenMedia, watch_file, watch_url
 
 _CHARACTERS_PER_TOKEN = 4
-_TOKENS_PER_PICTURE = 1120
-_BYTES_PER_AUDIO_VISUAL_TOKEN = 1000
-_TOKENS_PER_FILE = 258
 _DEFAULT_MAX_OUTPUT_TOKENS = 65_536
 _JSON_TYPE = "application/json"
-_WORD_START = re.compile(r"(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +22,9 @@ class Question:
     system: str
     turns: Sequence[tuple[str, str]]
     """Role ("user" or "model") and text, in order."""
-    media_tokens: Mapping[str, int]
-    """By modality."""
+    media: Sequence[SeenMedia]
+    parts: Sequence[str]
+    """What each part is, in order: `text`, `video_url` or a content type; never what is in it."""
     wants_json: bool
     schema: Mapping[str, Any] | None
     max_output_tokens: int
@@ -40,10 +37,13 @@ class Question:
 
     @property
     def tokens_by_modality(self) -> dict[str, int]:
-        """What the input weighs; text by its length, media by their bytes."""
+        """What the input weighs; text by its length, pictures by their number, video and sound by their length."""
         text = self.system + "".join(text for _, text in self.turns)
         schema = json.dumps(self.schema) if self.schema else ""
-        return {"TEXT": count_tokens(text + schema)} | dict(self.media_tokens)
+        weights = Counter({"TEXT": count_tokens(text + schema)})
+        for medium in self.media:
+            weights[medium.modality] += medium.tokens
+        return dict(weights)
 
 
 def count_tokens(text: str) -> int:
@@ -60,76 +60,57 @@ def read_question(body: Mapping[str, Any]) -> Question:
     contents = _objects(field(body, "contents"), "contents")
     if not contents:
         raise invalid_argument("contents is not specified")
-    media_tokens: dict[str, int] = {}
-    turns = [(str(content.get("role") or "user"), _text_of(content, media_tokens)) for content in contents]
+    reader = _PartReader()
+    turns = [(str(content.get("role") or "user"), reader.text_of(content)) for content in contents]
     system = field(body, "systemInstruction")
-    config = _object(_given(body, "generationConfig", {}), "generation_config")
-    schema = _given(config, "responseJsonSchema", field(config, "responseSchema"))
+    config = _object(given(body, "generationConfig", {}), "generation_config")
+    schema = given(config, "responseJsonSchema", field(config, "responseSchema"))
     mime_type = field(config, "responseMimeType") or "text/plain"
     if schema is not None and mime_type != _JSON_TYPE:
         raise invalid_argument("response_mime_type must be application/json when a response schema is given")
-    thinking = _object(_given(config, "thinkingConfig", {}), "thinking_config")
+    thinking = _object(given(config, "thinkingConfig", {}), "thinking_config")
     return Question(
-        system=_text_of(_object(system, "system_instruction"), {}) if system else "",
+        system=_PartReader().text_of(_object(system, "system_instruction")) if system else "",
         turns=turns,
-        media_tokens=media_tokens,
+        media=reader.media,
+        parts=reader.parts,
         wants_json=mime_type == _JSON_TYPE,
         schema=_object(schema, "response_schema") if schema is not None else None,
-        max_output_tokens=_positive(field(config, "maxOutputTokens"), "max_output_tokens"),
+        max_output_tokens=positive(given(config, "maxOutputTokens", _DEFAULT_MAX_OUTPUT_TOKENS), "max_output_tokens"),
         thinking_level=str(field(thinking, "thinkingLevel") or "MEDIUM").upper(),
     )
 
 
-def field(message: Mapping[str, Any], name: str) -> Any:
-    """Return a field of a message under its camelCase name or its snake_case one; None when it is absent."""
-    snake_case = _WORD_START.sub("_", name).lower()
-    return message.get(name, message.get(snake_case))
+class _PartReader:
+    """Reads the parts of contents, and remembers the media among them."""
 
+    def __init__(self) -> None:
+        self.media: list[SeenMedia] = []
+        self.parts: list[str] = []
 
-def _given(message: Mapping[str, Any], name: str, default: Any) -> Any:
-    value = field(message, name)
-    return default if value is None else value
+    def text_of(self, content: Mapping[str, Any]) -> str:
+        """Return the text of a content's parts."""
+        parts = _objects(field(content, "parts"), "parts")
+        if not parts:
+            raise invalid_argument("contents.parts must not be empty")
+        texts = [text for part in parts if (text := self._read(part)) is not None]
+        return "\n".join(texts)
 
-
-def _text_of(content: Mapping[str, Any], media_tokens: dict[str, int]) -> str:
-    """Return the text of a content's parts, and add to `media_tokens` what its media weigh."""
-    parts = _objects(field(content, "parts"), "parts")
-    if not parts:
-        raise invalid_argument("contents.parts must not be empty")
-    texts = []
-    for part in parts:
+    def _read(self, part: Mapping[str, Any]) -> str | None:
+        blob, file = field(part, "inlineData"), field(part, "fileData")
+        clip = _object(given(part, "videoMetadata", {}), "video_metadata")
         if isinstance(text := part.get("text"), str):
-            texts.append(text)
-        elif (blob := field(part, "inlineData")) is not None:
-            _weigh(_object(blob, "inline_data"), media_tokens)
-        elif (file := field(part, "fileData")) is not None:
-            if not field(_object(file, "file_data"), "fileUri"):
-                raise invalid_argument("file_data.file_uri is not specified")
-            media_tokens["VIDEO"] = media_tokens.get("VIDEO", 0) + _TOKENS_PER_FILE
+            self.parts.append("text")
+            return text
+        if blob is not None:
+            medium = watch_file(_object(blob, "inline_data"), clip)
+        elif file is not None:
+            medium = watch_url(_object(file, "file_data"), clip)
         else:
             raise invalid_argument("a part must have one initialized field: text, inline_data or file_data")
-    return "\n".join(texts)
-
-
-def _weigh(blob: Mapping[str, Any], media_tokens: dict[str, int]) -> None:
-    mime_type = str(field(blob, "mimeType") or "")
-    if "/" not in mime_type:
-        raise invalid_argument("inline_data.mime_type is not valid")
-    size_bytes = len(_decode(field(blob, "data")))
-    modality = mime_type.partition("/")[0].upper()
-    weight = _TOKENS_PER_PICTURE if modality == "IMAGE" else -(-size_bytes // _BYTES_PER_AUDIO_VISUAL_TOKEN)
-    media_tokens[modality] = media_tokens.get(modality, 0) + weight
-
-
-def _decode(data: Any) -> bytes:
-    # The SDK sends the URL-safe alphabet, REST clients the standard one, both with or without padding.
-    if not isinstance(data, str) or not data:
-        raise invalid_argument("inline_data.data is not specified")
-    standard = data.replace("-", "+").replace("_", "/").rstrip("=")
-    try:
-        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        raise invalid_argument("inline_data.data is not base64") from None
+        self.parts.append(medium.kind)
+        self.media.append(medium)
+        return None
 
 
 def _object(value: Any, name: str) -> Mapping[str, Any]:
@@ -142,11 +123,3 @@ def _objects(value: Any, name: str) -> Sequence[Mapping[str, Any]]:
     # One message where a list is expected is accepted, as the real service does.
     values = value if isinstance(value, list) else [] if value is None else [value]
     return [_object(each, name) for each in values]
-
-
-def _positive(value: Any, name: str) -> int:
-    if value is None:
-        return _DEFAULT_MAX_OUTPUT_TOKENS
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise invalid_argument(f"{name} must be a positive integer")
-    return value

@@ -11,10 +11,12 @@ from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import StreamingResponse
 
 from local.stand_ins.gemini import errors
+from local.stand_ins.gemini.media import in_words
 from local.stand_ins.gemini.question import Question, count_tokens, read_question
 from local.stand_ins.gemini.schema import SchemaFiller
 from local.stand_ins.gemini.writer import chat_reply, gather
 from local.stand_ins.refusals import Refusal, json_object
+from local.stand_ins.state import call_of
 
 type Json = dict[str, Any]
 
@@ -86,6 +88,7 @@ async def _question(request: Request, model: str) -> Question:
     if int(request.headers.get("content-length", "0")) > _MOST_BYTES:
         raise Refusal(413, errors.error_body(413, "Request payload size exceeds the limit."))
     question = read_question(await json_object(request, errors.invalid_argument("Invalid JSON payload received.")))
+    call_of(request).parts = list(question.parts)
     if model == _WITHOUT_MINIMAL_THINKING and question.thinking_level == "MINIMAL":
         raise errors.invalid_argument(f"thinking_level MINIMAL is not supported by {model}")
     return question
@@ -143,7 +146,7 @@ def _described(model: str) -> Json:
 
 def _answered(question: Question) -> tuple[str, Json, str]:
     """Return the answer's text, what it cost in tokens, and why it ended."""
-    material = gather(question.system, question.user_text)
+    material = gather(question.system, question.user_text, media=in_words(question.media))
     if question.wants_json:
         schema = question.schema or {"type": "object", "properties": {"answer": {"type": "string"}}}
         text = json.dumps(SchemaFiller(schema, material).answer(), ensure_ascii=False)

@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from local.stand_ins.gemini.errors import invalid_argument
-from local.stand_ins.gemini.question import field
+from local.stand_ins.gemini.fields import field
 from local.stand_ins.gemini.writer import Material, phrase, sentence
 
 type Schema = Mapping[str, Any]

@@ -22,6 +22,7 @@ _VERDICTS = {
     "false": "is not viral by the rule",
     None: "comes without a verdict",
 }
+_MEDIUM = re.compile(r"^\[(M\d+)\] ", re.MULTILINE)
 _SOURCE_AT_END = re.compile(r"\s*\([^()]*\)$")
 _OPENING_TAG = re.compile(r"^[ \t]*<([A-Za-z_][\w-]{0,50})[^>\n]{0,200}>", re.MULTILINE)
 _HASHTAG = re.compile(r"(?<!\w)#[^\W\d]\w*")
@@ -39,7 +40,7 @@ _COMMON_WORDS = frozenset(
         """,
     )
 )
-_LONGEST_READ = 50_000
+_LONGEST_READ = 200_000
 _LONGEST_QUOTE = 120
 _MOST_TAGS = 20
 _POST_TAGS = ("post", "text", "content", "caption")
@@ -48,7 +49,7 @@ _POST_TAGS = ("post", "text", "content", "caption")
 _ANGLES = (
     (
         ("reason", "why", "explan"),
-        "the post {verdict}; it opens with {opening}, its tone is {tone}, and {fact}; {fact}.",
+        "the post {verdict}; it opens with {opening}, its tone is {tone}, and {fact}; {fact}.{senses}",
     ),
     (("takeaway", "finding", "insight"), "“{word}” stands out, and {fact}."),
     (
@@ -93,6 +94,8 @@ class Material:
     tone: str
     form: str
     verdict: str
+    senses: str
+    """A sentence about what was seen and heard; empty where nothing was."""
     seed: str
     """Differs when anything in the prompt differs."""
 
@@ -101,8 +104,8 @@ class Material:
         return int.from_bytes(hashlib.sha256(f"{self.seed}{path}".encode()).digest()[:6])
 
 
-def gather(system: str, user: str) -> Material:
-    """Find the facts and the post in a prompt."""
+def gather(system: str, user: str, *, media: str = "") -> Material:
+    """Find the facts and the post in a prompt; `media` says in words what came with it."""
     text = user[:_LONGEST_READ]
     block = _post_block(text)
     told = text[: block.start] + text[block.stop :]
@@ -119,7 +122,8 @@ def gather(system: str, user: str) -> Material:
         tone=_tone(spoken),
         form=_form(post),
         verdict=_VERDICTS[verdict[1].lower() if verdict else None],
-        seed=hashlib.sha256(f"{system}\0{user}".encode(errors="replace")).hexdigest(),
+        senses=_senses(media, told, data),
+        seed=hashlib.sha256(f"{system}\0{user}\0{media}".encode(errors="replace")).hexdigest(),
     )
 
 
@@ -159,6 +163,7 @@ def _filled(template: str, material: Material, field_name: str, item: int | None
         "tone": lambda: material.tone,
         "form": lambda: material.form,
         "verdict": lambda: material.verdict,
+        "senses": lambda: material.senses,
         "opening": lambda: material.opening,
     }
     return _SLOT.sub(lambda match: makers[match[1]](), template)
@@ -187,6 +192,17 @@ def _as_object(block: str) -> Mapping[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def _senses(media: str, told: str, data: Mapping[str, Any]) -> str:
+    """Say what came with the question and what is said first in it, citing both: a proof that they arrived."""
+    seen = _MEDIUM.search(told)
+    sentence = f" It came with {media}{f' [{seen[1]}]' if seen else ''}." if media else ""
+    transcript = data.get("transcript")
+    first = transcript[0] if isinstance(transcript, list) and transcript else None
+    if isinstance(first, dict) and re.fullmatch(r"T\d+", str(first.get("id"))):
+        sentence += f" The first words said are {_quoted(str(first.get('text', '')))} [{first['id']}]."
+    return sentence
 
 
 def _read_fact(match: re.Match[str], data: Mapping[str, Any]) -> Fact:

@@ -128,11 +128,17 @@ def test_thinking_is_billed_as_output_and_thoughts_are_no_answer(
         (MODEL, datetime(2026, 9, 1, tzinfo=UTC), USAGE, None),
         (FALLBACK, NOW, USAGE, Decimal("0.001050")),
         ("gemini-5-unheard-of", NOW, USAGE, None),
-        (MODEL, NOW, {}, Decimal("0.000000")),
+        (MODEL, NOW, {}, None),
+        (MODEL, NOW, {"candidatesTokenCount": 200}, None),
+        (MODEL, NOW, {"promptTokenCount": 0, "candidatesTokenCount": 200}, None),
+        (MODEL, NOW, {"promptTokenCount": 1000}, None),
+        # A count of zero is not sent, and the total tells it from one that was forgotten.
+        (MODEL, NOW, {"promptTokenCount": 1000, "totalTokenCount": 1000}, Decimal("0.000750")),
+        (MODEL, NOW, {"promptTokenCount": 1000, "totalTokenCount": 1300}, Decimal("0.001875")),
         (MODEL, NOW, None, None),
-        (MODEL, NOW, USAGE | {"promptTokenCount": "many", "cachedContentTokenCount": 900}, Decimal("0.001125")),
+        (MODEL, NOW, USAGE | {"promptTokenCount": "many", "cachedContentTokenCount": 900}, None),
         # More than the ledger could hold.
-        (MODEL, NOW, USAGE | {"promptTokenCount": 2**31}, Decimal("0.001125")),
+        (MODEL, NOW, USAGE | {"promptTokenCount": 2**31}, None),
     ],
 )
 def test_the_price_is_that_of_the_asked_model_on_the_day(

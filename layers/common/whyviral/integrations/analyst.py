@@ -1,11 +1,34 @@
 """What an analyst is, whichever model does the work."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
 from pydantic import BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class InlineMedia:
+    """A picture or a short video, sent as it is."""
+
+    data: bytes = field(repr=False)
+    content_type: str
+    """As the model knows it, such as `image/jpeg`."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoUrl:
+    """A stretch of a public YouTube video, which the model's vendor fetches itself."""
+
+    url: str
+    start_s: float
+    end_s: float
+    """Bounds what the video costs."""
+    frames_per_second: float
+
+
+type MediaPart = InlineMedia | VideoUrl
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +38,8 @@ class AnalystPrompt:
     system: str
     user: str
     version: str
+    media: Sequence[MediaPart] = ()
+    """What the model sees and hears, before it reads `user`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +53,7 @@ class AnalystReply:
     output_tokens: int
     """Answer and thinking together, as they are billed."""
     cost_usd: Decimal | None
-    """None when the price of the model is not known."""
+    """None when the price of the model, or what it used, is not known."""
     is_stand_in: bool
 
 
@@ -39,10 +64,11 @@ class Analyst(Protocol):
         """Ask once.
 
         Args:
-            prompt: instructions and data.
+            prompt: instructions, data and media.
             shape: the model of the answer, sent as the response schema; the caller validates the answer with it.
 
         Raises:
-            ProviderError: no usable answer; `category` is rate_limit, auth, timeout, provider_error or ai_error.
+            ProviderError: no usable answer; `category` is rate_limit, auth, timeout, provider_error or ai_error, and
+                `status` is 400 or 413 where the media may be to blame.
         """
         ...

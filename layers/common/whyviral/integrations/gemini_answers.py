@@ -46,22 +46,29 @@ class PromptFeedback(_CamelModel):
 
 
 class Usage(_CamelModel):
-    """Tokens, as they are billed."""
+    """Tokens, as they are billed; what is not told is unknown, not free."""
 
     prompt_token_count: Lenient[Tokens] = None
     tool_use_prompt_token_count: Lenient[Tokens] = None
     candidates_token_count: Lenient[Tokens] = None
     thoughts_token_count: Lenient[Tokens] = None
+    total_token_count: Lenient[Tokens] = None
 
     @property
-    def input_tokens(self) -> int:
-        """What the model read; cached tokens included."""
-        return (self.prompt_token_count or 0) + (self.tool_use_prompt_token_count or 0)
+    def input_tokens(self) -> int | None:
+        """What the model read; cached tokens included. No question is read for nothing."""
+        if not self.prompt_token_count:
+            return None
+        return self.prompt_token_count + (self.tool_use_prompt_token_count or 0)
 
     @property
-    def output_tokens(self) -> int:
-        """What the model wrote and thought."""
-        return (self.candidates_token_count or 0) + (self.thoughts_token_count or 0)
+    def output_tokens(self) -> int | None:
+        """What the model wrote and thought; a count that is zero is left out of a reply, and the total shows it."""
+        if self.candidates_token_count is not None or self.thoughts_token_count is not None:
+            return (self.candidates_token_count or 0) + (self.thoughts_token_count or 0)
+        if self.total_token_count is None or self.input_tokens is None:
+            return None
+        return max(0, self.total_token_count - self.input_tokens)
 
 
 class GeminiAnswer(_CamelModel):

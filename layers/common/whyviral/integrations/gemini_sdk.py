@@ -13,7 +13,7 @@ from google.genai import errors, types
 from whyviral.core import endpoints
 from whyviral.core.errors import ErrorCategory
 
-from .analyst import AnalystPrompt
+from .analyst import AnalystPrompt, InlineMedia, MediaPart
 from .errors import NotConnected, ProviderError
 from .gemini_setbacks import PROVIDER, SERVICE
 
@@ -44,7 +44,7 @@ def generate(
     """Ask for one JSON answer.
 
     Args:
-        prompt: instructions and data.
+        prompt: instructions, data and media.
         schema: of the answer.
         model: its id.
         key: the API key to use.
@@ -66,15 +66,29 @@ def generate(
         should_return_http_response=True,
         http_options=types.HttpOptions(headers={"x-goog-api-key": key}, timeout=max(1, int(timeout_s * 1000))),
     )
+    # Media before the words about them. Source: ai.google.dev, "Video understanding", best practices.
+    parts = [*map(_as_part, prompt.media), types.Part(text=prompt.user)]
     here = endpoints.current()
     client = _client(here.gemini_url, trust_env=not here.is_stand_in(PROVIDER))
     try:
-        response = client.models.generate_content(model=model, contents=prompt.user, config=config)
+        contents = types.Content(role="user", parts=parts)
+        response = client.models.generate_content(model=model, contents=contents, config=config)
     except errors.APIError as exc:
         return Reply(exc.code, None, exc.details)
     except (httpx2.HTTPError, UnicodeDecodeError, RecursionError) as exc:
         raise _trouble(exc) from exc
     return Reply(200, response.sdk_http_response.body if response.sdk_http_response else None, None)
+
+
+def _as_part(media: MediaPart) -> types.Part:
+    if isinstance(media, InlineMedia):
+        return types.Part(inline_data=types.Blob(data=media.data, mime_type=media.content_type))
+    return types.Part(
+        file_data=types.FileData(file_uri=media.url),
+        video_metadata=types.VideoMetadata(
+            start_offset=f"{media.start_s:g}s", end_offset=f"{media.end_s:g}s", fps=media.frames_per_second
+        ),
+    )
 
 
 def _trouble(exc: Exception) -> ProviderError:

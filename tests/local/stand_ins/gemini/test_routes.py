@@ -209,9 +209,15 @@ def test_both_spellings_and_both_alphabets_are_accepted(stand_ins: StandInsClien
     body = {
         "system_instruction": {"parts": [{"text": "Be brief."}]},
         "contents": [
-            {"role": "user", "parts": [{"inline_data": {"mime_type": "image/png", "data": "-_-_"}}, {"text": "a"}]},
+            {
+                "role": "user",
+                "parts": [{"inline_data": {"mime_type": "image/png", "data": "iVBORw0KGgr_"}}, {"text": "a"}],
+            },
             {"role": "model", "parts": [{"text": "b"}]},
-            {"role": "user", "parts": [{"inlineData": {"mimeType": "image/png", "data": "+/+/+w=="}}, {"text": "c"}]},
+            {
+                "role": "user",
+                "parts": [{"inlineData": {"mimeType": "image/png", "data": "iVBORw0KGgr/+w=="}}, {"text": "c"}],
+            },
         ],
         "generation_config": {
             "response_mime_type": "application/json",
