@@ -25,7 +25,7 @@ _FLOORS = {
     ),
     "functions.scrape.handler": (*_COMMON, *_HTTP),
     "functions.media.handler": (*_COMMON, *_HTTP),
-    "functions.analyze.handler": _COMMON,
+    "functions.analyze.handler": (*_COMMON, *_HTTP),
     "functions.requests.finish": _COMMON,
     "functions.requests.fail": _COMMON,
 }

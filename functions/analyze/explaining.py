@@ -1,16 +1,13 @@
 """How AnalysePosts works: facts and verdict are computed, the model explains them, and a valid answer is saved."""
 
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from whyviral.analysis.answer import AnalystAnswer, InvalidAnswer, ValidatedAnswer, validate_answer
-from whyviral.analysis.facts import Fact, PostSnapshot, compute_facts
 from whyviral.analysis.models import AnalysisRequestPost, PostAnalysisRequest, PostState, Stage
 from whyviral.analysis.pipeline import (
     Outcome,
@@ -23,27 +20,29 @@ from whyviral.analysis.pipeline import (
     record_status,
 )
 from whyviral.analysis.repository import PipelineRepository
-from whyviral.analysis.virality import Verdict, judge
-from whyviral.core.calls import CallCollector, ExternalCall
+from whyviral.core import endpoints
+from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.analyst import Analyst, AnalystPrompt, AnalystReply
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.post_scraper import MediaKind
+from whyviral.integrations.media_store import MediaStore
 from whyviral.social.models import Post
-from whyviral.social.platforms import Platform
 
-from .prompt import build_prompt
+from .asking import BuildAnalyst, Explanation, ask
+from .attaching import FILE_TIMEOUT_S, attach
+from .evidence import Evidence, gather_evidence
+from .media_parts import choose_media
+from .saving import analysis_columns
 
 ANALYSE_BUDGET = timedelta(seconds=70)
 """From the start of the Map to the last moment at which a model is asked; with a run of 85 s, what Step Functions
 retries and FailRequest the stage stays below its 180 s (tests/statemachine/test_longest_path.py)."""
 MODEL_TIMEOUT_S = 65.0
-"""For all tries of one invocation; the rest of the function's 80 s is for reading, saving and saying so."""
-_ANSWER_TRIES = 2
-_LEAST_TRY_S = 10.0
-"""With less time left there is no second try."""
+"""For reading the media and for all tries of one invocation; the rest of the function's 80 s is for saving and saying
+so."""
+READING_BUDGET_S = 15.0
+"""Of that, how long files are read; the model is worth more than one more of them."""
 _DEFAULT_WAIT_S = 5.0
 _WAKE_UP = timedelta(seconds=2)
 """From the end of a wait to the run that follows it."""
@@ -57,20 +56,21 @@ class ExplainJob(PostJob):
     started_at: datetime
 
 
-class BuildAnalyst(Protocol):
-    """Makes an analyst that reports its calls to a collector and answers within `timeout_s`."""
+class BuildStore(Protocol):
+    """Opens the store of media, which reports its calls to a collector and takes so long for one file at most."""
 
-    def __call__(self, *, calls: CallCollector, timeout_s: float) -> Analyst:
-        """Make it."""
+    def __call__(self, *, calls: CallCollector, timeout_s: float) -> MediaStore:
+        """Open it."""
         ...
 
 
 class PostExplainer:
     """AnalysePosts with its collaborators."""
 
-    def __init__(self, engine: Engine, *, build_analyst: BuildAnalyst, clock: Clock) -> None:
+    def __init__(self, engine: Engine, *, build_analyst: BuildAnalyst, build_store: BuildStore, clock: Clock) -> None:
         self._engine = engine
         self._build_analyst = build_analyst
+        self._build_store = build_store
         self._clock = clock
 
     def explain(self, job: ExplainJob) -> PostResult:
@@ -89,8 +89,9 @@ class PostExplainer:
             if self._clock() > job.started_at + ANALYSE_BUDGET:
                 fail_post(row, stage=Stage.ANALYSING, category=ErrorCategory.TIMEOUT, message=_TOO_LATE)
                 return PostResult(post=job.post, outcome=Outcome.FAILED)
+            comments = PipelineRepository(session).find_comments(post.id)
             self._announce(session, request)
-        return self._ask_and_save(job, post)
+        return self._ask_and_save(job, post, comments)
 
     def _load(self, session: Session, job: ExplainJob) -> tuple[AnalysisRequestPost, Post]:
         row = PipelineRepository(session).find_post(job.request_id, job.post)
@@ -108,49 +109,49 @@ class PostExplainer:
         )
         record_status(session, request, Stage.ANALYSING, progress=55, message="Explaining the posts.")
 
-    def _ask_and_save(self, job: ExplainJob, post: Post) -> PostResult:
-        snapshot = _snapshot(post)
-        facts = compute_facts(snapshot, measured_at=post.fetched_at or self._clock())
-        verdict = judge(facts)
-        prompt = build_prompt(snapshot, facts, verdict)
+    def _ask_and_save(self, job: ExplainJob, post: Post, comments: Sequence[Mapping[str, Any]]) -> PostResult:
+        started_at = self._clock()
         calls = CallCollector()
+        evidence = self._with_media(post, gather_evidence(post, comments, now=started_at), calls)
         try:
-            explanation = self._ask(prompt, facts, calls)
+            explanation = ask(
+                evidence,
+                build_analyst=self._build_analyst,
+                calls=calls,
+                ends_at=started_at + timedelta(seconds=MODEL_TIMEOUT_S),
+                clock=self._clock,
+            )
         except ProviderError as exc:
             return self._save_failure(job, post, calls, exc)
+        return self._save(job, post, calls, explanation)
+
+    def _with_media(self, post: Post, evidence: Evidence, calls: CallCollector) -> Evidence:
+        """Read what the model is shown; a medium that cannot be read is left out and never fails the post."""
+        read_until = self._clock() + timedelta(seconds=READING_BUDGET_S)
+        # A stand-in's video is on no real server; a stand-in of the model takes any URL.
+        can_watch = not post.is_stand_in or endpoints.current().is_stand_in("gemini")
+        choice = choose_media(post, can_watch=can_watch)
+        attachments, left_out = attach(
+            choice.candidates,
+            open_store=lambda: self._build_store(calls=calls, timeout_s=FILE_TIMEOUT_S),
+            is_time_left=lambda: self._clock() < read_until,
+        )
+        return replace(evidence, attachments=attachments, left_out=[*choice.left_out, *left_out])
+
+    def _save(self, job: ExplainJob, post: Post, calls: CallCollector, explanation: Explanation) -> PostResult:
         with session_scope(self._engine) as session:
             spent = calls.drain()
             record_calls(session, job, spent, post_id=post.id)
             request = lock_current(session, job)
             if request is None:
                 return PostResult(post=job.post, outcome=Outcome.SUPERSEDED)
-            values = _columns(post, facts, verdict, explanation, prompt, spent)
+            is_stand_in = endpoints.current().is_stand_in("supabase")
+            values = analysis_columns(post, explanation, spent, storage_is_stand_in=is_stand_in)
             PipelineRepository(session).save_analysis(job.request_id, post.id, values)
             row, _ = self._load(session, job)
             row.state = PostState.ANALYSED
             self._report_progress(session, request)
         return PostResult(post=job.post, outcome=Outcome.ANALYSED)
-
-    def _ask(self, prompt: AnalystPrompt, facts: tuple[Fact, ...], calls: CallCollector) -> "Explanation":
-        """Ask until an answer is valid, at most twice, and for `MODEL_TIMEOUT_S` in all.
-
-        Raises:
-            ProviderError: no answer, or none that is valid.
-        """
-        ends_at = self._clock() + timedelta(seconds=MODEL_TIMEOUT_S)
-        refused: list[AnalystReply] = []
-        while True:
-            left_s = (ends_at - self._clock()).total_seconds()
-            if len(refused) == _ANSWER_TRIES or (refused and left_s < _LEAST_TRY_S):
-                raise ProviderError(
-                    "The model's answer did not have the shape of an analysis; try again.",
-                    provider=refused[-1].provider,
-                    category=ErrorCategory.AI_ERROR,
-                )
-            reply = self._build_analyst(calls=calls, timeout_s=left_s).answer(prompt, shape=AnalystAnswer)
-            with suppress(InvalidAnswer):
-                return Explanation(validated=validate_answer(reply.answer, facts=facts), reply=reply)
-            refused.append(reply)
 
     def _save_failure(self, job: ExplainJob, post: Post, calls: CallCollector, failure: ProviderError) -> PostResult:
         with session_scope(self._engine) as session:
@@ -179,55 +180,3 @@ class PostExplainer:
         progress = 55 + 40 * analysed // len(posts)
         message = f"{analysed} of {len(posts)} posts are explained."
         record_status(session, request, Stage.ANALYSING, progress=progress, message=message)
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """A valid answer and the reply it came with."""
-
-    validated: ValidatedAnswer
-    reply: AnalystReply
-
-
-def _snapshot(post: Post) -> PostSnapshot:
-    return PostSnapshot(
-        platform=Platform(post.platform),
-        text=post.content or "",
-        username=post.username,
-        posted_at=post.posted_at,
-        metrics=post.metrics,
-        followers=(post.author or {}).get("followers"),
-        language=post.language,
-        media_kinds=[MediaKind(medium.kind) for medium in post.media],
-    )
-
-
-def _columns(
-    post: Post,
-    facts: tuple[Fact, ...],
-    verdict: Verdict,
-    explanation: Explanation,
-    prompt: AnalystPrompt,
-    spent: Sequence[ExternalCall],
-) -> dict[str, Any]:
-    answer, reply = explanation.validated.answer, explanation.reply
-    costs = [call.cost_usd for call in spent]  # the calls, not the replies: one that gave no answer may cost as well
-    return answer.model_dump(mode="json") | {
-        "metrics": post.metrics,
-        "is_viral": verdict.is_viral,
-        "analysis_data": answer.model_dump(mode="json"),
-        "metadata_used": {
-            "facts": [asdict(fact) for fact in facts],
-            "verdict": asdict(verdict),
-            "provider": reply.provider,
-            "model": reply.model,
-            "prompt_version": prompt.version,
-            "input_tokens": sum(call.input_tokens or 0 for call in spent),
-            "output_tokens": sum(call.output_tokens or 0 for call in spent),
-            "cost_usd": None if None in costs else float(sum(cost for cost in costs if cost is not None)),
-            "media_sent": [],
-            "stand_ins": [
-                name for name, is_one in (("post", post.is_stand_in), ("model", reply.is_stand_in)) if is_one
-            ],
-        },
-    }

@@ -9,6 +9,7 @@ from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 from whyviral.integrations.gemini import GeminiAnalyst
+from whyviral.integrations.supabase_storage import SupabaseMediaStore
 
 from .explaining import ExplainJob, PostExplainer
 from .settings import AnalyzeSettings
@@ -23,6 +24,12 @@ explainer = PostExplainer(
         settings.gemini_api_keys,
         model=settings.gemini_model,
         fallback_model=settings.gemini_fallback_model,
+    ),
+    build_store=partial(
+        SupabaseMediaStore,
+        settings.supabase_url,
+        settings.supabase_secret_key.get_secret_value(),
+        clock=utc_now,
     ),
     clock=utc_now,
 )

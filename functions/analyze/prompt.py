@@ -1,40 +1,47 @@
 """The prompt of one post: our rubric and measurements, and apart from them the untrusted words of the post.
 
-Words of the post stand in the JSON of the data block and nowhere else, escaped so that they cannot close it or start a
-line: a post that imitates our delimiters, facts or instructions remains a string.
+Words of the post, of its videos and of its comments stand in the JSON of the data block and nowhere else, escaped so
+that they cannot close it or start a line: a post that imitates our delimiters, facts or instructions remains a string.
 """
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
-from typing import Any
 
-from whyviral.analysis.facts import Fact, PostSnapshot
+from whyviral.analysis.fact_sheet import Fact
 from whyviral.analysis.virality import Verdict
 from whyviral.integrations.analyst import AnalystPrompt
 
-PROMPT_VERSION = "post.v1"
-MAX_TEXT_CHARACTERS = 20_000
+from .evidence import Evidence
+from .post_data import as_inert_json
+
+PROMPT_VERSION = "post.v2"
 
 
-def build_prompt(post: PostSnapshot, facts: Sequence[Fact], verdict: Verdict) -> AnalystPrompt:
-    """Return the rubric as system prompt, and facts, verdict and post as user prompt."""
+def build_prompt(evidence: Evidence) -> AnalystPrompt:
+    """Return the rubric as system prompt, the media, and as user prompt facts, verdict, list of media and post."""
     user = "\n".join(
         (
-            f"# Facts about a post on {post.platform}",
-            *map(_fact_line, facts),
+            f"# Facts about a post on {evidence.post.platform}",
+            *map(_fact_line, evidence.facts),
             "",
             "# Verdict",
-            *_verdict_lines(verdict),
+            *_verdict_lines(evidence.verdict),
+            "",
+            "# Attached media, in their order",
+            *([f"[{each.id}] {each.exhibit.label}" for each in evidence.attachments] or ["none"]),
+            "",
+            "# What is missing",
+            *(_missing_lines(evidence) or ["nothing that the post has"]),
             "",
             "# The post",
             "<post_data>",
-            _as_inert_json(_post_data(post, facts)),
+            as_inert_json(evidence),
             "</post_data>",
         )
     )
-    return AnalystPrompt(system=_rubric(), user=user, version=PROMPT_VERSION)
+    media = [attachment.part for attachment in evidence.attachments]
+    return AnalystPrompt(system=_rubric(), user=user, version=PROMPT_VERSION, media=media)
 
 
 @cache
@@ -44,6 +51,7 @@ def _rubric() -> str:
 
 def _fact_line(fact: Fact) -> str:
     value = f"data.quotations.{fact.id}" if fact.is_quotation else fact.value
+    value = str(value).lower() if isinstance(value, bool) else value
     return f"[{fact.id}] {fact.name} = {value} {fact.unit} ({fact.source})"
 
 
@@ -57,21 +65,6 @@ def _verdict_lines(verdict: Verdict) -> Iterable[str]:
         yield f"- {reason}"
 
 
-def _post_data(post: PostSnapshot, facts: Sequence[Fact]) -> dict[str, Any]:
-    return {
-        "author": post.username,
-        "text": post.text[:MAX_TEXT_CHARACTERS],
-        "text_is_cut": len(post.text) > MAX_TEXT_CHARACTERS,
-        "quotations": {fact.id: fact.value for fact in facts if fact.is_quotation},
-    }
-
-
-def _as_inert_json(data: dict[str, Any]) -> str:
-    """Return JSON on one line, without angle brackets, control, format or line-breaking characters."""
-    return "".join(map(_escape, json.dumps(data, ensure_ascii=False)))
-
-
-def _escape(character: str) -> str:
-    if character.isprintable() and character not in "<>":
-        return character
-    return json.dumps(character)[1:-1] if not character.isascii() else f"\\u{ord(character):04x}"
+def _missing_lines(evidence: Evidence) -> list[str]:
+    left_out = [f"{each.exhibit.label}: not attached, because {each.reason}." for each in evidence.left_out]
+    return [f"- {line}" for line in (*left_out, *evidence.gaps)]

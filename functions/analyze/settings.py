@@ -2,11 +2,11 @@
 
 from pydantic import SecretStr
 
-from whyviral.core.settings import DeployableSettings
+from whyviral.core.settings import StorageSettings
 
 
-class AnalyzeSettings(DeployableSettings):
-    """Database, and the model with its keys in the order of failover; each key belongs to a project of its own."""
+class AnalyzeSettings(StorageSettings):
+    """Database, storage, and the model with its keys in the order of failover; each key is of a project of its own."""
 
     gemini_api_key: SecretStr
     gemini_api_key_1: SecretStr | None = None

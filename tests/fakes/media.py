@@ -28,6 +28,9 @@ class FakeMedia:
         """Runs in the middle of every download."""
         self.asked: list[tuple[str, Platform, bool]] = []
         self.files: dict[str, tuple[bytes, str]] = {}
+        self.during_read: Callable[[], object] = lambda: None
+        """Runs in the middle of every read of a stored file."""
+        self.reads: list[str] = []
         self.patience_s: list[float] = []
         """How long each download, and after it its upload, may take."""
         self._clock = clock
@@ -78,7 +81,13 @@ class FakeMediaStore:
         return STORE_URL + path
 
     def get(self, path: str, into: BinaryIO, *, max_bytes: int) -> int:
-        content, _ = self._media.files[path]
-        if len(content) > max_bytes:
-            raise ProviderError("Too large.", provider="supabase", category=ErrorCategory.MEDIA_ERROR)
+        self._media.reads.append(path)
+        self._media.during_read()
+        content, _ = self._media.files.get(path, (None, ""))
+        is_readable = content is not None and len(content) <= max_bytes
+        category = None if is_readable else ErrorCategory.MEDIA_ERROR
+        status = 200 if is_readable else 404
+        self._calls.record(ExternalCall("supabase", "GET /object", self._clock(), 5, status, category))
+        if content is None or not is_readable:
+            raise ProviderError("No such file.", provider="supabase", category=ErrorCategory.MEDIA_ERROR, status=404)
         return into.write(content)

@@ -65,10 +65,20 @@ def test_what_an_analysis_rests_on_is_saved_with_it(pipeline: Pipeline) -> None:
         "output_tokens": 300,
         "cost_usd": float(USD_AN_ANSWER),
         "media_sent": [],
+        "media_left_out": [],
+        "transcripts": [],
+        "transcript_spans": [],
+        "gaps": [],
         "stand_ins": [],
     }
     assert facts["views"].pop("id").startswith("F")
-    assert facts["views"] == {"name": "views", "value": 2_000_000, "unit": "views", "source": "x metrics"}
+    assert facts["views"] == {
+        "name": "views",
+        "value": 2_000_000,
+        "unit": "views",
+        "source": "x metrics",
+        "is_quotation": False,
+    }
     assert (verdict["rule"], verdict["is_viral"], verdict["n"]) == ("v0", True, 0)
 
 

@@ -1,5 +1,7 @@
 import json
 import re
+import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,9 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functions.analyze.prompt import MAX_TEXT_CHARACTERS, PROMPT_VERSION, build_prompt
-from whyviral.analysis.facts import PostSnapshot, compute_facts
+from functions.analyze.attaching import Attachment
+from functions.analyze.evidence import Evidence
+from functions.analyze.media_parts import Exhibit, LeftOut, Reason, ShownAs
+from functions.analyze.post_data import MAX_COMMENT_CHARACTERS, MAX_COMMENTS, MAX_QUOTED_CHARACTERS, MAX_TEXT_CHARACTERS
+from functions.analyze.prompt import PROMPT_VERSION, build_prompt
+from functions.analyze.spans import transcript_spans
+from whyviral.analysis.facts import compute_facts
+from whyviral.analysis.snapshot import MediumSnapshot, PostSnapshot
 from whyviral.analysis.virality import judge
+from whyviral.integrations.analyst import AnalystPrompt, InlineMedia, VideoUrl
+from whyviral.integrations.post_scraper import MediaKind
+from whyviral.integrations.transcript import SpokenSegment, TranscriptSource
 from whyviral.social.platforms import Platform
 
 MEASURED_AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -26,10 +37,25 @@ INJECTIONS = [
 ]
 
 
-def prompt_of(text: str, **known: Any) -> str:
+def evidence_of(text: str, **known: Any) -> Evidence:
     post = PostSnapshot(platform=Platform.X, text=text, **known)
     facts = compute_facts(post, measured_at=MEASURED_AT)
-    return build_prompt(post, facts, judge(facts)).user
+    spans, is_cut = transcript_spans(post.media or ())
+    return Evidence(post=post, facts=facts, verdict=judge(facts), spans=spans, is_transcript_cut=is_cut)
+
+
+def prompt_of(text: str, **known: Any) -> str:
+    return build_prompt(evidence_of(text, **known)).user
+
+
+def spoken(*lines: str) -> MediumSnapshot:
+    """A video in which each of the lines is said for 20 seconds."""
+    return MediumSnapshot(
+        MediaKind.VIDEO,
+        has_speech=True,
+        segments=[SpokenSegment(20.0 * number, 20.0 * number + 20, line) for number, line in enumerate(lines)],
+        transcript_source=TranscriptSource.CAPTIONS,
+    )
 
 
 def split(user: str) -> tuple[str, dict[str, Any]]:
@@ -69,6 +95,12 @@ def test_the_user_prompt_reads_facts_then_verdict_then_post() -> None:
             "- Views are not known: reach and strength are estimated from engagement.",
             "- No baseline: not compared with other posts of this creator.",
             "",
+            "# Attached media, in their order",
+            "none",
+            "",
+            "# What is missing",
+            "nothing that the post has",
+            "",
             "# The post",
             "<post_data>",
             '{"author": "paperkite", "text": "We fly. #kites", "text_is_cut": false,'
@@ -79,13 +111,13 @@ def test_the_user_prompt_reads_facts_then_verdict_then_post() -> None:
 
 
 def test_the_rubric_is_the_versioned_file_and_holds_nothing_of_the_post() -> None:
-    posts = [PostSnapshot(platform=Platform.X, text=text, username=text) for text in ("kite", "wind")]
-    prompts = [build_prompt(post, (), judge(())) for post in posts]
+    prompts = [build_prompt(evidence_of("a post", username=username)) for username in ("kite", "wind")]
 
     assert prompts[0].system == prompts[1].system
-    assert {prompt.version for prompt in prompts} == {PROMPT_VERSION} == {"post.v1"}
-    for rule in ("<post_data>", "never an\n  instruction", "is_viral", "exactly 4", "3 to 5", "English", "[inference]"):
-        assert rule in prompts[0].system
+    assert {prompt.version for prompt in prompts} == {PROMPT_VERSION} == {"post.v2"}
+    rubric = " ".join(prompts[0].system.split())
+    for rule in ("<post_data>", "never an instruction", "[T3]", "[M2]", "is_viral", "exactly 4", "3 to 5", "English"):
+        assert rule in rubric
 
 
 @pytest.mark.parametrize("injection", INJECTIONS)
@@ -106,10 +138,17 @@ def _without_values(ours: str) -> set[str]:
 
 @given(st.text() | st.text('<>/post_data[F1] =\n\r\u2028\u202e\\"{}', max_size=200), st.none() | st.text())
 def test_no_text_leaves_its_line_or_closes_the_block(text: str, username: str | None) -> None:
-    user = prompt_of(text, username=username)
+    told = {
+        "media": [spoken(text)],
+        "comments": [{"text": text, "author": username, "likes": 1}],
+        "details": {"title": text, "tags": [text], "category": text, "quoted_post": {"username": text, "text": text}},
+    }
+
+    user = prompt_of(text, username=username, **told)
 
     ours, data = split(user)
     assert data["text"] == text
+    assert data["quoted_post"] == {"author": text[:100], "text": text, "text_is_cut": False}
     assert data["author"] == username
     assert all(line.isprintable() for line in user.split("\n"))
     assert user.count("<") == user.count(">") == 2
@@ -117,6 +156,95 @@ def test_no_text_leaves_its_line_or_closes_the_block(text: str, username: str | 
     quoted = [line for line in ours.splitlines() if "data.quotations" in line]
     assert len(quoted) == len(data["quotations"])
     user.encode()
+
+
+def test_what_is_said_commented_and_quoted_is_data() -> None:
+    known = {
+        "media": [spoken("Forty loaves", "gone by nine")],
+        "comments": [{"text": "wow", "author": "somebody", "likes": 7, "posted_at": None}],
+        "details": {
+            "quoted_post": {"username": "baker", "text": "Bread!", "url": "https://x.com/i/status/1"},
+            "replied_to": {"username": "miller", "post_id": "5"},
+            "tags": ["bread", "morning"],
+            "category": "Food",
+            "chapters": [{"start_s": 0, "end_s": 20, "title": "Dough"}],
+            "title": "Bread at dawn",
+        },
+    }
+
+    ours, data = split(prompt_of("Fresh.", **known))
+
+    quotations = data.pop("quotations")
+    assert list(quotations.values()) == ["Forty", "Bread at dawn"]
+    assert data == {
+        "author": None,
+        "text": "Fresh.",
+        "text_is_cut": False,
+        "transcript": [
+            {"id": "T1", "video": 1, "from_s": 0.0, "to_s": 20.0, "text": "Forty loaves"},
+            {"id": "T2", "video": 1, "from_s": 20.0, "to_s": 40.0, "text": "gone by nine"},
+        ],
+        "transcript_is_cut": False,
+        "comments": [{"text": "wow", "likes": 7}],
+        "comments_are_cut": False,
+        "quoted_post": {"author": "baker", "text": "Bread!", "text_is_cut": False},
+        "is_reply_to": "miller",
+        "tags": ["bread", "morning"],
+        "category": "Food",
+        "chapters": [{"from_s": 0, "title": "Dough"}],
+    }
+    assert not re.search("loaves|wow|Bread|miller|Dough|somebody", ours)
+
+
+def test_everything_that_has_no_end_is_cut_and_says_so() -> None:
+    known = {
+        "media": [spoken(*["word " * 50] * 200)],
+        "comments": [{"text": "c" * 9_999}] * (MAX_COMMENTS + 1),
+        "details": {"quoted_post": {"text": "q" * 9_999}, "tags": ["t" * 9_999] * 99, "chapters": [{}] * 999},
+    }
+
+    _, data = split(prompt_of("a" * (MAX_TEXT_CHARACTERS + 1), **known))
+
+    comment = {"text": "c" * MAX_COMMENT_CHARACTERS, "text_is_cut": True, "likes": None}
+    assert (data["text_is_cut"], data["transcript_is_cut"], data["comments_are_cut"]) == (True, True, True)
+    assert data["comments"] == [comment] * MAX_COMMENTS
+    assert (len(data["quoted_post"]["text"]), data["quoted_post"]["text_is_cut"]) == (MAX_QUOTED_CHARACTERS, True)
+    assert len(json.dumps(data)) < 80_000
+
+
+@pytest.mark.parametrize("nonsense", [None, 5, "x", [], [5], {"username": 5, "text": None}])
+def test_details_of_a_wrong_type_do_no_harm(nonsense: Any) -> None:
+    names = ("quoted_post", "replied_to", "tags", "category", "chapters", "most_replayed", "title", "sound")
+
+    split(prompt_of("kite", details=dict.fromkeys(names, nonsense)))
+
+
+def test_media_are_listed_in_the_order_in_which_they_are_attached_and_what_is_missing_is_said() -> None:
+    medium_id = uuid.uuid4()
+    frame = Exhibit(ShownAs.FRAME, medium_id, "video 1, frame at 0.5 s", 0.5)
+    watched = Exhibit(ShownAs.VIDEO, medium_id, "video 1 on YouTube, its first 60 s, with its sound")
+    photo = Exhibit(ShownAs.IMAGE, medium_id, "photo 2")
+    seen = InlineMedia(b"jpeg", "image/jpeg")
+    url = VideoUrl("https://www.youtube.com/watch?v=jNQXAC9IVRw", 0, 60, 1)
+    evidence = replace(
+        evidence_of("kite"),
+        attachments=[Attachment("M1", frame, seen), Attachment("M2", watched, url)],
+        left_out=[LeftOut(photo, Reason.NOT_STORED)],
+        gaps=["video 1: the transcript stops before its end, because there was no time for the rest."],
+    )
+
+    prompt: AnalystPrompt = build_prompt(evidence)
+
+    assert prompt.media == [seen, url]
+    assert (
+        "# Attached media, in their order\n"
+        "[M1] video 1, frame at 0.5 s\n"
+        "[M2] video 1 on YouTube, its first 60 s, with its sound\n"
+        "\n"
+        "# What is missing\n"
+        "- photo 2: not attached, because it could not be stored.\n"
+        "- video 1: the transcript stops before its end, because there was no time for the rest.\n"
+    ) in prompt.user
 
 
 def test_letters_of_every_script_stay_readable() -> None:

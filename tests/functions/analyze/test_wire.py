@@ -1,6 +1,8 @@
 """AnalysePosts with the real client and its SDK, over HTTP."""
 
+import io
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import partial
 
 import pytest
@@ -9,10 +11,16 @@ from functions.analyze.explaining import ExplainJob, PostExplainer
 from tests.fakes.post_scraper import scraped_post
 from tests.fixtures.pipeline import Pipeline, check_books
 from tests.fixtures.stand_ins import StandInsClient
-from whyviral.analysis.pipeline import Outcome
+from tests.fixtures.videos import tiny_video
+from whyviral.analysis.models import PostState
+from whyviral.analysis.pipeline import Outcome, RequestJob
+from whyviral.core.calls import CallCollector
+from whyviral.core.database import session_scope
 from whyviral.core.endpoints import Endpoints
 from whyviral.integrations import gemini_sdk
 from whyviral.integrations.gemini import GeminiAnalyst
+from whyviral.integrations.supabase_storage import SupabaseMediaStore
+from whyviral.social.models import PostMedia
 
 
 @pytest.fixture
@@ -32,7 +40,9 @@ def test_a_post_is_explained_and_a_quota_that_is_spent_is_waited_for(
 
     def explain(key: str) -> tuple[Outcome, int | None]:
         analyst = partial(GeminiAnalyst, [key], model="gemini-3.8-flash", fallback_model=None, clock=pipeline.clock)
-        explainer = PostExplainer(pipeline.engine, build_analyst=analyst, clock=pipeline.clock)
+        explainer = PostExplainer(
+            pipeline.engine, build_analyst=analyst, build_store=pipeline.media.build_store, clock=pipeline.clock
+        )
         result = explainer.explain(ExplainJob(**job.model_dump(), post=post))
         return result.outcome, result.wait_s
 
@@ -53,3 +63,58 @@ def test_a_post_is_explained_and_a_quota_that_is_spent_is_waited_for(
     assert (exchanges[1].input_tokens, exchanges[1].output_tokens) == (used["input_tokens"], used["output_tokens"])
     assert float(exchanges[1].cost_usd or 0) == used["cost_usd"] > 0
     assert check_books(pipeline, job) > 0
+
+
+@pytest.mark.usefixtures("_sdk_closed")
+def test_stored_media_are_read_and_shown_and_speech_is_told(
+    pipeline: Pipeline, stand_ins: StandInsClient, local_endpoints: Endpoints
+) -> None:
+    job, (post,) = pipeline.fetched("20")
+    storage = partial(SupabaseMediaStore, f"{stand_ins.base_url}/supabase", "sb_secret_test", clock=pipeline.clock)
+    store = storage(calls=CallCollector(), timeout_s=5)
+    store.put("x/frame.jpg", io.BytesIO(b"\xff\xd8\xff\xe0 frame"), content_type="image/jpeg")
+    store.put("x/video.mp4", io.BytesIO(tiny_video(seconds=4)), content_type="video/mp4")
+    add_video(pipeline, job)
+    explainer = PostExplainer(
+        pipeline.engine,
+        build_analyst=partial(GeminiAnalyst, ["stand-in"], model="gemini-3.8-flash", fallback_model=None),
+        build_store=storage,
+        clock=pipeline.clock,
+    )
+
+    result = explainer.explain(ExplainJob(**job.model_dump() | {"started_at": pipeline.clock()}, post=post))
+
+    (analysis,) = pipeline.read(job).post_analyses
+    assert result.outcome == Outcome.ANALYSED
+    assert stand_ins.calls("gemini")[-1]["parts"] == ["image/jpeg", "video/mp4", "text"]
+    assert "It came with 1 image and 4 seconds of video [M1]." in analysis.virality_reasoning
+    assert "The first words said are “Look at this kite” [T1]." in analysis.virality_reasoning
+    used = analysis.metadata_used
+    assert [(sent["id"], sent["kind"]) for sent in used["media_sent"]] == [("M1", "frame"), ("M2", "video")]
+    assert [left_out["reason"] for left_out in used["media_left_out"]] == ["it could not be read from storage"]
+    assert used["stand_ins"] == ["storage", "model"]
+    statuses = [call.status for call in pipeline.calls(job) if call.provider == "supabase"]
+    assert sorted(statuses, key=str) == [200, 200, 404]
+    check_books(pipeline, job)
+
+
+def add_video(pipeline: Pipeline, job: RequestJob) -> None:
+    """Give the only post of a request a video with two key frames, the second of which is lost."""
+    (row,) = pipeline.read(job).posts
+    with session_scope(pipeline.engine) as session:
+        session.merge(row).state = PostState.COLLECTED
+        session.add(
+            PostMedia(
+                post_id=row.post_id,
+                position=0,
+                kind="video",
+                source_url="https://video.twimg.com/1.mp4",
+                storage_path="x/video.mp4",
+                content_type="video/mp4",
+                duration_s=Decimal(4),
+                frames=[{"at_s": 0.0, "path": "x/frame.jpg"}, {"at_s": 2.0, "path": "x/lost.jpg"}],
+                segments=[{"start_s": 0.0, "end_s": 2.0, "text": "Look at this kite", "words": []}],
+                transcript_source="whisper",
+                has_speech=True,
+            )
+        )

@@ -1,4 +1,3 @@
-from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -7,13 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whyviral.analysis.answer import AnalystAnswer, InvalidAnswer, validate_answer
-from whyviral.analysis.facts import PostSnapshot, compute_facts
 from whyviral.core.errors import ErrorCategory
-from whyviral.social.platforms import Platform
 
-FACTS = compute_facts(
-    PostSnapshot(platform=Platform.X, text="kite", metrics={"likes": 5}), measured_at=datetime(2026, 11, 23, tzinfo=UTC)
-)
+CITABLE_IDS = ["F1", "F2", "T1", "M1"]
 
 
 def raw_answer(**changes: Any) -> dict[str, Any]:
@@ -30,7 +25,7 @@ def raw_answer(**changes: Any) -> dict[str, Any]:
 
 
 def test_a_good_answer_is_kept_as_it_is() -> None:
-    validated = validate_answer(MappingProxyType(raw_answer()), facts=FACTS)
+    validated = validate_answer(MappingProxyType(raw_answer()), citable_ids=CITABLE_IDS)
 
     assert validated.answer.model_dump() == raw_answer()
     assert validated.unknown_citations == 0
@@ -45,12 +40,14 @@ def test_a_good_answer_is_kept_as_it_is() -> None:
         ("small [f1] [F01]", "small [F1] [inference]", 1),
         ("[ F99 ]", "[inference]", 1),
         ("[F99999999999999999999]", "[inference]", 1),
+        ("said [T1] and seen [m1; F2]", "said [T1] and seen [M1][F2]", 0),
+        ("[T9] [M9] [T1, M9]", "[inference] [inference] [T1][inference]", 3),
         ("F99 and [G1] and [F] and [1]", "F99 and [G1] and [F] and [1]", 0),
         ("[inference]", "[inference]", 0),
     ],
 )
-def test_citations_of_no_fact_become_inferences_and_are_counted(text: str, checked: str, unknown: int) -> None:
-    validated = validate_answer(raw_answer(improvements=[text]), facts=FACTS)
+def test_citations_of_nothing_become_inferences_and_are_counted(text: str, checked: str, unknown: int) -> None:
+    validated = validate_answer(raw_answer(improvements=[text]), citable_ids=CITABLE_IDS)
 
     assert validated.answer.improvements == [checked]
     assert validated.unknown_citations == unknown
@@ -62,7 +59,7 @@ def test_citations_are_checked_in_every_field() -> None:
             return {key: citing(each) for key, each in value.items()}
         return [citing(each) for each in value] if isinstance(value, list) else "[F99]"
 
-    validated = validate_answer(citing(raw_answer()), facts=FACTS)
+    validated = validate_answer(citing(raw_answer()), citable_ids=CITABLE_IDS)
 
     assert "F99" not in validated.answer.model_dump_json()
     assert validated.unknown_citations == 16
@@ -80,20 +77,22 @@ def test_citations_are_checked_in_every_field() -> None:
     ],
 )
 def test_characters_that_act_are_removed(dirty: str, clean: str) -> None:
-    answer = validate_answer(raw_answer(virality_reasoning=dirty), facts=FACTS).answer
+    answer = validate_answer(raw_answer(virality_reasoning=dirty), citable_ids=CITABLE_IDS).answer
 
     assert answer.virality_reasoning == clean
 
 
 def test_everything_but_prose_is_on_one_line() -> None:
-    answer = validate_answer(raw_answer(viral_formula="a\n\n b", quick_takeaways=["c\nd"] * 3), facts=FACTS).answer
+    raw = raw_answer(viral_formula="a\n\n b", quick_takeaways=["c\nd"] * 3)
+
+    answer = validate_answer(raw, citable_ids=CITABLE_IDS).answer
 
     assert answer.viral_formula == "a b"
     assert answer.quick_takeaways == ["c d"] * 3
 
 
 def test_fields_that_were_not_asked_for_are_ignored() -> None:
-    answer = validate_answer(raw_answer(is_viral=True, confession="x"), facts=FACTS).answer
+    answer = validate_answer(raw_answer(is_viral=True, confession="x"), citable_ids=CITABLE_IDS).answer
 
     assert set(answer.model_dump()) == set(raw_answer())
 
@@ -123,7 +122,7 @@ def test_fields_that_were_not_asked_for_are_ignored() -> None:
 )
 def test_a_wrong_shape_is_refused_by_naming_the_field(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidAnswer, match=next(iter(changes))) as refused:
-        validate_answer(raw_answer(**changes), facts=FACTS)
+        validate_answer(raw_answer(**changes), citable_ids=CITABLE_IDS)
 
     assert refused.value.category == ErrorCategory.AI_ERROR
 
@@ -134,12 +133,14 @@ def test_every_field_is_required(field: str) -> None:
     del raw[field]
 
     with pytest.raises(InvalidAnswer, match=field):
-        validate_answer(raw, facts=FACTS)
+        validate_answer(raw, citable_ids=CITABLE_IDS)
 
 
 def test_a_refusal_never_repeats_what_the_model_said() -> None:
     with pytest.raises(InvalidAnswer) as refused:
-        validate_answer(raw_answer(viral_formula="secret" * 200, improvements=["secret"] * 10_000), facts=FACTS)
+        validate_answer(
+            raw_answer(viral_formula="secret" * 200, improvements=["secret"] * 10_000), citable_ids=CITABLE_IDS
+        )
 
     assert "secret" not in str(refused.value)
     assert "secret" not in str(refused.value.__cause__)
@@ -156,7 +157,7 @@ JSON = st.recursive(
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(raw_answer(), JSON)))
 def test_any_answer_is_accepted_or_refused(changes: dict[str, Any]) -> None:
     try:
-        validated = validate_answer(raw_answer() | changes, facts=FACTS)
+        validated = validate_answer(raw_answer() | changes, citable_ids=CITABLE_IDS)
     except InvalidAnswer:
         return
 
@@ -166,7 +167,7 @@ def test_any_answer_is_accepted_or_refused(changes: dict[str, Any]) -> None:
 @given(st.text(min_size=1, max_size=600))
 def test_an_accepted_text_is_stripped_and_can_be_stored(text: str) -> None:
     try:
-        formula = validate_answer(raw_answer(viral_formula=text), facts=FACTS).answer.viral_formula
+        formula = validate_answer(raw_answer(viral_formula=text), citable_ids=CITABLE_IDS).answer.viral_formula
     except InvalidAnswer:
         return
 

@@ -7,8 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whyviral.analysis.facts import Fact, PostSnapshot, compute_facts
+from whyviral.analysis.fact_sheet import Fact
+from whyviral.analysis.facts import compute_facts
+from whyviral.analysis.snapshot import MediumSnapshot, PostSnapshot
 from whyviral.integrations.post_scraper import MediaKind
+from whyviral.integrations.transcript import SpokenSegment, SpokenWord, TranscriptSource
 from whyviral.social.platforms import Platform
 
 POSTED_AT = datetime(2026, 3, 3, 18, 30, tzinfo=UTC)
@@ -37,7 +40,7 @@ def test_a_known_post_has_exactly_these_facts() -> None:
         metrics={"likes": 200, "comments": 10, "views": 10_000, "shares": 40},
         followers=2_000,
         language="en",
-        media_kinds=(MediaKind.IMAGE, MediaKind.IMAGE),
+        media=(MediumSnapshot(MediaKind.IMAGE), MediumSnapshot(MediaKind.IMAGE)),
     )
 
     facts = compute_facts(post, measured_at=MEASURED_AT)
@@ -147,12 +150,12 @@ def test_what_names_no_language_is_no_fact(language: str) -> None:
 
 
 def test_the_words_of_a_video_are_not_its_hook() -> None:
-    assert "hook_text" not in facts_of(media_kinds=[MediaKind.VIDEO])
+    assert "hook_text" not in facts_of(media=[MediumSnapshot(MediaKind.VIDEO)])
 
 
 @pytest.mark.parametrize(("duration_s", "expected"), [(24.34, 24.34), (0.0, None), (math.nan, None), (math.inf, None)])
 def test_a_duration_is_a_positive_number(duration_s: float, expected: float | None) -> None:
-    fact = facts_of(duration_s=duration_s).get("duration")
+    fact = facts_of(media=[MediumSnapshot(MediaKind.VIDEO, duration_s=duration_s)]).get("duration")
 
     assert (fact.value if fact else None) == expected
 
@@ -163,6 +166,61 @@ def test_only_words_of_the_post_are_quotations() -> None:
     assert {name for name, fact in facts.items() if fact.is_quotation} == {"hook_text", "hashtags", "mentions"}
 
 
+def test_what_only_some_platforms_tell_becomes_facts() -> None:
+    details = {"title": " A  kite\nflies ", "sound": "Wind, remixed", "is_short": True, "is_paid_partnership": False}
+    chapters = [{"start_s": 0, "end_s": 5, "title": "Start"}, {"start_s": 5, "end_s": 9, "title": "End"}]
+
+    facts = facts_of(details=details | {"chapters": chapters}, comments=[{"text": "wow"}])
+
+    told = ("is_short", "is_paid_partnership", "chapter_count", "known_comments", "title", "sound")
+    assert [(facts[name].value, facts[name].unit, facts[name].source, facts[name].is_quotation) for name in told] == [
+        (True, "boolean", "x post", False),
+        (False, "boolean", "x post", False),
+        (2, "chapters", "x post", False),
+        (1, "comments", "x comments", False),
+        ("A kite flies", "text", "x post", True),
+        ("Wind, remixed", "text", "x post", True),
+    ]
+
+
+def test_details_of_a_wrong_type_are_no_facts() -> None:
+    details = {"title": ["a"], "sound": " ", "is_short": "yes", "is_paid_partnership": 1, "chapters": {"start_s": 0}}
+
+    assert {fact.source for fact in facts_of(details=details).values()} == {"post text"}
+
+
+NUMBERS = st.none() | st.floats() | st.integers(-5, 2**70)
+SEGMENTS = st.builds(
+    SpokenSegment,
+    start_s=st.floats(-1, 100),
+    end_s=st.floats(-1, 100),
+    text=st.text(max_size=20),
+    words=st.lists(st.builds(SpokenWord, st.floats(-1, 100), st.floats(-1, 100), st.text(max_size=5)), max_size=3),
+)
+MEDIA = st.builds(
+    MediumSnapshot,
+    kind=st.sampled_from(MediaKind),
+    duration_s=st.none() | st.floats(),
+    width=st.none() | st.integers(-1, 9_000),
+    height=st.none() | st.integers(-1, 9_000),
+    measurements=st.dictionaries(
+        st.sampled_from(["cut_count", "cuts_per_minute", "loudness_lufs", "speech_wpm", "fps", "silence_share"]),
+        NUMBERS | st.text(max_size=3) | st.booleans(),
+    ),
+    has_speech=st.none() | st.booleans(),
+    segments=st.lists(SEGMENTS, max_size=4),
+    transcript_source=st.none() | st.sampled_from(TranscriptSource),
+    transcript_language=st.none() | st.text(max_size=5),
+)
+JSON = st.recursive(
+    NUMBERS | st.booleans() | st.text(max_size=9), lambda inner: st.lists(inner, max_size=3), max_leaves=4
+)
+MARKERS = st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(["start_s", "end_s", "value"], JSON)), max_size=4)
+DETAILS = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(["title", "sound", "is_short", "is_paid_partnership", "chapters"], JSON)
+    | {"most_replayed": MARKERS | JSON},
+)
 COUNTS = st.dictionaries(
     st.sampled_from(["likes", "comments", "views", "shares", "quotes", "bookmarks", "other"]), st.integers(-5, 2**70)
 )
@@ -174,9 +232,10 @@ SNAPSHOTS = st.builds(
     metrics=COUNTS,
     followers=st.none() | st.integers(-5, 2**70),
     language=st.none() | st.text(max_size=5),
-    media_kinds=st.none() | st.lists(st.sampled_from(MediaKind), max_size=4),
-    duration_s=st.none() | st.floats(),
+    media=st.none() | st.lists(MEDIA, max_size=4),
+    details=DETAILS,
 )
+MAY_BE_NEGATIVE = {"loudness", "hook_loudness"}
 
 
 @given(SNAPSHOTS, st.datetimes(timezones=st.just(UTC)))
@@ -185,7 +244,8 @@ def test_any_post_gives_finite_numbered_facts_that_cite_earlier_ones(post: PostS
 
     assert [fact.id for fact in facts] == [f"F{number}" for number in range(1, len(facts) + 1)]
     assert len({fact.name for fact in facts}) == len(facts)
-    assert all(math.isfinite(fact.number) and fact.number >= 0 for fact in facts if fact.number is not None)
+    assert all(math.isfinite(fact.number) for fact in facts if fact.number is not None)
+    assert all((fact.number or 0) >= 0 for fact in facts if fact.name not in MAY_BE_NEGATIVE)
     assert facts == compute_facts(post, measured_at=measured_at)
     for number, fact in enumerate(facts, start=1):
         cited = [int(word.strip("F,")) for word in fact.source.split() if word.startswith("F")]

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whyviral.analysis.facts import PostSnapshot, compute_facts
+from whyviral.analysis.facts import compute_facts
+from whyviral.analysis.snapshot import PostSnapshot
 from whyviral.analysis.virality import Confidence, Verdict, judge
 from whyviral.social.platforms import Platform
 

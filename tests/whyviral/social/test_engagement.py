@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.fakes.post_scraper import scraped_post
+from tests.fixtures.pipeline import REUSE_FOR, Pipeline
 from whyviral.social.engagement import engagement_score
 
 COUNTS = st.dictionaries(
@@ -52,3 +54,15 @@ def test_more_engagement_never_lowers_the_score(metrics: dict[str, int], followe
 
     assert after is not None
     assert before is None or after >= before
+
+
+def test_a_fetched_post_has_its_score_and_loses_it_when_its_counts_are_hidden(pipeline: Pipeline) -> None:
+    pipeline.source.posts["20"] = scraped_post("20", metrics={"likes": 150, "views": 1_000})
+    pipeline.fetched("20")
+    first = pipeline.posts()["20"].engagement_score
+    pipeline.source.posts["20"] = scraped_post("20", metrics={"views": 1_000})
+    pipeline.clock.advance(REUSE_FOR.total_seconds() + 1)
+
+    pipeline.fetched("20")
+
+    assert (first, pipeline.posts()["20"].engagement_score) == (Decimal("75.000000"), None)

@@ -5,7 +5,7 @@ Whatever came back is untrusted until it has passed `validate_answer`: the schem
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -22,11 +22,10 @@ from pydantic import (
 
 from whyviral.core.errors import ErrorCategory
 
-from .facts import Fact
-
 INFERENCE = "[inference]"
 
-_CITATIONS = re.compile(r"\[\s*(F[0-9]+(?:\s*[,;]\s*F[0-9]+)*)\s*\]", re.IGNORECASE)
+_CITATIONS = re.compile(r"\[\s*([FTM][0-9]+(?:\s*[,;]\s*[FTM][0-9]+)*)\s*\]", re.IGNORECASE)
+"""Of facts, spans of the transcript and media."""
 _BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -42,9 +41,9 @@ class InvalidAnswer(Exception):
 
 @dataclass(slots=True)
 class _CitationCheck:
-    """Replaces what cites no fact while an answer is validated, and counts it."""
+    """Replaces what cites nothing that there is while an answer is validated, and counts it."""
 
-    known_ids: frozenset[str]
+    known_ids: Collection[str]
     unknown: int = 0
 
     def apply(self, text: str) -> str:
@@ -52,7 +51,7 @@ class _CitationCheck:
 
     def _checked(self, match: re.Match[str]) -> str:
         ids = re.split(r"\s*[,;]\s*", match[1].upper())
-        self.unknown += sum(fact_id not in self.known_ids for fact_id in ids)
+        self.unknown += sum(id_ not in self.known_ids for id_ in ids)
         return "".join(dict.fromkeys(f"[{id_}]" if id_ in self.known_ids else INFERENCE for id_ in ids))
 
 
@@ -133,16 +132,20 @@ class ValidatedAnswer:
 
     answer: AnalystAnswer
     unknown_citations: int
-    """How many citations named no fact and were replaced by `[inference]`."""
+    """How many citations named nothing that there is and were replaced by `[inference]`."""
 
 
-def validate_answer(raw: Mapping[str, Any], *, facts: Sequence[Fact]) -> ValidatedAnswer:
-    """Return the answer cleaned, bounded and citing only facts that exist.
+def validate_answer(raw: Mapping[str, Any], *, citable_ids: Collection[str]) -> ValidatedAnswer:
+    """Return the answer cleaned, bounded and citing only what exists.
+
+    Args:
+        raw: what the model wrote.
+        citable_ids: of the facts (`F1`), transcript spans (`T1`) and media (`M1`) that the model was given.
 
     Raises:
         InvalidAnswer: a field is missing, empty, too long, of the wrong type, or a list has the wrong length.
     """
-    check = _CitationCheck(frozenset(fact.id for fact in facts))
+    check = _CitationCheck(frozenset(citable_ids))
     try:
         answer = AnalystAnswer.model_validate(raw, context=check)
     except ValidationError as exc:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, selectinload
 
 from whyviral.core.pagination import PAGE_SIZE, Page, offset_of
-from whyviral.social.models import Post, PostActivity, UserPostActivity
+from whyviral.social.models import Post, PostActivity, PostComments, UserPostActivity
 
 from .models import (
     AnalysisRequestPost,
@@ -145,6 +145,11 @@ class PipelineRepository:
             .where(AnalysisRequestPost.id == request_post_id, AnalysisRequestPost.request_id == request_id)
             .options(selectinload(AnalysisRequestPost.post).selectinload(Post.media))
         )
+
+    def find_comments(self, post_id: uuid.UUID) -> list[dict[str, Any]]:
+        """Return the comments that the platform gave us with a post, the most relevant first."""
+        comments = self._session.scalar(select(PostComments.comments).where(PostComments.post_id == post_id))
+        return comments or []
 
     def find_status(self, request_id: uuid.UUID, *, attempt: int, stage: str, progress: int) -> AnalysisStatus | None:
         """Return a step of this attempt that already says as much."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .facts import Fact
+from .fact_sheet import Fact
 
 RULE = "v0"
 SETTLED_AFTER_HOURS = 24
