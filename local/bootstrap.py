@@ -1,6 +1,8 @@
 """What a worker process starts: `python local/bootstrap.py <handler>` runs a handler under AWS's own runtime client.
 
-It differs from what runs on Lambda in two ways only: the process ends with the one that started it, and the vendors'
+`python local/bootstrap.py -m <module>` runs a module instead, as the container of an ECS task does.
+
+It differs from what runs on AWS in two ways only: the process ends with the one that started it, and the vendors'
 addresses come from WHYVIRAL_ENDPOINTS. It also runs built functions, under a Python that has awslambdaric and with
 PYTHONPATH=<build>:<layer>/python; therefore nothing here is imported from `local`.
 """
@@ -37,7 +39,11 @@ def _main() -> None:
     # As on Lambda modules are looked for in the function's folder first; Python put the folder of this file there.
     sys.path[0] = os.environ.get("LAMBDA_TASK_ROOT") or str(Path.cwd())
     install_endpoints()
-    runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)
+    module = "awslambdaric"
+    if sys.argv[1] == "-m":
+        module = sys.argv[2]
+        del sys.argv[1:3]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

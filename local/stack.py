@@ -21,7 +21,8 @@ from local.configuration import Configuration, HalfConfigured, configure, stand_
 from local.database import prepare
 from local.lambda_runtime import LambdaService
 from local.postgres import Postgres
-from local.template import FunctionSpec, Template, local_resolver, read_template
+from local.tasks import TaskService
+from local.template import FunctionSpec, Template, read_template
 from local.workflow import Workflow
 from whyviral.core.database import build_engine
 
@@ -128,7 +129,8 @@ def running(
         template = read_template(ROOT / "template.yaml")
         say("starting the state machine")
         lambdas = stack.enter_context(_lambdas(template, configuration, logs))
-        workflow = stack.enter_context(_workflow(template, lambdas))
+        tasks = stack.enter_context(_tasks(template, configuration, logs))
+        workflow = stack.enter_context(_workflow(template, lambdas, tasks))
         if own_database_url is None:  # in a database that others use, requests may be running elsewhere
             recovery.fail_lost_requests(database_url, invoke=lambda payload: lambdas.invoke(FAIL_FUNCTION, payload))
         say("starting the API")
@@ -196,10 +198,12 @@ def _lambdas(template: Template, configuration: Configuration, logs: Path) -> La
     return LambdaService(template.functions, environment=configuration.environment, log_folder=logs)
 
 
-def _workflow(template: Template, lambdas: LambdaService) -> Workflow:
-    machine = template.state_machine
-    definition = machine.definition(local_resolver(template.functions))
-    return Workflow(machine.name, definition, lambdas.invoke)
+def _tasks(template: Template, configuration: Configuration, logs: Path) -> TaskService:
+    return TaskService(template.tasks, environment=configuration.task_environment, log_folder=logs)
+
+
+def _workflow(template: Template, lambdas: LambdaService, tasks: TaskService) -> Workflow:
+    return Workflow(template.state_machine.name, template.local_definition(), lambdas.invoke, tasks.run)
 
 
 def _api_environment(spec: FunctionSpec, configuration: Configuration, workflow: Workflow) -> dict[str, str]:

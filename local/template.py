@@ -16,6 +16,22 @@ ACCOUNT_ID = "000000000000"
 _DEFAULT_TIMEOUT_S = 3
 _DEFAULT_MEMORY_MB = 128
 
+# What there is on AWS alone. A task that waits for one of two slots gives no sign of life, and a laptop is slower than
+# four cores: hence the heartbeat and the timeout.
+_ON_ONE_MACHINE = MappingProxyType(
+    {
+        "AssignPublicIp": "DISABLED",
+        "CapacityProvider": "FARGATE",
+        "ClusterArn": f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:cluster/local",
+        "SubnetIds": "subnet-local",
+        "TaskSecurityGroupId": "sg-local",
+        "TranscribeHeartbeat": "120",
+        "TranscribeMode": "task",
+        "TranscribeQueueUrl": "",
+        "TranscribeTimeout": "600",
+    }
+)
+
 _SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9_.:]+)\}")
 
 type Resolver = Callable[[str, str | None], str]
@@ -44,6 +60,22 @@ class FunctionSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """One AWS::ECS::TaskDefinition, which has one container that runs a Python module."""
+
+    name: str
+    container: str
+    module: str
+    variables: frozenset[str] = frozenset()
+    """Names of the environment variables it is deployed with, secrets included."""
+
+    @property
+    def arn(self) -> str:
+        """The name by which the state machine runs this task on one machine."""
+        return f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:task-definition/{self.name}:1"
+
+
+@dataclass(frozen=True, slots=True)
 class StateMachineSpec:
     """The AWS::Serverless::StateMachine, its definition as written and what is to be put into it."""
 
@@ -51,13 +83,20 @@ class StateMachineSpec:
     source: str
     substitutions: Mapping[str, Any]
 
-    def definition(self, resolve: Resolver) -> str:
+    def definition(self, resolve: Resolver, given: Mapping[str, str] = MappingProxyType({})) -> str:
         """Return the definition as it is deployed: every `${Name}` replaced; JSONata's `{% $name %}` is left alone.
+
+        Args:
+            resolve: Finds what substitutions refer to.
+            given: Substitutions that count instead of the template's.
 
         Raises:
             TemplateError: A name has no substitution, or a substitution is more than a scalar, !Ref or !GetAtt.
         """
-        values = {name: _resolved(value, resolve) for name, value in self.substitutions.items()}
+        values = {
+            name: given[name] if name in given else _resolved(value, resolve)
+            for name, value in self.substitutions.items()
+        }
         unknown = set(_SUBSTITUTION.findall(self.source)) - values.keys()
         if unknown:
             raise TemplateError(f"{self.name}: no DefinitionSubstitutions for {', '.join(sorted(unknown))}")
@@ -66,17 +105,22 @@ class StateMachineSpec:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The functions by logical id, and the state machine."""
+    """The functions and the tasks by logical id, and the state machine."""
 
     functions: Mapping[str, FunctionSpec]
+    tasks: Mapping[str, TaskSpec]
     state_machine: StateMachineSpec
+
+    def local_definition(self) -> str:
+        """Return the state machine's definition as it runs on one machine."""
+        return self.state_machine.definition(local_resolver(self.functions, self.tasks), _ON_ONE_MACHINE)
 
 
 def read_template(path: Path) -> Template:
     """Read a SAM template and the state machine definition that it names.
 
     Raises:
-        TemplateError: It is not a template with exactly one state machine whose functions have plain settings.
+        TemplateError: It is not a template with exactly one state machine, or a function or task has no plain settings.
     """
     document = load_document(path)
     resources = document.get("Resources") or {}
@@ -93,15 +137,22 @@ def read_template(path: Path) -> Template:
         for name, resource in resources.items()
         if resource.get("Type") == "AWS::Serverless::Function"
     }
-    return Template(MappingProxyType(functions), machines[0])
+    tasks = {
+        name: _task(name, resource["Properties"])
+        for name, resource in resources.items()
+        if resource.get("Type") == "AWS::ECS::TaskDefinition"
+    }
+    return Template(MappingProxyType(functions), MappingProxyType(tasks), machines[0])
 
 
-def local_resolver(functions: Collection[str]) -> Resolver:
-    """Return what resolves `X.Arn` of the given functions to the ARN they have on one machine."""
+def local_resolver(functions: Collection[str], tasks: Mapping[str, TaskSpec] = MappingProxyType({})) -> Resolver:
+    """Return what resolves functions and tasks to the ARN they have on one machine."""
 
     def resolve(logical_id: str, attribute: str | None) -> str:
         if logical_id in functions and attribute == "Arn":
             return FunctionSpec(logical_id, handler="").arn
+        if logical_id in tasks and attribute is None:
+            return tasks[logical_id].arn
         raise TemplateError(f"{logical_id}.{attribute or 'Ref'} does not exist on one machine")
 
     return resolve
@@ -122,6 +173,28 @@ _NUMBERS = {"Timeout": _DEFAULT_TIMEOUT_S, "MemorySize": _DEFAULT_MEMORY_MB}
 def _variables(properties: Mapping[str, Any]) -> Mapping[str, Any]:
     variables: Mapping[str, Any] = (properties.get("Environment") or {}).get("Variables") or {}
     return variables
+
+
+def _task(name: str, properties: Mapping[str, Any]) -> TaskSpec:
+    match properties.get("ContainerDefinitions"):
+        case [{"Name": str(container), "EntryPoint": ["python", "-m", str(module)], **rest}]:
+            variables = _as_list(rest.get("Environment")) + _as_list(rest.get("Secrets"))
+            return TaskSpec(name, container, module, frozenset(_variable_name(name, each) for each in variables))
+        case _:
+            raise TemplateError(f"{name}: there must be one container, whose EntryPoint is [python, -m, <module>]")
+
+
+def _as_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _variable_name(task: str, variable: Mapping[str, Any]) -> str:
+    """Return the name of a variable, which may depend on a condition: `!If [X, {Name: …}, !Ref AWS::NoValue]`."""
+    match variable:
+        case {"Name": str(name)} | {"Fn::If": [_, {"Name": str(name)}, {"Ref": "AWS::NoValue"}]}:
+            return name
+        case _:
+            raise TemplateError(f"{task}: cannot read the variable {variable!r}")
 
 
 def _state_machine(name: str, properties: Mapping[str, Any], folder: Path) -> StateMachineSpec:

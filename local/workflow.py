@@ -1,4 +1,4 @@
-"""Step Functions on one machine: moto interprets the deployed state machine, our functions run its Lambda tasks."""
+"""Step Functions on one machine: moto interprets the deployed state machine, our own processes run its tasks."""
 
 import logging
 import os
@@ -12,7 +12,10 @@ from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from local import ecs
+from local.ecs import RunTask
 from local.interpreter import Invoke, repaired
+from local.tasks import TaskRefused
 from local.template import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
@@ -26,16 +29,21 @@ class WorkflowAlreadyRunning(Exception):
     """This process already runs a workflow."""
 
 
+def _no_task(name: str, _overrides: Mapping[str, Mapping[str, str]]) -> str:
+    raise TaskRefused(f"nothing here runs {name}")
+
+
 class Workflow:
     """A moto server on loopback with one state machine in it; executions live in memory until it is closed."""
 
-    def __init__(self, name: str, definition: str, invoke: Invoke) -> None:
+    def __init__(self, name: str, definition: str, invoke: Invoke, run_task: RunTask = _no_task) -> None:
         """Start the server and create the state machine.
 
         Args:
             name: The state machine's name.
             definition: Its definition after substitution.
             invoke: Runs its Lambda tasks; is called from many threads at once.
+            run_task: Runs its ECS tasks, which get the variables to report to this workflow; likewise.
 
         Raises:
             WorkflowAlreadyRunning: There can be one in a process at a time.
@@ -48,6 +56,7 @@ class Workflow:
             self.endpoint_url = stack.enter_context(_server())
             self.environment: Mapping[str, str] = _client_environment(self.endpoint_url)
             stack.enter_context(_process_environment(self.environment))
+            stack.enter_context(ecs.repaired(self._with_own_variables(run_task)))
             self._client: SFNClient = boto3.client("stepfunctions")
             stack.callback(self._client.close)
             # boto3's default session is filled on first use, which is not thread-safe: not by the first two tasks then.
@@ -66,6 +75,13 @@ class Workflow:
     def close(self) -> None:
         """Stop what is running and the server; a Lambda task under way ends by itself, or with its LambdaService."""
         self._open.close()
+
+    def _with_own_variables(self, run_task: RunTask) -> RunTask:
+        def run(name: str, overrides: Mapping[str, Mapping[str, str]]) -> str:
+            complete = {container: {**self.environment, **own} for container, own in overrides.items()}
+            return run_task(name, complete)
+
+        return run
 
     def _stop_executions(self) -> None:
         pages = self._client.get_paginator("list_executions").paginate(

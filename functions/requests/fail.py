@@ -1,4 +1,4 @@
-"""FailRequest: says at which stage a request, or one post of it, broke and why."""
+"""FailRequest: says at which stage a request, or a part of it, broke and why."""
 
 import uuid
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from whyviral.analysis.models import Stage
-from whyviral.analysis.outcome import fail_lost_post, fail_request
+from whyviral.analysis.outcome import fail_lost_post, fail_request, note_unwatched_media
 from whyviral.analysis.pipeline import PostJob, RequestJob, StageResult
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine, session_scope
@@ -19,21 +19,26 @@ logger = build_logger("fail")
 
 
 class FailJob(RequestJob):
-    """What broke: `error` is the name the state machine caught; `post` is given when only one URL broke."""
+    """What broke: `error` is the name the state machine caught."""
 
     stage: Stage
     error: str
     post: uuid.UUID | None = None
+    """The one URL that broke; None: the whole stage."""
+    goes_on: bool = False
+    """Whether the request goes on without what broke, as it does without what the worker watches."""
 
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Run FailRequest for `{request_id, attempt, stage, error, post?}`."""
+    """Run FailRequest for `{request_id, attempt, stage, error, post?, goes_on?}`."""
     job = FailJob.model_validate(event)
     logger.append_keys(request_id=str(job.request_id), attempt=job.attempt)
     with session_scope(engine) as session:
         result: StageResult
-        if job.post is None:
+        if job.goes_on:
+            result = note_unwatched_media(session, job)
+        elif job.post is None:
             result = fail_request(session, job, stage=job.stage, error=job.error, now=utc_now())
         else:
             post_job = PostJob(request_id=job.request_id, attempt=job.attempt, post=job.post)

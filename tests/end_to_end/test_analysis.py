@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from local import recovery
 from local.stack import ROOT
-from local.template import local_resolver, read_template
+from local.template import read_template
 from tests.end_to_end.conftest import System
 from whyviral.analysis.models import PostAnalysisRequest
 from whyviral.analytics.models import ExternalApiCallLog
@@ -82,7 +82,7 @@ def test_what_ran_is_the_definition_that_sam_packages(system: System) -> None:
         stateMachineArn=system.stack.workflow.state_machine_arn
     )
 
-    assert machine["definition"] == template.state_machine.definition(local_resolver(template.functions))
+    assert machine["definition"] == template.local_definition()
     assert Path(ROOT / "statemachine" / "analysis.asl.json").read_text() == template.state_machine.source
 
 

@@ -15,7 +15,8 @@ import pytest
 from moto.awslambda.exceptions import LambdaClientError
 
 from local.sandbox import Invocation
-from local.template import local_resolver, read_template
+from local.tasks import TaskRefused
+from local.template import read_template
 from local.workflow import Workflow
 
 if TYPE_CHECKING:
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 
 type State = dict[str, Any]
-type Answer = Mapping[str, Any] | str | "Died" | "Refused" | "Slow" | None
-"""What a function answers, or how it does not."""
+type Answer = Mapping[str, Any] | str | "Died" | "Refused" | "Slow" | "Silent" | None
+"""What a function or the worker answers, or how it does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Died:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Lambda did not even run the function."""
+    """Lambda did not even run the function, or ECS the worker."""
 
     error: str = "TooManyRequestsException"
 
@@ -50,11 +51,29 @@ class Slow:
     seconds: float = 1.5
 
 
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The worker is started and has no end; `beats_s` is how long it gives signs of life."""
+
+    beats_s: float = 0
+
+
+_GOOD = {
+    "MediaFunction": "collected",
+    "Worker": "processed",
+    "AnalyzeFunction": "analysed",
+    "FinishFunction": "completed",
+    "FailFunction": "failed",
+}
+
+
 @dataclass(slots=True)
 class Script:
-    """What the functions answer in one execution, in order; what a script does not say goes well."""
+    """What the functions and the worker answer in one execution, in order; what a script does not say goes well."""
 
     posts: Sequence[str] = ("post-1",)
+    videos: Sequence[str] = ()
+    """The posts that have something for the worker."""
     answers: dict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque))
     """By function, or by function and post as in `AnalyzeFunction post-1`."""
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -64,18 +83,12 @@ class Script:
         for key in (f"{function} {event.get('post')}", function):
             if self.answers[key]:
                 return self.answers[key].popleft()
-        match function:
-            case "ScrapeFunction":
-                return {"outcome": "fetched", "posts": list(self.posts)}
-            case "MediaFunction":
-                return {"outcome": "collected", "post": event["post"]}
-            case "AnalyzeFunction":
-                return {"outcome": "analysed", "post": event["post"]}
-            case "FinishFunction":
-                return {"outcome": "completed"}
-            case "FailFunction":
-                return {"outcome": "failed"} | ({"post": event["post"]} if "post" in event else {})
-        raise AssertionError(function)
+        about = {"post": event["post"]} if "post" in event else {}
+        if function == "ScrapeFunction":
+            return {"outcome": "fetched", "posts": list(self.posts)}
+        if function == "MediaFunction":
+            about["needs_worker"] = event["post"] in self.videos
+        return {"outcome": _GOOD[function]} | about
 
     def events(self, function: str) -> list[dict[str, Any]]:
         return [event for name, event in self.calls if name == function]
@@ -87,6 +100,7 @@ class Execution:
 
     status: str
     error: str | None
+    request_id: str
     script: Script
     history: "Sequence[HistoryEventTypeDef]"
 
@@ -120,13 +134,15 @@ class Machine:
         answers: Mapping[str, Sequence[Answer]] | None = None,
         *,
         posts: Sequence[str] = ("post-1",),
+        videos: Sequence[str] = (),
         definition: str | None = None,
     ) -> tuple[str, Script]:
-        """Start an execution; `answers` are those of a function, `Analyze`, or about a post, `Analyze post-1`."""
-        script = Script(posts=posts)
+        """Start an execution; `answers` are those of `Worker`, of a function, `Analyze`, or about `Analyze post-1`."""
+        script = Script(posts=posts, videos=videos)
         for name, own in (answers or {}).items():
             function, _, post = name.partition(" ")
-            script.answers[f"{function}Function {post}".strip()].extend(own)
+            function = function if function == "Worker" else f"{function}Function"
+            script.answers[f"{function} {post}".strip()].extend(own)
         request_id = str(uuid.uuid4())
         self._scripts[request_id] = script
         arn = self.workflow.state_machine_arn if definition is None else self._other(definition)
@@ -143,6 +159,7 @@ class Machine:
         return Execution(
             status=answer["status"],
             error=answer.get("error"),
+            request_id=json.loads(answer["input"])["request_id"],
             script=script,
             history=[event for page in pages for event in page["events"]],
         )
@@ -160,10 +177,25 @@ class Machine:
         return machine["stateMachineArn"]
 
 
+def report(variables: Mapping[str, str], answer: Answer) -> None:
+    """End the task as the worker does, or not at all."""
+    client = boto3.client("stepfunctions", endpoint_url=variables["AWS_ENDPOINT_URL"])
+    match answer:
+        case Silent(beats_s):
+            for _ in range(int(beats_s * 5)):
+                client.send_task_heartbeat(taskToken=variables["TASK_TOKEN"])
+                time.sleep(0.2)
+        case Died(error):
+            client.send_task_failure(taskToken=variables["TASK_TOKEN"], error=error)
+        case _:
+            client.send_task_success(taskToken=variables["TASK_TOKEN"], output=json.dumps(answer))
+    client.close()
+
+
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Machine]:
     template = read_template(ROOT / "template.yaml")
-    definition = template.state_machine.definition(local_resolver(template.functions))
+    definition = template.local_definition()
     scripts: dict[str, Script] = {}
     lock = threading.Lock()
 
@@ -183,7 +215,17 @@ def machine() -> Iterator[Machine]:
             case _:
                 return Invocation(json.dumps(answer).encode())
 
-    with Workflow(template.state_machine.name, definition, invoke) as workflow:
+    def run_task(name: str, overrides: Mapping[str, Mapping[str, str]]) -> str:
+        variables = overrides["transcribe"]
+        event = {name: variables[name] for name in ("REQUEST_ID", "ATTEMPT")}
+        with lock:
+            answer = scripts[event["REQUEST_ID"]].answer("Worker", event)
+        if isinstance(answer, Refused):
+            raise TaskRefused("said the test")
+        threading.Thread(target=report, args=(variables, answer)).start()
+        return f"arn:aws:ecs:us-east-1:000000000000:task/local/{name}"
+
+    with Workflow(template.state_machine.name, definition, invoke, run_task) as workflow:
         machine = Machine(workflow, scripts)
         yield machine
         machine.close()

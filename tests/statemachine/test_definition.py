@@ -12,13 +12,14 @@ from functions.analyze.explaining import ExplainJob
 from functions.scrape.fetching import FetchJob, FetchResult
 from tests.statemachine.conftest import ROOT, State, states_of
 from whyviral.analysis.models import Stage
-from whyviral.analysis.pipeline import Outcome, PostJob, PostResult, RequestJob
+from whyviral.analysis.pipeline import CollectResult, Outcome, PostJob, RequestJob
 
 FAILURE = {"stage", "error"}
 JOBS: dict[str, set[str]] = {
     "FetchPosts": set(FetchJob.model_fields),
     "CollectMediaOfPost": set(PostJob.model_fields),
     "AnalysePost": set(ExplainJob.model_fields),
+    "NoteUnwatchedMedia": set(RequestJob.model_fields) | FAILURE | {"goes_on"},
     "FinishRequest": set(RequestJob.model_fields),
     "FailRequest": set(RequestJob.model_fields) | FAILURE,
     "FailUncollectedPost": set(PostJob.model_fields) | FAILURE,
@@ -34,11 +35,25 @@ AWS_ERRORS = {
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.TooManyRequestsException",
 }
+# Source: AWS Step Functions, "Run Amazon ECS or Fargate tasks"; the other names are `<service>.<class of the SDK>`.
+REFUSALS = {
+    "ecs": {"AmazonECS.Unknown", "ECS.AmazonECSException", "ECS.SdkClientException", "ECS.ServerException"},
+    "sqs": {"SQS.AmazonSQSException", "SQS.SdkClientException"},
+}
+TOO_LATE = {"States.HeartbeatTimeout", "States.Timeout"}
+"""What AWS calls a worker without a sign of life, and one without a result; moto has the second name for both."""
+WORKERS = {"ProcessMedia": "ecs", "ProcessMediaWarm": "sqs"}
 
 
 @pytest.fixture(scope="module")
 def states(definition: State) -> dict[str, State]:
     return dict(states_of(definition))
+
+
+@pytest.fixture(scope="module")
+def calls(states: dict[str, State]) -> dict[str, State]:
+    """The states that call a function."""
+    return {name: state for name, state in states.items() if state.get("Resource") == "arn:aws:states:::lambda:invoke"}
 
 
 def followers(state: State) -> Iterator[str]:
@@ -81,24 +96,68 @@ def test_every_error_name_is_one_of_aws_or_a_class_of_ours(states: dict[str, Sta
     rules = [rule for state in states.values() for rule in (*state.get("Retry", ()), *state.get("Catch", ()))]
     named = {error for rule in rules for error in rule["ErrorEquals"]}
 
-    assert named - AWS_ERRORS <= own_classes()
+    assert named - AWS_ERRORS - TOO_LATE - set().union(*REFUSALS.values()) <= own_classes()
 
 
-def test_only_errors_of_aws_are_retried_and_each_with_a_bounded_jittered_pause(states: dict[str, State]) -> None:
+def test_every_task_is_retried_a_few_times_with_a_bounded_jittered_pause(states: dict[str, State]) -> None:
     for name, state in states.items():
         if state["Type"] == "Task":
             (retry,) = state["Retry"]
-            # After a time-out of the client the function may still run: what is paid for is not begun again beside it.
-            not_retried = {"Lambda.ClientExecutionTimeoutException"} if name in PAID else set()
-            assert set(retry["ErrorEquals"]) == AWS_ERRORS - {"States.ALL"} - not_retried, name
             assert retry["JitterStrategy"] == "FULL", name
             assert retry["MaxAttempts"] <= 2, name
             assert retry["MaxDelaySeconds"] <= 4, name
 
 
+def test_only_errors_of_aws_are_retried(calls: dict[str, State]) -> None:
+    for name, state in calls.items():
+        (retry,) = state["Retry"]
+        # After a time-out of the client the function may still run: what is paid for is not begun again beside it.
+        not_retried = {"Lambda.ClientExecutionTimeoutException"} if name in PAID else set()
+        assert set(retry["ErrorEquals"]) == AWS_ERRORS - {"States.ALL"} - not_retried, name
+
+
+@pytest.mark.parametrize(("name", "service"), WORKERS.items())
+def test_a_worker_that_was_started_is_never_started_again(states: dict[str, State], name: str, service: str) -> None:
+    (retry,) = states[name]["Retry"]
+
+    assert set(retry["ErrorEquals"]) == REFUSALS[service]
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_whatever_happens_to_a_worker_the_posts_go_on(states: dict[str, State], name: str) -> None:
+    too_late, everything = states[name]["Catch"]
+
+    assert (set(too_late["ErrorEquals"]), everything["ErrorEquals"]) == (TOO_LATE, ["States.ALL"])
+    for catch in (too_late, everything):
+        assert catch["Next"] == "NoteUnwatchedMedia"
+        assert catch["Output"] == {"posts": "{% $states.input.posts %}", "error": "{% $states.errorOutput.Error %}"}
+    assert states["NoteUnwatchedMedia"]["Next"] == states[name]["Next"] == "CheckProcessedMedia"
+    assert states["CheckProcessedMedia"]["Default"] == "AnalysePosts"
+
+
+def test_both_workers_are_told_the_same_and_given_the_same_time(states: dict[str, State]) -> None:
+    task, warm = (states[name] for name in WORKERS)
+    (container,) = task["Arguments"]["Overrides"]["ContainerOverrides"]
+    told = {variable["Name"].lower(): variable["Value"] for variable in container["Environment"]}
+    job = warm["Arguments"]["MessageBody"]
+
+    assert told == job | {"attempt": job["attempt"].replace("{% ", "{% $string(").replace(" %}", ") %}")}
+    assert told.keys() == {"task_token"} | RequestJob.model_fields.keys()
+    assert {key: task[key] for key in ("HeartbeatSeconds", "TimeoutSeconds")} == {
+        key: warm[key] for key in ("HeartbeatSeconds", "TimeoutSeconds")
+    }
+
+
+def test_tasks_are_placed_by_capacity_provider_and_never_by_launch_type(states: dict[str, State]) -> None:
+    arguments = states["ProcessMedia"]["Arguments"]
+
+    assert arguments["CapacityProviderStrategy"] == [{"CapacityProvider": "${CapacityProvider}", "Weight": 1}]
+    assert "LaunchType" not in repr(states)
+
+
 def test_every_stage_that_can_break_says_so_to_fail_request(definition: State) -> None:
     for name, state in definition["States"].items():
-        if state["Type"] in {"Task", "Map"} and name != "FailRequest":
+        if state["Type"] in {"Task", "Map"} and name not in {"FailRequest", *WORKERS}:
             (catch,) = state["Catch"]
             assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "FailRequest"), name
             assert catch["Output"].keys() == FAILURE, name
@@ -126,8 +185,8 @@ def test_a_failure_ends_in_the_state_that_fails_the_execution_and_nowhere_else(d
     assert not any(state.get("End") for state in states.values())
 
 
-def test_functions_are_told_exactly_what_their_jobs_are_made_of(states: dict[str, State]) -> None:
-    told = {name: set(state["Arguments"]["Payload"]) for name, state in states.items() if state["Type"] == "Task"}
+def test_functions_are_told_exactly_what_their_jobs_are_made_of(calls: dict[str, State]) -> None:
+    told = {name: set(state["Arguments"]["Payload"]) for name, state in calls.items()}
 
     assert told == JOBS
 
@@ -136,14 +195,20 @@ def test_every_stage_and_outcome_that_is_named_exists(states: dict[str, State]) 
     stages = {str(stage) for stage in re.findall(r"'stage': '(\w+)'", repr(states))}
     outcomes = {str(outcome) for outcome in re.findall(r"outcome = '(\w+)'", repr(states))}
 
-    assert stages == {Stage.FETCHING_POSTS, Stage.COLLECTING_MEDIA, Stage.ANALYSING, Stage.ANALYSIS_COMPLETE}
+    assert stages == {
+        Stage.FETCHING_POSTS,
+        Stage.COLLECTING_MEDIA,
+        Stage.TRANSCRIBING,
+        Stage.ANALYSING,
+        Stage.ANALYSIS_COMPLETE,
+    }
     assert outcomes <= set(Outcome)
     assert {Outcome.WAIT, Outcome.SUPERSEDED, Outcome.COLLECTED, Outcome.FAILED} <= outcomes
 
 
 def test_what_is_read_of_an_answer_is_what_functions_answer(states: dict[str, State]) -> None:
-    answers: tuple[type[BaseModel], ...] = (FetchResult, PostResult)
-    known = {name for answer in answers for name in answer.model_fields} | FAILURE | {"started_at"}
+    answers: tuple[type[BaseModel], ...] = (FetchResult, CollectResult)
+    known = {name for answer in answers for name in answer.model_fields} | FAILURE | {"started_at", "result"}
     read = {name for expression in expressions(states) for name in re.findall(r"states\.input\.(\w+)", expression)}
 
     assert read <= known

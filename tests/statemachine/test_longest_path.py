@@ -1,40 +1,54 @@
 """How long an execution can take: budgets of the code, timeouts and retries of the file.
 
-What is retried are errors of Lambda itself, which refuses a call or fails to begin it, and says so within
-`REFUSED_S`. A run that uses up its time ends in States.Timeout or Sandbox.Timedout, and neither is retried.
+What is retried are errors of AWS itself, which refuses a call or fails to begin it, and says so within
+`REFUSED_S`. A run that uses up its time ends in States.Timeout or Sandbox.Timedout, and neither is retried; nor is a
+worker that was started, whatever became of it.
 """
 
+from collections.abc import Mapping
 from math import ceil
+
+import pytest
 
 from functions.analyze.explaining import ANALYSE_BUDGET, MODEL_TIMEOUT_S
 from functions.scrape.fetching import FETCH_BUDGET
-from local.template import read_template
+from local.template import load_document, read_template
 from tests.statemachine.conftest import ROOT, State, states_of
 from whyviral.social.service import CLAIM_LEASE
 
 MOST_POSTS = 50
 """In a request: the Business plan's."""
 REFUSED_S = 2.0
+TO_SAVE_S = 20
 
 
-def longest_s(task: State) -> float:
+LONGEST_S = 1700
+"""Of the 1800 s after which an execution is ended."""
+WORKERS = load_document(ROOT / "template.yaml")["Mappings"]["Worker"]
+
+
+def longest_s(task: State, worker: Mapping[str, str]) -> float:
     """A run of the task that takes all its time, after every retry that it may have."""
     (retry,) = task["Retry"]
+    timeout_s = task["TimeoutSeconds"]
+    if timeout_s == "{% $number('${TranscribeTimeout}') %}":
+        timeout_s = float(worker["Timeout"])
     pauses = (
         min(retry["IntervalSeconds"] * retry["BackoffRate"] ** number, retry["MaxDelaySeconds"])
         for number in range(retry["MaxAttempts"])
     )
-    return float(task["TimeoutSeconds"] + sum(pauses) + retry["MaxAttempts"] * REFUSED_S)
+    return float(timeout_s + sum(pauses) + retry["MaxAttempts"] * REFUSED_S)
 
 
-def stage_s(definition: State) -> dict[str, float]:
+def stage_s(definition: State, worker: Mapping[str, str]) -> dict[str, float]:
     """The longest that each stage can take."""
     states = dict(states_of(definition))
-    task = {name: longest_s(state) for name, state in states.items() if state["Type"] == "Task"}
+    task = {name: longest_s(state, worker) for name, state in states.items() if state["Type"] == "Task"}
     turns = ceil(MOST_POSTS / states["CollectMedia"]["MaxConcurrency"])
     return {
         "fetch": FETCH_BUDGET.total_seconds() + task["FetchPosts"],
         "collect": turns * (task["CollectMediaOfPost"] + task["FailUncollectedPost"]),
+        "process": max(task["ProcessMedia"], task["ProcessMediaWarm"]) + task["NoteUnwatchedMedia"],
         # No post is begun after the budget, whichever turn it belongs to.
         "analyse": ANALYSE_BUDGET.total_seconds() + task["AnalysePost"] + task["FailUnanalysedPost"],
         "finish": task["FinishRequest"],
@@ -42,13 +56,21 @@ def stage_s(definition: State) -> dict[str, float]:
     }
 
 
-def test_every_stage_keeps_to_its_share_of_the_time(definition: State) -> None:
-    share = {"fetch": 500, "collect": 200, "analyse": 180, "finish": 20, "fail": 20}
+@pytest.mark.parametrize(("compute", "process_s"), [("fargate-cpu", 700), ("managed-gpu", 800)])
+def test_every_stage_keeps_to_its_share_of_the_time(definition: State, compute: str, process_s: int) -> None:
+    share = {"fetch": 500, "collect": 200, "process": process_s, "analyse": 180, "finish": 20, "fail": 20}
 
-    taken = stage_s(definition)
+    taken = stage_s(definition, WORKERS[compute])
 
     assert {name: taken[name] for name in share if taken[name] > share[name]} == {}
-    assert sum(taken.values()) < definition["TimeoutSeconds"]
+    assert sum(taken.values()) < LONGEST_S < definition["TimeoutSeconds"]
+
+
+@pytest.mark.parametrize("compute", WORKERS)
+def test_a_worker_that_starts_as_late_as_it_may_still_has_its_time_and_some_to_save(compute: str) -> None:
+    worker = {name: float(value) for name, value in WORKERS[compute].items() if name != "Device"}
+
+    assert worker["Heartbeat"] + worker["Deadline"] + TO_SAVE_S <= worker["Timeout"]
 
 
 def test_all_posts_are_begun_in_time_when_the_model_takes_as_long_as_it_may(definition: State) -> None:

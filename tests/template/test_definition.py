@@ -41,12 +41,14 @@ def test_every_placeholder_has_a_substitution_and_every_substitution_a_placehold
     assert placeholders == state_machine["DefinitionSubstitutions"].keys()
 
 
-def test_every_function_is_called_by_its_own_name(state_machine: Properties, functions: dict[str, Properties]) -> None:
-    for placeholder, value in state_machine["DefinitionSubstitutions"].items():
+def test_every_function_is_called_by_its_own_name(
+    state_machine: Properties, functions: dict[str, Properties], invoked: dict[str, str]
+) -> None:
+    for placeholder in invoked.values():
         function = placeholder.removesuffix("Arn")
 
         assert function in functions
-        assert value == {"Fn::GetAtt": [function, "Arn"]}
+        assert state_machine["DefinitionSubstitutions"][placeholder] == {"Fn::GetAtt": [function, "Arn"]}
 
 
 def test_the_state_machine_may_invoke_the_functions_it_calls_and_no_other(
@@ -75,7 +77,7 @@ def test_a_task_waits_until_its_function_has_timed_out_itself(
     default = document["Globals"]["Function"]["Timeout"]
 
     for name, state in _states(definition):
-        if state["Type"] == "Task":
+        if name in invoked:
             function_timeout_s = functions[invoked[name].removesuffix("Arn")].get("Timeout", default)
             assert state["TimeoutSeconds"] > function_timeout_s, name
 

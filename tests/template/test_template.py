@@ -18,8 +18,9 @@ _SECRETS = {
     "TWITTERAPI_KEY",
 }
 
-# Actions that AWS offers for no single resource. Source: Service Authorization Reference, X-Ray and CloudWatch Logs.
+# Actions that AWS offers for no single resource. Source: Service Authorization Reference, of each of these services.
 _WITHOUT_RESOURCE = {
+    "ecr:GetAuthorizationToken",
     "logs:CreateLogDelivery",
     "logs:DeleteLogDelivery",
     "logs:DescribeLogGroups",
@@ -28,6 +29,9 @@ _WITHOUT_RESOURCE = {
     "logs:ListLogDeliveries",
     "logs:PutResourcePolicy",
     "logs:UpdateLogDelivery",
+    "states:SendTaskFailure",
+    "states:SendTaskHeartbeat",
+    "states:SendTaskSuccess",
     "xray:GetSamplingRules",
     "xray:GetSamplingTargets",
     "xray:PutTelemetryRecords",
@@ -42,6 +46,15 @@ def _as_list(value: Any) -> list[Any]:
 def _statements(role: Properties) -> list[Properties]:
     policies: list[Properties] = role.get("Policies", [])
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def _all_statements(resources: Properties) -> dict[str, list[Properties]]:
+    """What every role, and every policy that is added to one, allows."""
+    added = {
+        name: policy["PolicyDocument"]["Statement"]
+        for name, policy in of_type(resources, "AWS::IAM::RolePolicy").items()
+    }
+    return {name: _statements(role) for name, role in of_type(resources, "AWS::IAM::Role").items()} | added
 
 
 def _role_of(resources: Properties, function: Properties) -> Properties:
@@ -107,8 +120,8 @@ def test_no_log_is_kept_for_ever(resources: Properties) -> None:
 
 
 def test_permissions_name_their_resources_wherever_aws_has_one_to_name(resources: Properties) -> None:
-    for name, role in of_type(resources, "AWS::IAM::Role").items():
-        for statement in _statements(role):
+    for name, statements in _all_statements(resources).items():
+        for statement in statements:
             actions = set(_as_list(statement["Action"]))
             assert not [action for action in actions if "*" in action], name
             if "*" in _as_list(statement["Resource"]):
@@ -118,8 +131,8 @@ def test_permissions_name_their_resources_wherever_aws_has_one_to_name(resources
 def test_only_the_api_starts_analyses(resources: Properties) -> None:
     may = {
         name
-        for name, role in of_type(resources, "AWS::IAM::Role").items()
-        for statement in _statements(role)
+        for name, statements in _all_statements(resources).items()
+        for statement in statements
         if "states:StartExecution" in _as_list(statement["Action"])
     }
 

@@ -2,7 +2,9 @@ import pytest
 
 from tests.fixtures.pipeline import Pipeline, check_books, check_history
 from whyviral.analysis.models import PostState, RequestStatus, Stage
-from whyviral.analysis.pipeline import Outcome, StageResult
+from whyviral.analysis.outcome import note_unwatched_media
+from whyviral.analysis.pipeline import Outcome, RequestJob, StageResult
+from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 
 TOO_LONG = ["States.Timeout", "States.HeartbeatTimeout", "Sandbox.Timedout"]
@@ -39,7 +41,8 @@ def test_a_request_fails_with_the_stage_and_the_category_of_the_error(
         (Stage.COLLECTING_MEDIA, "while collecting the post's media;"),
         (Stage.ANALYSING, "while explaining the post;"),
         (Stage.ANALYSIS_COMPLETE, "while finishing the analysis;"),
-        (Stage.TRANSCRIBING, "while working on it;"),
+        (Stage.TRANSCRIBING, "while watching the videos;"),
+        (Stage.RETRYING, "while working on it;"),
     ],
 )
 @pytest.mark.parametrize("error", ["States.Timeout", "Runtime.ExitError"])
@@ -53,6 +56,35 @@ def test_the_user_is_told_at_which_stage_it_broke_and_nothing_technical(
     message = pipeline.read(job).error or ""
     assert words in message
     assert error not in message
+
+
+def test_what_the_worker_left_undone_is_told_and_the_request_goes_on(pipeline: Pipeline) -> None:
+    job, (post,) = pipeline.collected("20")
+
+    noted = note_unwatched(pipeline, job)
+    pipeline.explain(job, post)
+
+    assert noted == StageResult(outcome=Outcome.FAILED)
+    assert pipeline.finish(job).outcome == Outcome.COMPLETED
+    request = pipeline.read(job)
+    (step,) = [step for step in request.status_history if step.stage == Stage.TRANSCRIBING]
+    assert step.message.startswith("Not every video could be watched")
+    assert (request.status, request.error_stage) == (RequestStatus.COMPLETED, None)
+    check_history(request)
+
+
+def test_an_old_attempt_notes_nothing(pipeline: Pipeline) -> None:
+    job, _ = pipeline.collected("20")
+    pipeline.supersede(job)
+    before = pipeline.everything(job)
+
+    assert note_unwatched(pipeline, job) == StageResult(outcome=Outcome.SUPERSEDED)
+    assert pipeline.everything(job) == before
+
+
+def note_unwatched(pipeline: Pipeline, job: RequestJob) -> StageResult:
+    with session_scope(pipeline.engine) as session:
+        return note_unwatched_media(session, job)
 
 
 def test_a_request_that_broke_before_it_began_has_lived_since_it_was_made(pipeline: Pipeline) -> None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fixtures.bytes_server import Serve
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.youtube import GOOD_ID, add_video
-from tests.whyviral.integrations.conftest import Serve
 from whyviral.core import endpoints
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory

@@ -15,10 +15,12 @@ from .repository import PipelineRepository
 
 _LOST = "This post was lost on our side before it was explained; try again."
 _FAILED = "Something went wrong on our side while {doing}; try again."
+_UNWATCHED = "Not every video could be watched and listened to; what was missed is left out of the explanation."
 _TOO_LONG = "It took too long while {doing}; try again later."
 _DOING = {
     Stage.FETCHING_POSTS: "fetching the posts",
     Stage.COLLECTING_MEDIA: "collecting the post's media",
+    Stage.TRANSCRIBING: "watching the videos",
     Stage.ANALYSING: "explaining the post",
     Stage.ANALYSIS_COMPLETE: "finishing the analysis",
 }
@@ -64,6 +66,15 @@ def fail_lost_post(session: Session, job: PostJob, *, stage: Stage, error: str) 
     if post is not None and post.state not in (PostState.ANALYSED, PostState.FAILED):
         category, message = _explain(stage, error)
         fail_post(post, stage=stage, category=category, message=message, details={"error": error})
+    return StageResult(outcome=Outcome.FAILED)
+
+
+def note_unwatched_media(session: Session, job: RequestJob) -> StageResult:
+    """Tell the user that the worker did not get to its end; the media it left have no `processed_at`."""
+    request = lock_current(session, job)
+    if request is None:
+        return StageResult(outcome=Outcome.SUPERSEDED)
+    record_status(session, request, Stage.TRANSCRIBING, progress=49, message=_UNWATCHED)
     return StageResult(outcome=Outcome.FAILED)
 
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import case, delete, func, null, or_, select, update
+from sqlalchemy import case, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -81,10 +81,9 @@ class MediaRepository:
         )
 
     def update(self, media_id: uuid.UUID, values: Mapping[str, Any]) -> None:
-        """Overwrite some columns of a medium; None is SQL's NULL, also in columns that hold JSON."""
-        columns = {name: null() if value is None else value for name, value in values.items()}
+        """Overwrite some columns of a medium."""
         self._session.execute(
-            update(PostMedia).where(PostMedia.id == media_id).values(columns | {"updated_at": func.now()})
+            update(PostMedia).where(PostMedia.id == media_id).values(dict(values) | {"updated_at": func.now()})
         )
 
 
@@ -97,7 +96,7 @@ def _row(post_id: uuid.UUID, position: int, medium: ScrapedMedia) -> dict[str, A
         "source_url": medium.source_url,
         "is_page": medium.is_page,
         "duration_s": medium.duration_s,
-        "segments": null() if told is None else as_json(told),
+        "segments": None if told is None else as_json(told),
         "transcript": told and told.text,
         "transcript_source": told and told.source,
         "transcript_truncated": told is not None and told.is_truncated,

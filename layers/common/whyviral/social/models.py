@@ -14,6 +14,9 @@ from whyviral.core.database import Base, Identified, one_of
 from whyviral.integrations.post_scraper import MediaKind
 from whyviral.integrations.transcript import TranscriptSource
 
+_Json = JSONB(none_as_null=True)
+"""A document that may be missing: None is SQL's NULL, which `is null` finds, and not the JSON text `null`."""
+
 
 class PlatformRow(Identified, Base):
     """A platform whose posts we know; seeded by migration."""
@@ -53,21 +56,21 @@ class PostMedia(Identified, Base):
     thumbnail_path: Mapped[str | None]
     """A small JPEG of it in storage; a photo is its own."""
     thumbnail_url: Mapped[str | None]
-    frames: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
+    frames: Mapped[list[dict[str, Any]] | None] = mapped_column(_Json)
     """Key frames of a video in storage: `[{at_s, path, url}]`, in the order of time."""
     transcript: Mapped[str | None]
-    segments: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
+    segments: Mapped[list[dict[str, Any]] | None] = mapped_column(_Json)
     """`[{start_s, end_s, text, words: [{start_s, end_s, text}]}]`; see `whyviral.social.transcripts`."""
     transcript_source: Mapped[str | None]
     transcript_truncated: Mapped[bool] = mapped_column(server_default=text("false"))
     """Whether time ran out before the end of the medium."""
     language: Mapped[str | None]
     has_speech: Mapped[bool | None]
-    measurements: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    measurements: Mapped[dict[str, Any] | None] = mapped_column(_Json)
     """What the worker measured of picture and sound: docs/metrics.md."""
     processed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """When the worker was done with it, with or without success; it is not processed again."""
-    error: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    error: Mapped[dict[str, Any] | None] = mapped_column(_Json)
     """`{category, message}` of what went wrong with this medium alone; the message is for the user."""
 
 
@@ -86,7 +89,7 @@ class Post(Identified, Base):
     url: Mapped[str]
     """The canonical URL."""
     username: Mapped[str | None]
-    author: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    author: Mapped[dict[str, Any] | None] = mapped_column(_Json)
     content: Mapped[str | None]
     language: Mapped[str | None]
     posted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
@@ -96,14 +99,14 @@ class Post(Identified, Base):
     formatted_transcript: Mapped[str | None]
     details: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
     """What only some platforms tell: see `ScrapedPost.details`."""
-    raw: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    raw: Mapped[dict[str, Any] | None] = mapped_column(_Json)
     fetched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     is_stand_in: Mapped[bool] = mapped_column(server_default=text("false"))
     """Whether a stand-in, not the platform, gave us this post."""
     claimed_by: Mapped[uuid.UUID | None]
     """The analysis request that is fetching this post; nobody else pays for it until `claimed_until`."""
     claimed_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    scrape_job: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    scrape_job: Mapped[dict[str, Any] | None] = mapped_column(_Json)
     """Paid work on this post at a provider, a `ScrapeJob` with `begun_at`; who claims the post resumes it by its id."""
 
     media: Mapped[list[PostMedia]] = relationship(lazy="raise", order_by=PostMedia.position)

@@ -1,0 +1,23 @@
+"""A stack in miniature, to be killed: runs a task and waits.
+
+usage: python tests/local/handlers/serve_task.py FOLDER
+"""
+
+import sys
+import threading
+from pathlib import Path
+
+from local.tasks import TaskService
+from local.template import TaskSpec
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    specs = {"Work": TaskSpec("Work", "work", "tests.local.handlers.task")}
+    tasks = TaskService(specs, environment=lambda _: {"DO": f"sleep {folder / 'pids'}"}, log_folder=folder)
+    threading.Thread(target=tasks.run, args=("Work", {"work": {}})).start()
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

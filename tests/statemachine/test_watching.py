@@ -1,0 +1,135 @@
+"""What the deployed state machine does about video and sound, whatever the worker does."""
+
+import json
+from collections.abc import Sequence
+
+import boto3
+import pytest
+
+from tests.statemachine.conftest import Answer, Died, Execution, Machine, Refused, Silent
+
+VIDEO = ["post-1"]
+WATCHED = ["CheckCollectedPosts", "ChooseWorker", "ProcessMedia", "CheckProcessedMedia", "AnalysePosts"]
+UNWATCHED = [*WATCHED[:3], "NoteUnwatchedMedia", *WATCHED[3:]]
+OWN = ("ChooseWorker", "ProcessMedia", "ProcessMediaWarm", "NoteUnwatchedMedia", "CheckProcessedMedia")
+
+
+def way(execution: Execution) -> list[str]:
+    """The states from the collected posts to what follows the media."""
+    outer = [name for name in execution.states if name in (*WATCHED, *OWN, "Superseded", "FailRequest")]
+    return outer[outer.index("CheckCollectedPosts") :]
+
+
+def impatient(machine: Machine, *, heartbeat_s: int, timeout_s: int) -> str:
+    definition = json.loads(machine.workflow.definition)
+    definition["States"]["ProcessMedia"] |= {"HeartbeatSeconds": heartbeat_s, "TimeoutSeconds": timeout_s}
+    return json.dumps(definition)
+
+
+def test_a_video_is_watched_before_its_post_is_explained(machine: Machine) -> None:
+    execution = machine.run(posts=["post-1", "post-2"], videos=["post-2"])
+
+    assert way(execution) == WATCHED
+    assert execution.script.events("Worker") == [{"REQUEST_ID": execution.request_id, "ATTEMPT": "1"}]
+    assert sorted(event["post"] for event in execution.script.events("AnalyzeFunction")) == ["post-1", "post-2"]
+    assert execution.status == "SUCCEEDED"
+
+
+def test_posts_without_video_need_no_worker(machine: Machine) -> None:
+    execution = machine.run(posts=["post-1", "post-2"])
+
+    assert way(execution) == ["CheckCollectedPosts", "AnalysePosts"]
+    assert execution.script.events("Worker") == []
+
+
+def test_the_video_of_a_post_that_has_failed_is_not_watched(machine: Machine) -> None:
+    failed: Answer = {"outcome": "failed", "post": "post-2", "needs_worker": True}
+
+    execution = machine.run({"Media post-2": [failed]}, posts=["post-1", "post-2"], videos=["post-2"])
+
+    assert way(execution) == ["CheckCollectedPosts", "AnalysePosts"]
+
+
+def test_an_attempt_that_was_replaced_while_it_was_watched_ends_without_a_word(machine: Machine) -> None:
+    execution = machine.run({"Worker": [{"outcome": "superseded"}]}, videos=VIDEO)
+
+    assert execution.states[-2:] == ["CheckProcessedMedia", "Superseded"]
+    assert execution.status == "SUCCEEDED"
+
+
+def test_a_failed_attempt_that_was_replaced_ends_without_a_word(machine: Machine) -> None:
+    execution = machine.run({"Worker": [Died()], "Fail": [{"outcome": "superseded"}]}, videos=VIDEO)
+
+    assert execution.states[-3:] == ["NoteUnwatchedMedia", "CheckProcessedMedia", "Superseded"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [([Died("MediaBroken")], "MediaBroken"), ([Refused()] * 3, "AmazonECS.Unknown")],
+    ids=["fails", "cannot start"],
+)
+def test_a_worker_that_fails_costs_the_video_and_not_the_post(
+    machine: Machine, answers: Sequence[Answer], error: str
+) -> None:
+    execution = machine.run({"Worker": answers}, posts=["post-1", "post-2"], videos=VIDEO)
+
+    assert way(execution) == UNWATCHED
+    assert execution.script.events("FailFunction") == [
+        {"request_id": execution.request_id, "attempt": 1, "stage": "transcribing", "error": error, "goes_on": True}
+    ]
+    assert sorted(event["post"] for event in execution.script.events("AnalyzeFunction")) == ["post-1", "post-2"]
+    assert execution.status == "SUCCEEDED"
+
+
+def test_a_worker_that_says_nonsense_stops_nothing(machine: Machine) -> None:
+    execution = machine.run({"Worker": ["done"]}, videos=VIDEO)
+
+    assert way(execution) == WATCHED
+
+
+def test_a_worker_that_ecs_refused_to_start_is_started_again(machine: Machine) -> None:
+    execution = machine.run({"Worker": [Refused()]}, videos=VIDEO)
+
+    assert len(execution.script.events("Worker")) == 2
+    assert way(execution) == WATCHED
+
+
+@pytest.mark.parametrize(("beats_s", "timeout_s"), [(0, 30), (1.6, 2)], ids=["no sign of life", "no result"])
+def test_a_silent_worker_is_given_up_and_not_started_again(machine: Machine, beats_s: float, timeout_s: int) -> None:
+    hasty = impatient(machine, heartbeat_s=1, timeout_s=timeout_s)
+
+    execution = machine.run({"Worker": [Silent(beats_s)]}, videos=VIDEO, definition=hasty)
+
+    # AWS says States.HeartbeatTimeout for the first; moto has one name for both.
+    assert execution.failures == [(None, "transcribing", "States.Timeout")]
+    assert len(execution.script.events("Worker")) == 1
+    assert way(execution) == UNWATCHED
+
+
+def test_media_that_cannot_even_be_noted_as_unwatched_fail_the_request(machine: Machine) -> None:
+    execution = machine.run({"Worker": [Died()], "Fail": [Died("Sandbox.Timedout")]}, videos=VIDEO)
+
+    assert execution.states[-3:] == ["NoteUnwatchedMedia", "FailRequest", "AnalysisFailed"]
+    assert execution.failures[-1] == (None, "transcribing", "Sandbox.Timedout")
+
+
+def test_a_warm_worker_takes_the_job_from_the_queue(machine: Machine) -> None:
+    sqs = boto3.client("sqs", endpoint_url=machine.workflow.endpoint_url)
+    steps = boto3.client("stepfunctions", endpoint_url=machine.workflow.endpoint_url)
+    queue = sqs.create_queue(QueueName="jobs")["QueueUrl"]
+    definition = machine.workflow.definition.replace("'task' = 'warm'", "'warm' = 'warm'")
+    warm = json.loads(definition)
+    warm["States"]["ProcessMediaWarm"]["Arguments"]["QueueUrl"] = queue
+
+    started = machine.start(videos=VIDEO, definition=json.dumps(warm))
+    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=10)["Messages"]
+    job = json.loads(message["Body"])
+    steps.send_task_heartbeat(taskToken=job["task_token"])
+    steps.send_task_success(taskToken=job.pop("task_token"), output=json.dumps({"outcome": "processed"}))
+    execution = machine.finish(started)
+
+    assert job == {"request_id": execution.request_id, "attempt": 1}
+    assert way(execution) == [*WATCHED[:2], "ProcessMediaWarm", *WATCHED[3:]]
+    assert execution.status == "SUCCEEDED"
+    sqs.close()
+    steps.close()

@@ -1,0 +1,224 @@
+"""What template.yaml makes of the worker in each compute and each mode."""
+
+import re
+from itertools import product
+
+import pytest
+
+from functions.transcribe.settings import JobSettings, WorkerSettings
+from local.template import read_template
+from tests.template.conftest import ROOT, Properties, of_type
+from tests.template.rendering import render
+
+COMPUTES = ("fargate-cpu", "managed-gpu")
+MODES = ("task", "warm")
+ADDED_BY_THE_STATE_MACHINE = {"TASK_TOKEN", "REQUEST_ID", "ATTEMPT"}
+# Source: Amazon ECS, "Task definition parameters for Fargate": sizes that go together, in MiB for 4 vCPU.
+FARGATE_4_VCPU_MIB = range(8192, 30721, 1024)
+
+
+@pytest.fixture(params=product(COMPUTES, MODES), ids="-".join)
+def variant(document: Properties, request: pytest.FixtureRequest) -> Properties:
+    compute, mode = request.param
+    return render(document, TranscribeCompute=compute, TranscribeMode=mode)
+
+
+@pytest.fixture(params=COMPUTES)
+def compute(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+def task_of(resources: Properties) -> Properties:
+    task: Properties = resources["TranscribeTask"]["Properties"]
+    return task
+
+
+def container_of(resources: Properties) -> Properties:
+    container: Properties
+    (container,) = task_of(resources)["ContainerDefinitions"]
+    return container
+
+
+def variables_of(container: Properties) -> dict[str, object]:
+    secrets = {each["Name"]: each["ValueFrom"] for each in container["Secrets"]}
+    return {each["Name"]: each["Value"] for each in container["Environment"]} | secrets
+
+
+def test_nothing_is_left_of_a_condition_and_what_is_referred_to_exists(
+    variant: Properties, document: Properties
+) -> None:
+    text = repr(variant)
+    referred = {*re.findall(r"{'Ref': '(\w+)'}", text), *re.findall(r"'Fn::GetAtt': \['(\w+)'", text)}
+
+    assert "Fn::If" not in text
+    assert referred <= variant.keys() | document["Parameters"].keys()
+
+
+def test_only_an_instance_of_its_own_has_a_gpu(document: Properties) -> None:
+    fargate, gpu = (render(document, TranscribeCompute=name) for name in COMPUTES)
+
+    assert task_of(fargate)["RequiresCompatibilities"] == ["FARGATE"]
+    assert "ResourceRequirements" not in container_of(fargate)
+    assert of_type(fargate, "AWS::ECS::CapacityProvider") == {}
+    assert task_of(gpu)["RequiresCompatibilities"] == ["MANAGED_INSTANCES"]
+    assert container_of(gpu)["ResourceRequirements"] == [{"Type": "GPU", "Value": "1"}]
+    assert variables_of(container_of(gpu))["WHISPER_DEVICE"] == "cuda"
+
+
+def test_a_task_runs_where_the_cluster_has_capacity(document: Properties, compute: str) -> None:
+    resources = render(document, TranscribeCompute=compute, TranscribeMode="warm")
+    provider = "FARGATE" if compute == "fargate-cpu" else {"Ref": "GpuCapacity"}
+    strategy = [{"CapacityProvider": provider, "Weight": 1}]
+
+    service = resources["TranscribeService"]["Properties"]
+    machine = resources["AnalysisStateMachine"]["Properties"]["DefinitionSubstitutions"]
+
+    assert resources["ClusterCapacity"]["Properties"]["CapacityProviders"] == [provider]
+    assert (service["CapacityProviderStrategy"], machine["CapacityProvider"]) == (strategy, provider)
+    assert "LaunchType" not in repr(resources)
+
+
+def test_a_task_on_an_instance_asks_for_no_address_of_its_own(document: Properties) -> None:
+    resources = render(document, TranscribeCompute="managed-gpu", TranscribeMode="warm")
+
+    network = resources["TranscribeService"]["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
+    machine = resources["AnalysisStateMachine"]["Properties"]["DefinitionSubstitutions"]
+
+    assert (network["AssignPublicIp"], machine["AssignPublicIp"]) == ("DISABLED", "DISABLED")
+
+
+def test_the_sizes_are_ones_that_exist(document: Properties, compute: str) -> None:
+    resources = render(document, TranscribeCompute=compute)
+    task, memory = task_of(resources), int(task_of(resources)["Memory"])
+
+    assert task["Cpu"] == "4096"
+    assert container_of(resources)["Memory"] == task["Memory"]
+    if compute == "fargate-cpu":
+        assert memory in FARGATE_4_VCPU_MIB
+    else:
+        wanted = resources["GpuCapacity"]["Properties"]["ManagedInstancesProvider"]["InstanceLaunchTemplate"]
+        assert memory < wanted["InstanceRequirements"]["MemoryMiB"]["Min"]
+
+
+def test_the_role_of_instances_has_a_name_that_ecs_may_pass_on(document: Properties) -> None:
+    role = render(document, TranscribeCompute="managed-gpu")["EcsInstanceRole"]["Properties"]
+
+    assert role["RoleName"]["Fn::Sub"].startswith("ecsInstanceRole")
+    assert "CAPABILITY_NAMED_IAM" in (ROOT / "samconfig.toml").read_text(encoding="utf-8")
+
+
+def test_the_container_can_do_nothing_but_work(variant: Properties) -> None:
+    container = container_of(variant)
+
+    assert container["ReadonlyRootFilesystem"] is True
+    assert container["MountPoints"] == [{"SourceVolume": "tmp", "ContainerPath": "/tmp"}]  # noqa: S108 - in a container
+    assert task_of(variant)["Volumes"] == [{"Name": "tmp"}]
+    assert container["User"].split(":")[0] not in {"0", "root"}
+    assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
+    assert "Privileged" not in container
+
+
+def test_the_worker_is_given_every_setting_it_needs_and_none_it_does_not_read(variant: Properties) -> None:
+    fields = JobSettings.model_fields | WorkerSettings.model_fields
+    needed = {name.upper() for name, field in fields.items() if field.is_required()}
+
+    given = variables_of(container_of(variant)).keys()
+
+    assert needed <= given <= {name.upper() for name in fields}
+    assert given & ADDED_BY_THE_STATE_MACHINE == set()
+
+
+def test_secrets_are_given_by_ecs_and_never_as_plain_text(document: Properties) -> None:
+    container = container_of(render(document, YouTubeProxyPort=8080))
+    secrets = {each["Name"]: each["ValueFrom"]["Fn::Sub"] for each in container["Secrets"]}
+
+    assert secrets.keys() == {"SUPABASE_DB_URL", "SUPABASE_URL", "SUPABASE_SECRET_KEY", "YOUTUBE_PROXY_URL"}
+    for name, source in secrets.items():
+        assert source.endswith(f":secret:${{SecretName}}:{name}::${{SecretVersionId}}")
+    assert "resolve:secretsmanager" not in repr(container)
+
+
+def test_a_proxy_can_be_reached_only_when_there_is_one(document: Properties) -> None:
+    with_proxy, without = (render(document, YouTubeProxyPort=port) for port in (8080, 0))
+
+    def ports(resources: Properties) -> list[object]:
+        return [rule["ToPort"] for rule in resources["TranscribeSecurityGroup"]["Properties"]["SecurityGroupEgress"]]
+
+    assert ports(without) == [443, 443, 6543, 5432]
+    assert ports(with_proxy) == [*ports(without), {"Ref": "YouTubeProxyPort"}]
+    assert "SecurityGroupIngress" not in without["TranscribeSecurityGroup"]["Properties"]
+    assert "YOUTUBE_PROXY_URL" not in variables_of(container_of(without))
+
+
+def test_the_state_machine_may_start_this_task_with_its_two_roles_and_nothing_else(variant: Properties) -> None:
+    (policy,) = variant["AnalysisRole"]["Properties"]["Policies"]
+    statements = {str(each["Action"]): each for each in policy["PolicyDocument"]["Statement"]}
+    task = task_of(variant)
+
+    assert statements["ecs:RunTask"]["Resource"] == {"Ref": "TranscribeTask"}
+    assert statements["ecs:RunTask"]["Condition"] == {"ArnEquals": {"ecs:cluster": {"Fn::GetAtt": ["Cluster", "Arn"]}}}
+    assert statements["iam:PassRole"]["Resource"] == [task["TaskRoleArn"], task["ExecutionRoleArn"]]
+    assert statements["iam:PassRole"]["Condition"] == {
+        "StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+    }
+
+
+def test_a_task_of_its_own_needs_no_queue_and_no_service(document: Properties, compute: str) -> None:
+    resources = render(document, TranscribeCompute=compute, TranscribeMode="task")
+
+    assert of_type(resources, "AWS::SQS::Queue") == of_type(resources, "AWS::ECS::Service") == {}
+    assert "QUEUE_URL" not in variables_of(container_of(resources))
+    assert "sqs:" not in repr(resources)
+
+
+def test_a_warm_worker_takes_jobs_from_the_queue_that_the_state_machine_fills(document: Properties) -> None:
+    resources = render(document, TranscribeMode="warm")
+    queue = {"Fn::GetAtt": ["TranscribeQueue", "Arn"]}
+
+    def policy(name: str) -> tuple[object, object, object]:
+        added = resources[name]["Properties"]
+        (statement,) = added["PolicyDocument"]["Statement"]
+        return added["RoleName"], statement["Action"], statement["Resource"]
+
+    machine = resources["AnalysisStateMachine"]["Properties"]["DefinitionSubstitutions"]
+    assert variables_of(container_of(resources))["QUEUE_URL"] == {"Ref": "TranscribeQueue"}
+    assert machine["TranscribeQueueUrl"] == {"Ref": "TranscribeQueue"}
+    assert resources["TranscribeService"]["Properties"]["TaskDefinition"] == {"Ref": "TranscribeTask"}
+    assert policy("GivesJobs") == ({"Ref": "AnalysisRole"}, "sqs:SendMessage", queue)
+    assert policy("TakesJobs") == (
+        {"Ref": "TranscribeRole"},
+        ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"],
+        queue,
+    )
+
+
+def test_a_job_comes_back_in_time_for_another_worker_and_dies_with_who_waited_for_it(document: Properties) -> None:
+    queue = render(document, TranscribeMode="warm")["TranscribeQueue"]["Properties"]
+
+    for worker in document["Mappings"]["Worker"].values():
+        assert queue["VisibilityTimeout"] < int(worker["Heartbeat"])
+        assert queue["MessageRetentionPeriod"] >= int(worker["Timeout"])
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["TranscribeDeadLetters", "Arn"]}
+
+
+def test_what_workers_leave_undone_raises_an_alarm(document: Properties) -> None:
+    resources = render(document, TranscribeMode="warm", AlarmEmail="ops@example.com")
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    metric = resources["MediaUnwatchedMetric"]["Properties"]["MetricTransformations"][0]
+
+    unwatched, dead = alarms["MediaUnwatchedAlarm"], alarms["TranscribeDeadLettersAlarm"]
+    assert (unwatched["Namespace"], unwatched["MetricName"]) == (metric["MetricNamespace"], metric["MetricName"])
+    assert dead["Dimensions"] == [
+        {"Name": "QueueName", "Value": {"Fn::GetAtt": ["TranscribeDeadLetters", "QueueName"]}}
+    ]
+    assert unwatched["AlarmActions"] == dead["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+
+
+def test_one_machine_reads_the_same_task(document: Properties) -> None:
+    task = read_template(ROOT / "template.yaml").tasks["TranscribeTask"]
+    container = container_of(render(document, TranscribeMode="warm", YouTubeProxyPort=8080))
+
+    assert task.container == container["Name"]
+    assert task.variables == variables_of(container).keys()
+    assert task.module == WorkerSettings.__module__.replace("settings", "worker")
