@@ -10,6 +10,7 @@ import boto3
 import pytest
 from sqlalchemy import select
 
+from functions.analyze.prompt import PROMPT_VERSION
 from local import recovery
 from local.stack import ROOT
 from local.template import read_template
@@ -42,7 +43,7 @@ def test_a_real_post_is_explained_with_facts_that_were_measured(system: System) 
     assert 3 <= len(analysis["quick_takeaways"]) <= 5
     used = analysis["metadata_used"]
     assert used["stand_ins"] == ["post", "model"]
-    assert used["prompt_version"] == "post.v1"
+    assert used["prompt_version"] == PROMPT_VERSION
     assert {"likes", "post_hour", "hook_text"} <= {fact["name"] for fact in used["facts"]}
     assert used["verdict"]["rule"] == "v0"
     [post] = system.api.get(f"/api/social/posts/analysis/{request['id']}/").json()["results"]
