@@ -1,5 +1,6 @@
 """A post as TwitterAPI.io tells it. Source: docs.twitterapi.io, 2026-11."""
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -7,10 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from local.stand_ins.media_headers import duration_ms, picture_size
+from local.stand_ins.pictures import plain_picture
 from local.stand_ins.posts import Post, PostFile, PostMediaKind
 
 type Json = dict[str, Any]
 
+_POSTER_SIZE = (320, 180)
 _HASHTAG = re.compile(r"(?<!\w)#(\w+)")
 _MENTION = re.compile(r"(?<!\w)@(\w{1,20})")
 _MEDIA_TYPES = {PostMediaKind.IMAGE: "photo", PostMediaKind.VIDEO: "video", PostMediaKind.GIF: "animated_gif"}
@@ -54,10 +57,36 @@ def tweet(post: Post) -> Json:
     return _merged(told, post.raw)
 
 
+def replies(post: Post, *, best_first: bool) -> list[Json]:
+    """Return the comments of a post as tweets that answer it, the newest or the best-liked first."""
+    told = [_reply(post, number, comment) for number, comment in enumerate(post.comments, start=1)]
+    return sorted(told, key=lambda reply: reply["likeCount"], reverse=True) if best_first else told[::-1]
+
+
+def _reply(post: Post, number: int, comment: Mapping[str, Any]) -> Json:
+    posted_at = comment.get("posted_at")
+    return {
+        "type": "tweet",
+        "id": str(_number(f"{post.id} {number}") % 10**18 + 1),
+        "text": f"@{post.username} {comment.get('text', '')}",
+        "likeCount": comment.get("likes") or 0,
+        "createdAt": _x_time(datetime.fromisoformat(str(posted_at)) if posted_at else post.posted_at),
+        "isReply": True,
+        "inReplyToId": post.id,
+        "inReplyToUsername": post.username,
+        "conversationId": post.id,
+        "author": {"type": "user", "userName": comment.get("author") or "somebody", "name": comment.get("author")},
+    }
+
+
 def files_of(post: Post) -> Iterator[tuple[str, PostFile]]:
-    """Yield the path under X's media hosts, and the file found there, of each medium."""
+    """Yield the path under X's media hosts, and the file found there, of each medium and of what stands for a video."""
     for file in post.media:
         yield _media_path(file), file
+        if file.kind is not PostMediaKind.IMAGE:
+            # Nothing is decoded here, so that it is a plain one.
+            picture = base64.b64encode(plain_picture(file.filename, *_POSTER_SIZE)).decode()
+            yield _poster_path(file), PostFile(kind=PostMediaKind.IMAGE, filename="poster.png", file_base64=picture)
 
 
 def _merged(told: Json, raw: Mapping[str, Any]) -> Json:
@@ -131,7 +160,7 @@ def _medium(post: Post, file: PostFile, link: str | None) -> Json:
         "id_str": number,
         "media_key": f"{'3' if kind == 'photo' else '13'}_{number}",
         "type": kind,
-        "media_url_https": f"https://pbs.twimg.com{path if kind == 'photo' else f'/amplify_video_thumb/{number}.jpg'}",
+        "media_url_https": f"https://pbs.twimg.com{path if kind == 'photo' else _poster_path(file)}",
         "url": link,
         "display_url": f"pic.x.com/{_key(file.content)[:10]}",
         "expanded_url": f"https://x.com/{post.username}/status/{post.id}/{'photo' if kind == 'photo' else 'video'}/1",
@@ -160,6 +189,10 @@ def _media_path(file: PostFile) -> str:
     suffix = file.filename.rpartition(".")[2].lower() if "." in file.filename else "bin"
     folder = "media" if file.kind is PostMediaKind.IMAGE else "amplify_video"
     return f"/{folder}/{_key(file.content)}.{suffix}"
+
+
+def _poster_path(file: PostFile) -> str:
+    return f"/amplify_video_thumb/{_number(file.content) % 10**19}.jpg"
 
 
 def _key(content: bytes) -> str:

@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Query
 
 from local.stand_ins.posts import Platform
 from local.stand_ins.refusals import Refusal, phrase
 from local.stand_ins.state import State
-from local.stand_ins.tweets import tweet
+from local.stand_ins.tweets import replies, tweet
 
 CREDITS_PER_TWEET = 15
+_REPLIES_A_PAGE = 20
 _MESSAGES = {
     401: "Invalid API key",
     402: "Credits is not enough.Please recharge",
@@ -43,6 +44,30 @@ async def get_tweets(state: State, tweet_ids: str = "") -> dict[str, Any]:
     posts = [post for tweet_id in asked if (post := state.posts.find(Platform.X, tweet_id))]
     state.twitterapi_credits -= CREDITS_PER_TWEET * max(1, len(posts))
     return {"tweets": [tweet(post) for post in posts], "status": "success", "msg": "success", "code": 0}
+
+
+@router.get("/twitter/tweet/replies/v2")
+async def get_replies(
+    state: State,
+    tweet_id: Annotated[str, Query(alias="tweetId")] = "",
+    order: Annotated[str, Query(alias="queryType")] = "Relevance",
+    cursor: str = "",
+) -> dict[str, Any]:
+    """Return a page of replies; pages overlap by one, and an empty one follows the last, as it may in reality."""
+    if not tweet_id:
+        message = "tweetId is required"
+        raise Refusal(400, {"status": "error", "msg": message, "message": message, "data": None})
+    post = state.posts.find(Platform.X, tweet_id)
+    told = replies(post, best_first=order == "Likes") if post else []
+    start = int(cursor) if cursor.isdigit() else 0
+    page = told[start : start + _REPLIES_A_PAGE]
+    following = start + max(len(page) - 1, 1)
+    state.twitterapi_credits -= CREDITS_PER_TWEET * max(1, len(page))
+    has_next = bool(page)
+    return {"tweets": page, "has_next_page": has_next, "next_cursor": str(following) if has_next else ""} | {
+        "status": "success",
+        "msg": "success",
+    }
 
 
 @router.get("/oapi/my/info")

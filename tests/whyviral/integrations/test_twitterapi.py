@@ -28,7 +28,7 @@ def calls() -> CallCollector:
 
 @pytest.fixture
 def scraper(local_endpoints: Endpoints, calls: CallCollector) -> TwitterApiScraper:
-    return TwitterApiScraper(KEY, calls=calls, clock=lambda: NOW, timeout_s=0.5)
+    return TwitterApiScraper(KEY, calls=calls, clock=lambda: NOW, timeout_s=0.5, most_posts_with_replies=0)
 
 
 def _failure(scraper: TwitterApiScraper, post_id: str = "101") -> ScrapeFailure:

@@ -156,10 +156,65 @@ def test_a_length_that_no_video_has_is_absent(scrape: Scrape, millis: int, durat
     assert video.duration_s == duration_s
 
 
-def test_a_quote_keeps_to_its_own_media(scrape: Scrape) -> None:
-    quoted = {"id": "55", "text": "x", "author": {"userName": "other"}, **_with_media(_video(_mp4(632_000)))}
+QUOTED = {
+    "id": "55",
+    "text": f"The quoted one. {LINK}",
+    "author": {"userName": "other"},
+    "extendedEntities": {"media": [_photo("https://pbs.twimg.com/media/quoted.jpg")]},
+}
 
-    assert _post(scrape({"quoted_tweet": quoted})).media == []
+
+def test_a_quote_tells_what_it_quotes_and_shows_its_media(scrape: Scrape) -> None:
+    post = _post(scrape({"quoted_tweet": QUOTED}))
+
+    assert post.details == {
+        "quoted_post": {"username": "other", "text": "The quoted one.", "url": "https://x.com/i/status/55"}
+    }
+    assert post.media == [ScrapedMedia(MediaKind.IMAGE, "https://pbs.twimg.com/media/quoted.jpg")]
+
+
+def test_a_quote_with_media_of_its_own_keeps_to_them(scrape: Scrape) -> None:
+    own = _photo("https://pbs.twimg.com/media/own.jpg")
+
+    post = _post(scrape({"quoted_tweet": QUOTED, **_with_media(own)}))
+
+    assert post.media == [ScrapedMedia(MediaKind.IMAGE, "https://pbs.twimg.com/media/own.jpg")]
+
+
+def test_a_quote_without_words_is_what_it_quotes(scrape: Scrape) -> None:
+    assert len(_post(scrape({"text": "", "quoted_tweet": QUOTED})).media) == 1
+
+
+@pytest.mark.parametrize(
+    ("quoted", "details"),
+    [
+        (None, {}),
+        ("x", {}),
+        ({"id": "55", "text": "x"}, {}),
+        ({"id": "55", "author": {"userName": "../evil"}}, {}),
+        (
+            {"id": "javascript:1", "text": "x", "author": {"userName": "other"}},
+            {"quoted_post": {"username": "other", "text": "x", "url": None}},
+        ),
+    ],
+)
+def test_a_quoted_post_is_told_as_far_as_it_makes_sense(scrape: Scrape, quoted: Any, details: dict[str, Any]) -> None:
+    assert _post(scrape({"quoted_tweet": quoted})).details == details
+
+
+@pytest.mark.parametrize(
+    ("raw", "details"),
+    [
+        (
+            {"inReplyToId": "54", "inReplyToUsername": "kim"},
+            {"replied_to": {"username": "kim", "post_id": "54"}},
+        ),
+        ({"inReplyToId": "54", "inReplyToUsername": None}, {"replied_to": {"username": None, "post_id": "54"}}),
+        ({"inReplyToId": "../54", "inReplyToUsername": "kim"}, {}),
+    ],
+)
+def test_a_reply_tells_what_it_answers(scrape: Scrape, raw: dict[str, Any], details: dict[str, Any]) -> None:
+    assert _post(scrape(raw)).details == details
 
 
 @pytest.mark.parametrize("text", ["", "   ", LINK, None, 5])

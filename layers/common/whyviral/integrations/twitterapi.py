@@ -1,7 +1,8 @@
 """X posts by TwitterAPI.io."""
 
+import time
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
+from dataclasses import replace
 from itertools import batched
 from typing import Any
 
@@ -12,29 +13,28 @@ from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
 
-from .api_keys import checked_key
-from .bounded_http import HttpAnswer, fetch, shared_client
-from .errors import ConnectionDropped, NotConnected
+from .errors import ConnectionDropped, ProviderError
 from .post_scraper import PostAsk, ScrapedPost, ScrapeFailure
-from .recording import CallOutcome, recorded_call
-from .twitterapi_failures import NOT_AN_ID, NOT_FOUND, PROVIDER, SERVICE, find_refusal
+from .twitterapi_calls import TwitterApiCalls
+from .twitterapi_failures import NOT_AN_ID, NOT_FOUND, PROVIDER, SERVICE
 from .twitterapi_posts import read_tweet
-from .untrusted_json import NotJson, parse_untrusted_json
+from .twitterapi_replies import read_replies
 
 _POSTS_A_CALL = 100
 """Not documented; works in the field. Source: docs.twitterapi.io, "Get Tweets by IDs"; 2026-11."""
-_CREDITS_A_TWEET = 15
-"""Also the least that an answered request costs. Source: twitterapi.io/pricing, 2026-11."""
-_USD_A_CREDIT = Decimal(1) / 100_000
-"""Source: twitterapi.io/pricing, 2026-11."""
-_MAX_BYTES = 8 * 1024 * 1024
 _TIMEOUT_S = 20.0
+_REPLIES_TIMEOUT_S = 5.0
+_REPLIES_TOTAL_S = 20.0
+_REPLIES_UNTIL_S = 40.0
+"""After the beginning: the scrape function has 60 s, and what was paid for must be saved in them."""
+MOST_POSTS_WITH_REPLIES = 20
+"""A page of 20 replies costs as much as 20 posts; a request of a hundred posts can do without."""
 
 type Outcomes = dict[str, ScrapedPost | ScrapeFailure]
 
 
 class TwitterApiScraper:
-    """Fetches posts of X, up to 100 in one paid call."""
+    """Fetches posts of X, up to 100 in one paid call, and the best-liked replies to each in another."""
 
     def __init__(
         self,
@@ -44,13 +44,11 @@ class TwitterApiScraper:
         clock: Clock = utc_now,
         client: httpx.Client | None = None,
         timeout_s: float = _TIMEOUT_S,
+        most_posts_with_replies: int = MOST_POSTS_WITH_REPLIES,
     ) -> None:
-        self._headers = {"X-API-Key": checked_key(api_key, name="TWITTERAPI_KEY"), "Accept": "application/json"}
-        self._calls = calls
-        self._clock = clock
-        self._client = client or shared_client(PROVIDER)
+        self._api = TwitterApiCalls(api_key, calls=calls, clock=clock, client=client)
         self._timeout_s = timeout_s
-        self._url = f"{endpoints.current().twitterapi_url}/twitter/tweets"
+        self._most_posts_with_replies = most_posts_with_replies
         # A stand-in may serve media from this machine; a real answer that points there is an attack.
         self._may_use_loopback = endpoints.current().is_stand_in(PROVIDER)
 
@@ -60,10 +58,13 @@ class TwitterApiScraper:
         Raises:
             ProviderError: the call as a whole failed, so nothing is known about any of the posts.
         """
+        began_at = time.monotonic()
         asked = list(dict.fromkeys(ask.post_id for ask in asks))
         outcomes: Outcomes = {}
         for batch in batched(filter(_is_post_id, asked), _POSTS_A_CALL, strict=False):
             outcomes |= self._fetch_batch(batch)
+        ends_at = min(time.monotonic() + _REPLIES_TOTAL_S, began_at + _REPLIES_UNTIL_S)
+        outcomes |= self._with_comments(outcomes, ends_at=ends_at)
         return {post_id: outcomes.get(post_id) or _not_an_id(post_id) for post_id in asked}
 
     def _fetch_batch(self, post_ids: Sequence[str]) -> Outcomes:
@@ -74,36 +75,34 @@ class TwitterApiScraper:
             return self._ask(post_ids)
 
     def _ask(self, post_ids: Sequence[str]) -> Outcomes:
-        with recorded_call(self._calls, provider=PROVIDER, operation="GET /twitter/tweets", clock=self._clock) as call:
-            answer = self._get(post_ids, call)
-            document = _parse(answer)
-            refusal = find_refusal(answer, document, now=self._clock())
-            call.cost_usd = _cost_usd(answer, document)
-            if refusal is None:
-                return self._read(document["tweets"], post_ids)
-            if not refusal.category.is_users_side:
-                raise refusal
-            call.error_category = refusal.category
-            return {post_id: ScrapeFailure(post_id, refusal.category, refusal.message) for post_id in post_ids}
-
-    def _get(self, post_ids: Sequence[str], call: CallOutcome) -> HttpAnswer:
-        call.cost_usd = None  # what happens from here on may be billed, until an answer says otherwise
         try:
-            answer = fetch(
-                self._client,
-                self._url,
-                provider=PROVIDER,
-                service=SERVICE,
-                headers=self._headers,
-                params={"tweet_ids": ",".join(post_ids)},
-                total_s=self._timeout_s,
-                max_bytes=_MAX_BYTES,
-            )
-        except NotConnected:
-            call.cost_usd = Decimal(0)
-            raise
-        call.status = answer.status
-        return answer
+            params = {"tweet_ids": ",".join(post_ids)}
+            tweets = self._api.get_tweets("/twitter/tweets", params, timeout_s=self._timeout_s)
+        except ProviderError as refusal:
+            if not refusal.category.is_users_side:
+                raise
+            return {post_id: ScrapeFailure(post_id, refusal.category, refusal.message) for post_id in post_ids}
+        return self._read(tweets, post_ids)
+
+    def _with_comments(self, outcomes: Outcomes, *, ends_at: float) -> Outcomes:
+        """Return the posts that have replies with the best of them, as long as they can be had: a post does without."""
+        answered = [
+            post for post in outcomes.values() if isinstance(post, ScrapedPost) and post.metrics.get("comments")
+        ]
+        told: Outcomes = {}
+        for post in answered[: self._most_posts_with_replies]:
+            left_s = min(ends_at - time.monotonic(), _REPLIES_TIMEOUT_S, self._timeout_s)
+            if left_s <= 0:
+                break
+            params = {"tweetId": post.platform_post_id, "queryType": "Likes"}
+            try:
+                replies = self._api.get_tweets("/twitter/tweet/replies/v2", params, timeout_s=left_s)
+            except ProviderError as failure:
+                if failure.category.is_users_side:
+                    continue
+                break  # whatever keeps these away keeps the next ones away as well
+            told[post.platform_post_id] = replace(post, comments=read_replies(replies, post_id=post.platform_post_id))
+        return told
 
     def _read(self, tweets: Sequence[Any], post_ids: Sequence[str]) -> Outcomes:
         told: dict[str, Mapping[str, Any]] = {}
@@ -136,21 +135,3 @@ def _absent(post_id: str, *, has_strangers: bool) -> ScrapeFailure:
     if has_strangers:
         return ScrapeFailure(post_id, ErrorCategory.PROVIDER_ERROR, f"{SERVICE} sent another post than the asked one.")
     return ScrapeFailure(post_id, ErrorCategory.NOT_FOUND, NOT_FOUND)
-
-
-def _parse(answer: HttpAnswer) -> Any:
-    try:
-        return parse_untrusted_json(answer.body)
-    except NotJson:
-        return None
-
-
-def _cost_usd(answer: HttpAnswer, document: Any) -> Decimal | None:
-    """Return the price of an answer; None for a broken one, which may be billed all the same."""
-    if not httpx.codes.is_success(answer.status):
-        return Decimal(0)
-    if not isinstance(document, Mapping):
-        return None
-    tweets = document.get("tweets")
-    count = len(tweets) if isinstance(tweets, list) else 0
-    return _CREDITS_A_TWEET * max(count, 1) * _USD_A_CREDIT

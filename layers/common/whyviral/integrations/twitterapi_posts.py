@@ -26,6 +26,7 @@ _SHORT_LINK = re.compile(r"https?://t\.co/\w+")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{2,8})?")
 _NO_LANGUAGE = re.compile(r"und|zxx|art|q[a-z]{2}")
 
+type TweetId = Annotated[str, Field(pattern=r"^[0-9]{1,19}$")]
 type Handle = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,20}$")]
 
 
@@ -70,7 +71,11 @@ class Tweet(CamelModel):
     attached: Lenient[Attachments] = Field(None, alias="extendedEntities")
     attached_in_words_of_x: Lenient[Attachments] = Field(None, alias="extended_entities")
     entities: Lenient[Attachments] = None
+    id: Lenient[TweetId] = None
+    in_reply_to_id: Lenient[TweetId] = None
+    in_reply_to_username: Lenient[Handle] = None
     retweeted_tweet: Lenient["Tweet"] = Field(None, alias="retweeted_tweet")
+    quoted_tweet: Lenient["Tweet"] = Field(None, alias="quoted_tweet")
 
     @property
     def media(self) -> Sequence[Medium]:
@@ -84,7 +89,8 @@ class Tweet(CamelModel):
 def read_tweet(raw: Mapping[str, Any], *, post_id: str, may_use_loopback: bool) -> ScrapedPost | ScrapeFailure:
     """Return the post that `raw` tells, or why it gives none.
 
-    A repost is read as the post it repeats, under the id that was asked for.
+    A repost is read as the post it repeats, under the id that was asked for. A quote without media of its own shows
+    those of the post it quotes.
     """
     tweet = Tweet.model_validate(raw)
     content = tweet.retweeted_tweet or tweet
@@ -95,7 +101,8 @@ def read_tweet(raw: Mapping[str, Any], *, post_id: str, may_use_loopback: bool) 
     author = _author(content.author, post_id)
     if isinstance(author, ScrapeFailure):
         return author
-    chosen = list(choose_media(content.media, may_use_loopback=may_use_loopback))
+    shown = content.media or (content.quoted_tweet.media if content.quoted_tweet else ())
+    chosen = list(choose_media(shown, may_use_loopback=may_use_loopback))
     media = [medium for medium in chosen if isinstance(medium, ScrapedMedia)]
     text = _text(content)
     if not _SHORT_LINK.sub("", text).strip() and all(medium.kind is MediaKind.THUMBNAIL for medium in media):
@@ -107,10 +114,11 @@ def read_tweet(raw: Mapping[str, Any], *, post_id: str, may_use_loopback: bool) 
         url=f"https://x.com/i/status/{post_id}",
         author=author,
         text=text,
-        posted_at=_posted_at(content.created_at),
+        posted_at=read_time(content.created_at),
         metrics=_metrics(content),
         language=_language(content.lang),
         media=media,
+        details=_details(content),
         raw=_kept(raw, [medium for medium in chosen if isinstance(medium, SkippedMedium)]),
     )
 
@@ -142,6 +150,18 @@ def _text(tweet: Tweet) -> str:
     return text.strip()
 
 
+def _details(tweet: Tweet) -> dict[str, Any]:
+    """Return what the post quotes and answers, as far as X says."""
+    details: dict[str, Any] = {}
+    quoted = tweet.quoted_tweet
+    if quoted is not None and quoted.author is not None and quoted.author.user_name is not None:
+        url = f"https://x.com/i/status/{quoted.id}" if quoted.id else None
+        details["quoted_post"] = {"username": quoted.author.user_name, "text": _text(quoted), "url": url}
+    if tweet.in_reply_to_id is not None:
+        details["replied_to"] = {"username": tweet.in_reply_to_username, "post_id": tweet.in_reply_to_id}
+    return details
+
+
 def _metrics(tweet: Tweet) -> dict[str, int]:
     counts = {
         "likes": tweet.like_count,
@@ -154,7 +174,7 @@ def _metrics(tweet: Tweet) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count is not None}
 
 
-def _posted_at(text: str | None) -> datetime | None:
+def read_time(text: str | None) -> datetime | None:
     """Return the moment, whichever of the vendor's two formats it came in."""
     for parse in (_parse_x_time, datetime.fromisoformat):
         with suppress(ValueError, OverflowError):

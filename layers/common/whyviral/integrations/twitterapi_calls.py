@@ -1,0 +1,92 @@
+"""One paid call to TwitterAPI.io: asked, recorded, priced, and its refusals in our words."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import httpx
+
+from whyviral.core import endpoints
+from whyviral.core.calls import CallCollector
+from whyviral.core.clock import Clock
+
+from .api_keys import checked_key
+from .bounded_http import HttpAnswer, fetch, shared_client
+from .errors import NotConnected
+from .recording import CallOutcome, recorded_call
+from .twitterapi_failures import PROVIDER, SERVICE, find_refusal
+from .untrusted_json import NotJson, parse_untrusted_json
+
+_CREDITS_A_TWEET = 15
+"""Also the least that an answered request costs. Source: twitterapi.io/pricing, 2026-11."""
+_USD_A_CREDIT = Decimal(1) / 100_000
+"""Source: twitterapi.io/pricing, 2026-11."""
+_MAX_BYTES = 8 * 1024 * 1024
+
+
+class TwitterApiCalls:
+    """Asks for lists of tweets."""
+
+    def __init__(self, api_key: str, *, calls: CallCollector, clock: Clock, client: httpx.Client | None) -> None:
+        self._headers = {"X-API-Key": checked_key(api_key, name="TWITTERAPI_KEY"), "Accept": "application/json"}
+        self._calls = calls
+        self._clock = clock
+        self._client = client or shared_client(PROVIDER)
+        self._url = endpoints.current().twitterapi_url
+
+    def get_tweets(self, path: str, params: Mapping[str, str], *, timeout_s: float) -> Sequence[Any]:
+        """Return the tweets of one page, as they came.
+
+        Raises:
+            ProviderError: why there are none; a category on the user's side is about what was asked for.
+        """
+        with recorded_call(self._calls, provider=PROVIDER, operation=f"GET {path}", clock=self._clock) as call:
+            answer = self._get(path, params, call, timeout_s=timeout_s)
+            document = _parse(answer)
+            call.cost_usd = _cost_usd(answer, document)
+            refusal = find_refusal(answer, document, now=self._clock())
+            if refusal is not None:
+                raise refusal
+            tweets: Sequence[Any] = document["tweets"]
+            return tweets
+
+    def _get(self, path: str, params: Mapping[str, str], call: CallOutcome, *, timeout_s: float) -> HttpAnswer:
+        call.cost_usd = None  # what happens from here on may be billed, until an answer says otherwise
+        try:
+            answer = fetch(
+                self._client,
+                f"{self._url}{path}",
+                provider=PROVIDER,
+                service=SERVICE,
+                headers=self._headers,
+                params=params,
+                total_s=timeout_s,
+                max_bytes=_MAX_BYTES,
+            )
+        except NotConnected:
+            call.cost_usd = Decimal(0)
+            raise
+        call.status = answer.status
+        return answer
+
+
+def _parse(answer: HttpAnswer) -> Any:
+    """Return the document, its list under `tweets`: replies come under either name. Source: docs.twitterapi.io."""
+    try:
+        document = parse_untrusted_json(answer.body)
+    except NotJson:
+        return None
+    if isinstance(document, dict) and "tweets" not in document and "replies" in document:
+        return document | {"tweets": document["replies"]}
+    return document
+
+
+def _cost_usd(answer: HttpAnswer, document: Any) -> Decimal | None:
+    """Return the price of an answer; None for a broken one, which may be billed all the same."""
+    if not httpx.codes.is_success(answer.status):
+        return Decimal(0)
+    if not isinstance(document, Mapping):
+        return None
+    tweets = document.get("tweets")
+    count = len(tweets) if isinstance(tweets, list) else 0
+    return _CREDITS_A_TWEET * max(count, 1) * _USD_A_CREDIT
