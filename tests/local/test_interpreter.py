@@ -1,4 +1,4 @@
-"""Pins what the pipeline relies on in moto's interpreter, and that what `local.interpreter` repairs is still broken."""
+"""Pins what the pipeline relies on in moto's interpreter, and that what we repair of it is still broken."""
 
 import json
 import subprocess
@@ -291,6 +291,7 @@ def test_what_is_repaired_is_still_broken_in_moto() -> None:
 import importlib.metadata
 from moto.awslambda.models import LambdaBackend
 from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_ecs
 from moto.stepfunctions.parser.asl.jsonata import jsonata
 try:
     jsonata.eval_jsonata_expression("1")
@@ -299,8 +300,20 @@ except TypeError as exc:
 print(jsonata._eval_jsonata)
 print(jsonata.encode_jsonata_variable_declarations({"$x": 'a"b'}))
 print("JSONataException" in StringJSONata._eval_body.__code__.co_names)
+print("CapacityProviderStrategy" in state_task_service_ecs._SUPPORTED_API_PARAM_BINDINGS["runtask"])
+arguments = {"TaskDefinition": "Work"}
+state_task_service_ecs.StateTaskServiceEcs()._normalise_parameters(arguments)
+print(arguments)
 print(importlib.metadata.version("moto"))
 """
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 
-    assert answer.splitlines() == ["'NoneType' object is not callable", "None", '$x:="a"b";', "False", "5.2.5"]
+    assert answer.splitlines() == [
+        "'NoneType' object is not callable",
+        "None",
+        '$x:="a"b";',
+        "False",
+        "False",
+        "{'TaskDefinition': 'Work'}",
+        "5.2.5",
+    ]

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from local.template import FunctionSpec, StateMachineSpec, TemplateError, local_resolver, read_template
+from local.template import FunctionSpec, StateMachineSpec, TaskSpec, TemplateError, local_resolver, read_template
 
 TEMPLATE = """
 AWSTemplateFormatVersion: "2010-09-09"
@@ -28,6 +28,16 @@ Resources:
   FailFunction:
     Type: AWS::Serverless::Function
     Properties: {Handler: functions.requests.fail.handler, Timeout: 10}
+  TranscribeTask:
+    Type: AWS::ECS::TaskDefinition
+    Properties:
+      ContainerDefinitions:
+        - Name: transcribe
+          EntryPoint: [python, -m, functions.transcribe.worker]
+          Environment:
+            - {Name: WHISPER_DEVICE, Value: !If [UseGpu, cuda, cpu]}
+            - !If [UseGpu, {Name: GPU_SETTING, Value: "1"}, !Ref AWS::NoValue]
+          Secrets: [{Name: SUPABASE_DB_URL, ValueFrom: "arn:…"}]
   AnalysisStateMachine:
     Type: AWS::Serverless::StateMachine
     Properties:
@@ -69,6 +79,14 @@ def test_a_function_is_read_with_the_globals_merged_in(tmp_path: Path) -> None:
     }
 
 
+def test_a_task_is_read_with_its_secrets_and_what_depends_on_a_condition(tmp_path: Path) -> None:
+    variables = frozenset({"WHISPER_DEVICE", "GPU_SETTING", "SUPABASE_DB_URL"})
+
+    assert read_template(write(tmp_path)).tasks == {
+        "TranscribeTask": TaskSpec("TranscribeTask", "transcribe", "functions.transcribe.worker", variables)
+    }
+
+
 def test_the_definition_is_substituted_and_its_jsonata_is_not(tmp_path: Path) -> None:
     spec = read_template(write(tmp_path)).state_machine
 
@@ -78,9 +96,10 @@ def test_the_definition_is_substituted_and_its_jsonata_is_not(tmp_path: Path) ->
     )
 
 
-def test_a_local_function_has_an_arn_by_its_logical_id() -> None:
-    resolver = local_resolver({"ApiFunction"})
+def test_local_functions_and_tasks_have_arns_by_their_logical_ids() -> None:
+    resolver = local_resolver({"ApiFunction"}, {"TranscribeTask": TaskSpec("TranscribeTask", "transcribe", "worker")})
 
+    assert resolver("TranscribeTask", None) == "arn:aws:ecs:us-east-1:000000000000:task-definition/TranscribeTask:1"
     assert resolver("ApiFunction", "Arn") == "arn:aws:lambda:us-east-1:000000000000:function:ApiFunction"
 
 
@@ -101,6 +120,10 @@ def test_a_substituted_value_is_not_substituted_again() -> None:
     assert machine("${A}", A="${B}", B="x").definition(resolve) == "${B}"
 
 
+def test_what_is_given_counts_instead_of_the_template(tmp_path: Path) -> None:
+    assert machine("${A} ${B}", A={"Fn::Sub": "x"}, B="b").definition(resolve, {"A": "given"}) == "given b"
+
+
 def test_booleans_are_written_as_in_json() -> None:
     assert machine("${A}", A=True).definition(resolve) == "true"
 
@@ -119,6 +142,11 @@ def test_an_intrinsic_that_nothing_resolves_locally_is_an_error() -> None:
         (
             TEMPLATE.replace("MemorySize: 512", "MemorySize: !Ref Memory"),
             "ApiFunction: Handler, Timeout and MemorySize",
+        ),
+        (TEMPLATE.replace("[python, -m, ", "[worker, "), "TranscribeTask: there must be one container"),
+        (
+            TEMPLATE.replace("!Ref AWS::NoValue]\n          Secrets", "[]]\n          Secrets"),
+            "cannot read the variable",
         ),
         (TEMPLATE.replace("DefinitionUri", "Definition"), "DefinitionUri must be a path"),
     ],

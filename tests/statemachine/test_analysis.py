@@ -134,7 +134,7 @@ def test_an_answer_that_names_no_posts_cannot_go_on(machine: Machine, answer: An
 def test_fifty_posts_pass_in_small_states(machine: Machine) -> None:
     posts = [f"00000000-0000-4000-8000-{number:012}" for number in range(50)]
 
-    execution = machine.run(posts=posts)
+    execution = machine.run(posts=posts, videos=posts)
 
     sizes = [
         len(details.get("input", "") + details.get("output", ""))
@@ -143,5 +143,6 @@ def test_fifty_posts_pass_in_small_states(machine: Machine) -> None:
         if isinstance(details, dict)
     ]
     assert sorted(event["post"] for event in execution.script.events("AnalyzeFunction")) == posts
+    assert "CheckProcessedMedia" in execution.states
     assert max(sizes) < LARGEST_STATE_BYTES
     assert outcome(execution) == ("SUCCEEDED", None)

@@ -1,0 +1,39 @@
+from pathlib import Path
+
+from local.configuration import Configuration, configure
+from local.template import TaskSpec
+from whyviral.core.endpoints import Endpoints
+
+WORKER = TaskSpec("Work", "work", "worker", frozenset({"SUPABASE_DB_URL", "WHISPER_DEVICE", "DEADLINE_S", "QUEUE_URL"}))
+
+
+def configured(**user_settings: str) -> Configuration:
+    return configure(
+        user_settings,
+        database_url="postgresql://x@127.0.0.1/x",
+        stand_ins_url="http://127.0.0.1:1",
+        youtube_proxy_url="http://127.0.0.1:2",
+        public_base_url="http://127.0.0.1:3",
+    )
+
+
+def test_the_worker_listens_with_weights_that_are_there_without_a_network() -> None:
+    environment = configured().task_environment(WORKER)
+
+    model = Path(environment.pop("WHISPER_MODEL"))
+    assert {file.name for file in model.iterdir()} >= {"model.bin", "config.json", "tokenizer.json"}
+    assert environment.keys() == {"SUPABASE_DB_URL", "WHISPER_DEVICE", "DEADLINE_S", "WHYVIRAL_ENDPOINTS"}
+    assert environment["WHISPER_DEVICE"] == "cpu"
+
+
+def test_the_user_chooses_the_weights_and_not_where_they_run() -> None:
+    environment = configured(WHISPER_MODEL="small", WHISPER_DEVICE="cuda", DEADLINE_S="1").task_environment(WORKER)
+
+    assert (environment["WHISPER_MODEL"], environment["WHISPER_DEVICE"]) == ("small", "cpu")
+    assert float(environment["DEADLINE_S"]) > 60
+
+
+def test_secrets_that_a_task_does_not_name_stay_away_from_it() -> None:
+    configuration = Configuration({"CLERK_SECRET_KEY": "sk", "SUPABASE_DB_URL": "x"}, Endpoints())
+
+    assert "CLERK_SECRET_KEY" not in configuration.task_environment(WORKER)
