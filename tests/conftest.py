@@ -6,4 +6,5 @@ pytest_plugins = [
     "tests.fixtures.endpoints",
     "tests.fixtures.pipeline",
     "tests.fixtures.bytes_server",
+    "tests.fixtures.task_tokens",
 ]
