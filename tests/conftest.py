@@ -6,5 +6,6 @@ pytest_plugins = [
     "tests.fixtures.endpoints",
     "tests.fixtures.pipeline",
     "tests.fixtures.bytes_server",
+    "tests.fixtures.media_files",
     "tests.fixtures.task_tokens",
 ]

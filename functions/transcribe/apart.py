@@ -1,0 +1,72 @@
+"""Runs `examine.py` as a process that a hostile file may break without harm."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from .container import UnreadableMedia
+from .deadline import Deadline, WorkerStopped
+from .examine import EXAMINED, Examined
+
+MAX_EXAMINE_S = 240.0
+WATCH_BUDGET_S = 90.0
+"""For the search for cuts; some 4 min of 1080p video on two cores."""
+_POLL_S = 0.1
+_CORES = 2
+_MAX_ANSWER_BYTES = 100_000
+_ROOT = Path(__file__).parents[2]
+
+
+def examine_apart(path: Path, folder: Path, *, deadline: Deadline) -> Examined:
+    """Examine a file; see `examine`.
+
+    Raises:
+        UnreadableMedia: it cannot be read, or broke, or exhausted the process that tried.
+        WorkerStopped: the job was stopped.
+    """
+    allowed_s = min(MAX_EXAMINE_S, deadline.left_s)
+    watch_s = min(WATCH_BUDGET_S, allowed_s / 2)
+    arguments = [str(path), str(folder), f"{watch_s:.1f}", f"{int(allowed_s * _CORES) + 1}"]
+    # Neither secrets nor addresses: only where the code is.
+    environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(  # noqa: S603 - our own program; the file is an argument, never part of a command line
+        [sys.executable, "-m", "functions.transcribe.examine", *arguments],
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # FFmpeg quotes the file's own words
+    ) as process:
+        try:
+            _wait(process, deadline=deadline, ends=Deadline(allowed_s))
+        finally:
+            process.kill()
+    return _answer(folder / EXAMINED, process.returncode)
+
+
+def _wait(process: subprocess.Popen[bytes], *, deadline: Deadline, ends: Deadline) -> None:
+    while True:
+        try:
+            process.wait(_POLL_S)
+        except subprocess.TimeoutExpired:
+            if deadline.is_stopped:
+                raise WorkerStopped from None
+            if ends.is_over:
+                raise UnreadableMedia("The file takes too long to decode.") from None
+        else:
+            return
+
+
+def _answer(path: Path, status: int) -> Examined:
+    if status != 0 or not path.is_file() or path.stat().st_size > _MAX_ANSWER_BYTES:
+        raise UnreadableMedia("The file cannot be decoded.")
+    try:
+        examined = Examined.model_validate_json(path.read_bytes())
+    except ValidationError as exc:
+        raise UnreadableMedia("The file cannot be decoded.") from exc
+    if examined.refusal is not None:
+        raise UnreadableMedia(examined.refusal)
+    return examined

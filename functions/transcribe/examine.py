@@ -1,0 +1,178 @@
+"""Everything that is decoded of one file, in a process of its own.
+
+The process knows no secret, may use so much memory and so much time, and dies alone; `apart.py` starts it. It writes
+`audio.f32`, `thumbnail.jpg`, `frame-N.jpg` and `examined.json` into FOLDER.
+
+Measurements (all absent where they cannot be measured; nothing is estimated):
+
+- `duration_s` seconds; what was decoded to its end counts more than what the file states
+- `width`, `height` pixels as shown: turned upright, square pixels
+- `fps` pictures a second
+- `cut_count` cuts of the whole video; absent when only its beginning was looked at
+- `cuts_per_minute` of the part that was looked at
+- `first_cut_s` seconds
+- `loudness_lufs` integrated loudness, LUFS (EBU R 128)
+- `hook_loudness_lufs` the same of the first 3 s
+- `silence_share` share of tenths of a second below -50 dBFS, 0 to 1
+
+`speech_*` and `first_word_s` come from `speech.py`.
+"""
+
+import ctypes
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from av.container import InputContainer
+from av.video.stream import VideoStream
+from pydantic import BaseModel, ConfigDict, Field
+
+from .audio import Sound, extract_sound, read_samples, silence_share
+from .container import UnreadableMedia, claimed_duration_s, open_media, pictures_of
+from .cuts import Seen, watch
+from .frames import KEY_FRAME_EDGE, KEY_FRAMES, THUMBNAIL_EDGE, jpeg, key_frame_times, key_frames, shown_size
+from .frames import thumbnail_of as thumbnail_frame_of
+
+MAX_MEMORY_BYTES = 4 * 1024**3
+_MIN_RATED_S = 1.0
+_MAX_FPS = 1000
+_PR_SET_PDEATHSIG = 1
+
+AUDIO, THUMBNAIL, EXAMINED = "audio.f32", "thumbnail.jpg", "examined.json"
+
+
+def frame_name(number: int) -> str:
+    """Return the file of the key frame with this number, from 0."""
+    return f"frame-{number}.jpg"
+
+
+class Examined(BaseModel):
+    """What `examined.json` holds: nothing that the file itself could word."""
+
+    model_config = ConfigDict(frozen=True)
+
+    measurements: dict[str, int | float] = Field(default_factory=dict)
+    frames_at_s: tuple[float, ...] = Field(default=(), max_length=KEY_FRAMES)
+    has_thumbnail: bool = False
+    has_audio: bool = False
+    is_audio_truncated: bool = False
+    problem: str | None = None
+    """A sentence for the user: what could not be read although the rest could."""
+    refusal: str | None = None
+    """A sentence for the user: why nothing could be read."""
+
+
+def examine(path: Path, folder: Path, *, watch_budget_s: float) -> Examined:
+    """Decode a file: sound first, then cuts, then pictures.
+
+    Raises:
+        UnreadableMedia: neither pictures nor sound of it can be read.
+    """
+    problems: list[str] = []
+    with open_media(path) as container:
+        sound = _sound(container, folder, problems)
+    with open_media(path) as container:
+        stream = pictures_of(container)
+        seen = watch(container, stream, budget_s=watch_budget_s) if stream is not None else None
+        if seen is not None and seen.first is None:
+            problems.insert(0, "The pictures cannot be decoded.")
+        elif seen is not None and seen.problem is not None:
+            problems.append(seen.problem)
+        if sound is None and (seen is None or seen.first is None):
+            raise UnreadableMedia(problems[0] if problems else "The file holds neither pictures nor sound.")
+        duration_s = _duration_s(claimed_duration_s(container), sound, seen)
+        measurements = {"duration_s": duration_s} | _of_sound(sound, folder)
+        frames_at_s: tuple[float, ...] = ()
+        if stream is not None and seen is not None and seen.first is not None:
+            measurements |= _of_pictures(stream, seen, shown_size(seen.first, stream))
+            frames_at_s = _write_pictures(container, stream, folder, duration_s or seen.until_s)
+    return Examined(
+        measurements={name: round(value, 3) for name, value in measurements.items() if value is not None},
+        frames_at_s=frames_at_s,
+        has_thumbnail=bool(frames_at_s),
+        has_audio=sound is not None,
+        is_audio_truncated=sound is not None and sound.is_truncated,
+        problem=" ".join(problems) or None,
+    )
+
+
+def _sound(container: InputContainer, folder: Path, problems: list[str]) -> Sound | None:
+    try:
+        sound = extract_sound(container, folder / AUDIO)
+    except UnreadableMedia as exc:
+        problems.append(str(exc))
+        return None
+    if sound is not None and sound.problem is not None:
+        problems.append(sound.problem)
+    return sound
+
+
+def _duration_s(claimed_s: float | None, sound: Sound | None, seen: Seen | None) -> float | None:
+    ends_s = []
+    if sound is not None and not sound.is_truncated and sound.problem is None:
+        ends_s.append(sound.duration_s)
+    if seen is not None and seen.is_whole:
+        ends_s.append(seen.until_s)
+    is_all_known = len(ends_s) == (sound is not None) + (seen is not None)
+    known_s = max(ends_s, default=0.0)
+    return known_s if is_all_known else claimed_s if claimed_s is not None and claimed_s >= known_s else known_s or None
+
+
+def _of_sound(sound: Sound | None, folder: Path) -> dict[str, float | None]:
+    if sound is None:
+        return {}
+    return {
+        "loudness_lufs": sound.loudness_lufs,
+        "hook_loudness_lufs": sound.hook_loudness_lufs,
+        "silence_share": silence_share(read_samples(folder / AUDIO)),
+    }
+
+
+def _of_pictures(stream: VideoStream, seen: Seen, size: tuple[int, int]) -> dict[str, int | float | None]:
+    fps = float(stream.average_rate) if stream.average_rate else None
+    return {
+        "width": size[0],
+        "height": size[1],
+        "fps": fps if fps is not None and 0 < fps < _MAX_FPS else None,
+        "cut_count": len(seen.cuts_s) if seen.is_whole else None,
+        "cuts_per_minute": len(seen.cuts_s) / seen.until_s * 60 if seen.until_s >= _MIN_RATED_S else None,
+        "first_cut_s": seen.cuts_s[0] if seen.cuts_s else None,
+    }
+
+
+def _write_pictures(
+    container: InputContainer, stream: VideoStream, folder: Path, duration_s: float
+) -> tuple[float, ...]:
+    frames = key_frames(container, stream, key_frame_times(duration_s))
+    for number, frame in enumerate(frames):
+        picture = jpeg(frame.picture, shown_size(frame.picture, stream), long_edge=KEY_FRAME_EDGE)
+        (folder / frame_name(number)).write_bytes(picture)
+    if frames:
+        shown = thumbnail_frame_of(frames)
+        (folder / THUMBNAIL).write_bytes(jpeg(shown, shown_size(shown, stream), long_edge=THUMBNAIL_EDGE))
+    return tuple(frame.at_s for frame in frames)
+
+
+def confine(cpu_s: int) -> None:
+    """Give this process limits that a hostile file cannot lift, and let it end with the one that started it."""
+    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def main(arguments: list[str]) -> None:
+    """Examine FILE into FOLDER; BUDGET is what the search for cuts may take, CPU the limit on processor time, in s."""
+    file, folder, watch_budget_s, cpu_s = arguments
+    confine(int(cpu_s))
+    try:
+        examined = examine(Path(file), Path(folder), watch_budget_s=float(watch_budget_s))
+    except UnreadableMedia as exc:
+        examined = Examined(refusal=str(exc))
+    (Path(folder) / EXAMINED).write_text(examined.model_dump_json(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,109 @@
+"""Pictures of a video as small JPEGs: key frames for the model, a thumbnail for people."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from .container import FFMPEG_ERRORS, MAX_PIXELS
+
+KEY_FRAMES = 8
+KEY_FRAME_EDGE = 768
+THUMBNAIL_EDGE = 480
+FIRST_FRAME_S = 0.5
+"""Where the first key frame is: within the hook, and after a black or fading-in start."""
+_MAX_DECODED_A_SEEK = 600
+_QUALITY = 5
+"""Of FFmpeg's 2 (best) to 31: some 20 kB for a thumbnail."""
+_PLAIN_DEVIATION = 6.0
+"""Standard deviation of the brightness, 0 to 255, below which a picture shows nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFrame:
+    """A picture of the video at `at_s`."""
+
+    at_s: float
+    picture: VideoFrame
+
+
+def shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
+    """Return width and height as a player shows the frame: square pixels, turned as the file says."""
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    width = round(frame.width * aspect) if 0 < aspect < _MAX_EDGE else frame.width
+    width = min(max(width, 1), _MAX_EDGE)
+    return (frame.height, width) if frame.rotation % 180 else (width, frame.height)
+
+
+_MAX_EDGE = math.isqrt(MAX_PIXELS) * 2
+
+
+def key_frame_times(duration_s: float) -> list[float]:
+    """Return when to look: evenly over the video, the first time within the hook."""
+    step = duration_s / KEY_FRAMES
+    times = [min(FIRST_FRAME_S, step / 2)] + [step * number for number in range(1, KEY_FRAMES)]
+    return [round(time, 3) for time in times]
+
+
+def key_frames(container: InputContainer, stream: VideoStream, times_s: Sequence[float]) -> list[KeyFrame]:
+    """Return the pictures shown at these times; a time that cannot be decoded is left out, and so is a repetition."""
+    found: list[KeyFrame] = []
+    for time_s in times_s:
+        try:
+            frame = _frame_at(container, stream, time_s)
+        except FFMPEG_ERRORS:
+            continue
+        if frame is not None and (not found or frame.time != found[-1].picture.time):
+            start_s = (container.start_time or 0) / av.time_base
+            found.append(KeyFrame(round(max((frame.time or 0.0) - start_s, 0.0), 3), frame))
+    return found
+
+
+def thumbnail_of(frames: Sequence[KeyFrame]) -> VideoFrame:
+    """Return the first picture that shows something."""
+    for frame in frames:
+        brightness = frame.picture.reformat(width=64, height=64, format="gray").to_ndarray()
+        if float(np.std(brightness)) >= _PLAIN_DEVIATION:
+            return frame.picture
+    return frames[0].picture
+
+
+def jpeg(frame: VideoFrame, size: tuple[int, int], *, long_edge: int) -> bytes:
+    """Return a frame as it is shown, no larger than `long_edge`, as a JPEG.
+
+    Args:
+        frame: the picture as decoded.
+        size: what `shown_size` says of it.
+        long_edge: pixels of the longer side; a smaller picture keeps its size.
+    """
+    scale = min(1.0, long_edge / max(size))
+    width, height = (max(round(edge * scale), 1) for edge in size)
+    turns = round(frame.rotation / 90) % 4
+    if turns % 2:
+        width, height = height, width
+    pixels = frame.reformat(width=width, height=height, format="rgb24", interpolation="AREA").to_ndarray()
+    upright = VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(pixels, turns)), format="rgb24")
+    encoder = av.CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height = upright.width, upright.height
+    encoder.pix_fmt, encoder.time_base = "yuvj420p", Fraction(1, 25)
+    encoder.options = {"qmin": str(_QUALITY), "qmax": str(_QUALITY)}
+    upright = upright.reformat(format="yuvj420p")
+    upright.pts = 0
+    return b"".join(bytes(packet) for packet in (*encoder.encode(upright), *encoder.encode(None)))
+
+
+def _frame_at(container: InputContainer, stream: VideoStream, time_s: float) -> VideoFrame | None:
+    """Return the first frame at or after a time, or the last one before it when the video ends there."""
+    target_s = time_s + (container.start_time or 0) / av.time_base
+    container.seek(round(target_s * av.time_base), backward=True)
+    frame = None
+    for number, frame in enumerate(container.decode(stream)):
+        if number >= _MAX_DECODED_A_SEEK or (frame.time is not None and frame.time >= target_s):
+            break
+    return frame

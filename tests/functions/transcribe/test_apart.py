@@ -1,0 +1,98 @@
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from functions.transcribe import apart
+from functions.transcribe.apart import examine_apart
+from functions.transcribe.container import UnreadableMedia
+from functions.transcribe.deadline import Deadline, WorkerStopped
+from functions.transcribe.examine import THUMBNAIL, examine
+
+
+def test_a_process_of_its_own_finds_what_is_found_here(clip: Path, tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+
+    examined = examine_apart(clip, there, deadline=Deadline(60))
+
+    assert examined == examine(clip, here, watch_budget_s=30)
+    assert (there / THUMBNAIL).read_bytes() == (here / THUMBNAIL).read_bytes()
+
+
+def test_why_a_file_is_refused_is_heard_from_the_other_process(tmp_path: Path) -> None:
+    path = tmp_path / "page.mp4"
+    path.write_text("<html></html>")
+
+    with pytest.raises(UnreadableMedia, match="no video or sound that we can read"):
+        examine_apart(path, tmp_path, deadline=Deadline(60))
+
+
+_ANSWER = "import sys; from pathlib import Path; (Path(sys.argv[2]) / 'examined.json')"
+_PROGRAMS = {
+    "dies": "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+    "says nothing": "",
+    "babbles": f"{_ANSWER}.write_text('[7]')",
+    "is endless": f"{_ANSWER}.write_text('1' * 200_000)",
+}
+
+
+def _replace_examine(program: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let another program run in place of examine.py, which the code finds under its own root."""
+    package = folder / "root" / "functions" / "transcribe"
+    package.mkdir(parents=True)
+    (package.parent / "__init__.py").touch()
+    (package / "__init__.py").touch()
+    (package / "examine.py").write_text(program)
+    monkeypatch.setattr(apart, "_ROOT", folder / "root")  # a hostile file cannot be made to order for each way to break
+
+
+@pytest.mark.parametrize("how", _PROGRAMS)
+def test_a_file_that_breaks_the_process_breaks_nothing_else(
+    how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _replace_examine(_PROGRAMS[how], tmp_path, monkeypatch)
+
+    with pytest.raises(UnreadableMedia, match="cannot be decoded"):
+        examine_apart(tmp_path / "any.mp4", tmp_path, deadline=Deadline(60))
+
+
+def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _replace_examine("import time; time.sleep(60)", tmp_path, monkeypatch)
+    started = time.monotonic()
+
+    with pytest.raises(UnreadableMedia, match="takes too long"):
+        examine_apart(tmp_path / "any.mp4", tmp_path, deadline=Deadline(0.5))
+
+    assert time.monotonic() - started < 5
+
+
+def test_a_worker_that_is_stopped_ends_the_process_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _replace_examine("import time; time.sleep(60)", tmp_path, monkeypatch)
+    deadline = Deadline(60)
+    deadline.stop()
+
+    with pytest.raises(WorkerStopped):
+        examine_apart(tmp_path / "any.mp4", tmp_path, deadline=deadline)
+
+
+def test_the_process_knows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = "import os, sys; from pathlib import Path; (Path(sys.argv[2]) / 'seen').write_text(' '.join(os.environ))"
+    _replace_examine(program, tmp_path, monkeypatch)
+    monkeypatch.setenv("SUPABASE_SECRET_KEY", "secret")
+
+    with pytest.raises(UnreadableMedia):
+        examine_apart(tmp_path / "any.mp4", tmp_path, deadline=Deadline(60))
+
+    assert set((tmp_path / "seen").read_text().split()) <= {"PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LC_CTYPE"}
+
+
+def test_the_process_cannot_have_more_memory_than_it_is_given(tmp_path: Path) -> None:
+    program = "from functions.transcribe.examine import confine; confine(60); bytearray(5 * 1024**3)"
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert ended.stderr.strip().endswith("MemoryError")
