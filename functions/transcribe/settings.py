@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, SecretStr
 
-from whyviral.core.settings import DeployableSettings
+from whyviral.core.settings import DeployableSettings, StorageSettings
 
 
 class JobSettings(DeployableSettings):
@@ -20,11 +20,9 @@ class JobSettings(DeployableSettings):
     """What one job may take, from its start."""
 
 
-class WorkerSettings(DeployableSettings):
+class WorkerSettings(StorageSettings):
     """Database, storage, and speech recognition."""
 
-    supabase_url: str
-    supabase_secret_key: SecretStr
     youtube_proxy_url: SecretStr | None = None
     whisper_model: str | None = None
     whisper_device: Literal["cpu", "cuda"] = "cpu"

@@ -1,0 +1,66 @@
+"""ProcessMedia: decodes the media of a request and writes down what is said in them.
+
+`python -m functions.transcribe.worker` does one job if TASK_TOKEN is set, else it takes jobs from QUEUE_URL.
+"""
+
+import signal
+import sys
+from functools import cached_property
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools import Logger
+
+from whyviral.core.logging import build_logger
+from whyviral.core.settings import SettingsError
+from whyviral.integrations.task_tokens import StepFunctionsTask
+from whyviral.integrations.work_queue import SqsWorkQueue
+
+from .deadline import Deadline
+from .running import End, Job, JobRunner
+from .settings import JobSettings, WorkerSettings
+
+if TYPE_CHECKING:
+    from .processing import MediaProcessor
+
+
+class _Work:
+    """The work itself, put together once the first heartbeat is on its way: what decodes takes seconds to import."""
+
+    def __init__(self, logger: Logger) -> None:
+        self._logger = logger
+
+    @cached_property
+    def _processor(self) -> "MediaProcessor":
+        from .assembly import build_processor  # noqa: PLC0415
+
+        return build_processor(WorkerSettings.load(), logger=self._logger)
+
+    def __call__(self, job: Job, deadline: Deadline) -> str:
+        return self._processor.process(job, deadline)
+
+
+def main() -> int:
+    """Do the work that the environment names and return the exit status."""
+    settings = JobSettings.load()
+    logger = build_logger("transcribe")
+    runner = JobRunner(_Work(logger), deadline_s=settings.deadline_s, logger=logger)
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        runner.stop()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    if settings.task_token is not None and settings.request_id is not None and settings.attempt is not None:
+        job = Job(request_id=settings.request_id, attempt=settings.attempt)
+        logger.append_keys(request_id=str(job.request_id), attempt=job.attempt)
+        end = runner.run_once(job, StepFunctionsTask(settings.task_token.get_secret_value()))
+        return 0 if end is End.REPORTED else 1
+    if settings.task_token is not None or settings.queue_url is None:
+        raise SettingsError("cannot start: set TASK_TOKEN, REQUEST_ID and ATTEMPT for one job, or QUEUE_URL for many")
+    runner.run_queue(SqsWorkQueue(settings.queue_url), StepFunctionsTask)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

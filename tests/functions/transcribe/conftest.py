@@ -1,0 +1,180 @@
+"""The worker over the pipeline's database, with storage, decoding and listening in the test's hands."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from aws_lambda_powertools import Logger
+from sqlalchemy import select
+
+from functions.transcribe.audio import Samples
+from functions.transcribe.container import UnreadableMedia
+from functions.transcribe.deadline import Deadline
+from functions.transcribe.examine import AUDIO, THUMBNAIL, Examined, frame_name
+from functions.transcribe.processing import MediaProcessor
+from functions.transcribe.reading import MediumReader
+from functions.transcribe.running import Job
+from functions.transcribe.speech import Heard
+from tests.factories import create_media, create_post, create_request
+from tests.fakes.media_store import FakeMediaStore
+from tests.fixtures.pipeline import Pipeline
+from whyviral.accounts.models import User
+from whyviral.analysis.models import PostState
+from whyviral.analysis.pipeline import Outcome
+from whyviral.core.calls import CallCollector, ExternalCall
+from whyviral.core.database import session_scope
+from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
+from whyviral.social.models import Post, PostMedia
+
+HELLO = Transcript(
+    (SpokenSegment(1.0, 2.0, "Hello there.", (SpokenWord(1.0, 1.5, "Hello"), SpokenWord(1.5, 2.0, "there."))),),
+    TranscriptSource.WHISPER,
+    "en",
+)
+VIDEO = Examined(
+    measurements={"duration_s": 10.0, "width": 180, "height": 320, "cut_count": 2},
+    frames_at_s=(0.5, 5.0),
+    has_thumbnail=True,
+    has_audio=True,
+)
+
+
+@dataclass(slots=True)
+class FakeAudioSource:
+    """`AudioSource` with files by video id."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    error: ProviderError | None = None
+
+    def download(self, video_id: str, folder: Path, *, max_bytes: int, timeout_s: float) -> Path:
+        assert (max_bytes, timeout_s) > (0, 0)
+        if self.error is not None:
+            raise self.error
+        path = folder / f"{video_id}.m4a"
+        path.write_bytes(self.files[video_id])
+        return path
+
+
+@dataclass(slots=True)
+class FakeDecoder:
+    """`Examine` by the content of files."""
+
+    answers: dict[bytes, Examined | UnreadableMedia] = field(default_factory=dict)
+    seen: list[bytes] = field(default_factory=list)
+
+    def __call__(self, path: Path, folder: Path, *, deadline: Deadline) -> Examined:
+        assert deadline.left_s > 0
+        content = path.read_bytes()
+        self.seen.append(content)
+        answer = self.answers.get(content, VIDEO)
+        if isinstance(answer, UnreadableMedia):
+            raise answer
+        if answer.has_audio:
+            np.full(16_000, len(self.seen), np.float32).tofile(folder / AUDIO)
+        for number in range(len(answer.frames_at_s)):
+            (folder / frame_name(number)).write_bytes(b"frame %d of " % number + content)
+        if answer.has_thumbnail:
+            (folder / THUMBNAIL).write_bytes(b"thumbnail of " + content)
+        return answer
+
+
+@dataclass(slots=True)
+class FakeListener:
+    """`Listener` that hears the next of `says`, and then always the same."""
+
+    says: list[Transcript] = field(default_factory=list)
+    during: Callable[[], object] = lambda: None
+
+    def listen(self, samples: Samples, *, should_stop: Callable[[], bool]) -> Heard:
+        assert samples.size
+        self.during()
+        if should_stop():
+            return Heard(Transcript(HELLO.segments, HELLO.source, HELLO.language, is_truncated=True), voice_s=1.0)
+        return Heard(self.says.pop(0) if self.says else HELLO, voice_s=1.0)
+
+
+class Desk:
+    """A request whose posts have media, and the worker that reads them."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self.pipeline = pipeline
+        self.store = FakeMediaStore()
+        self.audio_source = FakeAudioSource()
+        self.decoder = FakeDecoder()
+        self.listener = FakeListener()
+        self.calls: list[ExternalCall] = []
+        """Made with every medium that is read."""
+
+    def request(self, *posts: Sequence[str], platform: str = "x", state: PostState = PostState.COLLECTED) -> Job:
+        """Make a request; each post is a list of its videos' contents, empty for a page of a player."""
+        with session_scope(self.pipeline.engine) as session:
+            rows = [create_post(session, platform=platform) for _ in posts]
+            for row, contents in zip(rows, posts, strict=True):
+                for position, content in enumerate(contents):
+                    self._add_video(session, row, position, content)
+            user = session.get_one(User, self.pipeline.user_id)
+            request = create_request(session, user, rows, state=state, platform=platform, status="PROCESSING")
+            return Job(request_id=request.id, attempt=request.attempt)
+
+    def _add_video(self, session: Any, post: Post, position: int, content: str) -> None:
+        path = f"{post.platform}/{post.id}/{position}.mp4" if content else None
+        if path is not None:
+            self.store.files[path] = content.encode()
+        else:
+            self.audio_source.files[post.platform_post_id] = b"sound"
+        create_media(session, post, position=position, kind="video", storage_path=path, is_page=path is None)
+
+    @property
+    def processor(self) -> MediaProcessor:
+        return MediaProcessor(
+            self.pipeline.engine,
+            build_reader=self._build_reader,
+            clock=self.pipeline.clock,
+            logger=Logger(service="test", level="CRITICAL"),
+        )
+
+    def _build_reader(self, *, calls: CallCollector) -> MediumReader:
+        for call in self.calls:
+            calls.record(call)
+        return MediumReader(
+            store=self.store, audio_source=self.audio_source, listener=self.listener, examine=self.decoder
+        )
+
+    def process(self, job: Job, *, deadline: Deadline | None = None) -> Outcome:
+        return self.processor.process(job, deadline or Deadline(60))
+
+    def media(self) -> list[PostMedia]:
+        """Return all media in the order in which they were made."""
+        with session_scope(self.pipeline.engine) as session:
+            return list(
+                session.scalars(select(PostMedia).join(Post).order_by(Post.platform_post_id, PostMedia.position))
+            )
+
+    def post_of(self, medium: PostMedia) -> Post:
+        with session_scope(self.pipeline.engine) as session:
+            return session.get_one(Post, medium.post_id)
+
+
+def call_of(provider: str) -> ExternalCall:
+    return ExternalCall(
+        provider=provider,
+        operation="GET /file",
+        started_at=datetime(2026, 11, 23, 12, tzinfo=UTC),
+        duration_ms=5,
+        status=200,
+    )
+
+
+@pytest.fixture
+def desk(pipeline: Pipeline) -> Desk:
+    return Desk(pipeline)
+
+
+def unknown_job() -> Job:
+    return Job(request_id=uuid.uuid4(), attempt=1)

@@ -1,0 +1,278 @@
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from functions.transcribe.container import UnreadableMedia
+from functions.transcribe.deadline import Deadline, WorkerStopped
+from functions.transcribe.examine import Examined
+from functions.transcribe.processing import StorageUnavailable
+from tests.fakes.media_store import URL, storage_error
+from tests.fixtures.pipeline import check_books, check_history
+from tests.functions.transcribe.conftest import HELLO, VIDEO, Desk, call_of, unknown_job
+from whyviral.analysis.models import PostState, Stage
+from whyviral.analysis.pipeline import Outcome, RequestJob
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.transcript import Transcript, TranscriptSource
+from whyviral.social.models import PostMedia
+from whyviral.social.transcripts import as_json
+
+
+def _said(medium: PostMedia) -> tuple[object, ...]:
+    return medium.transcript, medium.has_speech, medium.transcript_truncated, medium.error, medium.processed_at
+
+
+def _path(medium: PostMedia, content: bytes) -> str:
+    return f"x/{medium.post_id}/{hashlib.sha256(content).hexdigest()[:32]}.jpg"
+
+
+def test_a_video_is_read_and_everything_about_it_is_saved(desk: Desk) -> None:
+    job = desk.request(["video"])
+
+    assert desk.process(job) == Outcome.PROCESSED
+
+    (medium,) = desk.media()
+    paths = [_path(medium, b"frame %d of video" % number) for number in (0, 1)]
+    thumbnail = _path(medium, b"thumbnail of video")
+    assert medium.frames == [
+        {"at_s": 0.5, "path": paths[0], "url": f"{URL}/{paths[0]}"},
+        {"at_s": 5.0, "path": paths[1], "url": f"{URL}/{paths[1]}"},
+    ]
+    assert (medium.thumbnail_path, medium.thumbnail_url) == (thumbnail, f"{URL}/{thumbnail}")
+    assert {desk.store.content_types[path] for path in (*paths, thumbnail)} == {"image/jpeg"}
+    assert medium.measurements == {
+        "duration_s": 10.0,
+        "width": 180,
+        "height": 320,
+        "cut_count": 2,
+        "speech_words": 2,
+        "speech_wpm": 120.0,
+        "speech_share": 0.1,
+        "first_word_s": 1.0,
+    }
+    assert (float(medium.duration_s or 0), medium.width, medium.height) == (10.0, 180, 320)
+    assert _said(medium) == ("Hello there.", True, False, None, desk.pipeline.clock())
+    assert (medium.segments, medium.language, medium.transcript_source) == (as_json(HELLO), "en", "whisper")
+    assert desk.post_of(medium).transcript == "Hello there."
+
+
+def test_the_user_sees_that_media_are_read(desk: Desk) -> None:
+    job = desk.request(["video"])
+
+    desk.process(job)
+    desk.process(job)
+
+    request = desk.pipeline.read(RequestJob(**job.model_dump()))
+    assert check_history(request) == [Stage.TRANSCRIBING]
+    assert (request.progress, request.status_history[0].message) == (45, "Watching and listening.")
+
+
+def test_the_sound_of_a_page_comes_from_its_platform(desk: Desk) -> None:
+    job = desk.request([""], platform="youtube")
+    desk.decoder.answers[b"sound"] = Examined(measurements={"duration_s": 10.0}, has_audio=True)
+
+    desk.process(job)
+
+    (medium,) = desk.media()
+    assert desk.store.got == []
+    assert (medium.transcript, medium.frames, medium.thumbnail_path) == ("Hello there.", None, None)
+
+
+def test_music_has_no_text(desk: Desk) -> None:
+    job = desk.request(["song"])
+    desk.listener.says = [Transcript((), TranscriptSource.WHISPER)]
+
+    desk.process(job)
+
+    (medium,) = desk.media()
+    assert _said(medium) == ("", False, False, None, desk.pipeline.clock())
+    assert medium.segments == []
+    assert (medium.measurements or {})["speech_words"] == 0
+
+
+def test_in_a_video_without_sound_nothing_is_said(desk: Desk) -> None:
+    job = desk.request(["mute"])
+    desk.decoder.answers[b"mute"] = VIDEO.model_copy(update={"has_audio": False})
+
+    desk.process(job)
+
+    (medium,) = desk.media()
+    assert _said(medium) == ("", False, False, None, desk.pipeline.clock())
+    assert "speech_words" not in (medium.measurements or {})
+
+
+def test_what_is_said_in_a_sound_that_cannot_be_read_is_not_known(desk: Desk) -> None:
+    job = desk.request(["broken"])
+    desk.decoder.answers[b"broken"] = VIDEO.model_copy(update={"has_audio": False, "problem": "The sound is broken."})
+
+    desk.process(job)
+
+    (medium,) = desk.media()
+    error = {"category": "media_error", "message": "The sound is broken."}
+    assert _said(medium) == (None, None, False, error, desk.pipeline.clock())
+
+
+def test_a_file_that_cannot_be_read_fails_alone(desk: Desk) -> None:
+    job = desk.request(["good", "bad"], ["fine"])
+    desk.decoder.answers[b"bad"] = UnreadableMedia("The file cannot be decoded.")
+
+    assert desk.process(job) == Outcome.PROCESSED
+
+    error = {"category": "media_error", "message": "The file cannot be decoded."}
+    now = desk.pipeline.clock()
+    assert [_said(medium) for medium in desk.media()] == [
+        ("Hello there.", True, False, None, now),
+        (None, None, False, error, now),
+        ("Hello there.", True, False, None, now),
+    ]
+
+
+def test_what_could_be_read_of_a_damaged_file_is_kept_beside_the_error(desk: Desk) -> None:
+    job = desk.request(["damaged"])
+    desk.decoder.answers[b"damaged"] = VIDEO.model_copy(update={"problem": "The pictures are damaged."})
+
+    desk.process(job)
+
+    (medium,) = desk.media()
+    error = {"category": "media_error", "message": "The pictures are damaged."}
+    assert _said(medium) == ("Hello there.", True, False, error, desk.pipeline.clock())
+
+
+def _youtube_error(*, is_transient: bool) -> ProviderError:
+    return ProviderError(
+        "YouTube gives no sound.", provider="youtube", category=ErrorCategory.PROVIDER_ERROR, is_transient=is_transient
+    )
+
+
+@pytest.mark.parametrize("is_transient", [True, False])
+def test_what_a_provider_may_give_later_is_left_to_be_asked_for_again(is_transient: bool, desk: Desk) -> None:
+    job = desk.request([""], platform="youtube")
+    desk.audio_source.error = _youtube_error(is_transient=is_transient)
+
+    assert desk.process(job) == Outcome.PROCESSED
+
+    error = {"category": "provider_error", "message": "YouTube gives no sound."}
+    assert _said(desk.media()[0]) == (None, None, False, error, None if is_transient else desk.pipeline.clock())
+    desk.audio_source.error = None
+    desk.process(job)
+    assert (desk.media()[0].transcript, desk.media()[0].error) == (
+        ("Hello there.", None) if is_transient else (None, error)
+    )
+
+
+def test_when_storage_is_down_for_everything_step_functions_may_try_again(desk: Desk) -> None:
+    job = desk.request(["one"], ["two"])
+    desk.store.error = storage_error()
+
+    with pytest.raises(StorageUnavailable):
+        desk.process(job)
+
+    assert [medium.processed_at for medium in desk.media()] == [None, None]
+
+
+def test_a_file_that_storage_does_not_have_is_no_reason_to_try_again(desk: Desk) -> None:
+    job = desk.request(["one"])
+    desk.store.error = storage_error(is_transient=False)
+
+    assert desk.process(job) == Outcome.PROCESSED
+    assert desk.media()[0].processed_at == desk.pipeline.clock()
+
+
+def test_every_medium_is_saved_before_the_next_so_that_a_restart_goes_on(desk: Desk) -> None:
+    job = desk.request(["one", "two", "three"])
+    deadline = Deadline(60)
+    heard: list[object] = []
+
+    def stop_in_the_second() -> None:
+        heard.append(None)
+        if len(heard) == 2:
+            deadline.stop()
+
+    desk.listener.during = stop_in_the_second
+    with pytest.raises(WorkerStopped):
+        desk.process(job, deadline=deadline)
+    assert [medium.processed_at is not None for medium in desk.media()] == [True, False, False]
+    assert desk.media()[1].error is None
+
+    assert desk.process(job) == Outcome.PROCESSED
+
+    assert desk.decoder.seen == [b"one", b"two", b"two", b"three"]
+    assert [medium.transcript for medium in desk.media()] == ["Hello there."] * 3
+
+
+def test_at_the_deadline_what_was_heard_is_kept_and_the_rest_is_left(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = desk.request(["one", "two"])
+    deadline = Deadline(60)
+    desk.listener.during = lambda: monkeypatch.setattr(deadline, "_ends_at", 0.0)  # an hour in a moment
+
+    assert desk.process(job, deadline=deadline) == Outcome.PROCESSED
+
+    first, second = desk.media()
+    assert _said(first) == ("Hello there.", True, True, None, desk.pipeline.clock())
+    assert "speech_words" not in (first.measurements or {})
+    late = {"category": "timeout", "message": "There was no time left to look at this; try again."}
+    assert _said(second) == (None, None, False, late, None)
+    assert desk.store.got == [first.storage_path]
+
+
+def test_a_medium_of_which_nothing_was_heard_in_time_is_left_to_be_heard(desk: Desk) -> None:
+    job = desk.request(["one"])
+    desk.listener.says = [Transcript((), TranscriptSource.WHISPER, is_truncated=True)]
+
+    desk.process(job)
+
+    (medium,) = desk.media()
+    assert (medium.transcript, medium.has_speech, medium.processed_at) == (None, None, None)
+    assert medium.error is not None
+    assert medium.error["category"] == "timeout"
+
+
+def test_a_sound_that_is_longer_than_we_listen_is_marked(desk: Desk) -> None:
+    job = desk.request(["long"])
+    desk.decoder.answers[b"long"] = VIDEO.model_copy(update={"is_audio_truncated": True})
+
+    desk.process(job)
+
+    assert desk.media()[0].transcript_truncated
+
+
+def test_an_old_attempt_begins_nothing(desk: Desk) -> None:
+    job = desk.request(["video"])
+    desk.pipeline.supersede(RequestJob(**job.model_dump()))
+
+    assert desk.process(job) == Outcome.SUPERSEDED
+    assert desk.process(unknown_job()) == Outcome.SUPERSEDED
+    assert desk.store.got == []
+
+
+def test_an_attempt_that_is_superseded_meanwhile_leaves_the_rest_to_the_new_one(desk: Desk) -> None:
+    job = desk.request(["one", "two"])
+    desk.calls = [call_of("supabase")]
+    desk.listener.during = lambda: desk.pipeline.supersede(RequestJob(**job.model_dump()))
+
+    assert desk.process(job) == Outcome.SUPERSEDED
+
+    # What was found out is true whoever asked.
+    assert [medium.transcript for medium in desk.media()] == ["Hello there.", None]
+    check_books(desk.pipeline, RequestJob(**job.model_dump()))
+
+
+def test_posts_that_have_failed_are_left_alone(desk: Desk) -> None:
+    job = desk.request(["video"], state=PostState.FAILED)
+
+    assert desk.process(job) == Outcome.PROCESSED
+    assert desk.store.got == []
+
+
+def test_the_calls_of_every_medium_are_on_the_books(desk: Desk) -> None:
+    job = desk.request(["one", "two"])
+    desk.calls = [replace(call_of("supabase"), duration_ms=number) for number in (3, 4)]
+
+    desk.process(job)
+
+    pipeline_job = RequestJob(**job.model_dump())
+    check_books(desk.pipeline, pipeline_job)
+    assert sorted(call.duration_ms for call in desk.pipeline.calls(pipeline_job)) == [3, 3, 4, 4]

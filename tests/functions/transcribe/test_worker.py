@@ -1,0 +1,100 @@
+"""The worker as it is started: a process with an environment, on a real database and a real task token."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.fixtures.database import Database
+from tests.fixtures.task_tokens import WaitingTasks
+from tests.functions.transcribe.conftest import unknown_job
+
+_ROOT = Path(__file__).parents[3]
+_SETTINGS = {"SUPABASE_URL": "https://project.supabase.co", "SUPABASE_SECRET_KEY": "sb_secret_example"}
+
+
+@contextmanager
+def _worker(variables: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+    environment = {"PATH": os.environ["PATH"], **variables}
+    command = [sys.executable, "-m", "functions.transcribe.worker"]
+    with subprocess.Popen(
+        command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def database_url(fresh_database: Callable[[], Database]) -> str:
+    return fresh_database().url
+
+
+def test_one_job_is_done_and_its_end_is_told(waiting_tasks: WaitingTasks, database_url: str) -> None:
+    execution, job = waiting_tasks.start(), unknown_job()
+    token = waiting_tasks.take_token()
+    work = {"TASK_TOKEN": token, "REQUEST_ID": str(job.request_id), "ATTEMPT": str(job.attempt)}
+
+    with _worker({**_SETTINGS, **waiting_tasks.environment, **work, "SUPABASE_DB_URL": database_url}) as process:
+        output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 0, output
+    # There is no such attempt: as far as the worker can see it has been superseded.
+    assert waiting_tasks.end_of(execution) == ("SUCCEEDED", {"outcome": "superseded"})
+    lines = [json.loads(line) for line in output.splitlines()]
+    assert [(line["message"], line["request_id"]) for line in lines] == [("a job is done", str(job.request_id))]
+    assert token not in output
+
+
+def test_what_is_missing_is_told_to_whoever_waits(waiting_tasks: WaitingTasks, database_url: str) -> None:
+    execution, job = waiting_tasks.start(), unknown_job()
+    work = {"TASK_TOKEN": waiting_tasks.take_token(), "REQUEST_ID": str(job.request_id), "ATTEMPT": "1"}
+
+    with _worker({**waiting_tasks.environment, **work, "SUPABASE_DB_URL": database_url}) as process:
+        output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert waiting_tasks.end_of(execution) == ("FAILED", "SettingsError")
+    assert "SUPABASE_URL" in output
+
+
+def test_a_worker_of_a_queue_does_what_comes_until_it_is_asked_to_end(
+    waiting_tasks: WaitingTasks, database_url: str
+) -> None:
+    execution = waiting_tasks.start(unknown_job().model_dump(mode="json"))
+    queue = {"QUEUE_URL": waiting_tasks.queue_url, "SUPABASE_DB_URL": database_url}
+
+    with _worker({**_SETTINGS, **waiting_tasks.environment, **queue}) as process:
+        assert waiting_tasks.end_of(execution) == ("SUCCEEDED", {"outcome": "superseded"})
+        started = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+
+    assert process.returncode == 0
+    assert time.monotonic() - started < 15
+    assert waiting_tasks.messages() == 0
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        {},
+        {"TASK_TOKEN": "token"},
+        {"TASK_TOKEN": "token", "REQUEST_ID": "5c1d1f0a-9f3b-4d2e-8a52-0f6f2a1c9b11"},
+        {"REQUEST_ID": "5c1d1f0a-9f3b-4d2e-8a52-0f6f2a1c9b11", "ATTEMPT": "1"},
+    ],
+)
+def test_a_worker_without_work_says_what_it_needs(work: Mapping[str, str]) -> None:
+    with _worker({"SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:9/none", **work}) as process:
+        output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    assert "set TASK_TOKEN, REQUEST_ID and ATTEMPT for one job, or QUEUE_URL for many" in output
