@@ -11,6 +11,7 @@ from dotenv import dotenv_values
 
 from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
 from local.template import FunctionSpec, TaskSpec
+from local.whisper_models import local_model
 from whyviral.core.endpoints import Endpoints
 
 STAND_IN_KEY = "stand-in"
@@ -107,6 +108,7 @@ def configure(
     settings = _DEFAULTS | {_MODEL_VARIABLE: _packaged_model()} | dict(user_settings)
     settings |= {"SUPABASE_DB_URL": database_url, "PUBLIC_BASE_URL": public_base_url}
     settings |= {"WHISPER_DEVICE": _DEVICE, "DEADLINE_S": _DEADLINE_S}
+    settings[_MODEL_VARIABLE] = local_model(settings[_MODEL_VARIABLE])
     moved = {"media_gateway_url": f"{stand_ins_url}/media"}  # only posts of a stand-in are fetched through it
     for vendor in stand_ins:
         settings |= _KEYS_OF_VENDOR.get(vendor, {})
