@@ -114,7 +114,9 @@ class Desk:
     def request(self, *posts: Sequence[str], platform: str = "x", state: PostState = PostState.COLLECTED) -> Job:
         """Make a request; each post is a list of its videos' contents, empty for a page of a player."""
         with session_scope(self.pipeline.engine) as session:
-            rows = [create_post(session, platform=platform) for _ in posts]
+            # An id that YouTube, too, could have given.
+            ids = [uuid.uuid4().hex[:11] for _ in posts]
+            rows = [create_post(session, platform=platform, platform_post_id=post_id) for post_id in sorted(ids)]
             for row, contents in zip(rows, posts, strict=True):
                 for position, content in enumerate(contents):
                     self._add_video(session, row, position, content)

@@ -1,0 +1,85 @@
+"""The worker with its real collaborators: storage over HTTP, FFmpeg in its own process, Whisper, Postgres."""
+
+import base64
+import io
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from aws_lambda_powertools import Logger
+
+from functions.transcribe.assembly import build_processor
+from functions.transcribe.deadline import Deadline
+from functions.transcribe.processing import MediaProcessor
+from functions.transcribe.settings import WorkerSettings
+from tests.fixtures.media_files import SOUND_RATE, silence, speech, write_media
+from tests.fixtures.pipeline import Pipeline, check_books
+from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.youtube import add_video
+from tests.functions.transcribe.conftest import Desk
+from whyviral.analysis.pipeline import Outcome, RequestJob
+from whyviral.core.calls import CallCollector
+from whyviral.core.endpoints import Endpoints
+from whyviral.integrations.supabase_storage import SupabaseMediaStore
+
+_KEY = "sb_secret_stand_in"
+
+
+@pytest.fixture
+def processor(
+    pipeline: Pipeline, stand_ins: StandInsClient, local_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MediaProcessor]:
+    url = pipeline.engine.url.render_as_string(hide_password=False).replace("+pg8000", "")
+    monkeypatch.setenv("SUPABASE_DB_URL", url)
+    monkeypatch.setenv("SUPABASE_URL", f"{stand_ins.base_url}/supabase")
+    monkeypatch.setenv("SUPABASE_SECRET_KEY", _KEY)
+    processor = build_processor(WorkerSettings.load(), logger=Logger(service="test", level="CRITICAL"))
+    yield processor
+    processor._engine.dispose()
+
+
+def test_a_stored_video_is_fetched_decoded_listened_to_and_its_pictures_stored(
+    desk: Desk, processor: MediaProcessor, stand_ins: StandInsClient, tmp_path: Path
+) -> None:
+    sound = np.concatenate([silence(1), speech("0930", rate=SOUND_RATE)])
+    video = write_media(tmp_path / "video.mp4", scenes=[2.0, 2.0], sound=sound)
+    job = desk.request(["video"])
+    store = SupabaseMediaStore(f"{stand_ins.base_url}/supabase", _KEY, calls=CallCollector())
+    path = desk.media()[0].storage_path
+    assert path is not None
+    store.put(path, io.BytesIO(video.read_bytes()), content_type="video/mp4")
+
+    assert processor.process(job, Deadline(60)) == Outcome.PROCESSED
+
+    (medium,) = desk.media()
+    assert medium.error is None
+    assert "made amiable" in (medium.transcript or "")
+    assert (medium.has_speech, medium.language, medium.transcript_truncated) == (True, "en", False)
+    measured = medium.measurements or {}
+    assert (measured["cut_count"], measured["first_cut_s"], measured["speech_words"]) == (1, 2.0, 8)
+    assert medium.frames is not None
+    for url in (medium.thumbnail_url, *(frame["url"] for frame in medium.frames)):
+        with urllib.request.urlopen(url or "") as picture:  # noqa: S310 - of the stand-in
+            assert picture.read(3) == b"\xff\xd8\xff"
+    check_books(desk.pipeline, RequestJob(**job.model_dump()))
+    calls = desk.pipeline.calls(RequestJob(**job.model_dump()))
+    assert len([call for call in calls if call.provider == "supabase"]) == 1 + 1 + len(medium.frames)
+
+
+def test_the_sound_of_a_page_is_downloaded_and_listened_to(
+    desk: Desk, processor: MediaProcessor, stand_ins: StandInsClient, tmp_path: Path
+) -> None:
+    video = write_media(tmp_path / "video.mp4", scenes=[1.0], sound=speech("0930", rate=SOUND_RATE))
+    job = desk.request([""], platform="youtube")
+    post = desk.post_of(desk.media()[0])
+    file = {"kind": "video", "filename": "video.mp4", "file_base64": base64.b64encode(video.read_bytes()).decode()}
+    add_video(stand_ins, post.platform_post_id, media=[file])
+
+    assert processor.process(job, Deadline(60)) == Outcome.PROCESSED
+
+    (medium,) = desk.media()
+    assert medium.error is None
+    assert "made amiable" in (medium.transcript or "")
+    assert {call.provider for call in desk.pipeline.calls(RequestJob(**job.model_dump()))} == {"youtube"}
