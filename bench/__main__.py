@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import imports, requests, system, worker
+from bench import imports, media, requests, system, worker
 from bench.measurement import Measurement
 
 _RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -18,7 +18,7 @@ def main() -> None:
     """Measure everything; a promise that is not kept is shown as such, and the exit status is 1."""
     measurements: list[Measurement] = []
     table = Table("what", "measured", "unit", "promise", "kept")
-    for measure in (imports.measure, requests.measure, system.measure, worker.measure):
+    for measure in (imports.measure, requests.measure, media.measure, system.measure, worker.measure):
         measurements += measure()
     for one in measurements:
         table.add_row(one.what, f"{one.value:.3g}", one.unit, one.promise or "", one.verdict)

@@ -1,0 +1,82 @@
+"""Media on their way from a host to storage: how fast, and in how much memory, both on this machine.
+
+`python -m bench.media URL` is the process that is measured: it collects from the stand-ins at URL.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from bench.measurement import Measurement
+from functions.media.download import Downloader
+from local.stand_ins.server import running
+from whyviral.core import endpoints
+from whyviral.core.calls import CallCollector
+from whyviral.core.endpoints import Endpoints
+from whyviral.integrations.guarded_http import GuardedHttp
+from whyviral.integrations.post_scraper import MediaKind
+from whyviral.integrations.supabase_storage import SupabaseMediaStore
+from whyviral.social.platforms import Platform
+
+_MB = 1_000_000
+_LARGE_MB = 200
+_GROWTH_MB = 150
+_HOST = "video.twimg.com"
+
+
+def measure() -> list[Measurement]:
+    """Let another process collect a small file, then a large one."""
+    with running() as stand_ins:
+        for name, size_mb in (("small.mp4", 1), ("large.mp4", _LARGE_MB)):
+            start = "\0\0\0\x18ftypisom".ljust(_MB, "\0")
+            answer = {"address": f"{_HOST}/{name}", "body": start, "repeat": size_mb}
+            httpx.post(f"{stand_ins.url}/__control/media", json=answer, timeout=30).raise_for_status()
+        command = [sys.executable, "-m", "bench.media", stand_ins.url]
+        figures = json.loads(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
+    return [
+        Measurement("media from a host to storage", figures["mb_a_second"], "MB/s"),
+        Measurement(f"memory for a file of {_LARGE_MB} MB", figures["growth_mb"], "MB", at_most=_GROWTH_MB),
+    ]
+
+
+def _collect(stand_ins_url: str) -> dict[str, float]:
+    endpoints.use(Endpoints(stand_ins=frozenset({"supabase"})))
+    downloader = Downloader(GuardedHttp(), gateway_url=f"{stand_ins_url}/media")
+    _pass_on(downloader, stand_ins_url, "small.mp4")  # imports what is imported late
+    before_mb = _peak_mb()
+    began_at = time.monotonic()
+    size_bytes = _pass_on(downloader, stand_ins_url, "large.mp4")
+    seconds = time.monotonic() - began_at
+    return {"mb_a_second": size_bytes / _MB / seconds, "growth_mb": _peak_mb() - before_mb}
+
+
+def _pass_on(downloader: Downloader, stand_ins_url: str, name: str) -> int:
+    store = SupabaseMediaStore(f"{stand_ins_url}/supabase", "sb_secret_bench", calls=CallCollector())
+    with tempfile.TemporaryFile() as file:
+        found = downloader.download(
+            f"https://{_HOST}/{name}",
+            file,
+            platform=Platform.X,
+            kind=MediaKind.VIDEO,
+            is_stand_in=True,
+            now=datetime.now(UTC),
+            ends_at=time.monotonic() + 120,
+        )
+        store.put(f"x/bench/{found.sha256[:32]}.mp4", file, content_type=found.type.content_type)
+    return found.size_bytes
+
+
+def _peak_mb() -> float:
+    """Return the most memory this process has held. What `getrusage` says begins with the parent's."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024 / _MB
+
+
+if __name__ == "__main__":
+    print(json.dumps(_collect(sys.argv[1])))
