@@ -37,10 +37,16 @@ _MODEL_VARIABLE = "WHISPER_MODEL"
 
 
 def read_user_settings(env_file: Path) -> dict[str, str]:
-    """Return the settings of the environment and, where it has none, of `.env`; empty ones count as missing."""
+    """Return the settings of the environment and, where it has none, of `.env`; empty ones count as missing.
+
+    Supabase's secret key may stand under its older name.
+    """
     from_file = {name: value for name, value in dotenv_values(env_file).items() if value}
     from_environment = {name: value for name, value in os.environ.items() if value}
-    return from_file | from_environment
+    settings = from_file | from_environment
+    if old_key := settings.pop("SUPABASE_SERVICE_ROLE_KEY", None):
+        settings.setdefault("SUPABASE_SECRET_KEY", old_key)
+    return settings
 
 
 @dataclass(frozen=True, slots=True)

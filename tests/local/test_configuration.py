@@ -1,6 +1,8 @@
 from pathlib import Path
 
-from local.configuration import Configuration, configure
+import pytest
+
+from local.configuration import Configuration, configure, read_user_settings
 from local.template import TaskSpec
 from whyviral.core.endpoints import Endpoints
 
@@ -37,3 +39,22 @@ def test_secrets_that_a_task_does_not_name_stay_away_from_it() -> None:
     configuration = Configuration({"CLERK_SECRET_KEY": "sk", "SUPABASE_DB_URL": "x"}, Endpoints())
 
     assert "CLERK_SECRET_KEY" not in configuration.task_environment(WORKER)
+
+
+@pytest.mark.parametrize(
+    ("lines", "key"),
+    [
+        (["SUPABASE_SERVICE_ROLE_KEY=old"], "old"),
+        (["SUPABASE_SECRET_KEY=new"], "new"),
+        (["SUPABASE_SECRET_KEY=new", "SUPABASE_SERVICE_ROLE_KEY=old"], "new"),
+    ],
+)
+def test_supabases_key_may_stand_under_its_old_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str], key: str
+) -> None:
+    for name in ("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    env_file = tmp_path / ".env"
+    env_file.write_text("\n".join(lines))
+
+    assert read_user_settings(env_file)["SUPABASE_SECRET_KEY"] == key
