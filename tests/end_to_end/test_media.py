@@ -76,6 +76,10 @@ def test_posts_of_all_three_platforms_are_explained(analysed: Analysed) -> None:
     assert sum(len(request["post_analyses"]) for request in analysed.requests.values()) == len(SAMPLE_URLS)
 
 
+def test_posts_are_scored(analysed: Analysed) -> None:
+    assert 0 < analysed.posts["Hinvent0003"]["engagement_score"] <= 100
+
+
 def test_requests_are_named_after_their_posts(analysed: Analysed) -> None:
     assert analysed.requests["x"]["display_name"] == "@jack, @invented_kites and 1 more"
 

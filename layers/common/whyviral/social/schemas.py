@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, computed_field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, computed_field
 
 
 def _message_of(error: Any) -> Any:
@@ -13,6 +13,7 @@ def _message_of(error: Any) -> Any:
 
 
 type Seconds = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
+type Score = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
 
 
 class FrameOut(BaseModel):
@@ -59,6 +60,7 @@ class PostOut(BaseModel):
     language: str | None
     posted_at: datetime | None
     metrics: dict[str, int]
+    engagement_score: Annotated[Score | None, Field(description="0 to 100, by docs/metrics.md; null when unknown.")]
     details: dict[str, Any]
     transcript: str | None
     formatted_transcript: str | None
