@@ -170,7 +170,11 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        left_s = _left_s(self._ends_at, at_most=timeout)
+        try:
+            left_s = _left_s(self._ends_at, at_most=timeout)
+        except FetchTooLate:
+            self._stream.close()  # nobody else knows this connection yet
+            raise
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, left_s), ends_at=self._ends_at)
 
     def get_extra_info(self, info: str) -> object:
