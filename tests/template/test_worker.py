@@ -1,5 +1,6 @@
 """What template.yaml makes of the worker in each compute and each mode."""
 
+import json
 import re
 from itertools import product
 
@@ -117,6 +118,14 @@ def test_the_container_can_do_nothing_but_work(variant: Properties) -> None:
     assert container["User"].split(":")[0] not in {"0", "root"}
     assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
     assert "Privileged" not in container
+
+
+def test_the_task_starts_what_the_image_was_made_for_as_the_user_it_was_made_for(variant: Properties) -> None:
+    image = (ROOT / "functions" / "transcribe" / "Dockerfile").read_text(encoding="utf-8").splitlines()
+
+    assert f"ENTRYPOINT {json.dumps(container_of(variant)['EntryPoint'])}" in image
+    assert f"USER {container_of(variant)['User']}" in image
+    assert f"VOLUME {container_of(variant)['MountPoints'][0]['ContainerPath']}" in image
 
 
 def test_the_worker_is_given_every_setting_it_needs_and_none_it_does_not_read(variant: Properties) -> None:

@@ -92,6 +92,11 @@ def test_it_downloads_weights_when_it_is_built_and_not_when_it_runs() -> None:
     assert "WHISPER_MODEL=small" in _arguments("ARG")
 
 
+def test_the_database_is_trusted_by_the_same_certificates_as_in_a_function() -> None:
+    assert (["layers/common"], "/app/") in _copied_from_here()
+    assert "ln -s /app/certificates /opt/certificates" in _arguments("RUN")
+
+
 def test_no_secret_is_built_in() -> None:
     text = _DOCKERFILE.read_text().lower()
 
@@ -108,7 +113,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Path:
             place = root / target.removeprefix("/app/")
             place.parent.mkdir(parents=True, exist_ok=True)
             if (_ROOT / source).is_dir():
-                shutil.copytree(_ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__"))
+                shutil.copytree(_ROOT / source, place, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
             else:
                 shutil.copy(_ROOT / source, place)
     return root
