@@ -128,6 +128,11 @@ def test_the_task_starts_what_the_image_was_made_for_as_the_user_it_was_made_for
     assert f"VOLUME {container_of(variant)['MountPoints'][0]['ContainerPath']}" in image
 
 
+def test_a_worker_that_is_told_to_end_has_time_to_say_so(variant: Properties) -> None:
+    # Source: Amazon ECS, "Task definition parameters for Fargate": two minutes at most.
+    assert container_of(variant)["StopTimeout"] == 120
+
+
 def test_the_worker_is_given_every_setting_it_needs_and_none_it_does_not_read(variant: Properties) -> None:
     fields = JobSettings.model_fields | WorkerSettings.model_fields
     needed = {name.upper() for name, field in fields.items() if field.is_required()}
