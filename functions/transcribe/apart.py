@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from .container import UnreadableMedia
-from .deadline import Deadline, WorkerStopped
+from .deadline import Deadline, OutOfTime, WorkerStopped
 from .examine import EXAMINED, Examined
 
 MAX_EXAMINE_S = 240.0
@@ -25,6 +25,7 @@ def examine_apart(path: Path, folder: Path, *, deadline: Deadline) -> Examined:
 
     Raises:
         UnreadableMedia: it cannot be read, or broke, or exhausted the process that tried.
+        OutOfTime: the job's time ended first.
         WorkerStopped: the job was stopped.
     """
     allowed_s = min(MAX_EXAMINE_S, deadline.left_s)
@@ -54,6 +55,8 @@ def _wait(process: subprocess.Popen[bytes], *, deadline: Deadline, ends: Deadlin
         except subprocess.TimeoutExpired:
             if deadline.is_stopped:
                 raise WorkerStopped from None
+            if deadline.is_over:
+                raise OutOfTime from None
             if ends.is_over:
                 raise UnreadableMedia("The file takes too long to decode.") from None
         else:

@@ -8,6 +8,10 @@ class WorkerStopped(Exception):
     """The job was stopped before its end; what it had saved stays."""
 
 
+class OutOfTime(Exception):
+    """The job's time ended while it was busy with something, which says nothing about that something."""
+
+
 class Deadline:
     """The end of one job's time; another thread or a signal may stop it earlier."""
 

@@ -22,7 +22,7 @@ _STORAGE = "supabase"
 
 
 class StorageUnavailable(Exception):
-    """Not one medium could be had from our storage or put into it; Step Functions may try again."""
+    """Not one medium could be had from our storage or put into it: the whole task has failed, and alarms hear of it."""
 
 
 class MediaProcessor:

@@ -16,7 +16,7 @@ from whyviral.social.media import MediaFailure, MediaFindings, StoredFile
 
 from .audio import read_samples
 from .container import UnreadableMedia
-from .deadline import Deadline, WorkerStopped
+from .deadline import Deadline, OutOfTime, WorkerStopped
 from .examine import AUDIO, THUMBNAIL, Examined, frame_name
 from .speech import measure_speech
 from .whisper import Listener
@@ -94,6 +94,8 @@ class MediumReader:
         with tempfile.TemporaryDirectory(prefix="medium-") as name:
             try:
                 return self._read(medium, Path(name), deadline)
+            except OutOfTime:
+                return _out_of_time(deadline)
             except UnreadableMedia as exc:
                 return Reading(failure=MediaFailure(ErrorCategory.MEDIA_ERROR, str(exc)))
             except ProviderError as exc:

@@ -13,7 +13,6 @@ from aws_lambda_powertools import Logger
 from sqlalchemy import select
 
 from functions.transcribe.audio import Samples
-from functions.transcribe.container import UnreadableMedia
 from functions.transcribe.deadline import Deadline
 from functions.transcribe.examine import AUDIO, THUMBNAIL, Examined, frame_name
 from functions.transcribe.processing import MediaProcessor
@@ -65,7 +64,7 @@ class FakeAudioSource:
 class FakeDecoder:
     """`Examine` by the content of files."""
 
-    answers: dict[bytes, Examined | UnreadableMedia] = field(default_factory=dict)
+    answers: dict[bytes, Examined | Exception] = field(default_factory=dict)
     seen: list[bytes] = field(default_factory=list)
 
     def __call__(self, path: Path, folder: Path, *, deadline: Deadline) -> Examined:
@@ -73,7 +72,7 @@ class FakeDecoder:
         content = path.read_bytes()
         self.seen.append(content)
         answer = self.answers.get(content, VIDEO)
-        if isinstance(answer, UnreadableMedia):
+        if isinstance(answer, Exception):
             raise answer
         if answer.has_audio:
             np.full(16_000, len(self.seen), np.float32).tofile(folder / AUDIO)

@@ -8,7 +8,7 @@ import pytest
 from functions.transcribe import apart
 from functions.transcribe.apart import examine_apart
 from functions.transcribe.container import UnreadableMedia
-from functions.transcribe.deadline import Deadline, WorkerStopped
+from functions.transcribe.deadline import Deadline, OutOfTime, WorkerStopped
 from functions.transcribe.examine import THUMBNAIL, examine
 
 
@@ -62,12 +62,20 @@ def test_a_file_that_breaks_the_process_breaks_nothing_else(
 
 def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _replace_examine("import time; time.sleep(60)", tmp_path, monkeypatch)
+    monkeypatch.setattr(apart, "MAX_EXAMINE_S", 0.5)  # four minutes in a moment
     started = time.monotonic()
 
     with pytest.raises(UnreadableMedia, match="takes too long"):
-        examine_apart(tmp_path / "any.mp4", tmp_path, deadline=Deadline(0.5))
+        examine_apart(tmp_path / "any.mp4", tmp_path, deadline=Deadline(60))
 
     assert time.monotonic() - started < 5
+
+
+def test_a_file_is_not_blamed_for_the_end_of_the_jobs_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _replace_examine("import time; time.sleep(60)", tmp_path, monkeypatch)
+
+    with pytest.raises(OutOfTime):
+        examine_apart(tmp_path / "any.mp4", tmp_path, deadline=Deadline(0.5))
 
 
 def test_a_worker_that_is_stopped_ends_the_process_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

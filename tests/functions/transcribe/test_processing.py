@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from functions.transcribe.container import UnreadableMedia
-from functions.transcribe.deadline import Deadline, WorkerStopped
+from functions.transcribe.deadline import Deadline, OutOfTime, WorkerStopped
 from functions.transcribe.examine import Examined
 from functions.transcribe.processing import StorageUnavailable
 from tests.fakes.media_store import URL, storage_error
@@ -161,7 +161,7 @@ def test_what_a_provider_may_give_later_is_left_to_be_asked_for_again(is_transie
     )
 
 
-def test_when_storage_is_down_for_everything_step_functions_may_try_again(desk: Desk) -> None:
+def test_when_storage_is_down_for_everything_the_task_fails_and_the_media_are_left(desk: Desk) -> None:
     job = desk.request(["one"], ["two"])
     desk.store.error = storage_error()
 
@@ -216,6 +216,16 @@ def test_at_the_deadline_what_was_heard_is_kept_and_the_rest_is_left(
     late = {"category": "timeout", "message": "There was no time left to look at this; try again."}
     assert _said(second) == (None, None, False, late, None)
     assert desk.store.got == [first.storage_path]
+
+
+def test_a_medium_that_was_being_decoded_when_time_ended_is_left_to_be_decoded(desk: Desk) -> None:
+    job = desk.request(["one"])
+    desk.decoder.answers[b"one"] = OutOfTime()
+
+    desk.process(job)
+
+    late = {"category": "timeout", "message": "There was no time left to look at this; try again."}
+    assert _said(desk.media()[0]) == (None, None, False, late, None)
 
 
 def test_a_medium_of_which_nothing_was_heard_in_time_is_left_to_be_heard(desk: Desk) -> None:
