@@ -159,12 +159,11 @@ class PostFetcher:
                 session,
                 platform,
                 outcomes,
+                unanswered=claimed - outcomes.keys(),
                 claimant=job.request_id,
                 fetched_at=self._clock(),
                 is_stand_in=source.is_stand_in,
             )
-            if unanswered := claimed - outcomes.keys():
-                social_service.release_claims(session, platform, unanswered, claimant=job.request_id)
             if is_current:
                 posts = PipelineRepository(session).list_posts(job.request_id)
                 _attach(posts, fetched.posts)

@@ -60,6 +60,8 @@ class FakePostSource:
     def __init__(self, clock: Clock) -> None:
         self.posts: dict[str, ScrapedPost | ScrapeFailure] = {}
         self.absent: set[str] = set()
+        self.unanswered: set[str] = set()
+        """Those for which there is never any time."""
         self.errors: deque[ProviderError | None] = deque()
         """One for each of the next calls; None is a call that works."""
         self.wait_s = 10.0
@@ -117,6 +119,8 @@ class FakePostSource:
             self.begun.append(new)
         outcomes: dict[str, ScrapeOutcome] = {}
         for ask in asks:
+            if ask.post_id in self.unanswered:
+                continue
             self.resumed += [ask.job.id] if ask.job else []
             left = self.slow.get(ask.post_id, 0)
             if ask.post_id in new or (ask.job and left > 0):

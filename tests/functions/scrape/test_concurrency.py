@@ -2,11 +2,17 @@
 
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import text
 
 from functions.scrape.fetching import FetchJob, FetchResult
 from tests.fixtures.pipeline import Pipeline, check_books
 from whyviral.analysis.pipeline import Outcome
+from whyviral.core.database import session_scope
+from whyviral.social.platforms import Platform
+from whyviral.social.repository import PostRepository
 
 
 def fetch_at_once(pipeline: Pipeline, jobs: list[FetchJob]) -> list[FetchResult]:
@@ -50,3 +56,28 @@ def test_requests_that_want_the_same_posts_in_other_orders_never_lock_each_other
         pipeline.clock.advance(25 * 3600)
     paid = [post_id for asked in pipeline.source.asked for post_id in asked]
     assert sorted(paid) == sorted(ids * 4)
+
+
+def test_a_run_that_leaves_a_post_for_later_locks_its_posts_in_the_order_of_every_other_run(pipeline: Pipeline) -> None:
+    pipeline.source.unanswered = {"101"}
+    job = pipeline.admit("101", "102")
+    with session_scope(pipeline.engine) as session, ThreadPoolExecutor(1) as pool:
+        other = PostRepository(session, Platform.X)
+        pipeline.source.during = lambda: other.lock_by_platform_ids(["101"])
+        running = pool.submit(pipeline.fetch, job)
+        wait_for_a_waiter(pipeline)
+
+        other.lock_by_platform_ids(["102"])
+        session.commit()
+
+        assert running.result(10).outcome == Outcome.WAIT
+    assert pipeline.posts().keys() == {"102"}
+
+
+def wait_for_a_waiter(pipeline: Pipeline) -> None:
+    ends_at = time.monotonic() + 10
+    with pipeline.engine.connect() as connection:
+        while not connection.scalar(text("select count(*) from pg_locks where not granted")):
+            assert time.monotonic() < ends_at, "nobody waits for a lock"
+            connection.rollback()
+            time.sleep(0.02)

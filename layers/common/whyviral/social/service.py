@@ -87,19 +87,23 @@ def save_scraped(
     platform: str,
     outcomes: Mapping[str, ScrapeOutcome],
     *,
+    unanswered: Collection[str] = (),
     claimant: uuid.UUID,
     fetched_at: datetime,
     is_stand_in: bool,
 ) -> Fetched:
     """Save what came of asking, and end the claims on all posts but those that a provider still works on.
 
-    A post that could not be had leaves no new row. A job is stored with the post, whoever asks for it next.
+    A post that could not be had leaves no new row. A job is stored with the post, whoever asks for it next; those in
+    `unanswered` keep theirs.
     """
     repository = PostRepository(session, platform)
+    # All at once, answered or not: two turns would take them out of order, and two requests could wait for each other.
     # A post is missing, or claimed by another, only when our claim has outlived its lease.
-    known = {post.platform_post_id: post for post in repository.lock_by_platform_ids(outcomes.keys())}
+    locked = repository.lock_by_platform_ids(outcomes.keys() | unanswered)
+    known = {post.platform_post_id: post for post in locked}
     for post_id, post in known.items():
-        if post.claimed_by == claimant:
+        if post_id in outcomes and post.claimed_by == claimant:
             post.scrape_job = _job_as_json(outcomes[post_id], known=post.scrape_job, now=fetched_at)
     saved = [(known[id_], told) for id_, told in outcomes.items() if isinstance(told, ScrapedPost) and id_ in known]
     distrusted = {post.id for post, _ in saved if post.is_stand_in != is_stand_in}
@@ -114,8 +118,8 @@ def save_scraped(
         for post_id, failure in outcomes.items()
         if isinstance(failure, ScrapeFailure)
     }
-    if failures:
-        repository.release_claims(failures.keys(), claimant=claimant)
+    if ended := failures.keys() | unanswered:
+        repository.release_claims(ended, claimant=claimant)
     return Fetched(posts={post.platform_post_id: post for post, _ in saved}, failures=failures)
 
 
