@@ -134,10 +134,12 @@ class PostFetcher:
         )
         _attach(pending, claims.fresh)
         words = {post.platform_post_id: post.path_word for post in pending}
-        return [
+        asks = [
             PostAsk(id_, path_word=words[id_], job=social_service.find_job(post, now=self._clock()))
             for id_, post in claims.claimed.items()
         ]
+        # A run may end before its last post: in another order each time, none waits for ever behind one that hangs.
+        return sorted(asks, key=lambda _: self._jitter(0.0, 1.0))
 
     def _ask(self, job: FetchJob, platform: Platform, asks: Sequence[PostAsk]) -> _Asked:
         """Ask the provider and save what it says, jobs that it has begun included."""

@@ -91,6 +91,18 @@ def test_twenty_posts_are_one_call(pipeline: Pipeline) -> None:
     assert [sorted(asked) for asked in pipeline.source.asked] == [ids]
 
 
+def test_no_run_has_to_ask_in_the_order_of_the_last_one(pipeline: Pipeline) -> None:
+    pipeline.source.unanswered = {"101", "102", "103"}
+    job = pipeline.admit("101", "102", "103")
+    draws = iter([0.1, 0.2, 0.3, 0.9, 0.5, 0.7])
+    pipeline.jitter = lambda _low, _high: next(draws)
+
+    pipeline.fetch(job)
+    pipeline.fetch(job)
+
+    assert pipeline.source.asked == [("101", "102", "103"), ("102", "103", "101")]
+
+
 def test_only_what_is_not_fresh_is_asked_for(pipeline: Pipeline) -> None:
     pipeline.fetched("101", "102")
 
