@@ -14,7 +14,7 @@ from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.brightdata import BrightDataClient, Dataset, Snapshot, Working
-from whyviral.integrations.brightdata_failures import SnapshotFailed, SnapshotLost, category_of_row
+from whyviral.integrations.brightdata_failures import SnapshotFailed, SnapshotLost, TriggerLost, category_of_row
 from whyviral.integrations.errors import ProviderError
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -101,8 +101,11 @@ def test_every_state_that_is_no_end_is_work(stand_ins: StandInsClient, client: B
     assert isinstance(client.read("sd_1"), Working)
 
 
-def test_a_job_that_runs_for_hours_is_lost(stand_ins: StandInsClient, client: BrightDataClient) -> None:
-    stand_ins.fault("brightdata", "status", status=200, body={"status": "running", "running_time": 3_600_001})
+@pytest.mark.parametrize("running_ms", [3_600_001, 10**400])
+def test_a_job_that_runs_for_hours_is_lost(
+    stand_ins: StandInsClient, client: BrightDataClient, running_ms: int
+) -> None:
+    stand_ins.fault("brightdata", "status", status=200, body={"status": "running", "running_time": running_ms})
 
     assert isinstance(_refusal(client, "sd_1"), SnapshotLost)
 
@@ -287,7 +290,10 @@ def test_a_snapshot_that_is_none_is_a_transient_provider_error_and_not_yet_paid(
 def test_an_id_that_no_job_has_is_never_used(stand_ins: StandInsClient, client: BrightDataClient, body: str) -> None:
     stand_ins.fault("brightdata", "status", status=200, body=body, path=TRIGGER)
 
-    assert _refusal(client).category is ErrorCategory.PROVIDER_ERROR
+    error = _refusal(client)
+
+    assert isinstance(error, TriggerLost)
+    assert (error.category, error.is_transient, error.status) == (ErrorCategory.PROVIDER_ERROR, False, 200)
 
 
 def test_reading_is_repeated_once_when_the_connection_was_dropped(
@@ -299,14 +305,22 @@ def test_reading_is_repeated_once_when_the_connection_was_dropped(
     assert [call.status for call in calls.drain()] == [None, 404]
 
 
+@pytest.mark.parametrize(
+    ("fault", "category"), [("disconnect", ErrorCategory.PROVIDER_ERROR), ("timeout", ErrorCategory.TIMEOUT)]
+)
 def test_a_trigger_whose_answer_was_lost_may_be_billed_and_is_not_repeated(
-    stand_ins: StandInsClient, client: BrightDataClient, calls: CallCollector
+    stand_ins: StandInsClient,
+    client: BrightDataClient,
+    calls: CallCollector,
+    fault: str,
+    category: ErrorCategory,
 ) -> None:
-    stand_ins.fault("brightdata", "disconnect", times=1)
+    stand_ins.fault("brightdata", fault, times=1)
 
     error = _refusal(client)
 
-    assert (error.category, error.is_transient) == (ErrorCategory.PROVIDER_ERROR, True)
+    assert isinstance(error, TriggerLost)
+    assert (error.category, error.is_transient) == (category, False)
     assert [(call.status, call.cost_usd) for call in calls.drain()] == [(None, None)]
     assert len(stand_ins.calls("brightdata")) == 1
 

@@ -299,6 +299,25 @@ def test_a_kind_of_post_that_is_refused_fails_alone(
     assert fetched(outcomes) == {REEL}
 
 
+@pytest.mark.parametrize(
+    ("fault", "category", "sentence"),
+    [
+        ("disconnect", ErrorCategory.PROVIDER_ERROR, "could not be read"),
+        ("timeout", ErrorCategory.TIMEOUT, "took too long"),
+    ],
+)
+def test_posts_whose_job_may_have_begun_unnoticed_end_and_are_not_paid_for_again(
+    stand_ins: StandInsClient, fetch: Fetch, fault: str, category: ErrorCategory, sentence: str
+) -> None:
+    stand_ins.fault("brightdata", fault, path=TRIGGER, times=1)
+
+    outcomes = to_the_end(fetch, PHOTO, PostAsk(REEL, "reel"))
+
+    assert failure_of(outcomes, PHOTO)[0] is category
+    assert sentence in failure_of(outcomes, PHOTO)[1]
+    assert fetched(outcomes) == {REEL}
+
+
 @pytest.mark.parametrize("status", [429, 401])
 def test_no_call_follows_one_that_was_refused_for_haste_or_key(
     stand_ins: StandInsClient, fetch: Fetch, status: int

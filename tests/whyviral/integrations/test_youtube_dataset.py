@@ -23,7 +23,8 @@ from whyviral.integrations.post_scraper import (
     ScrapePending,
 )
 from whyviral.integrations.youtube import YouTubeScraper
-from whyviral.integrations.youtube_failures import YouTubeBlocked
+from whyviral.integrations.youtube_failures import TOO_LONG, YouTubeBlocked
+from whyviral.integrations.youtube_posts import MAX_DURATION_S
 
 BOT_CHECK = {"playability": {"status": "LOGIN_REQUIRED", "reason": "Sign in to confirm you\u2019re not a bot"}}
 
@@ -120,6 +121,32 @@ def test_a_video_that_the_service_cannot_read_has_its_reason(
     assert isinstance(failure, ScrapeFailure)
     assert failure.category is category
     assert sentence in failure.message
+
+
+def test_a_video_that_is_too_long_is_refused_whoever_tells_of_it(
+    stand_ins: StandInsClient, scraper: YouTubeScraper
+) -> None:
+    set_up(stand_ins)
+    add_video(stand_ins, raw=BOT_CHECK | {"video_length": MAX_DURATION_S + 1})
+
+    failure = ended(scraper, begun(scraper))
+
+    assert failure == ScrapeFailure(GOOD_ID, ErrorCategory.UNSUPPORTED, TOO_LONG)
+
+
+def test_videos_whose_job_may_have_begun_unnoticed_end_and_are_not_paid_for_again(
+    stand_ins: StandInsClient, scraper: YouTubeScraper
+) -> None:
+    add_video(stand_ins, raw=BOT_CHECK)
+    stand_ins.fault("brightdata", "disconnect", times=1)
+
+    outcomes = scraper.fetch_posts(asks_for(GOOD_ID))
+
+    assert outcomes == {
+        GOOD_ID: ScrapeFailure(
+            GOOD_ID, ErrorCategory.PROVIDER_ERROR, "YouTube could not be read for this video; try again."
+        )
+    }
 
 
 def test_a_job_that_is_lost_is_begun_once_more_and_no_further(

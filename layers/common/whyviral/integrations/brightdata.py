@@ -29,9 +29,10 @@ from .brightdata_failures import (
     ended_badly,
     find_refusal,
     lost_snapshot,
+    lost_trigger,
     unreadable,
 )
-from .errors import ConnectionDropped, NotConnected
+from .errors import ConnectionDropped, NotConnected, ProviderError
 from .recording import CallOutcome, recorded_call
 from .untrusted_json import NotJson, parse_untrusted_json
 
@@ -47,6 +48,8 @@ _WAITS_S = ((5.0, 5.0), (25.0, 10.0), (40.0, 15.0), (60.0, 20.0))
 _LONGEST_WAIT_S = 30.0
 _LOST_AFTER_S = 3600.0
 """Far beyond any job. Source: the vendor's own SDK 2.5.2 gives one up after 600 s."""
+_LONGEST_MS = 10**12
+"""JSON has numbers that no float holds."""
 _SNAPSHOT_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 """Opaque, but it becomes part of a path."""
 _BAD_ENDS = frozenset({"failed", "canceled", "cancelled", "error"})
@@ -98,10 +101,9 @@ class BrightDataClient:
     def trigger(self, dataset: Dataset, inputs: Sequence[Mapping[str, str]]) -> str:
         """Begin one job for all `inputs` and return its id, which is to be stored before anything else.
 
-        It is never tried twice here: a job whose answer was lost may be running, and would be paid for.
-
         Raises:
-            ProviderError: it was refused, or nobody knows whether it has begun.
+            TriggerLost: nobody knows whether it has begun; it may be running, and would then be paid for.
+            ProviderError: it was refused.
         """
         # Without include_errors an input that fails is missing without a word.
         query = {"dataset_id": dataset, "include_errors": "true", "format": "json"}
@@ -121,11 +123,14 @@ class BrightDataClient:
             except NotConnected:
                 call.cost_usd = Decimal(0)
                 raise
+            except ProviderError as exc:
+                raise lost_trigger(exc) from exc
             call.status, call.cost_usd = answer.status, Decimal(0)  # the records are paid for, not the question
-            document = self._document(answer)
-            snapshot_id = document.get("snapshot_id") if isinstance(document, Mapping) else None
-            if not isinstance(snapshot_id, str) or not _SNAPSHOT_ID.fullmatch(snapshot_id):
-                raise unreadable(answer.status)
+            if refusal := find_refusal(answer, now=self._clock()):
+                raise refusal
+            snapshot_id = _snapshot_id_in(answer.body)
+            if snapshot_id is None:
+                raise lost_trigger(unreadable(answer.status))
             return snapshot_id
 
     def read(self, snapshot_id: str) -> Snapshot | Working:
@@ -201,6 +206,15 @@ class BrightDataClient:
         return recorded_call(self._calls, provider=PROVIDER, operation=operation, clock=self._clock)
 
 
+def _snapshot_id_in(body: bytes) -> str | None:
+    try:
+        document = parse_untrusted_json(body)
+    except NotJson:
+        return None
+    snapshot_id = document.get("snapshot_id") if isinstance(document, Mapping) else None
+    return snapshot_id if isinstance(snapshot_id, str) and _SNAPSHOT_ID.fullmatch(snapshot_id) else None
+
+
 def _again_if_dropped[Answer](ask: Callable[[], Answer]) -> Answer:
     try:
         return ask()
@@ -209,4 +223,4 @@ def _again_if_dropped[Answer](ask: Callable[[], Answer]) -> Answer:
 
 
 def _seconds(milliseconds: Any) -> float:
-    return milliseconds / 1000 if isinstance(milliseconds, int | float) else 0.0
+    return min(milliseconds, _LONGEST_MS) / 1000 if isinstance(milliseconds, int | float) else 0.0

@@ -39,6 +39,10 @@ class SnapshotFailed(ProviderError):
     """The job has ended and gave nothing; its category says why, and asking for it again changes nothing."""
 
 
+class TriggerLost(ProviderError):
+    """Nobody knows whether the job has begun: beginning another might be paying twice, so that is not ours to do."""
+
+
 _MAX_WORDS = 10_000
 """Bytes of a refusal that are looked at."""
 
@@ -135,6 +139,11 @@ def empty_snapshot(status: int) -> SnapshotFailed:
 def lost_snapshot(status: int) -> SnapshotLost:
     """Return what a job means that the vendor no longer knows, or that it will never end."""
     return SnapshotLost(_LOST, provider=PROVIDER, category=ErrorCategory.PROVIDER_ERROR, status=status)
+
+
+def lost_trigger(failure: ProviderError) -> TriggerLost:
+    """Return what `failure` means where it took the place of a job's id."""
+    return TriggerLost(failure.message, provider=PROVIDER, category=failure.category, status=failure.status)
 
 
 def unreadable(status: int) -> ProviderError:

@@ -14,7 +14,7 @@ from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
 
 from .brightdata import FIRST_WAIT_S, TIMEOUT_S, BrightDataClient, Dataset, Snapshot, Working
-from .brightdata_failures import SnapshotFailed, SnapshotLost, category_of_row
+from .brightdata_failures import SnapshotFailed, SnapshotLost, TriggerLost, category_of_row
 from .errors import ProviderError
 from .instagram_ids import media_id_of
 from .instagram_posts import lacks_its_video, read_record
@@ -132,7 +132,8 @@ class InstagramScraper:
                 _DATASETS[kind], [{"url": _ADDRESSES[kind].format(start.post_id)} for start in starts]
             )
         except ProviderError as exc:
-            if not exc.category.is_users_side:
+            # A job of which nobody knows whether it runs is not begun again, so its posts have come to their end.
+            if not (exc.category.is_users_side or isinstance(exc, TriggerLost)):
                 raise
             run.fail([start.post_id for start in starts], exc.category, exc.message)
             return

@@ -14,13 +14,13 @@ from whyviral.core.errors import ErrorCategory
 
 from . import youtube_failures as failures
 from .brightdata import FIRST_WAIT_S, BrightDataClient, Dataset, Working
-from .brightdata_failures import SnapshotFailed, SnapshotLost, category_of_row
+from .brightdata_failures import SnapshotFailed, SnapshotLost, TriggerLost, category_of_row
 from .errors import ProviderError
 from .lenient import Count, Lenient, VendorModel
 from .post_scraper import PostAsk, ScrapedPost, ScrapeFailure, ScrapeJob, ScrapeOutcome, ScrapePending
 from .youtube_data_items import from_digits, read_moment
 from .youtube_ids import watch_url
-from .youtube_posts import read_info, read_video
+from .youtube_posts import Video, read_info, read_video
 
 _KIND = "videos"
 _MAX_JOBS = 2
@@ -78,12 +78,15 @@ class YouTubeDataset:
         self._provider = BrightDataClient(api_key, calls=calls, clock=clock, timeout_s=_TIMEOUT_S)
 
     def begin(self, asks: Sequence[PostAsk]) -> Outcomes:
-        """Begin one job for all the videos.
+        """Begin one job for all the videos; where nobody knows whether it has begun, they have failed.
 
         Raises:
-            ProviderError: it was refused, or nobody knows whether it has begun.
+            ProviderError: it was refused.
         """
-        job_id = self._provider.trigger(Dataset.YOUTUBE_VIDEOS, [{"url": watch_url(ask.post_id)} for ask in asks])
+        try:
+            job_id = self._provider.trigger(Dataset.YOUTUBE_VIDEOS, [{"url": watch_url(ask.post_id)} for ask in asks])
+        except TriggerLost as exc:  # begun again, it might be paid for twice
+            return {ask.post_id: _failed(ask, exc.category) for ask in asks}
         return {
             ask.post_id: ScrapePending(ask.post_id, ScrapeJob(job_id, _KIND, _next_number(ask)), FIRST_WAIT_S)
             for ask in asks
@@ -153,6 +156,8 @@ def _read(ask: PostAsk, row: Mapping[str, Any] | None) -> ScrapedPost | ScrapeFa
     if (category := category_of_row(row)) is not None:
         return _failed(ask, category)
     info = read_info(_in_words_of_yt_dlp(Record.model_validate(row)))
+    if refusal := Video.model_validate(info).find_refusal():
+        return ScrapeFailure(ask.post_id, refusal.category, refusal.message)
     return read_video(info, video_id=ask.post_id, path_word=ask.path_word, sources=["brightdata"])
 
 
