@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import uuid
 from collections.abc import Callable, Mapping
@@ -18,7 +19,7 @@ MAX_TASKS = 2
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-_INHERITED = ("PATH", "HOME", "TMPDIR")
+_INHERITED = ("PATH", "HOME")
 
 
 class TaskRefused(Exception):
@@ -40,8 +41,8 @@ class TaskService:
 
         Args:
             definitions: What can be run, by name.
-            environment: The variables that a task is deployed with. It gets nothing else but those of its overrides and
-                the names in `_INHERITED`.
+            environment: The variables that a task is deployed with. It gets nothing else but those of its overrides,
+                the names in `_INHERITED` and a `TMPDIR` of its own.
             log_folder: Where tasks write, each definition to `<name>.log`.
             root: Where modules are imported from, and the tasks' current folder.
         """
@@ -78,7 +79,8 @@ class TaskService:
         with self._lock:
             if self._is_closed:
                 raise TaskRefused("the service is shutting down")
-            task = self._tasks[arn] = Task(lambda: self._start(spec, overrides.get(spec.container, {})))
+            variables = overrides.get(spec.container, {})
+            task = self._tasks[arn] = Task(lambda scratch: self._start(spec, variables, scratch))
             self._slots.submit(task.run)
         return arn
 
@@ -95,13 +97,13 @@ class TaskService:
             task.stop()
         self._slots.shutdown()
 
-    def _start(self, spec: TaskSpec, variables: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    def _start(self, spec: TaskSpec, variables: Mapping[str, str], scratch: str) -> subprocess.Popen[bytes]:
         self._log_folder.mkdir(parents=True, exist_ok=True)
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
         with (self._log_folder / f"{spec.name}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, _BOOTSTRAP, "-m", spec.module],
-                env={**inherited, **self._environment(spec), **variables},
+                env={**inherited, "TMPDIR": scratch, **self._environment(spec), **variables},
                 cwd=self._root,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -113,7 +115,7 @@ class TaskService:
 class Task:
     """One task: it waits, runs and has stopped."""
 
-    def __init__(self, start: Callable[[], subprocess.Popen[bytes]]) -> None:
+    def __init__(self, start: Callable[[str], subprocess.Popen[bytes]]) -> None:
         self._start = start
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -137,16 +139,21 @@ class Task:
     def run(self) -> None:
         """Start the process and wait for its end; the thread that does must live as long as the process."""
         try:
-            with self._lock:
-                if self._is_stopping:
-                    return
-                self._process = self._start()
-            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
-            with self._lock:  # until it is waited for, its process group cannot be another's
-                self._kill(self._process)
-                self._process.wait()
+            # Its files go with it, as a container's do, however it ends; what it started may still be writing one.
+            with tempfile.TemporaryDirectory(prefix="whyviral-task-", ignore_cleanup_errors=True) as scratch:
+                self._run_in(scratch)
         finally:
             self._stopped.set()
+
+    def _run_in(self, scratch: str) -> None:
+        with self._lock:
+            if self._is_stopping:
+                return
+            self._process = self._start(scratch)
+        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        with self._lock:  # until it is waited for, its process group cannot be another's
+            self._kill(self._process)
+            self._process.wait()
 
     def stop(self) -> None:
         """Kill the task, or keep it from starting."""

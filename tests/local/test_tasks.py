@@ -81,6 +81,18 @@ def test_how_a_task_ended_can_be_seen(tasks: TaskService) -> None:
     assert task.exit_code == 3
 
 
+def test_temporary_files_end_with_a_task_that_is_killed(tasks: TaskService, tmp_path: Path) -> None:
+    task = run(tasks, f"litter {tmp_path / 'where'}")
+    eventually(lambda: (tmp_path / "where").exists() and bool((tmp_path / "where").read_text()))
+    left = Path((tmp_path / "where").read_text())
+    assert left.is_dir()
+
+    task.stop()
+
+    assert task.wait(_PATIENCE_S)
+    assert not left.parent.exists()
+
+
 def test_no_more_tasks_run_at_once_than_there_is_room_for(tasks: TaskService, tmp_path: Path) -> None:
     running = [sleeping(tasks, tmp_path, f"pids-{number}")[0] for number in range(MAX_TASKS)]
 

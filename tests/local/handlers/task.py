@@ -7,7 +7,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import boto3
 
@@ -28,6 +30,9 @@ def main() -> int:
             with open(f"{file}.tmp", "w", encoding="utf-8") as pids:  # noqa: PTH123
                 pids.write(f"{os.getpid()} {child.pid}")
             os.replace(f"{file}.tmp", file)  # noqa: PTH105
+            time.sleep(60)
+        case ["litter", file]:
+            Path(file).write_text(tempfile.mkdtemp(), encoding="utf-8")
             time.sleep(60)
         case ["leave", status]:
             return int(status)
