@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -71,15 +73,22 @@ class System:
         return [me, *me.children(recursive=True)]
 
 
-@pytest.fixture(scope="module")
-def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with local_stack.running(tmp_path_factory.mktemp("stack"), port=None, user_settings={}) as stack:
+@contextmanager
+def run_system(data: Path) -> Iterator[System]:
+    """Run a system of stand-ins inside the block."""
+    with local_stack.running(data, port=None, user_settings={}) as stack:
         headers = {"Authorization": f"Bearer {stack.ready.token}"}
         with (
             httpx.Client(base_url=stack.ready.api, headers=headers, timeout=30) as api,
             httpx.Client(base_url=stack.ready.stand_ins, timeout=30) as control,
         ):
             yield System(stack=stack, api=api, control=control)
+
+
+@pytest.fixture(scope="module")
+def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with run_system(tmp_path_factory.mktemp("stack")) as system:
+        yield system
 
 
 @pytest.fixture
