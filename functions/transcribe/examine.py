@@ -35,6 +35,8 @@ from .frames import KEY_FRAME_EDGE, KEY_FRAMES, THUMBNAIL_EDGE, jpeg, key_frame_
 from .frames import thumbnail_of as thumbnail_frame_of
 
 MAX_MEMORY_BYTES = 4 * 1024**3
+MAX_FILE_BYTES = 300_000_000
+"""Of each file that is written; an hour of samples is 230 MB."""
 _MIN_RATED_S = 1.0
 _MAX_FPS = 1000
 _PR_SET_PDEATHSIG = 1
@@ -158,6 +160,7 @@ def confine(cpu_s: int) -> None:
     """Give this process limits that a hostile file cannot lift, and let it end with the one that started it."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)

@@ -98,9 +98,16 @@ def test_the_process_knows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert set((tmp_path / "seen").read_text().split()) <= {"PATH", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "LC_CTYPE"}
 
 
-def test_the_process_cannot_have_more_memory_than_it_is_given(tmp_path: Path) -> None:
-    program = "from functions.transcribe.examine import confine; confine(60); bytearray(5 * 1024**3)"
+@pytest.mark.parametrize(
+    ("greed", "end"),
+    [
+        ("bytearray(5 * 1024**3)", "MemoryError"),
+        ("open('big', 'wb').truncate(10**9)", "OSError: [Errno 27] File too large"),
+    ],
+)
+def test_the_process_cannot_have_more_than_it_is_given(greed: str, end: str, tmp_path: Path) -> None:
+    program = f"from functions.transcribe.examine import confine; confine(60); {greed}"
 
-    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
 
-    assert ended.stderr.strip().endswith("MemoryError")
+    assert ended.stderr.strip().endswith(end)
