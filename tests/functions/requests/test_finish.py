@@ -60,7 +60,7 @@ def test_a_request_of_which_some_posts_are_explained_is_a_partial_success(pipeli
     assert (request.status, request.progress, request.error_category) == (RequestStatus.COMPLETED, 100, None)
     assert request.results == {"posts": 2, "analysed": 1, "failed": 1, "viral": 1}
     assert check_history(request)[-1] == Stage.PARTIAL_SUCCESS
-    assert request.status_history[-1].message == "1 posts explained, 1 could not be."
+    assert request.status_history[-1].message == "1 of 2 posts are explained; each of the others says why it is not."
 
 
 def test_a_request_without_any_analysis_fails_with_its_commonest_cause(pipeline: Pipeline) -> None:

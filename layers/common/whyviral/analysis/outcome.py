@@ -81,7 +81,8 @@ def note_unwatched_media(session: Session, job: RequestJob) -> StageResult:
 def _complete(session: Session, request: PostAnalysisRequest, *, failed: int, now: datetime) -> StageResult:
     _close(request, RequestStatus.COMPLETED, now=now)
     if failed:
-        message = f"{request.posts_processed} posts explained, {failed} could not be."
+        known, asked = request.posts_processed, request.posts_processed + failed
+        message = f"{known} of {asked} posts are explained; each of the others says why it is not."
         record_status(session, request, Stage.PARTIAL_SUCCESS, progress=100, message=message)
     else:
         record_status(session, request, Stage.ANALYSIS_COMPLETE, progress=100, message="All posts are explained.")
