@@ -46,6 +46,8 @@ _MAX_BYTES = 32 * 1024 * 1024
 _WAITS_S = ((5.0, 5.0), (25.0, 10.0), (40.0, 15.0), (60.0, 20.0))
 """Up to so many seconds of running, wait so long: a job takes 25 to 60 s. Source: latencies measured in 2026-09."""
 _LONGEST_WAIT_S = 30.0
+_HANDOVER_WAIT_S = 2.0
+"""When a job is `ready` and its records are not yet. Source: the vendor's own SDK 2.5.2 keeps polling there."""
 _LOST_AFTER_S = 3600.0
 """Far beyond any job. Source: the vendor's own SDK 2.5.2 gives one up after 600 s."""
 _LONGEST_MS = 10**12
@@ -170,7 +172,7 @@ class BrightDataClient:
             answer = self._get(f"/snapshot/{snapshot_id}", call, {"format": "json"})
             records = self._document(answer)
             if answer.status == HTTPStatus.ACCEPTED:  # happens even right after `ready`
-                return Working(FIRST_WAIT_S)
+                return Working(_HANDOVER_WAIT_S)
             if not isinstance(records, list):
                 raise unreadable(answer.status)
             if not records:
