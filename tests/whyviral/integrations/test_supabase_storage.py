@@ -250,6 +250,25 @@ def test_an_upload_that_is_taken_too_slowly_is_given_up(open_store: Open) -> Non
     assert failure.value.category is ErrorCategory.TIMEOUT
 
 
+def test_an_upload_whose_answer_never_comes_ends_in_time_however_long_the_upload_took(
+    stand_ins: StandInsClient, open_store: Open
+) -> None:
+    class SlowFile(io.BytesIO):
+        def readinto(self, buffer: Any, /) -> int:
+            time.sleep(0.2)
+            return super().readinto(buffer)
+
+    put(open_store())  # whoever uploads first waits for the client to load
+    stand_ins.fault("supabase", "timeout")
+    began_at = time.monotonic()
+
+    with pytest.raises(ProviderError) as failure:
+        open_store(timeout_s=2.0).put(PATH, SlowFile(CONTENT * 2), content_type="image/jpeg")
+
+    assert failure.value.category is ErrorCategory.TIMEOUT
+    assert time.monotonic() - began_at < 3.2
+
+
 def test_a_cut_answer_is_an_error_that_may_pass(open_store: Open, serve_bytes: Serve) -> None:
     pieces = iter([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc"])
 

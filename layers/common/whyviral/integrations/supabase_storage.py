@@ -38,6 +38,8 @@ _TRIES = 2
 _PAUSE_S = 0.5
 _CONNECT_TIMEOUT_S = 5.0
 _SILENCE_TIMEOUT_S = 20.0
+_SILENT_SHARE = 1 / 3
+"""Of the time that is left: silence counts from the last byte sent, which may be late."""
 _TOTAL_TIMEOUT_S = 120.0
 _READ_BYTES = 64 * 1024
 _MAX_ERROR_BYTES = 64 * 1024
@@ -124,12 +126,14 @@ class SupabaseMediaStore:
         from storage3 import SyncStorageClient  # noqa: PLC0415
         from storage3.exceptions import StorageApiError  # noqa: PLC0415
 
-        client = _TimedClient(self._client, self._timeout(ends_at))
+        timeout = self._timeout(ends_at)
+        client = _TimedClient(self._client, timeout)
         bucket = SyncStorageClient(f"{self._url}/", self._headers, http_client=cast("httpx.Client", client)).from_(
             BUCKET
         )
         file.seek(0)
-        body = _BoundedReader(file, ends_at=ends_at)
+        # What the answer may take is left for it.
+        body = _BoundedReader(file, ends_at=ends_at - (timeout.read or 0.0))
         with recorded_call(self._calls, provider=PROVIDER, operation=_PUT, clock=self._clock) as call, _in_our_words():
             try:
                 # `upsert` goes into a header as it is, hence a string.
@@ -151,7 +155,7 @@ class SupabaseMediaStore:
         return f"{self._url}/object/public/{BUCKET}/{path}"
 
     def _timeout(self, ends_at: float) -> httpx.Timeout:
-        silence_s = max(0.001, min(_SILENCE_TIMEOUT_S, ends_at - time.monotonic()))
+        silence_s = max(0.001, min(_SILENCE_TIMEOUT_S, (ends_at - time.monotonic()) * _SILENT_SHARE))
         return httpx.Timeout(silence_s, connect=min(_CONNECT_TIMEOUT_S, silence_s))
 
 
