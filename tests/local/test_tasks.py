@@ -128,7 +128,8 @@ def test_closing_ends_what_runs_and_what_waits_and_refuses_the_rest(tasks: TaskS
 
     tasks.close()
 
-    assert all(is_gone(pid) for _, pids in running for pid in pids)
+    assert all(is_gone(pid) for _, (pid, _child) in running)
+    eventually(lambda: all(is_gone(child) for _, (_pid, child) in running))  # killed too, and nobody waits for it
     assert (waiting.wait(0), waiting.exit_code) == (True, None)
     with pytest.raises(TaskRefused, match="shutting down"):
         run(tasks, "leave 0")
