@@ -83,7 +83,7 @@ def test_posts_of_instagram_are_fetched_by_one_job_and_a_bad_one_fails_alone(
 
     waits = fetch_to_the_end(instagram, pipeline, job)
 
-    assert waits == [5, 5]
+    assert waits == [5, 2]
     assert [(row.state, row.error_category) for row in pipeline.read(job).posts] == [
         (PostState.FETCHED, None),
         (PostState.FAILED, ErrorCategory.NOT_FOUND),
@@ -129,7 +129,7 @@ def test_a_busy_scraping_service_is_waited_for_as_long_as_it_asks(
     stand_ins.fault("brightdata", "status", status=429, headers={"Retry-After": "40"}, times=1)
     job = pipeline.admit("Hphoto", platform=Platform.INSTAGRAM)
 
-    assert fetch_to_the_end(instagram, pipeline, job) == [40, 5, 5]
+    assert fetch_to_the_end(instagram, pipeline, job) == [40, 5, 2]
     assert [row.state for row in pipeline.read(job).posts] == [PostState.FETCHED]
 
 
