@@ -36,6 +36,8 @@ from whyviral.social.platforms import Platform
 FETCH_BUDGET = timedelta(seconds=420)
 """From the start of the execution to the end of the last wait; with one run of 65 s and what Step Functions retries the
 stage stays below its 500 s (tests/statemachine/test_longest_path.py)."""
+OTHERS_WAIT = timedelta(seconds=60)
+"""How long fetched posts wait for one at which the provider keeps failing, unless it asks us to slow down."""
 _BUSY_WAIT_S = 2
 _STILL_WORKING = (
     "The provider is still reading this post; analyse it again in a few minutes, and it goes on from there."
@@ -184,7 +186,7 @@ class PostFetcher:
             return FetchResult(outcome=Outcome.SUPERSEDED)
         posts = PipelineRepository(session).list_posts(request.id)
         if pending := _pending(posts):
-            wait_s = self._wait_s(job, asked)
+            wait_s = self._wait_s(job, asked, do_others_wait=any(post.state == PostState.FETCHED for post in posts))
             if wait_s is not None:
                 return FetchResult(outcome=Outcome.WAIT, wait_s=wait_s)
             # The jobs stay with the posts, for whoever asks next.
@@ -199,17 +201,20 @@ class PostFetcher:
             record_status(session, request, Stage.SOCIAL_DATA_FETCHED, progress=30, message=message)
         return FetchResult(outcome=Outcome.FETCHED, posts=tuple(fetched))
 
-    def _wait_s(self, job: FetchJob, asked: _Asked) -> int | None:
+    def _wait_s(self, job: FetchJob, asked: _Asked, *, do_others_wait: bool) -> int | None:
         """Return how long to wait before the next try, or None when no try is left."""
         elapsed = self._clock() - job.started_at
-        failure = asked.failure
+        failure, budget = asked.failure, FETCH_BUDGET
         if failure is None:
             wait_s = min(asked.working_s.values(), default=float(_BUSY_WAIT_S))
         else:
             # The stage keeps no count of its tries: the pause grows with the time already spent.
             backoff_s = min(30.0, max(5.0, elapsed.total_seconds() / 2))
             wait_s = max(failure.retry_after_s or 0.0, self._jitter(backoff_s / 2, backoff_s))
-        if elapsed + timedelta(seconds=wait_s) > FETCH_BUDGET:
+            # The provider has answered for the others: what fails again and again is this post.
+            if do_others_wait and not asked.working_s and failure.category is not ErrorCategory.RATE_LIMIT:
+                budget = OTHERS_WAIT
+        if elapsed + timedelta(seconds=wait_s) > budget:
             return None
         return max(1, round(wait_s))
 

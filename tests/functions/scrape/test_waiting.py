@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.scrape.fetching import FETCH_BUDGET, FetchResult
+from functions.scrape.fetching import FETCH_BUDGET, OTHERS_WAIT, FetchResult
 from tests.fakes.post_scraper import scrape_error
 from tests.fixtures.pipeline import Pipeline, check_books, check_history
 from whyviral.analysis.models import PostState, Stage
@@ -51,6 +51,29 @@ def test_the_waits_grow_and_end_with_the_budget(pipeline: Pipeline) -> None:
     }
     assert len(pipeline.calls(job)) == len(waits) + 1
     assert check_history(pipeline.read(job)) == [Stage.REQUEST_CREATED, Stage.FETCHING_POSTS]
+
+
+def test_one_post_that_keeps_failing_holds_up_the_others_for_a_minute(pipeline: Pipeline) -> None:
+    pipeline.fetched("20")
+    pipeline.source.errors.extend(scrape_error() for _ in range(50))
+    job = pipeline.admit("20", "21")
+
+    result, waits = pipeline.fetch_until_done(job)
+
+    states = [(post.state, post.error_category) for post in pipeline.read(job).posts]
+    assert len(result.posts) == 1
+    assert states == [(PostState.FETCHED, None), (PostState.FAILED, ErrorCategory.PROVIDER_ERROR)]
+    assert OTHERS_WAIT - timedelta(seconds=30) < timedelta(seconds=sum(waits)) <= OTHERS_WAIT
+
+
+def test_others_wait_for_a_provider_that_asks_to_slow_down(pipeline: Pipeline) -> None:
+    pipeline.fetched("20")
+    pipeline.source.errors.extend(scrape_error(ErrorCategory.RATE_LIMIT) for _ in range(50))
+    job = pipeline.admit("20", "21")
+
+    _, waits = pipeline.fetch_until_done(job)
+
+    assert timedelta(seconds=sum(waits)) > FETCH_BUDGET - timedelta(seconds=30)
 
 
 def test_a_provider_that_asks_for_more_than_the_budget_is_not_waited_for(pipeline: Pipeline) -> None:
