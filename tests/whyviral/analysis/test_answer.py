@@ -42,6 +42,7 @@ def test_a_good_answer_is_kept_as_it_is() -> None:
         ("[F99999999999999999999]", "[inference]", 1),
         ("said [T1] and seen [m1; F2]", "said [T1] and seen [M1][F2]", 0),
         ("[T9] [M9] [T1, M9]", "[inference] [inference] [T1][inference]", 3),
+        ("[T1-T9] [F1 and F2] [F2\u2013F7] [m1 & t1]", "[T1][inference] [F1][F2] [F2][inference] [M1][T1]", 2),
         ("F99 and [G1] and [F] and [1]", "F99 and [G1] and [F] and [1]", 0),
         ("[inference]", "[inference]", 0),
     ],

@@ -24,8 +24,9 @@ from whyviral.core.errors import ErrorCategory
 
 INFERENCE = "[inference]"
 
-_CITATIONS = re.compile(r"\[\s*([FTM][0-9]+(?:\s*[,;]\s*[FTM][0-9]+)*)\s*\]", re.IGNORECASE)
-"""Of facts, spans of the transcript and media."""
+_BETWEEN = r"\s*(?:[,;&\u2013-]|\band\b|\bto\b)\s*"
+_CITATIONS = re.compile(rf"\[\s*([FTM][0-9]+(?:{_BETWEEN}[FTM][0-9]+)*)\s*\]", re.IGNORECASE)
+"""Of facts, spans of the transcript and media; of a range both ends."""
 _BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -50,7 +51,7 @@ class _CitationCheck:
         return _CITATIONS.sub(self._checked, text)
 
     def _checked(self, match: re.Match[str]) -> str:
-        ids = re.split(r"\s*[,;]\s*", match[1].upper())
+        ids = [id_.upper() for id_ in re.split(_BETWEEN, match[1], flags=re.IGNORECASE)]
         self.unknown += sum(id_ not in self.known_ids for id_ in ids)
         return "".join(dict.fromkeys(f"[{id_}]" if id_ in self.known_ids else INFERENCE for id_ in ids))
 
