@@ -45,6 +45,7 @@ class LambdaService:
         python: Path = Path(sys.executable),
         task_root: Path = _CHECKOUT,
         idle_s: float = 10.0,
+        stagger_s: float = 1.0,
     ) -> None:
         """Prepare the functions; nothing is started before the first call.
 
@@ -56,6 +57,8 @@ class LambdaService:
             python: Runs the workers; it must have awslambdaric.
             task_root: Where handlers are imported from, and the workers' current folder.
             idle_s: After so long without a call, all sandboxes of a function but one end.
+            stagger_s: While a function's sandboxes are busy, another one is started at most so often. A start takes a
+                second of a processor, in which a warm sandbox answers many calls.
         """
         self._environment = environment
         self._log_folder = log_folder
@@ -65,7 +68,7 @@ class LambdaService:
         self._closed = threading.Event()
         # Workers end when the thread that started them ends, so all are started by this one, which lives until close().
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="lambda-starter")
-        self._pools = {name: _Pool(spec, self._start_worker) for name, spec in functions.items()}
+        self._pools = {name: _Pool(spec, self._start_worker, stagger_s=stagger_s) for name, spec in functions.items()}
         self._reaper = threading.Thread(target=self._reap, name="lambda-reaper", daemon=True)
         self._reaper.start()
 
@@ -144,9 +147,13 @@ class LambdaService:
 class _Pool:
     """The sandboxes of one function."""
 
-    def __init__(self, spec: FunctionSpec, start: Callable[[FunctionSpec, str], subprocess.Popen[bytes]]) -> None:
+    def __init__(
+        self, spec: FunctionSpec, start: Callable[[FunctionSpec, str], subprocess.Popen[bytes]], *, stagger_s: float
+    ) -> None:
         self._spec = spec
         self._start = start
+        self._stagger_s = stagger_s
+        self._may_start_at = 0.0  # on the monotonic clock
         self._changed = threading.Condition()
         self._closed = False
         self._busy: set[Sandbox] = set()
@@ -186,7 +193,8 @@ class _Pool:
 
     def _take(self) -> Sandbox:
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._free or len(self._busy) < MAX_SANDBOXES)
+            while not self._closed and not self._free and (wait_s := self._start_wait_s()) != 0:
+                self._changed.wait(wait_s)
             if self._closed:
                 raise LambdaServiceClosed(self._spec.name)
             self._free = [(since, sandbox) for since, sandbox in self._free if sandbox.is_usable]
@@ -194,7 +202,14 @@ class _Pool:
             self._busy.add(sandbox)
             return sandbox
 
+    def _start_wait_s(self) -> float | None:
+        """Return how long to wait before another sandbox may be started; None: until one comes back."""
+        if len(self._busy) == MAX_SANDBOXES:
+            return None
+        return max(0.0, self._may_start_at - time.monotonic()) if self._busy else 0.0
+
     def _new(self) -> Sandbox:
+        self._may_start_at = time.monotonic() + self._stagger_s
         return Sandbox(self._spec, lambda runtime_api: self._start(self._spec, runtime_api))
 
     def _give_back(self, sandbox: Sandbox) -> None:

@@ -207,7 +207,7 @@ def test_an_unknown_function_is_not_found(lambdas: LambdaService) -> None:
 
 def test_two_calls_of_one_function_run_at_the_same_time(lambdas: LambdaService) -> None:
     with ThreadPoolExecutor(2) as callers:
-        list(callers.map(lambdas.invoke, ["sleep"] * 2, [b"0.2"] * 2))  # two workers are warm now
+        list(callers.map(lambdas.invoke, ["sleep"] * 2, [b"2"] * 2))  # two workers are warm now
         started = time.monotonic()
         pids = {call.payload for call in callers.map(lambdas.invoke, ["sleep"] * 2, [b"0.5"] * 2)}
 
@@ -218,7 +218,7 @@ def test_two_calls_of_one_function_run_at_the_same_time(lambdas: LambdaService) 
 def test_calls_beyond_the_cap_wait_and_surplus_workers_end_when_idle(tmp_path: Path) -> None:
     calls = MAX_SANDBOXES + 2
 
-    with start(tmp_path, idle_s=0.3) as service:
+    with start(tmp_path, idle_s=0.3, stagger_s=0) as service:
         with ThreadPoolExecutor(calls) as callers:
             answers = list(callers.map(service.invoke, ["sleep"] * calls, [b"0.2"] * calls))
         pids = {int(answer.payload) for answer in answers}
@@ -226,6 +226,13 @@ def test_calls_beyond_the_cap_wait_and_surplus_workers_end_when_idle(tmp_path: P
         assert len(pids) == MAX_SANDBOXES
         wait_until(lambda: sum(map(is_running, pids)) == 1)
         assert len(service.pids("sleep")) == 1
+
+
+def test_calls_that_a_warm_worker_soon_answers_start_no_others(tmp_path: Path) -> None:
+    with start(tmp_path, stagger_s=30) as service, ThreadPoolExecutor(5) as callers:
+        list(callers.map(service.invoke, ["echo"] * 5, [b"1"] * 5))
+
+        assert len(service.pids("echo")) == 1
 
 
 def test_a_warm_call_does_not_wait_for_the_network(lambdas: LambdaService) -> None:
