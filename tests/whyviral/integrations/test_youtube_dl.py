@@ -53,6 +53,34 @@ def test_only_hosts_of_youtube_are_asked(stand_ins: StandInsClient, session: You
     assert stand_ins.calls("youtube") == []
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"https://i.ytimg.com/vi/{GOOD_ID}/hqdefault.jpg",
+        "http://www.youtube.com/elsewhere",
+        "http://127.0.0.1:9/latest/meta-data/",
+        "ftp://www.youtube.com/pub",
+    ],
+)
+def test_no_redirect_leads_away_from_youtube(stand_ins: StandInsClient, session: YouTubeSession, target: str) -> None:
+    add_video(stand_ins)
+    stand_ins.fault("youtube", "status", status=302, headers={"Location": target}, path="/www/watch")
+
+    error = failure(session, PAGE)
+
+    assert (error.category, error.is_transient, error.status) == (ErrorCategory.PROVIDER_ERROR, True, None)
+    assert session.status is None  # no host has answered that the redirect named
+    assert stand_ins.calls("media") == []
+    assert len(stand_ins.calls("youtube")) == 1
+
+
+def test_a_redirect_within_youtube_is_followed(stand_ins: StandInsClient, session: YouTubeSession) -> None:
+    add_video(stand_ins)
+    stand_ins.fault("youtube", "status", status=302, headers={"Location": PAGE}, path="/www/watch", times=1)
+
+    assert session.read(PAGE, timeout_s=5, max_bytes=10**6).startswith(b"<!DOCTYPE html>")
+
+
 def test_time_that_is_over_is_not_spent(stand_ins: StandInsClient, session: YouTubeSession) -> None:
     assert failure(session, PAGE, timeout_s=0).category is ErrorCategory.TIMEOUT
     assert stand_ins.calls("youtube") == []

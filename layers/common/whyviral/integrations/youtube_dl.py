@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import BaseHandler
+from urllib.request import Request as HandlerRequest
 
 import httpx
 from yt_dlp import YoutubeDL
@@ -149,6 +151,24 @@ class _BoundedResponse(Response):  # type: ignore[misc] # yt-dlp has no types
         return piece
 
 
+class _HostCheck(BaseHandler):
+    """Looks at each request before any other handler sends it; those that redirects make are known only here."""
+
+    def default_open(self, request: HandlerRequest) -> None:
+        """Refuse what does not go to YouTube, and leave the rest to the handlers of its scheme."""
+        if not _is_youtube(request.full_url):
+            raise RequestError("not a host of YouTube")
+
+
+class _YouTubeRH(UrllibRH):  # type: ignore[misc] # yt-dlp has no types
+    """HTTP by the standard library, to YouTube and to nobody else."""
+
+    def _create_instance(self, **options: Any) -> Any:
+        opener = super()._create_instance(**options)
+        opener.add_handler(_HostCheck())
+        return opener
+
+
 class _Downloader(YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
     """yt-dlp whose every request passes here."""
 
@@ -158,15 +178,13 @@ class _Downloader(YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
 
     def build_request_director(self, _handlers: Any, preferences: Any = None) -> Any:
         """Speak HTTP by the standard library alone, so that it does not matter what else is installed."""
-        return super().build_request_director([UrllibRH], preferences)
+        return super().build_request_director([_YouTubeRH], preferences)
 
     def urlopen(self, request: Any) -> Any:
-        """Send a request to YouTube, and to nobody else."""
+        """Send a request, as long as there is time; `_HostCheck` sees where it goes."""
         left_s = self._watch.check()
         if isinstance(request, str):
             request = Request(request)
-        if not _is_youtube(request.url):
-            raise RequestError("not a host of YouTube")
         request.extensions["timeout"] = min(_SOCKET_TIMEOUT_S, left_s)
         try:
             response = super().urlopen(request)
