@@ -15,6 +15,8 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.post_scraper import ScrapedPost, ScrapeFailure
 from whyviral.integrations.twitterapi import TwitterApiScraper
+from whyviral.integrations.twitterapi_calls import TwitterApiCalls
+from whyviral.integrations.twitterapi_failures import UnreadableAnswer
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 ONE_TWEET_USD = Decimal("0.00015")
@@ -208,7 +210,7 @@ def test_an_error_that_calls_itself_200_is_an_error(
 
 
 @pytest.mark.parametrize("body", ["<html>", "", "[]", "null", "{}", '{"tweets": null}', '{"tweets": {}}', "[" * 99_999])
-def test_garbage_is_a_transient_provider_error(
+def test_garbage_is_asked_about_once_more_and_is_then_the_end(
     stand_ins: StandInsClient, scraper: TwitterApiScraper, calls: CallCollector, body: str
 ) -> None:
     stand_ins.fault("twitterapi", "status", status=200, body=body)
@@ -216,17 +218,61 @@ def test_garbage_is_a_transient_provider_error(
     with pytest.raises(ProviderError) as failure:
         scraper.fetch_posts(asks_for("101"))
 
-    assert (failure.value.category, failure.value.is_transient) == (ErrorCategory.PROVIDER_ERROR, True)
-    assert [call.error_category for call in calls.drain()] == [ErrorCategory.PROVIDER_ERROR]
+    assert (failure.value.category, failure.value.is_transient) == (ErrorCategory.PROVIDER_ERROR, False)
+    assert failure.value.message.endswith("could not be read; try again.")
+    assert [call.error_category for call in calls.drain()] == [ErrorCategory.PROVIDER_ERROR] * 2
+
+
+def test_a_post_comes_where_only_the_first_answer_was_garbage(
+    stand_ins: StandInsClient, scraper: TwitterApiScraper
+) -> None:
+    stand_ins.add_post(id="101")
+    stand_ins.fault("twitterapi", "garbage", times=1)
+
+    assert isinstance(scraper.fetch_posts(asks_for("101"))["101"], ScrapedPost)
 
 
 @pytest.mark.parametrize("tweet", [{"id": "999"}, {}, None, "101", {"id": ["101"]}])
-def test_a_post_that_nobody_asked_for_is_a_provider_error(
+def test_a_post_that_nobody_asked_for_is_a_provider_error_the_second_time(
     stand_ins: StandInsClient, scraper: TwitterApiScraper, tweet: Any
 ) -> None:
     stand_ins.fault("twitterapi", "status", status=200, body={"status": "success", "tweets": [tweet]})
 
-    assert _failure(scraper).category is ErrorCategory.PROVIDER_ERROR
+    failure = _failure(scraper)
+
+    assert (failure.category, failure.message) == (
+        ErrorCategory.PROVIDER_ERROR,
+        "The source of X posts sent another post than the asked one; try again.",
+    )
+    assert len(stand_ins.calls("twitterapi")) == 2
+
+
+def test_only_the_posts_in_whose_place_others_came_are_asked_for_again(
+    stand_ins: StandInsClient, scraper: TwitterApiScraper
+) -> None:
+    stand_ins.add_post(id="102")
+    tweets = [{"id": "101", "text": "Hello.", "author": {"userName": "somebody"}}, {"id": "999"}]
+    stand_ins.fault("twitterapi", "status", status=200, body={"status": "success", "tweets": tweets}, times=1)
+
+    outcomes = scraper.fetch_posts(asks_for("101", "102", "404"))
+
+    assert len(stand_ins.calls("twitterapi")) == 2
+    told = [outcome.text if isinstance(outcome, ScrapedPost) else outcome.category for outcome in outcomes.values()]
+    assert told == ["Hello.", "An invented post.", ErrorCategory.NOT_FOUND]
+
+
+def test_what_the_first_answer_told_is_kept_when_the_second_call_fails(
+    stand_ins: StandInsClient, scraper: TwitterApiScraper
+) -> None:
+    tweets = [{"id": "101", "text": "Hello.", "author": {"userName": "somebody"}}, {"id": "999"}]
+    stand_ins.fault("twitterapi", "status", status=200, body={"status": "success", "tweets": tweets}, times=1)
+    stand_ins.fault("twitterapi", "status", status=500)
+
+    outcomes = scraper.fetch_posts(asks_for("101", "102"))
+
+    assert isinstance(outcomes["101"], ScrapedPost)
+    assert isinstance(missing := outcomes["102"], ScrapeFailure)
+    assert missing.category is ErrorCategory.PROVIDER_ERROR
 
 
 def test_a_dropped_connection_is_tried_once_more(
@@ -276,17 +322,17 @@ def test_a_call_that_never_left_costs_nothing(local_endpoints: Endpoints, calls:
     assert [call.cost_usd for call in calls.drain()] == [0, 0]
 
 
-def test_a_cut_answer_is_not_asked_for_again_since_it_may_be_billed(
+def test_an_answer_that_is_cut_is_one_that_cannot_be_read(
     local_endpoints: Endpoints, calls: CallCollector, serve_bytes: Serve
 ) -> None:
     pieces: Iterator[bytes] = iter([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
     endpoints.use(Endpoints(twitterapi_url=serve_bytes(pieces), stand_ins=frozenset({"twitterapi"})))
-    scraper = TwitterApiScraper(KEY, calls=calls)
+    api = TwitterApiCalls(KEY, calls=calls, clock=lambda: NOW, client=None)
 
-    with pytest.raises(ProviderError) as failure:
-        scraper.fetch_posts(asks_for("101"))
+    with pytest.raises(UnreadableAnswer) as failure:
+        api.get_tweets("/twitter/tweets", {}, timeout_s=5)
 
-    assert failure.value.is_transient
+    assert (failure.value.is_transient, failure.value.status) == (False, 200)
     assert [call.cost_usd for call in calls.drain()] == [None]
 
 

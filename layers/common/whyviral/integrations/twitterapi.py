@@ -16,7 +16,7 @@ from whyviral.core.errors import ErrorCategory
 from .errors import ConnectionDropped, ProviderError
 from .post_scraper import PostAsk, ScrapedPost, ScrapeFailure
 from .twitterapi_calls import TwitterApiCalls
-from .twitterapi_failures import NOT_AN_ID, NOT_FOUND, PROVIDER, SERVICE
+from .twitterapi_failures import NOT_AN_ID, NOT_FOUND, PROVIDER, STRANGER, UnreadableAnswer
 from .twitterapi_posts import read_tweet
 from .twitterapi_replies import read_replies
 
@@ -68,11 +68,19 @@ class TwitterApiScraper:
         return {post_id: outcomes.get(post_id) or _not_an_id(post_id) for post_id in asked}
 
     def _fetch_batch(self, post_ids: Sequence[str]) -> Outcomes:
+        """Ask for posts, and once more for those about which the first answer said nothing that counts."""
         try:
-            return self._ask(post_ids)
-        except ConnectionDropped:
+            outcomes = self._ask(post_ids)
+        except (ConnectionDropped, UnreadableAnswer):
             # The vendor drops idle connections under load, and reading the same posts again is safe.
             return self._ask(post_ids)
+        replaced = [post_id for post_id, told in outcomes.items() if told == _replaced(post_id)]
+        if not replaced:
+            return outcomes
+        try:
+            return outcomes | self._ask(replaced)
+        except ProviderError:
+            return outcomes  # recorded; what the first answer told is paid for
 
     def _ask(self, post_ids: Sequence[str]) -> Outcomes:
         try:
@@ -132,6 +140,8 @@ def _not_an_id(post_id: str) -> ScrapeFailure:
 
 def _absent(post_id: str, *, has_strangers: bool) -> ScrapeFailure:
     """An id that is missing is a post that is not shown, unless posts came that nobody asked for."""
-    if has_strangers:
-        return ScrapeFailure(post_id, ErrorCategory.PROVIDER_ERROR, f"{SERVICE} sent another post than the asked one.")
-    return ScrapeFailure(post_id, ErrorCategory.NOT_FOUND, NOT_FOUND)
+    return _replaced(post_id) if has_strangers else ScrapeFailure(post_id, ErrorCategory.NOT_FOUND, NOT_FOUND)
+
+
+def _replaced(post_id: str) -> ScrapeFailure:
+    return ScrapeFailure(post_id, ErrorCategory.PROVIDER_ERROR, STRANGER)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
 
 import httpx
@@ -9,12 +10,13 @@ import httpx
 from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock
+from whyviral.core.errors import ErrorCategory
 
 from .api_keys import checked_key
 from .bounded_http import HttpAnswer, fetch, shared_client
-from .errors import NotConnected
+from .errors import NotConnected, ProviderError
 from .recording import CallOutcome, recorded_call
-from .twitterapi_failures import PROVIDER, SERVICE, find_refusal
+from .twitterapi_failures import PROVIDER, SERVICE, find_refusal, unreadable
 from .untrusted_json import NotJson, parse_untrusted_json
 
 _CREDITS_A_TWEET = 15
@@ -38,6 +40,7 @@ class TwitterApiCalls:
         """Return the tweets of one page, as they came.
 
         Raises:
+            UnreadableAnswer: nobody knows whether there are any.
             ProviderError: why there are none; a category on the user's side is about what was asked for.
         """
         with recorded_call(self._calls, provider=PROVIDER, operation=f"GET {path}", clock=self._clock) as call:
@@ -65,6 +68,10 @@ class TwitterApiCalls:
             )
         except NotConnected:
             call.cost_usd = Decimal(0)
+            raise
+        except ProviderError as exc:
+            if exc.status == HTTPStatus.OK and exc.category is ErrorCategory.PROVIDER_ERROR:  # cut off, or too large
+                raise unreadable() from exc
             raise
         call.status = answer.status
         return answer

@@ -18,10 +18,16 @@ REMOVED = "This post is gone: its account is suspended or no longer exists."
 
 NOT_AN_ID = "X has no posts with an id like this one."
 
+STRANGER = f"{SERVICE} sent another post than the asked one; try again."
+_UNREADABLE = f"{SERVICE} sent an answer that could not be read; try again."
 _NO_CREDIT = f"{SERVICE} is out of credit."
 _DEFAULT_WAIT_S = 5.0
 """A key without credit may call once in 5 s. Source: twitterapi.io/qps-limits, 2025-12."""
 _OUT_OF_CREDIT = "credits is not enough"
+
+
+class UnreadableAnswer(ProviderError):
+    """It called itself a success and may be billed: it is worth one more question and no third."""
 
 
 def find_refusal(answer: HttpAnswer, document: Any, *, now: datetime) -> ProviderError | None:
@@ -44,6 +50,12 @@ def find_refusal(answer: HttpAnswer, document: Any, *, now: datetime) -> Provide
     return error
 
 
+def unreadable() -> UnreadableAnswer:
+    """Return what a success means that does not hold what it should."""
+    category = ErrorCategory.PROVIDER_ERROR
+    return UnreadableAnswer(_UNREADABLE, provider=PROVIDER, category=category, status=HTTPStatus.OK)
+
+
 def _refusal_of_status(status: int, text: str) -> ProviderError:
     match status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
@@ -61,9 +73,9 @@ def _refusal_of_status(status: int, text: str) -> ProviderError:
 
 def _refusal_in_document(document: Any, text: str) -> ProviderError | None:
     if not isinstance(document, Mapping):
-        return _unreadable()
+        return unreadable()
     if document.get("status") != "error":
-        return None if isinstance(document.get("tweets"), list) else _unreadable()
+        return None if isinstance(document.get("tweets"), list) else unreadable()
     if _OUT_OF_CREDIT in text:
         return _error(ErrorCategory.AUTH, _NO_CREDIT)
     for word, category, message in (
@@ -82,10 +94,6 @@ def _text_of(document: Any) -> str:
         return ""
     words = next((words for name in ("message", "msg", "detail", "error") if (words := document.get(name))), "")
     return str(words).lower()
-
-
-def _unreadable() -> ProviderError:
-    return _error(ErrorCategory.PROVIDER_ERROR, f"{SERVICE} sent an answer that could not be read.", is_transient=True)
 
 
 def _error(
