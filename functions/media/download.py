@@ -3,11 +3,11 @@
 import hashlib
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
-from typing import BinaryIO
+from typing import BinaryIO, Self
 from urllib.parse import parse_qs, urljoin, urlsplit
 
 from whyviral.core.errors import ErrorCategory
@@ -61,6 +61,13 @@ class MediaRefused(Exception):
     def __init__(self, message: str, category: ErrorCategory = ErrorCategory.MEDIA_ERROR) -> None:
         super().__init__(message)
         self.failure = MediaFailure(category, message)
+
+    @classmethod
+    def with_dead_link(cls, message: str) -> Self:
+        """Return the refusal of a file whose link works no more."""
+        refused = cls(message)
+        refused.failure = replace(refused.failure, is_link_dead=True)
+        return refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +146,7 @@ def check_url(url: str, platform: Platform, *, now: datetime) -> str:
     if platform is Platform.INSTAGRAM:
         (*_, ends) = parse_qs(urlsplit(url).query).get("oe", [""])
         if _EXPIRY.fullmatch(ends) and int(ends, 16) <= now.timestamp():
-            raise MediaRefused(_EXPIRED)
+            raise MediaRefused.with_dead_link(_EXPIRED)
     return url
 
 
@@ -155,7 +162,9 @@ def _check_head(answer: GuardedAnswer) -> None:
         raise MediaRefused(_GONE_MESSAGE)
     if answer.status == HTTPStatus.FORBIDDEN:
         words = next(answer.pieces, b"")[:1000].lower()
-        raise MediaRefused(_EXPIRED if any(word in words for word in _EXPIRED_WORDS) else _REFUSED)
+        if any(word in words for word in _EXPIRED_WORDS):
+            raise MediaRefused.with_dead_link(_EXPIRED)
+        raise MediaRefused(_REFUSED)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         raise MediaRefused(_UNREACHABLE)
     # Part of a file is not a file, and what is compressed all the same could grow without bounds.

@@ -7,12 +7,13 @@ import pytest
 
 from functions.media.collecting import START_UNTIL_S
 from functions.media.download import MediaRefused
+from functions.scrape.fetching import FetchJob
 from tests.fakes.media import STORE_URL
 from tests.fakes.post_scraper import scraped_post
 from tests.fixtures.database import count_statements
 from tests.fixtures.pipeline import REUSE_FOR, Pipeline, check_books, check_history
 from whyviral.analysis.models import PostState, Stage
-from whyviral.analysis.pipeline import CollectResult, Outcome, RequestJob
+from whyviral.analysis.pipeline import CollectResult, Outcome
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.post_scraper import MediaKind, ScrapedMedia
@@ -27,7 +28,7 @@ CAPTIONS = Transcript([SpokenSegment(0, 1, "Hello.")], TranscriptSource.CAPTIONS
 GONE = "The platform no longer has this file."
 
 
-def fetched(pipeline: Pipeline, *media: ScrapedMedia, **fields: Any) -> tuple[RequestJob, uuid.UUID]:
+def fetched(pipeline: Pipeline, *media: ScrapedMedia, **fields: Any) -> tuple[FetchJob, uuid.UUID]:
     pipeline.source.posts["21"] = scraped_post("21", media=media, **fields)
     job, (post,) = pipeline.fetched("21")
     return job, post
@@ -112,6 +113,48 @@ def test_what_is_stored_already_is_not_fetched_again_even_after_the_post_was(pip
 
     assert len(pipeline.media.asked) == 1
     assert [row.source_url for row in media_of(pipeline)] == [renewed.source_url]
+
+
+def test_a_post_with_a_dead_link_is_fetched_once_more_by_the_next_request(pipeline: Pipeline) -> None:
+    job, post = fetched(pipeline, PHOTO, VIDEO)
+    dead = MediaRefused.with_dead_link("Its link has expired.")
+    pipeline.media.refused[PHOTO.source_url] = dead
+    pipeline.collect(job, post)
+    pipeline.fetch(job)
+    renewed = ScrapedMedia(MediaKind.IMAGE, f"{PHOTO.source_url}?signature=new")
+
+    again, same = fetched(pipeline, renewed, VIDEO)
+    pipeline.collect(again, same)
+    pipeline.fetched("21")
+
+    assert pipeline.source.asked == [("21",), ("21",)]
+    assert [row.storage_path is not None for row in media_of(pipeline)] == [True, True]
+    assert errors(pipeline) == [None, None]
+
+
+def test_a_link_that_is_dead_again_makes_no_request_fetch_twice(pipeline: Pipeline) -> None:
+    job, post = fetched(pipeline, PHOTO)
+    pipeline.media.refused[PHOTO.source_url] = MediaRefused.with_dead_link("Its link has expired.")
+    pipeline.collect(job, post)
+
+    again, same = fetched(pipeline, PHOTO)
+    pipeline.fetch(again)
+    pipeline.collect(again, same)
+
+    assert pipeline.source.asked == [("21",), ("21",)]
+    assert errors(pipeline) == [
+        {"category": "media_error", "message": "Its link has expired.", "is_link_dead": True},
+    ]
+
+
+def test_a_medium_that_failed_otherwise_leaves_its_post_fresh(pipeline: Pipeline) -> None:
+    job, post = fetched(pipeline, PHOTO)
+    pipeline.media.refused[PHOTO.source_url] = MediaRefused(GONE)
+    pipeline.collect(job, post)
+
+    fetched(pipeline, PHOTO)
+
+    assert pipeline.source.asked == [("21",)]
 
 
 @pytest.mark.parametrize("is_stand_in", [True, False])

@@ -115,6 +115,25 @@ def test_a_file_that_is_not_given_out_says_why(
     assert refusal(downloader, PHOTO_URL) == (ErrorCategory.MEDIA_ERROR, message)
 
 
+@pytest.mark.parametrize(
+    ("url", "status", "is_link_dead"),
+    [
+        (PHOTO_URL, 403, True),
+        (PHOTO_URL, 404, False),
+        ("https://scontent.cdninstagram.com/v/1.jpg?oe=00000001", 200, True),
+    ],
+)
+def test_only_an_expired_link_is_called_dead(
+    stand_ins: StandInsClient, downloader: Downloader, url: str, status: int, is_link_dead: bool
+) -> None:
+    answer(stand_ins, b"URL signature expired", url=url, status=status)
+
+    with pytest.raises(MediaRefused) as refused:
+        get(downloader, url, platform=Platform.INSTAGRAM if "instagram" in url else Platform.X)
+
+    assert refused.value.failure.is_link_dead is is_link_dead
+
+
 def test_a_link_that_has_ended_is_not_even_asked_for(stand_ins: StandInsClient, downloader: Downloader) -> None:
     url = "https://scontent.cdninstagram.com/v/t51/1.jpg?oh=00_x&oe={:X}"
     in_time = url.format(int(NOW.timestamp()) + 1)

@@ -17,7 +17,7 @@ from whyviral.integrations.post_scraper import MediaKind, ScrapedMedia, ScrapedP
 from whyviral.integrations.transcript import Transcript
 
 from .media_repository import MediaRepository
-from .models import Post, PostMedia
+from .models import DEAD_LINK, Post, PostMedia
 from .transcripts import as_json, from_json, with_times
 
 _BETWEEN_MEDIA = "\n\n"
@@ -37,10 +37,13 @@ class MediaFailure:
 
     category: ErrorCategory
     message: str
+    is_link_dead: bool = False
+    """Whether only another link can help: the next request for the post fetches it again."""
 
-    def as_json(self) -> dict[str, str]:
+    def as_json(self) -> dict[str, Any]:
         """Return it as `post_media.error` holds it."""
-        return {"category": self.category, "message": self.message}
+        told = {"category": self.category, "message": self.message}
+        return told | {DEAD_LINK: True} if self.is_link_dead else told
 
 
 @dataclass(frozen=True, slots=True)

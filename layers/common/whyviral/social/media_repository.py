@@ -4,13 +4,13 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import case, delete, func, or_, select, update
+from sqlalchemy import case, delete, func, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from whyviral.integrations.post_scraper import MediaKind, ScrapedMedia
 
-from .models import Post, PostMedia
+from .models import DEAD_LINK, Post, PostMedia
 from .transcripts import as_json
 
 _FROM_TRANSCRIPT = ("segments", "transcript", "transcript_source", "transcript_truncated", "language", "has_speech")
@@ -74,6 +74,7 @@ class MediaRepository:
             "source_url": new.source_url,
             "is_page": new.is_page,
             "duration_s": func.coalesce(PostMedia.duration_s, new.duration_s),
+            "error": case((PostMedia.error.has_key(DEAD_LINK), null()), else_=PostMedia.error),
             "updated_at": func.now(),
         } | {name: case((is_told, new[name]), else_=getattr(PostMedia, name)) for name in _FROM_TRANSCRIPT}
         self._session.execute(

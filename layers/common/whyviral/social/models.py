@@ -15,6 +15,8 @@ from whyviral.integrations.post_scraper import MediaKind
 from whyviral.integrations.transcript import TranscriptSource
 
 _Json = JSONB(none_as_null=True)
+DEAD_LINK = "is_link_dead"
+"""The key in `post_media.error`."""
 """A document that may be missing: None is SQL's NULL, which `is null` finds, and not the JSON text `null`."""
 
 
@@ -71,7 +73,10 @@ class PostMedia(Identified, Base):
     processed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """When the worker was done with it, with or without success; it is not processed again."""
     error: Mapped[dict[str, Any] | None] = mapped_column(_Json)
-    """`{category, message}` of what went wrong with this medium alone; the message is for the user."""
+    """`{category, message}` of what went wrong with this medium alone; the message is for the user.
+
+    With `is_link_dead: true` where the platform no longer serves the link: its post is not fresh any more.
+    """
 
 
 class Post(Identified, Base):

@@ -6,14 +6,14 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, collate, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, collate, delete, func, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from whyviral.integrations.post_scraper import ScrapedComment, ScrapedPost
 
 from .engagement import engagement_score
-from .models import Post, PostComments
+from .models import DEAD_LINK, Post, PostComments, PostMedia
 
 
 class PostRepository:
@@ -49,20 +49,23 @@ class PostRepository:
             for post_id in sorted(urls_by_id)
         ]
         statement = upsert(Post).values(rows)
-        stale = or_(Post.fetched_at.is_(None), Post.fetched_at < fresh_since, Post.is_stand_in != is_stand_in)
         free = or_(Post.claimed_until.is_(None), Post.claimed_until < now, Post.claimed_by == claimant)
         claimed = statement.on_conflict_do_update(
             index_elements=[Post.platform, Post.platform_post_id],
             set_={"claimed_by": claimant, "claimed_until": now + lease, "updated_at": func.now()},
-            where=and_(stale, free),
+            where=and_(_is_stale(fresh_since, is_stand_in=is_stand_in), free),
         ).returning(Post)
         return list(self._session.scalars(claimed, execution_options={"populate_existing": True}))
 
-    def list_by_platform_ids(self, platform_post_ids: Collection[str]) -> list[Post]:
-        """Return the posts that exist among these."""
+    def list_fresh(self, platform_post_ids: Collection[str], *, fresh_since: datetime, is_stand_in: bool) -> list[Post]:
+        """Return the posts among these that can be used as they are."""
         return list(
             self._session.scalars(
-                select(Post).where(Post.platform == self._platform, Post.platform_post_id.in_(platform_post_ids))
+                select(Post).where(
+                    Post.platform == self._platform,
+                    Post.platform_post_id.in_(platform_post_ids),
+                    not_(_is_stale(fresh_since, is_stand_in=is_stand_in)),
+                )
             )
         )
 
@@ -119,6 +122,17 @@ class PostRepository:
         )
         self._session.execute(delete(Post).where(claimed, Post.fetched_at.is_(None), Post.scrape_job.is_(None)))
         self._session.execute(update(Post).where(claimed).values(claimed_by=None, claimed_until=None))
+
+
+def _is_stale(fresh_since: datetime, *, is_stand_in: bool) -> ColumnElement[bool]:
+    """Whether a post must be fetched: it never was, long ago, from another source, or its links to media are dead."""
+    dead_links = select(PostMedia.id).where(PostMedia.post_id == Post.id, PostMedia.error.has_key(DEAD_LINK))
+    return or_(
+        Post.fetched_at.is_(None),
+        Post.fetched_at < fresh_since,
+        Post.is_stand_in != is_stand_in,
+        dead_links.correlate(Post).exists(),
+    )
 
 
 def _comment_as_json(comment: ScrapedComment) -> dict[str, Any]:

@@ -26,7 +26,7 @@ class Claims:
     """What a request may do about the posts it wants, keyed by platform post id."""
 
     fresh: Mapping[str, Post]
-    """Fetched recently: use as they are."""
+    """Fetched recently, and no link to their media is known to be dead: use as they are."""
     claimed: Mapping[str, Post]
     """Ours to fetch."""
     busy: frozenset[str]
@@ -72,12 +72,10 @@ def claim_posts(
         is_stand_in=is_stand_in,
     )
     claimed_by_id = {post.platform_post_id: post for post in claimed}
-    others = posts.list_by_platform_ids(urls_by_id.keys() - claimed_by_id.keys())
-    fresh = {
-        post.platform_post_id: post
-        for post in others
-        if post.fetched_at is not None and post.fetched_at >= now - reuse_for and post.is_stand_in == is_stand_in
-    }
+    others = posts.list_fresh(
+        urls_by_id.keys() - claimed_by_id.keys(), fresh_since=now - reuse_for, is_stand_in=is_stand_in
+    )
+    fresh = {post.platform_post_id: post for post in others}
     busy = frozenset(urls_by_id.keys() - claimed_by_id.keys() - fresh.keys())
     return Claims(fresh=fresh, claimed=claimed_by_id, busy=busy)
 
