@@ -47,6 +47,7 @@ _DOWNLOAD_UNTIL_S = 49.0
 _STORE_UNTIL_S = 56.0
 
 _NO_TIME = MediaFailure(ErrorCategory.TIMEOUT, "There was no time left to fetch this file; try again.")
+_NO_ROOM = MediaFailure(ErrorCategory.INTERNAL, "We had no room to fetch this file; try again later.")
 _NOTHING_LEFT = "This post has no text, and none of its media could be fetched."
 
 
@@ -148,6 +149,8 @@ class MediaCollector:
             stored = exc.failure
         except ProviderError as exc:
             stored = MediaFailure(exc.category, exc.message)
+        except OSError:  # of the disk: the network's are already in the words above
+            stored = _NO_ROOM
         with session_scope(self._engine) as session:
             record_calls(session, job, calls.drain(), post_id=medium.post_id)
             if isinstance(stored, MediaFailure):

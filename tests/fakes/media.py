@@ -1,5 +1,6 @@
 """Media hosts and a store of media, both of which tests fill and spoil."""
 
+import errno
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
@@ -22,6 +23,8 @@ class FakeMedia:
 
     def __init__(self, clock: Clock) -> None:
         self.refused: dict[str, MediaRefused] = {}
+        self.unwritable: set[str] = set()
+        """URLs at which the disk is full."""
         self.unstorable: dict[str, ProviderError] = {}
         """By a part of the path."""
         self.during: Callable[[], object] = lambda: None
@@ -51,6 +54,8 @@ class FakeMedia:
         self.during()
         if url in self.refused:
             raise self.refused[url]
+        if url in self.unwritable:
+            raise OSError(errno.ENOSPC, "No space left on device")
         content = url.encode()
         into.write(content)
         is_video = kind is MediaKind.VIDEO

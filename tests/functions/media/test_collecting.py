@@ -202,6 +202,16 @@ def test_a_medium_that_cannot_be_stored_says_so_and_its_calls_are_counted(pipeli
     check_books(pipeline, job)
 
 
+def test_a_disk_that_is_full_fails_one_medium_and_not_the_post(pipeline: Pipeline) -> None:
+    job, post = fetched(pipeline, VIDEO, PHOTO)
+    pipeline.media.unwritable.add(VIDEO.source_url)
+
+    assert pipeline.collect(job, post) == collected(post)
+
+    full = {"category": "internal", "message": "We had no room to fetch this file; try again later."}
+    assert errors(pipeline) == [full, None]
+
+
 @pytest.mark.parametrize(
     ("text", "outcome"), [("", Outcome.FAILED), ("  \n", Outcome.FAILED), ("Hi", Outcome.COLLECTED)]
 )
