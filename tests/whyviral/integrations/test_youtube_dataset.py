@@ -90,6 +90,22 @@ def test_what_was_had_before_is_kept_and_only_the_rest_is_paid_for(
     assert len(stand_ins.calls("brightdata")) == 1
 
 
+def test_what_a_job_has_told_is_kept_where_the_key_of_the_data_api_is_refused(
+    stand_ins: StandInsClient, scraper: YouTubeScraper, calls: CallCollector
+) -> None:
+    set_up(stand_ins)
+    add_video(stand_ins, raw=BOT_CHECK)
+    ask = begun(scraper)
+    scraper.fetch_posts([ask])
+    refused = YouTubeScraper(calls=calls, data_api_key="bad-key", brightdata_api_key="a-key")
+
+    outcomes = refused.fetch_posts([ask, *asks_for("otherVideo1")])
+
+    assert isinstance(outcomes[GOOD_ID], ScrapedPost)
+    assert isinstance(other := outcomes["otherVideo1"], ScrapeFailure)
+    assert other.category is ErrorCategory.AUTH
+
+
 def test_with_numbers_of_the_data_api_nothing_is_paid_for(
     stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector
 ) -> None:

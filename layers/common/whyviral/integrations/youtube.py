@@ -76,7 +76,13 @@ class YouTubeScraper:
         outcomes |= resumed.outcomes
         # A job that goes on is not begun again: it would be paid for twice.
         rest = [ask for ask in asks if ask.job is None or self._dataset is None] + resumed.lost
-        told = self._ask_data_api([ask.post_id for ask in rest], outcomes)
+        try:
+            told = self._ask_data_api([ask.post_id for ask in rest], outcomes)
+        except ProviderError as exc:
+            if not resumed.outcomes:
+                raise
+            # Raised, it would take with it what the jobs have told, which is paid for.
+            return outcomes | {ask.post_id: _refused(ask.post_id, exc) for ask in rest}
         rest = [ask for ask in rest if ask.post_id not in outcomes]
         failure = self._visit(rest, told, outcomes, ends_at=ends_at)
         if isinstance(failure, YouTubeBlocked):
