@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from .container import UnreadableMedia
 from .deadline import Deadline, OutOfTime, WorkerStopped
 from .examine import EXAMINED, Examined
+from .handover import open_left
 
 MAX_EXAMINE_S = 240.0
 WATCH_BUDGET_S = 90.0
@@ -64,10 +65,12 @@ def _wait(process: subprocess.Popen[bytes], *, deadline: Deadline, ends: Deadlin
 
 
 def _answer(path: Path, status: int) -> Examined:
-    if status != 0 or not path.is_file() or path.stat().st_size > _MAX_ANSWER_BYTES:
+    if status != 0:
         raise UnreadableMedia("The file cannot be decoded.")
+    with open_left(path, max_bytes=_MAX_ANSWER_BYTES) as file:
+        answer = file.read()
     try:
-        examined = Examined.model_validate_json(path.read_bytes())
+        examined = Examined.model_validate_json(answer)
     except ValidationError as exc:
         raise UnreadableMedia("The file cannot be decoded.") from exc
     if examined.refusal is not None:

@@ -15,11 +15,13 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from .container import FFMPEG_ERRORS, UnreadableMedia, sound_of
+from .handover import open_left
 
 SAMPLE_RATE = 16_000
 """What Whisper and its voice detection listen to, mono."""
 MAX_AUDIO_S = 3600.0
 """What is listened to at most; 230 MB of samples."""
+MAX_SAMPLES_BYTES = 300_000_000
 HOOK_S = 3.0
 _BYTES_A_SAMPLE = 4
 _MAX_BROKEN_PACKETS = 50
@@ -45,8 +47,14 @@ class Sound:
 
 
 def read_samples(path: Path) -> Samples:
-    """Return what `extract_sound` has written; a decoder may be made to give numbers that no sound has."""
-    return np.nan_to_num(np.fromfile(path, dtype=np.float32), posinf=1.0, neginf=-1.0).clip(-1.0, 1.0)
+    """Return what `extract_sound` has written; a decoder may be made to give numbers that no sound has.
+
+    Raises:
+        UnreadableMedia: it is not what `extract_sound` can have written.
+    """
+    with open_left(path, max_bytes=MAX_SAMPLES_BYTES) as file:
+        samples = np.fromfile(file, dtype=np.float32)
+    return np.nan_to_num(samples, posinf=1.0, neginf=-1.0).clip(-1.0, 1.0)
 
 
 def silence_share(samples: Samples) -> float | None:

@@ -28,15 +28,15 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from pydantic import BaseModel, ConfigDict, Field
 
-from .audio import Sound, extract_sound, read_samples, silence_share
+from .audio import MAX_SAMPLES_BYTES, Sound, extract_sound, read_samples, silence_share
 from .container import UnreadableMedia, claimed_duration_s, open_media, pictures_of
 from .cuts import Seen, watch
 from .frames import KEY_FRAME_EDGE, KEY_FRAMES, THUMBNAIL_EDGE, jpeg, key_frame_times, key_frames, shown_size
 from .frames import thumbnail_of as thumbnail_frame_of
 
 MAX_MEMORY_BYTES = 4 * 1024**3
-MAX_FILE_BYTES = 300_000_000
-"""Of each file that is written; an hour of samples is 230 MB."""
+MAX_FILE_BYTES = MAX_SAMPLES_BYTES
+"""Of each file that is written."""
 _MIN_RATED_S = 1.0
 _MAX_FPS = 1000
 _PR_SET_PDEATHSIG = 1

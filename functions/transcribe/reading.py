@@ -18,6 +18,7 @@ from .audio import read_samples
 from .container import UnreadableMedia
 from .deadline import Deadline, OutOfTime, WorkerStopped
 from .examine import AUDIO, THUMBNAIL, Examined, frame_name
+from .handover import open_left
 from .speech import measure_speech
 from .whisper import Listener
 
@@ -27,6 +28,8 @@ MAX_DOWNLOAD_S = 180.0
 MIN_TIME_S = 5.0
 """With less than this left no medium is begun."""
 _JPEG = "image/jpeg"
+_MAX_PICTURE_BYTES = 2_000_000
+"""A key frame of nothing but noise has 0.4 MB."""
 
 
 class AudioSource(Protocol):
@@ -91,7 +94,8 @@ class MediumReader:
         """
         if deadline.left_s < MIN_TIME_S:
             return _out_of_time(deadline)
-        with tempfile.TemporaryDirectory(prefix="medium-") as name:
+        # The process that decodes may leave a folder that cannot be removed, and /tmp goes with the task.
+        with tempfile.TemporaryDirectory(prefix="medium-", ignore_cleanup_errors=True) as name:
             try:
                 return self._read(medium, Path(name), deadline)
             except OutOfTime:
@@ -152,9 +156,10 @@ class MediumReader:
         )
 
     def _put(self, medium: Medium, picture: Path) -> StoredFile:
-        digest = hashlib.sha256(picture.read_bytes()).hexdigest()[:32]
-        path = f"{medium.platform}/{medium.post_id}/{digest}.jpg"
-        with picture.open("rb") as file:
+        with open_left(picture, max_bytes=_MAX_PICTURE_BYTES) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
+            file.seek(0)
+            path = f"{medium.platform}/{medium.post_id}/{digest}.jpg"
             return StoredFile(path, self._store.put(path, file, content_type=_JPEG))
 
 

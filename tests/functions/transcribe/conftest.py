@@ -65,6 +65,8 @@ class FakeDecoder:
     """`Examine` by the content of files."""
 
     answers: dict[bytes, Examined | Exception] = field(default_factory=dict)
+    links: dict[bytes, tuple[str, Path]] = field(default_factory=dict)
+    """What a hostile file puts in the place of one of the results."""
     seen: list[bytes] = field(default_factory=list)
 
     def __call__(self, path: Path, folder: Path, *, deadline: Deadline) -> Examined:
@@ -80,6 +82,10 @@ class FakeDecoder:
             (folder / frame_name(number)).write_bytes(b"frame %d of " % number + content)
         if answer.has_thumbnail:
             (folder / THUMBNAIL).write_bytes(b"thumbnail of " + content)
+        if content in self.links:
+            name, target = self.links[content]
+            (folder / name).unlink()
+            (folder / name).symlink_to(target)
         return answer
 
 

@@ -37,6 +37,7 @@ _PROGRAMS = {
     "says nothing": "",
     "babbles": f"{_ANSWER}.write_text('[7]')",
     "is endless": f"{_ANSWER}.write_text('1' * 200_000)",
+    "points elsewhere": f"{_ANSWER}.symlink_to(Path(sys.argv[1]).parent / 'honest.json')",
 }
 
 
@@ -55,6 +56,7 @@ def test_a_file_that_breaks_the_process_breaks_nothing_else(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _replace_examine(_PROGRAMS[how], tmp_path, monkeypatch)
+    (tmp_path / "honest.json").write_text("{}")
 
     with pytest.raises(UnreadableMedia, match="cannot be decoded"):
         examine_apart(tmp_path / "any.mp4", tmp_path, deadline=Deadline(60))
