@@ -50,7 +50,9 @@ class End(Enum):
     STOPPED = auto()
     """It was stopped in the middle and somebody may begin it again."""
     FAILED = auto()
-    """It failed, and whoever waits knows, or could not be told anything."""
+    """It failed, and whoever waited knows or waits no more."""
+    UNTOLD = auto()
+    """It is over, and whoever waits could not be told how it went."""
 
 
 class JobRunner:
@@ -123,12 +125,15 @@ class JobRunner:
         end = self.run(job, reporter, with_every_beat=lambda: queue.hide(message, hidden_s=HIDDEN_S))
         if end is End.STOPPED:
             queue.hide(message, hidden_s=0)
-        else:
+        elif end is not End.UNTOLD:  # else it comes back, finds what was saved, and its end can be told
             queue.delete(message)
 
     def _fail(self, reporter: TaskReporter, error: str) -> End:
         try:
             reporter.fail(error)
-        except (TaskGone, ProviderError) as exc:
-            self._logger.warning("a failure could not be reported", extra={"reason": type(exc).__name__})
+        except TaskGone:
+            self._logger.info("nobody waits for a job that failed")
+        except ProviderError as exc:
+            self._logger.warning("a failure could not be reported", extra={"provider": exc.provider})
+            return End.UNTOLD
         return End.FAILED

@@ -111,7 +111,41 @@ def test_a_failure_is_reported_by_the_name_of_its_class() -> None:
 def test_a_result_that_cannot_be_reported_is_a_failure() -> None:
     reporter = FakeTaskReporter(is_down=True)
 
-    assert _runner(_processed).run_once(_JOB, reporter) is End.FAILED
+    assert _runner(_processed).run_once(_JOB, reporter) is End.UNTOLD
+
+
+def test_a_job_whose_end_could_not_be_told_stays_in_the_queue_until_it_can() -> None:
+    queue, reporter, runner = _Queue(), FakeTaskReporter(is_down=True), _runner(_processed)
+    queue.add(_body("one"))
+
+    def come_back() -> None:
+        assert queue.deleted == []
+        reporter.is_down = False
+        queue.when_empty = runner.stop
+        queue.add(_body("one"))
+
+    queue.when_empty = come_back
+
+    runner.run_queue(queue, lambda _token: reporter)
+
+    assert reporter.ends == [{"outcome": "processed"}]
+    assert queue.deleted == ["receipt 0"]
+
+
+def test_a_failure_that_nobody_waits_for_any_more_is_taken_out() -> None:
+    queue, reporter = _Queue(), FakeTaskReporter()
+
+    def process(_job: Job, _deadline: Deadline) -> str:
+        reporter.is_gone = True
+        raise _Broken
+
+    runner = _runner(process)
+    queue.when_empty = runner.stop
+    queue.add(_body("one"))
+
+    runner.run_queue(queue, lambda _token: reporter)
+
+    assert queue.deleted == ["receipt 0"]
 
 
 def test_a_single_job_that_is_stopped_fails_so_that_it_is_begun_again() -> None:
