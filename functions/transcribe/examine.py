@@ -65,8 +65,8 @@ class Examined(BaseModel):
     """A sentence for the user: why nothing could be read."""
 
 
-def examine(path: Path, folder: Path, *, watch_budget_s: float) -> Examined:
-    """Decode a file: sound first, then cuts, then pictures.
+def examine(path: Path, folder: Path, *, watch_budget_s: float, pictures_budget_s: float) -> Examined:
+    """Decode a file: sound first, then cuts, then pictures, of which those count that the budgets allow.
 
     Raises:
         UnreadableMedia: neither pictures nor sound of it can be read.
@@ -88,7 +88,7 @@ def examine(path: Path, folder: Path, *, watch_budget_s: float) -> Examined:
         frames_at_s: tuple[float, ...] = ()
         if stream is not None and seen is not None and seen.first is not None:
             measurements |= _of_pictures(stream, seen, shown_size(seen.first, stream))
-            frames_at_s = _write_pictures(container, stream, folder, duration_s or seen.until_s)
+            frames_at_s = _write_pictures(container, stream, folder, duration_s or seen.until_s, pictures_budget_s)
     return Examined(
         measurements={name: round(value, 3) for name, value in measurements.items() if value is not None},
         frames_at_s=frames_at_s,
@@ -144,9 +144,9 @@ def _of_pictures(stream: VideoStream, seen: Seen, size: tuple[int, int]) -> dict
 
 
 def _write_pictures(
-    container: InputContainer, stream: VideoStream, folder: Path, duration_s: float
+    container: InputContainer, stream: VideoStream, folder: Path, duration_s: float, budget_s: float
 ) -> tuple[float, ...]:
-    frames = key_frames(container, stream, key_frame_times(duration_s))
+    frames = key_frames(container, stream, key_frame_times(duration_s), budget_s=budget_s)
     for number, frame in enumerate(frames):
         picture = jpeg(frame.picture, shown_size(frame.picture, stream), long_edge=KEY_FRAME_EDGE)
         (folder / frame_name(number)).write_bytes(picture)
@@ -167,11 +167,11 @@ def confine(cpu_s: int) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Examine FILE into FOLDER; BUDGET is what the search for cuts may take, CPU the limit on processor time, in s."""
-    file, folder, watch_budget_s, cpu_s = arguments
+    """Examine FILE into FOLDER; WATCH and PICTURES are what these may take, CPU the limit on processor time, in s."""
+    file, folder, watch_s, pictures_s, cpu_s = arguments
     confine(int(cpu_s))
     try:
-        examined = examine(Path(file), Path(folder), watch_budget_s=float(watch_budget_s))
+        examined = examine(Path(file), Path(folder), watch_budget_s=float(watch_s), pictures_budget_s=float(pictures_s))
     except UnreadableMedia as exc:
         examined = Examined(refusal=str(exc))
     (Path(folder) / EXAMINED).write_text(examined.model_dump_json(), encoding="utf-8")

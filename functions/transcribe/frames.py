@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from time import monotonic
 
 import av
 import numpy as np
@@ -51,12 +52,20 @@ def key_frame_times(duration_s: float) -> list[float]:
     return [round(time, 3) for time in times]
 
 
-def key_frames(container: InputContainer, stream: VideoStream, times_s: Sequence[float]) -> list[KeyFrame]:
-    """Return the pictures shown at these times; a time that cannot be decoded is left out, and so is a repetition."""
+def key_frames(
+    container: InputContainer, stream: VideoStream, times_s: Sequence[float], *, budget_s: float
+) -> list[KeyFrame]:
+    """Return the pictures shown at these times; a time that cannot be decoded is left out, and so is a repetition.
+
+    After `budget_s` seconds of work it ends with what it has: one picture at least, where one can be decoded.
+    """
     found: list[KeyFrame] = []
+    give_up_at = monotonic() + budget_s
     for time_s in times_s:
+        if found and monotonic() > give_up_at:
+            break
         try:
-            frame = _frame_at(container, stream, time_s)
+            frame = _frame_at(container, stream, time_s, give_up_at=give_up_at)
         except FFMPEG_ERRORS:
             continue
         if frame is not None and (not found or frame.time != found[-1].picture.time):
@@ -98,12 +107,14 @@ def jpeg(frame: VideoFrame, size: tuple[int, int], *, long_edge: int) -> bytes:
     return b"".join(bytes(packet) for packet in (*encoder.encode(upright), *encoder.encode(None)))
 
 
-def _frame_at(container: InputContainer, stream: VideoStream, time_s: float) -> VideoFrame | None:
-    """Return the first frame at or after a time, or the last one before it when the video ends there."""
+def _frame_at(container: InputContainer, stream: VideoStream, time_s: float, *, give_up_at: float) -> VideoFrame | None:
+    """Return the first frame at or after a time, or the last one before it when the video or our patience ends."""
     target_s = time_s + (container.start_time or 0) / av.time_base
     container.seek(round(target_s * av.time_base), backward=True)
     frame = None
     for number, frame in enumerate(container.decode(stream)):
-        if number >= _MAX_DECODED_A_SEEK or (frame.time is not None and frame.time >= target_s):
+        if frame.time is not None and frame.time >= target_s:
+            break
+        if number >= _MAX_DECODED_A_SEEK or monotonic() > give_up_at:
             break
     return frame

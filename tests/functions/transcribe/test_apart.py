@@ -19,7 +19,7 @@ def test_a_process_of_its_own_finds_what_is_found_here(clip: Path, tmp_path: Pat
 
     examined = examine_apart(clip, there, deadline=Deadline(60))
 
-    assert examined == examine(clip, here, watch_budget_s=30)
+    assert examined == examine(clip, here, watch_budget_s=30, pictures_budget_s=30)
     assert (there / THUMBNAIL).read_bytes() == (here / THUMBNAIL).read_bytes()
 
 

@@ -13,7 +13,7 @@ from tests.fixtures.media_files import SOUND_RATE, silence, tone, write_media
 
 
 def _examine(path: Path, folder: Path) -> Examined:
-    return examine(path, folder, watch_budget_s=30)
+    return examine(path, folder, watch_budget_s=30, pictures_budget_s=30)
 
 
 def _size_of(picture: Path) -> tuple[int, int]:
@@ -124,11 +124,19 @@ def test_sound_without_pictures_has_no_measurements_of_pictures(tmp_path: Path) 
 
 
 def test_of_a_video_that_was_not_seen_to_its_end_the_cuts_are_not_counted(clip: Path, tmp_path: Path) -> None:
-    examined = examine(clip, tmp_path, watch_budget_s=0)
+    examined = examine(clip, tmp_path, watch_budget_s=0, pictures_budget_s=30)
 
     assert "cut_count" not in examined.measurements
     assert examined.measurements["duration_s"] == pytest.approx(6.0, abs=0.05)
     assert len(examined.frames_at_s) == 8
+
+
+def test_looking_for_pictures_ends_where_it_must_and_keeps_the_sound(clip: Path, tmp_path: Path) -> None:
+    examined = examine(clip, tmp_path, watch_budget_s=30, pictures_budget_s=0)
+
+    assert examined.frames_at_s == (0.0,)
+    assert (examined.has_thumbnail, examined.has_audio, examined.problem) == (True, True, None)
+    assert _size_of(tmp_path / THUMBNAIL) == (180, 320)
 
 
 def test_listening_ends_where_it_must(tmp_path: Path, clip: Path) -> None:
