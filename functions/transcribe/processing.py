@@ -50,6 +50,9 @@ class MediaProcessor:
             return Outcome.SUPERSEDED
         lost = 0
         for medium in media:
+            if not self._is_unread(medium):
+                # Another request with the same post was faster.
+                continue
             calls = CallCollector()
             reading = self._build_reader(calls=calls).read(medium, deadline)
             is_current = self._save(job, medium, reading, calls)
@@ -69,6 +72,10 @@ class MediaProcessor:
                 return None
             record_status(session, request, Stage.TRANSCRIBING, progress=45, message="Watching and listening.")
             return _unread(session, job.request_id, request.platform)
+
+    def _is_unread(self, medium: Medium) -> bool:
+        with session_scope(self._engine) as session:
+            return any(row.id == medium.id for row in list_unprocessed_media(session, [medium.post_id]))
 
     def _save(self, job: RequestJob, medium: Medium, reading: Reading, calls: CallCollector) -> bool:
         """Save what became of a medium and return whether this attempt is still the current one.

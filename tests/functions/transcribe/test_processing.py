@@ -12,9 +12,11 @@ from tests.fixtures.pipeline import check_books, check_history
 from tests.functions.transcribe.conftest import HELLO, VIDEO, Desk, call_of, unknown_job
 from whyviral.analysis.models import PostState, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob
+from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.transcript import Transcript, TranscriptSource
+from whyviral.social.media import record_processed
 from whyviral.social.models import PostMedia
 from whyviral.social.transcripts import as_json
 
@@ -247,6 +249,20 @@ def test_a_sound_that_is_longer_than_we_listen_is_marked(desk: Desk) -> None:
     desk.process(job)
 
     assert desk.media()[0].transcript_truncated
+
+
+def test_a_medium_that_another_request_has_read_meanwhile_is_not_read_again(desk: Desk) -> None:
+    job = desk.request(["one", "two"])
+    other = desk.media()[1].id
+
+    def read_by_another_request() -> None:
+        with session_scope(desk.pipeline.engine) as session:
+            record_processed(session, other, now=desk.pipeline.clock())
+
+    desk.listener.during = read_by_another_request
+
+    assert desk.process(job) == Outcome.PROCESSED
+    assert desk.decoder.seen == [b"one"]
 
 
 def test_an_old_attempt_begins_nothing(desk: Desk) -> None:
