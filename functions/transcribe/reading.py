@@ -103,13 +103,27 @@ class MediumReader:
             except UnreadableMedia as exc:
                 return Reading(failure=MediaFailure(ErrorCategory.MEDIA_ERROR, str(exc)))
             except ProviderError as exc:
-                failure = MediaFailure(exc.category, exc.message)
-                return Reading(failure=failure, is_final=not exc.is_transient, provider=exc.provider)
+                return _blamed(Reading(), exc)
 
     def _read(self, medium: Medium, folder: Path, deadline: Deadline) -> Reading:
         path = self._fetch(medium, folder, deadline)
         examined = self._examine(path, folder, deadline=deadline)
-        findings = self._store_pictures(medium, folder, examined)
+        reading = self._listen(folder, examined, deadline)
+        if not reading.is_final:
+            return reading
+        try:
+            frames, thumbnail = self._store_pictures(medium, folder, examined)
+        except ProviderError as exc:
+            # What was heard took minutes: it is kept whatever becomes of the pictures.
+            return _blamed(reading, exc)
+        findings = replace(reading.findings or MediaFindings(), frames=frames or None, thumbnail=thumbnail)
+        return replace(reading, findings=findings)
+
+    def _listen(self, folder: Path, examined: Examined, deadline: Deadline) -> Reading:
+        """Return everything that is known without the pictures."""
+        measured = examined.measurements
+        size = (int(measured["width"]), int(measured["height"])) if "width" in measured else None
+        findings = MediaFindings(measurements=measured, duration_s=measured.get("duration_s"), size=size)
         if not examined.has_audio:
             # Without sound nothing is said; of sound that cannot be read nobody knows.
             is_mute = examined.problem is None
@@ -121,13 +135,12 @@ class MediumReader:
         transcript = heard.transcript
         if examined.is_audio_truncated:
             transcript = replace(transcript, is_truncated=True)
-        duration_s = float(findings.duration_s or 0.0)
-        measured = measure_speech(replace(heard, transcript=transcript), duration_s=duration_s)
-        findings = replace(findings, measurements={**(findings.measurements or {}), **measured})
         if transcript.is_truncated and not transcript.segments:
             # Nobody knows yet whether something is said.
-            return replace(_out_of_time(deadline), findings=findings)
-        return _reading(findings, transcript, examined)
+            return _out_of_time(deadline)
+        duration_s = float(findings.duration_s or 0.0)
+        spoken = measure_speech(replace(heard, transcript=transcript), duration_s=duration_s)
+        return _reading(replace(findings, measurements={**measured, **spoken}), transcript, examined)
 
     def _fetch(self, medium: Medium, folder: Path, deadline: Deadline) -> Path:
         if medium.storage_path is None:
@@ -140,20 +153,14 @@ class MediumReader:
             self._store.get(medium.storage_path, file, max_bytes=MAX_FILE_BYTES)
         return path
 
-    def _store_pictures(self, medium: Medium, folder: Path, examined: Examined) -> MediaFindings:
+    def _store_pictures(
+        self, medium: Medium, folder: Path, examined: Examined
+    ) -> tuple[list[dict[str, Any]], StoredFile | None]:
         frames: list[dict[str, Any]] = []
         for number, at_s in enumerate(examined.frames_at_s):
             stored = self._put(medium, folder / frame_name(number))
             frames.append({"at_s": at_s, "path": stored.path, "url": stored.url})
-        measured = examined.measurements
-        size = (int(measured["width"]), int(measured["height"])) if "width" in measured else None
-        return MediaFindings(
-            measurements=measured,
-            frames=frames or None,
-            thumbnail=self._put(medium, folder / THUMBNAIL) if examined.has_thumbnail else None,
-            duration_s=measured.get("duration_s"),
-            size=size,
-        )
+        return frames, self._put(medium, folder / THUMBNAIL) if examined.has_thumbnail else None
 
     def _put(self, medium: Medium, picture: Path) -> StoredFile:
         with open_left(picture, max_bytes=_MAX_PICTURE_BYTES) as file:
@@ -174,6 +181,11 @@ class BuildReader(Protocol):
 def _reading(findings: MediaFindings, transcript: Transcript | None, examined: Examined) -> Reading:
     failure = MediaFailure(ErrorCategory.MEDIA_ERROR, examined.problem) if examined.problem else None
     return Reading(findings=findings, transcript=transcript, failure=failure)
+
+
+def _blamed(reading: Reading, exc: ProviderError) -> Reading:
+    failure = MediaFailure(exc.category, exc.message)
+    return replace(reading, failure=failure, is_final=not exc.is_transient, provider=exc.provider)
 
 
 def _out_of_time(deadline: Deadline) -> Reading:

@@ -29,11 +29,15 @@ class FakeMediaStore:
     """Of what was put, by path."""
     got: list[str] = field(default_factory=list)
     error: ProviderError | None = None
+    put_errors: list[ProviderError] = field(default_factory=list)
+    """What befalls the next attempts to store something, one each."""
     during_get: Callable[[str], object] = lambda _path: None
 
     def put(self, path: str, file: BinaryIO, *, content_type: str) -> str:
         if self.error is not None:
             raise self.error
+        if self.put_errors:
+            raise self.put_errors.pop(0)
         self.files[path] = file.read()
         self.content_types[path] = content_type
         return f"{URL}/{path}"

@@ -265,6 +265,22 @@ def test_a_medium_that_another_request_has_read_meanwhile_is_not_read_again(desk
     assert desk.decoder.seen == [b"one"]
 
 
+@pytest.mark.parametrize("is_transient", [True, False])
+def test_what_is_heard_is_kept_when_the_pictures_cannot_be_stored(is_transient: bool, desk: Desk) -> None:
+    job = desk.request(["one"], ["two"])
+    desk.store.put_errors = [storage_error(is_transient=is_transient)]
+
+    assert desk.process(job) == Outcome.PROCESSED
+
+    first, second = desk.media()
+    error = {"category": "provider_error", "message": "The storage of media is out of order."}
+    now = desk.pipeline.clock()
+    assert _said(first) == ("Hello there.", True, False, error, None if is_transient else now)
+    assert _said(second) == ("Hello there.", True, False, None, now)
+    assert first.frames is None
+    assert desk.post_of(first).transcript == "Hello there."
+
+
 def test_an_old_attempt_begins_nothing(desk: Desk) -> None:
     job = desk.request(["video"])
     desk.pipeline.supersede(RequestJob(**job.model_dump()))
