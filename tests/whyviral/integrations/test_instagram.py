@@ -351,7 +351,7 @@ def test_a_failed_call_takes_no_end_and_no_new_job_with_it(stand_ins: StandInsCl
 def test_when_time_is_over_the_rest_is_left_for_the_next_run(
     stand_ins: StandInsClient, fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("whyviral.integrations.instagram._RUN_S", -1.0)
+    monkeypatch.setattr("whyviral.integrations.instagram.RUN_S", -1.0)
 
     assert fetch(PHOTO) == {}
     assert paths(stand_ins) == []

@@ -36,7 +36,9 @@ from .errors import ConnectionDropped, NotConnected, ProviderError
 from .recording import CallOutcome, recorded_call
 from .untrusted_json import NotJson, parse_untrusted_json
 
-TIMEOUT_S = 15.0
+TIMEOUT_S = 10.0
+MOST_CALLS_A_READ = 4
+"""Progress and records, each asked for again after a dropped connection."""
 FIRST_WAIT_S = 5.0
 """When to ask for the first time about a job just begun."""
 

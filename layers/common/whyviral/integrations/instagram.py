@@ -25,7 +25,7 @@ _REELS = "reels"
 _DATASETS = {_POSTS: Dataset.INSTAGRAM_POSTS, _REELS: Dataset.INSTAGRAM_REELS}
 _ADDRESSES = {_POSTS: "https://www.instagram.com/p/{}/", _REELS: "https://www.instagram.com/reel/{}/"}
 _REEL_WORDS = frozenset({"reel", "reels"})
-_RUN_S = 10.0
+RUN_S = 10.0
 """No call begins later: a snapshot's two calls and their repeats, 40 s, still end within the function's 60 s."""
 _ENDING_CATEGORIES = frozenset({ErrorCategory.RATE_LIMIT, ErrorCategory.AUTH})
 """No call of the run may follow one that was refused for its haste or its key."""
@@ -110,7 +110,7 @@ class InstagramScraper:
         Raises:
             ProviderError: a call failed; no job has been begun and no post has ended.
         """
-        run = _Run(ends_at=time.monotonic() + _RUN_S)
+        run = _Run(ends_at=time.monotonic() + RUN_S)
         running: dict[str, dict[str, ScrapeJob]] = {}
         for ask in asks:
             if media_id_of(ask.post_id) is None:
