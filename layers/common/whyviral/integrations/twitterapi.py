@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 
-from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
@@ -16,7 +15,7 @@ from whyviral.core.errors import ErrorCategory
 from .errors import ConnectionDropped, ProviderError
 from .post_scraper import PostAsk, ScrapedPost, ScrapeFailure
 from .twitterapi_calls import TwitterApiCalls
-from .twitterapi_failures import NOT_AN_ID, NOT_FOUND, PROVIDER, STRANGER, UnreadableAnswer
+from .twitterapi_failures import NOT_AN_ID, NOT_FOUND, STRANGER, UnreadableAnswer
 from .twitterapi_posts import read_tweet
 from .twitterapi_replies import read_replies
 
@@ -49,8 +48,6 @@ class TwitterApiScraper:
         self._api = TwitterApiCalls(api_key, calls=calls, clock=clock, client=client)
         self._timeout_s = timeout_s
         self._most_posts_with_replies = most_posts_with_replies
-        # A stand-in may serve media from this machine; a real answer that points there is an attack.
-        self._may_use_loopback = endpoints.current().is_stand_in(PROVIDER)
 
     def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapedPost | ScrapeFailure]:
         """Return one outcome for each asked post, keyed by its id.
@@ -122,7 +119,7 @@ class TwitterApiScraper:
             else:
                 has_strangers = True
         return {
-            post_id: read_tweet(told[post_id], post_id=post_id, may_use_loopback=self._may_use_loopback)
+            post_id: read_tweet(told[post_id], post_id=post_id)
             if post_id in told
             else _absent(post_id, has_strangers=has_strangers)
             for post_id in post_ids

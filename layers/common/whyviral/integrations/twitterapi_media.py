@@ -59,32 +59,28 @@ class SkippedMedium:
     reason: str
 
 
-def choose_media(media: Sequence[Medium], *, may_use_loopback: bool) -> Iterator[ScrapedMedia | SkippedMedium]:
+def choose_media(media: Sequence[Medium]) -> Iterator[ScrapedMedia | SkippedMedium]:
     """Yield what to fetch of each medium: a photo, or a video with its poster frame."""
     for medium in media[:_MAX_MEDIA]:
-        poster = _allowed(medium.media_url_https, may_use_loopback=may_use_loopback)
+        poster = _allowed(medium.media_url_https)
         if medium.ext_media_availability and medium.ext_media_availability.status not in (None, "Available"):
             yield SkippedMedium(medium.media_key, "withheld")
         elif medium.type == "photo":
             yield ScrapedMedia(MediaKind.IMAGE, poster) if poster else SkippedMedium(medium.media_key, "bad_url")
         elif medium.type in ("video", "animated_gif"):
-            yield _video(medium, may_use_loopback=may_use_loopback)
+            yield _video(medium)
             if poster:
                 yield ScrapedMedia(MediaKind.THUMBNAIL, poster)
         else:
             yield SkippedMedium(medium.media_key, "unknown_type")
 
 
-def _video(medium: Medium, *, may_use_loopback: bool) -> ScrapedMedia | SkippedMedium:
+def _video(medium: Medium) -> ScrapedMedia | SkippedMedium:
     info = medium.video_info or VideoInfo()
     variants = [variant for variant in info.variants or () if variant and variant.content_type == "video/mp4"]
     if not variants:
         return SkippedMedium(medium.media_key, "no_mp4")  # a stream in pieces only: live replays and broadcasts
-    by_bitrate = {
-        variant.bitrate or 0: url
-        for variant in variants
-        if (url := _allowed(variant.url, may_use_loopback=may_use_loopback))
-    }
+    by_bitrate = {variant.bitrate or 0: url for variant in variants if (url := _allowed(variant.url))}
     if not by_bitrate:
         return SkippedMedium(medium.media_key, "bad_url")
     bitrate = max((rate for rate in by_bitrate if rate <= _MIDDLE_BITRATE), default=min(by_bitrate))
@@ -92,5 +88,5 @@ def _video(medium: Medium, *, may_use_loopback: bool) -> ScrapedMedia | SkippedM
     return ScrapedMedia(MediaKind.VIDEO, by_bitrate[bitrate], duration_s)
 
 
-def _allowed(url: str | None, *, may_use_loopback: bool) -> str | None:
-    return allowed_media_url(url, domains=("twimg.com",), may_use_loopback=may_use_loopback)
+def _allowed(url: str | None) -> str | None:
+    return allowed_media_url(url, domains=("twimg.com",))

@@ -86,7 +86,7 @@ class Tweet(CamelModel):
         return ()
 
 
-def read_tweet(raw: Mapping[str, Any], *, post_id: str, may_use_loopback: bool) -> ScrapedPost | ScrapeFailure:
+def read_tweet(raw: Mapping[str, Any], *, post_id: str) -> ScrapedPost | ScrapeFailure:
     """Return the post that `raw` tells, or why it gives none.
 
     A repost is read as the post it repeats, under the id that was asked for. A quote without media of its own shows
@@ -102,7 +102,7 @@ def read_tweet(raw: Mapping[str, Any], *, post_id: str, may_use_loopback: bool) 
     if isinstance(author, ScrapeFailure):
         return author
     shown = content.media or (content.quoted_tweet.media if content.quoted_tweet else ())
-    chosen = list(choose_media(shown, may_use_loopback=may_use_loopback))
+    chosen = list(choose_media(shown))
     media = [medium for medium in chosen if isinstance(medium, ScrapedMedia)]
     text = _text(content)
     if not _SHORT_LINK.sub("", text).strip() and all(medium.kind is MediaKind.THUMBNAIL for medium in media):
