@@ -18,6 +18,7 @@ from whyviral.integrations.work_queue import SqsWorkQueue
 
 from .deadline import Deadline
 from .running import End, Job, JobRunner
+from .secrecy import close_to_others
 from .settings import JobSettings, WorkerSettings
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class _Work:
 
 def main() -> int:
     """Do the work that the environment names and return the exit status."""
+    close_to_others()
     settings = JobSettings.load()
     logger = build_logger("transcribe")
     runner = JobRunner(_Work(logger), deadline_s=settings.deadline_s, logger=logger)

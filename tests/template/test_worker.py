@@ -116,7 +116,7 @@ def test_the_container_can_do_nothing_but_work(variant: Properties) -> None:
     assert container["MountPoints"] == [{"SourceVolume": "tmp", "ContainerPath": "/tmp"}]  # noqa: S108 - in a container
     assert task_of(variant)["Volumes"] == [{"Name": "tmp"}]
     assert container["User"].split(":")[0] not in {"0", "root"}
-    assert container["LinuxParameters"]["Capabilities"] == {"Drop": ["ALL"]}
+    assert container["LinuxParameters"] == {"InitProcessEnabled": False, "Capabilities": {"Drop": ["ALL"]}}
     assert "Privileged" not in container
 
 

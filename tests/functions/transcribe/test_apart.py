@@ -93,6 +93,8 @@ def test_the_process_knows_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyP
     program = "import os, sys; from pathlib import Path; (Path(sys.argv[2]) / 'seen').write_text(' '.join(os.environ))"
     _replace_examine(program, tmp_path, monkeypatch)
     monkeypatch.setenv("SUPABASE_SECRET_KEY", "secret")
+    # Whoever knows this path is given the rights of the task by 169.254.170.2.
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials/an-id")
 
     with pytest.raises(UnreadableMedia):
         examine_apart(tmp_path / "any.mp4", tmp_path, deadline=Deadline(60))

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,10 +20,18 @@ _ROOT = Path(__file__).parents[3]
 _SETTINGS = {"SUPABASE_URL": "https://project.supabase.co", "SUPABASE_SECRET_KEY": "sb_secret_example"}
 
 
+_POWERLESS = """
+import ctypes, os, sys
+for capability in range(41):
+    ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP: the next program has none, root's neither
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
 @contextmanager
-def _worker(variables: Mapping[str, str]) -> Iterator[subprocess.Popen[str]]:
+def _worker(variables: Mapping[str, str], *, launcher: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
     environment = {"PATH": os.environ["PATH"], **variables}
-    command = [sys.executable, "-m", "functions.transcribe.worker"]
+    command = [sys.executable, *launcher, "-m", "functions.transcribe.worker"]
     with subprocess.Popen(
         command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
@@ -81,6 +89,39 @@ def test_a_worker_of_a_queue_does_what_comes_until_it_is_asked_to_end(
     assert process.returncode == 0
     assert time.monotonic() - started < 15
     assert waiting_tasks.messages() == 0
+
+
+def _read_as_decoder(process: "subprocess.Popen[str]") -> str:
+    """Return what a process of the same user without any rights gets to read of this one's environment."""
+    while _POWERLESS in Path(f"/proc/{process.pid}/cmdline").read_text():  # until it has given its own rights up
+        time.sleep(0.01)
+    program = "import sys; print(open(sys.argv[1]).read())"
+    command = [sys.executable, "-c", _POWERLESS, "-c", program, f"/proc/{process.pid}/environ"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    return ended.stdout or ended.stderr.splitlines()[-1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_what_decodes_cannot_read_the_secrets_of_the_worker(waiting_tasks: WaitingTasks) -> None:
+    queue = {"QUEUE_URL": waiting_tasks.queue_url, "SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:9/none"}
+
+    with _worker({**_SETTINGS, **waiting_tasks.environment, **queue}, launcher=["-c", _POWERLESS]) as process:
+        told, give_up_at = "", time.monotonic() + 20
+        while "PermissionError" not in told and time.monotonic() < give_up_at:  # until it has begun
+            told = _read_as_decoder(process)
+
+    assert told == f"PermissionError: [Errno 13] Permission denied: '/proc/{process.pid}/environ'"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_a_process_that_does_nothing_about_it_can_be_read() -> None:
+    command = [sys.executable, "-c", _POWERLESS, "-c", "input()"]
+
+    with subprocess.Popen(command, env=_SETTINGS, stdin=subprocess.PIPE, text=True) as process:
+        told = _read_as_decoder(process)
+        process.kill()
+
+    assert "sb_secret_example" in told
 
 
 @pytest.mark.parametrize(
