@@ -14,6 +14,7 @@ requirements:
 	$(LOCK) --group dev -o requirements/dev.txt
 	$(LOCK) --group layer -c requirements/dev.txt -o requirements/layer.txt
 	$(LOCK) --group api -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/api.txt
+	$(LOCK) --group webhooks -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/webhooks.txt
 	$(LOCK) --group scrape -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/scrape.txt
 	$(LOCK) --group media -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/media.txt
 	$(LOCK) --group analyze -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/analyze.txt
