@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from whyviral.core.database import Base, Identified, one_of
@@ -43,6 +43,22 @@ class BillingInterval(StrEnum):
     MONTH = "month"
 
 
+class RevocationReason(StrEnum):
+    """How a session ended: here, or as Clerk tells it."""
+
+    SIGNED_OUT = "signed_out"
+    ENDED = "ended"
+    REMOVED = "removed"
+    REVOKED = "revoked"
+
+
+class VerificationPurpose(StrEnum):
+    """What a code sent by e-mail is for."""
+
+    SIGN_UP = "sign_up"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - not a password
+
+
 class User(Identified, Base):
     """A person, known by Clerk's id."""
 
@@ -57,6 +73,10 @@ class User(Identified, Base):
     email_verified: Mapped[bool] = mapped_column(server_default=text("false"))
     is_admin: Mapped[bool] = mapped_column(server_default=text("false"))
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    clerk_updated_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When Clerk last changed what this row copies from it; older news is not news."""
+    is_named_here: Mapped[bool] = mapped_column(server_default=text("false"))
+    """The user chose `full_name` here, so Clerk's name no longer counts."""
 
 
 class Plan(Identified, Base):
@@ -115,3 +135,35 @@ class Subscription(Identified, Base):
     downgrade_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
     plan: Mapped[Plan] = relationship(lazy="raise", foreign_keys=[plan_id])
+
+
+class RevokedSession(Identified, Base):
+    """A session that has ended although tokens of it may not have expired."""
+
+    __tablename__ = "revoked_sessions"
+    __table_args__ = (one_of("reason", RevocationReason), Index(None, "created_at"))
+
+    session_id: Mapped[str] = mapped_column(unique=True)
+    reason: Mapped[str]
+
+
+class EmailVerification(Identified, Base):
+    """A code on its way to an address and back; at most one per address and purpose."""
+
+    __tablename__ = "email_verifications"
+    __table_args__ = (
+        UniqueConstraint("email_hash", "purpose"),
+        one_of("purpose", VerificationPurpose),
+        Index(None, "clerk_user_id"),
+        Index(None, "expires_at"),
+    )
+
+    email_hash: Mapped[str]
+    purpose: Mapped[str]
+    clerk_user_id: Mapped[str]
+    email_address_id: Mapped[str]
+    verification_id: Mapped[str]
+    """Clerk's name for it, which never leaves the server."""
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    proven_code_hash: Mapped[str | None]
+    """Set once Clerk took the code: it takes it once only, and the password sent along may yet have been too weak."""

@@ -1,13 +1,14 @@
-"""Tables of what happened: one row for every call to an outside system."""
+"""Tables of what happened: calls to outside systems, and who signed in, up, out, or tried to."""
 
 import uuid
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
-from sqlalchemy import DateTime, Index, Numeric, PrimaryKeyConstraint, func
+from sqlalchemy import DateTime, Index, Numeric, PrimaryKeyConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from whyviral.core.database import Base
+from whyviral.core.database import Base, Identified, one_of
 
 
 class ExternalApiCallLog(Base):
@@ -41,3 +42,56 @@ class ExternalApiCallLog(Base):
     attempt: Mapped[int | None]
     post_id: Mapped[uuid.UUID | None]
     user_id: Mapped[uuid.UUID | None]
+
+
+class AuthenticationEvent(StrEnum):
+    """What somebody wanted, or what befell an account."""
+
+    SIGN_UP = "sign_up"
+    SIGN_UP_VERIFY = "sign_up_verify"
+    SIGN_IN = "sign_in"
+    SIGN_OUT = "sign_out"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - not a password
+    PASSWORD_RESET_CONFIRM = "password_reset_confirm"  # noqa: S105 - not a password
+    IMPERSONATION = "impersonation"
+    SESSION_END = "session_end"
+    ACCOUNT_DELETE = "account_delete"
+
+
+class AuthenticationOutcome(StrEnum):
+    """What became of it: refused is the caller's side, failed is ours or the provider's."""
+
+    SUCCEEDED = "succeeded"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class AuthenticationLog(Identified, Base):
+    """One event of signing in; like every log it refers to nothing, and it holds no address in clear."""
+
+    __tablename__ = "authentication_logs"
+    __table_args__ = (
+        one_of("event", AuthenticationEvent),
+        one_of("outcome", AuthenticationOutcome),
+        Index(None, "created_at"),
+        Index(None, "user_id", "created_at"),
+        Index(None, "email_hash", "created_at"),
+        Index(
+            "uq_authentication_logs_impersonation",
+            "session_id",
+            unique=True,
+            postgresql_where=text("event = 'impersonation'"),
+        ),
+    )
+
+    event: Mapped[str]
+    outcome: Mapped[str]
+    reason: Mapped[str | None]
+    user_id: Mapped[uuid.UUID | None]
+    email_hash: Mapped[str | None]
+    session_id: Mapped[str | None]
+    actor: Mapped[str | None]
+    """Clerk's id of whoever acted for the user."""
+    address: Mapped[str | None]
+    user_agent: Mapped[str | None]
+    request_id: Mapped[str | None]
