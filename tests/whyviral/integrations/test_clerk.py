@@ -74,7 +74,14 @@ def test_the_email_is_the_primary_one(
 
     user = clerk.get_user("user_1")
 
-    assert user == ClerkUser("user_1", email, is_verified, "Ann", "https://img.clerk.com/a")
+    assert user == ClerkUser(
+        "user_1",
+        email,
+        is_verified,
+        "Ann",
+        "https://img.clerk.com/a",
+        email_address_id=None if email is None else "idn_1",
+    )
 
 
 @pytest.mark.parametrize(

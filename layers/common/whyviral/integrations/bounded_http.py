@@ -76,8 +76,8 @@ def fetch(
         ConnectionDropped: no answer began.
         ProviderError: too late, cut off or too large.
     """
-    request = client.build_request("GET", url, params=params, headers=dict(headers), timeout=_timeout(total_s))
-    return _exchange(client, request, provider=provider, service=service, total_s=total_s, max_bytes=max_bytes)
+    request = client.build_request("GET", url, params=params, headers=dict(headers))
+    return exchange(client, request, provider=provider, service=service, total_s=total_s, max_bytes=max_bytes)
 
 
 def post_json(
@@ -92,18 +92,17 @@ def post_json(
     max_bytes: int,
 ) -> HttpAnswer:
     """POST `body` as JSON to `url`, query included; everything else is as with `fetch`."""
-    request = client.build_request("POST", url, json=body, headers=dict(headers), timeout=_timeout(total_s))
-    return _exchange(client, request, provider=provider, service=service, total_s=total_s, max_bytes=max_bytes)
+    request = client.build_request("POST", url, json=body, headers=dict(headers))
+    return exchange(client, request, provider=provider, service=service, total_s=total_s, max_bytes=max_bytes)
 
 
-def _timeout(total_s: float) -> httpx.Timeout:
-    return httpx.Timeout(total_s, connect=min(_CONNECT_TIMEOUT_S, total_s))
-
-
-def _exchange(
+def exchange(
     client: httpx.Client, request: httpx.Request, *, provider: str, service: str, total_s: float, max_bytes: int
 ) -> HttpAnswer:
+    """Send a request, whatever its method, which the client has built; everything else is as with `fetch`."""
     ends_at = time.monotonic() + total_s
+    timeout = httpx.Timeout(total_s, connect=min(_CONNECT_TIMEOUT_S, total_s))
+    request.extensions = {**request.extensions, "timeout": timeout.as_dict()}
     try:
         response = client.send(request, stream=True)
     except (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:

@@ -1,89 +1,70 @@
-"""Users, as Clerk's Backend API knows them. Source: clerk/openapi-specs, bapi 2026-05-12."""
+"""Users, codes and sessions, as Clerk's Backend API keeps them. Source: clerk/openapi-specs, bapi 2026-05-12."""
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from http import HTTPStatus
+from typing import Annotated, Any
 from urllib.parse import quote
 
-import httpx
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
-from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
 
-from .api_keys import checked_key
-from .bounded_http import HttpAnswer, fetch, retry_after_s, shared_client
-from .errors import ConnectionDropped, ProviderError
+from .clerk_http import PROVIDER, SERVICE, USER_AGENT, ClerkHttp, ClerkRefusal, NotUnderstood
+from .clerk_users import ClerkUser, Milliseconds, UnreadableUser, moment_of, read_user
+from .errors import ProviderError
 from .lenient import Lenient, VendorModel
-from .recording import recorded_call
-from .untrusted_json import NotJson, parse_untrusted_json
 
-PROVIDER = "clerk"
-SERVICE = "The sign-in service"
-USER_AGENT = "whyviral/0.1"
-"""Hosts behind Cloudflare answer 403 to the names of bare libraries. Source: jpadilla/pyjwt issue 1121."""
+__all__ = ["PROVIDER", "SERVICE", "USER_AGENT", "ClerkClient", "ClerkRefusal", "ClerkUser", "CodeCheck", "SentCode"]
 
-_API_VERSION = "2026-05-12"
-_TIMEOUT_S = 4.0
-_MAX_BYTES = 1024 * 1024
+
+class CodeCheck(StrEnum):
+    """What Clerk says of a code."""
+
+    VERIFIED = "verified"
+    WRONG = "unverified"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    """Wrong too often: no code of this verification counts any more."""
+    USED = "used"
+    """It was right, but had been used before."""
 
 
 @dataclass(frozen=True, slots=True)
-class ClerkUser:
-    """A user as Clerk knows them."""
+class SentCode:
+    """A code that Clerk has sent to an address."""
 
-    id: str
-    email: str | None
-    """The primary address."""
-    email_verified: bool
-    full_name: str | None
-    image_url: str | None
+    verification_id: str
+    expires_at: datetime
 
 
 class _Verification(VendorModel):
-    status: Lenient[str] = None
+    id: Annotated[str, Field(min_length=1, max_length=255)]
+    expire_at: Milliseconds
 
 
-class _EmailAddress(VendorModel):
-    id: str
-    email_address: str
-    verification: Lenient[_Verification] = None
+class _CheckedVerification(VendorModel):
+    status: CodeCheck
 
 
-class _User(VendorModel):
-    id: str
-    first_name: Lenient[str] = None
-    last_name: Lenient[str] = None
-    image_url: Lenient[str] = None
-    primary_email_address_id: str | None = None
-    email_addresses: Sequence[_EmailAddress] = ()
+class _SignInToken(VendorModel):
+    token: Annotated[str, Field(min_length=1, max_length=8_192)]
+
+
+class _Verdict(VendorModel):
+    verified: Lenient[bool] = None
 
 
 class ClerkClient:
-    """Asks Clerk's Backend API."""
+    """Asks Clerk's Backend API; every method raises `ProviderError` where Clerk cannot or will not answer."""
 
-    def __init__(
-        self,
-        secret_key: str,
-        *,
-        calls: CallCollector,
-        clock: Clock = utc_now,
-        client: httpx.Client | None = None,
-        timeout_s: float = _TIMEOUT_S,
-    ) -> None:
-        self._headers = {
-            "Authorization": f"Bearer {checked_key(secret_key, name='CLERK_SECRET_KEY')}",
-            "Accept": "application/json",
-            "Clerk-API-Version": _API_VERSION,
-            "User-Agent": USER_AGENT,
-        }
-        self._calls = calls
-        self._clock = clock
-        self._client = client or shared_client(PROVIDER)
-        self._timeout_s = timeout_s
-        self._base_url = endpoints.current().clerk_api_url
+    def __init__(self, secret_key: str, *, calls: CallCollector, **options: Any) -> None:
+        """Make a client; `options` are those of `ClerkHttp`."""
+        self._http = ClerkHttp(secret_key, calls=calls, **options)
 
     def get_user(self, user_id: str) -> ClerkUser:
         """Return a user.
@@ -91,85 +72,124 @@ class ClerkClient:
         Raises:
             ProviderError: category not_found when Clerk has no such user.
         """
-        return _to_user(self._get(f"/users/{quote(user_id, safe='')}", operation="GET /users/{id}", shape=_User))
+        return self._http.get(f"/users/{_segment(user_id)}", _read_user, operation="GET /users/{id}")
 
-    def _get[T: VendorModel](self, path: str, *, operation: str, shape: type[T]) -> T:
-        """Return the document at `path`; reading is safe to repeat, so trouble on Clerk's side gets a second try."""
+    def find_user_by_email(self, email: str) -> ClerkUser | None:
+        """Return the user whose address this is, as the primary one."""
+        users = self._http.get("/users", _read_users, operation="GET /users", params={"email_address": email})
+        # An address may be somebody's second one: codes and passwords concern the primary one only.
+        return next((user for user in users if user.email is not None and user.email.lower() == email.lower()), None)
+
+    def create_unclaimed_user(self, email: str) -> ClerkUser:
+        """Create a user whose address is unproven and whose password nobody knows.
+
+        Raises:
+            ClerkRefusal: with the code form_identifier_exists when somebody has the address already.
+        """
+        body = {
+            "email_address": [email],
+            # Without it Clerk would call the address verified.
+            "email_address_identification_status": ["reserved"],
+            "password": secrets.token_urlsafe(32),
+            "skip_password_checks": True,
+        }
+        return self._http.send("POST", "/users", _read_user, operation="POST /users", body=body)
+
+    def set_password(self, user_id: str, password: str) -> ClerkUser:
+        """Replace a user's password, end their sessions and return the user.
+
+        Raises:
+            ClerkRefusal: with a code form_password_… when Clerk does not accept the password.
+        """
+        body = {"password": password, "sign_out_of_other_sessions": True}
+        path = f"/users/{_segment(user_id)}"
+        return self._http.send("PATCH", path, _read_user, operation="PATCH /users/{id}", body=body)
+
+    def verify_password(self, user_id: str, password: str) -> bool:
+        """Return whether this is the user's password; a user without one has none that could be right."""
+        path = f"/users/{_segment(user_id)}/verify_password"
+        operation = "POST /users/{id}/verify_password"
         try:
-            return self._get_once(path, operation=operation, shape=shape)
+            verdict = self._http.send("POST", path, _reader(_Verdict), operation=operation, body={"password": password})
+        except ClerkRefusal as exc:
+            if {"incorrect_password", "no_password_set"} & set(exc.codes):
+                return False
+            raise
+        return verdict.verified is True
+
+    def create_sign_in_ticket(self, user_id: str, *, expires_in_s: int) -> str:
+        """Return a ticket that a frontend exchanges once for a session."""
+        body = {"user_id": user_id, "expires_in_seconds": expires_in_s}
+        operation = "POST /sign_in_tokens"
+        return self._http.send("POST", "/sign_in_tokens", _reader(_SignInToken), operation=operation, body=body).token
+
+    def revoke_session(self, session_id: str) -> None:
+        """End a session; one that is gone already counts as ended."""
+        path = f"/sessions/{_segment(session_id)}/revoke"
+        try:
+            self._http.send("POST", path, lambda _: None, operation="POST /sessions/{id}/revoke")
         except ProviderError as exc:
-            is_worth_a_try = isinstance(exc, ConnectionDropped) or (exc.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR
-            if not is_worth_a_try:
+            if exc.category is not ErrorCategory.NOT_FOUND:
                 raise
-        return self._get_once(path, operation=operation, shape=shape)
 
-    def _get_once[T: VendorModel](self, path: str, *, operation: str, shape: type[T]) -> T:
-        with recorded_call(self._calls, provider=PROVIDER, operation=operation, clock=self._clock) as call:
-            answer = fetch(
-                self._client,
-                self._base_url + path,
-                provider=PROVIDER,
-                service=SERVICE,
-                headers=self._headers,
-                total_s=self._timeout_s,
-                max_bytes=_MAX_BYTES,
-            )
-            call.status = answer.status
-            if answer.status != HTTPStatus.OK:
-                raise self._refusal(answer)
-            try:
-                return shape.model_validate(parse_untrusted_json(answer.body))
-            except (NotJson, ValidationError) as exc:
-                raise _unreadable() from exc
+    def send_code(self, email_address_id: str) -> SentCode:
+        """Send a code to an address.
 
-    def _refusal(self, answer: HttpAnswer) -> ProviderError:
-        match answer.status:
-            case HTTPStatus.UNAUTHORIZED | HTTPStatus.PAYMENT_REQUIRED | HTTPStatus.FORBIDDEN:
-                category, message = ErrorCategory.AUTH, f"{SERVICE} refused our account."
-            case HTTPStatus.NOT_FOUND:
-                category, message = ErrorCategory.NOT_FOUND, "There is no such user."
-            case HTTPStatus.TOO_MANY_REQUESTS:
-                category, message = ErrorCategory.RATE_LIMIT, f"{SERVICE} is busy. Please try again in a moment."
-            case _:
-                category, message = ErrorCategory.PROVIDER_ERROR, f"{SERVICE} is out of order."
-        return ProviderError(
-            message,
-            provider=PROVIDER,
-            category=category,
-            is_transient=answer.status == HTTPStatus.TOO_MANY_REQUESTS
-            or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR,
-            retry_after_s=retry_after_s(answer.headers, now=self._clock()),
-            status=answer.status,
-            request_id=_trace_id(answer),
-        )
+        Raises:
+            ClerkRefusal: with the code verification_code_too_many_requests when one was sent a moment ago.
+        """
+        path = f"/email_addresses/{_segment(email_address_id)}/prepare_verification"
+        operation = "POST /email_addresses/{id}/prepare_verification"
+        verification = self._http.send("POST", path, _reader(_Verification), operation=operation)
+        return SentCode(verification.id, moment_of(verification.expire_at))
+
+    def check_code(self, email_address_id: str, *, verification_id: str, code: str) -> CodeCheck:
+        """Return what a code proves; once verified, the address is proven at Clerk as well."""
+        path = f"/email_addresses/{_segment(email_address_id)}/attempt_verification"
+        body = {"verification_id": verification_id, "code": code}
+        operation = "POST /email_addresses/{id}/attempt_verification"
+        try:
+            return self._http.send("POST", path, _reader(_CheckedVerification), operation=operation, body=body).status
+        except ClerkRefusal as exc:
+            return _check_of_refusal(exc)
 
 
-def _to_user(user: _User) -> ClerkUser:
-    primary = next((entry for entry in user.email_addresses if entry.id == user.primary_email_address_id), None)
-    verification = primary.verification if primary else None
-    return ClerkUser(
-        id=user.id,
-        email=primary.email_address if primary else None,
-        email_verified=verification is not None and verification.status == "verified",
-        full_name=" ".join(part for part in (user.first_name, user.last_name) if part) or None,
-        image_url=user.image_url,
-    )
+def _segment(identifier: str) -> str:
+    return quote(identifier, safe="")
 
 
-def _trace_id(answer: HttpAnswer) -> str | None:
+def _read_user(document: Any) -> ClerkUser:
     try:
-        document = parse_untrusted_json(answer.body)
-    except NotJson:
-        return None
-    trace_id = document.get("clerk_trace_id") if isinstance(document, dict) else None
-    return trace_id[:100] if isinstance(trace_id, str) else None
+        return read_user(document)
+    except UnreadableUser as exc:
+        raise NotUnderstood from exc
 
 
-def _unreadable() -> ProviderError:
-    return ProviderError(
-        f"{SERVICE} sent an answer that could not be read.",
-        provider=PROVIDER,
-        category=ErrorCategory.PROVIDER_ERROR,
-        is_transient=True,
-        status=HTTPStatus.OK,
-    )
+def _read_users(document: Any) -> list[ClerkUser]:
+    if not isinstance(document, list):
+        raise NotUnderstood
+    return [_read_user(entry) for entry in document]
+
+
+def _reader[T: VendorModel](shape: type[T]) -> Callable[[Any], T]:
+    def read(document: Any) -> T:
+        try:
+            return shape.model_validate(document)
+        except ValidationError as exc:
+            raise NotUnderstood from exc
+
+    return read
+
+
+def _check_of_refusal(exc: ClerkRefusal) -> CodeCheck:
+    """Return the verdict that a refusal holds, which Clerk's index lists beside the answers with a status."""
+    if exc.status == HTTPStatus.NOT_FOUND:
+        return CodeCheck.EXPIRED  # the user or the verification has gone
+    for code, verdict in (
+        ("verification_already_verified", CodeCheck.USED),
+        ("verification_expired", CodeCheck.EXPIRED),
+        ("verification_failed", CodeCheck.FAILED),
+    ):
+        if code in exc.codes:
+            return verdict
+    raise exc

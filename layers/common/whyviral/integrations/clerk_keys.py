@@ -17,7 +17,7 @@ from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 
 from .bounded_http import fetch, shared_client
-from .clerk import PROVIDER, SERVICE, USER_AGENT
+from .clerk_http import PROVIDER, SERVICE, USER_AGENT
 from .errors import ProviderError
 from .untrusted_json import NotJson, parse_untrusted_json
 
