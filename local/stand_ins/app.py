@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from local.stand_ins import brightdata, clerk, control, media_hosts, supabase, twitterapi
+from local.stand_ins.clerk_errors import error_body
 from local.stand_ins.gate import Gate
 from local.stand_ins.gemini import routes as gemini
 from local.stand_ins.refusals import Refusal, render_refusal
@@ -47,5 +48,5 @@ async def _explain(request: Request, exc: Exception) -> JSONResponse:
     details = [{"field": ".".join(map(str, error["loc"][1:])), "reason": error["msg"]} for error in exc.errors()]
     if request.url.path.startswith("/clerk/"):
         first = details[0]
-        return JSONResponse(clerk.error_body(422, "form_param_format_invalid", first["reason"], first["field"]), 422)
+        return JSONResponse(error_body(422, "form_param_format_invalid", first["reason"], first["field"]), 422)
     return JSONResponse({"error": "the request is not valid", "details": details}, 422)

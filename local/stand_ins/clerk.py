@@ -7,17 +7,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 
-from local.stand_ins.clerk_tokens import DEFAULT_LIFE_S, session_claims, sign
-from local.stand_ins.refusals import Refusal, json_object, phrase
+from local.stand_ins import clerk_emails, clerk_frontend, clerk_sessions
+from local.stand_ins.clerk_errors import Json, body_of, error_body, invalid, not_found, text_of
+from local.stand_ins.refusals import Refusal
 from local.stand_ins.state import State
-
-type Json = dict[str, Any]
 
 SECRET_KEY = "sk_test_stand_in"  # noqa: S105 - the public key of a stand-in
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+")
 _SHORTEST_PASSWORD = 8
+_LONGEST_PASSWORD_BYTES = 72
+_PWNED = frozenset({"password", "password1", "12345678", "iloveyou", "qwertyuiop"})
+"""Clerk asks a list of leaked passwords; this is ours."""
 _LONGEST_EMAIL = 254
-_TOKEN_LIFE_S = range(30, 315_360_001)
 _TEXT_FIELDS = ("first_name", "last_name", "external_id")
 _METADATA_FIELDS = ("public_metadata", "private_metadata", "unsafe_metadata")
 _USER_FIELDS = frozenset(
@@ -25,30 +26,9 @@ _USER_FIELDS = frozenset(
     | set(_TEXT_FIELDS)
     | set(_METADATA_FIELDS)
 )
-_CODES = {
-    401: "clerk_key_invalid",
-    403: "authorization_invalid",
-    404: "resource_not_found",
-    429: "too_many_requests",
-}
+_CHANGEABLE_FIELDS = frozenset({"password", "skip_password_checks", "sign_out_of_other_sessions", *_TEXT_FIELDS})
 
 router = APIRouter(prefix="/clerk")
-
-
-def error_body(status: int, code: str | None = None, message: str | None = None, param: str | None = None) -> Json:
-    """Return Clerk's error form; without a code, the one usual for the status."""
-    message = message or phrase(status)
-    error = {"message": message, "long_message": message, "code": code or _CODES.get(status, "internal_clerk_error")}
-    meta = {"param_name": param} if param else {}
-    return {"errors": [error | {"meta": meta}], "clerk_trace_id": secrets.token_hex(16)}
-
-
-def _invalid(code: str, param: str, message: str) -> Refusal:
-    return Refusal(422, error_body(422, code, message, param))
-
-
-def _not_found(what: str) -> Refusal:
-    return Refusal(404, error_body(404, message=f"{what} not found"))
 
 
 async def _require_secret_key(authorization: Annotated[str, Header()] = "") -> None:
@@ -57,14 +37,6 @@ async def _require_secret_key(authorization: Annotated[str, Header()] = "") -> N
 
 
 backend = APIRouter(prefix="/v1", dependencies=[Depends(_require_secret_key)])
-
-
-async def _body(request: Request, allowed: frozenset[str]) -> Json:
-    malformed = Refusal(400, error_body(400, "request_body_invalid", "The request body is not a JSON object."))
-    body = await json_object(request, malformed)
-    for name in body.keys() - allowed:
-        raise _invalid("form_param_unknown", name, f"{name} is not a valid parameter for this request.")
-    return body
 
 
 @router.get("/.well-known/jwks.json")
@@ -82,42 +54,51 @@ async def get_keys(state: State) -> Json:
 @backend.post("/users")
 async def create_user(request: Request, state: State) -> Json:
     """Create a user with one address, verified unless it is only reserved."""
-    body = await _body(request, _USER_FIELDS)
+    body = await body_of(request, _USER_FIELDS)
     email = _email_of(body)
     if state.clerk.find_by_email(email):
-        raise _invalid("form_identifier_exists", "email_address", "That email address is taken.")
+        raise invalid("form_identifier_exists", "email_address", "That email address is taken.")
     statuses = body.get("email_address_identification_status") or []
     fields = {name: body[name] for name in (*_TEXT_FIELDS, "legal_accepted_at") if body.get(name) is not None}
     fields |= _metadata_of(body)
-    fields["password_enabled"] = _has_password(body)
-    return state.clerk.create(email, is_verified="reserved" not in statuses, **fields)
+    password = _password_of(body)
+    fields["password_enabled"] = password is not None
+    user = state.clerk.create(email, is_verified="reserved" not in statuses, **fields)
+    if password is not None:
+        state.clerk.passwords[user["id"]] = password
+    return user
 
 
 def _email_of(body: Mapping[str, Any]) -> str:
     emails = body.get("email_address")
     if not isinstance(emails, list) or len(emails) != 1:
-        raise _invalid("form_param_missing", "email_address", "email_address must be an array with one address.")
+        raise invalid("form_param_missing", "email_address", "email_address must be an array with one address.")
     email = emails[0]
     if not isinstance(email, str) or len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email):
-        raise _invalid("form_param_format_invalid", "email_address", "Email address must be a valid email address.")
+        raise invalid("form_param_format_invalid", "email_address", "Email address must be a valid email address.")
     return email
 
 
-def _has_password(body: Mapping[str, Any]) -> bool:
+def _password_of(body: Mapping[str, Any]) -> str | None:
     password = body.get("password")
     if password is None:
-        return False
+        return None
     if not isinstance(password, str) or len(password) < _SHORTEST_PASSWORD:
         message = f"Passwords must be {_SHORTEST_PASSWORD} characters or more."
-        raise _invalid("form_password_length_too_short", "password", message)
-    return True
+        raise invalid("form_password_length_too_short", "password", message)
+    if len(password.encode()) > _LONGEST_PASSWORD_BYTES:
+        raise invalid("form_password_length_too_long", "password", "Passwords must be 72 bytes or less.")
+    if not body.get("skip_password_checks") and password.lower() in _PWNED:
+        message = "Password has been found in an online data breach."
+        raise invalid("form_password_pwned", "password", message)
+    return password
 
 
 def _metadata_of(body: Mapping[str, Any]) -> Json:
     metadata = {name: body[name] for name in _METADATA_FIELDS if body.get(name) is not None}
     for name, value in metadata.items():
         if not isinstance(value, dict):
-            raise _invalid("form_param_format_invalid", name, f"{name} must be an object.")
+            raise invalid("form_param_format_invalid", name, f"{name} must be an object.")
     return metadata
 
 
@@ -140,58 +121,60 @@ async def get_user(state: State, user_id: str) -> Json:
     """Return one user."""
     if user := state.clerk.users.get(user_id):
         return user
-    raise _not_found("User")
+    raise not_found("User")
 
 
-@backend.post("/sessions")
-async def create_session(request: Request, state: State) -> Json:
-    """Sign a user in without a browser, which Clerk allows on development instances only."""
-    user_id = (await _body(request, frozenset({"user_id"}))).get("user_id")
-    if not isinstance(user_id, str):
-        raise _invalid("form_param_missing", "user_id", "user_id must be included.")
+@backend.patch("/users/{user_id}")
+async def change_user(request: Request, state: State, user_id: str) -> Json:
+    """Change a user; metadata has routes of its own since 2026-05-12."""
+    body = await body_of(request, _CHANGEABLE_FIELDS)
+    user = await get_user(state, user_id)
+    fields: Json = {name: body[name] for name in _TEXT_FIELDS if name in body}
+    password = _password_of(body)
+    if password is not None:
+        state.clerk.passwords[user_id] = password
+        fields["password_enabled"] = True
+    if body.get("sign_out_of_other_sessions"):
+        for session in list(state.clerk.sessions.values()):
+            if session["user_id"] == user_id and session["status"] == "active":
+                state.clerk.end_session(session, "revoked")
+    return state.clerk.change(user, **fields)
+
+
+@backend.delete("/users/{user_id}")
+async def delete_user(state: State, user_id: str) -> Json:
+    """Delete a user."""
+    return state.clerk.delete(await get_user(state, user_id))
+
+
+@backend.post("/users/{user_id}/verify_password")
+async def verify_password(request: Request, state: State, user_id: str) -> Json:
+    """Say whether a password is the user's; this is no sign-in and counts towards no lockout."""
+    password = text_of(await body_of(request, frozenset({"password"})), "password")
     await get_user(state, user_id)
-    return state.clerk.create_session(user_id)
+    known = state.clerk.passwords.get(user_id)
+    if known is None:
+        raise Refusal(400, error_body(400, "no_password_set", "This user does not have a password set."))
+    if not secrets.compare_digest(password.encode(), known.encode()):
+        raise invalid("incorrect_password", "password", "The password you entered is incorrect.")
+    return {"verified": True}
 
 
-@backend.get("/sessions")
-async def list_sessions(
-    state: State,
-    user_id: str | None = None,
-    status: str | None = None,
-    limit: Annotated[int, Query(ge=1, le=500)] = 10,
-) -> list[Json]:
-    """Return sessions, newest first."""
-    wanted = {name: value for name, value in {"user_id": user_id, "status": status}.items() if value is not None}
-    sessions = list(state.clerk.sessions.values())[::-1]
-    return [session for session in sessions if wanted.items() <= session.items()][:limit]
+@backend.post("/users/{user_id}/{change}")
+async def restrict_user(state: State, user_id: str, change: str) -> Json:
+    """Ban, unban, lock or unlock a user."""
+    fields: dict[str, Json] = {
+        "ban": {"banned": True},
+        "unban": {"banned": False},
+        "lock": {"locked": True, "lockout_expires_in_seconds": 3600},
+        "unlock": {"locked": False, "lockout_expires_in_seconds": None},
+    }
+    if change not in fields:
+        raise not_found("Route")
+    return state.clerk.change(await get_user(state, user_id), **fields[change])
 
 
-@backend.get("/sessions/{session_id}")
-async def get_session(state: State, session_id: str) -> Json:
-    """Return one session."""
-    if session := state.clerk.sessions.get(session_id):
-        return session
-    raise _not_found("Session")
-
-
-@backend.post("/sessions/{session_id}/revoke")
-async def revoke_session(state: State, session_id: str) -> Json:
-    """End a session."""
-    return state.clerk.revoke_session(await get_session(state, session_id))
-
-
-@backend.post("/sessions/{session_id}/tokens")
-async def create_session_token(request: Request, state: State, session_id: str) -> Json:
-    """Sign a token of an active session."""
-    life_s = (await _body(request, frozenset({"expires_in_seconds"}))).get("expires_in_seconds", DEFAULT_LIFE_S)
-    if type(life_s) is not int or life_s not in _TOKEN_LIFE_S:
-        message = f"expires_in_seconds must be {_TOKEN_LIFE_S[0]} to {_TOKEN_LIFE_S[-1]}."
-        raise _invalid("form_param_format_invalid", "expires_in_seconds", message)
-    session = await get_session(state, session_id)
-    if session["status"] != "active":
-        raise _not_found("Active session")
-    claims = session_claims(session["user_id"], session_id, expires_in_seconds=life_s)
-    return {"object": "token", "jwt": sign(state.signing_key, claims)}
-
-
+for part in (clerk_sessions.backend, clerk_emails.backend):
+    backend.include_router(part)
+router.include_router(clerk_frontend.router)
 router.include_router(backend)

@@ -4,8 +4,11 @@ import hashlib
 import secrets
 import string
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from local.stand_ins.clerk_codes import Codes, Ticket
 
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _SESSION_LIFE_MS = 7 * 86_400_000
@@ -37,6 +40,14 @@ class ClerkUsers:
 
     users: dict[str, Json] = field(default_factory=dict)
     sessions: dict[str, Json] = field(default_factory=dict)
+    passwords: dict[str, str] = field(default_factory=dict)
+    """By user id."""
+    codes: Codes = field(default_factory=Codes)
+    tickets: dict[str, Ticket] = field(default_factory=dict)
+    is_production: bool = False
+    """A production instance makes no session for a backend."""
+    tell: Callable[[str, Json], None] = lambda _type, _data: None
+    """Called with each event that Clerk would tell webhooks about."""
 
     def find_by_email(self, email: str) -> Json | None:
         """Return the user with this address; addresses differ by more than case."""
@@ -83,7 +94,40 @@ class ClerkUsers:
             "legal_accepted_at": None,
         } | fields
         self.users[user_id] = user
+        self.tell("user.created", user)
         return user
+
+    def change(self, user: Json, **fields: Any) -> Json:
+        """Change fields of the User object."""
+        # No two changes of a user have the same time, as they would on a fast machine.
+        user |= {**fields, "updated_at": max(_now_ms(), user["updated_at"] + 1)}
+        self.tell("user.updated", user)
+        return user
+
+    def delete(self, user: Json) -> Json:
+        """Forget a user; their sessions end."""
+        for session in self.sessions.values():
+            if session["user_id"] == user["id"] and session["status"] == "active":
+                self.end_session(session, "revoked")
+        del self.users[user["id"]]
+        self.passwords.pop(user["id"], None)
+        deleted = {"object": "user", "id": user["id"], "deleted": True}
+        self.tell("user.deleted", deleted | {"external_id": user["external_id"]})
+        return deleted
+
+    def find_address(self, email_address_id: str) -> tuple[Json, Json] | None:
+        """Return an address and whose it is."""
+        for user in self.users.values():
+            for address in user["email_addresses"]:
+                if address["id"] == email_address_id:
+                    return address, user
+        return None
+
+    def create_ticket(self, user_id: str, *, life_s: float) -> Ticket:
+        """Make a ticket that signs a user in once."""
+        ticket = Ticket(_random_id("sit"), user_id, secrets.token_urlsafe(40), time.time() + life_s)
+        self.tickets[ticket.id] = ticket
+        return ticket
 
     def find_or_create(self, email: str) -> Json:
         """Return the user with this address, new if need be."""
@@ -107,9 +151,11 @@ class ClerkUsers:
             "updated_at": now_ms,
         }
         self.sessions[session["id"]] = session
+        self.tell("session.created", session)
         return session
 
-    def revoke_session(self, session: Json) -> Json:
-        """End a session; a token already issued lives on until its `exp`."""
-        session |= {"status": "revoked", "updated_at": _now_ms()}
+    def end_session(self, session: Json, status: str) -> Json:
+        """End a session as revoked, ended or removed; a token already issued lives on until its `exp`."""
+        session |= {"status": status, "updated_at": _now_ms()}
+        self.tell(f"session.{status}", session)
         return session

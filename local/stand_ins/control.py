@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
-from pydantic import Field, JsonValue, StringConstraints
+from pydantic import Field, HttpUrl, JsonValue, StringConstraints
 
 from local.stand_ins.clerk_tokens import DEFAULT_LIFE_S, Algorithm, SigningKey, forge, session_claims, sign
 from local.stand_ins.faults import Fault, Vendor
@@ -14,6 +14,9 @@ from local.stand_ins.refusals import Refusal
 from local.stand_ins.state import State
 
 router = APIRouter(prefix="/__control")
+
+
+type Email = Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]+$", max_length=254)]
 
 
 class PostName(Order):
@@ -29,6 +32,22 @@ class KeySource(Order):
     same_kid: bool = False
 
 
+class ClerkUserOrder(Order):
+    """A user of Clerk, created if new, and what is to be true of them."""
+
+    email: Email
+    password: str | None = None
+    fields: dict[str, JsonValue] = Field(default_factory=dict)
+    """Fields of the User object, such as `banned`, `two_factor_enabled` or `first_name`."""
+
+
+class ClerkInstanceOrder(Order):
+    """What the instance does; a field that is left out stays as it is."""
+
+    is_production: bool | None = None
+    webhook_url: HttpUrl | None = None
+
+
 type ClerkId = Annotated[str, StringConstraints(pattern=r"^[a-z]+_[A-Za-z0-9]{1,64}$")]
 _HUNDRED_YEARS_S = 3_155_760_000
 
@@ -36,7 +55,7 @@ _HUNDRED_YEARS_S = 3_155_760_000
 class TokenOrder(Order):
     """A session token to sign, or to forge."""
 
-    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]{1,64}@[^@\s]+$", max_length=254)]
+    email: Email
     expires_in_seconds: int = Field(default=DEFAULT_LIFE_S, ge=-_HUNDRED_YEARS_S, le=_HUNDRED_YEARS_S)
     """Negative: the token expired so long ago."""
     session_id: ClerkId | None = None
@@ -100,6 +119,33 @@ async def create_token(state: State, order: TokenOrder) -> dict[str, str]:
     except TypeError as exc:  # PyJWT refuses to encode some claims of a wrong type
         raise Refusal(422, {"error": f"overrides: {exc}"}) from exc
     return {"token": token, "user_id": user_id, "session_id": session["id"]}
+
+
+@router.post("/clerk/users")
+async def put_clerk_user(state: State, order: ClerkUserOrder) -> dict[str, Any]:
+    """Make a user what a test needs them to be."""
+    user = state.clerk.find_or_create(order.email)
+    fields = dict(order.fields)
+    if order.password is not None:
+        state.clerk.passwords[user["id"]] = order.password
+        fields["password_enabled"] = True
+    return state.clerk.change(user, **fields) if fields else user
+
+
+@router.post("/clerk/instance")
+async def set_clerk_instance(state: State, order: ClerkInstanceOrder) -> dict[str, bool]:
+    """Change what the instance does."""
+    if order.is_production is not None:
+        state.clerk.is_production = order.is_production
+    if order.webhook_url is not None:
+        state.clerk_webhooks.url = str(order.webhook_url)
+    return {"set": True}
+
+
+@router.get("/clerk/outbox")
+async def get_outbox(state: State) -> list[dict[str, Any]]:
+    """Return the mails that were sent since the last reset, oldest first."""
+    return state.clerk.codes.outbox
 
 
 @router.post("/keys/rotate")

@@ -5,14 +5,15 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local.stand_ins import clerk, supabase, twitterapi
+from local.stand_ins import supabase, twitterapi
+from local.stand_ins.clerk_errors import error_body as clerk_error_body
 from local.stand_ins.faults import Fault, FaultMode, Vendor, answer, drop_connection
 from local.stand_ins.gemini.errors import error_body as gemini_error_body
 from local.stand_ins.state import Call, StandIns
 from local.stand_ins.youtube.data_api import error_body as youtube_error_body
 
 _ERROR_BODIES: Mapping[Vendor, Callable[[int], Mapping[str, Any]]] = {
-    Vendor.CLERK: clerk.error_body,
+    Vendor.CLERK: clerk_error_body,
     Vendor.TWITTERAPI: twitterapi.error_body,
     Vendor.GEMINI: gemini_error_body,
     Vendor.BRIGHTDATA: lambda _status: {},

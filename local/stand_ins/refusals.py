@@ -12,19 +12,22 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 class Refusal(Exception):
     """An error answer in the vendor's own form; raised anywhere below a route."""
 
-    def __init__(self, status: int, body: Mapping[str, Any] | str) -> None:
+    def __init__(
+        self, status: int, body: Mapping[str, Any] | str, *, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(status)
         self.status = status
         self.body: Any = body
         """An object for JSON, or plain text."""
+        self.headers = headers
 
 
 async def render_refusal(_request: Request, refusal: Exception) -> Response:
     """Answer with what the refusal holds."""
     assert isinstance(refusal, Refusal)  # noqa: S101 - registered for this class only; narrows the framework's type
     if isinstance(refusal.body, str):
-        return PlainTextResponse(refusal.body, refusal.status)
-    return JSONResponse(refusal.body, refusal.status)
+        return PlainTextResponse(refusal.body, refusal.status, headers=refusal.headers)
+    return JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
 
 
 async def json_object(request: Request, invalid: Refusal) -> dict[str, Any]:

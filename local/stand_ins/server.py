@@ -62,6 +62,7 @@ class StandInServer(uvicorn.Server):
         """Stop, without waiting for calls that a fault keeps open."""
         self._stand_ins.faults.clear()
         await self._beside.aclose()
+        self._stand_ins.clerk_webhooks.cancel()
         await super().shutdown(sockets)
 
 

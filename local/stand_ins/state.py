@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from local.stand_ins.brightdata_jobs import Jobs
 from local.stand_ins.clerk_tokens import SigningKey
 from local.stand_ins.clerk_users import ClerkUsers
+from local.stand_ins.clerk_webhooks import Subscription
 from local.stand_ins.faults import FaultList, Vendor
 from local.stand_ins.media_answers import MediaAnswer
 from local.stand_ins.posts import PostShelf
@@ -36,6 +37,7 @@ class StandIns:
 
     signing_key: SigningKey = field(default_factory=SigningKey.generate)
     clerk: ClerkUsers = field(default_factory=ClerkUsers)
+    clerk_webhooks: Subscription = field(default_factory=Subscription)
     posts: PostShelf = field(default_factory=PostShelf)
     faults: FaultList = field(default_factory=FaultList)
     calls: dict[Vendor, list[Call]] = field(default_factory=lambda: {vendor: [] for vendor in Vendor})
@@ -45,9 +47,15 @@ class StandIns:
     media_answers: dict[str, MediaAnswer] = field(default_factory=dict)
     """What media hosts answer at some addresses, `host/path`, instead of a file of a post."""
 
+    def __post_init__(self) -> None:
+        self.clerk.tell = self.clerk_webhooks.tell
+
     def reset(self) -> None:
         """Go back to the samples; keys, users and sessions stay, so that tokens already handed out still work."""
         self.faults.clear()
+        self.clerk_webhooks.cancel()
+        self.clerk.codes.reset()
+        self.clerk.is_production = False
         self.posts.reload()
         self.twitterapi_credits = STARTING_CREDITS
         self.brightdata.reset()
