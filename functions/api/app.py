@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+from whyviral.accounts.keyed_hashes import KeyedHashes
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 from whyviral.integrations.clerk_tokens import SessionTokenVerifier
@@ -14,7 +15,7 @@ from whyviral.integrations.step_functions import StepFunctionsWorkflow
 from .dependencies import Services
 from .errors import ERROR_RESPONSES, install_error_handlers
 from .middleware import LastResort, RequestContext
-from .routers import analysis, health, social
+from .routers import accounts, analysis, health, social
 from .settings import ApiSettings
 
 _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"]
@@ -35,12 +36,17 @@ def create_app(settings: ApiSettings) -> FastAPI:
     app.state.services = Services(
         engine=build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size),
         connections=asyncio.Semaphore(settings.db_pool_size),
-        verifier=SessionTokenVerifier(settings.clerk_publishable_key, settings.clerk_authorized_parties),
+        verifier=SessionTokenVerifier(
+            settings.clerk_publishable_key,
+            settings.clerk_authorized_parties,
+            require_azp=settings.clerk_require_authorized_party,
+        ),
         clerk_secret_key=settings.clerk_secret_key,
+        hashes=KeyedHashes(settings.clerk_secret_key.get_secret_value()),
         workflow=StepFunctionsWorkflow(settings.state_machine_arn),
         public_base_url=public_base_url,
     )
-    for router in (health.router, analysis.router, social.router):
+    for router in (health.router, accounts.router, accounts.public_router, analysis.router, social.router):
         app.include_router(router)
     install_error_handlers(app)
     app.add_middleware(LastResort, logger=logger)

@@ -11,15 +11,17 @@ from sqlalchemy.orm import Session
 
 from whyviral.accounts import service as account_service
 from whyviral.accounts.models import User
-from whyviral.accounts.profiles import Profile
+from whyviral.accounts.profiles import Profile, profile_of
 from whyviral.analytics import service as analytics_service
+from whyviral.analytics.authentication import Authentication, Caller, record_authentication
+from whyviral.analytics.models import AuthenticationEvent
 from whyviral.core.calls import CallCollector
 from whyviral.core.errors import AppError
 from whyviral.integrations.clerk import ClerkClient
 from whyviral.integrations.clerk_tokens import InvalidSessionToken, SessionClaims
 from whyviral.integrations.errors import ProviderError
 
-from .dependencies import Services, ServicesDep, SessionDep, services_of
+from .dependencies import Services, ServicesDep, SessionDep, caller_of, services_of
 from .errors import ErrorOut
 
 UNAUTHENTICATED: dict[int | str, dict[str, Any]] = {
@@ -69,8 +71,18 @@ def _verify(request: Request) -> SessionClaims:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise NotAuthenticated
+    return verify_token(services_of(request), token.strip())
+
+
+def verify_token(services: Services, token: str) -> SessionClaims:
+    """Return what a session token proves.
+
+    Raises:
+        InvalidToken: it proves nothing.
+        ProviderError: the keys to tell cannot be had.
+    """
     try:
-        return services_of(request).verifier.verify(token.strip())
+        return services.verifier.verify(token)
     except InvalidSessionToken as exc:
         raise InvalidToken(exc.reason) from exc
 
@@ -85,16 +97,40 @@ def get_current_user(
 ) -> User:
     """Return the caller's row; the first sight of a user makes it, with a Free subscription."""
     claims: SessionClaims = request.state.claims
-    user = account_service.find_user(session, claims.user_id)
-    if user is not None:
-        return user
-    session.rollback()  # no transaction is open while Clerk is asked
-    return _create_user(session, services, claims)
+    return user_of(session, services, claims, caller=caller_of(request))
+
+
+type CurrentUser = Annotated[User, Depends(get_current_user)]
+
+
+async def get_claims(request: Request) -> SessionClaims:
+    """Return what the caller's token says, as a dependency of routes that check it."""
+    claims: SessionClaims = request.state.claims
+    return claims
+
+
+type Claims = Annotated[SessionClaims, Depends(get_claims)]
+
+
+def user_of(session: Session, services: Services, claims: SessionClaims, *, caller: Caller) -> User:
+    """Return the user of verified claims, made at first sight; whoever acts for them is noted.
+
+    Raises:
+        AccountDeleted: the user was deleted here.
+        SessionRevoked: the session has ended here.
+    """
+    user = account_service.find_signed_in_user(session, claims.user_id, session_id=claims.session_id)
+    if user is None:
+        session.rollback()  # no transaction is open while Clerk is asked
+        user = _create_user(session, services, claims)
+    if claims.actor is not None:
+        _note_impersonation(session, user, claims, caller)
+    return user
 
 
 def _create_user(session: Session, services: Services, claims: SessionClaims) -> User:
     calls = CallCollector()
-    profile = _profile(claims, ClerkClient(services.clerk_secret_key.get_secret_value(), calls=calls))
+    profile = _profile(claims, services.clerk(calls))
     user = account_service.create_user(session, claims.user_id, profile)
     analytics_service.record_external_calls(session, calls.drain(), user_id=user.id)
     session.commit()  # the user exists now, whatever becomes of the request
@@ -105,16 +141,15 @@ def _profile(claims: SessionClaims, clerk: ClerkClient) -> Profile:
     if claims.email is not None:
         return Profile(email=claims.email, full_name=claims.name)
     try:
-        known = clerk.get_user(claims.user_id)
+        return profile_of(clerk.get_user(claims.user_id))
     except ProviderError:
         # Nobody is turned away because Clerk's Backend API is: the token alone says who they are.
         return Profile(full_name=claims.name)
-    return Profile(
-        email=known.email,
-        email_verified=known.email_verified,
-        full_name=known.full_name,
-        image_url=known.image_url,
+
+
+def _note_impersonation(session: Session, user: User, claims: SessionClaims, caller: Caller) -> None:
+    impersonation = Authentication(
+        AuthenticationEvent.IMPERSONATION, user_id=user.id, session_id=claims.session_id, actor=claims.actor
     )
-
-
-type CurrentUser = Annotated[User, Depends(get_current_user)]
+    record_authentication(session, impersonation, caller)
+    session.commit()  # it was attempted, whatever becomes of the request

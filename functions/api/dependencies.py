@@ -1,6 +1,7 @@
 """What routes ask for: the collaborators of the application, a transaction, and a page number."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,11 +11,18 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from whyviral.accounts.keyed_hashes import KeyedHashes
+from whyviral.analytics.authentication import Caller
+from whyviral.core.calls import CallCollector
+from whyviral.core.clock import Clock, utc_now
 from whyviral.core.database import session_scope
+from whyviral.integrations.clerk import ClerkClient
 from whyviral.integrations.clerk_tokens import SessionTokenVerifier
 from whyviral.integrations.step_functions import Workflow
 
 MAX_PAGE = 10_000
+_UNPRINTABLE = re.compile(r"[^ -~]")
+_LONGEST_USER_AGENT = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +34,37 @@ class Services:
     """As many as the engine has."""
     verifier: SessionTokenVerifier
     clerk_secret_key: SecretStr
+    hashes: KeyedHashes
     workflow: Workflow
     public_base_url: str
+    clock: Clock = utc_now
+
+    def clerk(self, calls: CallCollector) -> ClerkClient:
+        """Return a client of Clerk's that records its calls."""
+        return ClerkClient(self.clerk_secret_key.get_secret_value(), calls=calls)
 
 
 def services_of(request: Request) -> Services:
     """Return the collaborators that `create_app` built."""
     services: Services = request.app.state.services
     return services
+
+
+def caller_of(request: Request) -> Caller:
+    """Return where a request comes from: the address of the connection, never one that a header claims."""
+    return Caller(
+        address=request.client.host if request.client else None,
+        user_agent=_UNPRINTABLE.sub(" ", request.headers.get("user-agent", ""))[:_LONGEST_USER_AGENT] or None,
+        request_id=str(request.state.request_id),
+    )
+
+
+async def get_caller(request: Request) -> Caller:
+    """Return where the request comes from, as a dependency."""
+    return caller_of(request)
+
+
+type CallerDep = Annotated[Caller, Depends(get_caller)]
 
 
 async def get_services(request: Request) -> Services:

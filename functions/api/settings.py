@@ -16,6 +16,8 @@ class ApiSettings(DeployableSettings):
     clerk_publishable_key: str
     clerk_secret_key: SecretStr
     clerk_authorized_parties: CommaList = ()
+    clerk_require_authorized_party: bool = False
+    """Whether to refuse tokens that name no origin, as those of mobile and command-line clients do not."""
     state_machine_arn: str
     public_base_url: HttpUrl
     allowed_hosts: CommaList

@@ -135,6 +135,7 @@ class Subscription(Identified, Base):
     downgrade_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
     plan: Mapped[Plan] = relationship(lazy="raise", foreign_keys=[plan_id])
+    downgrade_to_plan: Mapped[Plan | None] = relationship(lazy="raise", foreign_keys=[downgrade_to_plan_id])
 
 
 class RevokedSession(Identified, Base):

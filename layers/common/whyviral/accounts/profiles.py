@@ -1,6 +1,9 @@
 """What the identity provider tells us about a person."""
 
 from dataclasses import dataclass
+from datetime import datetime
+
+from whyviral.integrations.clerk_users import ClerkUser
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,3 +14,16 @@ class Profile:
     email_verified: bool = False
     full_name: str | None = None
     image_url: str | None = None
+    updated_at: datetime | None = None
+    """When the provider last changed it; None when it was not the provider itself that told us."""
+
+
+def profile_of(user: ClerkUser) -> Profile:
+    """Return what Clerk says about a user."""
+    return Profile(
+        email=user.email,
+        email_verified=user.email_verified,
+        full_name=user.full_name,
+        image_url=user.image_url,
+        updated_at=user.updated_at,
+    )

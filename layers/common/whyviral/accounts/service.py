@@ -1,14 +1,16 @@
 """Rules of accounts: who someone is and what their plan allows."""
 
 import uuid
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from whyviral.core.errors import AppError
+from whyviral.core.pagination import Page
 
-from .models import Plan, User
+from .models import Plan, RevocationReason, Subscription, User
 from .profiles import Profile
-from .repository import AccountRepository
+from .repository import AccountRepository, SessionRepository, VerificationRepository
 
 FREE_PLAN = "free"
 
@@ -23,6 +25,16 @@ class AccountDeleted(AppError):
         super().__init__("This account has been deleted; sign up again to use whyviral.")
 
 
+class SessionRevoked(AppError):
+    """The token is good, but its session has ended."""
+
+    status_code = 401
+    code = "session_revoked"
+
+    def __init__(self) -> None:
+        super().__init__("This session has ended; sign in again.")
+
+
 class NoCurrentPlan(AppError):
     """The user has no subscription in force."""
 
@@ -33,15 +45,37 @@ class NoCurrentPlan(AppError):
         super().__init__("Your account has no active plan; choose one to analyse posts.")
 
 
+class NoCurrentSubscription(AppError):
+    """There is no subscription to show."""
+
+    status_code = 404
+    code = "no_current_subscription"
+
+    def __init__(self) -> None:
+        super().__init__("Your account has no active subscription; choose a plan.")
+
+
 def find_user(session: Session, clerk_user_id: str) -> User | None:
     """Return the user known to Clerk by this id, or None at first sight.
 
     Raises:
         AccountDeleted: the user was deleted here.
     """
-    user = AccountRepository(session).find_user(clerk_user_id)
-    if user is not None and user.deleted_at is not None:
-        raise AccountDeleted
+    return _unless_deleted(AccountRepository(session).find_user(clerk_user_id))
+
+
+def find_signed_in_user(session: Session, clerk_user_id: str, *, session_id: str) -> User | None:
+    """Return the user of a session, or None at first sight of them; one statement for a user who is known.
+
+    Raises:
+        AccountDeleted: the user was deleted here.
+        SessionRevoked: the session has ended.
+    """
+    found = AccountRepository(session).find_user_and_revocation(clerk_user_id, session_id)
+    user, is_revoked = found or (None, SessionRepository(session).is_revoked(session_id))
+    _unless_deleted(user)
+    if is_revoked:
+        raise SessionRevoked
     return user
 
 
@@ -56,6 +90,37 @@ def create_user(session: Session, clerk_user_id: str, profile: Profile) -> User:
     return user
 
 
+def sync_user(session: Session, clerk_user_id: str, profile: Profile) -> None:
+    """Take over what Clerk says about a user, seen before or not; what is older than what we have changes nothing.
+
+    Raises:
+        AccountDeleted: the user was deleted here, which is for ever.
+    """
+    if find_user(session, clerk_user_id) is None:
+        create_user(session, clerk_user_id, profile)
+    AccountRepository(session).update_profile(clerk_user_id, profile)
+
+
+def rename(user: User, changes: dict[str, str | None]) -> User:
+    """Change what users may change about themselves: full_name and company_name."""
+    for name, value in changes.items():
+        setattr(user, name, value)
+    if "full_name" in changes:
+        user.is_named_here = True
+    return user
+
+
+def delete_user(session: Session, clerk_user_id: str, *, now: datetime) -> uuid.UUID:
+    """Forget who a user was, for ever, and return the id that their rows keep; their tokens stop working at once."""
+    VerificationRepository(session).delete_of_user(clerk_user_id)
+    return AccountRepository(session).anonymise_user(clerk_user_id, now=now)
+
+
+def revoke_session(session: Session, session_id: str, reason: RevocationReason) -> bool:
+    """End a session here: its tokens stop working at once; return whether that is news."""
+    return SessionRepository(session).revoke(session_id, reason)
+
+
 def get_user_plan(session: Session, user_id: uuid.UUID) -> Plan:
     """Return the plan that the user's current subscription gives.
 
@@ -66,3 +131,26 @@ def get_user_plan(session: Session, user_id: uuid.UUID) -> Plan:
     if plan is None:
         raise NoCurrentPlan
     return plan
+
+
+def get_user_subscription(session: Session, user_id: uuid.UUID) -> Subscription:
+    """Return the user's current subscription with its plan.
+
+    Raises:
+        NoCurrentSubscription: there is none.
+    """
+    subscription = AccountRepository(session).find_current_subscription(user_id)
+    if subscription is None:
+        raise NoCurrentSubscription
+    return subscription
+
+
+def list_plans(session: Session, *, page: int) -> Page[Plan]:
+    """Return what can be bought, the cheapest first."""
+    return AccountRepository(session).list_active_plans(page=page)
+
+
+def _unless_deleted(user: User | None) -> User | None:
+    if user is not None and user.deleted_at is not None:
+        raise AccountDeleted
+    return user
