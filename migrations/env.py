@@ -10,6 +10,7 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import text
 
+import whyviral.accounts.limit_models
 import whyviral.accounts.models
 import whyviral.analysis.models
 import whyviral.analytics.models

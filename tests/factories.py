@@ -4,13 +4,14 @@ Keyword arguments are the row's own columns; what a test does not name has a pla
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from whyviral.accounts.limit_models import UsageReservation, UserUsage
 from whyviral.accounts.models import Plan, Subscription, SubscriptionStatus, User
 from whyviral.analysis.models import (
     AnalysisRequestPost,
@@ -41,6 +42,17 @@ def create_subscription(session: Session, user: User, *, plan: str = "free", **c
         session,
         Subscription(**{"user_id": user.id, "plan_id": plan_id, "status": SubscriptionStatus.ACTIVE} | columns),
     )
+
+
+def create_usage(session: Session, user: User, **columns: Any) -> UserUsage:
+    return _add(session, UserUsage(**{"user_id": user.id, "usage_date": date(2026, 11, 25), "platform": "x"} | columns))
+
+
+def create_reservation(session: Session, request: PostAnalysisRequest, **columns: Any) -> UsageReservation:
+    """Count a URL of a request, but not in its user's usage."""
+    url = {"url": f"https://x.com/i/status/{next(_numbers)}", "usage_date": date(2026, 11, 25)}
+    whose = {"user_id": request.user_id, "request_id": request.id, "platform": request.platform}
+    return _add(session, UsageReservation(**url | whose | columns))
 
 
 def create_post(session: Session, **columns: Any) -> Post:

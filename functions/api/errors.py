@@ -92,8 +92,17 @@ def _on_app_error(request: Request, exc: AppError) -> JSONResponse:
         code=exc.code,
         message=exc.message,
         details=exc.details,
-        headers={"WWW-Authenticate": "Bearer"} if exc.status_code == HTTPStatus.UNAUTHORIZED else None,
+        headers=_headers_of(exc),
     )
+
+
+def _headers_of(exc: AppError) -> dict[str, str]:
+    headers = {}
+    if exc.status_code == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if exc.retry_after_s is not None:
+        headers |= _retry_after(exc.retry_after_s)
+    return headers
 
 
 def _on_invalid_request(request: Request, exc: RequestValidationError) -> JSONResponse:

@@ -33,6 +33,8 @@ OWN_ROWS = {
     "post_media": 1,
     "post_comments": 1,
     "user_post_activity": 1,
+    "user_usage": 1,
+    "usage_reservations": 1,
     "plans": 3,
     "platforms": 3,
 }
@@ -42,6 +44,8 @@ HIDDEN = [
     "billing_events",
     "email_verifications",
     "external_api_call_logs",
+    "idempotency_keys",
+    "rate_windows",
     "revoked_sessions",
 ]
 WRITES = ["insert into {} default values", "update {} set created_at = now()", "delete from {}", "truncate {} cascade"]
@@ -91,6 +95,8 @@ def create_person(session: Session, shared: Post) -> Person:
     factories.create_analysis(session, request, own)
     factories.create_status(session, request)
     factories.create_activity(session, user, own)
+    factories.create_usage(session, user)
+    factories.create_reservation(session, request)
     return Person(user.clerk_user_id, user.id, request.id)
 
 

@@ -50,7 +50,11 @@ class AppError(Exception):
     status_code: ClassVar[int] = 400
     code: ClassVar[str] = "bad_request"
 
-    def __init__(self, message: str, *, details: ErrorDetails | None = None) -> None:
+    def __init__(
+        self, message: str, *, details: ErrorDetails | None = None, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.details = details
+        self.retry_after_s = retry_after_s
+        """When the same call may succeed; None: nobody knows, or it never will."""
