@@ -15,7 +15,7 @@ from whyviral.integrations.step_functions import StepFunctionsWorkflow
 from .dependencies import Services
 from .errors import ERROR_RESPONSES, install_error_handlers
 from .middleware import LastResort, RequestContext
-from .routers import accounts, analysis, health, social
+from .routers import accounts, analysis, health, sign_in, social
 from .settings import ApiSettings
 
 _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"]
@@ -46,7 +46,14 @@ def create_app(settings: ApiSettings) -> FastAPI:
         workflow=StepFunctionsWorkflow(settings.state_machine_arn),
         public_base_url=public_base_url,
     )
-    for router in (health.router, accounts.router, accounts.public_router, analysis.router, social.router):
+    for router in (
+        health.router,
+        accounts.router,
+        accounts.public_router,
+        sign_in.router,
+        analysis.router,
+        social.router,
+    ):
         app.include_router(router)
     install_error_handlers(app)
     app.add_middleware(LastResort, logger=logger)

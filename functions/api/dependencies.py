@@ -38,6 +38,8 @@ class Services:
     workflow: Workflow
     public_base_url: str
     clock: Clock = utc_now
+    settle_s: float = 1.0
+    """How long an answer at the front desk takes at least; longer than Clerk usually does."""
 
     def clerk(self, calls: CallCollector) -> ClerkClient:
         """Return a client of Clerk's that records its calls."""

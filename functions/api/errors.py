@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
-from whyviral.core.errors import AppError
+from whyviral.core.errors import AppError, ErrorCategory
 from whyviral.integrations.errors import ProviderError
 
 
@@ -144,7 +144,8 @@ def _on_http_exception(request: Request, exc: HTTPException) -> JSONResponse:
 def _on_provider_error(request: Request, exc: ProviderError) -> JSONResponse:
     return error_response(
         _request_id(request),
-        status=503,
+        # 502: our own account was refused, so that trying again is of no use until we have repaired it.
+        status=502 if exc.category is ErrorCategory.AUTH else 503,
         code="provider_unavailable",
         message=exc.message,
         headers=_retry_after(exc.retry_after_s),

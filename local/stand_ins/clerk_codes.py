@@ -82,6 +82,10 @@ class Codes:
     def reset(self) -> None:
         """Empty the outbox and let codes be sent again at once; those under way stay."""
         self.outbox.clear()
+        self.forget_pauses()
+
+    def forget_pauses(self) -> None:
+        """Let codes be sent again at once."""
         self._sent_at.clear()
 
 

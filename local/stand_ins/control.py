@@ -46,6 +46,8 @@ class ClerkInstanceOrder(Order):
 
     is_production: bool | None = None
     webhook_url: HttpUrl | None = None
+    forget_pauses: bool = False
+    """Whether codes may be sent again at once."""
 
 
 type ClerkId = Annotated[str, StringConstraints(pattern=r"^[a-z]+_[A-Za-z0-9]{1,64}$")]
@@ -137,6 +139,8 @@ async def set_clerk_instance(state: State, order: ClerkInstanceOrder) -> dict[st
     """Change what the instance does."""
     if order.is_production is not None:
         state.clerk.is_production = order.is_production
+    if order.forget_pauses:
+        state.clerk.codes.forget_pauses()
     if order.webhook_url is not None:
         state.clerk_webhooks.url = str(order.webhook_url)
     return {"set": True}

@@ -84,7 +84,7 @@ def workflow() -> FakeWorkflow:
 @pytest.fixture
 def app(settings: ApiSettings, workflow: FakeWorkflow, local_endpoints: Endpoints) -> Iterator[FastAPI]:
     app = create_app(settings)
-    replace_services(app, workflow=workflow)
+    replace_services(app, workflow=workflow, settle_s=0.0)
     yield app
     app.state.services.engine.dispose()
 

@@ -30,7 +30,14 @@ ROUTES = {
     ("GET", "/api/social/posts/analysis/{analysis_request_id}/"): f"/api/social/posts/analysis/{SOME_ID}/",
 }
 """Every route that needs a token, with an address of it."""
-PUBLIC = {("GET", "/api/accounts/plans/")}
+PUBLIC = {
+    ("GET", "/api/accounts/plans/"),
+    ("POST", "/api/accounts/login/"),
+    ("POST", "/api/accounts/reset-password/"),
+    ("POST", "/api/accounts/reset-password/confirm/"),
+    ("POST", "/api/accounts/signup/"),
+    ("POST", "/api/accounts/signup/verify/"),
+}
 ANY = "/api/analysis/requests/"
 MISSING = ("not_authenticated", None)
 

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr, StringConstraints, model_validator
 
 _LONGEST_TOKEN = 8_192
 
@@ -21,7 +21,7 @@ type Email = Annotated[
 type Password = Annotated[SecretStr, Field(min_length=1, max_length=256)]
 type NewPassword = Annotated[SecretStr, Field(min_length=8, max_length=72)]
 """Clerk's own limits, which saves asking it."""
-type Code = Annotated[SecretStr, Field(pattern=r"^[0-9]{6}$")]
+type Code = Secret[Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]]
 type Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]

@@ -1,0 +1,209 @@
+"""The front desk: what people who are not signed in may ask for, how often, and that time tells them nothing."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.routing import APIRoute
+from sqlalchemy.orm import Session
+
+from whyviral.accounts import service as account_service
+from whyviral.accounts import sign_in
+from whyviral.accounts.models import EmailVerification, User, VerificationPurpose
+from whyviral.accounts.profiles import profile_of
+from whyviral.accounts.rate_limits import RateLimited, RatePolicy, hit
+from whyviral.accounts.repository import AccountRepository, VerificationRepository
+from whyviral.accounts.sign_in import InvalidCode, Ticket
+from whyviral.analytics import service as analytics_service
+from whyviral.analytics.authentication import Authentication, Caller, record_authentication
+from whyviral.analytics.models import AuthenticationEvent as Event
+from whyviral.analytics.models import AuthenticationOutcome as Outcome
+from whyviral.core.calls import CallCollector
+from whyviral.core.errors import AppError
+from whyviral.integrations.clerk import ClerkClient, ClerkUser
+from whyviral.integrations.clerk_tokens import SessionClaims
+from whyviral.integrations.errors import ProviderError
+
+from .authentication import user_of, verify_token
+from .dependencies import CallerDep, Services, ServicesDep, SessionDep, services_of
+
+ADDRESS_RATE = RatePolicy("sign-in-address", limit=60, window=timedelta(minutes=10))
+"""Of all calls here together, per address of the connection."""
+PASSWORD_RATE = RatePolicy("sign-in-password", limit=10, window=timedelta(minutes=15))
+CODE_RATE = RatePolicy("sign-in-code", limit=10, window=timedelta(minutes=15))
+MAIL_RATE = RatePolicy("sign-in-mail", limit=5, window=timedelta(hours=1))
+"""These three are counted per e-mail address, known or not."""
+
+
+class SettledRoute(APIRoute):
+    """A route that answers no sooner than a set time, so that how long Clerk was asked tells nothing."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler; nothing is held while the rest of the time passes."""
+        handle = super().get_route_handler()
+
+        async def settle(request: Request) -> Response:
+            settled_at = time.monotonic() + services_of(request).settle_s
+            try:
+                return await handle(request)
+            finally:
+                await asyncio.sleep(max(0.0, settled_at - time.monotonic()))
+
+        return settle
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One attempt on its way to the log."""
+
+    clerk: ClerkClient
+    email_hash: str
+    user: ClerkUser | None = None
+
+
+class FrontDesk:
+    """Serves one request; what was tried is written down whatever becomes of it."""
+
+    def __init__(self, session: SessionDep, services: ServicesDep, caller: CallerDep) -> None:
+        self._session: Session = session
+        self._services: Services = services
+        self._caller: Caller = caller
+
+    def sign_up(self, email: str) -> None:
+        """Send a code to whoever has the address, unless it belongs to an account already."""
+        with self._attempt(Event.SIGN_UP, email, MAIL_RATE) as attempt:
+            attempt.user = sign_in.find_claimant(attempt.clerk, email)
+            self._send_code(attempt, VerificationPurpose.SIGN_UP)
+
+    def verify(self, email: str, code: str, password: str) -> Ticket:
+        """Open the account of whoever has the address, with a password of their own."""
+        with self._attempt(Event.SIGN_UP_VERIFY, email, CODE_RATE) as attempt:
+            clerk_user_id = self._set_password(attempt, VerificationPurpose.SIGN_UP, code, password)
+            return sign_in.give_ticket(attempt.clerk, clerk_user_id)
+
+    def log_in(self, email: str, password: str) -> Ticket:
+        """Return a ticket for e-mail and password."""
+        with self._attempt(Event.SIGN_IN, email, PASSWORD_RATE) as attempt:
+            attempt.user = sign_in.check_password(attempt.clerk, email, password)
+            return sign_in.give_ticket(attempt.clerk, attempt.user.id)
+
+    def log_in_with_token(self, token: str) -> User:
+        """Return the user of a session token, as Clerk knows them now."""
+        self._admit(Event.SIGN_IN, ADDRESS_RATE, self._caller.address or "unknown")
+        try:
+            claims = verify_token(self._services, token)
+            user = user_of(self._session, self._services, claims, caller=self._caller)
+        except AppError as exc:
+            self._session.rollback()
+            self._record(Authentication(Event.SIGN_IN, Outcome.REFUSED, reason=exc.code))
+            raise
+        self._session.commit()  # no transaction is open while Clerk is asked
+        reason = self._sync(user, claims)
+        signed_in = Authentication(Event.SIGN_IN, reason=reason, user_id=user.id, session_id=claims.session_id)
+        self._record(signed_in)
+        return user
+
+    def reset_password(self, email: str) -> None:
+        """Send a code to the address, if it is one by which somebody signs in."""
+        with self._attempt(Event.PASSWORD_RESET, email, MAIL_RATE) as attempt:
+            attempt.user = sign_in.find_owner(attempt.clerk, email)
+            self._send_code(attempt, VerificationPurpose.PASSWORD_RESET)
+
+    def confirm_reset(self, email: str, code: str, password: str) -> None:
+        """Give the user of the address another password."""
+        with self._attempt(Event.PASSWORD_RESET_CONFIRM, email, CODE_RATE) as attempt:
+            self._set_password(attempt, VerificationPurpose.PASSWORD_RESET, code, password)
+
+    @contextmanager
+    def _attempt(self, event: Event, email: str, rate: RatePolicy) -> Iterator[_Attempt]:
+        email_hash = self._services.hashes.of_email(email)
+        self._admit(event, ADDRESS_RATE, self._caller.address or "unknown", email_hash)
+        self._admit(event, rate, email_hash, email_hash)
+        calls = CallCollector()
+        attempt = _Attempt(self._services.clerk(calls), email_hash)
+        outcome, reason = Outcome.SUCCEEDED, None
+        try:
+            yield attempt
+        except AppError as exc:
+            outcome, reason = Outcome.REFUSED, exc.code
+            raise
+        except ProviderError as exc:
+            outcome, reason = Outcome.FAILED, exc.category
+            raise
+        finally:
+            self._session.rollback()  # what is to last has been committed
+            user_id = self._id_of(attempt.user)
+            analytics_service.record_external_calls(self._session, calls.drain(), user_id=user_id)
+            self._record(Authentication(event, outcome, reason, user_id=user_id, email_hash=email_hash))
+
+    def _admit(self, event: Event, rate: RatePolicy, subject: str, email_hash: str | None = None) -> None:
+        now = self._services.clock()
+        state = hit(self._session, scope=rate.scope, subject=subject, limit=rate.limit, window=rate.window, now=now)
+        self._session.commit()  # the call counts, whatever becomes of it
+        if not state.allowed:
+            self._record(Authentication(event, Outcome.REFUSED, RateLimited.code, email_hash=email_hash))
+            raise RateLimited(rate, state)
+
+    def _record(self, happened: Authentication) -> None:
+        record_authentication(self._session, happened, self._caller)
+        self._session.commit()
+
+    def _id_of(self, clerk_user: ClerkUser | None) -> uuid.UUID | None:
+        user = None if clerk_user is None else AccountRepository(self._session).find_user(clerk_user.id)
+        return None if user is None else user.id
+
+    def _send_code(self, attempt: _Attempt, purpose: VerificationPurpose) -> None:
+        user = attempt.user
+        if user is None or user.email_address_id is None:
+            return
+        sent = sign_in.send_code(attempt.clerk, user)
+        if sent is None:
+            return
+        verification = EmailVerification(
+            email_hash=attempt.email_hash,
+            purpose=purpose,
+            clerk_user_id=user.id,
+            email_address_id=user.email_address_id,
+            verification_id=sent.verification_id,
+            expires_at=sent.expires_at,
+        )
+        VerificationRepository(self._session).save(verification)
+        self._session.commit()
+
+    def _set_password(self, attempt: _Attempt, purpose: VerificationPurpose, code: str, password: str) -> str:
+        """Set the password of the user whom the code was sent to, and return Clerk's id of them."""
+        verifications = VerificationRepository(self._session)
+        verification = verifications.find(attempt.email_hash, purpose, now=self._services.clock())
+        if verification is None:
+            raise InvalidCode
+        self._session.commit()
+        code_hash = sign_in.prove(attempt.clerk, verification, code, hashes=self._services.hashes)
+        verifications.note_proof(verification.verification_id, code_hash)
+        self._session.commit()  # Clerk takes the code once: should the password be refused, it is known to be right
+        sign_in.set_password(attempt.clerk, verification.clerk_user_id, password)
+        verifications.delete(verification.verification_id)
+        self._session.commit()
+        return verification.clerk_user_id
+
+    def _sync(self, user: User, claims: SessionClaims) -> str | None:
+        """Take over what Clerk says now; return why that was not possible."""
+        calls = CallCollector()
+        try:
+            known = self._services.clerk(calls).get_user(claims.user_id)
+        except ProviderError as exc:
+            return f"clerk_{exc.category}"  # the token alone says who they are
+        else:
+            account_service.sync_user(self._session, claims.user_id, profile_of(known))
+            self._session.refresh(user)
+            return None
+        finally:
+            analytics_service.record_external_calls(self._session, calls.drain(), user_id=user.id)
+
+
+type FrontDeskDep = Annotated[FrontDesk, Depends(FrontDesk)]

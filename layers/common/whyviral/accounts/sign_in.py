@@ -1,0 +1,222 @@
+"""Rules of signing up, in and out, over what Clerk can do for a backend.
+
+Clerk turns no e-mail and password into a session for a backend; it verifies the password and gives a ticket, which the
+frontend exchanges. Nobody's password counts before they have proven their address: an account that is signed up here
+has one that nobody knows until the code comes back together with the owner's own.
+"""
+
+import hmac
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from whyviral.core.errors import AppError
+from whyviral.integrations.clerk import ClerkClient, ClerkRefusal, ClerkUser, CodeCheck, SentCode
+
+from .keyed_hashes import KeyedHashes
+from .models import EmailVerification
+
+TICKET_LIFE_S = 120
+
+
+class InvalidCredentials(AppError):
+    """E-mail and password do not belong together, or there is no such account: which of both is not told."""
+
+    status_code = 401
+    code = "invalid_credentials"
+
+    def __init__(self) -> None:
+        super().__init__("E-mail or password is wrong, or this account signs in another way.")
+
+
+class SignInRefused(AppError):
+    """The password is right, yet a ticket may not be given; told to nobody without the password."""
+
+    status_code = 403
+    code = "sign_in_refused"
+
+
+class AccountBanned(SignInRefused):
+    """Clerk's administrators have banned the user."""
+
+    code = "account_banned"
+
+    def __init__(self) -> None:
+        super().__init__("This account has been banned; write to us if you think that is a mistake.")
+
+
+class AccountLocked(SignInRefused):
+    """Clerk has locked the account for a while."""
+
+    code = "account_locked"
+
+    def __init__(self) -> None:
+        super().__init__("This account is locked after too many attempts to sign in; try again later.")
+
+
+class TwoFactorRequired(SignInRefused):
+    """The user has a second factor, which a ticket might skip."""
+
+    code = "two_factor_required"
+
+    def __init__(self) -> None:
+        super().__init__("This account has two-factor sign-in: sign in with Clerk's own form, then send its token.")
+
+
+class EmailNotVerified(SignInRefused):
+    """The address has not been proven."""
+
+    code = "email_not_verified"
+
+    def __init__(self) -> None:
+        super().__init__("This address has not been verified; sign up once more to get a new code.")
+
+
+class EmailRefused(AppError):
+    """Clerk does not take the address."""
+
+    status_code = 422
+    code = "email_refused"
+
+    def __init__(self) -> None:
+        super().__init__("This e-mail address cannot be used; check it, or use another one.")
+
+
+class PasswordRefused(AppError):
+    """Clerk does not take the password."""
+
+    status_code = 422
+    code = "password_refused"
+
+    def __init__(self, reason: str) -> None:
+        sentence = _PASSWORD_SENTENCES.get(reason, "This password is not strong enough; choose another one.")
+        super().__init__(sentence, details={"reason": reason})
+
+
+class InvalidCode(AppError):
+    """The code proves nothing: wrong, too old, used, or of an address that no code was sent to; which is not told."""
+
+    status_code = 400
+    code = "invalid_code"
+
+    def __init__(self) -> None:
+        super().__init__("The code is wrong or has expired; check it, or ask for a new one.")
+
+
+_PASSWORD_SENTENCES = {
+    "pwned": "This password is known from a data breach; choose another one.",
+    "length_too_short": "This password is too short; use at least 8 characters.",
+    "length_too_long": "This password is too long; use at most 72 characters.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a frontend exchanges once for a session: `signIn.create({strategy: "ticket", ticket})`."""
+
+    ticket: str
+    expires_in_seconds: int
+
+
+def check_password(clerk: ClerkClient, email: str, password: str) -> ClerkUser:
+    """Return the user whose address and password these are.
+
+    Raises:
+        InvalidCredentials: they belong to nobody.
+        SignInRefused: they are right, but must not be enough.
+    """
+    user = clerk.find_user_by_email(email)
+    if user is None or not _is_password_of(clerk, user, password):
+        raise InvalidCredentials
+    if user.is_banned:
+        raise AccountBanned
+    if user.is_locked:
+        raise AccountLocked
+    if not user.email_verified:
+        raise EmailNotVerified
+    if user.has_second_factor:
+        raise TwoFactorRequired
+    return user
+
+
+def _is_password_of(clerk: ClerkClient, user: ClerkUser, password: str) -> bool:
+    try:
+        return clerk.verify_password(user.id, password)
+    except ClerkRefusal as exc:
+        if exc.status == HTTPStatus.NOT_FOUND:  # deleted since it was found
+            return False
+        raise
+
+
+def give_ticket(clerk: ClerkClient, clerk_user_id: str) -> Ticket:
+    """Return a ticket of the user's, good once and for two minutes."""
+    return Ticket(clerk.create_sign_in_ticket(clerk_user_id, expires_in_s=TICKET_LIFE_S), TICKET_LIFE_S)
+
+
+def find_claimant(clerk: ClerkClient, email: str) -> ClerkUser | None:
+    """Return the account that whoever proves this address may have; None if somebody has it already.
+
+    A sign-up that was begun before, perhaps by somebody else, is gone on with: it holds nothing yet.
+    """
+    try:
+        return clerk.create_unclaimed_user(email)
+    except ClerkRefusal as exc:
+        if "form_identifier_exists" in exc.codes:
+            user = clerk.find_user_by_email(email)
+            return user if user is not None and user.is_unclaimed else None
+        if exc.status == HTTPStatus.UNPROCESSABLE_ENTITY and any(code.startswith("form_") for code in exc.codes):
+            raise EmailRefused from exc
+        raise
+
+
+def find_owner(clerk: ClerkClient, email: str) -> ClerkUser | None:
+    """Return the account whose password whoever proves this address may change: one that has proven it before."""
+    user = clerk.find_user_by_email(email)
+    return user if user is not None and user.email_verified and not user.is_banned else None
+
+
+def send_code(clerk: ClerkClient, user: ClerkUser) -> SentCode | None:
+    """Send a code to the user's address; None when one sent a moment ago is still good."""
+    if user.email_address_id is None:
+        return None
+    try:
+        return clerk.send_code(user.email_address_id)
+    except ClerkRefusal as exc:
+        if "verification_code_too_many_requests" in exc.codes:
+            return None
+        raise
+
+
+def prove(clerk: ClerkClient, verification: EmailVerification, code: str, *, hashes: KeyedHashes) -> str:
+    """Return the hash of a code that is right; the caller keeps it, for Clerk takes a code once only.
+
+    Raises:
+        InvalidCode: it is not right.
+    """
+    code_hash = hashes.of_code(verification.verification_id, code)
+    if verification.proven_code_hash is not None:
+        if not hmac.compare_digest(verification.proven_code_hash, code_hash):
+            raise InvalidCode
+        return code_hash
+    verification_id = verification.verification_id
+    check = clerk.check_code(verification.email_address_id, verification_id=verification_id, code=code)
+    if check is not CodeCheck.VERIFIED:
+        raise InvalidCode
+    return code_hash
+
+
+def set_password(clerk: ClerkClient, clerk_user_id: str, password: str) -> None:
+    """Give the user this password and end all their sessions at Clerk.
+
+    Raises:
+        PasswordRefused: Clerk does not take it.
+        InvalidCode: the account has gone since the code was sent.
+    """
+    try:
+        clerk.set_password(clerk_user_id, password)
+    except ClerkRefusal as exc:
+        if exc.status == HTTPStatus.NOT_FOUND:
+            raise InvalidCode from exc
+        for code in exc.codes:
+            if code.startswith("form_password_"):
+                raise PasswordRefused(code.removeprefix("form_password_")) from exc
+        raise
