@@ -34,8 +34,8 @@ $(if $(wildcard requirements/$(1).txt),$(call install,requirements/$(1).txt,$(AR
 $(TRIM)
 endef
 
-.PHONY: build-CommonLayer build-ApiFunction build-ScrapeFunction build-MediaFunction build-AnalyzeFunction \
-        build-FinishFunction build-FailFunction
+.PHONY: build-CommonLayer build-ApiFunction build-WebhooksFunction build-ScrapeFunction build-MediaFunction \
+        build-AnalyzeFunction build-FinishFunction build-FailFunction
 build-CommonLayer:
 	mkdir -p "$(ARTIFACTS_DIR)/python"
 	cp -R layers/common/whyviral "$(ARTIFACTS_DIR)/python/"
@@ -45,6 +45,9 @@ build-CommonLayer:
 
 build-ApiFunction:
 	$(call package,api)
+
+build-WebhooksFunction:
+	$(call package,webhooks)
 
 build-ScrapeFunction:
 	$(call package,scrape)

@@ -23,6 +23,7 @@ _FLOORS = {
         "import fastapi, fastapi.middleware.cors, mangum, jwt",
         "fastapi.FastAPI().get('/')(lambda: None)",
     ),
+    "functions.webhooks.handler": (*_COMMON, "import standardwebhooks"),
     "functions.scrape.handler": (*_COMMON, *_HTTP),
     "functions.media.handler": (*_COMMON, *_HTTP),
     "functions.analyze.handler": (*_COMMON, *_HTTP),
@@ -41,6 +42,8 @@ _SETTINGS = {
     "SUPABASE_SECRET_KEY": "sb_secret_example",
     "SUPABASE_URL": "https://example.supabase.co",
     "TWITTERAPI_KEY": "example",
+    "CLERK_WEBHOOK_SECRET": "whsec_ZXhhbXBsZQ==",
+    "WEBHOOK_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/webhooks",
 }
 
 

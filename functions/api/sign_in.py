@@ -18,7 +18,7 @@ from whyviral.accounts import sign_in
 from whyviral.accounts.models import EmailVerification, User, VerificationPurpose
 from whyviral.accounts.profiles import profile_of
 from whyviral.accounts.rate_limits import RateLimited, RatePolicy, hit
-from whyviral.accounts.repository import AccountRepository, VerificationRepository
+from whyviral.accounts.repository import VerificationRepository
 from whyviral.accounts.sign_in import InvalidCode, Ticket
 from whyviral.analytics import service as analytics_service
 from whyviral.analytics.authentication import Authentication, Caller, record_authentication
@@ -155,7 +155,7 @@ class FrontDesk:
         self._session.commit()
 
     def _id_of(self, clerk_user: ClerkUser | None) -> uuid.UUID | None:
-        user = None if clerk_user is None else AccountRepository(self._session).find_user(clerk_user.id)
+        user = None if clerk_user is None else account_service.find_any_user(self._session, clerk_user.id)
         return None if user is None else user.id
 
     def _send_code(self, attempt: _Attempt, purpose: VerificationPurpose) -> None:

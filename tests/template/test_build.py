@@ -31,6 +31,7 @@ SETTINGS = {
     "CLERK_AUTHORIZED_PARTIES": "https://app.example.com",
     "CLERK_PUBLISHABLE_KEY": "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k",
     "CLERK_SECRET_KEY": "sk_test_example",
+    "CLERK_WEBHOOK_SECRET": "whsec_ZXhhbXBsZQ==",
     "CORS_ALLOWED_ORIGINS": "https://app.example.com",
     "DEBUG": "false",
     "GEMINI_API_KEY": "example",
@@ -43,6 +44,7 @@ SETTINGS = {
     "SUPABASE_SECRET_KEY": "sb_secret_example",
     "SUPABASE_URL": "https://example.supabase.co",
     "TWITTERAPI_KEY": "example",
+    "WEBHOOK_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/webhooks",
 }
 _UNZIPPED_LIMIT_BYTES = 250_000_000  # Source: AWS Lambda, "Lambda quotas", deployment package with its layers
 _ELF_MACHINES = {"x86_64": 62, "arm64": 183}

@@ -11,6 +11,7 @@ from whyviral.core.settings import DeployableSettings
 _SECRETS = {
     "BRIGHTDATA_API_KEY",
     "CLERK_SECRET_KEY",
+    "CLERK_WEBHOOK_SECRET",
     "GEMINI_API_KEY",
     "SUPABASE_DB_URL",
     "SUPABASE_SECRET_KEY",
@@ -189,3 +190,30 @@ def test_analyses_that_fail_or_never_end_raise_an_alarm(resources: Properties) -
 
 def test_the_analyse_function_has_time_to_save_what_the_model_answered(functions: dict[str, Properties]) -> None:
     assert functions["AnalyzeFunction"]["Timeout"] >= MODEL_TIMEOUT_S + 10
+
+
+def test_a_message_is_not_handed_out_again_while_it_may_be_acted_on(
+    resources: Properties, functions: dict[str, Properties]
+) -> None:
+    queue = resources["WebhookQueue"]["Properties"]
+
+    assert queue["VisibilityTimeout"] >= 6 * functions["WebhooksFunction"]["Timeout"]
+
+
+def test_an_event_that_fails_again_and_again_is_kept_and_raises_an_alarm(resources: Properties) -> None:
+    redrive = resources["WebhookQueue"]["Properties"]["RedrivePolicy"]
+    dead_letters = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
+    watched = [
+        alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
+        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == "AWS/SQS"
+    ]
+
+    assert redrive["maxReceiveCount"] == 5
+    assert watched == [dead_letters]
+
+
+def test_one_event_that_fails_does_not_repeat_its_batch(functions: dict[str, Properties]) -> None:
+    assert functions["WebhooksFunction"]["Events"]["FromQueue"]["Properties"]["FunctionResponseTypes"] == [
+        "ReportBatchItemFailures"
+    ]

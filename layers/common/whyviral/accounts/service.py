@@ -64,6 +64,11 @@ def find_user(session: Session, clerk_user_id: str) -> User | None:
     return _unless_deleted(AccountRepository(session).find_user(clerk_user_id))
 
 
+def find_any_user(session: Session, clerk_user_id: str) -> User | None:
+    """Return the user known to Clerk by this id, deleted or not."""
+    return AccountRepository(session).find_user(clerk_user_id)
+
+
 def find_signed_in_user(session: Session, clerk_user_id: str, *, session_id: str) -> User | None:
     """Return the user of a session, or None at first sight of them; one statement for a user who is known.
 

@@ -1,0 +1,73 @@
+"""API Gateway's requests and answers, as far as webhooks need them. Source: AWS, "Lambda proxy integrations"."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_BODY_BYTES = 256 * 1024
+"""Clerk's and Dodo's events have a few KiB."""
+
+
+class Refused(Exception):
+    """The request gets an error for an answer."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+class _Context(BaseModel):
+    request_id: str = Field(alias="requestId")
+
+
+class GatewayRequest(BaseModel):
+    """One request."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    method: str = Field(alias="httpMethod")
+    path: str
+    headers: Mapping[str, str] | None = None
+    body: str | None = None
+    is_base64: bool = Field(default=False, alias="isBase64Encoded")
+    context: _Context = Field(alias="requestContext")
+
+    def lower_case_headers(self) -> dict[str, str]:
+        """Return the headers by lower-case names, which API Gateway passes on as the sender wrote them."""
+        return {name.lower(): value for name, value in (self.headers or {}).items()}
+
+    def raw_body(self) -> bytes:
+        """Return the body exactly as it was sent.
+
+        Raises:
+            Refused: it is too large, or was broken on its way.
+        """
+        text = self.body or ""
+        try:
+            body = base64.b64decode(text, validate=True) if self.is_base64 else text.encode()
+        except (binascii.Error, UnicodeEncodeError):
+            raise Refused(400, "invalid_body", "The body cannot be read.") from None
+        if len(body) > MAX_BODY_BYTES:
+            raise Refused(413, "body_too_large", "The body is too large; send at most 256 KiB.")
+        return body
+
+
+def accepted() -> dict[str, Any]:
+    """Return the answer that lets the sender forget the webhook."""
+    return _answer(200, {"received": True})
+
+
+def refusal(refused: Refused, request: GatewayRequest) -> dict[str, Any]:
+    """Return an error in the form of all errors."""
+    request_id = request.context.request_id
+    return _answer(refused.status, {"error": refused.message, "code": refused.code, "request_id": request_id})
+
+
+def _answer(status: int, body: Mapping[str, Any]) -> dict[str, Any]:
+    return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}

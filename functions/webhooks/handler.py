@@ -1,0 +1,31 @@
+"""WebhooksFunction: takes webhooks from API Gateway, and acts on them as its queue names them."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from whyviral.core.database import build_engine
+from whyviral.core.logging import build_logger
+from whyviral.integrations.event_queue import SqsEventQueue
+
+from .gateway import GatewayRequest
+from .processing import QueueBatch, process_batch
+from .receiving import Receiver, senders
+from .settings import WebhooksSettings
+
+_settings = WebhooksSettings.load()
+_logger = build_logger("webhooks")
+_engine = build_engine(_settings.supabase_db_url.get_secret_value(), pool_size=_settings.db_pool_size)
+_receiver = Receiver(
+    _engine,
+    queue=SqsEventQueue(_settings.webhook_queue_url),
+    senders=senders(clerk_secret=_settings.clerk_webhook_secret),
+    logger=_logger,
+)
+
+
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Take one webhook, or act on a batch of them."""
+    if "Records" in event:
+        return process_batch(_engine, QueueBatch.model_validate(event), logger=_logger)
+    return _receiver.receive(GatewayRequest.model_validate(event))

@@ -1,0 +1,103 @@
+"""The inbox of all webhooks: kept before anything is done about them, acted on once.
+
+A webhook may come twice, in any order, and while it is being acted on; the process may die between any two lines. What
+is kept but not done is done when it comes again: the sender repeats what was not answered with 200, the queue what was
+not finished.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from .models import BillingEvent, EventProvider, EventState
+
+_DONE = (EventState.PROCESSED, EventState.IGNORED)
+
+
+class EventNotFound(Exception):
+    """The queue names an event that the inbox does not hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingEvent:
+    """A webhook whose signature is good."""
+
+    provider: EventProvider
+    event_id: str
+    type: str
+    subject_id: str | None
+    occurred_at: datetime | None
+    payload: dict[str, Any] | None
+    """None for a type that nothing is done about: Clerk's `email.created`, for one, holds codes."""
+
+
+def receive(session: Session, incoming: IncomingEvent) -> uuid.UUID | None:
+    """Keep an event unless it is kept already; return its id if something is still to be done about it."""
+    state = EventState.IGNORED if incoming.payload is None else EventState.RECEIVED
+    inserted = session.scalar(
+        insert(BillingEvent)
+        .values(**asdict(incoming), state=state)
+        .on_conflict_do_nothing(index_elements=[BillingEvent.provider, BillingEvent.event_id])
+        .returning(BillingEvent.id)
+    )
+    if inserted is not None:
+        return None if state is EventState.IGNORED else inserted
+    return session.scalar(
+        select(BillingEvent.id).where(
+            BillingEvent.provider == incoming.provider,
+            BillingEvent.event_id == incoming.event_id,
+            BillingEvent.state.not_in(_DONE),
+        )
+    )
+
+
+def process(session: Session, event_id: uuid.UUID, act: Callable[[BillingEvent], None], *, now: datetime) -> None:
+    """Act on an event unless that has been done; whoever comes second at the same moment waits, and finds it done.
+
+    Raises:
+        EventNotFound: there is no such event.
+    """
+    event = session.scalar(select(BillingEvent).where(BillingEvent.id == event_id).with_for_update())
+    if event is None:
+        raise EventNotFound
+    if event.state in _DONE:
+        return
+    if event.payload is not None:  # else erased together with its user: nothing is left to be done
+        act(event)
+    event.state = EventState.PROCESSED
+    event.attempts += 1
+    event.error = None
+    event.processed_at = now
+
+
+def record_failure(session: Session, event_id: uuid.UUID, error: str) -> None:
+    """Note that acting on an event has failed, unless somebody else has succeeded meanwhile."""
+    session.execute(
+        update(BillingEvent)
+        .where(BillingEvent.id == event_id, BillingEvent.state.not_in(_DONE))
+        .values(state=EventState.FAILED, attempts=BillingEvent.attempts + 1, error=error)
+    )
+
+
+def erase(session: Session, provider: EventProvider, subject_id: str) -> None:
+    """Forget what the events about somebody say; that they came, and what became of them, stays."""
+    session.execute(
+        update(BillingEvent)
+        .where(BillingEvent.provider == provider, BillingEvent.subject_id == subject_id)
+        .values(payload=None)
+    )
+
+
+def list_unfinished(session: Session, *, received_before: datetime) -> Sequence[uuid.UUID]:
+    """Return the events about which something is still to be done, the oldest first."""
+    return session.scalars(
+        select(BillingEvent.id)
+        .where(BillingEvent.state.not_in(_DONE), BillingEvent.created_at < received_before)
+        .order_by(BillingEvent.created_at)
+    ).all()
