@@ -1,0 +1,114 @@
+"""Webhooks as Clerk sends them and API Gateway hands them over, with the queue in the test's hands."""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Engine, delete, select
+from sqlalchemy.orm import Session
+
+from functions.webhooks.gateway import GatewayRequest
+from functions.webhooks.processing import QueueBatch, process_batch
+from functions.webhooks.receiving import Receiver, senders
+from local import database
+from local.postgres import Postgres
+from local.stand_ins.clerk_webhooks import WEBHOOK_SECRET, event_of, headers_of, new_event_id
+from tests.fakes.event_queue import FakeEventQueue
+from whyviral.accounts.models import EmailVerification, RevokedSession, Subscription, User
+from whyviral.analytics.models import AuthenticationLog
+from whyviral.billing.models import BillingEvent
+from whyviral.core.database import build_engine
+from whyviral.core.logging import build_logger
+
+PATH = "/api/accounts/webhook/clerk/"
+USER_ID = "user_2abc"
+_POOL_SIZE = 8
+
+
+def user_data(*, updated_at: int = 1_750_000_000_000, email: str | None = "ada@example.com", **fields: Any) -> Any:
+    """Return a User object as Clerk describes it."""
+    address = {"id": "idn_1", "object": "email_address", "email_address": email, "verification": {"status": "verified"}}
+    return {
+        "object": "user",
+        "id": USER_ID,
+        "first_name": "Ada",
+        "last_name": "Lovelace",
+        "image_url": "https://img.clerk.com/ada",
+        "primary_email_address_id": None if email is None else "idn_1",
+        "email_addresses": [] if email is None else [address],
+        "updated_at": updated_at,
+    } | fields
+
+
+class Webhooks:
+    """Delivers, acts and looks."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.queue = FakeEventQueue()
+        self.logger = build_logger("webhooks")
+        self.receiver = Receiver(
+            engine, queue=self.queue, senders=senders(clerk_secret=SecretStr(WEBHOOK_SECRET)), logger=self.logger
+        )
+
+    def hand_over(
+        self, body: bytes, headers: Mapping[str, str], *, is_base64: bool = False, **changes: Any
+    ) -> tuple[int, Any]:
+        """Do as API Gateway does with a request; return status and answer."""
+        text = base64.b64encode(body).decode() if is_base64 else body.decode()
+        event = {"httpMethod": "POST", "path": PATH, "headers": dict(headers), "body": text}
+        return self.hand_over_event(event | {"isBase64Encoded": is_base64} | changes)
+
+    def hand_over_event(self, event: Mapping[str, Any]) -> tuple[int, Any]:
+        """Hand over what API Gateway makes of a request; return status and answer."""
+        request = GatewayRequest.model_validate({**event, "requestContext": {"requestId": "request-1"}})
+        answer = self.receiver.receive(request)
+        return answer["statusCode"], json.loads(answer["body"])
+
+    def deliver(self, event_type: str, data: Any, *, event_id: str | None = None) -> int:
+        """Deliver a signed event and return the status."""
+        body = json.dumps(event_of(event_type, data)).encode()
+        return self.hand_over(body, headers_of(body, event_id=event_id or new_event_id()))[0]
+
+    def work(self) -> list[str]:
+        """Act on what is queued; return the messages that must come again, which are queued again."""
+        events, self.queue.events = self.queue.events, []
+        records = [{"messageId": str(event), "body": json.dumps({"event": str(event)})} for event in events]
+        answer = process_batch(self.engine, QueueBatch.model_validate({"Records": records}), logger=self.logger)
+        failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+        self.queue.events += [event for event in events if str(event) in failed]
+        return failed
+
+    def rows[Row](self, model: type[Row]) -> list[Row]:
+        """Return all rows of a table, the oldest first."""
+        with Session(self.engine) as session:
+            return list(session.scalars(select(model).order_by(model.created_at)))  # type: ignore[attr-defined] # each has
+
+    def user(self) -> User:
+        (user,) = self.rows(User)
+        return user
+
+    def states(self) -> list[tuple[str, str]]:
+        """Return type and state of the events in the inbox."""
+        return [(event.type, event.state) for event in self.rows(BillingEvent)]
+
+
+@pytest.fixture(scope="session")
+def webhooks_engine(postgres: Postgres, template: str) -> Iterator[Engine]:
+    """The application's engine on a database that tests of webhooks have for themselves, one after the other."""
+    database.create_database(postgres, "webhooks", template=template)
+    engine = build_engine(database.app_url(postgres, "webhooks"), pool_size=_POOL_SIZE)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def webhooks(webhooks_engine: Engine) -> Iterator[Webhooks]:
+    yield Webhooks(webhooks_engine)
+    with Session(webhooks_engine) as session:
+        for model in (BillingEvent, AuthenticationLog, RevokedSession, EmailVerification, Subscription, User):
+            session.execute(delete(model))
+        session.commit()
