@@ -6,7 +6,7 @@ PORT ?= 8000
 
 include requirements.mk build.mk
 
-.PHONY: help run demo token reset migrate sql openapi test proof check bench install
+.PHONY: help run demo token webhook reset migrate sql openapi test proof check bench install
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -19,6 +19,9 @@ demo: install  ## analyse sample posts, or URLS="…", print and write the repor
 
 token: install  ## a session token of USER=a@b.c for the running system
 	@exec $(PY) -m local token "$(USER)"
+
+webhook: install  ## a signed sample event of Clerk's, EVENT=user.created (USER=a@b.c)
+	@exec $(PY) -m local webhook "$(EVENT)" $(if $(filter command line,$(origin USER)),--email "$(USER)")
 
 reset: install  ## forget .local/
 	@exec $(PY) -m local reset

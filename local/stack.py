@@ -16,7 +16,7 @@ from typing import IO
 import httpx
 from sqlalchemy.exc import DBAPIError
 
-from local import accounts, recovery
+from local import accounts, recovery, webhooks
 from local.configuration import Configuration, HalfConfigured, configure, stand_ins_needed
 from local.database import prepare
 from local.lambda_runtime import LambdaService
@@ -128,11 +128,15 @@ def running(
         )
         template = read_template(ROOT / "template.yaml")
         say("starting the state machine")
-        lambdas = stack.enter_context(_lambdas(template, configuration, logs))
+        own_variables: dict[str, dict[str, str]] = {}  # of functions that call AWS, known when there is what they call
+        lambdas = stack.enter_context(_lambdas(template, configuration, own_variables, logs))
         tasks = stack.enter_context(_tasks(template, configuration, logs))
         workflow = stack.enter_context(_workflow(template, lambdas, tasks))
+        queue_url = stack.enter_context(webhooks.queue(lambdas.invoke))
+        own_variables[webhooks.FUNCTION] = {**workflow.environment, "WEBHOOK_QUEUE_URL": queue_url}
         if own_database_url is None:  # in a database that others use, requests may be running elsewhere
             recovery.fail_lost_requests(database_url, invoke=lambda payload: lambdas.invoke(FAIL_FUNCTION, payload))
+            recovery.queue_unfinished_events(database_url, queue_url)
         say("starting the API")
         environment = _api_environment(template.functions[API_FUNCTION], configuration, workflow)
         api = stack.enter_context(_server("local.api", api_port, environment, logs))
@@ -141,6 +145,7 @@ def running(
         token = None
         if "clerk" in vendors:
             token = accounts.demo_token(stand_ins_url, api_url, database_url)
+            webhooks.subscribe(stand_ins_url, api_url)
         yield Stack(
             ready=Ready(api=api_url, stand_ins=stand_ins_url, database_url=database_url, token=token),
             workflow=workflow,
@@ -194,8 +199,13 @@ def _clear(data: Path) -> None:
             entry.unlink()
 
 
-def _lambdas(template: Template, configuration: Configuration, logs: Path) -> LambdaService:
-    return LambdaService(template.functions, environment=configuration.environment, log_folder=logs)
+def _lambdas(
+    template: Template, configuration: Configuration, own_variables: Mapping[str, Mapping[str, str]], logs: Path
+) -> LambdaService:
+    def environment(spec: FunctionSpec) -> Mapping[str, str]:
+        return {**configuration.environment(spec), **own_variables.get(spec.name, {})}
+
+    return LambdaService(template.functions, environment=environment, log_folder=logs)
 
 
 def _tasks(template: Template, configuration: Configuration, logs: Path) -> TaskService:

@@ -1,20 +1,14 @@
-"""Webhooks on one machine: API Gateway's part, the queue's part, and sample events to send."""
+"""Webhooks on one machine: the queue with what Lambda does for it, and who sends events."""
 
-import base64
 import json
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
-from botocore.config import Config
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from local.interpreter import Invoke
 from local.lambda_runtime import LambdaServiceClosed
@@ -26,77 +20,13 @@ if TYPE_CHECKING:
 
 FUNCTION = "WebhooksFunction"
 CLERK_PATH = "/api/accounts/webhook/clerk/"
-_PATHS = ("/api/accounts/webhook/", "/api/billing/webhook/")
-_MAX_GATEWAY_BYTES = 10 * 1024 * 1024
-"""Source: AWS, "Quotas for REST APIs", payload size."""
 _VISIBILITY_S = 20
 _MOST_RECEIVES = 5
 _POLL_S = 0.2
 
 
-class WebhookGateway:
-    """ASGI middleware that hands webhooks to their function as API Gateway does, and all else to the application."""
-
-    def __init__(self, app: ASGIApp, *, invoke: Callable[[bytes], bytes | None]) -> None:
-        """Wrap the application.
-
-        Args:
-            app: what answers everything else.
-            invoke: runs the function with an event and returns its answer, or None when it failed; may block.
-        """
-        self._app = app
-        self._invoke = invoke
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run one request."""
-        if scope["type"] != "http" or not scope["path"].startswith(_PATHS):
-            await self._app(scope, receive, send)
-            return
-        # Imported here: the stack needs the rest of this file without a web framework.
-        from fastapi.concurrency import run_in_threadpool  # noqa: PLC0415
-
-        request = Request(scope, receive)
-        body = await request.body()
-        if len(body) > _MAX_GATEWAY_BYTES:
-            await Response(status_code=413)(scope, receive, send)
-            return
-        answer = await run_in_threadpool(self._invoke, json.dumps(_gateway_event(request, body)).encode())
-        await _response(answer)(scope, receive, send)
-
-
-def _gateway_event(request: Request, body: bytes) -> dict[str, Any]:
-    address = request.client.host if request.client else None
-    return {
-        "resource": "/api/accounts/webhook/{proxy+}",
-        "path": request.url.path,
-        "httpMethod": request.method,
-        "headers": dict(request.headers),
-        "body": base64.b64encode(body).decode(),
-        "isBase64Encoded": True,
-        "requestContext": {"requestId": str(uuid.uuid4()), "identity": {"sourceIp": address}},
-    }
-
-
-def _response(answer: bytes | None) -> Response:
-    if answer is None:
-        return Response('{"message": "Internal server error"}', 502, media_type="application/json")
-    document = json.loads(answer)
-    return Response(document["body"], document["statusCode"], headers=document["headers"])
-
-
-def lambda_invoker(function: str) -> Callable[[bytes], bytes | None]:
-    """Return what runs a function of the stack from another process, through the Lambda API of its moto server."""
-    client = boto3.client("lambda", config=Config(read_timeout=30, retries={"total_max_attempts": 1}))
-
-    def invoke(event: bytes) -> bytes | None:
-        answer = client.invoke(FunctionName=function, Payload=event)
-        return None if answer.get("FunctionError") else answer["Payload"].read()
-
-    return invoke
-
-
 @contextmanager
-def webhook_queue(invoke: Invoke, *, visibility_s: int = _VISIBILITY_S) -> Iterator[str]:
+def queue(invoke: Invoke, *, visibility_s: int = _VISIBILITY_S) -> Iterator[str]:
     """Make the queue, in the moto server that this process runs, and hand what comes to the function; yields its URL.
 
     A message that fails is seen again after `visibility_s`, five times in all, and then goes where nobody looks.
@@ -142,9 +72,15 @@ def _act_on(messages: list["MessageTypeDef"], invoke: Invoke) -> list[str]:
     return [message["ReceiptHandle"] for message in messages if message["MessageId"] not in failed]
 
 
-def send_sample(api_url: str, event_type: str, *, user: Mapping[str, Any], session_id: str, secret: str) -> int:
-    """Send a signed sample event of Clerk's about a user to the running system and return the status."""
-    user_id = user["id"]
+def subscribe(stand_ins_url: str, api_url: str) -> None:
+    """Have the stand-in of Clerk tell the running system what happens to its users."""
+    _control(stand_ins_url, "clerk/instance", {"webhook_url": f"{api_url}{CLERK_PATH}"})
+
+
+def send_sample(stand_ins_url: str, api_url: str, event_type: str, email: str) -> int:
+    """Send a signed sample event of Clerk's, about the user with this address, and return the status."""
+    user = _control(stand_ins_url, "clerk/users", {"email": email})
+    user_id: str = user["id"]
     data: dict[str, Any]
     match event_type.split("."):
         case ["user", "deleted"]:
@@ -152,9 +88,15 @@ def send_sample(api_url: str, event_type: str, *, user: Mapping[str, Any], sessi
         case ["user", _]:
             data = {**user, "updated_at": int(time.time() * 1000)}
         case ["session", status]:
+            session_id = _control(stand_ins_url, "tokens", {"email": email})["session_id"]
             data = {"object": "session", "id": session_id, "user_id": user_id, "status": status}
         case _:
-            data = {"id": user_id}
+            data = {"object": event_type.partition(".")[0], "id": user_id}
     body = json.dumps(event_of(event_type, data)).encode()
-    headers = headers_of(body, event_id=new_event_id(), secret=secret)
+    headers = headers_of(body, event_id=new_event_id())
     return httpx.post(f"{api_url}{CLERK_PATH}", content=body, headers=headers, timeout=30).status_code
+
+
+def _control(stand_ins_url: str, name: str, order: Mapping[str, Any]) -> Any:
+    reply = httpx.post(f"{stand_ins_url}/__control/{name}", json=order, timeout=10)
+    return reply.raise_for_status().json()

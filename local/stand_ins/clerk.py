@@ -160,20 +160,6 @@ async def verify_password(request: Request, state: State, user_id: str) -> Json:
     return {"verified": True}
 
 
-@backend.post("/users/{user_id}/{change}")
-async def restrict_user(state: State, user_id: str, change: str) -> Json:
-    """Ban, unban, lock or unlock a user."""
-    fields: dict[str, Json] = {
-        "ban": {"banned": True},
-        "unban": {"banned": False},
-        "lock": {"locked": True, "lockout_expires_in_seconds": 3600},
-        "unlock": {"locked": False, "lockout_expires_in_seconds": None},
-    }
-    if change not in fields:
-        raise not_found("Route")
-    return state.clerk.change(await get_user(state, user_id), **fields[change])
-
-
 for part in (clerk_sessions.backend, clerk_emails.backend):
     backend.include_router(part)
 router.include_router(clerk_frontend.router)

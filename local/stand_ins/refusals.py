@@ -12,9 +12,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 class Refusal(Exception):
     """An error answer in the vendor's own form; raised anywhere below a route."""
 
-    def __init__(
-        self, status: int, body: Mapping[str, Any] | str, *, headers: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, body: Mapping[str, Any] | str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(status)
         self.status = status
         self.body: Any = body

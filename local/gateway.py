@@ -1,0 +1,76 @@
+"""API Gateway's part on one machine: webhooks go to their function, as the events that it makes of requests."""
+
+import base64
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+_PATHS = ("/api/accounts/webhook/", "/api/billing/webhook/")
+_MAX_BYTES = 10 * 1024 * 1024
+"""Source: AWS, "Quotas for REST APIs", payload size."""
+
+
+class WebhookGateway:
+    """ASGI middleware that hands webhooks to their function as API Gateway does, and all else to the application."""
+
+    def __init__(self, app: ASGIApp, *, invoke: Callable[[bytes], bytes | None]) -> None:
+        """Wrap the application.
+
+        Args:
+            app: what answers everything else.
+            invoke: runs the function with an event and returns its answer, or None when it failed; may block.
+        """
+        self._app = app
+        self._invoke = invoke
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request."""
+        if scope["type"] != "http" or not scope["path"].startswith(_PATHS):
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        body = await request.body()
+        if len(body) > _MAX_BYTES:
+            await Response(status_code=413)(scope, receive, send)
+            return
+        answer = await run_in_threadpool(self._invoke, json.dumps(_gateway_event(request, body)).encode())
+        await _response(answer)(scope, receive, send)
+
+
+def _gateway_event(request: Request, body: bytes) -> dict[str, Any]:
+    address = request.client.host if request.client else None
+    return {
+        "resource": "/api/accounts/webhook/{proxy+}",
+        "path": request.url.path,
+        "httpMethod": request.method,
+        "headers": dict(request.headers),
+        "body": base64.b64encode(body).decode(),
+        "isBase64Encoded": True,
+        "requestContext": {"requestId": str(uuid.uuid4()), "identity": {"sourceIp": address}},
+    }
+
+
+def _response(answer: bytes | None) -> Response:
+    if answer is None:
+        return Response('{"message": "Internal server error"}', 502, media_type="application/json")
+    document = json.loads(answer)
+    return Response(document["body"], document["statusCode"], headers=document["headers"])
+
+
+def lambda_invoker(function: str) -> Callable[[bytes], bytes | None]:
+    """Return what runs a function of the stack from another process, through the Lambda API of its moto server."""
+    client = boto3.client("lambda", config=Config(read_timeout=30, retries={"total_max_attempts": 1}))
+
+    def invoke(event: bytes) -> bytes | None:
+        answer = client.invoke(FunctionName=function, Payload=event)
+        return None if answer.get("FunctionError") else answer["Payload"].read()
+
+    return invoke
