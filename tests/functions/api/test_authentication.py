@@ -1,7 +1,7 @@
 """Who is calling: tokens good and bad, and the first sight of a user."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,11 +12,14 @@ from starlette.testclient import TestClient
 
 from functions.api.app import create_app
 from functions.api.settings import ApiSettings
+from local.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY
 from tests.fixtures.stand_ins import StandInsClient
-from tests.functions.api.conftest import HOST, POST_URL, SignedIn
+from tests.functions.api.conftest import HOST, POST_URL, SignedIn, replace_services
 from whyviral.accounts.models import Subscription, User
 from whyviral.analytics.models import ExternalApiCallLog
+from whyviral.core.clock import utc_now
 from whyviral.core.endpoints import Endpoints
+from whyviral.integrations.clerk_tokens import SessionTokenVerifier
 
 SOME_ID = "7d9f43c4-94b0-4d0e-a65e-f9f7f4d8c3de"
 ROUTES = {
@@ -159,12 +162,24 @@ def test_the_scheme_may_be_written_in_any_case(client: TestClient, somebody: Sig
 
 
 @pytest.mark.parametrize(
-    ("azp", "status"), [("https://app.example.com", 200), ("https://evil.example", 401), (None, 200)]
+    ("azp", "is_required", "status"),
+    [
+        ("https://app.example.com", False, 200),
+        ("https://evil.example", False, 401),
+        (None, False, 200),
+        (None, True, 401),
+    ],
 )
 def test_only_the_frontends_of_the_settings_may_have_minted_the_token(
-    settings: ApiSettings, local_endpoints: Endpoints, stand_ins: StandInsClient, azp: str | None, status: int
+    settings: ApiSettings,
+    local_endpoints: Endpoints,
+    stand_ins: StandInsClient,
+    azp: str | None,
+    is_required: bool,
+    status: int,
 ) -> None:
-    app = create_app(settings.model_copy(update={"clerk_authorized_parties": ("https://app.example.com",)}))
+    parties = {"clerk_authorized_parties": ("https://app.example.com",), "clerk_require_authorized_party": is_required}
+    app = create_app(settings.model_copy(update=parties))
     token = stand_ins.token("party@example.com", overrides={"azp": azp})["token"]
 
     reply = TestClient(app, base_url=f"http://{HOST}").get(ANY, headers=bearer(token))
@@ -198,10 +213,16 @@ def test_keys_that_were_had_once_serve_on_while_clerk_is_away(
     assert client.get(ANY, headers=somebody.headers).status_code == 200
 
 
-def test_a_rotated_key_is_taken_up(client: TestClient, somebody: SignedIn, stand_ins: StandInsClient) -> None:
+def test_a_rotated_key_is_taken_up(
+    app: FastAPI, client: TestClient, somebody: SignedIn, stand_ins: StandInsClient
+) -> None:
+    moved = timedelta(0)
+    verifier = SessionTokenVerifier(CLERK_STAND_IN_PUBLISHABLE_KEY, clock=lambda: utc_now() + moved)
+    replace_services(app, verifier=verifier)
     client.get(ANY, headers=somebody.headers)
     stand_ins.rotate_key(same_kid=True)
     token = stand_ins.token("rotated@example.com")["token"]
+    moved = timedelta(seconds=31)
 
     assert client.get(ANY, headers=bearer(token)).status_code == 200
 

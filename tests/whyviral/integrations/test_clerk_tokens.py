@@ -265,13 +265,16 @@ def test_a_new_key_is_honoured_after_the_cooldown(
     verifier.verify(token)
 
 
-def test_a_new_key_under_the_old_id_is_honoured_at_once(
-    stand_ins: StandInsClient, verifier: SessionTokenVerifier
+def test_a_new_key_under_the_old_id_is_honoured_at_once_unless_keys_were_fetched_just_now(
+    stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock
 ) -> None:
     verifier.verify(stand_ins.token()["token"])
     stand_ins.rotate_key(same_kid=True)
+    token = stand_ins.token()["token"]
 
-    verifier.verify(stand_ins.token()["token"])
+    assert _refusal(verifier, token) == "bad_signature"
+    clock.by = timedelta(seconds=31)
+    verifier.verify(token)
 
     assert _jwks_fetches(stand_ins) == 2
 
@@ -287,7 +290,22 @@ def test_forged_signatures_make_one_fetch_a_minute(
     for _ in range(3):
         assert _refusal(verifier, forgery) == "bad_signature"
 
-    assert (in_the_first_minute, _jwks_fetches(stand_ins)) == (2, 3)
+    assert (in_the_first_minute, _jwks_fetches(stand_ins)) == (1, 2)
+
+
+def test_forgeries_of_every_kind_make_one_fetch_in_thirty_seconds(
+    stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock
+) -> None:
+    forgeries = [
+        stand_ins.token(expires_in_seconds=3_600, **how)["token"] for how in ({"key": "other"}, {"kid": "ins_x"})
+    ]
+    verifier.verify(stand_ins.token()["token"])
+    for second in range(1, 121):
+        clock.by = timedelta(seconds=second)
+        for forgery in forgeries:
+            _refusal(verifier, forgery)
+
+    assert _jwks_fetches(stand_ins) <= 1 + 120 // 30
 
 
 @pytest.mark.parametrize("trouble", [{"mode": "status", "status": 500}, {"mode": "garbage"}, {"mode": "disconnect"}])

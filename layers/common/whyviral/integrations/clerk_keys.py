@@ -63,25 +63,26 @@ class SigningKeys:
     def find_again(self, key_id: str) -> jwt.PyJWK | None:
         """Return the key as the instance has it now: a rotated key may come back under the id of the old one.
 
-        Fetches at most once a minute, so that forged signatures cannot make us a burden; None before that.
+        Fetches at most once a minute, and never twice in half a minute whatever else was fetched, so that forged
+        signatures cannot make us a burden; None where it may not fetch.
         """
-        with self._lock:
-            if not self._is_older_than(_FORCED_COOLDOWN, self._forced_at):
-                return None
-            self._forced_at = self._clock()
-        self._refresh(not_within=timedelta(0))
+        if not self._is_older_than(_FORCED_COOLDOWN, self._forced_at) or not self._refresh(not_within=_COOLDOWN):
+            return None
+        self._forced_at = self._tried_at
         return self._keys.get(key_id)
 
-    def _refresh(self, *, not_within: timedelta) -> None:
+    def _refresh(self, *, not_within: timedelta) -> bool:
+        """Fetch the keys, unless that was tried just now; return whether it was tried."""
         with self._lock:
             if not self._is_older_than(not_within, self._tried_at):
-                return
+                return False
             self._tried_at = self._clock()
             try:
                 self._keys = self._fetch()
             except (ProviderError, NotJson, jwt.PyJWTError):
-                return
+                return True
             self._fetched_at = self._tried_at
+            return True
 
     def _is_older_than(self, age: timedelta, moment: datetime | None) -> bool:
         return moment is None or self._clock() - moment >= age
