@@ -60,16 +60,20 @@ class SigningKeys:
             )
         return self._keys.get(key_id)
 
-    def find_again(self, key_id: str) -> jwt.PyJWK | None:
+    def find_again(self, key_id: str, *, instead_of: jwt.PyJWK) -> jwt.PyJWK | None:
         """Return the key as the instance has it now: a rotated key may come back under the id of the old one.
 
         Fetches at most once a minute, and never twice in half a minute whatever else was fetched, so that forged
-        signatures cannot make us a burden; None where it may not fetch.
+        signatures cannot make us a burden.
+
+        Args:
+            key_id: of the key.
+            instead_of: the one that did not fit; None is returned where there is no other.
         """
-        if not self._is_older_than(_FORCED_COOLDOWN, self._forced_at) or not self._refresh(not_within=_COOLDOWN):
-            return None
-        self._forced_at = self._tried_at
-        return self._keys.get(key_id)
+        if self._is_older_than(_FORCED_COOLDOWN, self._forced_at) and self._refresh(not_within=_COOLDOWN):
+            self._forced_at = self._tried_at
+        found = self._keys.get(key_id)
+        return None if found is instead_of else found
 
     def _refresh(self, *, not_within: timedelta) -> bool:
         """Fetch the keys, unless that was tried just now; return whether it was tried."""

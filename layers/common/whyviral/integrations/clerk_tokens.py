@@ -149,7 +149,8 @@ class SessionTokenVerifier:
         try:
             return self._decode(token, key)
         except InvalidSessionToken as exc:
-            if exc.reason != "bad_signature" or (newer := self._keys.find_again(key_id)) is None:
+            newer = self._keys.find_again(key_id, instead_of=key) if exc.reason == "bad_signature" else None
+            if newer is None:
                 raise
         return self._decode(token, newer)
 
