@@ -37,7 +37,7 @@ _NOT_FOUND: dict[int | str, dict[str, Any]] = {
 def analyze(body: AnalyzeBody, user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
     """Accept posts to explain: one request per platform, all or nothing."""
     posts = parse_post_urls(body.post_urls)
-    requests = admit(session, user.id, posts, execution_arn_of=services.workflow.execution_arn)
+    requests = admit(session, user.id, posts, execution_arn_of=services.workflow.execution_arn, now=services.clock())
     session.commit()  # the executions must find their rows
     for request in requests:
         _start(request, services)

@@ -1,26 +1,31 @@
 """Admission: all or nothing."""
 
 import uuid
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
-from tests.factories import create_subscription, create_user
-from whyviral.accounts.models import User
+from tests.factories import create_post, create_request, create_subscription, create_user
+from whyviral.accounts.limit_models import UsageReservation, UserUsage
+from whyviral.accounts.models import Plan, User
 from whyviral.accounts.service import NoCurrentPlan
+from whyviral.accounts.usage import UsageLimitReached, settle_usage
 from whyviral.analysis.admission import (
     InvalidPostUrls,
     PlanUrlLimitExceeded,
     TooManyUrls,
     admit,
+    count_again,
     parse_post_urls,
 )
-from whyviral.analysis.models import AnalysisRequestPost, AnalysisStatus, PostAnalysisRequest
+from whyviral.analysis.models import AnalysisRequestPost, AnalysisStatus, PostAnalysisRequest, PostState
 from whyviral.social.urls import PostUrl
 
 X = "https://x.com/jack/status/20"
 YOUTUBE = "https://youtu.be/dQw4w9WgXcQ"
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 INSTAGRAM = "https://www.instagram.com/p/C0abcdefghi/"
 
 
@@ -81,7 +86,7 @@ def test_one_bad_url_alone_is_spoken_of_in_the_singular() -> None:
 
 
 def test_each_platform_becomes_a_request_with_its_posts_and_its_first_status(session: Session, user: User) -> None:
-    requests = admit(session, user.id, parse_post_urls([YOUTUBE, X, INSTAGRAM]), execution_arn_of=arn_of)
+    requests = admit(session, user.id, parse_post_urls([YOUTUBE, X, INSTAGRAM]), execution_arn_of=arn_of, now=NOON)
 
     session.expire_all()
     saved = {
@@ -107,16 +112,18 @@ def test_the_limit_of_the_plan_is_exact(session: Session, plan: str, max_urls: i
     create_subscription(session, user, plan=plan)
 
     for allowed in (max_urls - 1, max_urls):
-        assert len(admit(session, user.id, x_posts(allowed), execution_arn_of=arn_of)) == 1
+        assert len(admit(session, user.id, x_posts(allowed), execution_arn_of=arn_of, now=NOON)) == 1
     with pytest.raises(PlanUrlLimitExceeded) as caught:
-        admit(session, user.id, x_posts(max_urls + 1), execution_arn_of=arn_of)
+        admit(session, user.id, x_posts(max_urls + 1), execution_arn_of=arn_of, now=NOON)
 
     assert caught.value.details == {"given": max_urls + 1, "max_urls": max_urls, "plan": plan.capitalize()}
 
 
 def test_the_limit_is_of_the_call_and_not_of_each_platform(session: Session, user: User) -> None:
     with pytest.raises(PlanUrlLimitExceeded):
-        admit(session, user.id, [*x_posts(4), *parse_post_urls([YOUTUBE, INSTAGRAM])], execution_arn_of=arn_of)
+        admit(
+            session, user.id, [*x_posts(4), *parse_post_urls([YOUTUBE, INSTAGRAM])], execution_arn_of=arn_of, now=NOON
+        )
 
 
 @pytest.mark.parametrize("has_plan", [True, False])
@@ -126,7 +133,68 @@ def test_a_refused_call_writes_nothing(session: Session, has_plan: bool) -> None
         create_subscription(session, user)
 
     with pytest.raises(PlanUrlLimitExceeded if has_plan else NoCurrentPlan):
-        admit(session, user.id, x_posts(6), execution_arn_of=arn_of)
+        admit(session, user.id, x_posts(6), execution_arn_of=arn_of, now=NOON)
 
-    tables = (PostAnalysisRequest, AnalysisRequestPost, AnalysisStatus)
-    assert [session.scalar(select(func.count()).select_from(table)) for table in tables] == [0, 0, 0]
+    tables = (PostAnalysisRequest, AnalysisRequestPost, AnalysisStatus, UserUsage, UsageReservation)
+    assert [session.scalar(select(func.count()).select_from(table)) for table in tables] == [0, 0, 0, 0, 0]
+
+
+def test_admitted_posts_are_counted_and_held_for_their_requests(session: Session, user: User) -> None:
+    requests = admit(session, user.id, parse_post_urls([YOUTUBE, X]), execution_arn_of=arn_of, now=NOON)
+
+    reserved = session.execute(
+        select(UsageReservation.request_id, UsageReservation.url, UsageReservation.state).order_by(
+            UsageReservation.platform
+        )
+    ).all()
+    assert [tuple(row) for row in reserved] == [(request.id, request.post_urls[0], "held") for request in requests]
+    assert session.scalars(select(UserUsage.url_lookups).where(UserUsage.user_id == user.id)).all() == [1, 1]
+
+
+def test_the_limit_of_the_day_holds_over_many_calls(session: Session, user: User) -> None:
+    for _ in range(2):
+        admit(session, user.id, x_posts(5), execution_arn_of=arn_of, now=NOON)
+
+    with pytest.raises(UsageLimitReached), session.begin_nested():
+        admit(session, user.id, x_posts(1), execution_arn_of=arn_of, now=NOON)
+    admit(session, user.id, x_posts(5), execution_arn_of=arn_of, now=NOON + timedelta(hours=12))
+
+    assert session.scalar(select(func.count()).select_from(PostAnalysisRequest)) == 3
+
+
+def test_the_plan_is_the_one_at_the_time_of_the_call(session: Session) -> None:
+    user = create_user(session)
+    subscription = create_subscription(session, user, plan="business")
+    admit(session, user.id, x_posts(50), execution_arn_of=arn_of, now=NOON)
+
+    subscription.plan_id = session.scalars(select(Plan.id).where(Plan.slug == "free")).one()
+    session.flush()
+
+    with pytest.raises(UsageLimitReached) as refusal:
+        admit(session, user.id, x_posts(1), execution_arn_of=arn_of, now=NOON)
+    assert isinstance(refusal.value.details, dict)
+    assert (refusal.value.details["used"], refusal.value.details["limit"]) == (50, 10)
+
+
+def test_another_attempt_counts_only_what_was_not_explained(session: Session, user: User) -> None:
+    (request,) = admit(session, user.id, x_posts(3), execution_arn_of=arn_of, now=NOON)
+    first = session.scalars(select(AnalysisRequestPost).where(AnalysisRequestPost.position == 0)).one()
+    first.state = PostState.ANALYSED
+    session.flush()
+    settle_usage(session, request.id, explained=[first.url], suggestions=4)
+
+    count_again(session, request, now=NOON)
+
+    states = session.scalars(select(UsageReservation.state).order_by(UsageReservation.url)).all()
+    assert states == ["charged", "held", "held"]
+    assert session.scalars(select(UserUsage.url_lookups)).one() == 3
+
+
+def test_a_request_from_before_usage_was_counted_is_counted_when_it_is_tried_again(
+    session: Session, user: User
+) -> None:
+    request = create_request(session, user, [create_post(session)], state=PostState.FAILED)
+
+    count_again(session, request, now=NOON)
+
+    assert session.scalars(select(UserUsage.url_lookups)).one() == 1

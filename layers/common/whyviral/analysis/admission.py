@@ -2,15 +2,18 @@
 
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from whyviral.accounts import service as account_service
+from whyviral.accounts import usage
+from whyviral.accounts.limit_repository import CountedUrl
 from whyviral.core.errors import AppError
 from whyviral.social.urls import InvalidPostUrl, PostUrl, parse_post_url
 
 from .models import PostAnalysisRequest, PostState, RequestStatus, Stage
-from .repository import RequestRepository
+from .repository import PipelineRepository, RequestRepository
 
 MAX_URLS_PER_CALL = 100
 """Above any plan: a call with more is a mistake, whoever makes it."""
@@ -87,11 +90,15 @@ def admit(
     posts: Sequence[PostUrl],
     *,
     execution_arn_of: Callable[[uuid.UUID, int], str],
+    now: datetime,
 ) -> list[PostAnalysisRequest]:
-    """Create one request per platform, in the order of the platforms' names; the caller starts them after the commit.
+    """Create one request per platform, in the order of the platforms' names, and count their posts against the plan.
+
+    The caller starts the requests after the commit; when this raises, the transaction must be rolled back.
 
     Raises:
         PlanUrlLimitExceeded: more posts than the plan allows in one call.
+        UsageLimitReached: more posts than the plan still allows on a platform today.
         NoCurrentPlan: the user has no plan.
     """
     plan = account_service.get_user_plan(session, user_id)
@@ -106,10 +113,29 @@ def admit(
     ]
     repository = RequestRepository(session, user_id)
     inserted = repository.insert(requests)
+    urls = [CountedUrl(request.id, request.platform, url) for request in inserted for url in request.post_urls]
+    usage.increment_usage(session, user_id, urls, plan=plan, now=now)
     rows = zip(inserted, by_platform.values(), strict=True)
     repository.insert_posts([row for request, own_posts in rows for row in _new_posts(request, own_posts)])
     repository.insert_statuses([_first_status(request) for request in inserted])
     return inserted
+
+
+def count_again(session: Session, request: PostAnalysisRequest, *, now: datetime) -> None:
+    """Count, for another attempt of an ended request, the posts that gave no analysis and were returned.
+
+    They count today, against the plan as it is now; what was explained before stays charged. The caller holds the
+    request's row, so that no other attempt begins or ends meanwhile; when this raises, the transaction must be rolled
+    back.
+
+    Raises:
+        UsageLimitReached: the plan does not allow as many posts today.
+        NoCurrentPlan: the user has no plan.
+    """
+    plan = account_service.get_user_plan(session, request.user_id)
+    posts = PipelineRepository(session).list_posts(request.id)
+    urls = [CountedUrl(request.id, request.platform, post.url) for post in posts if post.state != PostState.ANALYSED]
+    usage.increment_usage(session, request.user_id, urls, plan=plan, now=now)
 
 
 def _new_request(

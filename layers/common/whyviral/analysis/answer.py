@@ -23,6 +23,8 @@ from pydantic import (
 from whyviral.core.errors import ErrorCategory
 
 INFERENCE = "[inference]"
+SUGGESTIONS = 4
+"""How many ideas for next posts an analysis holds."""
 
 _BETWEEN = r"\s*(?:[,;&\u2013-]|\band\b|\bto\b)\s*"
 _CITATIONS = re.compile(rf"\[\s*([FTM][0-9]+(?:{_BETWEEN}[FTM][0-9]+)*)\s*\]", re.IGNORECASE)
@@ -123,7 +125,7 @@ class AnalystAnswer(BaseModel):
     viral_formula: _Line = Field(description="The recipe in one or two lines.")
     improvements: list[_Line] = Field(min_length=1, max_length=8, description="What would have made it stronger.")
     suggestions_for_future_posts: list[_Line] = Field(
-        min_length=4, max_length=4, description="Exactly 4 concrete ideas for next posts."
+        min_length=SUGGESTIONS, max_length=SUGGESTIONS, description="Exactly 4 concrete ideas for next posts."
     )
 
 

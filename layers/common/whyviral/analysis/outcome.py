@@ -7,8 +7,10 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
+from whyviral.accounts import usage
 from whyviral.core.errors import ErrorCategory
 
+from .answer import SUGGESTIONS
 from .models import AnalysisRequestPost, PostAnalysisRequest, PostState, RequestStatus, Stage
 from .pipeline import Outcome, PostJob, RequestJob, StageResult, fail_post, lock_current, record_status
 from .repository import PipelineRepository
@@ -41,6 +43,7 @@ def finish_request(session: Session, job: RequestJob, *, now: datetime) -> Stage
     viral = PipelineRepository(session).count_viral(request.id)
     request.results = {"posts": len(posts), "analysed": analysed, "failed": len(failed), "viral": viral}
     request.posts_processed = analysed
+    _settle(session, request, posts)
     if analysed:
         session.flush()
         PipelineRepository(session).record_analysed(request)
@@ -54,6 +57,7 @@ def fail_request(session: Session, job: RequestJob, *, stage: Stage, error: str,
     if request is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
     category, message = _explain(stage, error)
+    _settle(session, request, PipelineRepository(session).list_posts(request.id))
     _close_as_failed(session, request, stage=stage, category=category, message=message, now=now, error=error)
     return StageResult(outcome=Outcome.FAILED)
 
@@ -76,6 +80,12 @@ def note_unwatched_media(session: Session, job: RequestJob) -> StageResult:
         return StageResult(outcome=Outcome.SUPERSEDED)
     record_status(session, request, Stage.TRANSCRIBING, progress=49, message=_UNWATCHED)
     return StageResult(outcome=Outcome.FAILED)
+
+
+def _settle(session: Session, request: PostAnalysisRequest, posts: Sequence[AnalysisRequestPost]) -> None:
+    # What was explained before a request broke is there to read, and a retry does not explain it again: it is charged.
+    explained = [post.url for post in posts if post.state == PostState.ANALYSED]
+    usage.settle_usage(session, request.id, explained=explained, suggestions=SUGGESTIONS)
 
 
 def _complete(session: Session, request: PostAnalysisRequest, *, failed: int, now: datetime) -> StageResult:
