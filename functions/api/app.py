@@ -12,13 +12,14 @@ from whyviral.core.logging import build_logger
 from whyviral.integrations.clerk_tokens import SessionTokenVerifier
 from whyviral.integrations.step_functions import StepFunctionsWorkflow
 
+from .calls import REPLAYED_HEADER, install_replays
 from .dependencies import Services
 from .errors import ERROR_RESPONSES, install_error_handlers
 from .middleware import LastResort, RequestContext
-from .routers import accounts, analysis, health, sign_in, social
+from .routers import accounts, analysis, health, sign_in, social, usage
 from .settings import ApiSettings
 
-_EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"]
+_EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id", REPLAYED_HEADER]
 _DESCRIPTION = "Paste the URL of a social post and learn why it went viral: facts first, the explanation second."
 
 
@@ -51,11 +52,13 @@ def create_app(settings: ApiSettings) -> FastAPI:
         accounts.router,
         accounts.public_router,
         sign_in.router,
+        usage.router,
         analysis.router,
         social.router,
     ):
         app.include_router(router)
     install_error_handlers(app)
+    install_replays(app)
     app.add_middleware(LastResort, logger=logger)
     app.add_middleware(
         CORSMiddleware,

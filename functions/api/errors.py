@@ -31,7 +31,7 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     400: {"model": ErrorOut, "description": "The request does not name a host we serve."},
     413: {"model": ErrorOut, "description": "The body is over 1 MiB."},
     422: {"model": ErrorOut, "description": "The request has the wrong form; details name each problem."},
-    500: {"model": ErrorOut, "description": "A bug of ours; nothing was counted."},
+    500: {"model": ErrorOut, "description": "A bug of ours."},
     503: {"model": ErrorOut, "description": "Something we depend on is not available; try again."},
 }
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}

@@ -16,7 +16,7 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 class RequestContext:
-    """Outermost middleware; sets `request.state.request_id`.
+    """Outermost middleware; sets `request.state.request_id`, and sends `request.state.answer_headers` with any answer.
 
     Paths are the same with and without a trailing slash, without a redirect, which a client would follow as a GET.
     """
@@ -53,7 +53,9 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                headers.update(scope["state"].get("answer_headers", {}))
             await send(message)
 
         try:

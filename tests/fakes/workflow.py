@@ -16,8 +16,12 @@ class FakeWorkflow:
     is_down: bool = False
     on_start: Callable[[uuid.UUID], None] | None = None
     """Called with the id of each request that is started."""
+    during_admission: Callable[[], None] | None = None
+    """Called whenever a request is about to be admitted, in the middle of its transaction."""
 
     def execution_arn(self, request_id: uuid.UUID, attempt: int) -> str:
+        if self.during_admission is not None:
+            self.during_admission()
         return f"arn:aws:states:eu-central-1:000000000000:execution:fake:{request_id}-{attempt}"
 
     def start(self, request_id: uuid.UUID, attempt: int) -> None:

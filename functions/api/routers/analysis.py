@@ -7,9 +7,11 @@ from aws_lambda_powertools import Logger
 from fastapi import APIRouter, Request
 
 from functions.api.authentication import UNAUTHENTICATED, AuthenticatedRoute, CurrentUser
+from functions.api.calls import CallDep, call_responses
 from functions.api.dependencies import PageNumber, ServicesDep, SessionDep
 from functions.api.errors import ErrorOut
 from functions.api.pages import PageOut, page_out
+from whyviral.accounts.rate_limits import ANALYSIS_RATE
 from whyviral.analysis import service as analysis_service
 from whyviral.analysis.admission import admit, parse_post_urls
 from whyviral.analysis.models import PostAnalysisRequest
@@ -21,11 +23,17 @@ router = APIRouter(prefix="/api/analysis", tags=["analysis"], route_class=Authen
 logger: Logger = build_logger("api")
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
-    403: {"model": ErrorOut, "description": "The plan does not allow this many URLs in one call, or there is no plan."},
+    403: {
+        "model": ErrorOut,
+        "description": "`max_urls_exceeded`: the plan does not allow this many URLs in one call. "
+        "`usage_limit_reached`: nor this many today; details give `platform`, `limit`, `used`, `requested` and "
+        "`resets_at`. `no_current_plan`: there is no plan.",
+    },
     422: {
         "model": ErrorOut,
         "description": "`invalid_request`: the body has the wrong form. `too_many_urls`: over 100. "
-        "`invalid_post_urls`: details give `url`, `reason` and `message` for each that is not a post.",
+        "`invalid_post_urls`: details give `url`, `reason` and `message` for each that is not a post. "
+        "`idempotency_key_reused`: the key was sent with another request.",
     },
 }
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {
@@ -33,15 +41,21 @@ _NOT_FOUND: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/analyze/", status_code=202, response_model=AcceptedRequests, responses=_REFUSALS)
-def analyze(body: AnalyzeBody, user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
+@router.post(
+    "/analyze/", status_code=202, response_model=AcceptedRequests, responses=_REFUSALS | call_responses(success=202)
+)
+def analyze(body: AnalyzeBody, call: CallDep, services: ServicesDep) -> Any:
     """Accept posts to explain: one request per platform, all or nothing."""
     posts = parse_post_urls(body.post_urls)
-    requests = admit(session, user.id, posts, execution_arn_of=services.workflow.execution_arn, now=services.clock())
-    session.commit()  # the executions must find their rows
-    for request in requests:
+    with call.once(body, rate=ANALYSIS_RATE) as once:
+        requests = admit(
+            once.session, call.user.id, posts, execution_arn_of=services.workflow.execution_arn, now=call.clock()
+        )
+        accepted = AcceptedRequests(requests=[RequestSummary.model_validate(request) for request in requests])
+        answer = once.answer(accepted, status_code=202)
+    for request in requests:  # committed: the executions find their rows
         _start(request, services)
-    return {"requests": requests}
+    return answer
 
 
 def _start(request: PostAnalysisRequest, services: ServicesDep) -> None:

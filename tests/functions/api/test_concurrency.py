@@ -1,9 +1,12 @@
 """Many requests at once, over sockets, as uvicorn serves them."""
 
+import os
+import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from threading import Thread
 from time import sleep
 
@@ -15,17 +18,28 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from functions.api.settings import ApiSettings
+from tests.factories import create_usage
+from tests.fakes.clock import FakeClock
 from tests.fixtures.stand_ins import StandInsClient
-from tests.functions.api.conftest import SignedIn
+from tests.functions.api.conftest import SignedIn, replace_services
+from whyviral.accounts.limit_models import UsageReservation, UserUsage
 from whyviral.accounts.models import Subscription, User
+from whyviral.analysis.models import PostAnalysisRequest
 
+ANALYZE = "/api/analysis/analyze/"
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+SCALE = float(os.environ.get("PROOF_SCALE", "1"))
 LIST = "/api/analysis/requests/"
 AT_ONCE = 50
 
 
 @contextmanager
 def serving(app: FastAPI) -> Iterator[str]:
-    server = uvicorn.Server(uvicorn.Config(app, "127.0.0.1", 0, log_level="error", access_log=False, lifespan="off"))
+    # A connection that the server closes just as it is used again would look like a failure of ours.
+    config = uvicorn.Config(
+        app, "127.0.0.1", 0, log_level="error", access_log=False, lifespan="off", timeout_keep_alive=60
+    )
+    server = uvicorn.Server(config)
     thread = Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:
@@ -42,7 +56,8 @@ def settings(settings: ApiSettings) -> ApiSettings:
 
 @pytest.fixture
 def http(app: FastAPI) -> Iterator[httpx.Client]:
-    with serving(app) as base_url, httpx.Client(base_url=base_url, timeout=20) as http:
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
+    with serving(app) as base_url, httpx.Client(base_url=base_url, timeout=60, limits=limits) as http:
         yield http
 
 
@@ -79,8 +94,113 @@ def test_a_large_body_is_refused_in_words_and_not_by_a_broken_connection(
     body = b'{"post_urls": ["' + b"a" * 5_000_000 + b'"]}'
 
     replies = [
-        http.post("/api/analysis/analyze", content=body, headers={"Content-Type": "application/json"} | headers)
+        http.post(ANALYZE, content=body, headers={"Content-Type": "application/json"} | headers)
         for headers in (somebody.headers, {})
     ]
 
     assert [reply.json()["code"] for reply in replies] == ["body_too_large", "not_authenticated"]
+
+
+@pytest.fixture
+def clock(app: FastAPI) -> FakeClock:
+    clock = FakeClock(NOON)
+    replace_services(app, clock=clock)
+    return clock
+
+
+def analyze_at_once(
+    http: httpx.Client, user: SignedIn, calls: list[list[str]], keys: list[str] | None = None
+) -> list[httpx.Response]:
+    """Send all the calls at once, with a key each where keys are given."""
+
+    def call(number: int) -> httpx.Response:
+        headers = user.headers | ({"Idempotency-Key": keys[number]} if keys else {})
+        return http.post(ANALYZE, json={"post_urls": calls[number]}, headers=headers)
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return list(threads.map(call, range(len(calls))))
+
+
+def count_admitted(rows: Session, user: SignedIn) -> tuple[int, int, int]:
+    """Return how many URLs were admitted by requests, by reservations and by usage."""
+    rows.rollback()
+    admitted = rows.scalars(
+        select(func.cardinality(PostAnalysisRequest.post_urls)).where(PostAnalysisRequest.user_id == user.user.id)
+    ).all()
+    held = select(func.count()).select_from(UsageReservation).where(UsageReservation.user_id == user.user.id)
+    used = rows.scalars(select(UserUsage.url_lookups).where(UserUsage.user_id == user.user.id)).all()
+    return sum(admitted), rows.scalar(held) or 0, sum(used)
+
+
+def use_all_but(rows: Session, user: SignedIn, left: int) -> None:
+    """Leave so many of the ten analyses of a Free user's day on X."""
+    create_usage(rows, user.user, usage_date=NOON.date(), url_lookups=10 - left)
+    rows.commit()
+
+
+def check_two_hundred_calls(http: httpx.Client, user: SignedIn, rows: Session) -> None:
+    use_all_but(rows, user, left=5)
+
+    replies = analyze_at_once(http, user, [[f"https://x.com/jack/status/{number}"] for number in range(1, 201)])
+
+    assert Counter(reply.status_code for reply in replies) == {202: 5, 403: 15, 429: 180}
+    assert count_admitted(rows, user) == (5, 5, 10)
+
+
+@pytest.mark.usefixtures("clock")
+def test_of_two_hundred_calls_with_five_left_exactly_five_are_admitted(
+    http: httpx.Client, sign_in: Callable[..., SignedIn], rows: Session
+) -> None:
+    for _ in range(3):
+        check_two_hundred_calls(http, sign_in(), rows)
+
+
+@pytest.mark.proof
+@pytest.mark.usefixtures("clock")
+def test_however_often_two_hundred_calls_are_made_exactly_five_are_admitted(
+    http: httpx.Client, sign_in: Callable[..., SignedIn], rows: Session
+) -> None:
+    for _ in range(max(1, round(50 * SCALE))):
+        check_two_hundred_calls(http, sign_in(), rows)
+
+
+@pytest.mark.usefixtures("clock")
+def test_fifty_calls_with_one_key_have_one_effect(http: httpx.Client, somebody: SignedIn, rows: Session) -> None:
+    calls = [["https://x.com/jack/status/20"]] * AT_ONCE
+
+    replies = analyze_at_once(http, somebody, calls, keys=["the-same"] * AT_ONCE)
+
+    answered = [reply for reply in replies if reply.status_code == 202]
+    assert {reply.status_code for reply in replies} <= {202, 409}
+    assert len({reply.content for reply in answered}) == 1
+    assert [reply.headers.get("Idempotency-Replayed") for reply in answered].count(None) == 1
+    assert count_admitted(rows, somebody) == (1, 1, 1)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(max(1, round(20 * SCALE))))
+def test_calls_of_any_size_with_and_without_keys_never_go_beyond_a_limit(
+    http: httpx.Client, clock: FakeClock, somebody: SignedIn, rows: Session, seed: int
+) -> None:
+    chance = random.Random(seed)
+    urls = [
+        "https://x.com/jack/status/{}",
+        "https://www.youtube.com/watch?v=dQw4w9Wg{:03}",
+        "https://www.instagram.com/p/C0abcdef{:03}/",
+    ]
+    use_all_but(rows, somebody, left=chance.randint(0, 10))
+    for _ in range(3):
+        calls = [
+            [chance.choice(urls).format(chance.randint(100, 999)) for _ in range(chance.randint(1, 3))]
+            for _ in range(40)
+        ]
+        keys = [f"key-{chance.randint(1, 15)}" for _ in calls]
+
+        replies = analyze_at_once(http, somebody, calls, keys=chance.choice((keys, None)))
+
+        assert {reply.status_code for reply in replies} <= {202, 403, 409, 422, 429}
+        clock.advance(chance.choice((600, 3600)))
+    requests, held, _ = count_admitted(rows, somebody)
+    assert requests == held
+    used = rows.execute(select(UserUsage.platform, UserUsage.url_lookups).where(UserUsage.user_id == somebody.user.id))
+    assert all(0 <= number <= 10 for _, number in used)

@@ -31,7 +31,7 @@ def test_every_route_of_the_api_documents_its_failures_in_the_one_form(descripti
         if " /api/" not in name:
             continue
         failures = {status: reply for status, reply in operation["responses"].items() if status >= "400"}
-        assert failures.keys() - {"401", "403", "404", "429", "502"} == {"400", "413", "422", "500", "503"}, name
+        assert failures.keys() - {"401", "403", "404", "409", "429", "502"} == {"400", "413", "422", "500", "503"}, name
         assert ("404" in failures) == ("{" in name or name in MAY_BE_MISSING), name
         assert all(reply["content"]["application/json"]["schema"] == FORM for reply in failures.values()), name
 
@@ -61,12 +61,13 @@ def test_the_description_is_one_that_tools_accept(description: dict[str, Any]) -
 def test_the_refusals_of_analyze_are_documented_by_their_codes(description: dict[str, Any]) -> None:
     replies = description["paths"]["/api/analysis/analyze/"]["post"]["responses"]
 
-    assert "403" in replies
-    assert re.findall(r"`(\w+)`:", replies["422"]["description"]) == [
-        "invalid_request",
-        "too_many_urls",
-        "invalid_post_urls",
-    ]
+    codes = {status: re.findall(r"`(\w+)`:", replies[status]["description"]) for status in ("403", "409", "422", "429")}
+    assert codes == {
+        "403": ["max_urls_exceeded", "usage_limit_reached", "no_current_plan"],
+        "409": ["idempotency_key_in_use"],
+        "422": ["invalid_request", "too_many_urls", "invalid_post_urls", "idempotency_key_reused"],
+        "429": ["rate_limited"],
+    }
 
 
 def test_the_documentation_finds_its_description_behind_the_stage(client: TestClient) -> None:

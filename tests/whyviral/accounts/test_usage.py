@@ -15,10 +15,10 @@ from tests.factories import create_request, create_subscription, create_usage, c
 from tests.fixtures.database import Database, count_statements
 from whyviral.accounts import usage
 from whyviral.accounts.limit_models import UsageReservation, UserUsage
-from whyviral.accounts.limit_repository import CountedUrl
 from whyviral.accounts.models import Plan, User
 from whyviral.accounts.service import NoCurrentPlan, get_user_plan
 from whyviral.accounts.usage import Limits, PlatformAllowance, PlatformUsage, UsageLimitReached, UsageToday
+from whyviral.accounts.usage_repository import CountedUrl
 from whyviral.core.database import session_scope
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

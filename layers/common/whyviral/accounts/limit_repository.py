@@ -1,16 +1,14 @@
-"""Every query of limits. What must hold at any concurrency is one statement, decided under a row's lock."""
+"""Every query of rate limits and of calls made once. Each decision is one statement, made under a row's lock."""
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from whyviral.core.pagination import PAGE_SIZE, Page, offset_of
-
-from .limit_models import UserUsage
+from .limit_models import IdempotencyKey
 
 # The times are sorted: a call counts at its own time or at that of the latest counted call, whichever is later, so a
 # clock that is a little behind can never find a window that another caller has already emptied. A conflicting insert
@@ -62,124 +60,74 @@ class RateWindowRepository:
         return Window(hits=list(hits), was_allowed=was_allowed)
 
 
-# Rows are taken in the order of the platforms' names, so that two calls never wait for each other. The condition is
-# evaluated on the latest version of a row, under its lock. If one platform is refused nothing is reserved, and the
-# caller rolls back what was counted for the others. A URL that was returned is reserved again by the same statement.
-_COUNT_URLS = text("""
-    with wanted as (
-      select * from unnest(cast(:request_ids as uuid[]), cast(:platforms as text[]), cast(:urls as text[]))
-        as wanted (request_id, platform, url)
-    ),
-    asked as (select platform, cast(count(*) as integer) as urls from wanted group by platform),
-    counted as (
-      insert into user_usage as own (user_id, usage_date, platform, url_lookups)
-      select cast(:user_id as uuid), cast(:day as date), platform, urls from asked where urls <= :limit
-      order by platform
-      on conflict (user_id, usage_date, platform) do update
-        set url_lookups = own.url_lookups + excluded.url_lookups, updated_at = now()
-        where own.url_lookups + excluded.url_lookups <= :limit
-      returning platform
-    ),
-    reserved as (
-      insert into usage_reservations as own (user_id, request_id, platform, url, usage_date)
-      select cast(:user_id as uuid), request_id, platform, url, cast(:day as date) from wanted
-      where (select count(*) from counted) = (select count(*) from asked)
-      on conflict (request_id, url) do update
-        set state = 'held', usage_date = excluded.usage_date, updated_at = now()
-        where own.state = 'returned'
-      returning url
-    )
-    select array(select platform from counted), (select count(*) from reserved)
-""")
-
-# A URL leaves `held` once: whoever comes second waits for its row and finds it settled. All URLs that a request holds
-# were counted on one day, so this changes one row of usage.
-_SETTLE = text("""
-    with settled as (
-      update usage_reservations
-      set state = case when url = any(cast(:explained as text[])) then 'charged' else 'returned' end, updated_at = now()
-      where request_id = :request_id and state = 'held'
-      returning user_id, usage_date, platform, state
-    ),
-    sums as (
-      select user_id, usage_date, platform,
-        cast(count(*) filter (where state = 'returned') as integer) as returned,
-        cast(count(*) filter (where state = 'charged') as integer) as charged
-      from settled group by user_id, usage_date, platform
-    )
-    update user_usage as own
-    set url_lookups = own.url_lookups - sums.returned,
-      post_suggestions = own.post_suggestions + sums.charged * :suggestions, updated_at = now()
-    from sums
-    where own.user_id = sums.user_id and own.usage_date = sums.usage_date and own.platform = sums.platform
-""")
-
-
-@dataclass(frozen=True, slots=True)
-class CountedUrl:
-    """One URL as it is counted: for a request, on a platform."""
-
-    request_id: uuid.UUID
-    platform: str
-    url: str
-
-
-class UsageRepository:
-    """What one user has used."""
+class IdempotencyRepository:
+    """Keys of one user."""
 
     def __init__(self, session: Session, user_id: uuid.UUID) -> None:
         self._session = session
         self._user_id = user_id
 
-    def count_urls(self, urls: Sequence[CountedUrl], *, day: date, limit: int) -> tuple[frozenset[str], int]:
-        """Count and reserve the URLs if every platform allows it; return the platforms that do, and how many are held.
-
-        Where a platform does not, the transaction must be rolled back.
-        """
-        values = {
-            "user_id": self._user_id,
-            "request_ids": [url.request_id for url in urls],
-            "platforms": [url.platform for url in urls],
-            "urls": [url.url for url in urls],
-            "day": day,
-            "limit": limit,
+    def claim(
+        self,
+        key: str,
+        fingerprint: str,
+        lease: uuid.UUID,
+        *,
+        now: datetime,
+        leased_until: datetime,
+        expires_at: datetime,
+    ) -> bool:
+        """Claim a key that is new, expired, or of a call that died without an answer; return whether it is ours."""
+        fresh = {
+            "fingerprint": fingerprint,
+            "lease": lease,
+            "leased_until": leased_until,
+            "expires_at": expires_at,
+            "status_code": None,
+            "answer": None,
         }
-        platforms, reserved = self._session.execute(_COUNT_URLS, values).one()
-        return frozenset(platforms), reserved
+        has_expired = IdempotencyKey.expires_at <= now
+        has_died = and_(
+            IdempotencyKey.answer.is_(None),
+            IdempotencyKey.leased_until <= now,
+            IdempotencyKey.fingerprint == fingerprint,
+        )
+        claimed = self._session.execute(
+            upsert(IdempotencyKey)
+            .values(user_id=self._user_id, key=key, **fresh)
+            .on_conflict_do_update(
+                index_elements=[IdempotencyKey.user_id, IdempotencyKey.key],
+                set_=fresh | {"updated_at": func.now()},
+                where=or_(has_expired, has_died),
+            )
+            .returning(IdempotencyKey.id)
+        )
+        return claimed.first() is not None
 
-    def list_day(self, day: date) -> Sequence[UserUsage]:
-        """Return the user's rows of a day, one per platform that was used."""
-        own = select(UserUsage).where(UserUsage.user_id == self._user_id, UserUsage.usage_date == day)
-        # Rows are changed by statements that the session knows nothing of.
-        return self._session.scalars(own, execution_options={"populate_existing": True}).all()
+    def find(self, key: str) -> IdempotencyKey | None:
+        """Return a key of the user."""
+        return self._session.scalar(
+            select(IdempotencyKey).where(IdempotencyKey.user_id == self._user_id, IdempotencyKey.key == key),
+            execution_options={"populate_existing": True},
+        )
 
-    def list_page(self, number: int, *, first: date | None, last: date | None, platform: str | None) -> Page[UserUsage]:
-        """Return one page of the user's days, newest first; None leaves a side open."""
-        conditions = [UserUsage.user_id == self._user_id]
-        if first is not None:
-            conditions.append(UserUsage.usage_date >= first)
-        if last is not None:
-            conditions.append(UserUsage.usage_date <= last)
-        if platform is not None:
-            conditions.append(UserUsage.platform == platform)
-        count = self._session.scalar(select(func.count()).select_from(UserUsage).where(*conditions)) or 0
-        rows = self._session.scalars(
-            select(UserUsage)
-            .where(*conditions)
-            .order_by(UserUsage.usage_date.desc(), UserUsage.platform)
-            .limit(PAGE_SIZE)
-            .offset(offset_of(number))
-        ).all()
-        return Page(rows=rows, count=count, number=number)
+    def store_answer(self, key: str, lease: uuid.UUID, *, status_code: int, answer: str) -> bool:
+        """Store the answer of the call that has the lease; return whether it still has it."""
+        stored = self._session.execute(
+            update(IdempotencyKey)
+            .where(*self._leased(key, lease))
+            .values(status_code=status_code, answer=answer)
+            .returning(IdempotencyKey.id),
+            execution_options={"synchronize_session": False},
+        )
+        return stored.first() is not None
 
+    def delete(self, key: str, lease: uuid.UUID) -> None:
+        """Delete a key that this lease still holds without an answer."""
+        self._session.execute(
+            delete(IdempotencyKey).where(*self._leased(key, lease), IdempotencyKey.answer.is_(None)),
+            execution_options={"synchronize_session": False},
+        )
 
-class SettlementRepository:
-    """What the pipeline owes its users at the end of a request."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def settle(self, request_id: uuid.UUID, *, explained: Sequence[str], suggestions: int) -> None:
-        """Charge the held URLs that were explained, and return the others on the day they were counted."""
-        values = {"request_id": request_id, "explained": list(explained), "suggestions": suggestions}
-        self._session.execute(_SETTLE, values)
+    def _leased(self, key: str, lease: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
+        return (IdempotencyKey.user_id == self._user_id, IdempotencyKey.key == key, IdempotencyKey.lease == lease)

@@ -11,9 +11,9 @@ from whyviral.core.errors import AppError
 from whyviral.core.pagination import Page
 
 from .limit_models import UserUsage
-from .limit_repository import CountedUrl, SettlementRepository, UsageRepository
 from .models import Plan
 from .service import get_user_plan
+from .usage_repository import CountedUrl, SettlementRepository, UsageRepository
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from whyviral.accounts import service as account_service
 from whyviral.accounts import usage
-from whyviral.accounts.limit_repository import CountedUrl
+from whyviral.accounts.usage_repository import CountedUrl
 from whyviral.core.errors import AppError
 from whyviral.social.urls import InvalidPostUrl, PostUrl, parse_post_url
 

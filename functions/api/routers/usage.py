@@ -1,0 +1,85 @@
+"""Usage: what the caller has used, and what their plan still allows."""
+
+import re
+from datetime import date
+from typing import Annotated, Any, Self
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
+
+from functions.api.authentication import UNAUTHENTICATED, AuthenticatedRoute, CurrentUser
+from functions.api.dependencies import MAX_PAGE, ServicesDep, SessionDep
+from functions.api.errors import ErrorOut
+from functions.api.pages import PageOut, page_out
+from whyviral.accounts import usage
+from whyviral.accounts.usage_schemas import LimitsOut, UsageDayOut, UsageTodayOut
+from whyviral.social.platforms import Platform
+
+router = APIRouter(
+    prefix="/api/accounts/usage", tags=["accounts"], route_class=AuthenticatedRoute, responses=UNAUTHENTICATED
+)
+_PLATFORMS = [platform.value for platform in Platform]
+
+
+def _check_day(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        raise ValueError("give a day as YYYY-MM-DD")  # anything else may be read as a time since 1970
+    return value
+
+
+type _Day = Annotated[date, BeforeValidator(_check_day)]
+
+
+class HistoryQuery(BaseModel):
+    """Which days to list."""
+
+    first: Annotated[_Day | None, Field(alias="from", description="The first UTC day, YYYY-MM-DD.")] = None
+    last: Annotated[_Day | None, Field(alias="to", description="The last UTC day, included.")] = None
+    platform: Platform | None = None
+    page: Annotated[int, Field(ge=1, le=MAX_PAGE, description="Pages count from 1 and hold 20 rows.")] = 1
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.first is not None and self.last is not None and self.first > self.last:
+            raise ValueError("`from` must not be after `to`")
+        return self
+
+
+@router.get("/", response_model=UsageTodayOut)
+def get_usage(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
+    """Return what the caller has used since midnight UTC, on every platform."""
+    return usage.get_usage_today(session, user.id, platforms=_PLATFORMS, now=services.clock())
+
+
+@router.get(
+    "/limits/",
+    response_model=LimitsOut,
+    responses={403: {"model": ErrorOut, "description": "`no_current_plan`: there is no plan."}},
+)
+def get_limits(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
+    """Return what the caller's plan allows, and what is left of it today on every platform."""
+    limits = usage.get_limits(session, user.id, platforms=_PLATFORMS, now=services.clock())
+    return LimitsOut(
+        plan=limits.plan.slug,
+        max_urls=limits.plan.max_urls,
+        max_analyses_per_day=limits.plan.max_analyses_per_day,
+        max_questions_per_day=limits.plan.max_questions_per_day,
+        max_handles=limits.plan.max_handles,
+        resets_at=limits.resets_at,
+        platforms=limits.platforms,
+    )
+
+
+@router.get("/history/", response_model=PageOut[UsageDayOut])
+def list_usage(
+    query: Annotated[HistoryQuery, Query()],
+    request: Request,
+    user: CurrentUser,
+    session: SessionDep,
+    services: ServicesDep,
+) -> Any:
+    """List the days on which the caller used something, newest first, one row per day and platform."""
+    found = usage.list_usage(
+        session, user.id, page=query.page, first=query.first, last=query.last, platform=query.platform
+    )
+    return page_out(found, UsageDayOut, request=request, services=services)
