@@ -1,19 +1,26 @@
 """At the end of a request its user pays for the analyses they got, and for nothing else."""
 
+import itertools
+import os
+import random
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select, update
 
 from tests.fixtures.pipeline import Pipeline
+from whyviral.accounts.limit_models import ReservationState, UsageReservation, UserUsage
 from whyviral.accounts.models import Plan, Subscription
 from whyviral.accounts.usage import UsageLimitReached
 from whyviral.analysis.models import AnalysisRequestPost, PostState, Stage
-from whyviral.analysis.pipeline import Outcome, RequestJob
+from whyviral.analysis.pipeline import Outcome, RequestJob, lock_current
+from whyviral.analysis.repository import PipelineRepository
 from whyviral.core.database import session_scope
 
 TODAY, TOMORROW = "2026-11-23", "2026-11-24"
 A_DAY_S = 86_400
+SCALE = float(os.environ.get("PROOF_SCALE", "1"))
 
 
 def change_plan(pipeline: Pipeline, slug: str) -> None:
@@ -139,3 +146,82 @@ def test_the_end_of_an_old_attempt_returns_nothing_of_the_new_one(pipeline: Pipe
 
     assert (fail(pipeline, job), pipeline.finish(job).outcome) == (Outcome.SUPERSEDED, Outcome.SUPERSEDED)
     assert (pipeline.used(), pipeline.reserved(job)) == ({TODAY: 2}, ["held", "held"])
+
+
+def check_usage(pipeline: Pipeline) -> None:
+    """What counts on a day is what is held or charged on it, never more than the plan allows, and nothing is lost."""
+    with session_scope(pipeline.engine) as session:
+        states = session.execute(select(UsageReservation.usage_date, UsageReservation.state)).all()
+        used = session.scalars(select(UserUsage)).all()
+        explained = session.scalars(
+            select(AnalysisRequestPost.url).where(AnalysisRequestPost.state == PostState.ANALYSED)
+        ).all()
+    counted = Counter(day for day, state in states if state != ReservationState.RETURNED)
+    charged = Counter(day for day, state in states if state == ReservationState.CHARGED)
+    assert {row.usage_date: row.url_lookups for row in used if row.url_lookups} == counted
+    assert {row.usage_date: row.post_suggestions for row in used if row.post_suggestions} == {
+        day: 4 * number for day, number in charged.items()
+    }
+    assert all(number <= 10 for number in counted.values())
+    assert charged.total() == len(explained)
+
+
+class Customer:
+    """A user who asks and tries again while requests end this way and that."""
+
+    def __init__(self, pipeline: Pipeline, seed: int) -> None:
+        self.pipeline = pipeline
+        self.chance = random.Random(seed)
+        self.jobs: list[RequestJob] = []
+        self.refused = 0
+        self._numbers = itertools.count(1000)
+
+    def act(self) -> None:
+        act = self.chance.choice((self.ask, self.ask, self.end, self.end, self.end, self.try_again, self.sleep))
+        try:
+            act()
+        except UsageLimitReached:
+            self.refused += 1
+
+    def ask(self) -> None:
+        ids = [str(next(self._numbers)) for _ in range(self.chance.randint(1, 5))]
+        self.jobs.append(self.pipeline.fetched(*ids)[0])
+
+    def end(self) -> None:
+        if self.jobs:
+            job = self.chance.choice(self.jobs)
+            with session_scope(self.pipeline.engine) as session:
+                if lock_current(session, job) is not None:
+                    for row in PipelineRepository(session).list_posts(job.request_id):
+                        row.state = PostState.ANALYSED if self.chance.random() < 0.3 else row.state
+            ends = (self.pipeline.finish, lambda job: fail(self.pipeline, job))
+            self.chance.choice(ends)(job)
+
+    def try_again(self) -> None:
+        if self.jobs:
+            job = self.chance.choice(self.jobs)
+            again = self.pipeline.try_again_if_failed(job)
+            if again is not None:
+                self.jobs.append(again)
+
+    def sleep(self) -> None:
+        self.pipeline.clock.advance(3_600)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(max(1, round(10 * SCALE))))
+def test_whatever_ends_and_begins_again_at_once_the_counters_are_right(pipeline: Pipeline, seed: int) -> None:
+    change_plan(pipeline, "free")
+    customer = Customer(pipeline, seed)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda _: customer.act(), range(200)))
+
+    check_usage(pipeline)
+    for job in customer.jobs:
+        fail(pipeline, job)
+    check_usage(pipeline)
+    assert customer.refused > 0
+    with session_scope(pipeline.engine) as session:
+        states = session.scalars(select(UsageReservation.state)).all()
+    assert ReservationState.HELD not in states
