@@ -22,8 +22,13 @@ def create_token(stand_ins_url: str, email: str) -> tuple[str, str]:
 
 
 def demo_token(stand_ins_url: str, api_url: str, database_url: str) -> str:
-    """Return a token of the demo user, whose row the API has made and who is on the Business plan."""
-    token, clerk_user_id = create_token(stand_ins_url, DEMO_EMAIL)
+    """Return a token of the demo user."""
+    return business_token(stand_ins_url, api_url, database_url, DEMO_EMAIL)
+
+
+def business_token(stand_ins_url: str, api_url: str, database_url: str, email: str) -> str:
+    """Return a token of the user with this address, whose row the API has made and who is on the Business plan."""
+    token, clerk_user_id = create_token(stand_ins_url, email)
     response = httpx.get(f"{api_url}/api/analysis/requests/", headers={"Authorization": f"Bearer {token}"}, timeout=10)
     response.raise_for_status()
     engine = build_engine(database_url)

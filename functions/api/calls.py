@@ -1,6 +1,7 @@
 """Calls that cost something: limited in how often they are made, and repeatable by key without a second effect."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -109,7 +110,7 @@ class Call:
     clock: Clock
 
     @contextmanager
-    def once(self, body: BaseModel, *, rate: RatePolicy) -> Iterator[Once]:
+    def once(self, body: BaseModel | None, *, rate: RatePolicy) -> Iterator[Once]:
         """Do the block's work unless it was done before or is done too often; commits when the block ends.
 
         The key is claimed and the call counted in a transaction of their own, before the work: a refusal by the plan
@@ -135,7 +136,7 @@ class Call:
             raise
         self.session.commit()
 
-    def _claim(self, body: BaseModel) -> Claim | None:
+    def _claim(self, body: BaseModel | None) -> Claim | None:
         if self.key is None:
             return None
         found = idempotency.claim(
@@ -145,8 +146,10 @@ class Call:
             raise Replayed(found)
         return found
 
-    def _fingerprint(self, body: BaseModel) -> str:
-        asked = f"{self.request.method} {self.request.scope['path']}\n{body.model_dump_json()}"
+    def _fingerprint(self, body: BaseModel | None) -> str:
+        # As ASCII: a body may hold half a surrogate pair, which has no UTF-8.
+        content = json.dumps(body.model_dump(mode="json") if body is not None else None)
+        asked = f"{self.request.method} {self.request.scope['path']}\n{content}"
         return hashlib.sha256(asked.encode()).hexdigest()
 
     def _count(self, policy: RatePolicy) -> None:

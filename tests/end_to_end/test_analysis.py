@@ -2,6 +2,7 @@
 
 import signal
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,30 @@ def test_a_post_that_its_platform_does_not_show_is_not_found(system: System, url
     assert (request["status"], request["error_category"]) == ("FAILED", "not_found")
 
 
+def test_a_user_pays_only_for_what_was_explained(system: System) -> None:
+    system.analyse(system.publish("1700000000000000025"), "https://x.com/nobody/status/1799999999999999997")
+    system.analyse("https://x.com/nobody/status/1799999999999999996")
+
+    of_x = next(
+        platform
+        for platform in system.api.get("/api/accounts/usage/").json()["platforms"]
+        if platform["platform"] == "x"
+    )
+    limits = system.api.get("/api/accounts/usage/limits/").json()
+
+    assert (of_x["url_lookups"], of_x["post_suggestions"]) == (1, 4)
+    assert [platform["analyses_left"] for platform in limits["platforms"]] == [500, 499, 500]
+
+
+def test_a_user_of_a_token_is_on_free(system: System) -> None:
+    with system.user("free@example.com") as free:
+        urls = [f"https://x.com/nobody/status/{number}" for number in range(1, 7)]
+        refused = free.post("/api/analysis/analyze/", json={"post_urls": urls})
+
+        assert (refused.status_code, refused.json()["code"]) == (403, "max_urls_exceeded")
+        assert free.get("/api/accounts/usage/limits/").json()["plan"] == "free"
+
+
 def test_a_provider_that_fails_for_good_is_named_with_its_category(system: System) -> None:
     system.control.post("/__control/faults", json={"vendor": "twitterapi", "mode": "status", "status": 402})
 
@@ -183,9 +208,10 @@ def test_five_posts_take_one_scraping_call(system: System) -> None:
 
 
 def test_a_request_that_was_running_when_the_system_ended_is_failed_by_the_next_start(system: System) -> None:
+    finished_id = uuid.UUID(system.analyse(JACK)["id"])
     engine = build_engine(system.stack.ready.database_url)
     with session_scope(engine) as session:
-        finished = session.scalars(select(PostAnalysisRequest).limit(1)).one()
+        finished = session.get_one(PostAnalysisRequest, finished_id)
         lost = PostAnalysisRequest(
             user_id=finished.user_id, platform="x", post_urls=[JACK], status="PROCESSING", attempt=1, status_seq=0
         )

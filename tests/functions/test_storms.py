@@ -176,6 +176,9 @@ def check_end(pipeline: Pipeline, job: RequestJob) -> None:
     states = Counter(row.state for row in request.posts)
     explained = {row.post_id for row in request.posts if row.state == PostState.ANALYSED}
     assert {analysis.post_id for analysis in request.post_analyses} == explained
+    assert Counter(pipeline.reserved(job)) == Counter(
+        "charged" if row.state == PostState.ANALYSED else "returned" for row in request.posts
+    )
     match request.status:
         case RequestStatus.COMPLETED:
             assert states.keys() <= {PostState.ANALYSED, PostState.FAILED}

@@ -272,7 +272,9 @@ def test_what_is_ready_is_kept_and_the_smallest_wait_counts(pipeline: Pipeline) 
 def test_the_word_of_the_pasted_url_reaches_the_scraper(pipeline: Pipeline) -> None:
     post = PostUrl(Platform.INSTAGRAM, "DVa01kXoT4s", "https://www.instagram.com/p/DVa01kXoT4s/", "reel")
     with session_scope(pipeline.engine) as session:
-        (request,) = admit(session, pipeline.user_id, [post], execution_arn_of=lambda *_: "arn:execution")
+        (request,) = admit(
+            session, pipeline.user_id, [post], execution_arn_of=lambda *_: "arn:execution", now=pipeline.clock()
+        )
     job = pipeline.job_of(request)
 
     pipeline.fetch(job)
