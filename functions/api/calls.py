@@ -169,8 +169,8 @@ class Call:
 def rate_headers(policy: RatePolicy, state: RateState) -> dict[str, str]:
     """Return where the caller stands, for whatever answer follows.
 
-    Source: draft-ietf-httpapi-ratelimit-headers-10, §3 and §4. In a sliding window `t` is when the oldest call leaves
-    it, which allows one more.
+    Source: draft-ietf-httpapi-ratelimit-headers, §3; by §4, `t` and Retry-After name one moment. Here it is when the
+    oldest call leaves the sliding window, which allows one more.
     """
     window_s = round(policy.window.total_seconds())
     return {

@@ -3,12 +3,14 @@
 import itertools
 import os
 import random
+import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select, update
 
+from local.stack import ROOT
 from tests.fixtures.pipeline import Pipeline
 from whyviral.accounts.limit_models import ReservationState, UsageReservation, UserUsage
 from whyviral.accounts.models import Plan, Subscription
@@ -20,6 +22,7 @@ from whyviral.core.database import session_scope
 
 TODAY, TOMORROW = "2026-11-23", "2026-11-24"
 A_DAY_S = 86_400
+EXAMPLE = ROOT / "docs" / "limits.md"
 SCALE = float(os.environ.get("PROOF_SCALE", "1"))
 
 
@@ -146,6 +149,31 @@ def test_the_end_of_an_old_attempt_returns_nothing_of_the_new_one(pipeline: Pipe
 
     assert (fail(pipeline, job), pipeline.finish(job).outcome) == (Outcome.SUPERSEDED, Outcome.SUPERSEDED)
     assert (pipeline.used(), pipeline.reserved(job)) == ({TODAY: 2}, ["held", "held"])
+
+
+def test_the_example_of_the_documentation_is_true(pipeline: Pipeline) -> None:
+    change_plan(pipeline, "free")
+    first, _ = pipeline.fetched("11", "12", "13", "14", "15")
+    used = [pipeline.used()]
+    second, _ = pipeline.fetched("21", "22", "23", "24", "25")
+    used.append(pipeline.used())
+    with pytest.raises(UsageLimitReached):
+        pipeline.admit("31")
+    used.append(pipeline.used())
+    explain(pipeline, first, "11", "12", "13")
+    pipeline.finish(first)
+    used.append(pipeline.used())
+    fail(pipeline, second)
+    used.append(pipeline.used())
+    pipeline.clock.advance(A_DAY_S)
+    again = pipeline.try_again(second)
+    used.append(pipeline.used())
+    explain(pipeline, again, "21", "22", "23", "24")
+    pipeline.finish(again)
+    used.append(pipeline.used())
+
+    rows = re.findall(r"^\|[^|]+\| (\d+) \| (\d*) ?\|", EXAMPLE.read_text(), re.MULTILINE)
+    assert used == [{TODAY: int(monday)} | ({TOMORROW: int(tuesday)} if tuesday else {}) for monday, tuesday in rows]
 
 
 def check_usage(pipeline: Pipeline) -> None:
