@@ -46,10 +46,11 @@ test: install-tools  ## what must pass
 proof: install  ## storms and random searches; PROOF_SCALE=… scales them
 	@exec $(PY) -m pytest -m proof --timeout 1800 $(ARGS)
 
-check: install  ## format, lint, types, import contracts, template, state machine
+check: install  ## format, lint, types, import contracts, migrations, template, state machine
 	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .
 	@.venv/bin/mypy --no-error-summary
 	@PYTHONPATH=. .venv/bin/lint-imports --no-logo
+	@.venv/bin/squawk --reporter gcc migrations/versions/*/*.sql
 	@$(MAKE) check-template check-statemachine
 
 bench: install  ## the measured promises, as a table and bench/results/latest.json
