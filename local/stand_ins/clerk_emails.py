@@ -44,6 +44,7 @@ async def check_code(request: Request, state: State, email_address_id: str) -> J
         address, user = found
         address["reserved"] = False
         address["verification"] = {
+            "object": "verification_otp",
             "status": "verified",
             "strategy": "email_code",
             "attempts": verification.attempts,

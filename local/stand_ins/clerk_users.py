@@ -13,6 +13,15 @@ from local.stand_ins.clerk_codes import Codes, Ticket
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _SESSION_LIFE_MS = 7 * 86_400_000
 
+_NULL_FIELDS = (
+    *("primary_phone_number_id", "primary_web3_wallet_id", "mfa_enabled_at", "mfa_disabled_at"),
+    "verification_attempts_remaining",
+)
+_EMPTY_FIELDS = (
+    *("phone_numbers", "web3_wallets", "external_accounts", "passkeys", "saml_accounts", "enterprise_accounts"),
+)
+"""What a User object has and nobody here uses."""
+
 type Json = dict[str, Any]
 
 
@@ -57,8 +66,15 @@ class ClerkUsers:
         """Create a user whose id follows from the e-mail address; `fields` are of the User object."""
         user_id, email_id = stable_id("user", email.lower()), stable_id("idn", email.lower())
         now_ms = _now_ms()
-        verification = {"status": "verified", "strategy": "admin", "attempts": None, "expire_at": None}
-        address = {"id": email_id, "object": "email_address", "email_address": email.lower(), "linked_to": []}
+        verification = {
+            "object": "verification_admin",
+            "status": "verified",
+            "strategy": "admin",
+            "attempts": None,
+            "expire_at": None,
+        }
+        address: Json = {"id": email_id, "object": "email_address", "email_address": email.lower(), "linked_to": []}
+        address |= {"created_at": now_ms, "updated_at": now_ms}
         user: Json = {
             "id": user_id,
             "object": "user",
@@ -71,9 +87,8 @@ class ClerkUsers:
             "email_addresses": [
                 address | {"reserved": not is_verified, "verification": verification if is_verified else None}
             ],
-            "phone_numbers": [],
-            "web3_wallets": [],
-            "external_accounts": [],
+            **dict.fromkeys(_NULL_FIELDS),
+            **{name: [] for name in _EMPTY_FIELDS},
             "password_enabled": False,
             "two_factor_enabled": False,
             "totp_enabled": False,

@@ -108,8 +108,10 @@ def browser(world: World, sub: str | None, *, role: str = "authenticated") -> It
         yield connection
 
 
-def become_browser(connection: Connection, sub: str | None, *, role: str = "authenticated") -> None:
-    claims = {"role": role} if sub is None else {"role": role, "sub": sub}
+def become_browser(
+    connection: Connection, sub: str | None, *, sid: str | None = None, role: str = "authenticated"
+) -> None:
+    claims = {"role": role} | {name: value for name, value in {"sub": sub, "sid": sid}.items() if value is not None}
     connection.execute(text("select set_config('request.jwt.claims', :claims, true)"), {"claims": json.dumps(claims)})
     connection.execute(text(f"set local role {role}"))
 
@@ -159,6 +161,17 @@ def test_a_deleted_user_sees_nothing_any_more(world: World) -> None:
         become_browser(connection, world.ada.clerk_user_id)
 
         assert connection.scalar(text("select count(*) from public.post_analysis_requests")) == 0
+
+
+@pytest.mark.parametrize(("sid", "rows"), [("sess_ended", 0), ("sess_other", 1), (None, 1)])
+def test_a_session_that_has_ended_sees_nothing_any_more(world: World, sid: str | None, rows: int) -> None:
+    with world.owner.connect() as connection:
+        connection.execute(
+            text("insert into public.revoked_sessions (session_id, reason) values ('sess_ended', 'signed_out')")
+        )
+        become_browser(connection, world.ada.clerk_user_id, sid=sid)
+
+        assert connection.scalar(count_rows("post_analysis_requests")) == rows
 
 
 @pytest.mark.parametrize("table", HIDDEN)

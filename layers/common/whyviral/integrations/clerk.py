@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -12,6 +12,7 @@ from urllib.parse import quote
 from pydantic import Field, ValidationError
 
 from whyviral.core.calls import CallCollector
+from whyviral.core.clock import utc_now
 from whyviral.core.errors import ErrorCategory
 
 from .clerk_http import PROVIDER, SERVICE, USER_AGENT, ClerkHttp, ClerkRefusal, NotUnderstood
@@ -20,6 +21,9 @@ from .errors import ProviderError
 from .lenient import Lenient, VendorModel
 
 __all__ = ["PROVIDER", "SERVICE", "USER_AGENT", "ClerkClient", "ClerkRefusal", "ClerkUser", "CodeCheck", "SentCode"]
+
+_CODE_LIFE = timedelta(minutes=10)
+"""Of codes whose end Clerk does not tell, as its specification allows."""
 
 
 class CodeCheck(StrEnum):
@@ -44,7 +48,7 @@ class SentCode:
 
 class _Verification(VendorModel):
     id: Annotated[str, Field(min_length=1, max_length=255)]
-    expire_at: Milliseconds
+    expire_at: Lenient[Milliseconds] = None
 
 
 class _CheckedVerification(VendorModel):
@@ -141,7 +145,8 @@ class ClerkClient:
         path = f"/email_addresses/{_segment(email_address_id)}/prepare_verification"
         operation = "POST /email_addresses/{id}/prepare_verification"
         verification = self._http.send("POST", path, _reader(_Verification), operation=operation)
-        return SentCode(verification.id, moment_of(verification.expire_at))
+        expires_at = utc_now() + _CODE_LIFE if verification.expire_at is None else moment_of(verification.expire_at)
+        return SentCode(verification.id, expires_at)
 
     def check_code(self, email_address_id: str, *, verification_id: str, code: str) -> CodeCheck:
         """Return what a code proves; once verified, the address is proven at Clerk as well."""
