@@ -16,6 +16,7 @@ import whyviral.analysis.models
 import whyviral.analytics.models
 import whyviral.billing.models
 import whyviral.core.database
+import whyviral.feedback.models
 import whyviral.social.models
 
 # A migration that waits for a lock makes everything behind it wait as well: better to give up and be run again.

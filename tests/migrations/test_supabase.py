@@ -40,11 +40,15 @@ OWN_ROWS = {
 }
 """What each of two users sees: every one has an own post and one that both asked about; a third post is nobody's."""
 HIDDEN = [
+    "api_access_logs",
+    "app_logs",
     "authentication_logs",
     "billing_events",
     "email_verifications",
     "external_api_call_logs",
+    "feedback",
     "idempotency_keys",
+    "job_runs",
     "rate_windows",
     "revoked_sessions",
 ]

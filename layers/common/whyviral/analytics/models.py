@@ -1,11 +1,13 @@
-"""Tables of what happened: calls to outside systems, and who signed in, up, out, or tried to."""
+"""Tables of what happened: accesses and calls, events, and who signed in, up, out, or tried to."""
 
 import uuid
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import DateTime, Index, Numeric, PrimaryKeyConstraint, func, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from whyviral.core.database import Base, Identified, one_of
@@ -42,6 +44,60 @@ class ExternalApiCallLog(Base):
     attempt: Mapped[int | None]
     post_id: Mapped[uuid.UUID | None]
     user_id: Mapped[uuid.UUID | None]
+
+
+class ApiAccessLog(Base):
+    """One request that the API answered; partitioned by month, and like every log it refers to nothing."""
+
+    __tablename__ = "api_access_logs"
+    __table_args__ = (
+        PrimaryKeyConstraint("id", "created_at"),
+        Index(None, "created_at"),
+        Index(None, "user_id", "created_at"),
+        {"postgresql_partition_by": "RANGE (created_at)"},
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(server_default=func.gen_random_uuid())
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    request_id: Mapped[str]
+    method: Mapped[str]
+    route: Mapped[str | None]
+    """The template of the path, `/api/analysis/requests/{request_id}/`; None where there is no such route."""
+    status: Mapped[int]
+    response_time_ms: Mapped[int]
+    error_code: Mapped[str | None]
+    user_id: Mapped[uuid.UUID | None]
+    address: Mapped[str | None]
+    user_agent: Mapped[str | None]
+
+
+class EventCategory(StrEnum):
+    """What an event is about."""
+
+    AUTH = "AUTH"
+    SCRAPE = "SCRAPE"
+    API = "API"
+    ANALYSIS = "ANALYSIS"
+    BILLING = "BILLING"
+    SYSTEM = "SYSTEM"
+
+
+class AppLog(Identified, Base):
+    """One business event: ids, counts and names, never what somebody wrote."""
+
+    __tablename__ = "app_logs"
+    __table_args__ = (
+        one_of("category", EventCategory),
+        Index(None, "created_at"),
+        Index(None, "user_id", "created_at"),
+        Index(None, "analysis_request_id"),
+    )
+
+    category: Mapped[str]
+    event: Mapped[str]
+    user_id: Mapped[uuid.UUID | None]
+    analysis_request_id: Mapped[uuid.UUID | None]
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
 
 
 class AuthenticationEvent(StrEnum):

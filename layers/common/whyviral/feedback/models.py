@@ -1,0 +1,35 @@
+"""The table of feedback."""
+
+import uuid
+from enum import StrEnum
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from whyviral.accounts.models import User
+from whyviral.core.database import Base, Identified, one_of
+
+
+class FeedbackCategory(StrEnum):
+    """What somebody writes about."""
+
+    BUG = "bug"
+    IDEA = "idea"
+    QUESTION = "question"
+    PRAISE = "praise"
+    OTHER = "other"
+
+
+class Feedback(Identified, Base):
+    """What a user wants us to know, in their own words."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (
+        one_of("category", FeedbackCategory),
+        CheckConstraint("char_length(text) between 1 and 5000", name="text_is_bounded"),
+        Index(None, "user_id", "created_at"),
+    )
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(User.id, ondelete="CASCADE"))
+    category: Mapped[str]
+    text: Mapped[str]
