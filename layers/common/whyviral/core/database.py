@@ -10,11 +10,17 @@ from functools import cache
 from typing import Any, ClassVar
 
 from sqlalchemy import CheckConstraint, DateTime, Engine, MetaData, Text, create_engine, event, func, make_url, text
-from sqlalchemy.engine import URL, Connection
+from sqlalchemy.engine import URL, Connection, ExceptionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column
 
 STATEMENT_TIMEOUT_MS = 8_000
 SOCKET_TIMEOUT_S = 10
+_QUOTING_FIELDS = ("D", "W", "q")
+"""Detail, context and internal query."""
+_DATA_EXCEPTION = "22"
+"""The class of errors whose message itself quotes a value: `invalid input syntax for type uuid: "…"`."""
+_OWN_WORDS = "exec_stmt_raise"
+"""The server's routine that raises what a function of ours says, which quotes nothing."""
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -87,6 +93,24 @@ def build_engine(database_url: str, *, pool_size: int = 1, socket_timeout_s: flo
         hide_parameters=True,  # an error that is logged quotes no row
         connect_args={"ssl_context": tls, "timeout": socket_timeout_s, "application_name": "whyviral"},
     )
+
+
+@event.listens_for(Engine, "handle_error")
+def _forget_values(context: ExceptionContext) -> None:
+    """Drop from an error what quotes rows, so that whoever logs it, such as Lambda's runtime, quotes none.
+
+    Source: PostgreSQL, "Error and Notice Message Fields"; pg8000 gives them as they come.
+    """
+    error = context.original_exception
+    fields = error.args[0] if error.args else None
+    if not isinstance(fields, dict):
+        return
+    for name in _QUOTING_FIELDS:
+        fields.pop(name, None)
+    if str(fields.get("C", "")).startswith(_DATA_EXCEPTION) and fields.get("R") != _OWN_WORDS:
+        fields["M"] = "a value has the wrong form"
+    if context.sqlalchemy_exception is not None:  # has been given the message before
+        context.sqlalchemy_exception.args = (f"({type(error).__module__}.{type(error).__name__}) {error}",)
 
 
 @event.listens_for(Session, "after_begin")

@@ -1,9 +1,11 @@
 """Settings: one frozen class per deployable, read from the environment once, by its entry point."""
 
-from typing import Self
+from typing import Any, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from .redaction import hide
 
 
 class SettingsError(RuntimeError):
@@ -22,6 +24,13 @@ class DeployableSettings(BaseSettings):
 
     supabase_db_url: SecretStr
     db_pool_size: int = 1
+
+    def model_post_init(self, _context: Any) -> None:
+        """Keep the secrets out of the logs of this process."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, SecretStr):
+                hide(value.get_secret_value())
 
     @classmethod
     def load(cls) -> Self:

@@ -1,0 +1,123 @@
+"""What is hidden in a log line, and what is not."""
+
+import io
+import json
+import logging
+import time
+import uuid
+from decimal import Decimal
+
+import pytest
+from pydantic import SecretStr
+
+from whyviral.core.logging import build_logger
+from whyviral.core.redaction import HIDDEN, hide, redacted, redacted_values
+from whyviral.core.settings import DeployableSettings
+
+JWT = "eyJhbGciOiJSUzI1NiIsImtpZCI6Imluc18xIn0.eyJzdWIiOiJ1c2VyXzEifQ.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sent to ada@example.com.", "sent to [hidden]."),
+        ("<Ada.Lovelace+news@mail.example.co.uk>", "<[hidden]>"),
+        ("müller@exämple.de", "[hidden]"),
+        ("?email=ada%40example.com&x=1", "?email=[hidden]&x=1"),
+        (f"Authorization: Bearer {JWT}", "Authorization: Bearer [hidden]"),
+        ("basic dXNlcjpwYXNz", "basic [hidden]"),
+        (f"token {JWT} refused", "token [hidden] refused"),
+        ("postgresql://app:s3cret@db.example.com:6543/postgres?x=1 is away", "[hidden] is away"),
+        ("postgresql+pg8000://app@db/postgres", "[hidden]"),
+        ("https://user:pass@proxy.example.com/", "https://[hidden]proxy.example.com/"),
+        ("sk_test_abc123 sk_live_abc123 whsec_abc/+= sb_secret_abc", "[hidden] [hidden] [hidden] [hidden]"),
+        ("GET https://example.com/v3?part=x&key=AIzaX&y=2", "GET https://example.com/v3?part=x&key=[hidden]&y=2"),
+        ("AIzaSyA1234567890abcdefghijklm", "[hidden]"),
+        ("sk-ant-api03-abcdefghijklmnop", "[hidden]"),
+        ("?code=123456", "?code=[hidden]"),
+    ],
+)
+def test_what_looks_like_a_secret_or_an_address_is_hidden(text: str, shown: str) -> None:
+    assert redacted(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "request 7d9f43c4-94b0-4d0e-a65e-f9f7f4d8c3de",
+        "https://x.com/jack/status/20?s=20",
+        "@jack wrote to @jill",
+        "GET /users/{id}",
+        "a code=7 b",
+        "user_2abc sess_2abc",
+        "arn:aws:states:us-east-1:000000000000:execution:whyviral:1",
+        "media.files.example.org",
+    ],
+)
+def test_what_is_neither_is_shown(text: str) -> None:
+    assert redacted(text) == text
+
+
+def test_values_are_redacted_wherever_they_stand() -> None:
+    some_id = uuid.uuid4()
+    line = {
+        "message": "ada@example.com",
+        "ada@example.com": 1,
+        "nested": [{"trace": ("by ada@example.com", 2.5, None, True)}],
+        "error": ValueError("ada@example.com"),
+        "id": some_id,
+        "cost": Decimal("0.10"),
+        "Authorization": "anything",
+        "input_tokens": 12,
+    }
+
+    assert redacted_values(line) == {
+        "message": HIDDEN,
+        HIDDEN: 1,
+        "nested": [{"trace": ["by [hidden]", 2.5, None, True]}],
+        "error": HIDDEN,
+        "id": str(some_id),
+        "cost": "0.10",
+        "Authorization": HIDDEN,
+        "input_tokens": 12,
+    }
+
+
+def test_a_setting_that_is_a_secret_is_hidden_whatever_it_looks_like() -> None:
+    DeployableSettings(supabase_db_url=SecretStr("plain words nobody would suspect"))
+
+    assert redacted("it said: plain words nobody would suspect!") == "it said: [hidden]!"
+
+
+def test_a_word_that_is_short_is_no_secret() -> None:
+    hide("stand-in")
+
+    assert redacted("a stand-in") == "a stand-in"
+
+
+@pytest.mark.parametrize("unit", ["a", "a@", "a.", "eyJ", "://", "?key=", "%40", "sk_test_", "bearer "])
+def test_a_long_line_takes_no_longer_than_it_must(unit: str) -> None:
+    started = time.perf_counter()
+
+    redacted(unit * (20_000 // len(unit)))
+
+    assert time.perf_counter() - started < 2
+
+
+def test_a_logger_hides_what_it_was_given_by_mistake_and_stays_readable() -> None:
+    logger = build_logger("redaction")
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.getLogger("redaction").handlers[0].formatter)
+    logging.getLogger("redaction").addHandler(handler)
+    try:
+        int('"ada@example.com"\nand sk_test_abc')
+    except ValueError:
+        logger.exception("failed for ada@example.com", extra={"url": "postgresql://a:b@c/d", "quote": '"\n\\'})
+    logging.getLogger("redaction").removeHandler(handler)
+
+    line = json.loads(stream.getvalue())
+    assert (line["message"], line["url"], line["quote"]) == ("failed for [hidden]", HIDDEN, '"\n\\')
+    assert "ada@" not in stream.getvalue()
+    assert "sk_test_abc" not in stream.getvalue()
+    assert "ValueError" in line["exception"]
