@@ -10,6 +10,8 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from whyviral.analytics.events import Event, record_events
+from whyviral.analytics.models import EventCategory
 from whyviral.billing import inbox
 from whyviral.billing.models import BillingEvent, EventProvider
 from whyviral.core.clock import utc_now
@@ -49,9 +51,15 @@ def _process(engine: Engine, record: QueueRecord, logger: Logger) -> bool:
         logger.error("event failed", extra={"event": str(event_id), "error": error})  # noqa: TRY400 - messages quote rows
         with session_scope(engine) as session:
             inbox.record_failure(session, event_id, error)
+            record_events(session, _event("webhook_failed", event_id, error=error))
         return False
     return True
 
 
 def _act(session: Session, event: BillingEvent) -> None:
     _ACTIONS[event.provider](session, event)
+    record_events(session, _event("webhook_processed", event.id, provider=event.provider, type=event.type))
+
+
+def _event(name: str, event_id: uuid.UUID, **details: str) -> Event:
+    return Event(EventCategory.SYSTEM, name, details={"event": str(event_id), **details})

@@ -13,7 +13,7 @@ from whyviral.core.pagination import Page
 from .limit_models import UserUsage
 from .models import Plan
 from .service import get_user_plan
-from .usage_repository import CountedUrl, SettlementRepository, UsageRepository
+from .usage_repository import CountedUrl, Settlement, SettlementRepository, UsageRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ def check_usage_limit(
         raise UsageLimitReached(platform, plan=plan, used=used, requested=requested, resets_at=resets_at(now))
 
 
-def settle_usage(session: Session, request_id: uuid.UUID, *, explained: Sequence[str], suggestions: int) -> None:
+def settle_usage(session: Session, request_id: uuid.UUID, *, explained: Sequence[str], suggestions: int) -> Settlement:
     """Charge what an ended request delivered and return the rest, once, on the day it was counted.
 
     Args:
@@ -138,7 +138,7 @@ def settle_usage(session: Session, request_id: uuid.UUID, *, explained: Sequence
         explained: the URLs that have an analysis.
         suggestions: how many suggestions each of those analyses holds.
     """
-    SettlementRepository(session).settle(request_id, explained=explained, suggestions=suggestions)
+    return SettlementRepository(session).settle(request_id, explained=explained, suggestions=suggestions)
 
 
 def get_usage_today(session: Session, user_id: uuid.UUID, *, platforms: Sequence[str], now: datetime) -> UsageToday:

@@ -62,7 +62,16 @@ _SETTLE = text("""
       post_suggestions = own.post_suggestions + sums.charged * :suggestions, updated_at = now()
     from sums
     where own.user_id = sums.user_id and own.usage_date = sums.usage_date and own.platform = sums.platform
+    returning sums.charged, sums.returned
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of the URLs that an ended request held."""
+
+    charged: int = 0
+    returned: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +138,8 @@ class SettlementRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def settle(self, request_id: uuid.UUID, *, explained: Sequence[str], suggestions: int) -> None:
+    def settle(self, request_id: uuid.UUID, *, explained: Sequence[str], suggestions: int) -> Settlement:
         """Charge the held URLs that were explained, and return the others on the day they were counted."""
         values = {"request_id": request_id, "explained": list(explained), "suggestions": suggestions}
-        self._session.execute(_SETTLE, values)
+        settled = self._session.execute(_SETTLE, values).one_or_none()
+        return Settlement() if settled is None else Settlement(*settled)

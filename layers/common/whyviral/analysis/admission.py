@@ -9,6 +9,8 @@ from sqlalchemy.orm import Session
 from whyviral.accounts import service as account_service
 from whyviral.accounts import usage
 from whyviral.accounts.usage_repository import CountedUrl
+from whyviral.analytics.events import Event, record_events
+from whyviral.analytics.models import EventCategory
 from whyviral.core.errors import AppError
 from whyviral.social.urls import InvalidPostUrl, PostUrl, parse_post_url
 
@@ -118,6 +120,7 @@ def admit(
     rows = zip(inserted, by_platform.values(), strict=True)
     repository.insert_posts([row for request, own_posts in rows for row in _new_posts(request, own_posts)])
     repository.insert_statuses([_first_status(request) for request in inserted])
+    record_events(session, *(_admitted(request) for request in inserted))
     return inserted
 
 
@@ -177,3 +180,8 @@ def _first_status(request: PostAnalysisRequest) -> dict[str, object]:
         "message": "The request is accepted.",
         "cost_usd": 0,
     }
+
+
+def _admitted(request: PostAnalysisRequest) -> Event:
+    details = {"platform": request.platform, "urls": len(request.post_urls)}
+    return Event(EventCategory.ANALYSIS, "analysis_admitted", request.user_id, request.id, details)

@@ -8,6 +8,8 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from whyviral.accounts import usage
+from whyviral.analytics.events import Event, record_events
+from whyviral.analytics.models import EventCategory
 from whyviral.core.errors import ErrorCategory
 
 from .answer import SUGGESTIONS
@@ -85,11 +87,14 @@ def note_unwatched_media(session: Session, job: RequestJob) -> StageResult:
 def _settle(session: Session, request: PostAnalysisRequest, posts: Sequence[AnalysisRequestPost]) -> None:
     # What was explained before a request broke is there to read, and a retry does not explain it again: it is charged.
     explained = [post.url for post in posts if post.state == PostState.ANALYSED]
-    usage.settle_usage(session, request.id, explained=explained, suggestions=SUGGESTIONS)
+    settled = usage.settle_usage(session, request.id, explained=explained, suggestions=SUGGESTIONS)
+    if settled.returned:
+        returned = {"platform": request.platform, "returned": settled.returned, "charged": settled.charged}
+        record_events(session, Event(EventCategory.BILLING, "usage_returned", request.user_id, request.id, returned))
 
 
 def _complete(session: Session, request: PostAnalysisRequest, *, failed: int, now: datetime) -> StageResult:
-    _close(request, RequestStatus.COMPLETED, now=now)
+    _close(session, request, RequestStatus.COMPLETED, now=now)
     if failed:
         known, asked = request.posts_processed, request.posts_processed + failed
         message = f"{known} of {asked} posts are explained; each of the others says why it is not."
@@ -126,19 +131,29 @@ def _close_as_failed(
     now: datetime,
     error: str | None = None,
 ) -> None:
-    _close(request, RequestStatus.FAILED, now=now)
     request.error_stage = stage
     request.error_category = category
     request.error_details = {"message": message} | ({"error": error} if error else {})
+    _close(session, request, RequestStatus.FAILED, now=now)
     record_status(session, request, Stage.ERROR, progress=request.progress, message=message)
 
 
-def _close(request: PostAnalysisRequest, status: RequestStatus, *, now: datetime) -> None:
+def _close(session: Session, request: PostAnalysisRequest, status: RequestStatus, *, now: datetime) -> None:
     request.status = status
     request.finished_at = now
     request.duration_seconds = Decimal(
         str(round((now - (request.started_at or request.created_at)).total_seconds(), 3))
     )
+    name = "analysis_finished" if status is RequestStatus.COMPLETED else "analysis_failed"
+    details = {
+        "platform": request.platform,
+        "attempt": request.attempt,
+        "urls": len(request.post_urls),
+        "explained": request.posts_processed,
+        "stage": request.error_stage,
+        "category": request.error_category,
+    }
+    record_events(session, Event(EventCategory.ANALYSIS, name, request.user_id, request.id, details))
 
 
 def _explain(stage: Stage, error: str) -> tuple[ErrorCategory, str]:

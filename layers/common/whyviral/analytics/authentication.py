@@ -3,13 +3,15 @@
 import uuid
 from dataclasses import asdict, dataclass
 
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Insert, Text, insert, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from whyviral.core.logging import build_logger
 
-from .models import AuthenticationEvent, AuthenticationLog, AuthenticationOutcome
+from .models import AppLog, AuthenticationEvent, AuthenticationLog, AuthenticationOutcome, EventCategory
 
 logger = build_logger("analytics")
 
@@ -38,11 +40,23 @@ class Authentication:
 
 
 def record_authentication(session: Session, happened: Authentication, caller: Caller) -> None:
-    """Append what happened; a record that cannot be written is itself logged and stops nobody."""
-    values = asdict(happened) | asdict(caller)
+    """Append what happened, also to the events; a record that cannot be written is itself logged and stops nobody."""
     try:
         with session.begin_nested():
-            # One conflict is possible: an impersonated session that was noted before.
-            session.execute(insert(AuthenticationLog).values(values).on_conflict_do_nothing())
+            session.execute(_insert(happened, caller))
     except SQLAlchemyError as exc:
         logger.warning("authentication not recorded", extra={"event": happened.event, "error": type(exc).__name__})
+
+
+def _insert(happened: Authentication, caller: Caller) -> Insert:
+    # One conflict is possible: an impersonated session that was noted before, which then is no event either.
+    noted = (
+        upsert(AuthenticationLog)
+        .values(asdict(happened) | asdict(caller))
+        .on_conflict_do_nothing()
+        .returning(AuthenticationLog.event, AuthenticationLog.user_id)
+        .cte("noted")
+    )
+    details = literal({"outcome": happened.outcome, "reason": happened.reason}, JSONB)
+    event = select(literal(EventCategory.AUTH, Text), noted.c.event, noted.c.user_id, details)
+    return insert(AppLog).from_select(["category", "event", "user_id", "details"], event)

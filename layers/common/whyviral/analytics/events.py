@@ -1,0 +1,48 @@
+"""A record of business events: what was admitted, finished, returned or read, by whom."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from whyviral.core.logging import build_logger
+
+from .models import AppLog, EventCategory
+
+logger = build_logger("analytics")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened; it is recorded if and only if the transaction that did it commits."""
+
+    category: EventCategory
+    name: str
+    user_id: uuid.UUID | None = None
+    analysis_request_id: uuid.UUID | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """Ids, counts and names; never what somebody wrote, nor their address."""
+
+
+def record_events(session: Session, *events: Event) -> None:
+    """Append events in one statement; a record that cannot be written is itself logged and stops nobody."""
+    rows = [
+        {
+            "category": event.category,
+            "event": event.name,
+            "user_id": event.user_id,
+            "analysis_request_id": event.analysis_request_id,
+            "details": dict(event.details),
+        }
+        for event in events
+    ]
+    try:
+        with session.begin_nested():
+            session.execute(insert(AppLog).values(rows))
+    except SQLAlchemyError as exc:
+        names = sorted({event.name for event in events})
+        logger.warning("events not recorded", extra={"events": names, "error": type(exc).__name__})

@@ -1,0 +1,59 @@
+"""Business events: written with what they are about, or not at all, and never in its way."""
+
+import uuid
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tests.factories import create_user
+from whyviral.analytics.authentication import Authentication, Caller, record_authentication
+from whyviral.analytics.events import Event, record_events
+from whyviral.analytics.models import AppLog, AuthenticationEvent, AuthenticationLog, EventCategory
+
+
+def events(session: Session) -> list[tuple[str, str, uuid.UUID | None, dict[str, Any]]]:
+    rows = session.scalars(select(AppLog).order_by(AppLog.event))
+    return [(row.category, row.event, row.user_id, row.details) for row in rows]
+
+
+def test_events_are_written_in_one_go(session: Session) -> None:
+    user_id, request_id = uuid.uuid4(), uuid.uuid4()
+
+    record_events(
+        session,
+        Event(EventCategory.ANALYSIS, "admitted", user_id, request_id, {"urls": 2}),
+        Event(EventCategory.SYSTEM, "something"),
+    )
+
+    assert events(session) == [
+        ("ANALYSIS", "admitted", user_id, {"urls": 2}),
+        ("SYSTEM", "something", None, {}),
+    ]
+
+
+def test_an_event_that_cannot_be_written_stops_nobody(session: Session) -> None:
+    user = create_user(session)
+
+    record_events(session, Event(EventCategory.SYSTEM, "nul \x00 is no text"))
+
+    assert session.get(type(user), user.id) is user
+    assert events(session) == []
+
+
+def test_a_sign_in_is_an_event_as_well(session: Session) -> None:
+    user = create_user(session)
+
+    record_authentication(session, Authentication(AuthenticationEvent.SIGN_IN, user_id=user.id), Caller())
+
+    assert events(session) == [("AUTH", "sign_in", user.id, {"outcome": "succeeded", "reason": None})]
+
+
+def test_a_session_of_somebody_elses_is_one_event_however_many_requests_it_makes(session: Session) -> None:
+    impersonation = Authentication(AuthenticationEvent.IMPERSONATION, session_id="sess_1", actor="user_admin")
+
+    for _ in range(3):
+        record_authentication(session, impersonation, Caller())
+
+    assert len(session.scalars(select(AuthenticationLog)).all()) == 1
+    assert [event[1] for event in events(session)] == ["impersonation"]
