@@ -6,7 +6,7 @@ PORT ?= 8000
 
 include requirements.mk build.mk
 
-.PHONY: help run demo token webhook reset migrate sql openapi test proof check bench install
+.PHONY: help run demo token webhook retention reset migrate sql openapi test proof check bench install
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -22,6 +22,9 @@ token: install  ## a session token of USER=a@b.c for the running system
 
 webhook: install  ## a signed sample event of Clerk's, EVENT=user.created (USER=a@b.c)
 	@exec $(PY) -m local webhook "$(EVENT)" $(if $(filter command line,$(origin USER)),--email "$(USER)")
+
+retention: install  ## delete what is too old from the running system's logs
+	@exec $(PY) -m local retention
 
 reset: install  ## forget .local/
 	@exec $(PY) -m local reset

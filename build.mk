@@ -35,7 +35,7 @@ $(TRIM)
 endef
 
 .PHONY: build-CommonLayer build-ApiFunction build-WebhooksFunction build-ScrapeFunction build-MediaFunction \
-        build-AnalyzeFunction build-FinishFunction build-FailFunction
+        build-AnalyzeFunction build-FinishFunction build-FailFunction build-RetentionFunction
 build-CommonLayer:
 	mkdir -p "$(ARTIFACTS_DIR)/python"
 	cp -R layers/common/whyviral "$(ARTIFACTS_DIR)/python/"
@@ -57,6 +57,9 @@ build-MediaFunction:
 
 build-AnalyzeFunction:
 	$(call package,analyze)
+
+build-RetentionFunction:
+	$(call package,scheduled)
 
 build-FinishFunction build-FailFunction:
 	$(call package,requests)

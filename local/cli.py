@@ -1,4 +1,4 @@
-"""The command line behind the Makefile: run, demo, token, webhook, reset, migrate, openapi."""
+"""The command line behind the Makefile: run, demo, token, webhook, retention, reset, migrate, openapi."""
 
 import argparse
 import json
@@ -51,6 +51,8 @@ def _parse() -> argparse.Namespace:
     webhook.add_argument("event", help="such as user.created, user.deleted or session.revoked")
     webhook.add_argument("--email", default="webhook@whyviral.example", help="whom it is about")
     webhook.set_defaults(command=_webhook)
+    retention = commands.add_parser("retention", help="delete what is too old from the running system's database")
+    retention.set_defaults(command=_retention)
     commands.add_parser("reset", help="forget all local data").set_defaults(command=_reset)
     commands.add_parser("migrate", help="upgrade the database of SUPABASE_DIRECT_DB_URL").set_defaults(command=_migrate)
     commands.add_parser("openapi", help="write docs/openapi.json").set_defaults(command=_openapi)
@@ -106,6 +108,13 @@ def _webhook(arguments: argparse.Namespace) -> int:
     status = send_sample(ready["stand_ins"], ready["api"], arguments.event, arguments.email)
     print(f"{arguments.event} about {arguments.email}: {status}")
     return 0 if status == HTTPStatus.OK else 1
+
+
+def _retention(arguments: argparse.Namespace) -> int:
+    from local.retention import clean  # noqa: PLC0415
+
+    print(json.dumps(clean(_ready()["database_url"], _settings(arguments))))
+    return 0
 
 
 def _ready() -> dict[str, str]:

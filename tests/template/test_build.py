@@ -26,14 +26,17 @@ SPECS = read_template(ROOT / "template.yaml").functions
 LAYER = Path("CommonLayer", "python")
 # Plausible, and of no use: nothing here gets far enough to use one.
 SETTINGS = {
+    "ACCESS_LOG_DAYS": "90",
     "ALLOWED_HOSTS": "api.example.com",
     "BRIGHTDATA_API_KEY": "example",
+    "CALL_LOG_DAYS": "400",
     "CLERK_AUTHORIZED_PARTIES": "https://app.example.com",
     "CLERK_PUBLISHABLE_KEY": "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k",
     "CLERK_SECRET_KEY": "sk_test_example",
     "CLERK_WEBHOOK_SECRET": "whsec_ZXhhbXBsZQ==",
     "CORS_ALLOWED_ORIGINS": "https://app.example.com",
     "DEBUG": "false",
+    "EVENT_LOG_DAYS": "365",
     "GEMINI_API_KEY": "example",
     "GEMINI_FALLBACK_MODEL": "example-lite",
     "GEMINI_MODEL": "example",

@@ -1,10 +1,12 @@
 """What template.yaml promises beyond being valid: who may do what, who knows which secret, what is kept how long."""
 
+import json
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from functions.analyze.explaining import MODEL_TIMEOUT_S
+from functions.scheduled import running as scheduled
 from tests.template.conftest import ROOT, Properties, of_type
 from whyviral.core.settings import DeployableSettings
 
@@ -217,3 +219,31 @@ def test_one_event_that_fails_does_not_repeat_its_batch(functions: dict[str, Pro
     assert functions["WebhooksFunction"]["Events"]["FromQueue"]["Properties"]["FunctionResponseTypes"] == [
         "ReportBatchItemFailures"
     ]
+
+
+def test_what_the_gateway_answers_itself_has_the_form_of_every_failure(resources: Properties) -> None:
+    answers = resources["Api"]["Properties"]["GatewayResponses"]
+
+    assert {"THROTTLED", "INTEGRATION_TIMEOUT", "DEFAULT_4XX", "DEFAULT_5XX"} <= answers.keys()
+    for name, answer in answers.items():
+        body = json.loads(answer["ResponseTemplates"]["application/json"])
+        assert body.keys() == {"error", "code", "request_id"}, name
+        assert body["request_id"] == "$context.requestId", name
+        assert answer["ResponseParameters"]["Headers"]["Access-Control-Allow-Origin"] == "'*'", name
+
+
+def test_a_run_of_the_retention_job_is_taken_for_dead_when_lambda_has_killed_it(
+    functions: dict[str, Properties],
+) -> None:
+    assert functions["RetentionFunction"]["Timeout"] == scheduled.TIMEOUT_S
+
+
+def test_the_scheduler_may_start_its_job_and_nothing_else(
+    resources: Properties, functions: dict[str, Properties]
+) -> None:
+    (statement,) = _statements(resources["SchedulerRole"]["Properties"])
+    daily = functions["RetentionFunction"]["Events"]["Daily"]["Properties"]
+
+    assert statement["Action"] == "lambda:InvokeFunction"
+    assert statement["Resource"] == {"Fn::GetAtt": ["RetentionFunction", "Arn"]}
+    assert json.loads(daily["Input"]) == {"scheduled_at": "<aws.scheduler.scheduled-time>"}

@@ -94,6 +94,23 @@ def erase(session: Session, provider: EventProvider, subject_id: str) -> None:
     )
 
 
+def erase_old(session: Session, *, processed_before: datetime, limit: int) -> int:
+    """Forget what at most `limit` events said that were acted on before a moment; return how many there were."""
+    old = (
+        select(BillingEvent.id)
+        .where(
+            BillingEvent.state == EventState.PROCESSED,
+            BillingEvent.processed_at < processed_before,
+            BillingEvent.payload.is_not(None),
+        )
+        .limit(limit)
+    )
+    erased = session.scalars(
+        update(BillingEvent).where(BillingEvent.id.in_(old)).values(payload=None).returning(BillingEvent.id)
+    )
+    return len(erased.all())
+
+
 def list_unfinished(session: Session, *, received_before: datetime) -> Sequence[uuid.UUID]:
     """Return the events about which something is still to be done, the oldest first."""
     return session.scalars(

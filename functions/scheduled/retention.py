@@ -1,0 +1,38 @@
+"""RetentionFunction: once a day, logs get room for the months to come, and what is too old goes."""
+
+import time
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from pydantic import AwareDatetime, BaseModel
+
+from whyviral.core.clock import utc_now
+from whyviral.core.database import build_engine
+from whyviral.core.logging import build_logger
+
+from .cleaning import Cleaner
+from .running import TIMEOUT_S, run_once
+from .settings import RetentionSettings
+
+JOB = "retention"
+_LAST_BATCH_S = 30
+
+_settings = RetentionSettings.load()
+_engine = build_engine(_settings.supabase_db_url.get_secret_value(), pool_size=_settings.db_pool_size)
+_logger = build_logger("retention")
+
+
+class Schedule(BaseModel):
+    """What the scheduler sends."""
+
+    scheduled_at: AwareDatetime
+
+
+@_logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Run the job for `{scheduled_at}`."""
+    due_at = Schedule.model_validate(event).scheduled_at
+    cleaner = Cleaner(_engine, _settings, now=utc_now(), stop_at=time.monotonic() + TIMEOUT_S - _LAST_BATCH_S)
+    results = run_once(_engine, JOB, due_at, cleaner.clean, clock=utc_now)
+    _logger.info("retention", extra={"is_done_already": results is None, "results": results})
+    return {"results": results}

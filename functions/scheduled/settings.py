@@ -1,0 +1,20 @@
+"""What scheduled jobs read from their environment."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from whyviral.core.settings import DeployableSettings
+
+type Days = Annotated[int, Field(ge=7, le=3_650)]
+
+
+class RetentionSettings(DeployableSettings):
+    """Database, and how long what is kept."""
+
+    access_log_days: Days = 90
+    """Who called the API from where, and what webhooks said that were acted on."""
+    event_log_days: Days = 365
+    """Who signed in or tried to, and what happened."""
+    call_log_days: Days = 400
+    """What was asked of vendors and what it cost: a year can be compared with the one before."""
