@@ -97,7 +97,9 @@ def get_current_user(
 ) -> User:
     """Return the caller's row; the first sight of a user makes it, with a Free subscription."""
     claims: SessionClaims = request.state.claims
-    return user_of(session, services, claims, caller=caller_of(request))
+    user = user_of(session, services, claims, caller=caller_of(request))
+    request.state.user_id = user.id  # for the record of the request
+    return user
 
 
 type CurrentUser = Annotated[User, Depends(get_current_user)]

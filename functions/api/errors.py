@@ -1,7 +1,8 @@
-"""Every failure in one form: `{"error", "code", "request_id", "details"?}`."""
+"""Every failure in one form: `{"error", "code", "request_id", "details"?, "analysis_request_id"?}`."""
 
 import json
 import math
+import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -25,6 +26,8 @@ class ErrorOut(BaseModel):
     code: str
     request_id: str
     details: list[dict[str, Any]] | dict[str, Any] | None = None
+    analysis_request_id: uuid.UUID | None = None
+    """The analysis that the address names."""
 
 
 ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
@@ -56,7 +59,7 @@ class _AsciiResponse(JSONResponse):
 
 
 def error_response(
-    request_id: str,
+    request: Request,
     *,
     status: int,
     code: str,
@@ -64,11 +67,24 @@ def error_response(
     details: Any = None,
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Render a failure."""
-    body: dict[str, Any] = {"error": message, "code": code, "request_id": request_id}
+    """Render a failure, and leave its code for the record of the request."""
+    request.state.error_code = code
+    body: dict[str, Any] = {"error": message, "code": code, "request_id": str(request.state.request_id)}
     if details is not None:
         body["details"] = details
+    if (analysis_request_id := _analysis_request_id(request)) is not None:
+        body["analysis_request_id"] = analysis_request_id
     return _AsciiResponse(body, status_code=status, headers=dict(headers) if headers else None)
+
+
+def _analysis_request_id(request: Request) -> str | None:
+    """Return the id of the analysis that the address names, unless it is no id."""
+    path = request.path_params
+    named = path.get("analysis_request_id") or path.get("request_id")
+    try:
+        return str(uuid.UUID(named)) if named else None
+    except ValueError:
+        return None
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -81,13 +97,9 @@ def install_error_handlers(app: FastAPI) -> None:
         app.exception_handler(database_error)(_on_database_error)
 
 
-def _request_id(request: Request) -> str:
-    return str(request.state.request_id)
-
-
 def _on_app_error(request: Request, exc: AppError) -> JSONResponse:
     return error_response(
-        _request_id(request),
+        request,
         status=exc.status_code,
         code=exc.code,
         message=exc.message,
@@ -114,7 +126,7 @@ def _on_invalid_request(request: Request, exc: RequestValidationError) -> JSONRe
         for problem in problems[:_MOST_PROBLEMS]
     ]
     return error_response(
-        _request_id(request),
+        request,
         status=422,
         code="invalid_request",
         message="The request has the wrong form; details name each problem.",
@@ -123,9 +135,7 @@ def _on_invalid_request(request: Request, exc: RequestValidationError) -> JSONRe
 
 
 def _not_json(request: Request) -> JSONResponse:
-    return error_response(
-        _request_id(request), status=422, code="invalid_request", message="The body is not JSON that can be read."
-    )
+    return error_response(request, status=422, code="invalid_request", message="The body is not JSON that can be read.")
 
 
 def _on_http_exception(request: Request, exc: HTTPException) -> JSONResponse:
@@ -133,7 +143,7 @@ def _on_http_exception(request: Request, exc: HTTPException) -> JSONResponse:
         # FastAPI's word for a body that is not even wrong JSON: not UTF-8, nested too deep, endless digits.
         return _not_json(request)
     return error_response(
-        _request_id(request),
+        request,
         status=exc.status_code,
         code=_CODES.get(exc.status_code, "error"),
         message=_SENTENCES.get(exc.status_code, str(exc.detail)),
@@ -143,7 +153,7 @@ def _on_http_exception(request: Request, exc: HTTPException) -> JSONResponse:
 
 def _on_provider_error(request: Request, exc: ProviderError) -> JSONResponse:
     return error_response(
-        _request_id(request),
+        request,
         # 502: our own account was refused, so that trying again is of no use until we have repaired it.
         status=502 if exc.category is ErrorCategory.AUTH else 503,
         code="provider_unavailable",
@@ -156,7 +166,7 @@ def _on_database_error(request: Request, exc: Exception) -> JSONResponse:
     if not _is_unavailable(exc):
         raise exc
     return error_response(
-        _request_id(request),
+        request,
         status=503,
         code="database_unavailable",
         message="The database cannot be reached; try again in a moment.",

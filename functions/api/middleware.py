@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, the hosts we answer to, one log line, and the last resort for bugs."""
+"""What surrounds every request: its id, the hosts we answer to, its record, and the last resort for bugs."""
 
 import time
 import traceback
@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from aws_lambda_powertools import Logger
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from .access_log import AccessLog
 from .errors import error_response, sqlstate
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -35,6 +37,7 @@ class RequestContext:
         self._allowed_hosts = [host.lower() for host in allowed_hosts]
         self._root_path = root_path
         self._logger = logger
+        self._access_log = AccessLog(logger)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
@@ -59,31 +62,32 @@ class RequestContext:
             await send(message)
 
         try:
-            await self._answer(scope, receive, send_with_id, request_id)
+            await self._answer(scope, receive, send_with_id)
         finally:
-            self._log(scope, request_id, status, time.perf_counter() - started)
+            await self._record(scope, status, time.perf_counter() - started)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _is_allowed(Headers(scope=scope).get("host", ""), self._allowed_hosts):
             await self._app(scope, _bounded(receive), send)
             return
         response = error_response(
-            request_id, status=400, code="unknown_host", message="This server does not answer to that host name."
+            Request(scope), status=400, code="unknown_host", message="This server does not answer to that host name."
         )
         await response(scope, receive, send)
 
-    def _log(self, scope: Scope, request_id: str, status: int, duration_s: float) -> None:
-        route = scope.get("route")
+    async def _record(self, scope: Scope, status: int, duration_s: float) -> None:
+        route: str | None = getattr(scope.get("route"), "path", None)
         self._logger.info(
             "request",
             extra={
-                "request_id": request_id,
+                "request_id": scope["state"]["request_id"],
                 "method": scope["method"],
-                "route": getattr(route, "path", None),
+                "route": route,
                 "status": status,
                 "duration_ms": round(duration_s * 1000),
             },
         )
+        await self._access_log.write(Request(scope), route=route, status=status, duration_s=duration_s)
 
 
 class LastResort:
@@ -105,13 +109,15 @@ class LastResort:
         try:
             await self._app(scope, receive, send_noticing)
         except Exception as exc:
-            request_id = scope["state"]["request_id"]
-            trace = _trace(exc)
-            self._logger.error("unhandled error", extra={"request_id": request_id, "trace": trace})  # noqa: TRY400 - see _trace
+            details = {"request_id": scope["state"]["request_id"], "trace": _trace(exc)}
+            self._logger.error("unhandled error", extra=details)  # noqa: TRY400 - see _trace
             if has_begun:  # only the connection can tell
                 raise
             response = error_response(
-                request_id, status=500, code="internal_error", message="Something went wrong on our side; try again."
+                Request(scope),
+                status=500,
+                code="internal_error",
+                message="Something went wrong on our side; try again.",
             )
             await response(scope, receive, send)
 

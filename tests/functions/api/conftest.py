@@ -122,10 +122,10 @@ def somebody(sign_in: Callable[..., SignedIn]) -> SignedIn:
 
 @pytest.fixture
 def count_rows(rows: Session) -> Callable[[], dict[str, int]]:
-    """Return a function that counts the rows of every table."""
+    """Return a function that counts the rows of every table but the record of requests, which grows with each."""
 
     def count() -> dict[str, int]:
-        tables = [table.name for table in Base.metadata.sorted_tables]
+        tables = [table.name for table in Base.metadata.sorted_tables if table.name != "api_access_logs"]
         statement = " union all ".join(f"select '{table}', count(*) from {table}" for table in tables)  # noqa: S608
         counts = {row[0]: row[1] for row in rows.execute(text(statement))}
         rows.rollback()

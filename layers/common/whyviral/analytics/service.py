@@ -2,14 +2,34 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 from sqlalchemy.orm import Session
 
 from whyviral.core.calls import ExternalCall
 
-from .models import ExternalApiCallLog
+from .models import ApiAccessLog, ExternalApiCallLog
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAccess:
+    """One request that the API answered."""
+
+    request_id: str
+    method: str
+    route: str | None
+    status: int
+    response_time_ms: int
+    error_code: str | None = None
+    user_id: uuid.UUID | None = None
+    address: str | None = None
+    user_agent: str | None = None
+
+
+def record_access(connection: Connection, access: ApiAccess) -> None:
+    """Append an access, in one statement."""
+    connection.execute(insert(ApiAccessLog).values(asdict(access)))
 
 
 def record_external_calls(
