@@ -97,8 +97,9 @@ def _sync_user(session: Session, _event: BillingEvent, data: Any) -> None:
 
 def _delete_user(session: Session, _event: BillingEvent, data: Any) -> None:
     clerk_user_id = _DeletedUser.model_validate(data).id
-    user_id = account_service.delete_user(session, clerk_user_id, now=utc_now())
+    # First the events, then the user: whoever acts on one of them holds it, and comes for the user next.
     inbox.erase(session, EventProvider.CLERK, clerk_user_id)
+    user_id = account_service.delete_user(session, clerk_user_id, now=utc_now())
     record_authentication(session, Authentication(AuthenticationEvent.ACCOUNT_DELETE, user_id=user_id), Caller())
 
 

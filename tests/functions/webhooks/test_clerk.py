@@ -1,5 +1,6 @@
 """What becomes of Clerk's events, in whatever order and however often they come."""
 
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from itertools import permutations
@@ -235,21 +236,39 @@ def test_an_event_that_the_inbox_does_not_hold_fails(webhooks: Webhooks) -> None
     assert len(webhooks.work()) == 1
 
 
-def test_a_storm_of_news_in_any_order_ends_with_the_newest(webhooks: Webhooks) -> None:
-    for number in range(24):
-        webhooks.deliver("user.updated", user_data(updated_at=T1 + number, email=f"ada{number}@example.com"))
-    events = webhooks.queue.events * 2
-    events.reverse()
+def act_at_once(webhooks: Webhooks, events: list[uuid.UUID]) -> int:
+    """Act on events from eight threads, one event a batch; return how many failed."""
 
-    def act(event: Any) -> int:
+    def act(event: uuid.UUID) -> int:
         worker = Webhooks(webhooks.engine)
         worker.queue.events = [event]
         return len(worker.work())
 
     with ThreadPoolExecutor(8) as threads:
-        failed = sum(threads.map(act, events))
+        return sum(threads.map(act, events))
+
+
+def test_a_storm_of_news_in_any_order_ends_with_the_newest(webhooks: Webhooks) -> None:
+    for number in range(24):
+        webhooks.deliver("user.updated", user_data(updated_at=T1 + number, email=f"ada{number}@example.com"))
+    events = webhooks.queue.events * 2
+
+    failed = act_at_once(webhooks, events[::-1])
 
     assert failed == 0
     assert webhooks.user().email == "ada23@example.com"
     assert {event.attempts for event in webhooks.rows(BillingEvent)} == {1}
     assert len(webhooks.rows(Subscription)) == 1
+
+
+def test_a_deletion_in_the_middle_of_a_storm_stands_in_nobodys_way(webhooks: Webhooks) -> None:
+    for number in range(12):
+        webhooks.deliver("user.updated", user_data(updated_at=T1 + number))
+    webhooks.deliver("user.deleted", DELETED)
+    events = webhooks.queue.events
+
+    failed = act_at_once(webhooks, [*events[:4], events[-1], *events[4:-1]])
+
+    assert failed == 0
+    assert who(webhooks.user()) == NOBODY
+    assert {state for _, state in webhooks.states()} == {"PROCESSED"}
