@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -57,35 +58,33 @@ def test_one_good_signature_among_others_is_enough(webhooks: Webhooks) -> None:
     assert webhooks.hand_over(BODY, signed(**{"svix-signature": f"v1a,c2ln {old} {good}"}))[0] == 200
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        without("svix-id"),
-        without("svix-timestamp"),
-        without("svix-signature"),
-        signed(**{"svix-id": "msg_2"}),
-        signed(**{"svix-id": "m" * 300}),
-        signed(**{"svix-id": "msg 1\n"}),
-        signed(**{"svix-timestamp": "soon"}),
-        signed(**{"svix-timestamp": "nan"}),
-        signed(**{"svix-timestamp": "9" * 400}),
-        signed(**{"svix-signature": "v1"}),
-        signed(**{"svix-signature": "v1,ä"}),
-        signed(**{"svix-signature": "v1,!!!"}),
-        signed(**{"svix-signature": "v1,"}),
-        signed(**{"svix-signature": signed()["svix-signature"].replace("v1,", "v2,")}),
-        headers_of(BODY, event_id="msg_1", secret=OTHER_SECRET),
-        headers_of(BODY, event_id="msg_1", at_s=int(time.time()) - 330),
-        headers_of(BODY, event_id="msg_1", at_s=int(time.time()) + 330),
-        {name.replace("svix", "webhook"): value for name, value in signed().items()},
-    ],
-    ids=str,
-)
-def test_what_is_not_signed_with_our_secret_just_now_is_refused_and_not_kept(
-    webhooks: Webhooks, headers: dict[str, str]
-) -> None:
-    status, answer = webhooks.hand_over(BODY, headers)
+UNSIGNED: dict[str, Callable[[], dict[str, str]]] = {
+    "nothing": dict,
+    "no id": lambda: without("svix-id"),
+    "no timestamp": lambda: without("svix-timestamp"),
+    "no signature": lambda: without("svix-signature"),
+    "another id": lambda: signed(**{"svix-id": "msg_2"}),
+    "a long id": lambda: signed(**{"svix-id": "m" * 300}),
+    "an id of two lines": lambda: signed(**{"svix-id": "msg 1\n"}),
+    "a timestamp in words": lambda: signed(**{"svix-timestamp": "soon"}),
+    "a timestamp that is no number": lambda: signed(**{"svix-timestamp": "nan"}),
+    "an endless timestamp": lambda: signed(**{"svix-timestamp": "9" * 400}),
+    "no comma": lambda: signed(**{"svix-signature": "v1"}),
+    "not ASCII": lambda: signed(**{"svix-signature": "v1,ä"}),
+    "not base64": lambda: signed(**{"svix-signature": "v1,!!!"}),
+    "an empty signature": lambda: signed(**{"svix-signature": "v1,"}),
+    "another version": lambda: signed(**{"svix-signature": signed()["svix-signature"].replace("v1,", "v2,")}),
+    "another secret": lambda: headers_of(BODY, event_id="msg_1", secret=OTHER_SECRET),
+    "too old": lambda: headers_of(BODY, event_id="msg_1", at_s=int(time.time()) - 310),
+    "too new": lambda: headers_of(BODY, event_id="msg_1", at_s=int(time.time()) + 330),
+    "the names of others": lambda: {name.replace("svix", "webhook"): value for name, value in signed().items()},
+}
+"""Made when the test runs, which may be minutes after this file is read."""
+
+
+@pytest.mark.parametrize("name", UNSIGNED)
+def test_what_is_not_signed_with_our_secret_just_now_is_refused_and_not_kept(webhooks: Webhooks, name: str) -> None:
+    status, answer = webhooks.hand_over(BODY, UNSIGNED[name]())
 
     assert (status, answer) == (
         401,
