@@ -181,9 +181,10 @@ def test_the_state_machine_may_start_this_task_with_its_two_roles_and_nothing_el
 def test_a_task_of_its_own_needs_no_queue_and_no_service(document: Properties, compute: str) -> None:
     resources = render(document, TranscribeCompute=compute, TranscribeMode="task")
 
-    assert of_type(resources, "AWS::SQS::Queue") == of_type(resources, "AWS::ECS::Service") == {}
+    others = {name: each for name, each in resources.items() if not name.startswith("Webhook")}
+    assert of_type(others, "AWS::SQS::Queue") == of_type(others, "AWS::ECS::Service") == {}
     assert "QUEUE_URL" not in variables_of(container_of(resources))
-    assert "sqs:" not in repr(resources)
+    assert "sqs:" not in repr(others)
 
 
 def test_a_warm_worker_takes_jobs_from_the_queue_that_the_state_machine_fills(document: Properties) -> None:
