@@ -74,6 +74,6 @@ def _access(request: Request, *, route: str | None, status: int, duration_s: flo
 
 
 def _insert(engine: Engine, access: ApiAccess) -> None:
-    # One statement that commits itself, instead of four that frame a transaction.
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    # Without a session, whose every transaction begins with another statement.
+    with engine.begin() as connection:
         record_access(connection, access)

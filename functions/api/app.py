@@ -16,7 +16,7 @@ from .calls import REPLAYED_HEADER, install_replays
 from .dependencies import Services
 from .errors import ERROR_RESPONSES, install_error_handlers
 from .middleware import LastResort, RequestContext
-from .routers import accounts, analysis, health, sign_in, social, usage
+from .routers import accounts, admin, analysis, feedback, health, sign_in, social, usage
 from .settings import ApiSettings
 
 _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id", REPLAYED_HEADER]
@@ -55,6 +55,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
         usage.router,
         analysis.router,
         social.router,
+        feedback.router,
+        admin.router,
     ):
         app.include_router(router)
     install_error_handlers(app)

@@ -38,8 +38,9 @@ ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
     503: {"model": ErrorOut, "description": "Something we depend on is not available; try again."},
 }
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
+NOTHING_HERE = "There is nothing at this address; see /docs."
 _SENTENCES = {
-    404: "There is nothing at this address; see /docs.",
+    404: NOTHING_HERE,
     405: "This address does not take that method; see /docs.",
     413: "The body is too large; send at most 1 MiB.",
 }

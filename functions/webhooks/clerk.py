@@ -16,6 +16,7 @@ from whyviral.billing import inbox
 from whyviral.billing.inbox import IncomingEvent
 from whyviral.billing.models import BillingEvent, EventProvider
 from whyviral.core.clock import utc_now
+from whyviral.feedback import service as feedback_service
 from whyviral.integrations.clerk_users import read_user
 from whyviral.integrations.lenient import Lenient, VendorModel
 from whyviral.integrations.untrusted_json import NotJson, parse_untrusted_json
@@ -100,6 +101,7 @@ def _delete_user(session: Session, _event: BillingEvent, data: Any) -> None:
     # First the events, then the user: whoever acts on one of them holds it, and comes for the user next.
     inbox.erase(session, EventProvider.CLERK, clerk_user_id)
     user_id = account_service.delete_user(session, clerk_user_id, now=utc_now())
+    feedback_service.delete_feedback(session, user_id)
     record_authentication(session, Authentication(AuthenticationEvent.ACCOUNT_DELETE, user_id=user_id), Caller())
 
 

@@ -2,14 +2,13 @@
 
 import uuid
 from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, ConfigDict, Field
+
+from whyviral.core.money import Usd
 
 from .models import RequestStatus, Stage
-
-type Usd = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
 
 
 class AnalyzeBody(BaseModel):

@@ -1,7 +1,7 @@
 """A record of business events: what was admitted, finished, returned or read, by whom."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,20 @@ class Event:
 
 def record_events(session: Session, *events: Event) -> None:
     """Append events in one statement; a record that cannot be written is itself logged and stops nobody."""
+    try:
+        with session.begin_nested():
+            _insert(session, events)
+    except SQLAlchemyError as exc:
+        names = sorted({event.name for event in events})
+        logger.warning("events not recorded", extra={"events": names, "error": type(exc).__name__})
+
+
+def require_event(session: Session, event: Event) -> None:
+    """Append an event without which the rest of the transaction must not be."""
+    _insert(session, [event])
+
+
+def _insert(session: Session, events: Sequence[Event]) -> None:
     rows = [
         {
             "category": event.category,
@@ -40,9 +54,4 @@ def record_events(session: Session, *events: Event) -> None:
         }
         for event in events
     ]
-    try:
-        with session.begin_nested():
-            session.execute(insert(AppLog).values(rows))
-    except SQLAlchemyError as exc:
-        names = sorted({event.name for event in events})
-        logger.warning("events not recorded", extra={"events": names, "error": type(exc).__name__})
+    session.execute(insert(AppLog).values(rows))

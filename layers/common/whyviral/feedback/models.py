@@ -9,6 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from whyviral.accounts.models import User
 from whyviral.core.database import Base, Identified, one_of
 
+LONGEST_TEXT = 5_000
+"""Characters; the table holds no longer one either."""
+
 
 class FeedbackCategory(StrEnum):
     """What somebody writes about."""

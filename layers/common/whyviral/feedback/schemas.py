@@ -1,0 +1,35 @@
+"""Feedback as JSON."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from .models import LONGEST_TEXT, FeedbackCategory
+
+
+class FeedbackBody(BaseModel):
+    """What somebody wants us to know."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_extra={"examples": [{"category": "idea", "text": "Compare two posts side by side."}]},
+    )
+
+    category: FeedbackCategory
+    text: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_TEXT, pattern=r"^[^\x00]*$")
+    ]
+
+
+class FeedbackOut(BaseModel):
+    """What was kept."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: uuid.UUID
+    category: FeedbackCategory
+    text: str
+    created_at: datetime

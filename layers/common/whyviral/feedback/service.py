@@ -1,0 +1,32 @@
+"""Keeping what users want us to know."""
+
+import uuid
+from datetime import timedelta
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from whyviral.accounts.rate_limits import RatePolicy
+from whyviral.analytics.events import Event, record_events
+from whyviral.analytics.models import EventCategory
+
+from .models import Feedback, FeedbackCategory
+
+FEEDBACK_RATE = RatePolicy("feedback", limit=10, window=timedelta(hours=1))
+"""Per user."""
+
+
+def give_feedback(session: Session, user_id: uuid.UUID, *, category: FeedbackCategory, text: str) -> Feedback:
+    """Keep what a user wrote."""
+    feedback = Feedback(user_id=user_id, category=category, text=text)
+    session.add(feedback)
+    session.flush()
+    session.refresh(feedback)
+    details = {"category": category, "characters": len(text)}
+    record_events(session, Event(EventCategory.API, "feedback_given", user_id, details=details))
+    return feedback
+
+
+def delete_feedback(session: Session, user_id: uuid.UUID) -> None:
+    """Forget what a user wrote."""
+    session.execute(delete(Feedback).where(Feedback.user_id == user_id))

@@ -1,0 +1,83 @@
+"""Every route of the API, and what it answers to whom; a route that is not here fails a test."""
+
+from dataclasses import dataclass
+from typing import Any
+
+POST_URL = "https://x.com/jack/status/20"
+_NEW = {"email": "new@example.com"}
+_PROOF = _NEW | {"code": "123456", "password": "correct horse battery"}
+
+type Route = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The status for each kind of caller; a path that names a row names the owner's."""
+
+    nobody: int
+    """Has no token."""
+    stranger: int
+    """Is signed in; the row is another user's."""
+    owner: int
+    admin: int
+    body: dict[str, Any] | None = None
+
+
+def everybody(status: int, body: dict[str, Any] | None = None) -> Answers:
+    """Return the answers of a route that asks nobody who they are."""
+    return Answers(status, status, status, status, body)
+
+
+def signed_in(status: int, body: dict[str, Any] | None = None) -> Answers:
+    """Return the answers of a route about its caller."""
+    return Answers(401, status, status, status, body)
+
+
+OWN_ROW = Answers(401, stranger=404, owner=200, admin=404)
+"""An administrator is nobody special outside `/api/admin/`."""
+ADMIN_ONLY = Answers(401, stranger=404, owner=404, admin=200)
+
+MATRIX: dict[Route, Answers] = {
+    ("GET", "/health/"): everybody(200),
+    ("GET", "/health/live/"): everybody(200),
+    ("GET", "/health/ready/"): everybody(200),
+    ("GET", "/docs"): everybody(200),
+    ("GET", "/docs/oauth2-redirect"): everybody(200),
+    ("GET", "/redoc"): everybody(200),
+    ("GET", "/openapi.json"): everybody(200),
+    ("GET", "/api/accounts/plans/"): everybody(200),
+    ("POST", "/api/accounts/signup/"): everybody(201, _NEW),
+    ("POST", "/api/accounts/signup/verify/"): everybody(400, _PROOF),
+    ("POST", "/api/accounts/login/"): everybody(401, _NEW | {"password": "wrong"}),
+    ("POST", "/api/accounts/reset-password/"): everybody(202, {"email": "reset@example.com"}),
+    ("POST", "/api/accounts/reset-password/confirm/"): everybody(400, _PROOF),
+    ("POST", "/api/accounts/logout/"): signed_in(200),
+    ("GET", "/api/accounts/me/"): signed_in(200),
+    ("PATCH", "/api/accounts/me/"): signed_in(200, {"full_name": "Ada"}),
+    ("GET", "/api/accounts/subscription/"): signed_in(200),
+    ("GET", "/api/accounts/usage/"): signed_in(200),
+    ("GET", "/api/accounts/usage/limits/"): signed_in(200),
+    ("GET", "/api/accounts/usage/history/"): signed_in(200),
+    ("POST", "/api/analysis/analyze/"): signed_in(202, {"post_urls": [POST_URL]}),
+    ("GET", "/api/analysis/requests/"): signed_in(200),
+    ("GET", "/api/analysis/requests/{request_id}/"): OWN_ROW,
+    ("GET", "/api/social/posts/analysis/{analysis_request_id}/"): OWN_ROW,
+    ("POST", "/api/feedback/"): signed_in(201, {"category": "idea", "text": "Compare posts."}),
+    ("GET", "/api/admin/users/"): ADMIN_ONLY,
+    ("GET", "/api/admin/requests/"): ADMIN_ONLY,
+    ("GET", "/api/admin/requests/{request_id}/"): ADMIN_ONLY,
+    ("GET", "/api/admin/external-calls/"): ADMIN_ONLY,
+    ("GET", "/api/admin/costs/"): ADMIN_ONLY,
+    ("GET", "/api/admin/auth-events/"): ADMIN_ONLY,
+    ("GET", "/api/admin/webhooks/"): ADMIN_ONLY,
+}
+PUBLIC = {
+    route for route, answers in MATRIX.items() if route[1].startswith("/api/") and answers.nobody == answers.stranger
+}
+"""Routes of the API that ask for no token."""
+
+
+def address_of(path: str, row_id: object) -> str:
+    """Return a path with the id of a row in the place of its parameter."""
+    before, brace, rest = path.partition("{")
+    return path if not brace else f"{before}{row_id}{rest.partition('}')[2]}"

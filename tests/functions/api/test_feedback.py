@@ -1,0 +1,88 @@
+"""Feedback: kept as it was written, bounded in length and in number."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from tests.functions.api.conftest import SignedIn
+from whyviral.analytics.models import AppLog
+from whyviral.feedback.models import LONGEST_TEXT, Feedback
+from whyviral.feedback.service import FEEDBACK_RATE, delete_feedback
+
+PATH = "/api/feedback/"
+IDEA = {"category": "idea", "text": "  Compare two posts.\nSide by side, 並べて.  "}
+
+
+def written(rows: Session, user: SignedIn) -> list[tuple[str, str]]:
+    rows.rollback()
+    found = rows.scalars(select(Feedback).where(Feedback.user_id == user.user.id).order_by(Feedback.created_at))
+    return [(feedback.category, feedback.text) for feedback in found]
+
+
+def test_what_a_user_writes_is_kept_and_shown(client: TestClient, somebody: SignedIn, rows: Session) -> None:
+    reply = client.post(PATH, json=IDEA, headers=somebody.headers)
+
+    assert reply.status_code == 201
+    assert reply.json().keys() == {"id", "category", "text", "created_at"}
+    assert written(rows, somebody) == [("idea", "Compare two posts.\nSide by side, 並べて.")]
+    event = rows.scalars(select(AppLog).where(AppLog.user_id == somebody.user.id)).one()
+    assert (event.event, event.details) == ("feedback_given", {"category": "idea", "characters": 37})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"category": "idea"},
+        {"text": "x"},
+        IDEA | {"category": "rant"},
+        IDEA | {"text": ""},
+        IDEA | {"text": " \n\t "},
+        IDEA | {"text": "x" * (LONGEST_TEXT + 1)},
+        IDEA | {"text": "nul \x00"},
+        IDEA | {"text": 1},
+        IDEA | {"user_id": "7d9f43c4-94b0-4d0e-a65e-f9f7f4d8c3de"},
+        [],
+    ],
+)
+def test_what_has_the_wrong_form_is_refused(client: TestClient, somebody: SignedIn, rows: Session, body: Any) -> None:
+    reply = client.post(PATH, json=body, headers=somebody.headers)
+
+    assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
+    assert written(rows, somebody) == []
+
+
+def test_the_longest_text_is_kept_whole(client: TestClient, somebody: SignedIn, rows: Session) -> None:
+    client.post(PATH, json=IDEA | {"text": "字" * LONGEST_TEXT}, headers=somebody.headers)
+
+    assert written(rows, somebody) == [("idea", "字" * LONGEST_TEXT)]
+
+
+def test_ten_in_an_hour_are_kept_and_the_eleventh_is_not(client: TestClient, somebody: SignedIn, rows: Session) -> None:
+    statuses = [
+        client.post(PATH, json=IDEA, headers=somebody.headers).status_code for _ in range(FEEDBACK_RATE.limit + 1)
+    ]
+
+    assert statuses == [201] * 10 + [429]
+    assert len(written(rows, somebody)) == 10
+
+
+def test_the_same_call_sent_again_is_kept_once(client: TestClient, somebody: SignedIn, rows: Session) -> None:
+    headers = somebody.headers | {"Idempotency-Key": "once"}
+
+    replies = [client.post(PATH, json=IDEA, headers=headers) for _ in range(2)]
+
+    assert replies[0].content == replies[1].content
+    assert len(written(rows, somebody)) == 1
+
+
+def test_a_deleted_users_words_go_with_them(client: TestClient, somebody: SignedIn, rows: Session) -> None:
+    client.post(PATH, json=IDEA, headers=somebody.headers)
+
+    delete_feedback(rows, somebody.user.id)
+    rows.commit()
+
+    assert written(rows, somebody) == []
