@@ -4,10 +4,9 @@ import base64
 import json
 import uuid
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
-import boto3
-from botocore.config import Config
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -67,10 +66,19 @@ def _response(answer: bytes | None) -> Response:
 
 def lambda_invoker(function: str) -> Callable[[bytes], bytes | None]:
     """Return what runs a function of the stack from another process, through the Lambda API of its moto server."""
-    client = boto3.client("lambda", config=Config(read_timeout=30, retries={"total_max_attempts": 1}))
+
+    @cache
+    def client() -> Any:
+        # Made at the first webhook, which most runs of the system never see: it costs half a second of its start.
+        import boto3  # noqa: PLC0415
+        from botocore.config import Config  # noqa: PLC0415
+
+        # A session of its own, since the default one must not be filled by two threads at once.
+        return boto3.Session().client("lambda", config=Config(read_timeout=30, retries={"total_max_attempts": 1}))
 
     def invoke(event: bytes) -> bytes | None:
-        answer = client.invoke(FunctionName=function, Payload=event)
-        return None if answer.get("FunctionError") else answer["Payload"].read()
+        answer = client().invoke(FunctionName=function, Payload=event)
+        payload: bytes = answer["Payload"].read()
+        return None if answer.get("FunctionError") else payload
 
     return invoke
