@@ -1,4 +1,4 @@
-"""Requests made up from the API's own description: nothing breaks it, and no answer is one that it does not describe."""
+"""Requests made up from the API's own description: nothing breaks it, and every answer is one that it describes."""
 
 import os
 from collections import Counter

@@ -62,7 +62,8 @@ class ApiAccessLog(Base):
     request_id: Mapped[str]
     method: Mapped[str]
     route: Mapped[str | None]
-    """The template of the path, `/api/analysis/requests/{request_id}/`; None where there is no such route."""
+    """The template of the path, `/api/analysis/requests/{request_id}/`; None for the documentation, and where there is
+    no such route."""
     status: Mapped[int]
     response_time_ms: Mapped[int]
     error_code: Mapped[str | None]

@@ -1,0 +1,150 @@
+"""What is written down about every request, and that it is in nobody's way."""
+
+import gc
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from tests.factories import create_request
+from tests.fakes.workflow import FakeWorkflow
+from tests.functions.api.conftest import POST_URL, SignedIn, replace_services
+from tests.functions.api.test_middleware import break_down
+from whyviral.analytics.models import ApiAccessLog
+from whyviral.core.database import build_engine
+
+LIST = "/api/analysis/requests/"
+
+
+def record_of(rows: Session, reply: Any) -> ApiAccessLog:
+    rows.rollback()
+    request_id = reply.headers["X-Request-Id"]
+    return rows.scalars(select(ApiAccessLog).where(ApiAccessLog.request_id == request_id)).one()
+
+
+def test_a_request_is_one_row(client: TestClient, somebody: SignedIn, rows: Session) -> None:
+    reply = client.get(f"{LIST}{uuid.uuid4()}", headers=somebody.headers | {"User-Agent": "Browser/1 \t"})
+
+    record = record_of(rows, reply)
+    assert (record.method, record.route, record.status) == ("GET", f"{LIST}{{request_id}}/", 404)
+    assert (record.error_code, record.user_id) == ("analysis_request_not_found", somebody.user.id)
+    assert (record.address, record.user_agent) == ("testclient", "Browser/1  ")
+    assert record.response_time_ms >= 0
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "route", "status", "code"),
+    [
+        ("GET", LIST, {}, LIST, 401, "not_authenticated"),
+        ("GET", "/nothing", {}, None, 404, "not_found"),
+        ("DELETE", LIST, {}, LIST, 405, "method_not_allowed"),
+        ("GET", LIST, {"Host": "evil.example"}, None, 400, "unknown_host"),
+        ("GET", "/api/accounts/plans/", {}, "/api/accounts/plans/", 200, None),
+        ("GET", "/docs", {}, None, 200, None),
+        ("OPTIONS", LIST, {}, LIST, 405, "method_not_allowed"),
+    ],
+)
+def test_so_is_one_that_gets_nowhere(
+    client: TestClient,
+    rows: Session,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    route: str | None,
+    status: int,
+    code: str | None,
+) -> None:
+    record = record_of(rows, client.request(method, path, headers=headers))
+
+    assert (record.route, record.status, record.error_code, record.user_id) == (route, status, code, None)
+
+
+def test_a_bug_is_recorded_as_one(
+    client: TestClient, somebody: SignedIn, rows: Session, workflow: FakeWorkflow
+) -> None:
+    workflow.on_start = break_down
+
+    reply = client.post("/api/analysis/analyze/", json={"post_urls": [POST_URL]}, headers=somebody.headers)
+
+    record = record_of(rows, reply)
+    assert (record.status, record.error_code, record.user_id) == (500, "internal_error", somebody.user.id)
+
+
+def test_what_a_client_claims_is_bounded(client: TestClient, rows: Session) -> None:
+    headers = {"User-Agent": "x" * 10_000, "X-Forwarded-For": "203.0.113.9"}
+
+    record = record_of(rows, client.request("B" * 300, LIST, headers=headers))
+
+    assert (record.method, record.user_agent, record.address) == ("B" * 20, "x" * 300, "testclient")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/health/live/", {}),
+        ("OPTIONS", LIST, {"Origin": "https://app.example.com", "Access-Control-Request-Method": "GET"}),
+    ],
+)
+def test_what_needs_nothing_is_not_recorded(
+    client: TestClient, rows: Session, method: str, path: str, headers: dict[str, str]
+) -> None:
+    reply = client.request(method, path, headers=headers)
+
+    request_id = reply.headers["X-Request-Id"]
+    assert rows.scalars(select(ApiAccessLog).where(ApiAccessLog.request_id == request_id)).all() == []
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # pg8000 forgets the socket of a failed start
+def test_a_record_that_cannot_be_written_changes_no_answer_and_is_not_tried_again_at_once(
+    client: TestClient, app: FastAPI, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    app.state.services.engine.dispose()
+    replace_services(app, engine=build_engine("postgresql://nobody@127.0.0.1:1/nothing"))
+
+    statuses = [client.get(LIST).status_code for _ in range(3)]
+
+    warnings = [line for line in logged() if line["message"] == "access not recorded"]
+    assert statuses == [401] * 3
+    assert [(line["level"], line["pause_s"]) for line in warnings] == [("WARNING", 30.0)]
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # pg8000 forgets the socket of a failed start
+def test_a_record_does_not_wait_for_a_table_that_is_locked(
+    client: TestClient, app: FastAPI, api_database_url: str, rows: Session
+) -> None:
+    app.state.services.engine.dispose()
+    engine = build_engine(api_database_url, socket_timeout_s=0.3)
+    replace_services(app, engine=engine)
+    rows.execute(text("lock table api_access_logs in access exclusive mode"))
+
+    statuses = [client.get(LIST).status_code for _ in range(2)]
+    rows.rollback()
+    engine.dispose()
+
+    assert statuses == [401, 401]
+    gc.collect()
+
+
+@pytest.mark.parametrize("path", [f"{LIST}{{}}/", "/api/social/posts/analysis/{}/", "/api/admin/requests/{}/"])
+def test_a_failure_names_the_analysis_that_its_address_names(
+    client: TestClient, somebody: SignedIn, sign_in: Callable[..., SignedIn], rows: Session, path: str
+) -> None:
+    request = create_request(rows, sign_in().user)
+    rows.commit()
+
+    bodies = [client.get(path.format(request.id), headers=headers).json() for headers in ({}, somebody.headers)]
+
+    assert [body["analysis_request_id"] for body in bodies] == [str(request.id)] * 2
+
+
+def test_a_failure_does_not_repeat_what_is_no_id(client: TestClient, somebody: SignedIn) -> None:
+    body = client.get(f"{LIST}not-an-id/", headers=somebody.headers).json()
+
+    assert body["code"] == "invalid_request"
+    assert "analysis_request_id" not in body
