@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
@@ -21,6 +21,18 @@ from whyviral.integrations.errors import ProviderError
 
 class ErrorOut(BaseModel):
     """What went wrong and what to do about it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "error": "There is nothing at this address; see /docs.",
+                    "code": "not_found",
+                    "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+                }
+            ]
+        }
+    )
 
     error: str
     code: str

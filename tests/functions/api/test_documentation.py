@@ -5,9 +5,20 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
+from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from tests.functions.api.routes import PUBLIC
+from whyviral.accounts.schemas import (
+    PasswordLoginBody,
+    ProfileChanges,
+    ProofBody,
+    ResetBody,
+    SignUpBody,
+    TokenLoginBody,
+)
+from whyviral.analysis.schemas import AnalyzeBody
+from whyviral.feedback.schemas import FeedbackBody
 
 MAY_BE_MISSING = {"GET /api/accounts/subscription/"}
 FORM = {"$ref": "#/components/schemas/ErrorOut"}
@@ -79,3 +90,24 @@ def test_the_documentation_finds_its_description_behind_the_stage(client: TestCl
 
 def test_the_description_names_the_stage_as_where_to_send_requests(client: TestClient) -> None:
     assert client.get("/openapi.json").json()["servers"] == [{"url": "/live"}]
+
+
+def test_every_body_that_is_sent_and_every_failure_has_an_example(description: dict[str, Any]) -> None:
+    schemas = description["components"]["schemas"]
+    sent = set()
+    for _, operation in operations(description):
+        if "requestBody" in operation:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            sent |= {part["$ref"].rpartition("/")[2] for part in schema.get("anyOf", [schema])}
+
+    assert {"AnalyzeBody", "FeedbackBody", "ProfileChanges"} <= sent
+    assert [name for name in (*sent, "ErrorOut") if not schemas[name].get("examples")] == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [AnalyzeBody, FeedbackBody, ProfileChanges, ProofBody, PasswordLoginBody, ResetBody, SignUpBody, TokenLoginBody],
+)
+def test_an_example_is_what_it_is_an_example_of(body: type[BaseModel]) -> None:
+    for example in body.model_json_schema()["examples"]:
+        assert body.model_validate(example).model_fields_set == example.keys()

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr, StringConstraints, model_validator
+from pydantic.config import JsonDict
 
 _LONGEST_TOKEN = 8_192
 
@@ -27,6 +28,9 @@ type Name = Annotated[
 ]
 
 
+_PROOF: JsonDict = {"email": "ada@example.com", "code": "424242", "password": "correct horse battery"}
+
+
 class _Body(BaseModel):
     """Base of what is sent: an unknown field is an error, and no error repeats a value."""
 
@@ -36,11 +40,15 @@ class _Body(BaseModel):
 class SignUpBody(_Body):
     """Whose account to make."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "ada@example.com"}]})
+
     email: Email
 
 
 class ProofBody(_Body):
     """An address, the code that was sent to it, and the password that shall count from now on."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_PROOF]})
 
     email: Email
     code: Code
@@ -50,12 +58,18 @@ class ProofBody(_Body):
 class PasswordLoginBody(_Body):
     """Who signs in."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"email": "ada@example.com", "password": "correct horse battery"}]}
+    )
+
     email: Email
     password: Password
 
 
 class TokenLoginBody(_Body):
     """Who has signed in with Clerk already."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"token": "eyJ…"}]})
 
     token: Annotated[SecretStr, Field(min_length=1, max_length=_LONGEST_TOKEN)]
 
@@ -66,11 +80,15 @@ type LoginBody = PasswordLoginBody | TokenLoginBody
 class ResetBody(_Body):
     """Whose password to reset."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "ada@example.com"}]})
+
     email: Email
 
 
 class ProfileChanges(_Body):
     """What users may change about themselves; null removes it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"full_name": "Ada Lovelace", "company_name": None}]})
 
     full_name: Name | None = None
     company_name: Name | None = None
