@@ -27,6 +27,8 @@ class System:
     stack: Stack
     api: httpx.Client
     control: httpx.Client
+    logs: Path
+    """Where every process of the system writes its log."""
 
     def user(self, email: str) -> httpx.Client:
         """Return the API as another user sees it."""
@@ -84,7 +86,7 @@ def run_system(data: Path) -> Iterator[System]:
             httpx.Client(base_url=stack.ready.api, headers=headers, timeout=30) as api,
             httpx.Client(base_url=stack.ready.stand_ins, timeout=30) as control,
         ):
-            yield System(stack=stack, api=api, control=control)
+            yield System(stack=stack, api=api, control=control, logs=data / "logs")
 
 
 @pytest.fixture(scope="module")

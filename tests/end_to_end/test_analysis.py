@@ -1,5 +1,6 @@
 """From a pasted URL to a shown analysis, on the real shape."""
 
+import re
 import signal
 import time
 import uuid
@@ -15,6 +16,7 @@ from functions.analyze.prompt import PROMPT_VERSION
 from local import recovery
 from local.stack import ROOT
 from local.template import read_template
+from local.webhooks import send_sample
 from tests.end_to_end.conftest import System
 from whyviral.analysis.models import PostAnalysisRequest
 from whyviral.analytics.models import ExternalApiCallLog
@@ -205,6 +207,30 @@ def test_five_posts_take_one_scraping_call(system: System) -> None:
 
     assert request["posts_processed"] == 5
     assert [call["path"] for call in system.calls("twitterapi")].count("/twitter/tweets") == 1
+
+
+def test_the_logs_of_a_whole_run_hold_no_token_no_key_and_no_address(system: System) -> None:
+    private = f"{uuid.uuid4().hex}@private.example"
+    token = system.api.headers["Authorization"].removeprefix("Bearer ")
+    proof = {"email": private, "password": "correct horse battery staple"}
+
+    system.analyse(JACK, system.publish("1700000000000000009", text=f"Write to {private}"))
+    with system.user(private) as somebody:
+        somebody.post("/api/feedback/", json={"category": "bug", "text": f"I am {private}"})
+    for path, body in {"signup/": {"email": private}, "login/": proof, "reset-password/": {"email": private}}.items():
+        system.api.post(f"/api/accounts/{path}", json=body)
+    system.api.get("/api/analysis/requests/", headers={"Authorization": f"Bearer {token[:-8]}"})
+    webhook = send_sample(system.stack.ready.stand_ins, system.stack.ready.api, "user.updated", private)
+
+    logs = {path.name: path.read_text(errors="replace") for path in system.logs.iterdir()}
+    assert webhook == 200
+    assert {"local.api.log", "AnalyzeFunction.log", "WebhooksFunction.log"} <= logs.keys()
+    assert '"message":"request"' in logs["local.api.log"]
+    for name, log in logs.items():
+        assert token not in log, name
+        assert private not in log, name
+        assert re.findall(r"eyJ[\w-]{10,}|sk_test_\w+|whsec_\S+|sb_secret_\w+|postgresql://\S+", log) == [], name
+        assert re.findall(r"[\w.+-]+@[\w-]+\.[\w.]+", log) == [], name
 
 
 def test_a_request_that_was_running_when_the_system_ended_is_failed_by_the_next_start(system: System) -> None:
