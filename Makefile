@@ -44,7 +44,7 @@ install-tools: install
 	@./bootstrap sam && ./bootstrap lambda
 
 test: install-tools  ## what must pass
-	@exec $(PY) -m pytest -m "not proof" $(ARGS)
+	@exec $(PY) -m pytest -m "not proof" -n 2 --dist loadfile $(ARGS)
 
 proof: install  ## storms and random searches; PROOF_SCALE=… scales them
 	@exec $(PY) -m pytest -m proof --timeout 1800 $(ARGS)

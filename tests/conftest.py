@@ -1,5 +1,11 @@
 """Fixtures live in tests/fixtures/, one file a subject."""
 
+from hypothesis import HealthCheck, settings
+
+# How fast examples are made says more about the other work on the machine than about the test.
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
+
 pytest_plugins = [
     "tests.fixtures.database",
     "tests.fixtures.stand_ins",

@@ -16,6 +16,7 @@ import httpx
 import psutil
 import pytest
 
+from local.demo import SAMPLE_URLS
 from local.stack import ROOT
 
 _START_S = 60
@@ -181,21 +182,35 @@ def test_settings_that_cannot_work_are_named(tmp_path: Path, settings: dict[str,
 
 
 def test_the_demo_reports_what_it_found(tmp_path: Path) -> None:
-    done = _run("demo", "--data", str(tmp_path / "demo"))
+    photo, captioned = "https://www.instagram.com/p/Hinvent0001/", "https://www.youtube.com/watch?v=invented-L1"
+    done = _run("demo", SAMPLE, photo, captioned, "--data", str(tmp_path / "demo"))
 
     assert done.returncode == 0, done.stdout
     report = json.loads((tmp_path / "demo" / "report.json").read_text())
     assert report["stand_ins"] == ["brightdata", "clerk", "gemini", "supabase", "twitterapi", "youtube"]
-    [request] = report["requests"]
-    assert (request["platform"], request["status"]) == ("x", "COMPLETED")
-    assert request["duration_seconds"] > 0
-    assert request["cost_usd"] > 0
-    assert request["stages"][0] == "request_created"
-    assert request["stages"][-1] == "analysis_complete"
-    for post in request["posts"]:
+    assert [request["platform"] for request in report["requests"]] == ["instagram", "x", "youtube"]
+    for request in report["requests"]:
+        assert request["status"] == "COMPLETED"
+        assert request["duration_seconds"] > 0
+        assert request["cost_usd"] > 0
+        assert request["stages"][0] == "request_created"
+        assert request["stages"][-1] == "analysis_complete"
+        [post] = request["posts"]
         assert post["is_viral"] is not None
         assert len(post["analysis"]["suggestions_for_future_posts"]) == 4
     assert "stand-ins" in done.stdout
+
+
+@pytest.mark.proof
+def test_the_whole_demo_explains_and_hears_every_sample(tmp_path: Path) -> None:
+    done = _run("demo", "--data", str(tmp_path / "demo"), timeout_s=300)
+
+    assert done.returncode == 0, done.stdout
+    report = json.loads((tmp_path / "demo" / "report.json").read_text())
+    heard = {post["url"]: post["has_speech"] for request in report["requests"] for post in request["posts"]}
+    assert len(heard) == len(SAMPLE_URLS)
+    assert list(heard.values()).count(True) == 4
+    assert list(heard.values()).count(False) == 3
 
 
 @pytest.mark.parametrize(
@@ -221,13 +236,15 @@ def test_a_token_needs_a_running_system() -> None:
     assert "nothing is running" in done.stderr
 
 
-def _run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def _run(
+    *arguments: str, environment: dict[str, str] | None = None, timeout_s: float = _START_S
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*LOCAL, *arguments],
         cwd=ROOT,
         env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=_START_S,
+        timeout=timeout_s,
         check=False,
     )
