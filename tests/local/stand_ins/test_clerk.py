@@ -167,9 +167,9 @@ def test_a_reserved_address_is_not_verified(stand_ins: StandInsClient) -> None:
         ({"email_address": ["nobody"]}, "form_param_format_invalid"),
         ({"email_address": [5]}, "form_param_format_invalid"),
         ({"email_address": ["known@example.com"]}, "form_identifier_exists"),
-        ({"email_address": ["a@b.co"], "password": "short"}, "form_password_length_too_short"),
-        ({"email_address": ["a@b.co"], "public_metadata": []}, "form_param_format_invalid"),
-        ({"email_address": ["a@b.co"], "surprise": 1}, "form_param_unknown"),
+        ({"email_address": ["nobody-yet@example.com"], "password": "short"}, "form_password_length_too_short"),
+        ({"email_address": ["nobody-yet@example.com"], "public_metadata": []}, "form_param_format_invalid"),
+        ({"email_address": ["nobody-yet@example.com"], "surprise": 1}, "form_param_unknown"),
     ],
 )
 def test_a_bad_user_is_refused_with_clerks_code(stand_ins: StandInsClient, order: dict[str, Any], code: str) -> None:
