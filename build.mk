@@ -82,6 +82,6 @@ install-asl-validator:
 	./bootstrap node
 	mkdir -p $(ASL_VALIDATOR)
 	cp $(dir $(ASL_VALIDATOR_LOCK))package.json $(ASL_VALIDATOR_LOCK) $(ASL_VALIDATOR)/
-	cd $(ASL_VALIDATOR) && $(abspath $(NODE))/bin/node $(abspath $(NODE))/lib/node_modules/npm/bin/npm-cli.js \
+	cd $(ASL_VALIDATOR) && "$(CURDIR)/$(NODE)/bin/node" "$(CURDIR)/$(NODE)/lib/node_modules/npm/bin/npm-cli.js" \
 	  ci --silent --no-audit --no-fund --ignore-scripts
 	cp $(ASL_VALIDATOR_LOCK) $(ASL_VALIDATOR)/.lock
