@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from whyviral.integrations.clerk_users import ClerkUser
+if TYPE_CHECKING:  # the pipeline's functions import this module, and would build models of Clerk that they never see
+    from whyviral.integrations.clerk_users import ClerkUser
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class Profile:
     """When the provider last changed it; None when it was not the provider itself that told us."""
 
 
-def profile_of(user: ClerkUser) -> Profile:
+def profile_of(user: "ClerkUser") -> Profile:
     """Return what Clerk says about a user."""
     return Profile(
         email=user.email,
