@@ -44,11 +44,13 @@ HIDDEN = [
     "app_logs",
     "authentication_logs",
     "billing_events",
+    "daily_spend",
     "email_verifications",
     "external_api_call_logs",
     "feedback",
     "idempotency_keys",
     "job_runs",
+    "provider_limits",
     "rate_windows",
     "revoked_sessions",
 ]

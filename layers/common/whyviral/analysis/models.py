@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Numeric, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Numeric, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -69,6 +69,8 @@ class AnalysisStatus(Identified, Base):
     message: Mapped[str]
     cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))
     """What the request has cost so far."""
+    stage_cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))
+    """What of that was spent since the step before."""
 
 
 class PostAnalysis(Identified, Base):
@@ -118,6 +120,8 @@ class AnalysisRequestPost(Identified, Base):
     """The word before the id in the URL that was pasted, such as `reel`: a hint at the kind of post."""
     post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Post.id))
     state: Mapped[str] = mapped_column(server_default=PostState.PENDING)
+    is_partial: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether it has an analysis that was made without something which another try may get."""
     error_category: Mapped[str | None]
     error_stage: Mapped[str | None]
     error: Mapped[str | None]
@@ -140,6 +144,11 @@ class PostAnalysisRequest(Identified, Base):
         CheckConstraint("retry_count between 0 and max_retries", name="retries_within_limit"),
         Index(None, "user_id", "created_at"),
         Index(None, "status", "created_at"),
+        Index(
+            "ix_post_analysis_requests_unfinished",
+            "attempt_started_at",
+            postgresql_where=text("status in ('PENDING', 'PROCESSING')"),
+        ),
         Index(None, "platform"),
     )
 
@@ -159,12 +168,16 @@ class PostAnalysisRequest(Identified, Base):
     error_details: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     retry_count: Mapped[int] = mapped_column(server_default=text("0"))
     max_retries: Mapped[int] = mapped_column(server_default=text("3"))
+    attempt_started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    """When the current attempt was admitted."""
     started_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     duration_seconds: Mapped[Decimal | None] = mapped_column(Numeric(10, 3))
     total_api_calls: Mapped[int] = mapped_column(server_default=text("0"))
     posts_processed: Mapped[int] = mapped_column(server_default=text("0"))
     cost_usd: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default=text("0"))
+    reserved_usd: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default=text("0"))
+    """What calls under way, or whose end nobody knows, may cost beyond that."""
     execution_arn: Mapped[str | None]
 
     posts: Mapped[list[AnalysisRequestPost]] = relationship(lazy="raise", order_by=AnalysisRequestPost.position)

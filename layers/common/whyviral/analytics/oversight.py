@@ -3,9 +3,9 @@
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Date, cast, func, literal_column, select
 from sqlalchemy.orm import Session
 
@@ -29,7 +29,7 @@ class CallOut(_Row):
     provider: str
     operation: str
     started_at: datetime
-    duration_ms: int
+    duration_ms: Annotated[int | None, Field(description="Null where nobody knows how it ended.")]
     status: int | None
     error_category: str | None
     cost_usd: Usd | None
@@ -39,6 +39,7 @@ class CallOut(_Row):
     is_stand_in: bool
     analysis_request_id: uuid.UUID | None
     attempt: int | None
+    step: str | None
     user_id: uuid.UUID | None
 
 

@@ -1,8 +1,27 @@
-"""A record of every call to an outside system, collected by the clients and written by the edge."""
+"""A record of every call to an outside system: announced and collected by the clients, written by the edge."""
 
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CallIntent:
+    """A call that is about to be made; never holds content or keys."""
+
+    provider: str
+    """"twitterapi", "gemini", "clerk"."""
+    operation: str
+    """Method and path template, such as `GET /twitter/tweets`."""
+    started_at: datetime
+    key_hash: str | None = None
+    """Names the API key, where a provider's patience is counted by key."""
+    most_usd: Decimal | None = Decimal(0)
+    """What it can cost at most. None: nobody knows. Zero: the call is free."""
+    model: str | None = None
+    is_stand_in: bool = False
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,9 +29,7 @@ class ExternalCall:
     """One HTTP exchange with a vendor, as it will be logged and billed; never holds content or keys."""
 
     provider: str
-    """"twitterapi", "gemini", "clerk"."""
     operation: str
-    """Method and path template, such as `GET /twitter/tweets`."""
     started_at: datetime
     duration_ms: int
     status: int | None
@@ -25,6 +42,8 @@ class ExternalCall:
     input_tokens: int | None = None
     output_tokens: int | None = None
     is_stand_in: bool = False
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    """Of the intent before it."""
 
 
 @dataclass(slots=True)
@@ -33,8 +52,20 @@ class CallCollector:
 
     calls: list[ExternalCall] = field(default_factory=list)
 
-    def record(self, call: ExternalCall) -> None:
-        """Add one finished call, successful or not."""
+    def begin(self, intent: CallIntent) -> None:
+        """Take notice of a call that is about to be made; who keeps a ledger may refuse it.
+
+        Raises:
+            ProviderError: it must not be made now, or at all.
+        """
+
+    def record(self, call: ExternalCall, *, retry_after_s: float | None = None) -> None:  # noqa: ARG002 - for ledgers
+        """Add one finished call, successful or not.
+
+        Args:
+            call: what became of it.
+            retry_after_s: how long the provider asked us to wait, where it did.
+        """
         self.calls.append(call)
 
     def drain(self) -> list[ExternalCall]:

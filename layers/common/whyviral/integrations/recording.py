@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from whyviral.core import endpoints
-from whyviral.core.calls import CallCollector, ExternalCall
+from whyviral.core.calls import CallCollector, CallIntent, ExternalCall
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 
@@ -27,15 +27,48 @@ class CallOutcome:
 
 
 @contextmanager
-def recorded_call(calls: CallCollector, *, provider: str, operation: str, clock: Clock) -> Iterator[CallOutcome]:
-    """Record one call when the block ends; a `ProviderError` that leaves the block gives its category."""
-    outcome = CallOutcome()
-    started_at = clock()
+def recorded_call(
+    calls: CallCollector,
+    *,
+    provider: str,
+    operation: str,
+    clock: Clock,
+    key_hash: str | None = None,
+    most_usd: Decimal | None = Decimal(0),
+    model: str | None = None,
+) -> Iterator[CallOutcome]:
+    """Announce one call and record it when the block ends; a `ProviderError` that leaves the block gives its category.
+
+    Args:
+        calls: is told of the call, and may refuse it before the block begins.
+        provider: the vendor.
+        operation: method and path template.
+        clock: tells the time.
+        key_hash: names the API key, where the vendor's patience is counted by key.
+        most_usd: what the call can cost at most; None where nobody knows.
+        model: what is asked, where a vendor has several.
+
+    Raises:
+        ProviderError: the call must not be made now, or at all; nothing is recorded then.
+    """
+    intent = CallIntent(
+        provider=provider,
+        operation=operation,
+        started_at=clock(),
+        key_hash=key_hash,
+        most_usd=most_usd,
+        model=model,
+        is_stand_in=endpoints.current().is_stand_in(provider),
+    )
+    calls.begin(intent)
+    outcome = CallOutcome(model=model)
+    retry_after_s: float | None = None
     started = time.perf_counter()
     try:
         yield outcome
     except ProviderError as exc:
         outcome.error_category = exc.category
+        retry_after_s = exc.retry_after_s
         raise
     except BaseException:
         outcome.error_category = ErrorCategory.INTERNAL
@@ -43,9 +76,10 @@ def recorded_call(calls: CallCollector, *, provider: str, operation: str, clock:
     finally:
         calls.record(
             ExternalCall(
+                id=intent.id,
                 provider=provider,
                 operation=operation,
-                started_at=started_at,
+                started_at=intent.started_at,
                 duration_ms=round((time.perf_counter() - started) * 1000),
                 status=outcome.status,
                 error_category=outcome.error_category,
@@ -53,6 +87,7 @@ def recorded_call(calls: CallCollector, *, provider: str, operation: str, clock:
                 model=outcome.model,
                 input_tokens=outcome.input_tokens,
                 output_tokens=outcome.output_tokens,
-                is_stand_in=endpoints.current().is_stand_in(provider),
-            )
+                is_stand_in=intent.is_stand_in,
+            ),
+            retry_after_s=retry_after_s,
         )

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Numeric, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from whyviral.core.database import Base, Identified, one_of
@@ -72,6 +72,9 @@ class PostMedia(Identified, Base):
     """What the worker measured of picture and sound: docs/metrics.md."""
     processed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """When the worker was done with it, with or without success; it is not processed again."""
+    claimed_by: Mapped[uuid.UUID | None]
+    """The job that is reading it; nobody else does until `claimed_until`."""
+    claimed_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(_Json)
     """`{category, message}` of what went wrong with this medium alone; the message is for the user.
 
@@ -148,3 +151,22 @@ class UserPostActivity(Identified, Base):
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     post_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"))
     activity: Mapped[str]
+
+
+class ProviderLimit(Identified, Base):
+    """What a provider bears with one of our keys, shared by all who call it."""
+
+    __tablename__ = "provider_limits"
+    __table_args__ = (UniqueConstraint("provider", "key_hash"),)
+
+    provider: Mapped[str]
+    key_hash: Mapped[str]
+    """Names the key without telling it."""
+    next_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When the next call may be made, so that calls keep their distance."""
+    rests_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """Until when the provider has asked us to wait."""
+    strikes: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
+    """When it refused us or failed, lately."""
+    opened_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """Since when nobody calls it, because it failed too often; None: it is called."""
