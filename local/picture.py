@@ -55,4 +55,4 @@ def _in_words(condition: str) -> str:
 
 
 if __name__ == "__main__":
-    print(draw(json.loads(DEFINITION.read_text())))  # noqa: T201 - what it is for
+    print(draw(json.loads(DEFINITION.read_text())))
