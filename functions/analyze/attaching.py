@@ -108,4 +108,4 @@ class _Reader:
         if not size_bytes:
             return Reason.NOT_READ
         self._room_bytes -= size_bytes
-        return InlineMedia(content.getvalue(), file.content_type)
+        return InlineMedia(content.getvalue(), file.content_type, file.duration_s)

@@ -1,6 +1,7 @@
 """How AnalysePosts works: facts and verdict are computed, the model explains them, and a valid answer is saved."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -8,6 +9,8 @@ from typing import Any, Protocol
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from whyviral.analysis.booking import record_calls
+from whyviral.analysis.ledger import Ledger
 from whyviral.analysis.models import AnalysisRequestPost, PostAnalysisRequest, PostState, Stage
 from whyviral.analysis.pipeline import (
     Outcome,
@@ -16,7 +19,6 @@ from whyviral.analysis.pipeline import (
     fail_post,
     fail_post_by_provider,
     lock_current,
-    record_calls,
     record_status,
 )
 from whyviral.analysis.repository import PipelineRepository
@@ -25,6 +27,7 @@ from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.money import SpendLimits
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.media_store import MediaStore
 from whyviral.social.models import Post
@@ -67,11 +70,22 @@ class BuildStore(Protocol):
 class PostExplainer:
     """AnalysePosts with its collaborators."""
 
-    def __init__(self, engine: Engine, *, build_analyst: BuildAnalyst, build_store: BuildStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        build_analyst: BuildAnalyst,
+        build_store: BuildStore,
+        limits: SpendLimits,
+        clock: Clock,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
         self._engine = engine
         self._build_analyst = build_analyst
         self._build_store = build_store
+        self._limits = limits
         self._clock = clock
+        self._sleep = sleep
 
     def explain(self, job: ExplainJob) -> PostResult:
         """Explain one post.
@@ -111,7 +125,15 @@ class PostExplainer:
 
     def _ask_and_save(self, job: ExplainJob, post: Post, comments: Sequence[Mapping[str, Any]]) -> PostResult:
         started_at = self._clock()
-        calls = CallCollector()
+        calls = Ledger(
+            self._engine,
+            job,
+            Stage.ANALYSING,
+            post_id=post.id,
+            limits=self._limits,
+            clock=self._clock,
+            sleep=self._sleep,
+        )
         evidence = self._with_media(post, gather_evidence(post, comments, now=started_at), calls)
         try:
             explanation = ask(
@@ -141,7 +163,7 @@ class PostExplainer:
     def _save(self, job: ExplainJob, post: Post, calls: CallCollector, explanation: Explanation) -> PostResult:
         with session_scope(self._engine) as session:
             spent = calls.drain()
-            record_calls(session, job, spent, post_id=post.id)
+            record_calls(session, job, spent, step=Stage.ANALYSING, post_id=post.id)
             request = lock_current(session, job)
             if request is None:
                 return PostResult(post=job.post, outcome=Outcome.SUPERSEDED)
@@ -155,7 +177,7 @@ class PostExplainer:
 
     def _save_failure(self, job: ExplainJob, post: Post, calls: CallCollector, failure: ProviderError) -> PostResult:
         with session_scope(self._engine) as session:
-            record_calls(session, job, calls.drain(), post_id=post.id)
+            record_calls(session, job, calls.drain(), step=Stage.ANALYSING, post_id=post.id)
             if lock_current(session, job) is None:
                 return PostResult(post=job.post, outcome=Outcome.SUPERSEDED)
             wait_s = self._wait_s(job, failure)

@@ -24,6 +24,7 @@ explainer = PostExplainer(
         settings.gemini_api_keys,
         model=settings.gemini_model,
         fallback_model=settings.gemini_fallback_model,
+        prices=settings.price_table,
     ),
     build_store=partial(
         SupabaseMediaStore,
@@ -31,6 +32,7 @@ explainer = PostExplainer(
         settings.supabase_secret_key.get_secret_value(),
         clock=utc_now,
     ),
+    limits=settings.spend_limits,
     clock=utc_now,
 )
 

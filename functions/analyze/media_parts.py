@@ -82,6 +82,8 @@ class StoredFile:
     """As the model knows it."""
     max_bytes: int
     known_bytes: int | None = None
+    duration_s: float | None = None
+    """Of a video."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,8 @@ def _choose_video(choice: Choice, label: str, medium: PostMedia) -> None:
     elif medium.duration_s is None or medium.duration_s > MAX_WHOLE_VIDEO_S:
         choice.left_out.append(LeftOut(whole, Reason.TOO_LONG))
     else:
-        file = StoredFile(medium.storage_path, content_type, MAX_VIDEO_BYTES, medium.bytes)
+        length_s = float(medium.duration_s)
+        file = StoredFile(medium.storage_path, content_type, MAX_VIDEO_BYTES, medium.bytes, length_s)
         choice.candidates.append(Candidate(whole, file, (Rank.WHOLE, 0)))
 
 

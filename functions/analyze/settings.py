@@ -2,11 +2,14 @@
 
 from pydantic import SecretStr
 
-from whyviral.core.settings import StorageSettings
+from whyviral.core.settings import SpendingSettings, StorageSettings
 
 
-class AnalyzeSettings(StorageSettings):
-    """Database, storage, and the model with its keys in the order of failover; each key is of a project of its own."""
+class AnalyzeSettings(StorageSettings, SpendingSettings):
+    """Database, storage, what may be spent, and the model with its keys in the order of failover.
+
+    Each key is of a project of its own.
+    """
 
     gemini_api_key: SecretStr
     gemini_api_key_1: SecretStr | None = None

@@ -139,7 +139,9 @@ class FrontDesk:
         finally:
             self._session.rollback()  # what is to last has been committed
             user_id = self._id_of(attempt.user)
-            analytics_service.record_external_calls(self._session, calls.drain(), user_id=user_id)
+            analytics_service.record_external_calls(
+                self._session, calls.drain(), analytics_service.CallOwner(user_id=user_id)
+            )
             self._record(Authentication(event, outcome, reason, user_id=user_id, email_hash=email_hash))
 
     def _admit(self, event: Event, rate: RatePolicy, subject: str, email_hash: str | None = None) -> None:
@@ -203,7 +205,9 @@ class FrontDesk:
             self._session.refresh(user)
             return None
         finally:
-            analytics_service.record_external_calls(self._session, calls.drain(), user_id=user.id)
+            analytics_service.record_external_calls(
+                self._session, calls.drain(), analytics_service.CallOwner(user_id=user.id)
+            )
 
 
 type FrontDeskDep = Annotated[FrontDesk, Depends(FrontDesk)]

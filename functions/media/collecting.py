@@ -15,6 +15,8 @@ from typing import BinaryIO, Protocol
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from whyviral.analysis.booking import record_calls
+from whyviral.analysis.ledger import Ledger
 from whyviral.analysis.models import AnalysisRequestPost, PostState, Stage
 from whyviral.analysis.pipeline import (
     CollectResult,
@@ -22,7 +24,6 @@ from whyviral.analysis.pipeline import (
     PostJob,
     fail_post,
     lock_current,
-    record_calls,
     record_status,
 )
 from whyviral.analysis.repository import PipelineRepository
@@ -30,6 +31,7 @@ from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.money import NOTHING_TO_SPEND
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.media_store import MediaStore
 from whyviral.integrations.post_scraper import MediaKind
@@ -142,7 +144,14 @@ class MediaCollector:
             with session_scope(self._engine) as session:
                 social_media.record_failed(session, medium.id, _NO_TIME)
             return
-        calls = CallCollector()
+        calls = Ledger(
+            self._engine,
+            job,
+            Stage.COLLECTING_MEDIA,
+            post_id=medium.post_id,
+            limits=NOTHING_TO_SPEND,
+            clock=self._clock,
+        )
         try:
             stored = self._store(medium, calls, began_at=began_at)
         except MediaRefused as exc:
@@ -152,7 +161,7 @@ class MediaCollector:
         except OSError:  # of the disk: the network's are already in the words above
             stored = _NO_ROOM
         with session_scope(self._engine) as session:
-            record_calls(session, job, calls.drain(), post_id=medium.post_id)
+            record_calls(session, job, calls.drain(), step=Stage.COLLECTING_MEDIA, post_id=medium.post_id)
             if isinstance(stored, MediaFailure):
                 social_media.record_failed(session, medium.id, stored)
             else:

@@ -1,6 +1,7 @@
 """How FetchPosts works: reuse what is fresh, claim what is not, pay once, and never wait inside the function."""
 
 import random
+import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,9 @@ from typing import Protocol
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from whyviral.analysis.booking import record_calls
 from whyviral.analysis.display_names import name_of
+from whyviral.analysis.ledger import Ledger
 from whyviral.analysis.models import AnalysisRequestPost, PostAnalysisRequest, PostState, RequestStatus, Stage
 from whyviral.analysis.pipeline import (
     Outcome,
@@ -19,7 +22,6 @@ from whyviral.analysis.pipeline import (
     fail_post,
     fail_post_by_provider,
     lock_current,
-    record_calls,
     record_status,
 )
 from whyviral.analysis.repository import PipelineRepository
@@ -27,6 +29,7 @@ from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.money import SpendLimits
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.post_scraper import PostAsk, PostScraper, ScrapeFailure, ScrapeOutcome, ScrapePending
 from whyviral.social import service as social_service
@@ -92,14 +95,18 @@ class PostFetcher:
         *,
         sources: Mapping[Platform, Source],
         reuse_for: timedelta,
+        limits: SpendLimits,
         clock: Clock,
         jitter: Callable[[float, float], float] = random.uniform,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._engine = engine
         self._sources = {platform: sources[platform] for platform in Platform}
         self._reuse_for = reuse_for
+        self._limits = limits
         self._clock = clock
         self._jitter = jitter
+        self._sleep = sleep
 
     def fetch(self, job: FetchJob) -> FetchResult:
         """Fetch what can be fetched now.
@@ -147,7 +154,9 @@ class PostFetcher:
         """Ask the provider and save what it says, jobs that it has begun included."""
         source = self._sources[platform]
         claimed = {ask.post_id for ask in asks}
-        calls = CallCollector()
+        calls = Ledger(
+            self._engine, job, Stage.FETCHING_POSTS, limits=self._limits, clock=self._clock, sleep=self._sleep
+        )
         outcomes: Mapping[str, ScrapeOutcome] = {}
         failure: ProviderError | None = None
         try:
@@ -155,7 +164,7 @@ class PostFetcher:
         except ProviderError as exc:
             failure = exc
         with session_scope(self._engine) as session:
-            record_calls(session, job, calls.drain())
+            record_calls(session, job, calls.drain(), step=Stage.FETCHING_POSTS)
             # Locked before the posts, as everywhere, so that two runs never wait for each other.
             is_current = lock_current(session, job) is not None
             # Posts are shared: what was paid for is kept even when this attempt has been superseded meanwhile.

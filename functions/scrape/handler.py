@@ -26,10 +26,12 @@ fetcher = PostFetcher(
     engine,
     sources={
         Platform.X: Source(
-            partial(TwitterApiScraper, settings.twitterapi_key.get_secret_value()), is_stand_in("twitterapi")
+            partial(TwitterApiScraper, settings.twitterapi_key.get_secret_value(), prices=settings.price_table),
+            is_stand_in("twitterapi"),
         ),
         Platform.INSTAGRAM: Source(
-            partial(InstagramScraper, settings.brightdata_api_key.get_secret_value()), is_stand_in("brightdata")
+            partial(InstagramScraper, settings.brightdata_api_key.get_secret_value(), prices=settings.price_table),
+            is_stand_in("brightdata"),
         ),
         Platform.YOUTUBE: Source(
             partial(
@@ -37,11 +39,13 @@ fetcher = PostFetcher(
                 data_api_key=revealed(settings.youtube_api_key),
                 proxy_url=revealed(settings.youtube_proxy_url),
                 brightdata_api_key=settings.brightdata_api_key.get_secret_value(),
+                prices=settings.price_table,
             ),
             is_stand_in("youtube"),
         ),
     },
     reuse_for=settings.post_reuse,
+    limits=settings.spend_limits,
     clock=utc_now,
 )
 

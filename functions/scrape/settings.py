@@ -4,11 +4,11 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from whyviral.core.settings import DeployableSettings
+from whyviral.core.settings import SpendingSettings
 
 
-class ScrapeSettings(DeployableSettings):
-    """Database, the providers' keys, and how long a fetched post is good."""
+class ScrapeSettings(SpendingSettings):
+    """Database, the providers' keys, what may be spent, and how long a fetched post is good."""
 
     twitterapi_key: SecretStr
     brightdata_api_key: SecretStr

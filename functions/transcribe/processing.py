@@ -6,12 +6,15 @@ from aws_lambda_powertools import Logger
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from whyviral.analysis.booking import record_calls
+from whyviral.analysis.ledger import Ledger
 from whyviral.analysis.models import PostState, Stage
-from whyviral.analysis.pipeline import Outcome, RequestJob, lock_current, record_calls, record_status
+from whyviral.analysis.pipeline import Outcome, RequestJob, lock_current, record_status
 from whyviral.analysis.repository import PipelineRepository
 from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
+from whyviral.core.money import NOTHING_TO_SPEND
 from whyviral.social.media import list_unprocessed_media, record_failed, record_processed, record_transcript
 
 from .deadline import Deadline
@@ -53,7 +56,14 @@ class MediaProcessor:
             if not self._is_unread(medium):
                 # Another request with the same post was faster.
                 continue
-            calls = CallCollector()
+            calls = Ledger(
+                self._engine,
+                job,
+                Stage.TRANSCRIBING,
+                post_id=medium.post_id,
+                limits=NOTHING_TO_SPEND,
+                clock=self._clock,
+            )
             reading = self._build_reader(calls=calls).read(medium, deadline)
             is_current = self._save(job, medium, reading, calls)
             failure = reading.failure.category if reading.failure else None
@@ -83,7 +93,7 @@ class MediaProcessor:
         What an old attempt has found out is true all the same, and spares the new one the work.
         """
         with session_scope(self._engine) as session:
-            record_calls(session, job, calls.drain(), post_id=medium.post_id)
+            record_calls(session, job, calls.drain(), step=Stage.TRANSCRIBING, post_id=medium.post_id)
             is_current = lock_current(session, job) is not None
             if reading.is_final:
                 record_processed(session, medium.id, reading.findings, error=reading.failure, now=self._clock())

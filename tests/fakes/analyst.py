@@ -1,20 +1,23 @@
 """A model that says what tests want to hear."""
 
 import threading
+import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
 
-from whyviral.core.calls import CallCollector, ExternalCall
+from whyviral.core.calls import CallCollector, CallIntent, ExternalCall
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.analyst import AnalystPrompt, AnalystReply
 from whyviral.integrations.errors import ProviderError
 
 USD_AN_ANSWER = Decimal("0.001234")
+MOST_USD_AN_ANSWER = Decimal("0.02")
 VALID_ANSWER: Mapping[str, Any] = {
     "virality_reasoning": "It reached far beyond its followers [F1].",
     "quick_takeaways": ["Be first.", "Be short.", "Be yourself."],
@@ -49,9 +52,12 @@ class FakeModel:
         self.paid_in_vain: list[ExternalCall] = []
         """Calls without a usable answer that the client makes before each one that is answered."""
         self.prompts: list[AnalystPrompt] = []
+        self.allowed: list[CallIntent] = []
+        """Every call that was allowed."""
         self.made: list[ExternalCall] = []
         self.timeouts_s: list[float] = []
         self.cost_usd: Decimal | None = USD_AN_ANSWER
+        self.most_usd: Decimal | None = MOST_USD_AN_ANSWER
         self.is_stand_in = False
         self._clock = clock
         self._collectors: dict[int, CallCollector] = {}
@@ -68,15 +74,25 @@ class FakeModel:
         return [call for calls in self._collectors.values() for call in calls.calls]
 
     def reply(self, prompt: AnalystPrompt, calls: CallCollector) -> AnalystReply:
+        intent = CallIntent(
+            provider="gemini",
+            operation="POST /v1/models/{model}:generateContent",
+            started_at=self._clock(),
+            most_usd=self.most_usd,
+            model="gemini-3.8-flash",
+        )
+        calls.begin(intent)
+        self.allowed.append(intent)
         with self._lock:
             self.prompts.append(prompt)
             answer = self.answers.popleft() if self.answers else VALID_ANSWER
         self.during()
         error = answer if isinstance(answer, ProviderError) else None
         call = ExternalCall(
-            provider="gemini",
-            operation="POST /v1/models/{model}:generateContent",
-            started_at=self._clock(),
+            id=intent.id,
+            provider=intent.provider,
+            operation=intent.operation,
+            started_at=intent.started_at,
             duration_ms=345,
             status=error.status if error else 200,
             error_category=error.category if error else None,
@@ -85,7 +101,7 @@ class FakeModel:
             input_tokens=None if error else 900,
             output_tokens=None if error else 300,
         )
-        for made in (*self.paid_in_vain, call):
+        for made in (*(replace(each, id=uuid.uuid4()) for each in self.paid_in_vain), call):
             calls.record(made)
             self.made.append(made)
         if isinstance(answer, ProviderError):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from whyviral.core.calls import CallCollector, ExternalCall
+from whyviral.core.calls import CallCollector, CallIntent, ExternalCall
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
@@ -80,6 +80,7 @@ class FakePostSource:
         """The ids of every job; the job's own id is `job-` and its place here, from 1."""
         self.resumed: list[str] = []
         """The ids of the jobs that were asked about, one for each post."""
+        self.allowed: list[CallIntent] = []
         self.made: list[ExternalCall] = []
         self._clock = clock
         self._lock = threading.Lock()
@@ -89,6 +90,14 @@ class FakePostSource:
 
     def answer(self, asks: Sequence[PostAsk], calls: CallCollector) -> Mapping[str, ScrapeOutcome]:
         post_ids = [ask.post_id for ask in asks]
+        intent = CallIntent(
+            provider="twitterapi",
+            operation="GET /twitter/tweets",
+            started_at=self._clock(),
+            most_usd=USD_A_POST * len(post_ids),
+        )
+        calls.begin(intent)
+        self.allowed.append(intent)
         with self._lock:
             self.asked.append(tuple(post_ids))
             self.words |= {ask.post_id: ask.path_word for ask in asks}
@@ -98,9 +107,10 @@ class FakePostSource:
             outcomes = {} if error else self._outcomes(asks)
         answered = [post_id for post_id, told in outcomes.items() if not isinstance(told, ScrapePending)]
         call = ExternalCall(
-            provider="twitterapi",
-            operation="GET /twitter/tweets",
-            started_at=self._clock(),
+            id=intent.id,
+            provider=intent.provider,
+            operation=intent.operation,
+            started_at=intent.started_at,
             duration_ms=12,
             status=error.status if error else 200,
             error_category=error.category if error else None,

@@ -18,7 +18,7 @@ from functions.scrape.fetching import FetchJob
 from tests.fakes.analyst import VALID_ANSWER, model_error
 from tests.fakes.clock import FakeClock
 from tests.fakes.post_scraper import scrape_error
-from tests.fixtures.pipeline import Pipeline, check_books, check_history
+from tests.fixtures.pipeline import Pipeline, check_books, check_days, check_history
 from whyviral.analysis.models import PostState, RequestStatus, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob
 from whyviral.core.errors import ErrorCategory
@@ -163,10 +163,12 @@ def test_in_a_storm_every_request_ends_and_nothing_is_paid_for_twice(pipeline: P
     assert {post_id: times for post_id, times in fetched.items() if times > 1 and post_id in ids[3:]} == {}
     begun = Counter(post_id for together in pipeline.source.begun for post_id in together)
     assert {post_id: times for post_id, times in begun.items() if times > 1 and post_id in ids[3:]} == {}
-    lost = [id(call) for call in pipeline.model.unwritten]  # a killed function takes its calls with it
-    made = [call for call in (*pipeline.source.made, *pipeline.model.made) if id(call) not in lost]
-    assert sum(len(pipeline.calls(job)) for job in jobs) == len(made)
+    lost = {call.id for call in pipeline.model.unwritten}  # a killed function takes what its calls came to with it
+    made = [call for call in (*pipeline.source.made, *pipeline.model.made) if call.id not in lost]
+    allowed = (*pipeline.source.allowed, *pipeline.model.allowed)
+    assert {call.id for job in jobs for call in pipeline.calls(job)} == {intent.id for intent in allowed}
     assert sum(check_books(pipeline, job) for job in jobs) == sum(call.cost_usd or Decimal(0) for call in made)
+    assert check_days(pipeline) == sum(call.cost_usd or Decimal(0) for call in made)
     assert [post.platform_post_id for post in pipeline.posts().values() if not is_in_order(post)] == []
 
 

@@ -9,8 +9,10 @@ alter table public.analysis_request_posts drop column is_partial;
 drop index public.ix_post_analysis_requests_unfinished;
 alter table public.post_analysis_requests drop column attempt_started_at, drop column reserved_usd;
 
+drop index public.ix_external_api_call_logs_job_id;
 update public.external_api_call_logs set duration_ms = 0 where duration_ms is null;
 alter table public.external_api_call_logs
   alter column duration_ms set not null,
+  drop column job_id,
   drop column reserved_usd,
   drop column step;

@@ -152,7 +152,7 @@ def test_a_video_is_called_what_the_model_calls_it(stored: str, named: str) -> N
 
     (attachment,), _ = attached(choice, filled(choice))
 
-    assert attachment.part == InlineMedia(b"x" * 100, named)
+    assert attachment.part == InlineMedia(b"x" * 100, named, duration_s=12.0)
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def test_the_model_is_shown_the_media_and_what_was_shown_is_saved(pipeline: Pipe
         InlineMedia(b"p.jpg", "image/jpeg"),
         InlineMedia(b"v-0.5", "image/jpeg"),
         InlineMedia(b"v-6.0", "image/jpeg"),
-        InlineMedia(b"v.mp4", "video/mp4"),
+        InlineMedia(b"v.mp4", "video/mp4", duration_s=12.0),
     ]
     assert used["media_sent"] == [
         {"id": "M1", "kind": "image", "media_id": photo_id, "how": "inline", "bytes": 5},

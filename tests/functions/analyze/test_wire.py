@@ -41,7 +41,11 @@ def test_a_post_is_explained_and_a_quota_that_is_spent_is_waited_for(
     def explain(key: str) -> tuple[Outcome, int | None]:
         analyst = partial(GeminiAnalyst, [key], model="gemini-3.8-flash", fallback_model=None, clock=pipeline.clock)
         explainer = PostExplainer(
-            pipeline.engine, build_analyst=analyst, build_store=pipeline.media.build_store, clock=pipeline.clock
+            pipeline.engine,
+            build_analyst=analyst,
+            build_store=pipeline.media.build_store,
+            limits=pipeline.limits,
+            clock=pipeline.clock,
         )
         result = explainer.explain(ExplainJob(**job.model_dump(), post=post))
         return result.outcome, result.wait_s
@@ -79,6 +83,7 @@ def test_stored_media_are_read_and_shown_and_speech_is_told(
         pipeline.engine,
         build_analyst=partial(GeminiAnalyst, ["stand-in"], model="gemini-3.8-flash", fallback_model=None),
         build_store=storage,
+        limits=pipeline.limits,
         clock=pipeline.clock,
     )
 

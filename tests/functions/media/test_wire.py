@@ -28,7 +28,11 @@ def test_photo_video_and_poster_of_a_post_end_up_public_as_they_were(
     stand_ins.add_post(id="101", media=[file("image", "photo.jpg"), file("video", "tweet-spoken.mp4")])
     x = Source(partial(TwitterApiScraper, "stand-in"), is_stand_in=True)
     fetcher = PostFetcher(
-        pipeline.engine, sources=dict.fromkeys(Platform, x), reuse_for=REUSE_FOR, clock=pipeline.clock
+        pipeline.engine,
+        sources=dict.fromkeys(Platform, x),
+        reuse_for=REUSE_FOR,
+        limits=pipeline.limits,
+        clock=pipeline.clock,
     )
     job = pipeline.admit("101")
     (post,) = fetcher.fetch(job).posts

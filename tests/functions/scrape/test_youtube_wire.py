@@ -26,7 +26,11 @@ def test_a_video_is_stored_with_its_captions_and_a_private_one_fails_alone(
     refuse_video(stand_ins, status="LOGIN_REQUIRED", reason="Private video")
     youtube = Source(partial(YouTubeScraper, clock=pipeline.clock), is_stand_in=True)
     fetcher = PostFetcher(
-        pipeline.engine, sources=dict.fromkeys(Platform, youtube), reuse_for=REUSE_FOR, clock=pipeline.clock
+        pipeline.engine,
+        sources=dict.fromkeys(Platform, youtube),
+        reuse_for=REUSE_FOR,
+        limits=pipeline.limits,
+        clock=pipeline.clock,
     )
     job = pipeline.admit(GOOD_ID, BAD_ID, platform=Platform.YOUTUBE)
 

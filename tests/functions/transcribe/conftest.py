@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -148,7 +148,7 @@ class Desk:
 
     def _build_reader(self, *, calls: CallCollector) -> MediumReader:
         for call in self.calls:
-            calls.record(call)
+            calls.record(replace(call, id=uuid.uuid4()))
         return MediumReader(
             store=self.store, audio_source=self.audio_source, listener=self.listener, examine=self.decoder
         )

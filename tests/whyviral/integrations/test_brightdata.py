@@ -71,7 +71,8 @@ def test_a_job_is_begun_waited_for_and_read(
     assert {category_of_row(row) for row in snapshot.records} == {None, ErrorCategory.NOT_FOUND}
     made = calls.drain()
     assert {call.operation for call in made[1:]} == {"GET /datasets/v3/progress/{id}", "GET /datasets/v3/snapshot/{id}"}
-    assert (made[0].operation, made[0].status, made[0].cost_usd) == ("POST /datasets/v3/trigger", 200, Decimal(0))
+    assert (made[0].operation, made[0].status, made[0].cost_usd) == ("POST /datasets/v3/trigger", 200, None)
+    assert [call.job_id for call in made] == [snapshot_id, *[None] * (len(made) - 2), snapshot_id]
     assert [call.status for call in made if "snapshot" in call.operation] == [202, 200]
     assert all(call.is_stand_in and call.started_at == NOW and call.error_category is None for call in made)
 

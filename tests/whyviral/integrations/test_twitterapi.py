@@ -12,6 +12,7 @@ from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.prices import PRICES
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.post_scraper import ScrapedPost, ScrapeFailure
 from whyviral.integrations.twitterapi import TwitterApiScraper
@@ -327,10 +328,10 @@ def test_an_answer_that_is_cut_is_one_that_cannot_be_read(
 ) -> None:
     pieces: Iterator[bytes] = iter([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
     endpoints.use(Endpoints(twitterapi_url=serve_bytes(pieces), stand_ins=frozenset({"twitterapi"})))
-    api = TwitterApiCalls(KEY, calls=calls, clock=lambda: NOW, client=None)
+    api = TwitterApiCalls(KEY, calls=calls, clock=lambda: NOW, client=None, prices=PRICES)
 
     with pytest.raises(UnreadableAnswer) as failure:
-        api.get_tweets("/twitter/tweets", {}, timeout_s=5)
+        api.get_tweets("/twitter/tweets", {}, most_tweets=1, timeout_s=5)
 
     assert (failure.value.is_transient, failure.value.status) == (False, 200)
     assert [call.cost_usd for call in calls.drain()] == [None]

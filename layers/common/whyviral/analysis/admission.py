@@ -179,6 +179,7 @@ def _first_status(request: PostAnalysisRequest) -> dict[str, object]:
         "progress": 0,
         "message": "The request is accepted.",
         "cost_usd": 0,
+        "stage_cost_usd": 0,
     }
 
 

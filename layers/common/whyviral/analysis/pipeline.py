@@ -1,15 +1,11 @@
-"""What every stage of the pipeline does: act for the current attempt only, say how far it is, and account for calls."""
+"""What every stage of the pipeline does: act for the current attempt only, and say how far it is."""
 
 import uuid
-from collections.abc import Sequence
-from decimal import Decimal
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.orm import Session
 
-from whyviral.analytics import service as analytics_service
-from whyviral.core.calls import ExternalCall
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 
@@ -95,26 +91,10 @@ def record_status(session: Session, request: PostAnalysisRequest, stage: Stage, 
             progress=request.progress,
             message=message,
             cost_usd=request.cost_usd,
+            stage_cost_usd=request.cost_usd - repository.cost_before(request.id, request.status_seq),
         )
     )
     session.flush()
-
-
-def record_calls(
-    session: Session, job: RequestJob, calls: Sequence[ExternalCall], *, post_id: uuid.UUID | None = None
-) -> None:
-    """Log the calls a stage made and add them to the request, even for a loser: the money is spent all the same.
-
-    Both are written in one transaction, so that a request's cost is the sum of its logged calls. Call it before
-    `lock_current`, which then reads the new sums.
-    """
-    if not calls:
-        return
-    analytics_service.record_external_calls(
-        session, calls, analysis_request_id=job.request_id, attempt=job.attempt, post_id=post_id
-    )
-    cost_usd = sum((call.cost_usd for call in calls if call.cost_usd is not None), Decimal(0))
-    PipelineRepository(session).add_cost(job.request_id, calls=len(calls), cost_usd=cost_usd)
 
 
 def fail_post(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Text, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Text, func, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, selectinload
 
@@ -164,18 +164,55 @@ class PipelineRepository:
             .limit(1)
         )
 
+    def cost_before(self, request_id: uuid.UUID, seq: int) -> ColumnElement[Decimal]:
+        """Return what the request had cost at the step before `seq`, as part of the statement that adds the step."""
+        before = select(AnalysisStatus.cost_usd).where(
+            AnalysisStatus.request_id == request_id, AnalysisStatus.seq == seq - 1
+        )
+        return func.coalesce(before.scalar_subquery(), 0)
+
     def add_status(self, status: AnalysisStatus) -> None:
         """Append a step."""
         self._session.add(status)
 
-    def add_cost(self, request_id: uuid.UUID, *, calls: int, cost_usd: Decimal) -> None:
-        """Count calls and money on the request, whichever attempt spent them."""
+    def reserve(self, request_id: uuid.UUID, attempt: int, usd: Decimal, *, most_usd: Decimal) -> bool:
+        """Count a call of the current attempt and reserve what it may cost, as long as all stays below `most_usd`."""
+        taken = PostAnalysisRequest.cost_usd + PostAnalysisRequest.reserved_usd
+        reserved = (
+            update(PostAnalysisRequest)
+            .where(
+                PostAnalysisRequest.id == request_id,
+                PostAnalysisRequest.attempt == attempt,
+                PostAnalysisRequest.status.in_(_UNFINISHED),
+                taken + usd <= most_usd,
+            )
+            .values(
+                total_api_calls=PostAnalysisRequest.total_api_calls + 1,
+                reserved_usd=PostAnalysisRequest.reserved_usd + usd,
+            )
+            .returning(PostAnalysisRequest.id)
+            .execution_options(synchronize_session=False)
+        )
+        return self._session.scalar(reserved) is not None
+
+    def is_current(self, request_id: uuid.UUID, attempt: int) -> bool:
+        """Whether an attempt is the current one and has no end yet."""
+        current = select(PostAnalysisRequest.id).where(
+            PostAnalysisRequest.id == request_id,
+            PostAnalysisRequest.attempt == attempt,
+            PostAnalysisRequest.status.in_(_UNFINISHED),
+        )
+        return self._session.scalar(current) is not None
+
+    def book(self, request_id: uuid.UUID, *, calls: int, cost_usd: Decimal, released_usd: Decimal) -> None:
+        """Count calls and money on the request, whichever attempt spent them, and give back what was reserved."""
         self._session.execute(
             update(PostAnalysisRequest)
             .where(PostAnalysisRequest.id == request_id)
             .values(
                 total_api_calls=PostAnalysisRequest.total_api_calls + calls,
                 cost_usd=PostAnalysisRequest.cost_usd + cost_usd,
+                reserved_usd=PostAnalysisRequest.reserved_usd - released_usd,
             )
             .execution_options(synchronize_session=False)
         )

@@ -26,11 +26,13 @@ class ExternalApiCallLog(Base):
         PrimaryKeyConstraint("id", "created_at"),
         Index(None, "analysis_request_id"),
         Index(None, "provider", "created_at"),
+        Index(None, "job_id", postgresql_where=text("job_id is not null")),
         {"postgresql_partition_by": "RANGE (created_at)"},
     )
 
     id: Mapped[uuid.UUID] = mapped_column(server_default=func.gen_random_uuid())
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    """The same as `started_at`, by whose day it is counted."""
     provider: Mapped[str]
     operation: Mapped[str]
     started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -39,7 +41,9 @@ class ExternalApiCallLog(Base):
     error_category: Mapped[str | None]
     cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))
     reserved_usd: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))
-    """The most it could cost, as it was reserved before the call; None for a call that costs nothing."""
+    """The most it could cost, as it was reserved before the call; held until `cost_usd` is known. None: it was free."""
+    job_id: Mapped[str | None]
+    """The provider's work that it began, and whose price becomes its own, or with whose end it came."""
     model: Mapped[str | None]
     input_tokens: Mapped[int | None]
     output_tokens: Mapped[int | None]

@@ -44,6 +44,10 @@ class ExternalCall:
     is_stand_in: bool = False
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     """Of the intent before it."""
+    job_id: str | None = None
+    """The provider's work that it has begun, whose price is not known before it ends, or that has ended with it."""
+    reserved_usd: Decimal | None = None
+    """What a ledger has reserved for it; None: it was free, or nobody kept a ledger."""
 
 
 @dataclass(slots=True)

@@ -15,6 +15,8 @@ class InlineMedia:
     data: bytes = field(repr=False)
     content_type: str
     """As the model knows it, such as `image/jpeg`."""
+    duration_s: float | None = None
+    """Of a video, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ makes us begin, and pay, again.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -18,12 +18,14 @@ import httpx
 from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
+from whyviral.core.prices import BRIGHTDATA_RECORD, PRICES, PriceTable, as_bound, as_cost
 
 from .api_keys import checked_key
 from .bounded_http import HttpAnswer, fetch, post_json, shared_client
 from .brightdata_failures import (
     PROVIDER,
     SERVICE,
+    SnapshotFailed,
     category_of_row,
     empty_snapshot,
     ended_badly,
@@ -42,8 +44,6 @@ MOST_CALLS_A_READ = 4
 FIRST_WAIT_S = 5.0
 """When to ask for the first time about a job just begun."""
 
-_USD_A_RECORD = Decimal("0.0015")
-"""Rows that stand for failed inputs are free. Source: brightdata.com/pricing/web-scraper, pay as you go, 2026-09."""
 _MAX_BYTES = 32 * 1024 * 1024
 _WAITS_S = ((5.0, 5.0), (25.0, 10.0), (40.0, 15.0), (60.0, 20.0))
 """Up to so many seconds of running, wait so long: a job takes 25 to 60 s. Source: latencies measured in 2026-09."""
@@ -93,6 +93,7 @@ class BrightDataClient:
         clock: Clock = utc_now,
         client: httpx.Client | None = None,
         timeout_s: float = TIMEOUT_S,
+        prices: PriceTable = PRICES,
     ) -> None:
         key = checked_key(api_key, name="BRIGHTDATA_API_KEY")
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
@@ -100,6 +101,7 @@ class BrightDataClient:
         self._clock = clock
         self._client = client or shared_client(PROVIDER)
         self._timeout_s = timeout_s
+        self._prices = prices
         self._url = f"{endpoints.current().brightdata_url}/datasets/v3"
 
     def trigger(self, dataset: Dataset, inputs: Sequence[Mapping[str, str]]) -> str:
@@ -111,7 +113,8 @@ class BrightDataClient:
         """
         # Without include_errors an input that fails is missing without a word.
         query = {"dataset_id": dataset, "include_errors": "true", "format": "json"}
-        with self._recorded("POST /datasets/v3/trigger") as call:
+        # Inputs are addresses, and each of them is one record.
+        with self._recorded("POST /datasets/v3/trigger", most_usd=as_bound(self._usd(len(inputs)))) as call:
             call.cost_usd = None  # what happens from here on may be billed, until an answer says otherwise
             try:
                 answer = post_json(
@@ -129,18 +132,20 @@ class BrightDataClient:
                 raise
             except ProviderError as exc:
                 raise lost_trigger(exc) from exc
-            call.status, call.cost_usd = answer.status, Decimal(0)  # the records are paid for, not the question
+            call.status = answer.status
             if refusal := find_refusal(answer, now=self._clock()):
+                call.cost_usd = Decimal(0)
                 raise refusal
             snapshot_id = _snapshot_id_in(answer.body)
             if snapshot_id is None:
                 raise lost_trigger(unreadable(answer.status))
+            call.job_id = snapshot_id  # what it costs is known with what it delivers
             return snapshot_id
 
     def read(self, snapshot_id: str) -> Snapshot | Working:
         """Return what the job has delivered, or when to ask again.
 
-        Its records are billed once; a job that two requests read is counted, too high rather than too low, for both.
+        The call that tells its end has its price, and its id, by which the price is given to the call that began it.
 
         Raises:
             SnapshotLost: the vendor no longer knows the job.
@@ -154,7 +159,7 @@ class BrightDataClient:
 
     def _progress(self, snapshot_id: str) -> Working | None:
         """Return when to ask again, or None when the job is done."""
-        with self._recorded("GET /datasets/v3/progress/{id}") as call:
+        with self._asking_about(snapshot_id, "GET /datasets/v3/progress/{id}") as call:
             answer = self._get(f"/progress/{snapshot_id}", call)
             document = self._document(answer)
             status = document.get("status") if isinstance(document, Mapping) else None
@@ -170,7 +175,7 @@ class BrightDataClient:
             return Working(next((wait_s for until_s, wait_s in _WAITS_S if running_s < until_s), _LONGEST_WAIT_S))
 
     def _download(self, snapshot_id: str) -> Snapshot | Working:
-        with self._recorded("GET /datasets/v3/snapshot/{id}") as call:
+        with self._asking_about(snapshot_id, "GET /datasets/v3/snapshot/{id}") as call:
             answer = self._get(f"/snapshot/{snapshot_id}", call, {"format": "json"})
             records = self._document(answer)
             if answer.status == HTTPStatus.ACCEPTED:  # happens even right after `ready`
@@ -179,8 +184,10 @@ class BrightDataClient:
                 raise unreadable(answer.status)
             if not records:
                 raise empty_snapshot(answer.status)
+            call.job_id = snapshot_id
             rows = [record for record in records if isinstance(record, Mapping)]
-            call.cost_usd = _USD_A_RECORD * sum(category_of_row(row) is None for row in rows)
+            # Rows that stand for failed inputs are free. Source: docs.brightdata.com, "Billing", 2026-09.
+            call.cost_usd = as_cost(self._usd(sum(category_of_row(row) is None for row in rows)))
             return Snapshot(rows)
 
     def _get(self, path: str, call: CallOutcome, query: Mapping[str, str] | None = None) -> HttpAnswer:
@@ -206,8 +213,23 @@ class BrightDataClient:
         except NotJson:
             raise unreadable(answer.status) from None
 
-    def _recorded(self, operation: str) -> AbstractContextManager[CallOutcome]:
-        return recorded_call(self._calls, provider=PROVIDER, operation=operation, clock=self._clock)
+    def _usd(self, records: int) -> Decimal | None:
+        record_usd = self._prices.find(BRIGHTDATA_RECORD, on=self._clock().date())
+        return None if record_usd is None else record_usd * records
+
+    @contextmanager
+    def _asking_about(self, snapshot_id: str, operation: str) -> Iterator[CallOutcome]:
+        with self._recorded(operation) as call:
+            try:
+                yield call
+            except SnapshotFailed:
+                call.job_id = snapshot_id  # it has ended, and cost nothing
+                raise
+
+    def _recorded(
+        self, operation: str, *, most_usd: Decimal | None = Decimal(0)
+    ) -> AbstractContextManager[CallOutcome]:
+        return recorded_call(self._calls, provider=PROVIDER, operation=operation, clock=self._clock, most_usd=most_usd)
 
 
 def _snapshot_id_in(body: bytes) -> str | None:

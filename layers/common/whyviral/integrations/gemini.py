@@ -12,12 +12,13 @@ from pydantic import BaseModel
 from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
+from whyviral.core.prices import PRICES, PriceTable
 
 from .analyst import AnalystPrompt, AnalystReply
 from .errors import NotConnected
 from .gemini_answers import GeminiAnswer
 from .gemini_keys import KeyRing
-from .gemini_prices import cost_usd
+from .gemini_prices import cost_usd, most_usd
 from .gemini_setbacks import PROVIDER, GeminiSetback, Remedy, setback_of_status, unreadable_reply
 from .recording import CallOutcome, recorded_call
 from .untrusted_json import NotJson, parse_untrusted_json
@@ -56,6 +57,7 @@ class GeminiAnalyst:
         calls: CallCollector,
         timeout_s: float,
         clock: Clock = utc_now,
+        prices: PriceTable = PRICES,
     ) -> None:
         """Make the analyst; the SDK is loaded with the first question.
 
@@ -66,6 +68,7 @@ class GeminiAnalyst:
             calls: takes every exchange.
             timeout_s: for one `answer()`, all its tries together.
             clock: tells the time.
+            prices: what models cost.
         """
         self._keys = KeyRing(api_keys)
         self._model = model
@@ -73,6 +76,7 @@ class GeminiAnalyst:
         self._calls = calls
         self._timeout_s = timeout_s
         self._clock = clock
+        self._prices = prices
         self._is_stand_in = endpoints.current().is_stand_in(PROVIDER)
 
     def answer(self, prompt: AnalystPrompt, *, shape: type[BaseModel]) -> AnalystReply:
@@ -111,9 +115,14 @@ class GeminiAnalyst:
         return time.monotonic() < question.ends_at
 
     def _exchange(self, question: _Question, key: str) -> AnalystReply:
-        operation = "POST /v1/models/{model}:generateContent"
-        with recorded_call(self._calls, provider=PROVIDER, operation=operation, clock=self._clock) as call:
-            call.model = question.model
+        with recorded_call(
+            self._calls,
+            provider=PROVIDER,
+            operation="POST /v1/models/{model}:generateContent",
+            clock=self._clock,
+            most_usd=self._most_usd(question),
+            model=question.model,
+        ) as call:
             answer = self._ask(question, key, call)
             usage = answer.usage_metadata
             call.model = answer.model_version or question.model
@@ -158,10 +167,24 @@ class GeminiAnalyst:
             raise unreadable_reply()
         return GeminiAnswer.model_validate(document)
 
+    def _most_usd(self, question: _Question) -> Decimal | None:
+        return most_usd(
+            self._prices,
+            question.model,
+            question.prompt,
+            on=self._clock().date(),
+            schema=question.schema,
+            max_output_tokens=question.max_output_tokens,
+        )
+
     def _cost_usd(self, model: str, call: CallOutcome) -> Decimal | None:
         """Return the price by the asked model: that is the one which is billed, whatever a reply calls itself."""
         if call.input_tokens is None or call.output_tokens is None:
             return None
         return cost_usd(
-            model, on=self._clock().date(), input_tokens=call.input_tokens, output_tokens=call.output_tokens
+            self._prices,
+            model,
+            on=self._clock().date(),
+            input_tokens=call.input_tokens,
+            output_tokens=call.output_tokens,
         )

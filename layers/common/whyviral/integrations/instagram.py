@@ -12,6 +12,7 @@ import httpx
 from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.prices import PRICES, PriceTable
 
 from .brightdata import FIRST_WAIT_S, TIMEOUT_S, BrightDataClient, Dataset, Snapshot, Working
 from .brightdata_failures import SnapshotFailed, SnapshotLost, TriggerLost, category_of_row
@@ -101,8 +102,11 @@ class InstagramScraper:
         clock: Clock = utc_now,
         client: httpx.Client | None = None,
         timeout_s: float = TIMEOUT_S,
+        prices: PriceTable = PRICES,
     ) -> None:
-        self._provider = BrightDataClient(api_key, calls=calls, clock=clock, client=client, timeout_s=timeout_s)
+        self._provider = BrightDataClient(
+            api_key, calls=calls, clock=clock, client=client, timeout_s=timeout_s, prices=prices
+        )
 
     def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapedPost | ScrapeFailure | ScrapePending]:
         """Ask about each running job once, and begin at most one of each kind for the other posts.

@@ -24,6 +24,7 @@ class CallOutcome:
     model: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    job_id: str | None = None
 
 
 @contextmanager
@@ -88,6 +89,7 @@ def recorded_call(
                 input_tokens=outcome.input_tokens,
                 output_tokens=outcome.output_tokens,
                 is_stand_in=intent.is_stand_in,
+                job_id=outcome.job_id,
             ),
             retry_after_s=retry_after_s,
         )

@@ -11,6 +11,7 @@ import httpx
 from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.prices import PRICES, PriceTable
 
 from .errors import ConnectionDropped, ProviderError
 from .post_scraper import PostAsk, ScrapedPost, ScrapeFailure
@@ -22,6 +23,8 @@ from .twitterapi_replies import read_replies
 _POSTS_A_CALL = 100
 """Not documented; works in the field. Source: docs.twitterapi.io, "Get Tweets by IDs"; 2026-11."""
 _TIMEOUT_S = 20.0
+_REPLIES_A_PAGE = 20
+"""Source: docs.twitterapi.io, "Get Tweet Replies V2"."""
 _REPLIES_TIMEOUT_S = 5.0
 _REPLIES_TOTAL_S = 20.0
 _REPLIES_UNTIL_S = 40.0
@@ -44,8 +47,9 @@ class TwitterApiScraper:
         client: httpx.Client | None = None,
         timeout_s: float = _TIMEOUT_S,
         most_posts_with_replies: int = MOST_POSTS_WITH_REPLIES,
+        prices: PriceTable = PRICES,
     ) -> None:
-        self._api = TwitterApiCalls(api_key, calls=calls, clock=clock, client=client)
+        self._api = TwitterApiCalls(api_key, calls=calls, clock=clock, client=client, prices=prices)
         self._timeout_s = timeout_s
         self._most_posts_with_replies = most_posts_with_replies
 
@@ -82,7 +86,9 @@ class TwitterApiScraper:
     def _ask(self, post_ids: Sequence[str]) -> Outcomes:
         try:
             params = {"tweet_ids": ",".join(post_ids)}
-            tweets = self._api.get_tweets("/twitter/tweets", params, timeout_s=self._timeout_s)
+            tweets = self._api.get_tweets(
+                "/twitter/tweets", params, most_tweets=len(post_ids), timeout_s=self._timeout_s
+            )
         except ProviderError as refusal:
             if not refusal.category.is_users_side:
                 raise
@@ -101,7 +107,9 @@ class TwitterApiScraper:
                 break
             params = {"tweetId": post.platform_post_id, "queryType": "Likes"}
             try:
-                replies = self._api.get_tweets("/twitter/tweet/replies/v2", params, timeout_s=left_s)
+                replies = self._api.get_tweets(
+                    "/twitter/tweet/replies/v2", params, most_tweets=_REPLIES_A_PAGE, timeout_s=left_s
+                )
             except ProviderError as failure:
                 if failure.category.is_users_side:
                     continue

@@ -11,6 +11,7 @@ from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.prices import TWITTERAPI_CREDIT, PriceTable, as_bound, as_cost
 
 from .api_keys import checked_key
 from .bounded_http import HttpAnswer, fetch, shared_client
@@ -21,32 +22,45 @@ from .untrusted_json import NotJson, parse_untrusted_json
 
 _CREDITS_A_TWEET = 15
 """Also the least that an answered request costs. Source: twitterapi.io/pricing, 2026-11."""
-_USD_A_CREDIT = Decimal(1) / 100_000
-"""Source: twitterapi.io/pricing, 2026-11."""
 _MAX_BYTES = 8 * 1024 * 1024
 
 
 class TwitterApiCalls:
     """Asks for lists of tweets."""
 
-    def __init__(self, api_key: str, *, calls: CallCollector, clock: Clock, client: httpx.Client | None) -> None:
+    def __init__(
+        self, api_key: str, *, calls: CallCollector, clock: Clock, client: httpx.Client | None, prices: PriceTable
+    ) -> None:
         self._headers = {"X-API-Key": checked_key(api_key, name="TWITTERAPI_KEY"), "Accept": "application/json"}
         self._calls = calls
         self._clock = clock
         self._client = client or shared_client(PROVIDER)
+        self._prices = prices
         self._url = endpoints.current().twitterapi_url
 
-    def get_tweets(self, path: str, params: Mapping[str, str], *, timeout_s: float) -> Sequence[Any]:
+    def get_tweets(self, path: str, params: Mapping[str, str], *, most_tweets: int, timeout_s: float) -> Sequence[Any]:
         """Return the tweets of one page, as they came.
+
+        Args:
+            path: of the endpoint.
+            params: what is asked for.
+            most_tweets: how many a page of it holds, each of which is paid for.
+            timeout_s: for the whole call.
 
         Raises:
             UnreadableAnswer: nobody knows whether there are any.
             ProviderError: why there are none; a category on the user's side is about what was asked for.
         """
-        with recorded_call(self._calls, provider=PROVIDER, operation=f"GET {path}", clock=self._clock) as call:
+        with recorded_call(
+            self._calls,
+            provider=PROVIDER,
+            operation=f"GET {path}",
+            clock=self._clock,
+            most_usd=as_bound(self._usd(most_tweets)),
+        ) as call:
             answer = self._get(path, params, call, timeout_s=timeout_s)
             document = _parse(answer)
-            call.cost_usd = _cost_usd(answer, document)
+            call.cost_usd = self._cost_usd(answer, document)
             refusal = find_refusal(answer, document, now=self._clock())
             if refusal is not None:
                 raise refusal
@@ -76,6 +90,20 @@ class TwitterApiCalls:
         call.status = answer.status
         return answer
 
+    def _cost_usd(self, answer: HttpAnswer, document: Any) -> Decimal | None:
+        """Return the price of an answer; None for a broken one, which may be billed all the same."""
+        if not httpx.codes.is_success(answer.status):
+            return Decimal(0)
+        if not isinstance(document, Mapping):
+            return None
+        tweets = document.get("tweets")
+        return as_cost(self._usd(len(tweets) if isinstance(tweets, list) else 0))
+
+    def _usd(self, tweets: int) -> Decimal | None:
+        """Return the price of a page with so many tweets."""
+        credit_usd = self._prices.find(TWITTERAPI_CREDIT, on=self._clock().date())
+        return None if credit_usd is None else _CREDITS_A_TWEET * max(tweets, 1) * credit_usd
+
 
 def _parse(answer: HttpAnswer) -> Any:
     """Return the document, its list under `tweets`: replies come under either name. Source: docs.twitterapi.io."""
@@ -86,14 +114,3 @@ def _parse(answer: HttpAnswer) -> Any:
     if isinstance(document, dict) and "tweets" not in document and "replies" in document:
         return document | {"tweets": document["replies"]}
     return document
-
-
-def _cost_usd(answer: HttpAnswer, document: Any) -> Decimal | None:
-    """Return the price of an answer; None for a broken one, which may be billed all the same."""
-    if not httpx.codes.is_success(answer.status):
-        return Decimal(0)
-    if not isinstance(document, Mapping):
-        return None
-    tweets = document.get("tweets")
-    count = len(tweets) if isinstance(tweets, list) else 0
-    return _CREDITS_A_TWEET * max(count, 1) * _USD_A_CREDIT

@@ -10,6 +10,7 @@ from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.prices import PRICES, PriceTable
 
 from . import youtube_failures as failures
 from .brightdata_failures import PROVIDER as BRIGHTDATA
@@ -46,6 +47,7 @@ class YouTubeScraper:
         brightdata_api_key: str | None = None,
         client: httpx.Client | None = None,
         budget_s: float = _BUDGET_S,
+        prices: PriceTable = PRICES,
     ) -> None:
         self._calls = calls
         self._clock = clock
@@ -55,7 +57,7 @@ class YouTubeScraper:
         # A stand-in knows no real videos, and a real service must not be paid for invented ones.
         is_stand_in = endpoints.current().is_stand_in
         if brightdata_api_key and is_stand_in(BRIGHTDATA) == is_stand_in(failures.PROVIDER):
-            self._dataset = YouTubeDataset(brightdata_api_key, calls=calls, clock=clock)
+            self._dataset = YouTubeDataset(brightdata_api_key, calls=calls, clock=clock, prices=prices)
         self._budget_s = budget_s
 
     def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapeOutcome]:

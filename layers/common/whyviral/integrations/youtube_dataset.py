@@ -11,6 +11,7 @@ from pydantic import BeforeValidator
 from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.prices import PRICES, PriceTable
 
 from . import youtube_failures as failures
 from .brightdata import FIRST_WAIT_S, BrightDataClient, Dataset, Working
@@ -74,8 +75,8 @@ class Resumed:
 class YouTubeDataset:
     """Begins jobs for videos and asks about them."""
 
-    def __init__(self, api_key: str, *, calls: CallCollector, clock: Clock) -> None:
-        self._provider = BrightDataClient(api_key, calls=calls, clock=clock, timeout_s=_TIMEOUT_S)
+    def __init__(self, api_key: str, *, calls: CallCollector, clock: Clock, prices: PriceTable = PRICES) -> None:
+        self._provider = BrightDataClient(api_key, calls=calls, clock=clock, timeout_s=_TIMEOUT_S, prices=prices)
 
     def begin(self, asks: Sequence[PostAsk]) -> Outcomes:
         """Begin one job for all the videos; where nobody knows whether it has begun, they have failed.
