@@ -46,6 +46,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         hashes=KeyedHashes(settings.clerk_secret_key.get_secret_value()),
         workflow=StepFunctionsWorkflow(settings.state_machine_arn),
         public_base_url=public_base_url,
+        max_cost_usd_per_day=settings.max_cost_usd_per_day,
     )
     for router in (
         health.router,

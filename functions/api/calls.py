@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -36,7 +36,7 @@ _RATE_HEADERS: dict[str, Any] = {
     "RateLimit": {"schema": {"type": "string"}, "description": '`"analysis";r=19;t=3600`: calls left, and seconds.'},
     "RateLimit-Policy": {"schema": {"type": "string"}, "description": '`"analysis";q=20;w=3600`: calls in seconds.'},
 }
-_RETRY_AFTER: dict[str, Any] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
+RETRY_AFTER: dict[str, Any] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
 REPLAYED_HEADER = "Idempotency-Replayed"
 _REPLAYED: dict[str, Any] = {
     REPLAYED_HEADER: {"schema": {"type": "string"}, "description": "`true` where an earlier answer is sent again."}
@@ -50,12 +50,12 @@ def call_responses(success: int) -> dict[int | str, dict[str, Any]]:
         409: {
             "model": ErrorOut,
             "description": "`idempotency_key_in_use`: the first request with this key is still running.",
-            "headers": _RETRY_AFTER,
+            "headers": RETRY_AFTER,
         },
         429: {
             "model": ErrorOut,
             "description": "`rate_limited`: too many calls; refused ones do not count.",
-            "headers": _RETRY_AFTER | _RATE_HEADERS,
+            "headers": RETRY_AFTER | _RATE_HEADERS,
         },
     }
 
@@ -110,12 +110,19 @@ class Call:
     clock: Clock
 
     @contextmanager
-    def once(self, body: BaseModel | None, *, rate: RatePolicy) -> Iterator[Once]:
+    def once(
+        self, body: BaseModel | None, *, rate: RatePolicy, check: Callable[[Session], None] = lambda _session: None
+    ) -> Iterator[Once]:
         """Do the block's work unless it was done before or is done too often; commits when the block ends.
 
         The key is claimed and the call counted in a transaction of their own, before the work: a refusal by the plan
         counts as a call, while repetitions and whatever was refused before this do not. A refusal in the block gives
         the key back. Anything worse leaves it until its lease ends, since nobody knows what was done.
+
+        Args:
+            body: what is asked.
+            rate: how often.
+            check: raises where no such call is taken now, and then nothing counts; repetitions are answered before it.
 
         Raises:
             Replayed: the first call with this key was answered.
@@ -124,6 +131,7 @@ class Call:
             RateLimited: too many calls.
         """
         claim = self._claim(body)
+        check(self.session)
         self._count(rate)
         self.session.commit()
         try:

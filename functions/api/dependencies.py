@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -37,6 +38,8 @@ class Services:
     hashes: KeyedHashes
     workflow: Workflow
     public_base_url: str
+    max_cost_usd_per_day: Decimal
+    """Of all calls to vendors together."""
     clock: Clock = utc_now
     settle_s: float = 1.0
     """How long an answer at the front desk takes at least; longer than Clerk usually does."""

@@ -5,13 +5,13 @@ from typing import Annotated
 from pydantic import HttpUrl, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from whyviral.core.settings import DeployableSettings
+from whyviral.core.settings import DayBudgetSettings
 
 type CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
-class ApiSettings(DeployableSettings):
-    """Database, identity provider, pipeline, and who may talk to us under which names."""
+class ApiSettings(DayBudgetSettings):
+    """Database, identity provider, pipeline, what a day may cost, and who may talk to us under which names."""
 
     clerk_publishable_key: str
     clerk_secret_key: SecretStr

@@ -1,19 +1,22 @@
 """Analyses: ask for one, list them, see one whole."""
 
 import uuid
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
 from fastapi import APIRouter, Request
+from sqlalchemy.orm import Session
 
 from functions.api.authentication import UNAUTHENTICATED, AuthenticatedRoute, CurrentUser
-from functions.api.calls import CallDep, call_responses
-from functions.api.dependencies import PageNumber, ServicesDep, SessionDep
+from functions.api.calls import RETRY_AFTER, Call, CallDep, call_responses
+from functions.api.dependencies import PageNumber, Services, ServicesDep, SessionDep
 from functions.api.errors import ErrorOut
 from functions.api.pages import PageOut, page_out
 from whyviral.accounts.rate_limits import ANALYSIS_RATE
 from whyviral.analysis import service as analysis_service
-from whyviral.analysis.admission import admit, parse_post_urls
+from whyviral.analysis.admission import admit, check_spending, parse_post_urls
 from whyviral.analysis.models import PostAnalysisRequest
 from whyviral.analysis.schemas import AcceptedRequests, AnalyzeBody, RequestDetail, RequestSummary
 from whyviral.core.logging import build_logger
@@ -35,6 +38,12 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
         "`invalid_post_urls`: details give `url`, `reason` and `message` for each that is not a post. "
         "`idempotency_key_reused`: the key was sent with another request.",
     },
+    503: {
+        "model": ErrorOut,
+        "description": "`spend_limit_reached`: nothing more is analysed before midnight, UTC; nothing was counted. "
+        "Else something we depend on is not available; try again.",
+        "headers": RETRY_AFTER,
+    },
 }
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorOut, "description": "There is no such request, or it is somebody else's."}
@@ -47,7 +56,7 @@ _NOT_FOUND: dict[int | str, dict[str, Any]] = {
 def analyze(body: AnalyzeBody, call: CallDep, services: ServicesDep) -> Any:
     """Accept posts to explain: one request per platform, all or nothing."""
     posts = parse_post_urls(body.post_urls)
-    with call.once(body, rate=ANALYSIS_RATE) as once:
+    with call.once(body, rate=ANALYSIS_RATE, check=room_check(call, services)) as once:
         requests = admit(
             once.session, call.user.id, posts, execution_arn_of=services.workflow.execution_arn, now=call.clock()
         )
@@ -56,6 +65,11 @@ def analyze(body: AnalyzeBody, call: CallDep, services: ServicesDep) -> Any:
     for request in requests:  # committed: the executions find their rows
         _start(request, services)
     return answer
+
+
+def room_check(call: Call, services: Services) -> Callable[[Session], None]:
+    """Return what refuses a call that would cost money on a day that may cost nothing more."""
+    return partial(check_spending, max_usd_per_day=services.max_cost_usd_per_day, now=call.clock())
 
 
 def _start(request: PostAnalysisRequest, services: ServicesDep) -> None:

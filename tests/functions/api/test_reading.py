@@ -291,4 +291,4 @@ def test_analyze_needs_as_many_statements_for_fifty_urls_as_for_one(
         assert reply.status_code == 202
         needed.append(len(statements))
 
-    assert needed == [8, 8]
+    assert needed == [9, 9]

@@ -3,12 +3,14 @@
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
 from whyviral.accounts import service as account_service
 from whyviral.accounts import usage
 from whyviral.accounts.usage_repository import CountedUrl
+from whyviral.analytics import spending
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory
 from whyviral.core.errors import AppError
@@ -61,6 +63,28 @@ class PlanUrlLimitExceeded(AppError):
             "send fewer or upgrade.",
             details={"given": given, "max_urls": max_urls, "plan": plan},
         )
+
+
+class SpendLimitReached(AppError):
+    """Calls to vendors have cost today what they may in one day, or might once those under way have ended."""
+
+    status_code = 503
+    code = "spend_limit_reached"
+
+    def __init__(self, *, retry_after_s: float) -> None:
+        super().__init__(
+            "No more posts can be analysed today; try again after midnight, UTC.", retry_after_s=retry_after_s
+        )
+
+
+def check_spending(session: Session, *, max_usd_per_day: Decimal, now: datetime) -> None:
+    """Refuse what would cost money, before anything is counted for it, on a day that may cost nothing more.
+
+    Raises:
+        SpendLimitReached: until midnight, UTC.
+    """
+    if not spending.is_room_left(session, now=now, most_usd=max_usd_per_day):
+        raise SpendLimitReached(retry_after_s=spending.seconds_left(now))
 
 
 def parse_post_urls(urls: Sequence[str]) -> list[PostUrl]:

@@ -60,6 +60,7 @@ class StatusOut(_Row):
     progress: int
     message: str
     cost_usd: Usd | None
+    stage_cost_usd: Annotated[Usd | None, Field(description="What of `cost_usd` was spent since the step before.")]
     created_at: datetime
 
 

@@ -64,11 +64,16 @@ class StorageSettings(DeployableSettings):
     )
 
 
-class SpendingSettings(DeployableSettings):
+class DayBudgetSettings(DeployableSettings):
+    """Base of the settings of those who must know what all calls to vendors may cost on one day (UTC)."""
+
+    max_cost_usd_per_day: Budget = Decimal(100)
+
+
+class SpendingSettings(DayBudgetSettings):
     """Base of the settings of those who make calls that cost money."""
 
     max_cost_usd_per_request: Budget = Decimal(5)
-    max_cost_usd_per_day: Budget = Decimal(100)
     prices: Json[PriceChanges] = Field(default="{}", validate_default=True)
     """`{"gemini/gemini-9/input": {"2027-03-01": 0.5}, …}`: prices that are not in our table, or not as they are now."""
 
