@@ -22,6 +22,7 @@ from tests.fixtures.pipeline import Pipeline, check_books, check_days, check_his
 from whyviral.analysis.models import PostState, RequestStatus, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.money import SpendLimits
 from whyviral.social.models import Post
 
 pytestmark = pytest.mark.proof
@@ -170,6 +171,29 @@ def test_in_a_storm_every_request_ends_and_nothing_is_paid_for_twice(pipeline: P
     assert sum(check_books(pipeline, job) for job in jobs) == sum(call.cost_usd or Decimal(0) for call in made)
     assert check_days(pipeline) == sum(call.cost_usd or Decimal(0) for call in made)
     assert [post.platform_post_id for post in pipeline.posts().values() if not is_in_order(post)] == []
+
+
+@pytest.mark.parametrize("seed", STORMS)
+def test_a_storm_for_which_there_is_not_enough_money_ends_all_the_same_and_no_limit_is_exceeded(
+    pipeline: Pipeline, seed: int
+) -> None:
+    storm = Storm(pipeline, seed)
+    pipeline.limits = SpendLimits(per_request_usd=Decimal("0.045"), per_day_usd=Decimal("0.3"))
+    storm.spoil(calls=40)
+    ids = [str(number) for number in range(101, 121)]
+    jobs = [pipeline.admit(*storm.chance.sample(ids, storm.chance.randint(1, 8))) for _ in range(REQUESTS)]
+    for job in jobs:
+        storm.world.start(storm.execution(job), in_s=storm.chance.choice((0, 0, 1, 5, 60)))
+
+    storm.world.run()
+
+    for job in jobs:
+        check_end(pipeline, job)
+    assert storm.deaths > 0  # some between the announcement of a call and its end
+    assert sum(check_books(pipeline, job) for job in jobs) == check_days(pipeline) > 0
+    refusals = {row.error for job in jobs for row in pipeline.read(job).posts if row.error_category == "rate_limit"}
+    assert any("as much as one may" in str(refusal) for refusal in refusals)
+    assert any("what we may in one day" in str(refusal) for refusal in refusals)
 
 
 def check_end(pipeline: Pipeline, job: RequestJob) -> None:

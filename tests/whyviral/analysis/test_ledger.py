@@ -1,0 +1,366 @@
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.fixtures.pipeline import Pipeline, check_books, check_days
+from whyviral.analysis.booking import record_calls
+from whyviral.analysis.ledger import UNPRICED_USD, AttemptOver, DayBudgetSpent, Ledger, RequestBudgetSpent
+from whyviral.analysis.models import Stage
+from whyviral.analysis.pipeline import RequestJob, lock_current
+from whyviral.analytics.models import ExternalApiCallLog
+from whyviral.core.calls import CallIntent, ExternalCall
+from whyviral.core.database import session_scope
+from whyviral.core.errors import ErrorCategory
+from whyviral.core.money import NOTHING_TO_SPEND, SpendLimits
+from whyviral.integrations.errors import ProviderError
+from whyviral.social import provider_limits
+
+CENT, ZERO = Decimal("0.01"), Decimal(0)
+
+
+@dataclass(slots=True)
+class Desk:
+    """Makes calls on behalf of requests."""
+
+    pipeline: Pipeline
+
+    def ledger(self, job: RequestJob) -> Ledger:
+        return Ledger(
+            self.pipeline.engine,
+            job,
+            Stage.ANALYSING,
+            limits=self.pipeline.limits,
+            clock=self.pipeline.clock,
+            sleep=self.pipeline.clock.advance,
+        )
+
+    def intent(self, most_usd: Decimal | None = CENT, **fields: Any) -> CallIntent:
+        return CallIntent("gemini", "POST /x", self.pipeline.clock(), most_usd=most_usd, **fields)
+
+    def write(self, job: RequestJob, ledger: Ledger) -> None:
+        with session_scope(self.pipeline.engine) as session:
+            record_calls(session, job, ledger.drain(), step=Stage.ANALYSING)
+
+    def reserved(self, job: RequestJob) -> Decimal:
+        return self.pipeline.read(job).reserved_usd
+
+    def row(self, job: RequestJob) -> ExternalApiCallLog:
+        (row,) = self.pipeline.calls(job)
+        return row
+
+
+def ended(intent: CallIntent, cost_usd: Decimal | None, **fields: Any) -> ExternalCall:
+    return ExternalCall(
+        intent.provider, intent.operation, intent.started_at, 12, 200, cost_usd=cost_usd, id=intent.id, **fields
+    )
+
+
+@pytest.fixture
+def desk(pipeline: Pipeline) -> Desk:
+    return Desk(pipeline)
+
+
+def limit(pipeline: Pipeline, *, request: str = "5", day: str = "100") -> None:
+    pipeline.limits = SpendLimits(per_request_usd=Decimal(request), per_day_usd=Decimal(day))
+
+
+def test_a_call_has_its_row_and_its_money_before_it_is_made(desk: Desk) -> None:
+    job = desk.pipeline.admit("20")
+
+    desk.ledger(job).begin(intent := desk.intent(model="gemini-9"))
+
+    row = desk.row(job)
+    assert (row.id, row.created_at, row.started_at) == (intent.id, intent.started_at, intent.started_at)
+    assert (row.provider, row.operation, row.model, row.step, row.attempt) == (
+        "gemini",
+        "POST /x",
+        "gemini-9",
+        Stage.ANALYSING,
+        1,
+    )
+    assert (row.duration_ms, row.status, row.cost_usd, row.reserved_usd) == (None, None, None, CENT)
+    assert (check_books(desk.pipeline, job), desk.reserved(job), check_days(desk.pipeline)) == (ZERO, CENT, ZERO)
+
+
+@pytest.mark.parametrize("cost_usd", [Decimal(0), Decimal("0.004"), CENT, Decimal("0.5")])
+def test_its_end_is_written_in_its_row_and_what_it_cost_takes_the_place_of_what_it_could(
+    desk: Desk, cost_usd: Decimal
+) -> None:
+    job = desk.pipeline.admit("20")
+    ledger = desk.ledger(job)
+    ledger.begin(intent := desk.intent())
+    ledger.record(ended(intent, cost_usd, input_tokens=3, output_tokens=4, model="gemini-9"))
+
+    desk.write(job, ledger)
+
+    row = desk.row(job)
+    assert (row.duration_ms, row.status, row.cost_usd, row.reserved_usd) == (12, 200, cost_usd, CENT)
+    assert (row.input_tokens, row.output_tokens, row.model) == (3, 4, "gemini-9")
+    assert (check_books(desk.pipeline, job), desk.reserved(job), check_days(desk.pipeline)) == (
+        cost_usd,
+        ZERO,
+        cost_usd,
+    )
+
+
+def test_the_money_of_a_call_whose_price_nobody_knows_stays_reserved(desk: Desk) -> None:
+    job = desk.pipeline.admit("20")
+    ledger = desk.ledger(job)
+    ledger.begin(intent := desk.intent(None))
+    ledger.record(ended(intent, None))
+
+    desk.write(job, ledger)
+
+    row = desk.row(job)
+    assert (row.duration_ms, row.cost_usd, row.reserved_usd) == (12, None, UNPRICED_USD)
+    assert (check_books(desk.pipeline, job), desk.reserved(job), check_days(desk.pipeline)) == (
+        ZERO,
+        UNPRICED_USD,
+        ZERO,
+    )
+
+
+def test_a_free_call_is_written_when_it_has_ended(desk: Desk) -> None:
+    job = desk.pipeline.admit("20")
+    ledger = desk.ledger(job)
+    ledger.begin(intent := desk.intent(Decimal(0)))
+    assert desk.pipeline.calls(job) == []
+    ledger.record(ended(intent, Decimal(0)))
+
+    desk.write(job, ledger)
+
+    row = desk.row(job)
+    assert (row.id, row.step, row.reserved_usd, row.cost_usd) == (intent.id, Stage.ANALYSING, None, ZERO)
+    assert check_books(desk.pipeline, job) == 0
+
+
+@pytest.mark.parametrize(("most", "is_allowed"), [("0.029999", True), ("0.03", True), ("0.030001", False)])
+def test_no_call_is_made_that_could_make_a_request_too_dear(desk: Desk, most: str, is_allowed: bool) -> None:
+    limit(desk.pipeline, request="0.06")
+    job = desk.pipeline.admit("20")
+    ledger = desk.ledger(job)
+    ledger.begin(spent := desk.intent(CENT))
+    ledger.record(ended(spent, CENT))
+    desk.write(job, ledger)
+    ledger.begin(desk.intent(2 * CENT))  # still under way
+    before = desk.pipeline.everything(job)
+
+    if is_allowed:
+        ledger.begin(desk.intent(Decimal(most)))
+    else:
+        with pytest.raises(RequestBudgetSpent) as refusal:
+            ledger.begin(desk.intent(Decimal(most)))
+
+        assert (refusal.value.is_transient, refusal.value.retry_after_s) == (False, None)
+        assert desk.pipeline.everything(job) == before
+    check_books(desk.pipeline, job)
+    check_days(desk.pipeline)
+
+
+@pytest.mark.parametrize(("most", "is_allowed"), [("0.029999", True), ("0.03", True), ("0.030001", False)])
+def test_no_call_is_made_that_could_make_a_day_too_dear(desk: Desk, most: str, is_allowed: bool) -> None:
+    limit(desk.pipeline, day="0.06")
+    others, job = desk.pipeline.admit("20"), desk.pipeline.admit("21")
+    ledger = desk.ledger(others)
+    ledger.begin(spent := desk.intent(CENT))
+    ledger.record(ended(spent, CENT))
+    desk.write(others, ledger)
+    ledger.begin(desk.intent(2 * CENT))  # still under way
+
+    if is_allowed:
+        desk.ledger(job).begin(desk.intent(Decimal(most)))
+    else:
+        with pytest.raises(DayBudgetSpent) as refusal:
+            desk.ledger(job).begin(desk.intent(Decimal(most)))
+
+        assert (refusal.value.is_transient, refusal.value.retry_after_s) == (True, 12 * 3600)
+        assert (len(desk.pipeline.calls(job)), desk.reserved(job)) == (0, ZERO)
+    check_books(desk.pipeline, job)
+    check_days(desk.pipeline)
+
+
+def test_a_call_dearer_than_a_day_is_refused_before_the_day_has_begun(desk: Desk) -> None:
+    limit(desk.pipeline, day="0.009999")
+    job = desk.pipeline.admit("20")
+
+    with pytest.raises(DayBudgetSpent):
+        desk.ledger(job).begin(desk.intent(CENT))
+
+    assert (len(desk.pipeline.calls(job)), desk.reserved(job), check_days(desk.pipeline)) == (0, ZERO, ZERO)
+
+
+def test_what_a_call_costs_counts_on_the_day_on_which_it_began(desk: Desk) -> None:
+    limit(desk.pipeline, day="0.01")
+    job = desk.pipeline.admit("20")
+    ledger = desk.ledger(job)
+    desk.pipeline.clock.now = datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC)
+    ledger.begin(intent := desk.intent(CENT))
+    desk.pipeline.clock.advance(2)
+    ledger.begin(desk.intent(CENT))  # of the next day's money
+    ledger.record(ended(intent, CENT))
+
+    desk.write(job, ledger)
+
+    assert check_days(desk.pipeline) == CENT
+
+
+def test_an_attempt_that_was_replaced_pays_for_nothing_more(desk: Desk) -> None:
+    job = desk.pipeline.admit("20")
+    desk.pipeline.supersede(job)
+
+    with pytest.raises(AttemptOver):
+        desk.ledger(job).begin(desk.intent())
+    desk.ledger(job).begin(desk.intent(Decimal(0)))
+
+    assert desk.pipeline.calls(job) == []
+
+
+def test_who_has_nothing_to_spend_makes_free_calls_only(desk: Desk) -> None:
+    desk.pipeline.limits = NOTHING_TO_SPEND
+    job = desk.pipeline.admit("20")
+
+    desk.ledger(job).begin(desk.intent(Decimal(0)))
+    with pytest.raises(RequestBudgetSpent):
+        desk.ledger(job).begin(desk.intent(Decimal("0.000001")))
+
+
+def test_a_provider_that_is_not_to_be_called_now_leaves_nothing_behind(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, now: datetime) -> float:
+        raise ProviderError("Not now.", provider="gemini", category=ErrorCategory.TIMEOUT)
+
+    monkeypatch.setattr(provider_limits, "enter", refuse)  # a module of functions has no other seam
+    job = desk.pipeline.admit("20")
+
+    with pytest.raises(ProviderError, match="Not now"):
+        desk.ledger(job).begin(desk.intent())
+
+    assert (len(desk.pipeline.calls(job)), desk.reserved(job), check_days(desk.pipeline)) == (0, ZERO, ZERO)
+
+
+def test_a_turn_at_a_provider_is_waited_for_and_its_end_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[CallIntent, ExternalCall, float | None]] = []
+    monkeypatch.setattr(provider_limits, "enter", lambda *_, **__: 7.5)  # as above
+    monkeypatch.setattr(
+        provider_limits,
+        "leave",
+        lambda _session, intent, call, **more: told.append((intent, call, more["retry_after_s"])),
+    )
+    job = desk.pipeline.admit("20")
+    ledger = desk.ledger(job)
+    before = desk.pipeline.clock()
+    ledger.begin(intent := desk.intent(Decimal(0), key_hash="abc"))
+
+    assert desk.pipeline.clock() == before + timedelta(seconds=7.5)
+
+    ledger.record(call := ended(intent, Decimal(0)), retry_after_s=3)
+
+    assert told == [(intent, call, 3)]
+
+
+def test_a_job_is_paid_for_once_by_the_request_that_began_it(desk: Desk) -> None:
+    first, second = desk.pipeline.admit("20"), desk.pipeline.admit("21")
+    begin(desk, first, "sd_1", 3 * CENT)
+
+    deliver(desk, second, "sd_1", 2 * CENT)
+    deliver(desk, first, "sd_1", 2 * CENT)
+
+    assert (check_books(desk.pipeline, first), desk.reserved(first)) == (2 * CENT, ZERO)
+    assert (check_books(desk.pipeline, second), desk.reserved(second)) == (ZERO, ZERO)
+    assert check_days(desk.pipeline) == 2 * CENT
+
+
+def test_until_it_is_delivered_the_money_of_a_job_stays_reserved_and_no_limit_refuses_it(desk: Desk) -> None:
+    limit(desk.pipeline, request="0.03", day="0.03")
+    job = desk.pipeline.admit("20")
+    begin(desk, job, "sd_1", 3 * CENT)
+    desk.pipeline.clock.advance(24 * 3600)
+
+    with pytest.raises(RequestBudgetSpent):
+        desk.ledger(job).begin(desk.intent(CENT))
+    deliver(desk, job, "sd_1", 3 * CENT)
+
+    assert (check_books(desk.pipeline, job), check_days(desk.pipeline)) == (3 * CENT, 3 * CENT)
+
+
+def test_a_job_that_nobody_is_known_to_have_begun_is_paid_for_by_who_is_told_its_end(desk: Desk) -> None:
+    job = desk.pipeline.admit("20")
+
+    deliver(desk, job, "sd_1", CENT)
+
+    assert (check_books(desk.pipeline, job), check_days(desk.pipeline)) == (CENT, CENT)
+
+
+def begin(desk: Desk, job: RequestJob, job_id: str, most_usd: Decimal) -> None:
+    ledger = desk.ledger(job)
+    ledger.begin(intent := desk.intent(most_usd))
+    ledger.record(ended(intent, None, job_id=job_id))
+    desk.write(job, ledger)
+
+
+def deliver(desk: Desk, job: RequestJob, job_id: str, cost_usd: Decimal) -> None:
+    ledger = desk.ledger(job)
+    ledger.begin(intent := desk.intent(Decimal(0)))
+    ledger.record(ended(intent, cost_usd, job_id=job_id))
+    desk.write(job, ledger)
+
+
+def at_once(works: list[Callable[[], None]]) -> None:
+    start = threading.Barrier(len(works))
+
+    def do(work: Callable[[], None]) -> None:
+        start.wait(30)
+        work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        list(pool.map(do, works))
+
+
+@pytest.mark.parametrize(("request_usd", "day_usd"), [("0.05", "100"), ("5", "0.12")])
+def test_however_many_call_at_once_no_limit_is_exceeded(desk: Desk, request_usd: str, day_usd: str) -> None:
+    limit(desk.pipeline, request=request_usd, day=day_usd)
+    jobs = [desk.pipeline.admit(str(number)) for number in range(101, 105)]
+    refused: list[uuid.UUID] = []
+
+    def call(job: RequestJob) -> None:
+        ledger = desk.ledger(job)
+        try:
+            ledger.begin(intent := desk.intent(CENT))
+        except (RequestBudgetSpent, DayBudgetSpent):
+            refused.append(job.request_id)
+            return
+        ledger.record(ended(intent, CENT))
+        with session_scope(desk.pipeline.engine) as session:
+            record_calls(session, job, ledger.drain(), step=Stage.ANALYSING)
+            lock_current(session, job)  # as every stage does
+
+    at_once([lambda job=job: call(job) for job in jobs for _ in range(8)])  # type: ignore[misc]
+
+    allowed = min(4 * int(Decimal(request_usd) / CENT), int(Decimal(day_usd) / CENT), 32)
+    assert sum(check_books(desk.pipeline, job) for job in jobs) == check_days(desk.pipeline) == allowed * CENT
+    assert len(refused) == 32 - allowed
+
+
+def test_jobs_that_are_delivered_crosswise_at_once_are_each_paid_for_once(desk: Desk) -> None:
+    jobs = [desk.pipeline.admit(str(number)) for number in range(101, 107)]
+    for number, job in enumerate(jobs):
+        begin(desk, job, f"sd_{number}", CENT)
+
+    at_once(
+        [
+            lambda job=job, number=number: deliver(desk, job, f"sd_{number}", CENT)  # type: ignore[misc]
+            for number in range(len(jobs))
+            for job in (jobs[number - 1], jobs[number - 2])
+        ]
+    )
+
+    assert [(check_books(desk.pipeline, job), desk.reserved(job)) for job in jobs] == [(CENT, ZERO)] * len(jobs)
+    assert check_days(desk.pipeline) == len(jobs) * CENT
