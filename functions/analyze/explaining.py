@@ -36,7 +36,7 @@ from .asking import BuildAnalyst, Explanation, ask
 from .attaching import FILE_TIMEOUT_S, attach
 from .evidence import Evidence, gather_evidence
 from .media_parts import choose_media
-from .saving import analysis_columns
+from .saving import analysis_columns, is_partial
 
 ANALYSE_BUDGET = timedelta(seconds=70)
 """From the start of the Map to the last moment at which a model is asked; with a run of 85 s, what Step Functions
@@ -50,6 +50,7 @@ _DEFAULT_WAIT_S = 5.0
 _WAKE_UP = timedelta(seconds=2)
 """From the end of a wait to the run that follows it."""
 _TOO_LATE = "There was no time left to explain this post; try again."
+_STILL_ASKED = "An earlier try to explain this post has not ended yet; try again in a minute."
 _ENDS = {PostState.ANALYSED: Outcome.ANALYSED, PostState.FAILED: Outcome.FAILED}
 
 
@@ -103,9 +104,23 @@ class PostExplainer:
             if self._clock() > job.started_at + ANALYSE_BUDGET:
                 fail_post(row, stage=Stage.ANALYSING, category=ErrorCategory.TIMEOUT, message=_TOO_LATE)
                 return PostResult(post=job.post, outcome=Outcome.FAILED)
+            if row.asked_until is not None and row.asked_until > self._clock():
+                return self._wait_for_other(job, row, row.asked_until)
+            row.asked_until = self._clock() + timedelta(seconds=MODEL_TIMEOUT_S)
             comments = PipelineRepository(session).find_comments(post.id)
             self._announce(session, request)
         return self._ask_and_save(job, post, comments)
+
+    def _wait_for_other(self, job: ExplainJob, row: AnalysisRequestPost, asked_until: datetime) -> PostResult:
+        """Wait for a run that may be asking the model about the same post: of an attempt that was given up, or twice.
+
+        Its answer may have been paid for, so that this run must not ask beside it.
+        """
+        wait_s = self._in_budget(job, (asked_until - self._clock()).total_seconds())
+        if wait_s is None:
+            fail_post(row, stage=Stage.ANALYSING, category=ErrorCategory.TIMEOUT, message=_STILL_ASKED)
+            return PostResult(post=job.post, outcome=Outcome.FAILED)
+        return PostResult(post=job.post, outcome=Outcome.WAIT, wait_s=wait_s)
 
     def _load(self, session: Session, job: ExplainJob) -> tuple[AnalysisRequestPost, Post]:
         row = PipelineRepository(session).find_post(job.request_id, job.post)
@@ -172,6 +187,8 @@ class PostExplainer:
             PipelineRepository(session).save_analysis(job.request_id, post.id, values)
             row, _ = self._load(session, job)
             row.state = PostState.ANALYSED
+            row.asked_until = None
+            row.is_partial = is_partial(post, explanation.evidence)
             self._report_progress(session, request)
         return PostResult(post=job.post, outcome=Outcome.ANALYSED)
 
@@ -180,18 +197,20 @@ class PostExplainer:
             record_calls(session, job, calls.drain(), step=Stage.ANALYSING, post_id=post.id)
             if lock_current(session, job) is None:
                 return PostResult(post=job.post, outcome=Outcome.SUPERSEDED)
+            row, _ = self._load(session, job)
+            row.asked_until = None
             wait_s = self._wait_s(job, failure)
             if wait_s is not None:
                 return PostResult(post=job.post, outcome=Outcome.WAIT, wait_s=wait_s)
-            row, _ = self._load(session, job)
             fail_post_by_provider(row, failure, stage=Stage.ANALYSING)
         return PostResult(post=job.post, outcome=Outcome.FAILED)
 
     def _wait_s(self, job: ExplainJob, failure: ProviderError) -> int | None:
         """Return how long to wait before asking again, or None when it would not help or end in time."""
-        if not failure.is_transient:
-            return None
-        wait_s = max(1, round(failure.retry_after_s or _DEFAULT_WAIT_S))
+        return self._in_budget(job, failure.retry_after_s or _DEFAULT_WAIT_S) if failure.is_transient else None
+
+    def _in_budget(self, job: ExplainJob, seconds: float) -> int | None:
+        wait_s = max(1, round(seconds))
         asked_at = self._clock() + timedelta(seconds=wait_s) + _WAKE_UP
         return wait_s if asked_at <= job.started_at + ANALYSE_BUDGET else None
 

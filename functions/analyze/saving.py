@@ -5,11 +5,16 @@ from dataclasses import asdict
 from typing import Any
 
 from whyviral.core.calls import ExternalCall
+from whyviral.social.media import may_get_more
 from whyviral.social.models import Post
 
 from .asking import Explanation
 from .attaching import exhibit_record
 from .evidence import Evidence
+from .media_parts import Reason
+
+_IN_REACH = frozenset({Reason.NOT_READ, Reason.NO_TIME})
+"""Why something stored was not shown that may be shown at another time."""
 
 
 def analysis_columns(
@@ -34,6 +39,12 @@ def analysis_columns(
             "stand_ins": _stand_ins(post, explanation, storage_is_stand_in=storage_is_stand_in),
         },
     }
+
+
+def is_partial(post: Post, evidence: Evidence) -> bool:
+    """Whether an analysis was made without something which another try may get."""
+    was_in_reach = any(left_out.reason in _IN_REACH for left_out in evidence.left_out)
+    return was_in_reach or any(may_get_more(medium) for medium in post.media)
 
 
 def _evidence_used(post: Post, evidence: Evidence) -> dict[str, Any]:

@@ -43,13 +43,13 @@ _REPLAYED: dict[str, Any] = {
 }
 
 
-def call_responses(success: int) -> dict[int | str, dict[str, Any]]:
-    """Document what every such call may answer beside its own."""
+def call_responses(success: int, *, conflicts: str = "") -> dict[int | str, dict[str, Any]]:
+    """Document what every such call may answer beside its own; `conflicts` says when it answers 409 itself."""
     return {
         success: {"headers": _RATE_HEADERS | _REPLAYED},
         409: {
             "model": ErrorOut,
-            "description": "`idempotency_key_in_use`: the first request with this key is still running.",
+            "description": f"{conflicts}`idempotency_key_in_use`: the first request with this key is still running.",
             "headers": RETRY_AFTER,
         },
         429: {

@@ -142,7 +142,7 @@ class MediaCollector:
         """Store one medium, or its error, with its calls: the row is locked for no longer than it takes to write it."""
         if self._monotonic() - began_at > START_UNTIL_S:
             with session_scope(self._engine) as session:
-                social_media.record_failed(session, medium.id, _NO_TIME)
+                social_media.record_unstored(session, medium.id, _NO_TIME, source_url=medium.url)
             return
         calls = Ledger(
             self._engine,
@@ -163,7 +163,7 @@ class MediaCollector:
         with session_scope(self._engine) as session:
             record_calls(session, job, calls.drain(), step=Stage.COLLECTING_MEDIA, post_id=medium.post_id)
             if isinstance(stored, MediaFailure):
-                social_media.record_failed(session, medium.id, stored)
+                social_media.record_unstored(session, medium.id, stored, source_url=medium.url)
             else:
                 _record_stored(session, medium, *stored)
 

@@ -166,7 +166,7 @@ def _check_head(answer: GuardedAnswer) -> None:
             raise MediaRefused.with_dead_link(_EXPIRED)
         raise MediaRefused(_REFUSED)
     if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise MediaRefused(_UNREACHABLE)
+        raise MediaRefused(_UNREACHABLE, ErrorCategory.PROVIDER_ERROR)
     # Part of a file is not a file, and what is compressed all the same could grow without bounds.
     if answer.status != HTTPStatus.OK or answer.headers.get("content-encoding", "identity") != "identity":
         raise MediaRefused(_REFUSED)
@@ -214,4 +214,4 @@ def _refused(failure: FetchFailed) -> MediaRefused:
             return MediaRefused(_FOREIGN)
         case FetchTooLate():
             return MediaRefused(_TOO_LATE, ErrorCategory.TIMEOUT)
-    return MediaRefused(_UNREACHABLE)
+    return MediaRefused(_UNREACHABLE, ErrorCategory.PROVIDER_ERROR)

@@ -19,10 +19,11 @@ logger = build_logger("fail")
 
 
 class FailJob(RequestJob):
-    """What broke: `error` is the name the state machine caught."""
+    """What broke: `error` is the name the state machine caught, `cause` what came with it."""
 
     stage: Stage
     error: str
+    cause: str = ""
     post: uuid.UUID | None = None
     """The one URL that broke; None: the whole stage."""
     goes_on: bool = False
@@ -31,7 +32,7 @@ class FailJob(RequestJob):
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Run FailRequest for `{request_id, attempt, stage, error, post?, goes_on?}`."""
+    """Run FailRequest for `{request_id, attempt, stage, error, cause, post?, goes_on?}`."""
     job = FailJob.model_validate(event)
     logger.append_keys(request_id=str(job.request_id), attempt=job.attempt)
     with session_scope(engine) as session:
@@ -39,9 +40,9 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         if job.goes_on:
             result = note_unwatched_media(session, job)
         elif job.post is None:
-            result = fail_request(session, job, stage=job.stage, error=job.error, now=utc_now())
+            result = fail_request(session, job, stage=job.stage, error=job.error, cause=job.cause, now=utc_now())
         else:
             post_job = PostJob(request_id=job.request_id, attempt=job.attempt, post=job.post)
-            result = fail_lost_post(session, post_job, stage=job.stage, error=job.error)
+            result = fail_lost_post(session, post_job, stage=job.stage, error=job.error, cause=job.cause)
     logger.error("a stage broke", extra={"stage": job.stage, "error_name": job.error, "outcome": result.outcome})
     return result.model_dump(mode="json", exclude_none=True)

@@ -118,13 +118,13 @@ class PostFetcher:
             request = lock_current(session, job)
             if request is None:
                 return FetchResult(outcome=Outcome.SUPERSEDED)
-            asks = self._claim(session, request)
+            asks = self._claim(session, job, request)
         asked = self._ask(job, Platform(request.platform), asks) if asks else _Asked()
         with session_scope(self._engine) as session:
             return self._conclude(session, job, asked)
 
-    def _claim(self, session: Session, request: PostAnalysisRequest) -> Sequence[PostAsk]:
-        """Return what to ask for: the posts that are now this request's to fetch."""
+    def _claim(self, session: Session, job: FetchJob, request: PostAnalysisRequest) -> Sequence[PostAsk]:
+        """Return what to ask for: the posts that are now this attempt's to fetch."""
         if request.status == RequestStatus.PENDING:
             request.status = RequestStatus.PROCESSING
             request.started_at = self._clock()
@@ -136,7 +136,7 @@ class PostFetcher:
             session,
             request.platform,
             {post.platform_post_id: post.url for post in pending},
-            claimant=request.id,
+            claimant=job.claimant,
             now=self._clock(),
             reuse_for=self._reuse_for,
             is_stand_in=self._sources[Platform(request.platform)].is_stand_in,
@@ -173,7 +173,7 @@ class PostFetcher:
                 platform,
                 outcomes,
                 unanswered=claimed - outcomes.keys(),
-                claimant=job.request_id,
+                claimant=job.claimant,
                 fetched_at=self._clock(),
                 is_stand_in=source.is_stand_in,
             )
@@ -184,6 +184,9 @@ class PostFetcher:
                 if failure is not None and not failure.is_transient:
                     # Only what we asked for: the posts that another request is fetching may still come.
                     _give_up([post for post in _pending(posts) if post.platform_post_id in claimed], failure)
+            else:
+                # Whoever replaced this attempt need not wait for its leases, and goes on with the jobs it has begun.
+                social_service.release_claims(session, platform, claimed, claimant=job.claimant)
         return _Asked(
             failure=failure if failure is not None and failure.is_transient else None,
             working_s={id_: told.wait_s for id_, told in outcomes.items() if isinstance(told, ScrapePending)},
@@ -200,13 +203,14 @@ class PostFetcher:
                 return FetchResult(outcome=Outcome.WAIT, wait_s=wait_s)
             # The jobs stay with the posts, for whoever asks next.
             social_service.release_claims(
-                session, request.platform, [post.platform_post_id for post in pending], claimant=request.id
+                session, request.platform, [post.platform_post_id for post in pending], claimant=job.claimant
             )
             _give_up(pending, asked.failure, working=asked.working_s.keys())
         fetched = [post.id for post in posts if post.state in (PostState.FETCHED, PostState.COLLECTED)]
         if fetched:
             request.display_name = name_of(PipelineRepository(session).list_fetched(request.id))
-            message = f"{len(fetched)} of {len(posts)} posts are fetched."
+            known = sum(post.state != PostState.FAILED for post in posts)
+            message = f"{known} of {len(posts)} posts are fetched."
             record_status(session, request, Stage.SOCIAL_DATA_FETCHED, progress=30, message=message)
         return FetchResult(outcome=Outcome.FETCHED, posts=tuple(fetched))
 

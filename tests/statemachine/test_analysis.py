@@ -1,5 +1,7 @@
 """What the deployed state machine does, whatever the functions do."""
 
+import json
+
 import pytest
 
 from tests.statemachine.conftest import Answer, Died, Execution, Machine
@@ -103,6 +105,8 @@ def test_a_function_that_dies_fails_the_request_at_its_stage(
 
     assert execution.failures == [(None, stage, error)]
     assert execution.functions.count(function) == 1
+    (told,) = execution.script.events("FailFunction")
+    assert json.loads(told["cause"]) == {"errorType": error, "errorMessage": "said the test"}
     assert execution.states[-2:] == ["FailRequest", "AnalysisFailed"]
     assert outcome(execution) == ("FAILED", "AnalysisFailed")
 

@@ -14,7 +14,9 @@ from tests.statemachine.conftest import ROOT, State, states_of
 from whyviral.analysis.models import Stage
 from whyviral.analysis.pipeline import CollectResult, Outcome, PostJob, RequestJob
 
-FAILURE = {"stage", "error"}
+FAILURE = {"stage", "error", "cause"}
+CAUSE = "{% $type($states.errorOutput.Cause) = 'string' ? $substring($states.errorOutput.Cause, 0, 4096) : '' %}"
+"""Some errors come without a cause or with null, and an expression that fails would itself be an error."""
 JOBS: dict[str, set[str]] = {
     "FetchPosts": set(FetchJob.model_fields),
     "CollectMediaOfPost": set(PostJob.model_fields),
@@ -130,7 +132,8 @@ def test_whatever_happens_to_a_worker_the_posts_go_on(states: dict[str, State], 
     assert (set(too_late["ErrorEquals"]), everything["ErrorEquals"]) == (TOO_LATE, ["States.ALL"])
     for catch in (too_late, everything):
         assert catch["Next"] == "NoteUnwatchedMedia"
-        assert catch["Output"] == {"posts": "{% $states.input.posts %}", "error": "{% $states.errorOutput.Error %}"}
+        error = {"error": "{% $states.errorOutput.Error %}", "cause": CAUSE}
+        assert catch["Output"] == {"posts": "{% $states.input.posts %}"} | error
     assert states["NoteUnwatchedMedia"]["Next"] == states[name]["Next"] == "CheckProcessedMedia"
     assert states["CheckProcessedMedia"]["Default"] == "AnalysePosts"
 
@@ -161,6 +164,7 @@ def test_every_stage_that_can_break_says_so_to_fail_request(definition: State) -
             (catch,) = state["Catch"]
             assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "FailRequest"), name
             assert catch["Output"].keys() == FAILURE, name
+            assert catch["Output"]["cause"] == CAUSE, name
 
 
 def test_a_post_that_breaks_is_written_down_by_the_map_it_is_in(definition: State) -> None:
@@ -173,6 +177,7 @@ def test_a_post_that_breaks_is_written_down_by_the_map_it_is_in(definition: Stat
         for name, each in breakable.items():
             (catch,) = each["Catch"]
             assert catch["ErrorEquals"] == ["States.ALL"], name
+            assert (catch["Output"].keys(), catch["Output"]["cause"]) == ({"post", "error", "cause"}, CAUSE), name
             assert inner[catch["Next"]]["Arguments"]["FunctionName"] == "${FailFunctionArn}", name
 
 

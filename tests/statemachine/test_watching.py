@@ -64,18 +64,28 @@ def test_a_failed_attempt_that_was_replaced_ends_without_a_word(machine: Machine
 
 
 @pytest.mark.parametrize(
-    ("answers", "error"),
-    [([Died("MediaBroken")], "MediaBroken"), ([Refused()] * 3, "AmazonECS.Unknown")],
+    ("answers", "error", "cause"),
+    [
+        ([Died("MediaBroken")], "MediaBroken", ""),
+        ([Refused()] * 3, "AmazonECS.Unknown", "said the test"),
+    ],
     ids=["fails", "cannot start"],
 )
 def test_a_worker_that_fails_costs_the_video_and_not_the_post(
-    machine: Machine, answers: Sequence[Answer], error: str
+    machine: Machine, answers: Sequence[Answer], error: str, cause: str
 ) -> None:
     execution = machine.run({"Worker": answers}, posts=["post-1", "post-2"], videos=VIDEO)
 
     assert way(execution) == UNWATCHED
     assert execution.script.events("FailFunction") == [
-        {"request_id": execution.request_id, "attempt": 1, "stage": "transcribing", "error": error, "goes_on": True}
+        {
+            "request_id": execution.request_id,
+            "attempt": 1,
+            "stage": "transcribing",
+            "error": error,
+            "cause": cause,
+            "goes_on": True,
+        }
     ]
     assert sorted(event["post"] for event in execution.script.events("AnalyzeFunction")) == ["post-1", "post-2"]
     assert execution.status == "SUCCEEDED"

@@ -1,4 +1,4 @@
-"""Analyses: ask for one, list them, see one whole."""
+"""Analyses: ask for one, list them, see one whole, try one again."""
 
 import uuid
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from whyviral.accounts.rate_limits import ANALYSIS_RATE
 from whyviral.analysis import service as analysis_service
 from whyviral.analysis.admission import admit, check_spending, parse_post_urls
 from whyviral.analysis.models import PostAnalysisRequest
+from whyviral.analysis.retrying import retry
 from whyviral.analysis.schemas import AcceptedRequests, AnalyzeBody, RequestDetail, RequestSummary
 from whyviral.core.logging import build_logger
 from whyviral.integrations.errors import ProviderError
@@ -48,6 +49,22 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {
     404: {"model": ErrorOut, "description": "There is no such request, or it is somebody else's."}
 }
+_RETRY_REFUSALS: dict[int | str, dict[str, Any]] = {
+    403: {
+        "model": ErrorOut,
+        "description": "`usage_limit_reached`: the plan does not allow this many URLs today. "
+        "`no_current_plan`: there is no plan.",
+    },
+    422: {
+        "model": ErrorOut,
+        "description": "`invalid_request`: the id or the key has the wrong form. "
+        "`idempotency_key_reused`: the key was sent with another request.",
+    },
+}
+_NOT_NOW = (
+    "`analysis_still_running`: an attempt is under way. `analysis_complete`: nothing is left to try again. "
+    "`retries_used_up`: it was tried again as often as it may be. Details give `retry_count` and `max_retries`. "
+)
 
 
 @router.post(
@@ -93,3 +110,24 @@ def list_requests(
 def get_request(request_id: uuid.UUID, user: CurrentUser, session: SessionDep) -> Any:
     """Return a request with its history, its URLs and its analyses."""
     return analysis_service.get_request(session, user.id, request_id)
+
+
+@router.post(
+    "/requests/{request_id}/retry/",
+    status_code=202,
+    response_model=RequestSummary,
+    responses=_NOT_FOUND | _RETRY_REFUSALS | call_responses(success=202, conflicts=_NOT_NOW),
+)
+def retry_request(request_id: uuid.UUID, call: CallDep, services: ServicesDep) -> Any:
+    """Try an ended request again: its posts without an analysis, and those with a partial one, go on where they are."""
+    with call.once(None, rate=ANALYSIS_RATE) as once:
+        request = retry(
+            once.session,
+            call.user.id,
+            request_id,
+            execution_arn_of=services.workflow.execution_arn,
+            now=call.clock(),
+        )
+        answer = once.answer(RequestSummary.model_validate(request), status_code=202)
+    _start(request, services)  # committed: the execution finds its row
+    return answer

@@ -4,7 +4,7 @@ alter table public.post_media drop column claimed_until, drop column claimed_by;
 
 alter table public.analysis_status_history drop column stage_cost_usd;
 
-alter table public.analysis_request_posts drop column is_partial;
+alter table public.analysis_request_posts drop column asked_until, drop column is_partial;
 
 drop index public.ix_post_analysis_requests_unfinished;
 alter table public.post_analysis_requests drop column attempt_started_at, drop column reserved_usd;

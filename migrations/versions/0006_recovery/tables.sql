@@ -18,7 +18,9 @@ alter table public.post_analysis_requests
 create index ix_post_analysis_requests_unfinished on public.post_analysis_requests (attempt_started_at)
   where status in ('PENDING', 'PROCESSING');
 
-alter table public.analysis_request_posts add column is_partial boolean not null default false;
+alter table public.analysis_request_posts
+  add column is_partial boolean not null default false,
+  add column asked_until timestamptz;
 
 alter table public.analysis_status_history add column stage_cost_usd numeric(12, 6);
 

@@ -219,7 +219,12 @@ def test_the_model_is_not_waited_for_beyond_the_budget(pipeline: Pipeline) -> No
     assert result.outcome == Outcome.FAILED
     assert cause_of(pipeline, job) == (PostState.FAILED, Stage.ANALYSING, ErrorCategory.RATE_LIMIT)
     (row,) = pipeline.read(job).posts
-    assert row.error_details == {"provider": "gemini", "status": 429, "provider_request_id": "g-1"}
+    assert row.error_details == {
+        "error": "ProviderError",
+        "provider": "gemini",
+        "status": 429,
+        "provider_request_id": "g-1",
+    }
 
 
 def test_a_failure_that_time_does_not_heal_fails_the_post_at_once(pipeline: Pipeline) -> None:

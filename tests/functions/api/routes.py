@@ -61,6 +61,7 @@ MATRIX: dict[Route, Answers] = {
     ("POST", "/api/analysis/analyze/"): signed_in(202, {"post_urls": [POST_URL]}),
     ("GET", "/api/analysis/requests/"): signed_in(200),
     ("GET", "/api/analysis/requests/{request_id}/"): OWN_ROW,
+    ("POST", "/api/analysis/requests/{request_id}/retry/"): Answers(401, stranger=404, owner=409, admin=404),
     ("GET", "/api/social/posts/analysis/{analysis_request_id}/"): OWN_ROW,
     ("POST", "/api/feedback/"): signed_in(201, {"category": "idea", "text": "Compare posts."}),
     ("GET", "/api/admin/users/"): ADMIN_ONLY,

@@ -112,7 +112,8 @@ def test_a_file_that_is_not_given_out_says_why(
 ) -> None:
     answer(stand_ins, body, status=status)
 
-    assert refusal(downloader, PHOTO_URL) == (ErrorCategory.MEDIA_ERROR, message)
+    category = ErrorCategory.PROVIDER_ERROR if status >= 500 else ErrorCategory.MEDIA_ERROR
+    assert refusal(downloader, PHOTO_URL) == (category, message)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +315,7 @@ def test_a_host_that_does_not_answer_is_a_sentence(
 
     category, _ = refusal(downloader, PHOTO_URL, ends_at=time.monotonic() + 0.3)
 
-    assert category == (ErrorCategory.TIMEOUT if mode == "timeout" else ErrorCategory.MEDIA_ERROR)
+    assert category == (ErrorCategory.TIMEOUT if mode == "timeout" else ErrorCategory.PROVIDER_ERROR)
 
 
 def test_a_post_of_a_stand_in_is_fetched_nowhere_where_there_is_no_stand_in(downloader: Downloader) -> None:

@@ -2,9 +2,7 @@ import pytest
 
 from tests.fixtures.pipeline import Pipeline, check_books, check_history
 from whyviral.analysis.models import PostState, RequestStatus, Stage
-from whyviral.analysis.outcome import note_unwatched_media
-from whyviral.analysis.pipeline import Outcome, RequestJob, StageResult
-from whyviral.core.database import session_scope
+from whyviral.analysis.pipeline import Outcome, StageResult
 from whyviral.core.errors import ErrorCategory
 
 TOO_LONG = ["States.Timeout", "States.HeartbeatTimeout", "Sandbox.Timedout"]
@@ -29,7 +27,7 @@ def test_a_request_fails_with_the_stage_and_the_category_of_the_error(
     )
     assert (request.finished_at, float(request.duration_seconds or 0)) == (pipeline.clock(), 65)
     assert request.error == request.status_history[-1].message
-    assert request.error_details == {"message": request.error} | ({"error": error} if error else {})
+    assert request.error_details == {"message": request.error, "error": error}
     assert (check_history(request)[-1], request.progress) == (Stage.ERROR, 30)
     check_books(pipeline, job)
 
@@ -61,7 +59,7 @@ def test_the_user_is_told_at_which_stage_it_broke_and_nothing_technical(
 def test_what_the_worker_left_undone_is_told_and_the_request_goes_on(pipeline: Pipeline) -> None:
     job, (post,) = pipeline.collected("20")
 
-    noted = note_unwatched(pipeline, job)
+    noted = pipeline.note_unwatched(job)
     pipeline.explain(job, post)
 
     assert noted == StageResult(outcome=Outcome.FAILED)
@@ -78,13 +76,8 @@ def test_an_old_attempt_notes_nothing(pipeline: Pipeline) -> None:
     pipeline.supersede(job)
     before = pipeline.everything(job)
 
-    assert note_unwatched(pipeline, job) == StageResult(outcome=Outcome.SUPERSEDED)
+    assert pipeline.note_unwatched(job) == StageResult(outcome=Outcome.SUPERSEDED)
     assert pipeline.everything(job) == before
-
-
-def note_unwatched(pipeline: Pipeline, job: RequestJob) -> StageResult:
-    with session_scope(pipeline.engine) as session:
-        return note_unwatched_media(session, job)
 
 
 def test_a_request_that_broke_before_it_began_has_lived_since_it_was_made(pipeline: Pipeline) -> None:
@@ -108,7 +101,8 @@ def test_one_lost_post_fails_alone(pipeline: Pipeline, error: str, category: Err
     first, second = pipeline.read(job).posts
     assert (first.state, first.error_stage, first.error_category) == (PostState.FAILED, Stage.ANALYSING, category)
     assert first.error_details == {"error": error}
-    assert (second.state, pipeline.finish(job).outcome) == (PostState.ANALYSED, Outcome.COMPLETED)
+    assert (second.state, pipeline.finish(job).outcome) == (PostState.ANALYSED, Outcome.FAILED)
+    assert pipeline.read(job).status == RequestStatus.COMPLETED
 
 
 @pytest.mark.parametrize("end", [PostState.ANALYSED, PostState.FAILED])

@@ -33,7 +33,7 @@ def test_a_request_whose_posts_are_all_explained_is_complete(pipeline: Pipeline)
 
     request = pipeline.read(job)
     assert (request.status, request.progress, request.posts_processed) == (RequestStatus.COMPLETED, 100, 2)
-    assert request.results == {"posts": 2, "analysed": 2, "failed": 0, "viral": 1}
+    assert request.results == {"posts": 2, "analysed": 2, "partial": 0, "failed": 0, "viral": 1}
     assert (request.finished_at, request.duration_seconds) == (pipeline.clock(), Decimal("12.500"))
     assert (request.error_stage, request.error_category, request.error) == (None, None, None)
     assert check_history(request) == [
@@ -58,7 +58,7 @@ def test_a_request_of_which_some_posts_are_explained_is_a_partial_success(pipeli
 
     request = pipeline.read(job)
     assert (request.status, request.progress, request.error_category) == (RequestStatus.COMPLETED, 100, None)
-    assert request.results == {"posts": 2, "analysed": 1, "failed": 1, "viral": 1}
+    assert request.results == {"posts": 2, "analysed": 1, "partial": 0, "failed": 1, "viral": 1}
     assert check_history(request)[-1] == Stage.PARTIAL_SUCCESS
     assert request.status_history[-1].message == "1 of 2 posts are explained; each of the others says why it is not."
 
@@ -74,7 +74,7 @@ def test_a_request_without_any_analysis_fails_with_its_commonest_cause(pipeline:
     assert (request.status, request.posts_processed) == (RequestStatus.FAILED, 0)
     assert (request.error_stage, request.error_category) == (Stage.FETCHING_POSTS, ErrorCategory.NOT_FOUND)
     assert request.error == "X shows no public post at this address."
-    assert request.results == {"posts": 3, "analysed": 0, "failed": 3, "viral": 0}
+    assert request.results == {"posts": 3, "analysed": 0, "partial": 0, "failed": 3, "viral": 0}
     assert (check_history(request)[-1], request.progress) == (Stage.ERROR, 5)
     assert request.status_history[-1].message == request.error
 

@@ -18,6 +18,7 @@ from whyviral.accounts.usage import UsageLimitReached
 from whyviral.analysis.models import AnalysisRequestPost, PostState, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob, lock_current
 from whyviral.analysis.repository import PipelineRepository
+from whyviral.analysis.retrying import AnalysisComplete, AnalysisStillRunning, RetriesUsedUp
 from whyviral.core.database import session_scope
 
 TODAY, TOMORROW = "2026-11-23", "2026-11-24"
@@ -210,6 +211,8 @@ class Customer:
             act()
         except UsageLimitReached:
             self.refused += 1
+        except (AnalysisStillRunning, AnalysisComplete, RetriesUsedUp):
+            pass
 
     def ask(self) -> None:
         ids = [str(next(self._numbers)) for _ in range(self.chance.randint(1, 5))]
@@ -228,9 +231,7 @@ class Customer:
     def try_again(self) -> None:
         if self.jobs:
             job = self.chance.choice(self.jobs)
-            again = self.pipeline.try_again_if_failed(job)
-            if again is not None:
-                self.jobs.append(again)
+            self.jobs.append(self.pipeline.try_again(job))
 
     def sleep(self) -> None:
         self.pipeline.clock.advance(3_600)

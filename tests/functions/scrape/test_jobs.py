@@ -49,7 +49,7 @@ def test_a_job_is_stored_with_its_call_and_waited_for_with_its_claim_kept(pipeli
         "number": 1,
         "begun_at": pipeline.clock().isoformat(),
     }
-    assert (post.claimed_by, post.claimed_until) == (job.request_id, pipeline.clock() + CLAIM_LEASE)
+    assert (post.claimed_by, post.claimed_until) == (job.claimant, pipeline.clock() + CLAIM_LEASE)
     assert len(pipeline.calls(job)) == 1
 
 
@@ -254,7 +254,7 @@ def test_a_job_of_a_claim_that_was_taken_over_does_not_replace_the_new_holders(p
 
     post = pipeline.posts()["20"]
     assert len(pipeline.source.begun) == 2
-    assert ((post.scrape_job or {})["id"], post.claimed_by) == ("job-1", second.request_id)
+    assert ((post.scrape_job or {})["id"], post.claimed_by) == ("job-1", second.claimant)
 
 
 def test_what_is_ready_is_kept_and_the_smallest_wait_counts(pipeline: Pipeline) -> None:

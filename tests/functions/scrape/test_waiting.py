@@ -45,6 +45,7 @@ def test_the_waits_grow_and_end_with_the_budget(pipeline: Pipeline) -> None:
         ErrorCategory.PROVIDER_ERROR,
     )
     assert row.error_details == {
+        "error": "ProviderError",
         "provider": "twitterapi",
         "status": 500 + len(waits),
         "provider_request_id": "r-1",

@@ -17,7 +17,7 @@ from whyviral.core.errors import AppError
 from whyviral.social.urls import InvalidPostUrl, PostUrl, parse_post_url
 
 from .models import PostAnalysisRequest, PostState, RequestStatus, Stage
-from .repository import PipelineRepository, RequestRepository
+from .repository import RequestRepository
 
 MAX_URLS_PER_CALL = 100
 """Above any plan: a call with more is a mistake, whoever makes it."""
@@ -148,21 +148,26 @@ def admit(
     return inserted
 
 
-def count_again(session: Session, request: PostAnalysisRequest, *, now: datetime) -> None:
-    """Count, for another attempt of an ended request, the posts that gave no analysis and were returned.
+def count_again(session: Session, request: PostAnalysisRequest, urls: Sequence[str], *, now: datetime) -> None:
+    """Count, for another attempt of an ended request, the URLs that gave no analysis and were returned.
 
     They count today, against the plan as it is now; what was explained before stays charged. The caller holds the
     request's row, so that no other attempt begins or ends meanwhile; when this raises, the transaction must be rolled
     back.
+
+    Args:
+        session: the transaction.
+        request: the request.
+        urls: those of its URLs that have no analysis; none where only partial ones are tried again.
+        now: decides the day.
 
     Raises:
         UsageLimitReached: the plan does not allow as many posts today.
         NoCurrentPlan: the user has no plan.
     """
     plan = account_service.get_user_plan(session, request.user_id)
-    posts = PipelineRepository(session).list_posts(request.id)
-    urls = [CountedUrl(request.id, request.platform, post.url) for post in posts if post.state != PostState.ANALYSED]
-    usage.increment_usage(session, request.user_id, urls, plan=plan, now=now)
+    counted = [CountedUrl(request.id, request.platform, url) for url in urls]
+    usage.increment_usage(session, request.user_id, counted, plan=plan, now=now)
 
 
 def _new_request(

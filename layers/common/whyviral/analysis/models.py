@@ -121,13 +121,19 @@ class AnalysisRequestPost(Identified, Base):
     post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Post.id))
     state: Mapped[str] = mapped_column(server_default=PostState.PENDING)
     is_partial: Mapped[bool] = mapped_column(server_default=text("false"))
-    """Whether it has an analysis that was made without something which another try may get."""
+    """Whether it has an analysis that was made without something which another try may get.
+
+    That analysis stays until it is overwritten: while it is tried again `state` tells how far that has come, and when
+    it fails again, `state` is ANALYSED as before.
+    """
+    asked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """Until when a run may be asking the model about it, so that no other run does, of whichever attempt."""
     error_category: Mapped[str | None]
     error_stage: Mapped[str | None]
     error: Mapped[str | None]
-    """A sentence for the user."""
+    """A sentence for the user: why it has no analysis or, beside one that is partial, no better one."""
     error_details: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    """For operators: exception type, provider, status; never a secret."""
+    """For operators: exception type, what it said, provider, status; never a secret."""
 
     post: Mapped[Post | None] = relationship(lazy="raise")
 

@@ -1,6 +1,7 @@
 """What every stage of the pipeline does: act for the current attempt only, and say how far it is."""
 
 import uuid
+from collections.abc import Mapping
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -14,7 +15,7 @@ from .repository import PipelineRepository
 
 
 class Outcome(StrEnum):
-    """What a stage tells the state machine."""
+    """What a stage tells the state machine; at the end of a request FAILED means that somebody of ours should look."""
 
     WAIT = "wait"
     SUPERSEDED = "superseded"
@@ -34,6 +35,11 @@ class RequestJob(BaseModel):
 
     request_id: uuid.UUID
     attempt: int
+
+    @property
+    def claimant(self) -> uuid.UUID:
+        """Return who claims what this attempt pays for: not the request, whose older attempt may not be dead yet."""
+        return uuid.uuid5(self.request_id, str(self.attempt))
 
 
 class PostJob(RequestJob):
@@ -68,7 +74,7 @@ def lock_current(session: Session, job: RequestJob) -> PostAnalysisRequest | Non
 
 
 def record_status(session: Session, request: PostAnalysisRequest, stage: Stage, *, progress: int, message: str) -> None:
-    """Append a step that the user sees; a step that this attempt has already taken is not repeated.
+    """Append a step that the user sees; what this attempt has already said is not repeated.
 
     Args:
         session: the transaction.
@@ -78,7 +84,7 @@ def record_status(session: Session, request: PostAnalysisRequest, stage: Stage, 
         message: one sentence.
     """
     repository = PipelineRepository(session)
-    if repository.find_status(request.id, attempt=request.attempt, stage=stage, progress=progress) is not None:
+    if repository.find_status(request.id, attempt=request.attempt, stage=stage, message=message) is not None:
         return
     request.status_seq += 1
     request.progress = max(request.progress, progress)
@@ -103,14 +109,14 @@ def fail_post(
     stage: Stage,
     category: ErrorCategory,
     message: str,
-    details: dict[str, str | int | None] | None = None,
+    details: Mapping[str, str | int | None] | None = None,
 ) -> None:
-    """End one URL without an analysis: `message` is for the user, `details` for operators."""
-    post.state = PostState.FAILED
+    """End one URL without an analysis, or with the partial one it had: `message` is for the user, `details` for us."""
+    post.state = PostState.ANALYSED if post.is_partial else PostState.FAILED
     post.error_stage = stage
     post.error_category = category
     post.error = message
-    post.error_details = details
+    post.error_details = None if details is None else dict(details)
 
 
 def fail_post_by_provider(post: AnalysisRequestPost, failure: ProviderError, *, stage: Stage) -> None:
@@ -120,5 +126,10 @@ def fail_post_by_provider(post: AnalysisRequestPost, failure: ProviderError, *, 
         stage=stage,
         category=failure.category,
         message=failure.message,
-        details={"provider": failure.provider, "status": failure.status, "provider_request_id": failure.request_id},
+        details={
+            "error": type(failure).__name__,
+            "provider": failure.provider,
+            "status": failure.status,
+            "provider_request_id": failure.request_id,
+        },
     )

@@ -2,15 +2,17 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Text, case, exists, func, insert, literal, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, selectinload
 
 from whyviral.core.pagination import PAGE_SIZE, Page, offset_of
-from whyviral.social.models import Post, PostActivity, PostComments, UserPostActivity
+from whyviral.social.models import DEAD_LINK, Post, PostActivity, PostComments, PostMedia, UserPostActivity
 
 from .models import (
     AnalysisRequestPost,
@@ -22,6 +24,17 @@ from .models import (
 )
 
 _UNFINISHED = (RequestStatus.PENDING, RequestStatus.PROCESSING)
+
+
+@dataclass(frozen=True, slots=True)
+class ReopenedPost:
+    """One URL of a request that is tried again."""
+
+    url: str
+    is_partial: bool
+    """Whether it has an analysis already, which was charged."""
+    has_dead_links: bool
+    """Whether it is fetched anew because the platform no longer serves the links to its media."""
 
 
 class RequestRepository:
@@ -69,6 +82,60 @@ class RequestRepository:
                 selectinload(PostAnalysisRequest.post_analyses),
             )
         )
+
+    def lock(self, request_id: uuid.UUID) -> PostAnalysisRequest | None:
+        """Lock and return a request of the user: nothing begins or ends it meanwhile."""
+        return self._session.scalar(
+            select(PostAnalysisRequest)
+            .where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == self._user_id)
+            .with_for_update()
+        )
+
+    def begin_attempt(self, request: PostAnalysisRequest, *, execution_arn: str, now: datetime) -> PostAnalysisRequest:
+        """Give an ended and locked request its next attempt."""
+        values = {
+            "status": RequestStatus.PENDING,
+            "attempt": request.attempt + 1,
+            "retry_count": request.retry_count + 1,
+            "status_seq": request.status_seq + 1,
+            "attempt_started_at": now,
+            "execution_arn": execution_arn,
+            **dict.fromkeys(("error_stage", "error_category", "error_details", "finished_at")),
+        }
+        statement = update(PostAnalysisRequest).where(PostAnalysisRequest.id == request.id).values(values)
+        return self._session.scalars(
+            statement.returning(PostAnalysisRequest), execution_options={"populate_existing": True}
+        ).one()
+
+    def reopen_posts(self, request: PostAnalysisRequest) -> Sequence[ReopenedPost]:
+        """Give the unfinished posts of an ended and locked request back to the stage that still has to do something.
+
+        In one statement, whatever their number: a post that we do not have, or whose links to media are dead, has to be
+        fetched; one of which a file is missing has to be collected; of the others everything is there.
+        """
+        post_id = AnalysisRequestPost.post_id
+        is_fetched = exists().where(Post.id == post_id, Post.fetched_at.is_not(None))
+        has_dead_links = exists().where(PostMedia.post_id == post_id, PostMedia.error.has_key(DEAD_LINK))
+        lacks_file = exists().where(
+            PostMedia.post_id == post_id, PostMedia.storage_path.is_(None), PostMedia.is_page.is_(False)
+        )
+        state = case(
+            (not_(is_fetched) | has_dead_links, PostState.PENDING),
+            (lacks_file, PostState.FETCHED),
+            else_=PostState.COLLECTED,
+        )
+        columns = (AnalysisRequestPost.url, AnalysisRequestPost.is_partial, has_dead_links)
+        rows = self._session.execute(
+            update(AnalysisRequestPost)
+            .where(
+                AnalysisRequestPost.request_id == request.id,
+                or_(AnalysisRequestPost.state != PostState.ANALYSED, AnalysisRequestPost.is_partial),
+            )
+            .values(state=state, **dict.fromkeys(("error_stage", "error_category", "error", "error_details")))
+            .returning(*columns)
+            .execution_options(synchronize_session=False)
+        )
+        return [ReopenedPost(*row) for row in rows]
 
     def is_owner(self, request_id: uuid.UUID) -> bool:
         """Whether the request exists and is the user's."""
@@ -151,15 +218,15 @@ class PipelineRepository:
         comments = self._session.scalar(select(PostComments.comments).where(PostComments.post_id == post_id))
         return comments or []
 
-    def find_status(self, request_id: uuid.UUID, *, attempt: int, stage: str, progress: int) -> AnalysisStatus | None:
-        """Return a step of this attempt that already says as much."""
+    def find_status(self, request_id: uuid.UUID, *, attempt: int, stage: str, message: str) -> AnalysisStatus | None:
+        """Return a step of this attempt that says the same."""
         return self._session.scalar(
             select(AnalysisStatus)
             .where(
                 AnalysisStatus.request_id == request_id,
                 AnalysisStatus.attempt == attempt,
                 AnalysisStatus.stage == stage,
-                AnalysisStatus.progress >= progress,
+                AnalysisStatus.message == message,
             )
             .limit(1)
         )

@@ -70,6 +70,13 @@ class RequestPostOut(_Row):
     url: str
     state: str
     post_id: uuid.UUID | None
+    is_partial: Annotated[
+        bool,
+        Field(
+            description="Whether its analysis was made without something that a retry may get; it stays readable until "
+            "a better one replaces it."
+        ),
+    ]
     error_category: str | None
     error: str | None
 

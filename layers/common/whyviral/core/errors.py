@@ -28,6 +28,11 @@ class ErrorCategory(StrEnum):
         """Whether the cause is the post or its URL, so that trying again changes nothing."""
         return self in _USERS_SIDE
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether the same may succeed at another time, because the cause is a moment or something of ours."""
+        return self in _PASSING
+
 
 _USERS_SIDE = frozenset(
     {
@@ -36,6 +41,15 @@ _USERS_SIDE = frozenset(
         ErrorCategory.REMOVED,
         ErrorCategory.INVALID_URL,
         ErrorCategory.UNSUPPORTED,
+    }
+)
+_PASSING = frozenset(
+    {
+        ErrorCategory.RATE_LIMIT,
+        ErrorCategory.AUTH,
+        ErrorCategory.TIMEOUT,
+        ErrorCategory.PROVIDER_ERROR,
+        ErrorCategory.INTERNAL,
     }
 )
 

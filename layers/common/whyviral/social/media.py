@@ -21,6 +21,7 @@ from .models import DEAD_LINK, Post, PostMedia
 from .transcripts import as_json, from_json, with_times
 
 _BETWEEN_MEDIA = "\n\n"
+_PASSING = frozenset(category for category in ErrorCategory if category.may_pass)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,16 @@ def list_unprocessed_media(session: Session, post_ids: Collection[uuid.UUID]) ->
     return MediaRepository(session).list_unprocessed(post_ids)
 
 
+def may_get_more(medium: PostMedia) -> bool:
+    """Whether another try may get of a medium what is missing: its file, or what only the worker finds out."""
+    if medium.processed_at is not None:
+        return False
+    if medium.storage_path is None and not medium.is_page:
+        error = medium.error
+        return error is None or bool(error.get(DEAD_LINK)) or error["category"] in _PASSING
+    return medium.kind == MediaKind.VIDEO and not (medium.is_page and medium.transcript_source)
+
+
 def record_stored(
     session: Session,
     media_id: uuid.UUID,
@@ -128,8 +139,13 @@ def record_stored(
     MediaRepository(session).update(media_id, values | _size(size) | _thumbnail(thumbnail))
 
 
+def record_unstored(session: Session, media_id: uuid.UUID, failure: MediaFailure, *, source_url: str) -> None:
+    """Save why a medium could not be stored from this URL, unless it has another by now, or somebody has stored it."""
+    MediaRepository(session).update_unstored(media_id, {"error": failure.as_json()}, source_url=source_url)
+
+
 def record_failed(session: Session, media_id: uuid.UUID, failure: MediaFailure) -> None:
-    """Save why a medium could not be stored."""
+    """Save why a medium could not be read; it is left to be tried again."""
     MediaRepository(session).update(media_id, {"error": failure.as_json()})
 
 

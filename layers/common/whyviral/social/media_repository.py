@@ -81,6 +81,15 @@ class MediaRepository:
             statement.on_conflict_do_update(index_elements=[PostMedia.post_id, PostMedia.position], set_=renewed)
         )
 
+    def update_unstored(self, media_id: uuid.UUID, values: Mapping[str, Any], *, source_url: str) -> None:
+        """Overwrite some columns of a medium that still has this URL, and no file in storage."""
+        is_unstored = PostMedia.storage_path.is_(None) & (PostMedia.source_url == source_url)
+        self._session.execute(
+            update(PostMedia)
+            .where(PostMedia.id == media_id, is_unstored)
+            .values(dict(values) | {"updated_at": func.now()})
+        )
+
     def update(self, media_id: uuid.UUID, values: Mapping[str, Any]) -> None:
         """Overwrite some columns of a medium."""
         self._session.execute(

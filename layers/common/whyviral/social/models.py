@@ -112,7 +112,7 @@ class Post(Identified, Base):
     is_stand_in: Mapped[bool] = mapped_column(server_default=text("false"))
     """Whether a stand-in, not the platform, gave us this post."""
     claimed_by: Mapped[uuid.UUID | None]
-    """The analysis request that is fetching this post; nobody else pays for it until `claimed_until`."""
+    """The attempt of a request that is fetching this post; nobody else pays for it until `claimed_until`."""
     claimed_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     scrape_job: Mapped[dict[str, Any] | None] = mapped_column(_Json)
     """Paid work on this post at a provider, a `ScrapeJob` with `begun_at`; who claims the post resumes it by its id."""

@@ -23,14 +23,14 @@ JOB_LIFE = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a request may do about the posts it wants, keyed by platform post id."""
+    """What an attempt may do about the posts it wants, keyed by platform post id."""
 
     fresh: Mapping[str, Post]
     """Fetched recently, and no link to their media is known to be dead: use as they are."""
     claimed: Mapping[str, Post]
     """Ours to fetch."""
     busy: frozenset[str]
-    """Being fetched by another request: come back later."""
+    """Being fetched by another request, or by an older attempt that may not be dead yet: come back later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def claim_posts(
         session: the transaction; claims count once it commits.
         platform: slug of the platform.
         urls_by_id: canonical URLs of the wanted posts by platform post id.
-        claimant: the analysis request.
+        claimant: the attempt of an analysis request.
         now: the time of the claim.
         reuse_for: how old a fetched post may be to be used as it is.
         is_stand_in: whether a stand-in would fetch them; what the two sources say is never mixed.

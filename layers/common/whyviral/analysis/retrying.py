@@ -1,0 +1,126 @@
+"""Trying again: an ended request gets another attempt, which goes on from what is there."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from whyviral.analytics.events import Event, record_events
+from whyviral.analytics.models import EventCategory
+from whyviral.core.errors import AppError
+
+from .admission import count_again
+from .models import PostAnalysisRequest, RequestStatus, Stage
+from .repository import ReopenedPost, RequestRepository
+from .service import RequestNotFound
+
+
+class _RetryRefused(AppError):
+    """A request cannot be tried again, or not now."""
+
+    status_code = 409
+
+    def __init__(self, message: str, request: PostAnalysisRequest) -> None:
+        details = {"retry_count": request.retry_count, "max_retries": request.max_retries}
+        super().__init__(message, details=details)
+
+
+class AnalysisStillRunning(_RetryRefused):
+    """An attempt is under way."""
+
+    code = "analysis_still_running"
+
+    def __init__(self, request: PostAnalysisRequest) -> None:
+        super().__init__("This analysis is still running; it can be tried again when it has ended.", request)
+
+
+class AnalysisComplete(_RetryRefused):
+    """There is nothing left that another try may get."""
+
+    code = "analysis_complete"
+
+    def __init__(self, request: PostAnalysisRequest) -> None:
+        super().__init__("This analysis is complete; there is nothing left to try again.", request)
+
+
+class RetriesUsedUp(_RetryRefused):
+    """It was tried again as often as it may be."""
+
+    code = "retries_used_up"
+
+    def __init__(self, request: PostAnalysisRequest) -> None:
+        super().__init__(
+            f"This analysis was tried again {request.retry_count} times, which is as often as it may be; ask anew.",
+            request,
+        )
+
+
+def retry(
+    session: Session,
+    user_id: uuid.UUID,
+    request_id: uuid.UUID,
+    *,
+    execution_arn_of: Callable[[uuid.UUID, int], str],
+    now: datetime,
+) -> PostAnalysisRequest:
+    """Begin another attempt of an ended request, for its posts without an analysis and those with a partial one.
+
+    What was fetched, stored, heard and explained is kept. Posts without an analysis count again, today. The caller
+    starts the execution after the commit; when this raises, the transaction must be rolled back.
+
+    Raises:
+        RequestNotFound: it does not exist or is not the user's.
+        AnalysisStillRunning: it has not ended.
+        AnalysisComplete: every post has an analysis that lacks nothing.
+        RetriesUsedUp: there were as many retries as are allowed.
+        UsageLimitReached: the plan does not allow as many posts today.
+        NoCurrentPlan: the user has no plan.
+    """
+    repository = RequestRepository(session, user_id)
+    request = repository.lock(request_id)
+    if request is None:
+        raise RequestNotFound(request_id)
+    if request.status in (RequestStatus.PENDING, RequestStatus.PROCESSING):
+        raise AnalysisStillRunning(request)
+    posts = repository.reopen_posts(request)
+    if not posts:
+        raise AnalysisComplete(request)
+    if request.retry_count >= request.max_retries:
+        raise RetriesUsedUp(request)
+    count_again(session, request, [post.url for post in posts if not post.is_partial], now=now)
+    arn = execution_arn_of(request.id, request.attempt + 1)
+    request = repository.begin_attempt(request, execution_arn=arn, now=now)
+    repository.insert_statuses([_first_status(request, posts)])
+    record_events(session, *_events(request, posts))
+    return request
+
+
+def _first_status(request: PostAnalysisRequest, posts: Sequence[ReopenedPost]) -> dict[str, object]:
+    message = f"Trying again: {len(posts)} of {len(request.post_urls)} posts."
+    if anew := _count_anew(posts):
+        message += f" The links to media of {anew} of them have expired: those posts are fetched anew."
+    return {
+        "request_id": request.id,
+        "seq": request.status_seq,
+        "attempt": request.attempt,
+        "stage": Stage.RETRYING,
+        # What is shown never falls: what the attempts before have reached is there.
+        "progress": request.progress,
+        "message": message,
+        "cost_usd": request.cost_usd,
+    }
+
+
+def _events(request: PostAnalysisRequest, posts: Sequence[ReopenedPost]) -> list[Event]:
+    about = {"platform": request.platform, "attempt": request.attempt}
+    tried = about | {"urls": len(posts), "partial": sum(post.is_partial for post in posts)}
+    events = [Event(EventCategory.ANALYSIS, "analysis_retried", request.user_id, request.id, tried)]
+    if anew := _count_anew(posts):
+        fetched = about | {"urls": anew}
+        events.append(Event(EventCategory.SCRAPE, "dead_links_fetched_anew", request.user_id, request.id, fetched))
+    return events
+
+
+def _count_anew(posts: Sequence[ReopenedPost]) -> int:
+    return sum(post.has_dead_links for post in posts)
