@@ -186,21 +186,21 @@ def test_a_partial_analysis_alone_is_tried_again_for_nothing(
     assert used(rows, somebody) == 10
 
 
-RUNNING = "This analysis is still running; it can be tried again when it has ended."
-COMPLETE = "This analysis is complete; there is nothing left to try again."
-USED_UP = "This analysis was tried again 3 times, which is as often as it may be; ask anew."
+RUNNING = "analysis_still_running", "This analysis is still running; it can be tried again when it has ended."
+COMPLETE = "analysis_complete", "This analysis is complete; there is nothing left to try again."
+USED_UP = "retries_used_up", "This analysis was tried again 3 times, which is as often as it may be; ask anew."
 DONE = {"status": RequestStatus.COMPLETED}
 
 
 @pytest.mark.parametrize(
-    ("state", "columns", "code", "message"),
+    ("state", "columns", "refusal"),
     [
-        (PostState.PENDING, {"status": "PENDING"}, "analysis_still_running", RUNNING),
-        (PostState.COLLECTED, {"status": "PROCESSING"}, "analysis_still_running", RUNNING),
-        (PostState.COLLECTED, {"status": "PROCESSING", "retry_count": 3}, "analysis_still_running", RUNNING),
-        (PostState.ANALYSED, DONE, "analysis_complete", COMPLETE),
-        (PostState.ANALYSED, DONE | {"retry_count": 3}, "analysis_complete", COMPLETE),
-        (PostState.FAILED, {"retry_count": 3}, "retries_used_up", USED_UP),
+        (PostState.PENDING, {"status": "PENDING"}, RUNNING),
+        (PostState.COLLECTED, {"status": "PROCESSING"}, RUNNING),
+        (PostState.COLLECTED, {"status": "PROCESSING", "retry_count": 3}, RUNNING),
+        (PostState.ANALYSED, DONE, COMPLETE),
+        (PostState.ANALYSED, DONE | {"retry_count": 3}, COMPLETE),
+        (PostState.FAILED, {"retry_count": 3}, USED_UP),
     ],
 )
 def test_a_request_that_cannot_be_tried_again_says_why_and_stays_as_it_is(
@@ -211,8 +211,7 @@ def test_a_request_that_cannot_be_tried_again_says_why_and_stays_as_it_is(
     count_rows: Callable[[], dict[str, int]],
     state: PostState,
     columns: dict[str, Any],
-    code: str,
-    message: str,
+    refusal: tuple[str, str],
 ) -> None:
     request = make_request(rows, somebody, state=state, **columns)
     before = count_rows()
@@ -220,7 +219,7 @@ def test_a_request_that_cannot_be_tried_again_says_why_and_stays_as_it_is(
     reply = retry(client, somebody, request.id)
 
     error = reply.json()
-    assert (reply.status_code, error["code"], error["error"]) == (409, code, message)
+    assert (reply.status_code, error["code"], error["error"]) == (409, *refusal)
     assert error["details"] == {"retry_count": request.retry_count, "max_retries": 3}
     assert error["analysis_request_id"] == str(request.id)
     assert {table: number for table, number in count_rows().items() if table != "rate_windows"} == {
