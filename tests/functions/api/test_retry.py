@@ -260,7 +260,6 @@ def test_the_plan_of_the_day_is_asked_and_its_refusal_changes_nothing(
 def test_retries_and_analyses_share_one_rate(client: TestClient, somebody: SignedIn, rows: Session) -> None:
     request = make_request(rows, somebody)
     for _ in range(19):
-        client.get(f"/api/analysis/requests/{request.id}/", headers=somebody.headers)
         client.post(
             "/api/analysis/analyze/", json={"post_urls": ["https://x.com/i/status/1"]}, headers=somebody.headers
         )

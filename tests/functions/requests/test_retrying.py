@@ -187,32 +187,6 @@ def test_a_medium_that_may_be_had_later_makes_an_analysis_partial_and_a_retry_ge
         pipeline.try_again(job)
 
 
-LOST_FOR_GOOD = MediaRefused("The platform no longer has this file.")
-
-
-@pytest.mark.parametrize(
-    ("refusal", "partial"),
-    [
-        (LOST_FOR_GOOD, False),
-        (too_slow(), True),
-        (MediaRefused("No.", ErrorCategory.PROVIDER_ERROR), True),
-        (MediaRefused("No.", ErrorCategory.RATE_LIMIT), True),
-        (MediaRefused("No.", ErrorCategory.INTERNAL), True),
-        (MediaRefused.with_dead_link("It has expired."), True),
-    ],
-)
-def test_only_what_another_try_may_get_makes_an_analysis_partial(
-    pipeline: Pipeline, refusal: MediaRefused, partial: bool
-) -> None:
-    with_media(pipeline, "20", (MediaKind.IMAGE, PHOTO))
-    pipeline.media.refused[PHOTO] = refusal
-    job = pipeline.admit("20")
-
-    pipeline.run(job)
-
-    assert states(pipeline, job) == [(PostState.ANALYSED, partial, None)]
-
-
 def test_a_video_that_the_worker_never_finished_makes_an_analysis_partial(pipeline: Pipeline) -> None:
     with_media(pipeline, "20", (MediaKind.VIDEO, VIDEO))
     job = pipeline.admit("20")
