@@ -79,8 +79,8 @@ def fail_lost_post(session: Session, job: PostJob, *, stage: Stage, error: str, 
     post = PipelineRepository(session).find_post(job.request_id, job.post)
     if post is not None and _unfinished([post]):
         breakage = read_breakage(stage, error, cause)
-        if breakage.has_ended:
-            post.asked_until = None
+        if stage is Stage.ANALYSING and breakage.has_ended:
+            post.asked_until = None  # as above: the run that was asking asks no more
         _fail_broken(post, breakage)
     return StageResult(outcome=Outcome.FAILED)
 
