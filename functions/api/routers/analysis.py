@@ -26,6 +26,14 @@ from whyviral.integrations.errors import ProviderError
 router = APIRouter(prefix="/api/analysis", tags=["analysis"], route_class=AuthenticatedRoute, responses=UNAUTHENTICATED)
 logger: Logger = build_logger("api")
 
+_NO_MONEY: dict[int | str, dict[str, Any]] = {
+    503: {
+        "model": ErrorOut,
+        "description": "`spend_limit_reached`: nothing more is analysed before midnight, UTC; nothing was counted. "
+        "Else something we depend on is not available; try again.",
+        "headers": RETRY_AFTER,
+    },
+}
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     403: {
         "model": ErrorOut,
@@ -38,12 +46,6 @@ _REFUSALS: dict[int | str, dict[str, Any]] = {
         "description": "`invalid_request`: the body has the wrong form. `too_many_urls`: over 100. "
         "`invalid_post_urls`: details give `url`, `reason` and `message` for each that is not a post. "
         "`idempotency_key_reused`: the key was sent with another request.",
-    },
-    503: {
-        "model": ErrorOut,
-        "description": "`spend_limit_reached`: nothing more is analysed before midnight, UTC; nothing was counted. "
-        "Else something we depend on is not available; try again.",
-        "headers": RETRY_AFTER,
     },
 }
 _NOT_FOUND: dict[int | str, dict[str, Any]] = {
@@ -68,7 +70,10 @@ _NOT_NOW = (
 
 
 @router.post(
-    "/analyze/", status_code=202, response_model=AcceptedRequests, responses=_REFUSALS | call_responses(success=202)
+    "/analyze/",
+    status_code=202,
+    response_model=AcceptedRequests,
+    responses=_REFUSALS | _NO_MONEY | call_responses(success=202),
 )
 def analyze(body: AnalyzeBody, call: CallDep, services: ServicesDep) -> Any:
     """Accept posts to explain: one request per platform, all or nothing."""
@@ -116,11 +121,11 @@ def get_request(request_id: uuid.UUID, user: CurrentUser, session: SessionDep) -
     "/requests/{request_id}/retry/",
     status_code=202,
     response_model=RequestSummary,
-    responses=_NOT_FOUND | _RETRY_REFUSALS | call_responses(success=202, conflicts=_NOT_NOW),
+    responses=_NOT_FOUND | _RETRY_REFUSALS | _NO_MONEY | call_responses(success=202, conflicts=_NOT_NOW),
 )
 def retry_request(request_id: uuid.UUID, call: CallDep, services: ServicesDep) -> Any:
     """Try an ended request again: its posts without an analysis, and those with a partial one, go on where they are."""
-    with call.once(None, rate=ANALYSIS_RATE) as once:
+    with call.once(None, rate=ANALYSIS_RATE, check=room_check(call, services)) as once:
         request = retry(
             once.session,
             call.user.id,

@@ -10,8 +10,10 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
+from tests.factories import create_post, create_request
 from tests.fakes.workflow import FakeWorkflow
 from tests.functions.api.conftest import POST_URL, SignedIn, replace_services
+from whyviral.analysis.models import PostState, RequestStatus
 from whyviral.analytics.models import DailySpend
 
 PATH = "/api/analysis/analyze/"
@@ -78,6 +80,22 @@ def test_the_refusal_says_when_to_come_back_and_nothing_is_counted(
     }
     assert count_rows() == before
     assert workflow.started == []
+
+
+def test_nothing_is_tried_again_on_such_a_day(
+    client: TestClient, somebody: SignedIn, spend: Spend, rows: Session, workflow: FakeWorkflow
+) -> None:
+    request = create_request(
+        rows, somebody.user, [create_post(rows)], status=RequestStatus.FAILED, state=PostState.FAILED
+    )
+    rows.commit()
+    spend("10")
+
+    reply = client.post(f"/api/analysis/requests/{request.id}/retry/", headers=somebody.headers)
+
+    assert (reply.status_code, reply.json()["code"]) == (503, "spend_limit_reached")
+    rows.refresh(request)
+    assert (request.status, request.attempt, request.retry_count, workflow.started) == ("FAILED", 1, 0, [])
 
 
 def test_another_day_has_its_own_money(client: TestClient, somebody: SignedIn, spend: Spend) -> None:
