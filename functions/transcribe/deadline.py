@@ -34,6 +34,28 @@ class Deadline:
         """Whether the job was stopped: what it was doing is forgotten rather than cut short."""
         return self._stopped.is_set()
 
+    def check(self) -> None:
+        """Raise what ends the work, where something does.
+
+        Raises:
+            WorkerStopped: the job was stopped.
+            OutOfTime: its time is over.
+        """
+        if self.is_stopped:
+            raise WorkerStopped
+        if self.is_over:
+            raise OutOfTime
+
+    def wait(self, seconds: float) -> bool:
+        """Let some time pass, or what is left, and return whether any is left then.
+
+        Raises:
+            WorkerStopped: the job was stopped meanwhile.
+        """
+        if self._stopped.wait(min(seconds, self.left_s)) or self.is_stopped:
+            raise WorkerStopped
+        return not self.is_over
+
     def stop(self) -> None:
         """Stop the job."""
         self._stopped.set()

@@ -22,23 +22,24 @@ import ctypes
 import resource
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 from av.container import InputContainer
 from av.video.stream import VideoStream
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from .audio import MAX_SAMPLES_BYTES, Sound, extract_sound, read_samples, silence_share
 from .container import UnreadableMedia, claimed_duration_s, open_media, pictures_of
 from .cuts import Seen, watch
-from .frames import KEY_FRAME_EDGE, KEY_FRAMES, THUMBNAIL_EDGE, jpeg, key_frame_times, key_frames, shown_size
+from .frames import KEY_FRAME_EDGE, KEY_FRAMES, MAX_EDGE, THUMBNAIL_EDGE, jpeg, key_frame_times, key_frames, shown_size
 from .frames import thumbnail_of as thumbnail_frame_of
 
 MAX_MEMORY_BYTES = 4 * 1024**3
 MAX_FILE_BYTES = MAX_SAMPLES_BYTES
 """Of each file that is written."""
 _MIN_RATED_S = 1.0
-_MAX_FPS = 1000
 _PR_SET_PDEATHSIG = 1
 
 AUDIO, THUMBNAIL, EXAMINED = "audio.f32", "thumbnail.jpg", "examined.json"
@@ -49,19 +50,53 @@ def frame_name(number: int) -> str:
     return f"frame-{number}.jpg"
 
 
+_MAX_S = 1_000_000.0
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "duration_s": (0.0, _MAX_S),
+    "width": (1, MAX_EDGE),
+    "height": (1, MAX_EDGE),
+    "fps": (0.001, 1000),
+    "cut_count": (0, 1_000_000),
+    "cuts_per_minute": (0.0, 100_000.0),
+    "first_cut_s": (0.0, _MAX_S),
+    "loudness_lufs": (-100.0, 100.0),
+    "hook_loudness_lufs": (-100.0, 100.0),
+    "silence_share": (0.0, 1.0),
+}
+"""What a measurement can be; no number is kept that is none, or that the database does not hold."""
+
+
+def _is_possible(name: str, value: float) -> bool:
+    least, most = _RANGES.get(name, (1.0, 0.0))
+    return least <= value <= most
+
+
+def _check_measurements(measurements: dict[str, int | float]) -> dict[str, int | float]:
+    for name, value in measurements.items():
+        if not _is_possible(name, value):
+            raise ValueError("no such measurement")
+    if ("width" in measurements) != ("height" in measurements):
+        raise ValueError("half a size")
+    return measurements
+
+
+type _Sentences = Annotated[str, Field(pattern=r"^[A-Za-z ,;.]{1,300}$")]
+"""Words that users read, and nothing that another system could read in another way."""
+
+
 class Examined(BaseModel):
-    """What `examined.json` holds: nothing that the file itself could word."""
+    """What `examined.json` holds: nothing that the file itself could word, nor numbers that cannot be."""
 
     model_config = ConfigDict(frozen=True)
 
-    measurements: dict[str, int | float] = Field(default_factory=dict)
-    frames_at_s: tuple[float, ...] = Field(default=(), max_length=KEY_FRAMES)
+    measurements: Annotated[dict[str, int | float], AfterValidator(_check_measurements)] = Field(default_factory=dict)
+    frames_at_s: tuple[Annotated[float, Field(ge=0, le=_MAX_S)], ...] = Field(default=(), max_length=KEY_FRAMES)
     has_thumbnail: bool = False
     has_audio: bool = False
     is_audio_truncated: bool = False
-    problem: str | None = None
+    problem: _Sentences | None = None
     """A sentence for the user: what could not be read although the rest could."""
-    refusal: str | None = None
+    refusal: _Sentences | None = None
     """A sentence for the user: why nothing could be read."""
 
 
@@ -90,7 +125,11 @@ def examine(path: Path, folder: Path, *, watch_budget_s: float, pictures_budget_
             measurements |= _of_pictures(stream, seen, shown_size(seen.first, stream))
             frames_at_s = _write_pictures(container, stream, folder, duration_s or seen.until_s, pictures_budget_s)
     return Examined(
-        measurements={name: round(value, 3) for name, value in measurements.items() if value is not None},
+        measurements={
+            name: round(value, 3)
+            for name, value in measurements.items()
+            if value is not None and _is_possible(name, value)
+        },
         frames_at_s=frames_at_s,
         has_thumbnail=bool(frames_at_s),
         has_audio=sound is not None,
@@ -132,11 +171,10 @@ def _of_sound(sound: Sound | None, folder: Path) -> dict[str, float | None]:
 
 
 def _of_pictures(stream: VideoStream, seen: Seen, size: tuple[int, int]) -> dict[str, int | float | None]:
-    fps = float(stream.average_rate) if stream.average_rate else None
     return {
         "width": size[0],
         "height": size[1],
-        "fps": fps if fps is not None and 0 < fps < _MAX_FPS else None,
+        "fps": float(stream.average_rate) if stream.average_rate else None,
         "cut_count": len(seen.cuts_s) if seen.is_whole else None,
         "cuts_per_minute": len(seen.cuts_s) / seen.until_s * 60 if seen.until_s >= _MIN_RATED_S else None,
         "first_cut_s": seen.cuts_s[0] if seen.cuts_s else None,

@@ -22,6 +22,8 @@ FIRST_FRAME_S = 0.5
 _MAX_DECODED_A_SEEK = 600
 _QUALITY = 5
 """Of FFmpeg's 2 (best) to 31: some 20 kB for a thumbnail."""
+MAX_EDGE = math.isqrt(MAX_PIXELS) * 2
+"""Of a picture as it is shown."""
 _PLAIN_DEVIATION = 6.0
 """Standard deviation of the brightness, 0 to 255, below which a picture shows nothing."""
 
@@ -37,12 +39,9 @@ class KeyFrame:
 def shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
     """Return width and height as a player shows the frame: square pixels, turned as the file says."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
-    width = round(frame.width * aspect) if 0 < aspect < _MAX_EDGE else frame.width
-    width = min(max(width, 1), _MAX_EDGE)
+    width = round(frame.width * aspect) if 0 < aspect < MAX_EDGE else frame.width
+    width = min(max(width, 1), MAX_EDGE)
     return (frame.height, width) if frame.rotation % 180 else (width, frame.height)
-
-
-_MAX_EDGE = math.isqrt(MAX_PIXELS) * 2
 
 
 def key_frame_times(duration_s: float) -> list[float]:

@@ -1,6 +1,8 @@
 """How ProcessMedia works: medium after medium, each saved as soon as it is read, until all are or time is over."""
 
 import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from aws_lambda_powertools import Logger
 from sqlalchemy import Engine
@@ -11,115 +13,207 @@ from whyviral.analysis.ledger import Ledger
 from whyviral.analysis.models import PostState, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob, lock_current, record_status
 from whyviral.analysis.repository import PipelineRepository
-from whyviral.core.calls import CallCollector
+from whyviral.core.calls import ExternalCall
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.core.money import NOTHING_TO_SPEND
-from whyviral.social.media import list_unprocessed_media, record_failed, record_processed, record_transcript
+from whyviral.integrations.transcript import Transcript
+from whyviral.social.media import (
+    MediaFindings,
+    list_unprocessed_media,
+    record_failed,
+    record_measured,
+    record_processed,
+    record_transcript,
+)
+from whyviral.social.media_claims import NotClaimed, claim_medium, may_record, release_claim, renew_claim
 
 from .deadline import Deadline
-from .reading import BuildReader, Medium, Reading
+from .lease import RENEWED_EVERY_S, Lease
+from .reading import BuildReader, Medium, Reading, medium_of
 from .running import Job
+from .saving import Transactions
 
 _STORAGE = "supabase"
+_POLL_S = 2.0
+"""How long a worker waits before it looks again at media that others read."""
 
 
 class StorageUnavailable(Exception):
     """Not one medium could be had from our storage or put into it: the whole task has failed, and alarms hear of it."""
 
 
+class _Superseded(Exception):
+    """Another attempt has replaced this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unread:
+    """A medium that needed work when the job began."""
+
+    id: uuid.UUID
+    post_id: uuid.UUID
+    platform: str
+    platform_post_id: str
+
+
 class MediaProcessor:
     """ProcessMedia with its collaborators."""
 
-    def __init__(self, engine: Engine, *, build_reader: BuildReader, clock: Clock, logger: Logger) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        build_reader: BuildReader,
+        clock: Clock,
+        logger: Logger,
+        transactions: Transactions | None = None,
+        renewed_every_s: float = RENEWED_EVERY_S,
+        poll_s: float = _POLL_S,
+    ) -> None:
         self._engine = engine
+        self._transactions = transactions or Transactions(engine, logger=logger)
         self._build_reader = build_reader
         self._clock = clock
         self._logger = logger
+        self._renewed_every_s = renewed_every_s
+        self._poll_s = poll_s
 
     def process(self, wanted: Job, deadline: Deadline) -> Outcome:
-        """Read all media of a request that nobody has read yet.
+        """Read all media of a request that nobody has read yet, and wait for those that another worker reads now.
 
         Returns:
             processed, also when time ended before the work, or superseded.
 
         Raises:
             StorageUnavailable: nothing could be done because our storage is down.
+            DatabaseUnavailable: nothing could be saved any more.
             WorkerStopped: the job was stopped; what was saved stays.
         """
         job = RequestJob(request_id=wanted.request_id, attempt=wanted.attempt)
-        media = self._begin(job)
-        if media is None:
-            return Outcome.SUPERSEDED
         lost = 0
-        for medium in media:
-            if not self._is_unread(medium):
-                # Another request with the same post was faster.
-                continue
-            calls = Ledger(
-                self._engine,
-                job,
-                Stage.TRANSCRIBING,
-                post_id=medium.post_id,
-                limits=NOTHING_TO_SPEND,
-                clock=self._clock,
-            )
-            reading = self._build_reader(calls=calls).read(medium, deadline)
-            is_current = self._save(job, medium, reading, calls)
-            failure = reading.failure.category if reading.failure else None
-            self._logger.info("read medium", extra={"media_id": str(medium.id), "error": failure})
-            if not is_current:
-                return Outcome.SUPERSEDED
-            lost += reading.provider == _STORAGE and not reading.is_final
+        try:
+            media = self._transactions.run(lambda session: _begin(session, job))
+            for medium in self._turns(job, media, deadline):
+                reading = self._read(job, medium, deadline)
+                lost += reading.provider == _STORAGE and not reading.is_final
+        except _Superseded:
+            return Outcome.SUPERSEDED
         if lost and lost == len(media):
             raise StorageUnavailable
         return Outcome.PROCESSED
 
-    def _begin(self, job: RequestJob) -> list[Medium] | None:
-        with session_scope(self._engine) as session:
-            request = lock_current(session, job)
-            if request is None:
-                return None
-            record_status(session, request, Stage.TRANSCRIBING, progress=45, message="Watching and listening.")
-            return _unread(session, job.request_id, request.platform)
+    def _turns(self, job: RequestJob, media: Sequence[_Unread], deadline: Deadline) -> Iterator[Medium]:
+        """Yield one medium after the other, claimed for us; those that other workers read come last, if at all."""
+        left = media
+        while left:
+            busy = []
+            for unread in left:
+                medium = self._claim(job, unread)
+                if medium is NotClaimed.BUSY:
+                    busy.append(unread)
+                elif isinstance(medium, Medium):
+                    yield medium
+            if len(busy) == len(left) and not deadline.wait(self._poll_s):
+                self._logger.info("media are left to other workers", extra={"count": len(busy)})
+                return
+            left = busy
 
-    def _is_unread(self, medium: Medium) -> bool:
-        with session_scope(self._engine) as session:
-            return any(row.id == medium.id for row in list_unprocessed_media(session, [medium.post_id]))
+    def _claim(self, job: RequestJob, unread: _Unread) -> Medium | NotClaimed:
+        older = [RequestJob(request_id=job.request_id, attempt=number) for number in range(1, job.attempt)]
 
-    def _save(self, job: RequestJob, medium: Medium, reading: Reading, calls: CallCollector) -> bool:
+        def claim(session: Session) -> Medium | NotClaimed:
+            if lock_current(session, job) is None:
+                raise _Superseded
+            claimed = claim_medium(
+                session,
+                unread.id,
+                claimant=job.claimant,
+                replaces=[other.claimant for other in older],
+                now=self._clock(),
+            )
+            if isinstance(claimed, NotClaimed):
+                return claimed
+            return medium_of(claimed, platform=unread.platform, platform_post_id=unread.platform_post_id)
+
+        return self._transactions.run(claim)
+
+    def _read(self, job: RequestJob, medium: Medium, deadline: Deadline) -> Reading:
+        """Read a medium while it is ours, and save what became of it."""
+        calls = Ledger(
+            self._engine,
+            job,
+            Stage.TRANSCRIBING,
+            post_id=medium.post_id,
+            limits=NOTHING_TO_SPEND,
+            clock=self._clock,
+        )
+        with self._lease(job, medium):
+            reading = self._build_reader(calls=calls).read(
+                medium, deadline, keep=lambda transcript, findings: self._keep(job, medium, transcript, findings)
+            )
+            spent = calls.drain()
+            is_current = self._transactions.run(lambda session: self._save(session, job, medium, reading, spent))
+        failure = reading.failure.category if reading.failure else None
+        self._logger.info("read medium", extra={"media_id": str(medium.id), "error": failure})
+        if not is_current:
+            raise _Superseded
+        return reading
+
+    def _lease(self, job: RequestJob, medium: Medium) -> Lease:
+        def renew() -> None:
+            with session_scope(self._engine) as session:
+                renew_claim(session, medium.id, claimant=job.claimant, now=self._clock())
+
+        def release() -> None:
+            with session_scope(self._engine) as session:
+                release_claim(session, medium.id, claimant=job.claimant)
+
+        return Lease(renew, release, logger=self._logger, interval_s=self._renewed_every_s)
+
+    def _keep(self, job: RequestJob, medium: Medium, transcript: Transcript, findings: MediaFindings) -> None:
+        """Save what was heard before anything else may go wrong: it took minutes."""
+
+        def keep(session: Session) -> None:
+            if self._may_record(session, job, medium, is_success=True):
+                record_transcript(session, medium.post_id, medium.id, transcript)
+                record_measured(session, medium.id, findings)
+
+        self._transactions.run(keep)
+
+    def _save(
+        self, session: Session, job: RequestJob, medium: Medium, reading: Reading, calls: Sequence[ExternalCall]
+    ) -> bool:
         """Save what became of a medium and return whether this attempt is still the current one.
 
         What an old attempt has found out is true all the same, and spares the new one the work.
         """
-        with session_scope(self._engine) as session:
-            record_calls(session, job, calls.drain(), step=Stage.TRANSCRIBING, post_id=medium.post_id)
-            is_current = lock_current(session, job) is not None
+        record_calls(session, job, calls, step=Stage.TRANSCRIBING, post_id=medium.post_id)
+        is_current = lock_current(session, job) is not None
+        if self._may_record(session, job, medium, is_success=reading.findings is not None):
             if reading.is_final:
                 record_processed(session, medium.id, reading.findings, error=reading.failure, now=self._clock())
             elif reading.failure is not None:
                 record_failed(session, medium.id, reading.failure)
-            if reading.transcript is not None:
-                record_transcript(session, medium.post_id, medium.id, reading.transcript)
-            return is_current
+        return is_current
+
+    def _may_record(self, session: Session, job: RequestJob, medium: Medium, *, is_success: bool) -> bool:
+        return may_record(
+            session, medium.id, medium.post_id, claimant=job.claimant, is_success=is_success, now=self._clock()
+        )
 
 
-def _unread(session: Session, request_id: uuid.UUID, platform: str) -> list[Medium]:
-    """Return the media of the request's posts in the order of its URLs."""
+def _begin(session: Session, job: RequestJob) -> list[_Unread]:
+    """Tell the user that it begins, and return the unread media of the request's posts in the order of its URLs."""
+    request = lock_current(session, job)
+    if request is None:
+        raise _Superseded
+    record_status(session, request, Stage.TRANSCRIBING, progress=45, message="Watching and listening.")
     posts = {
         post.post_id: post.platform_post_id
-        for post in PipelineRepository(session).list_posts(request_id)
+        for post in PipelineRepository(session).list_posts(job.request_id)
         if post.post_id is not None and post.state in (PostState.FETCHED, PostState.COLLECTED)
     }
     order = {post_id: number for number, post_id in enumerate(posts)}
     rows = sorted(list_unprocessed_media(session, posts.keys()), key=lambda row: (order[row.post_id], row.position))
-    return [
-        Medium(
-            id=row.id,
-            post_id=row.post_id,
-            platform=platform,
-            platform_post_id=posts[row.post_id],
-            storage_path=row.storage_path,
-        )
-        for row in rows
-    ]
+    return [_Unread(row.id, row.post_id, request.platform, posts[row.post_id]) for row in rows]

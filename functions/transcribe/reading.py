@@ -1,11 +1,13 @@
 """How one medium is read: its file is fetched, decoded apart, listened to, and its pictures are stored."""
 
 import hashlib
+import io
 import tempfile
 import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol, cast
 
 from whyviral.core.calls import CallCollector
 from whyviral.core.errors import ErrorCategory
@@ -13,12 +15,15 @@ from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.media_store import MediaStore
 from whyviral.integrations.transcript import Transcript, TranscriptSource
 from whyviral.social.media import MediaFailure, MediaFindings, StoredFile
+from whyviral.social.models import PostMedia
 
 from .audio import read_samples
 from .container import UnreadableMedia
 from .deadline import Deadline, OutOfTime, WorkerStopped
 from .examine import AUDIO, THUMBNAIL, Examined, frame_name
+from .frames import KEY_FRAME_EDGE
 from .handover import open_left
+from .jpegs import check_jpeg
 from .speech import measure_speech
 from .whisper import Listener
 
@@ -35,11 +40,13 @@ _MAX_PICTURE_BYTES = 2_000_000
 class AudioSource(Protocol):
     """Gets the sound of a video that is only shown on a page."""
 
-    def download(self, video_id: str, folder: Path, *, max_bytes: int, timeout_s: float) -> Path:
+    def download(
+        self, video_id: str, folder: Path, *, max_bytes: int, timeout_s: float, should_stop: Callable[[], bool]
+    ) -> Path:
         """Write the sound into `folder` and return its path.
 
         Raises:
-            ProviderError: it cannot be had, is larger than `max_bytes` or takes longer than `timeout_s`.
+            ProviderError: it cannot be had, is larger than `max_bytes`, takes longer than `timeout_s` or was stopped.
         """
         ...
 
@@ -62,14 +69,32 @@ class Medium:
     platform_post_id: str
     storage_path: str | None
     """None: a page, whose sound comes from the platform."""
+    heard: Mapping[str, Any] | None = None
+    """What was measured of it when its words were saved: it need not be listened to again."""
+
+
+def medium_of(row: PostMedia, *, platform: str, platform_post_id: str) -> Medium:
+    """Return what the worker must know of a row."""
+    is_heard = row.transcript_source == TranscriptSource.WHISPER and not row.transcript_truncated
+    return Medium(
+        id=row.id,
+        post_id=row.post_id,
+        platform=platform,
+        platform_post_id=platform_post_id,
+        storage_path=row.storage_path,
+        heard=row.measurements if is_heard else None,
+    )
+
+
+type Keep = Callable[[Transcript, MediaFindings], None]
+"""Saves what was heard of a medium, before its pictures are stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What became of a medium."""
+    """What became of a medium, its transcript excepted."""
 
     findings: MediaFindings | None = None
-    transcript: Transcript | None = None
     failure: MediaFailure | None = None
     is_final: bool = True
     """Whether trying again would find the same; else it is left to be tried again."""
@@ -86,88 +111,109 @@ class MediumReader:
         self._listener = listener
         self._examine = examine
 
-    def read(self, medium: Medium, deadline: Deadline) -> Reading:
+    def read(self, medium: Medium, deadline: Deadline, *, keep: Keep) -> Reading:
         """Read a medium; whatever is wrong with it or with its providers is in the result.
 
         Raises:
-            WorkerStopped: the job was stopped, and what was found out so far is forgotten.
+            WorkerStopped: the job was stopped; of what was found out so far, only what was kept stays.
         """
         if deadline.left_s < MIN_TIME_S:
             return _out_of_time(deadline)
         # The process that decodes may leave a folder that cannot be removed, and /tmp goes with the task.
         with tempfile.TemporaryDirectory(prefix="medium-", ignore_cleanup_errors=True) as name:
             try:
-                return self._read(medium, Path(name), deadline)
+                return self._read(medium, Path(name), deadline, keep)
             except OutOfTime:
                 return _out_of_time(deadline)
             except UnreadableMedia as exc:
                 return Reading(failure=MediaFailure(ErrorCategory.MEDIA_ERROR, str(exc)))
             except ProviderError as exc:
-                return _blamed(Reading(), exc)
+                return _blamed(Reading(), exc, deadline)
 
-    def _read(self, medium: Medium, folder: Path, deadline: Deadline) -> Reading:
+    def _read(self, medium: Medium, folder: Path, deadline: Deadline, keep: Keep) -> Reading:
         path = self._fetch(medium, folder, deadline)
         examined = self._examine(path, folder, deadline=deadline)
-        reading = self._listen(folder, examined, deadline)
-        if not reading.is_final:
-            return reading
+        findings = self._heard_before(medium, examined) or self._listen(folder, examined, deadline, keep)
+        failure = MediaFailure(ErrorCategory.MEDIA_ERROR, examined.problem) if examined.problem else None
+        reading = Reading(findings=findings, failure=failure)
         try:
-            frames, thumbnail = self._store_pictures(medium, folder, examined)
+            frames, thumbnail = self._store_pictures(medium, folder, examined, deadline)
         except ProviderError as exc:
-            # What was heard took minutes: it is kept whatever becomes of the pictures.
-            return _blamed(reading, exc)
-        findings = replace(reading.findings or MediaFindings(), frames=frames or None, thumbnail=thumbnail)
-        return replace(reading, findings=findings)
+            return _blamed(reading, exc, deadline)
+        except UnreadableMedia as exc:
+            return replace(reading, failure=MediaFailure(ErrorCategory.MEDIA_ERROR, str(exc)))
+        return replace(reading, findings=replace(findings, frames=frames or None, thumbnail=thumbnail))
 
-    def _listen(self, folder: Path, examined: Examined, deadline: Deadline) -> Reading:
-        """Return everything that is known without the pictures."""
-        measured = examined.measurements
-        size = (int(measured["width"]), int(measured["height"])) if "width" in measured else None
-        findings = MediaFindings(measurements=measured, duration_s=measured.get("duration_s"), size=size)
+    def _heard_before(self, medium: Medium, examined: Examined) -> MediaFindings | None:
+        return None if medium.heard is None else _findings(examined, medium.heard)
+
+    def _listen(self, folder: Path, examined: Examined, deadline: Deadline, keep: Keep) -> MediaFindings:
+        """Return everything that is known without the pictures; what is said is kept at once."""
         if not examined.has_audio:
-            # Without sound nothing is said; of sound that cannot be read nobody knows.
-            is_mute = examined.problem is None
-            return _reading(findings, Transcript((), TranscriptSource.WHISPER) if is_mute else None, examined)
+            findings = _findings(examined)
+            if examined.problem is None:
+                # Without sound nothing is said; of sound that cannot be read nobody knows.
+                keep(Transcript((), TranscriptSource.WHISPER), findings)
+            return findings
         samples = read_samples(folder / AUDIO)
         heard = self._listener.listen(samples, should_stop=lambda: deadline.is_over)
-        if deadline.is_stopped:
-            raise WorkerStopped
         transcript = heard.transcript
+        if transcript.is_truncated and deadline.is_stopped:
+            raise WorkerStopped
         if examined.is_audio_truncated:
             transcript = replace(transcript, is_truncated=True)
         if transcript.is_truncated and not transcript.segments:
-            # Nobody knows yet whether something is said.
-            return _out_of_time(deadline)
-        duration_s = float(findings.duration_s or 0.0)
-        spoken = measure_speech(replace(heard, transcript=transcript), duration_s=duration_s)
-        return _reading(replace(findings, measurements={**measured, **spoken}), transcript, examined)
+            raise OutOfTime  # nobody knows yet whether something is said
+        duration_s = float(examined.measurements.get("duration_s", 0.0))
+        findings = _findings(examined, measure_speech(replace(heard, transcript=transcript), duration_s=duration_s))
+        keep(transcript, findings)
+        return findings
 
     def _fetch(self, medium: Medium, folder: Path, deadline: Deadline) -> Path:
         if medium.storage_path is None:
             timeout_s = min(MAX_DOWNLOAD_S, deadline.left_s)
             return self._audio_source.download(
-                medium.platform_post_id, folder, max_bytes=MAX_FILE_BYTES, timeout_s=timeout_s
+                medium.platform_post_id,
+                folder,
+                max_bytes=MAX_FILE_BYTES,
+                timeout_s=timeout_s,
+                should_stop=lambda: deadline.is_stopped,
             )
         path = folder / "medium"
         with path.open("wb") as file:
-            self._store.get(medium.storage_path, file, max_bytes=MAX_FILE_BYTES)
+            watched = cast("BinaryIO", _WatchedFile(file, deadline))
+            self._store.get(medium.storage_path, watched, max_bytes=MAX_FILE_BYTES)
         return path
 
     def _store_pictures(
-        self, medium: Medium, folder: Path, examined: Examined
+        self, medium: Medium, folder: Path, examined: Examined, deadline: Deadline
     ) -> tuple[list[dict[str, Any]], StoredFile | None]:
         frames: list[dict[str, Any]] = []
         for number, at_s in enumerate(examined.frames_at_s):
-            stored = self._put(medium, folder / frame_name(number))
+            stored = self._put(medium, folder / frame_name(number), deadline)
             frames.append({"at_s": at_s, "path": stored.path, "url": stored.url})
-        return frames, self._put(medium, folder / THUMBNAIL) if examined.has_thumbnail else None
+        return frames, self._put(medium, folder / THUMBNAIL, deadline) if examined.has_thumbnail else None
 
-    def _put(self, medium: Medium, picture: Path) -> StoredFile:
+    def _put(self, medium: Medium, picture: Path, deadline: Deadline) -> StoredFile:
+        if deadline.is_stopped:
+            raise WorkerStopped
         with open_left(picture, max_bytes=_MAX_PICTURE_BYTES) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:32]
-            file.seek(0)
-            path = f"{medium.platform}/{medium.post_id}/{digest}.jpg"
-            return StoredFile(path, self._store.put(path, file, content_type=_JPEG))
+            content = file.read()
+        check_jpeg(content, max_edge=KEY_FRAME_EDGE)
+        path = f"{medium.platform}/{medium.post_id}/{hashlib.sha256(content).hexdigest()[:32]}.jpg"
+        return StoredFile(path, self._store.put(path, io.BytesIO(content), content_type=_JPEG))
+
+
+class _WatchedFile:
+    """A file into which nothing more is written when the job was stopped, so that a download ends there."""
+
+    def __init__(self, file: BinaryIO, deadline: Deadline) -> None:
+        self._file = file
+        self._deadline = deadline
+
+    def write(self, piece: bytes) -> int:
+        self._deadline.check()
+        return self._file.write(piece)
 
 
 class BuildReader(Protocol):
@@ -178,12 +224,16 @@ class BuildReader(Protocol):
         ...
 
 
-def _reading(findings: MediaFindings, transcript: Transcript | None, examined: Examined) -> Reading:
-    failure = MediaFailure(ErrorCategory.MEDIA_ERROR, examined.problem) if examined.problem else None
-    return Reading(findings=findings, transcript=transcript, failure=failure)
+def _findings(examined: Examined, more: Mapping[str, Any] | None = None) -> MediaFindings:
+    measured = examined.measurements
+    size = (int(measured["width"]), int(measured["height"])) if "width" in measured else None
+    measurements = {**(more or {}), **measured}
+    return MediaFindings(measurements=measurements, duration_s=measured.get("duration_s"), size=size)
 
 
-def _blamed(reading: Reading, exc: ProviderError) -> Reading:
+def _blamed(reading: Reading, exc: ProviderError, deadline: Deadline) -> Reading:
+    if deadline.is_stopped:  # which may be all that was wrong
+        raise WorkerStopped
     failure = MediaFailure(exc.category, exc.message)
     return replace(reading, failure=failure, is_final=not exc.is_transient, provider=exc.provider)
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from av.video.frame import VideoFrame
 from aws_lambda_powertools import Logger
 from sqlalchemy import select
 
 from functions.transcribe.audio import Samples
 from functions.transcribe.deadline import Deadline
 from functions.transcribe.examine import AUDIO, THUMBNAIL, Examined, frame_name
+from functions.transcribe.frames import jpeg
 from functions.transcribe.processing import MediaProcessor
 from functions.transcribe.reading import MediumReader
 from functions.transcribe.running import Job
@@ -27,6 +29,7 @@ from whyviral.analysis.models import PostState
 from whyviral.analysis.pipeline import Outcome
 from whyviral.core.calls import CallCollector, ExternalCall
 from whyviral.core.database import session_scope
+from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
 from whyviral.social.models import Post, PostMedia
@@ -44,15 +47,28 @@ VIDEO = Examined(
 )
 
 
+def picture_of(words: bytes) -> bytes:
+    """Return a JPEG that says so in its comment."""
+    grey = VideoFrame.from_ndarray(np.full((8, 8, 3), 128, np.uint8), format="rgb24")
+    picture = jpeg(grey, (8, 8), long_edge=8)
+    return picture[:2] + b"\xff\xfe" + (len(words) + 2).to_bytes(2) + words + picture[2:]
+
+
 @dataclass(slots=True)
 class FakeAudioSource:
     """`AudioSource` with files by video id."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     error: ProviderError | None = None
+    during: Callable[[], object] = lambda: None
 
-    def download(self, video_id: str, folder: Path, *, max_bytes: int, timeout_s: float) -> Path:
+    def download(
+        self, video_id: str, folder: Path, *, max_bytes: int, timeout_s: float, should_stop: Callable[[], bool]
+    ) -> Path:
         assert (max_bytes, timeout_s) > (0, 0)
+        self.during()
+        if should_stop():
+            raise ProviderError("Given up.", provider="youtube", category=ErrorCategory.TIMEOUT, is_transient=True)
         if self.error is not None:
             raise self.error
         path = folder / f"{video_id}.m4a"
@@ -79,9 +95,9 @@ class FakeDecoder:
         if answer.has_audio:
             np.full(16_000, len(self.seen), np.float32).tofile(folder / AUDIO)
         for number in range(len(answer.frames_at_s)):
-            (folder / frame_name(number)).write_bytes(b"frame %d of " % number + content)
+            (folder / frame_name(number)).write_bytes(picture_of(b"frame %d of " % number + content))
         if answer.has_thumbnail:
-            (folder / THUMBNAIL).write_bytes(b"thumbnail of " + content)
+            (folder / THUMBNAIL).write_bytes(picture_of(b"thumbnail of " + content))
         if content in self.links:
             name, target = self.links[content]
             (folder / name).unlink()

@@ -9,7 +9,7 @@ from functions.transcribe.examine import Examined
 from functions.transcribe.processing import StorageUnavailable
 from tests.fakes.media_store import URL, storage_error
 from tests.fixtures.pipeline import check_books, check_history
-from tests.functions.transcribe.conftest import HELLO, VIDEO, Desk, call_of, unknown_job
+from tests.functions.transcribe.conftest import HELLO, VIDEO, Desk, call_of, picture_of, unknown_job
 from whyviral.analysis.models import PostState, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob
 from whyviral.core.database import session_scope
@@ -26,7 +26,7 @@ def _said(medium: PostMedia) -> tuple[object, ...]:
 
 
 def _path(medium: PostMedia, content: bytes) -> str:
-    return f"x/{medium.post_id}/{hashlib.sha256(content).hexdigest()[:32]}.jpg"
+    return f"x/{medium.post_id}/{hashlib.sha256(picture_of(content)).hexdigest()[:32]}.jpg"
 
 
 def test_a_video_is_read_and_everything_about_it_is_saved(desk: Desk) -> None:

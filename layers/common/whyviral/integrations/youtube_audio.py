@@ -1,6 +1,7 @@
 """The sound of YouTube videos, for the worker: the addresses of their files are good for who asked for them only."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,15 @@ class YouTubeAudio:
         self._proxy_url = checked_proxy_url(proxy_url)
         self._js_runtimes = {"deno": {"path": deno_path}} if deno_path else {}
 
-    def download(self, video_id: str, folder: Path, *, max_bytes: int, timeout_s: float) -> Path:
+    def download(
+        self,
+        video_id: str,
+        folder: Path,
+        *,
+        max_bytes: int,
+        timeout_s: float,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> Path:
         """Store the sound of a video in `folder` and return its file, whose name ends in its format.
 
         Args:
@@ -46,21 +55,27 @@ class YouTubeAudio:
             folder: exists, and holds no file of this video.
             max_bytes: of the file.
             timeout_s: for everything, a second try included.
+            should_stop: asked all the time; whether to give up.
 
         Raises:
-            ProviderError: there is no such file to be had, or only a larger one.
+            ProviderError: there is no such file to be had, or only a larger one, or it was given up.
         """
         if not is_video_id(video_id):
             raise ProviderError(failures.NOT_A_VIDEO_ID, provider=PROVIDER, category=ErrorCategory.INVALID_URL)
+        download = partial(
+            self._download, video_id, folder, max_bytes=max_bytes, timeout_s=timeout_s / 2, should_stop=should_stop
+        )
         try:
-            return self._download(video_id, folder, max_bytes=max_bytes, timeout_s=timeout_s / 2)
+            return download()
         except ProviderError as exc:
             if exc.status != _FORBIDDEN or exc.category is not ErrorCategory.PROVIDER_ERROR:
                 raise
         # The address of the file has expired or was spoilt: the second one is new.
-        return self._download(video_id, folder, max_bytes=max_bytes, timeout_s=timeout_s / 2)
+        return download()
 
-    def _download(self, video_id: str, folder: Path, *, max_bytes: int, timeout_s: float) -> Path:
+    def _download(
+        self, video_id: str, folder: Path, *, max_bytes: int, timeout_s: float, should_stop: Callable[[], bool]
+    ) -> Path:
         # yt-dlp takes half a second to load, which only those pay who download.
         from .youtube_dl import open_session  # noqa: PLC0415
 
@@ -76,7 +91,9 @@ class YouTubeAudio:
         }
         with (
             recorded_call(self._calls, provider=PROVIDER, operation="yt-dlp download", clock=self._clock) as call,
-            open_session(proxy_url=self._proxy_url, js_runtimes=self._js_runtimes, options=options) as session,
+            open_session(
+                proxy_url=self._proxy_url, js_runtimes=self._js_runtimes, options=options, should_stop=should_stop
+            ) as session,
         ):
             try:
                 info = session.download(video_id, timeout_s=timeout_s, max_bytes=max_bytes)

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -50,6 +50,7 @@ class _Cancelled(DownloadCancelled):  # type: ignore[misc] # yt-dlp has no types
 class _Watch:
     """The bounds of what is going on, and what has gone wrong in it."""
 
+    should_stop: Callable[[], bool] = lambda: False
     ends_at: float = 0.0
     max_page_bytes: int = _MAX_PAGE_BYTES
     max_file_bytes: int = 0
@@ -81,9 +82,9 @@ class _Watch:
         self.failure = None
 
     def check(self) -> float:
-        """Return the seconds that are left; without any, stop yt-dlp."""
+        """Return the seconds that are left; without any, or when told to, stop yt-dlp."""
         left_s = self.ends_at - time.monotonic()
-        if left_s <= 0:
+        if left_s <= 0 or self.should_stop():
             raise _Cancelled("out of time")
         return left_s
 
@@ -268,7 +269,11 @@ class YouTubeSession:
 
 @contextmanager
 def open_session(
-    *, proxy_url: str | None, js_runtimes: Mapping[str, Any] | None = None, options: Mapping[str, Any] | None = None
+    *,
+    proxy_url: str | None,
+    js_runtimes: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[YouTubeSession]:
     """Set yt-dlp up for the block.
 
@@ -276,9 +281,10 @@ def open_session(
         proxy_url: asked in place of YouTube's own hosts; where a stand-in plays YouTube, that is asked instead.
         js_runtimes: as yt-dlp takes them; without one, some formats are missing.
         options: of yt-dlp, beside our own.
+        should_stop: asked before every request and every read; whether to give up.
     """
     stand_in_url = endpoints.current().youtube_proxy_url
-    watch = _Watch()
+    watch = _Watch(should_stop)
     own = {
         "allowed_extractors": ["^youtube$"],  # playlists, channels and every other site end before a request is made
         "cachedir": False,

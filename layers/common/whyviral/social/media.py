@@ -170,6 +170,11 @@ def record_transcript(session: Session, post_id: uuid.UUID, media_id: uuid.UUID,
     session.flush()
 
 
+def record_measured(session: Session, media_id: uuid.UUID, findings: MediaFindings) -> None:
+    """Save what was measured of a medium before the worker is done with it."""
+    MediaRepository(session).update(media_id, _measured(findings))
+
+
 def record_processed(
     session: Session,
     media_id: uuid.UUID,
@@ -187,16 +192,17 @@ def record_processed(
         error: what went wrong, where something did.
         now: when the worker was done.
     """
-    found = findings or MediaFindings()
-    values: dict[str, Any] = {
-        "processed_at": now,
-        "measurements": found.measurements and dict(found.measurements),
-        "frames": None if found.frames is None else [dict(frame) for frame in found.frames],
-        "error": error and error.as_json(),
-    }
-    if found.duration_s is not None:
-        values["duration_s"] = found.duration_s
-    MediaRepository(session).update(media_id, values | _size(found.size) | _thumbnail(found.thumbnail))
+    values: dict[str, Any] = {"processed_at": now, "error": error and error.as_json()}
+    if findings is not None:  # else what was found out before stays
+        values["frames"] = None if findings.frames is None else [dict(frame) for frame in findings.frames]
+        values |= _measured(findings) | _thumbnail(findings.thumbnail)
+    MediaRepository(session).update(media_id, values)
+
+
+def _measured(findings: MediaFindings) -> dict[str, Any]:
+    measured = {"measurements": findings.measurements and dict(findings.measurements)}
+    duration = {} if findings.duration_s is None else {"duration_s": findings.duration_s}
+    return measured | duration | _size(findings.size)
 
 
 def _size(size: tuple[int, int] | None) -> dict[str, Any]:

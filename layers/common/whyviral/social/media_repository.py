@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import case, delete, func, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -36,20 +37,54 @@ class MediaRepository:
 
     def list_unprocessed(self, post_ids: Collection[uuid.UUID]) -> list[PostMedia]:
         """Return the videos of these posts that the worker can read and has not been done with."""
-        is_stored = PostMedia.storage_path.is_not(None)
-        is_untold_page = PostMedia.is_page & PostMedia.transcript_source.is_(None)
         return list(
             self._session.scalars(
                 select(PostMedia)
-                .where(
-                    PostMedia.post_id.in_(post_ids),
-                    PostMedia.kind == MediaKind.VIDEO,
-                    PostMedia.processed_at.is_(None),
-                    or_(is_stored, is_untold_page),
-                )
+                .where(PostMedia.post_id.in_(post_ids), _is_unprocessed())
                 .order_by(PostMedia.post_id, PostMedia.position),
                 execution_options=_AS_STORED,
             )
+        )
+
+    def claim(
+        self,
+        media_id: uuid.UUID,
+        *,
+        claimant: uuid.UUID,
+        replaces: Collection[uuid.UUID],
+        now: datetime,
+        until: datetime,
+    ) -> PostMedia | None:
+        """Claim, in one statement, a medium that needs work and that nobody reads; `replaces` do not count."""
+        free = or_(
+            PostMedia.claimed_until.is_(None), PostMedia.claimed_until <= now, PostMedia.claimed_by.in_(replaces)
+        )
+        claimed = (
+            update(PostMedia)
+            .where(PostMedia.id == media_id, _is_unprocessed(), free)
+            .values(claimed_by=claimant, claimed_until=until, updated_at=func.now())
+            .returning(PostMedia)
+        )
+        return self._session.scalar(claimed, execution_options=_AS_STORED)
+
+    def is_unprocessed(self, media_id: uuid.UUID) -> bool:
+        """Return whether it is there and needs work."""
+        found = select(PostMedia.id).where(PostMedia.id == media_id, _is_unprocessed())
+        return self._session.scalar(found) is not None
+
+    def set_claim(self, media_id: uuid.UUID, *, claimant: uuid.UUID, until: datetime | None) -> None:
+        """Prolong a claim of this claimant, or end it without `until`."""
+        self._session.execute(
+            update(PostMedia)
+            .where(PostMedia.id == media_id, PostMedia.claimed_by == claimant)
+            .values(claimed_by=None if until is None else claimant, claimed_until=until, updated_at=func.now())
+        )
+
+    def lock(self, media_id: uuid.UUID) -> PostMedia | None:
+        """Return a medium, locked; whoever locks its post as well has done that before."""
+        return self._session.scalar(
+            select(PostMedia).where(PostMedia.id == media_id).with_for_update(key_share=True),
+            execution_options=_AS_STORED,
         )
 
     def lock_post(self, post_id: uuid.UUID) -> Post | None:
@@ -95,6 +130,16 @@ class MediaRepository:
         self._session.execute(
             update(PostMedia).where(PostMedia.id == media_id).values(dict(values) | {"updated_at": func.now()})
         )
+
+
+def _is_unprocessed() -> ColumnElement[bool]:
+    """Whether a medium is a video that the worker can read and has not been done with."""
+    is_untold_page = PostMedia.is_page & PostMedia.transcript_source.is_(None)
+    return and_(
+        PostMedia.kind == MediaKind.VIDEO,
+        PostMedia.processed_at.is_(None),
+        or_(PostMedia.storage_path.is_not(None), is_untold_page),
+    )
 
 
 def _row(post_id: uuid.UUID, position: int, medium: ScrapedMedia) -> dict[str, Any]:
