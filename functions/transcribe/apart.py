@@ -50,7 +50,7 @@ def examine_apart(path: Path, folder: Path, *, deadline: Deadline) -> Examined:
             _wait(process, deadline=deadline, ends=Deadline(allowed_s))
         finally:
             process.kill()
-    return _answer(folder / EXAMINED, process.returncode)
+    return read_answer(folder, process.returncode)
 
 
 def _wait(process: subprocess.Popen[bytes], *, deadline: Deadline, ends: Deadline) -> None:
@@ -68,10 +68,15 @@ def _wait(process: subprocess.Popen[bytes], *, deadline: Deadline, ends: Deadlin
             return
 
 
-def _answer(path: Path, status: int) -> Examined:
+def read_answer(folder: Path, status: int) -> Examined:
+    """Return what the process says, which whoever broke it may have written.
+
+    Raises:
+        UnreadableMedia: it says no, or what cannot be; or `status` tells that it did not end well.
+    """
     if status != 0:
         raise UnreadableMedia("The file cannot be decoded.")
-    with open_left(path, max_bytes=_MAX_ANSWER_BYTES) as file:
+    with open_left(folder / EXAMINED, max_bytes=_MAX_ANSWER_BYTES) as file:
         answer = file.read()
     try:
         examined = Examined.model_validate_json(answer)

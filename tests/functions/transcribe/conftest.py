@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from av.video.frame import VideoFrame
 from aws_lambda_powertools import Logger
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from functions.transcribe.audio import Samples
 from functions.transcribe.deadline import Deadline
@@ -20,13 +20,15 @@ from functions.transcribe.frames import jpeg
 from functions.transcribe.processing import MediaProcessor
 from functions.transcribe.reading import MediumReader
 from functions.transcribe.running import Job
+from functions.transcribe.saving import Transactions
 from functions.transcribe.speech import Heard
-from tests.factories import create_media, create_post, create_request
+from tests.factories import create_media, create_post, create_request, create_user
 from tests.fakes.media_store import FakeMediaStore
 from tests.fixtures.pipeline import Pipeline
 from whyviral.accounts.models import User
 from whyviral.analysis.models import PostState
-from whyviral.analysis.pipeline import Outcome
+from whyviral.analysis.pipeline import Outcome, RequestJob
+from whyviral.analysis.repository import PipelineRepository
 from whyviral.core.calls import CallCollector, ExternalCall
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
@@ -83,6 +85,8 @@ class FakeDecoder:
     answers: dict[bytes, Examined | Exception] = field(default_factory=dict)
     links: dict[bytes, tuple[str, Path]] = field(default_factory=dict)
     """What a hostile file puts in the place of one of the results."""
+    leaves: dict[bytes, dict[str, bytes]] = field(default_factory=dict)
+    """What it writes over its results, by their names."""
     seen: list[bytes] = field(default_factory=list)
 
     def __call__(self, path: Path, folder: Path, *, deadline: Deadline) -> Examined:
@@ -98,6 +102,8 @@ class FakeDecoder:
             (folder / frame_name(number)).write_bytes(picture_of(b"frame %d of " % number + content))
         if answer.has_thumbnail:
             (folder / THUMBNAIL).write_bytes(picture_of(b"thumbnail of " + content))
+        for name, left in self.leaves.get(content, {}).items():
+            (folder / name).write_bytes(left)
         if content in self.links:
             name, target = self.links[content]
             (folder / name).unlink()
@@ -111,12 +117,14 @@ class FakeListener:
 
     says: list[Transcript] = field(default_factory=list)
     during: Callable[[], object] = lambda: None
+    after: Callable[[], object] = lambda: None
 
     def listen(self, samples: Samples, *, should_stop: Callable[[], bool]) -> Heard:
         assert samples.size
         self.during()
         if should_stop():
             return Heard(Transcript(HELLO.segments, HELLO.source, HELLO.language, is_truncated=True), voice_s=1.0)
+        self.after()
         return Heard(self.says.pop(0) if self.says else HELLO, voice_s=1.0)
 
 
@@ -131,6 +139,9 @@ class Desk:
         self.listener = FakeListener()
         self.calls: list[ExternalCall] = []
         """Made with every medium that is read."""
+        self.pauses_s: list[float] = []
+        """After transactions that failed."""
+        self.logger = Logger(service="test", level="CRITICAL")
 
     def request(self, *posts: Sequence[str], platform: str = "x", state: PostState = PostState.COLLECTED) -> Job:
         """Make a request; each post is a list of its videos' contents, empty for a page of a player."""
@@ -144,6 +155,34 @@ class Desk:
             user = session.get_one(User, self.pipeline.user_id)
             request = create_request(session, user, rows, state=state, platform=platform, status="PROCESSING")
             return Job(request_id=request.id, attempt=request.attempt)
+
+    def request_too(self, job: Job) -> Job:
+        """Make a request of somebody else for the posts of another one."""
+        with session_scope(self.pipeline.engine) as session:
+            asked = PipelineRepository(session).list_posts(job.request_id)
+            posts = [session.get_one(Post, row.post_id) for row in asked]
+            request = create_request(
+                session,
+                create_user(session),
+                posts,
+                state=PostState.COLLECTED,
+                platform=posts[0].platform,
+                status="PROCESSING",
+            )
+            return Job(request_id=request.id, attempt=request.attempt)
+
+    def retry(self, job: Job) -> Job:
+        """Replace the attempt of a request by its next one."""
+        return Job(**self.pipeline.supersede(RequestJob(**job.model_dump())).model_dump())
+
+    def has_begun(self, job: Job) -> bool:
+        """Whether a worker has told the user that it reads the media of this request."""
+        return bool(self.pipeline.read(RequestJob(**job.model_dump())).status_history)
+
+    def change(self, medium: PostMedia, **columns: object) -> None:
+        """Write into a medium's row."""
+        with session_scope(self.pipeline.engine) as session:
+            session.execute(update(PostMedia).where(PostMedia.id == medium.id).values(**columns))
 
     def _add_video(self, session: Any, post: Post, position: int, content: str) -> None:
         path = f"{post.platform}/{post.id}/{position}.mp4" if content else None
@@ -159,7 +198,10 @@ class Desk:
             self.pipeline.engine,
             build_reader=self._build_reader,
             clock=self.pipeline.clock,
-            logger=Logger(service="test", level="CRITICAL"),
+            logger=self.logger,
+            transactions=Transactions(self.pipeline.engine, logger=self.logger, sleep=self.pauses_s.append),
+            renewed_every_s=0.01,
+            poll_s=0.01,
         )
 
     def _build_reader(self, *, calls: CallCollector) -> MediumReader:

@@ -62,6 +62,44 @@ def test_a_file_that_breaks_the_process_breaks_nothing_else(
         examine_apart(tmp_path / "any.mp4", tmp_path, deadline=Deadline(60))
 
 
+_LIES = {
+    "no number": '{"measurements": {"duration_s": NaN}}',
+    "no end": '{"measurements": {"duration_s": Infinity}}',
+    "less than nothing": '{"measurements": {"duration_s": -0.5}}',
+    "more than the column holds": '{"measurements": {"duration_s": 10000000}}',
+    "a number of many digits": '{"measurements": {"width": 1e999, "height": 1}}',
+    "a width without a height": '{"measurements": {"width": 10}}',
+    "a size of nothing": '{"measurements": {"width": 0, "height": 0}}',
+    "a share above one": '{"measurements": {"silence_share": 1.1}}',
+    "a loudness of no number": '{"measurements": {"loudness_lufs": NaN}}',
+    "a name of its own": '{"measurements": {"speech_words": 5}}',
+    "a word": '{"measurements": {"fps": "thirty"}}',
+    "a time of no number": '{"frames_at_s": [NaN]}',
+    "a time without end": '{"frames_at_s": [0.5, Infinity]}',
+    "a time before the start": '{"frames_at_s": [-1]}',
+    "more pictures than there are": '{"frames_at_s": [0, 1, 2, 3, 4, 5, 6, 7, 8]}',
+    "words that no column holds": '{"problem": "\\u0000"}',
+    "half a letter": '{"problem": "\\ud800"}',
+    "words of another system": '{"refusal": "<script>"}',
+    "many words": '{"refusal": "' + "a" * 301 + '"}',
+}
+
+
+@pytest.mark.parametrize("lie", _LIES)
+def test_numbers_and_words_that_cannot_be_are_not_believed(lie: str, tmp_path: Path) -> None:
+    (tmp_path / "examined.json").write_text(_LIES[lie])
+
+    with pytest.raises(UnreadableMedia, match=r"^The file cannot be decoded\.$"):
+        apart.read_answer(tmp_path, 0)
+
+
+@pytest.mark.parametrize("seconds", ["0", "0.001", "1000000"])
+def test_a_duration_that_can_be_is_believed(seconds: str, tmp_path: Path) -> None:
+    (tmp_path / "examined.json").write_text(f'{{"measurements": {{"duration_s": {seconds}}}}}')
+
+    assert apart.read_answer(tmp_path, 0).measurements == {"duration_s": float(seconds)}
+
+
 def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _replace_examine("import time; time.sleep(60)", tmp_path, monkeypatch)
     monkeypatch.setattr(apart, "MAX_EXAMINE_S", 0.5)  # four minutes in a moment
