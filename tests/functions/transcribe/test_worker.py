@@ -1,13 +1,11 @@
 """The worker as it is started: a process with an environment, on a real database and a real task token."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -15,8 +13,8 @@ import pytest
 from tests.fixtures.database import Database
 from tests.fixtures.task_tokens import WaitingTasks
 from tests.functions.transcribe.conftest import unknown_job
+from tests.functions.transcribe.processes import running_worker
 
-_ROOT = Path(__file__).parents[3]
 _SETTINGS = {"SUPABASE_URL": "https://project.supabase.co", "SUPABASE_SECRET_KEY": "sb_secret_example"}
 
 
@@ -26,19 +24,6 @@ for capability in range(41):
     ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP: the next program has none, root's neither
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
-
-
-@contextmanager
-def _worker(variables: Mapping[str, str], *, launcher: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
-    environment = {"PATH": os.environ["PATH"], **variables}
-    command = [sys.executable, *launcher, "-m", "functions.transcribe.worker"]
-    with subprocess.Popen(
-        command, cwd=_ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
 
 
 @pytest.fixture
@@ -51,7 +36,7 @@ def test_one_job_is_done_and_its_end_is_told(waiting_tasks: WaitingTasks, databa
     token = waiting_tasks.take_token()
     work = {"TASK_TOKEN": token, "REQUEST_ID": str(job.request_id), "ATTEMPT": str(job.attempt)}
 
-    with _worker({**_SETTINGS, **waiting_tasks.environment, **work, "SUPABASE_DB_URL": database_url}) as process:
+    with running_worker({**_SETTINGS, **waiting_tasks.environment, **work, "SUPABASE_DB_URL": database_url}) as process:
         output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 0, output
@@ -66,7 +51,7 @@ def test_what_is_missing_is_told_to_whoever_waits(waiting_tasks: WaitingTasks, d
     execution, job = waiting_tasks.start(), unknown_job()
     work = {"TASK_TOKEN": waiting_tasks.take_token(), "REQUEST_ID": str(job.request_id), "ATTEMPT": "1"}
 
-    with _worker({**waiting_tasks.environment, **work, "SUPABASE_DB_URL": database_url}) as process:
+    with running_worker({**waiting_tasks.environment, **work, "SUPABASE_DB_URL": database_url}) as process:
         output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 1
@@ -80,7 +65,7 @@ def test_a_worker_of_a_queue_does_what_comes_until_it_is_asked_to_end(
     execution = waiting_tasks.start(unknown_job().model_dump(mode="json"))
     queue = {"QUEUE_URL": waiting_tasks.queue_url, "SUPABASE_DB_URL": database_url}
 
-    with _worker({**_SETTINGS, **waiting_tasks.environment, **queue}) as process:
+    with running_worker({**_SETTINGS, **waiting_tasks.environment, **queue}) as process:
         assert waiting_tasks.end_of(execution) == ("SUCCEEDED", {"outcome": "superseded"})
         started = time.monotonic()
         process.send_signal(signal.SIGTERM)
@@ -105,7 +90,7 @@ def _read_as_decoder(process: "subprocess.Popen[str]") -> str:
 def test_what_decodes_cannot_read_the_secrets_of_the_worker(waiting_tasks: WaitingTasks) -> None:
     queue = {"QUEUE_URL": waiting_tasks.queue_url, "SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:9/none"}
 
-    with _worker({**_SETTINGS, **waiting_tasks.environment, **queue}, launcher=["-c", _POWERLESS]) as process:
+    with running_worker({**_SETTINGS, **waiting_tasks.environment, **queue}, launcher=["-c", _POWERLESS]) as process:
         told, give_up_at = "", time.monotonic() + 20
         while "PermissionError" not in told and time.monotonic() < give_up_at:  # until it has begun
             told = _read_as_decoder(process)
@@ -134,7 +119,7 @@ def test_a_process_that_does_nothing_about_it_can_be_read() -> None:
     ],
 )
 def test_a_worker_without_work_says_what_it_needs(work: Mapping[str, str]) -> None:
-    with _worker({"SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:9/none", **work}) as process:
+    with running_worker({"SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:9/none", **work}) as process:
         output, _ = process.communicate(timeout=60)
 
     assert process.returncode == 1
