@@ -23,7 +23,7 @@ from whyviral.integrations.post_scraper import MediaKind
 from whyviral.social.media import MediaFailure
 from whyviral.social.platforms import Platform
 
-from .sniffing import SIGNATURE_BYTES, SNIFFED_BYTES, FileType, picture_size, sniff
+from .sniffing import MAX_PIXELS, SIGNATURE_BYTES, SNIFFED_BYTES, FileType, is_bomb, picture_size, sniff
 
 MAX_VIDEO_BYTES = 250 * 1024 * 1024
 """As the bucket takes (migration 0002)."""
@@ -50,6 +50,7 @@ _GONE_MESSAGE = "The platform no longer has this file."
 _FOREIGN = "This file lies at an address where the platform keeps no media."
 _MISMATCH = "What the platform sent for this file is not {what}."
 _TOO_LARGE = "This file is larger than {mb} MB."
+_TOO_MANY_PIXELS = f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels."
 _TOO_LATE = "The platform took too long to send this file; try again later."
 _UNREACHABLE = "The platform's media host could not be reached; try again later."
 _REFUSED = "The platform's media host does not give out this file."
@@ -194,6 +195,8 @@ def _receive(answer: GuardedAnswer, into: BinaryIO, *, kind: MediaKind, ends_at:
         digest.update(piece)
         into.write(piece)
     found = _check_type(bytes(start), wants_video=wants_video)
+    if is_bomb(bytes(start), found):
+        raise MediaRefused(_TOO_MANY_PIXELS)
     return Downloaded(found, digest.hexdigest(), size_bytes, picture_size(bytes(start), found))
 
 

@@ -9,7 +9,9 @@ SNIFFED_BYTES = 256 * 1024
 SIGNATURE_BYTES = 64
 """So much of it tells the type of every honest file."""
 
+MAX_PIXELS = 100_000_000
 _LONGEST_SIDE = 65_535
+_14_BITS = 0x3FFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +94,46 @@ def sniff(start: bytes) -> FileType | None:
 
 def picture_size(start: bytes, kind: FileType) -> tuple[int, int] | None:
     """Return width and height as the header states them; None where it is not easily read, or states nonsense."""
+    width, height = _stated_size(start, kind) or (0, 0)
+    return (width, height) if 0 < width <= _LONGEST_SIDE and 0 < height <= _LONGEST_SIDE else None
+
+
+def is_bomb(start: bytes, kind: FileType) -> bool:
+    """Whether the header states more pixels than anybody should decode: a kilobyte may claim gigabytes."""
+    width, height = _stated_size(start, kind) or (0, 0)
+    return width * height > MAX_PIXELS
+
+
+def _stated_size(start: bytes, kind: FileType) -> tuple[int, int] | None:
     try:
         match kind:
             case _ if kind == PNG:
-                size = struct.unpack_from(">II", start, 16)
+                return struct.unpack_from(">II", start, 16)
             case _ if kind == GIF:
-                size = struct.unpack_from("<HH", start, 6)
+                return struct.unpack_from("<HH", start, 6)
             case _ if kind == JPEG:
-                size = _jpeg_size(start)
+                return _jpeg_size(start)
+            case _ if kind == WEBP:
+                return _webp_size(start)
             case _:
                 return None
     except struct.error:
         return None
-    width, height = size
-    return (width, height) if 0 < width <= _LONGEST_SIDE and 0 < height <= _LONGEST_SIDE else None
+
+
+def _webp_size(start: bytes) -> tuple[int, int] | None:
+    """Source: RFC 9649, sections 2.5 to 2.7 (lossy: RFC 6386, section 9.1)."""
+    match start[12:16]:
+        case b"VP8X":
+            width, width_high, height, height_high = struct.unpack_from("<HBHB", start, 24)
+            return 1 + width + (width_high << 16), 1 + height + (height_high << 16)
+        case b"VP8L":
+            (bits,) = struct.unpack_from("<I", start, 21)
+            return 1 + (bits & _14_BITS), 1 + (bits >> 14 & _14_BITS)
+        case b"VP8 ":
+            width, height = struct.unpack_from("<HH", start, 26)
+            return width & _14_BITS, height & _14_BITS
+    return None
 
 
 def _by_brand(start: bytes) -> FileType:

@@ -211,6 +211,14 @@ def test_redirects_in_a_circle_end(stand_ins: StandInsClient, downloader: Downlo
         (MediaKind.IMAGE, b"", "a picture"),
         (MediaKind.IMAGE, b"<svg xmlns='http://www.w3.org/2000/svg'>" + b" " * 100, "a picture"),
         (MediaKind.THUMBNAIL, b"%PDF-1.7" + b" " * 100, "a picture"),
+        (MediaKind.IMAGE, b"PK\x03\x04" + b"\0" * 100, "a picture"),
+        (MediaKind.IMAGE, b"\x1f\x8b\x08" + b"\0" * 100, "a picture"),
+        (MediaKind.IMAGE, b"\xef\xbb\xbf<html>" + b" " * 100, "a picture"),
+        (MediaKind.IMAGE, b" " + JPEG_START, "a picture"),
+        (MediaKind.IMAGE, b"<?xml version='1.0'?><svg/>" + b" " * 100, "a picture"),
+        (MediaKind.VIDEO, b"ffconcat version 1.0\nfile /etc/passwd\n" + b"#" * 100, "a video"),
+        (MediaKind.VIDEO, b"<?xml version='1.0'?><MPD>" + b" " * 100, "a video"),
+        (MediaKind.VIDEO, b"\0\0\x01\xba" + b"\0" * 100, "a video"),
         (MediaKind.VIDEO, JPEG_START, "a video"),
         (MediaKind.VIDEO, b"ID3\x04" + b"\0" * 100, "a video"),
         (MediaKind.VIDEO, b"#EXTM3U\n" + b"#" * 100, "a video"),
@@ -235,6 +243,21 @@ def test_a_wrong_type_is_noticed_at_the_start_and_the_rest_is_not_read(
         get(downloader, PHOTO_URL, into)
 
     assert into.getvalue() == b""
+
+
+@pytest.mark.parametrize("start", [b"GIF89a\x10\0\x10\0", b"\xff\xd8\xff\xe0"])
+def test_a_picture_that_could_be_read_as_a_page_is_stored_as_a_picture(
+    stand_ins: StandInsClient, downloader: Downloader, start: bytes
+) -> None:
+    answer(stand_ins, start + b"/*<html><script>alert(1)</script>*/" * 5, headers={"Content-Type": "text/html"})
+
+    assert get(downloader, PHOTO_URL).type.is_image
+
+
+def test_a_picture_of_gigabytes_is_refused(stand_ins: StandInsClient, downloader: Downloader) -> None:
+    answer(stand_ins, PICTURE[:16] + b"\0\1\0\0" * 2 + PICTURE[24:])
+
+    assert refusal(downloader, PHOTO_URL)[1] == "This picture has more than 100 million pixels."
 
 
 def test_a_compressed_answer_is_refused(stand_ins: StandInsClient, downloader: Downloader) -> None:

@@ -15,6 +15,7 @@ from functions.media.sniffing import (
     WEBM,
     WEBP,
     FileType,
+    is_bomb,
     picture_size,
     sniff,
 )
@@ -91,9 +92,35 @@ def test_the_size_of_a_picture_stands_in_its_header(name: str, kind: FileType, s
         (b"\xff\xd8\xff\xe0\x00\x00" + b"\0" * 99, JPEG, None),
         (b"\xff\xd8" + b"\xff\xe1\xff\xff" * 99, JPEG, None),
         (b"RIFF\x10\0\0\0WEBPVP8 ", WEBP, None),
+        (b"RIFF\x10\0\0\0WEBPALPH" + b"\0" * 20, WEBP, None),
+        (b"RIFF\x10\0\0\0WEBPVP8 " + b"\0" * 10 + b"\x40\x41\xf0\x40", WEBP, (320, 240)),
+        (b"RIFF\x10\0\0\0WEBPVP8L\0\0\0\0\x2f" + (319 | 239 << 14).to_bytes(4, "little"), WEBP, (320, 240)),
+        (b"RIFF\x10\0\0\0WEBPVP8X" + b"\0" * 8 + b"\x3f\x01\0\xef\0\0", WEBP, (320, 240)),
     ],
 )
 def test_a_size_that_is_nonsense_or_hard_to_read_is_unknown(
     start: bytes, kind: FileType, size: tuple[int, int] | None
 ) -> None:
     assert picture_size(start, kind) == size
+
+
+def _png(width: int, height: int) -> bytes:
+    return b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", width, height)
+
+
+@pytest.mark.parametrize(
+    ("start", "kind", "expected"),
+    [
+        (_png(10_000, 10_000), PNG, False),
+        (_png(10_000, 10_001), PNG, True),
+        (_png(2**32 - 1, 1), PNG, True),
+        (_png(2**32 - 1, 2**32 - 1), PNG, True),
+        (b"GIF89a\xff\xff\xff\xff", GIF, True),
+        (b"\xff\xd8\xff\xc0\x00\x11\x08\xff\xff\xff\xff" + b"\0" * 20, JPEG, True),
+        (b"RIFF\x10\0\0\0WEBPVP8X" + b"\0" * 8 + b"\xff" * 6, WEBP, True),
+        (b"RIFF", WEBP, False),
+        (boxed(b"heic"), HEIC, False),
+    ],
+)
+def test_a_picture_that_claims_too_many_pixels_is_a_bomb(start: bytes, kind: FileType, expected: bool) -> None:
+    assert is_bomb(start, kind) is expected

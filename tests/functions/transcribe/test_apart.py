@@ -153,3 +153,13 @@ def test_the_process_cannot_have_more_than_it_is_given(greed: str, end: str, tmp
     ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert ended.stderr.strip().endswith(end)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is Linux's")
+def test_no_program_that_the_process_starts_has_more_rights() -> None:
+    told = "print(*[line for line in open('/proc/self/status') if line.startswith('NoNewPrivs')])"
+    program = f"from functions.transcribe.examine import confine; confine(60); {told}"
+
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert ended.stdout.split() == ["NoNewPrivs:", "1"]

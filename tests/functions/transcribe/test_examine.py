@@ -1,4 +1,7 @@
+import io
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import av
@@ -243,3 +246,78 @@ def test_what_is_no_video_is_refused_in_plain_words(spoil: Callable[[Path], None
 
     with pytest.raises(UnreadableMedia, match=r"^The (file|sound|pictures) [a-z ,]+\.$"):
         _examine(path, tmp_path)
+
+
+def _as_playlist(url: str) -> bytes:
+    return f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{url}/a.ts\n#EXT-X-ENDLIST\n".encode()
+
+
+def _as_script(url: str) -> bytes:
+    return f"ffconcat version 1.0\nfile {url}/a.mp4\n".encode()
+
+
+def _as_manifest(url: str) -> bytes:
+    """A build of FFmpeg without libxml2, as PyAV's is, does not know such files; others ask for what they name."""
+    schema = 'xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-on-demand:2011"'
+    representation = f'<Representation id="1"><BaseURL>{url}/a.mp4</BaseURL></Representation>'
+    adaptation = f'<AdaptationSet mimeType="video/mp4">{representation}</AdaptationSet>'
+    return f'<?xml version="1.0"?><MPD {schema}><Period>{adaptation}</Period></MPD>'.encode()
+
+
+def _as_reference(url: str) -> bytes:
+    """A movie whose data reference says that its pictures lie elsewhere, which players that follow it would fetch."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mov") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width = stream.height = 32
+        stream.pix_fmt = "yuv420p"
+        container.mux(stream.encode(av.VideoFrame(32, 32, "yuv420p")))
+        container.mux(stream.encode(None))
+    content = file.getvalue()
+    inside = b"url \x00\x00\x00\x01"
+    at = content.index(inside)
+    elsewhere = b"url \x00\x00\x00\x00" + url.encode() + b"/a.mov\0"
+    grown = len(elsewhere) - len(inside)
+    content = content[:at] + elsewhere + content[at + len(inside) :]
+    for box, length_at in ((b"url ", at - 4), *((name, content.index(name) - 4) for name in _AROUND_A_REFERENCE)):
+        assert content[length_at + 4 : length_at + 8] == box
+        length = int.from_bytes(content[length_at : length_at + 4]) + grown
+        content = content[:length_at] + length.to_bytes(4) + content[length_at + 4 :]
+    return content
+
+
+_AROUND_A_REFERENCE = (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref")
+
+
+@pytest.mark.parametrize("write", [_as_playlist, _as_script, _as_manifest, _as_reference])
+@pytest.mark.parametrize("name", ["file.mp4", "file.m3u8"])
+def test_nothing_in_a_file_makes_us_ask_for_another_one(
+    write: Callable[[str], bytes], name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        path.write_bytes(write(f"http://127.0.0.1:{listener.getsockname()[1]}"))
+
+        with suppress(UnreadableMedia):  # a movie is read as far as it goes
+            _examine(path, tmp_path)
+
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+@pytest.mark.parametrize("write", [_as_playlist, _as_script, _as_reference])
+def test_nothing_in_a_file_makes_us_read_another_one_of_ours(write: Callable[[str], bytes], tmp_path: Path) -> None:
+    other = tmp_path / "a.mp4"
+    write_media(other, scenes=[0.5])
+    for suffix in ("ts", "mov"):
+        (tmp_path / f"a.{suffix}").write_bytes(other.read_bytes())
+    path = tmp_path / "file.mp4"
+    path.write_bytes(write(f"file://{tmp_path}"))
+
+    try:
+        examined = _examine(path, tmp_path)
+    except UnreadableMedia:
+        return
+
+    assert examined.measurements["height"] == 32

@@ -98,12 +98,13 @@ class GuardedHttp:
         Raises:
             FetchFailed: no answer, also while the body is read.
         """
+        target = _parsed(url)
         network = _Network(self._allows, self._resolve, ends_at=ends_at)
         timeout = {"connect": _CONNECT_TIMEOUT_S, "read": _SILENCE_TIMEOUT_S, "write": _SILENCE_TIMEOUT_S}
         with (
             _in_our_words(),
             httpcore.ConnectionPool(ssl_context=_tls(), network_backend=network, max_keepalive_connections=0) as pool,
-            pool.stream("GET", url, headers=list(_HEADERS.items()), extensions={"timeout": timeout}) as response,
+            pool.stream("GET", target, headers=list(_HEADERS.items()), extensions={"timeout": timeout}) as response,
         ):
             headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
             yield GuardedAnswer(response.status, headers, response.iter_stream())
@@ -181,6 +182,13 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
 
+def _parsed(url: str) -> httpcore.URL:
+    try:
+        return httpcore.URL(url)
+    except (TypeError, ValueError) as exc:  # letters beyond ASCII, brackets that hold no address, a port that is none
+        raise HostUnreachable("the address is no URL") from exc
+
+
 @cache
 def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
@@ -219,5 +227,5 @@ def _in_our_words() -> Iterator[None]:
         yield
     except (httpcore.TimeoutException, TimeoutError) as exc:
         raise FetchTooLate("the host was silent for too long") from exc
-    except (httpcore.NetworkError, httpcore.ProtocolError, ssl.SSLError) as exc:
+    except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, ssl.SSLError) as exc:
         raise HostUnreachable("the host could not be reached") from exc
