@@ -254,6 +254,34 @@ def test_the_worker_gets_stored_videos_and_pages_without_captions_once(session: 
     assert [row.id for row in social_media.list_unprocessed_media(session, [post.id])] == [page.id]
 
 
+def test_a_file_that_was_stored_first_is_not_replaced_by_a_later_one(session: Session) -> None:
+    post = create_post(session)
+    video = create_media(session, post, kind="video")
+    social_media.record_stored(session, video.id, FILE, content_type="video/mp4", size_bytes=9)
+    social_media.record_processed(
+        session, video.id, now=NOW, error=MediaFailure(ErrorCategory.MEDIA_ERROR, "Its sound is broken.")
+    )
+    before = columns(media_of(session, post)[0])
+
+    other = StoredFile("x/1/def.mov", "https://store/x/1/def.mov")
+    social_media.record_stored(session, video.id, other, content_type="video/quicktime", size_bytes=8)
+
+    assert columns(media_of(session, post)[0]) == before
+
+
+def test_what_was_measured_before_outlives_a_failure(session: Session) -> None:
+    post = create_post(session)
+    video = create_media(session, post, kind="video")
+    social_media.record_measured(session, video.id, MediaFindings(measurements={"cuts": 2}, duration_s=2.5))
+
+    social_media.record_processed(
+        session, video.id, now=NOW, error=MediaFailure(ErrorCategory.MEDIA_ERROR, "It cannot be decoded.")
+    )
+
+    (row,) = media_of(session, post)
+    assert (row.processed_at, row.measurements, row.duration_s) == (NOW, {"cuts": 2}, Decimal("2.5"))
+
+
 def test_what_the_worker_measured_is_saved(session: Session) -> None:
     post = create_post(session)
     video = create_media(session, post, kind="video", duration_s=Decimal(3))

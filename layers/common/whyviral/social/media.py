@@ -119,6 +119,8 @@ def record_stored(
 ) -> None:
     """Save where the bytes of a medium are, and forget what kept them from being stored before.
 
+    Where somebody was faster, theirs stay: they may have been read already.
+
     Args:
         session: the transaction.
         media_id: the medium.
@@ -136,7 +138,7 @@ def record_stored(
         "bytes": size_bytes,
         "error": None,
     }
-    MediaRepository(session).update(media_id, values | _size(size) | _thumbnail(thumbnail))
+    MediaRepository(session).store(media_id, values | _size(size) | _thumbnail(thumbnail))
 
 
 def record_unstored(session: Session, media_id: uuid.UUID, failure: MediaFailure, *, source_url: str) -> None:

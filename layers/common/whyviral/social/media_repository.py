@@ -125,6 +125,14 @@ class MediaRepository:
             .values(dict(values) | {"updated_at": func.now()})
         )
 
+    def store(self, media_id: uuid.UUID, values: Mapping[str, Any]) -> None:
+        """Overwrite some columns of a medium that has no file in storage yet."""
+        self._session.execute(
+            update(PostMedia)
+            .where(PostMedia.id == media_id, PostMedia.storage_path.is_(None))
+            .values(dict(values) | {"updated_at": func.now()})
+        )
+
     def update(self, media_id: uuid.UUID, values: Mapping[str, Any]) -> None:
         """Overwrite some columns of a medium."""
         self._session.execute(
