@@ -157,3 +157,11 @@ def test_what_is_no_id_is_never_sent(stand_ins: StandInsClient, audio: YouTubeAu
 
     assert caught.value.category is ErrorCategory.INVALID_URL
     assert stand_ins.calls("youtube") == []
+
+
+def test_a_download_ends_when_it_is_told_to(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
+    add_video(stand_ins, media=MEDIA)
+
+    failure(audio, tmp_path, should_stop=lambda: bool(stand_ins.calls("youtube")))
+
+    assert len(stand_ins.calls("youtube")) == 1
