@@ -36,6 +36,7 @@ create table public.provider_limits (
   rests_until timestamptz,
   strikes timestamptz[] not null default '{}',
   opened_at timestamptz,
+  probe_id uuid,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint pk_provider_limits primary key (id),

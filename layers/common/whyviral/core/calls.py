@@ -17,6 +17,8 @@ class CallIntent:
     started_at: datetime
     key_hash: str | None = None
     """Names the API key, where a provider's patience is counted by key."""
+    requests_per_second: float | None = None
+    """How often the provider may be asked with this key; None: as often as any of its keys may."""
     most_usd: Decimal | None = Decimal(0)
     """What it can cost at most. None: nobody knows. Zero: the call is free."""
     model: str | None = None

@@ -39,3 +39,13 @@ class ConnectionDropped(ProviderError):
 
 class NotConnected(ConnectionDropped):
     """The request was never sent, so it cost nothing."""
+
+
+class NotNow(ProviderError):
+    """The call was not made, so it cost nothing: the provider has asked for a rest, or is being left in peace.
+
+    A category of rate_limit is about the key, which another one may stand in for; provider_error is about the provider.
+    """
+
+    def __init__(self, message: str, *, provider: str, category: ErrorCategory, retry_after_s: float) -> None:
+        super().__init__(message, provider=provider, category=category, is_transient=True, retry_after_s=retry_after_s)

@@ -35,6 +35,7 @@ def recorded_call(
     operation: str,
     clock: Clock,
     key_hash: str | None = None,
+    requests_per_second: float | None = None,
     most_usd: Decimal | None = Decimal(0),
     model: str | None = None,
 ) -> Iterator[CallOutcome]:
@@ -46,6 +47,7 @@ def recorded_call(
         operation: method and path template.
         clock: tells the time.
         key_hash: names the API key, where the vendor's patience is counted by key.
+        requests_per_second: how often it may be asked with this key; None: as often as any of its keys may.
         most_usd: what the call can cost at most; None where nobody knows.
         model: what is asked, where a vendor has several.
 
@@ -57,6 +59,7 @@ def recorded_call(
         operation=operation,
         started_at=clock(),
         key_hash=key_hash,
+        requests_per_second=requests_per_second,
         most_usd=most_usd,
         model=model,
         is_stand_in=endpoints.current().is_stand_in(provider),

@@ -169,4 +169,6 @@ class ProviderLimit(Identified, Base):
     strikes: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
     """When it refused us or failed, lately."""
     opened_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    """Since when nobody calls it, because it failed too often; None: it is called."""
+    """Since when nobody calls it, because it failed too often, or since its last probe; None: it is called."""
+    probe_id: Mapped[uuid.UUID | None]
+    """The call that was let through last since then; its success lets all others through."""

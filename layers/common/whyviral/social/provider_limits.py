@@ -1,27 +1,145 @@
-"""How often a provider may be called with one of our keys, whoever calls it: rows in Postgres, shared by everybody."""
+"""How often a provider may be called with one of our keys, whoever calls it: rows in Postgres, shared by everybody.
 
-from datetime import datetime
+A call takes its turn with `enter` before it is made, and `leave` notes what became of it. Three things are kept apart:
+the distance between two calls, the rest that a provider has asked for, and the breaker, which opens when a provider
+keeps failing: everybody then fails at once, and only one call now and then is let through to see whether it is well.
+Distances hold as well as the clocks of those who call agree.
+"""
 
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, case, func, null, or_, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from whyviral.core.calls import CallIntent, ExternalCall
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import NotNow
+
+from .models import ProviderLimit
+from .provider_policies import POLICIES, ProviderPolicy
+
+LONGEST_TURN = timedelta(seconds=2)
+"""A turn that comes within it is taken and waited for; for a later one nobody stays awake."""
+LONGEST_REST = timedelta(hours=1)
+"""Whatever a provider asks for: with one more question an hour we learn that it has changed its mind."""
+_SERVER_ERROR = 500
 
 
-def enter(_session: Session, _intent: CallIntent, *, now: datetime) -> float:  # noqa: ARG001
-    """Take a turn at the provider and return the seconds to wait before the call.
+def enter(session: Session, intent: CallIntent, *, now: datetime) -> float:
+    """Take a turn at the provider and return the seconds to wait before the call; one statement unless it is refused.
+
+    The key's row stays locked until the transaction ends: nothing slow may follow in it.
 
     Raises:
-        ProviderError: not now; `retry_after_s` says when.
+        NotNow: no turn is taken, and `retry_after_s` says when there may be one.
     """
-    return 0.0
+    if intent.key_hash is None:
+        return 0.0
+    policy = POLICIES[intent.provider]
+    distance = policy.distance(intent.requests_per_second)
+    turn = func.greatest(now, ProviderLimit.next_at, ProviderLimit.rests_until)
+    is_open = ProviderLimit.opened_at.is_not(None)
+    may_probe = ProviderLimit.opened_at <= now - policy.opens_for
+    statement = (
+        upsert(ProviderLimit)
+        .values(provider=intent.provider, key_hash=intent.key_hash, next_at=now + distance)
+        .on_conflict_do_update(
+            index_elements=[ProviderLimit.provider, ProviderLimit.key_hash],
+            set_={
+                "next_at": turn + distance,
+                # A probe keeps the others out for as long as its failure would: it may die and never tell its end.
+                "opened_at": case((is_open, now), else_=null()),
+                "probe_id": case((is_open, intent.id), else_=null()),
+                "updated_at": func.now(),
+            },
+            where=and_(turn <= now + LONGEST_TURN, or_(~is_open, may_probe)),
+        )
+        .returning(ProviderLimit.next_at)
+    )
+    next_at = session.scalar(statement)
+    if next_at is None:
+        raise _refusal(session, intent, policy, now=now)
+    return max(0.0, (next_at - distance - now).total_seconds())
 
 
 def leave(
-    _session: Session,
-    _intent: CallIntent,
-    _call: ExternalCall,
+    session: Session,
+    intent: CallIntent,
+    call: ExternalCall,
     *,
     retry_after_s: float | None,
     now: datetime,
 ) -> None:
-    """Note what became of a call that was let in."""
+    """Note what became of a call that was let in; an answer of the provider costs one statement that changes nothing.
+
+    Args:
+        session: of a short transaction of its own, right after the call.
+        intent: as it was let in.
+        call: how it ended.
+        retry_after_s: how long the provider asked us to wait, where it did.
+        now: the time.
+    """
+    if intent.key_hash is None or call.error_category == ErrorCategory.INTERNAL:
+        return  # what broke on our side tells nothing about the provider
+    if is_strike(call):
+        _strike(session, intent, call, retry_after_s=retry_after_s, now=now)
+    else:
+        _close(session, intent)
+
+
+def is_strike(call: ExternalCall) -> bool:
+    """Whether a call ended as those do that are too many, or as those of a provider that is out of order."""
+    match call.error_category:
+        case ErrorCategory.RATE_LIMIT | ErrorCategory.TIMEOUT:
+            return True
+        case ErrorCategory.PROVIDER_ERROR:
+            return call.status is None or call.status >= _SERVER_ERROR
+    return False
+
+
+def _close(session: Session, intent: CallIntent) -> None:
+    """Let everybody in again if this call was the probe: one that was let in before the breaker opened says nothing."""
+    session.execute(
+        update(ProviderLimit)
+        .where(_is_row_of(intent), ProviderLimit.probe_id == intent.id)
+        .values(opened_at=None, probe_id=None, strikes=[]),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _strike(
+    session: Session, intent: CallIntent, call: ExternalCall, *, retry_after_s: float | None, now: datetime
+) -> None:
+    policy = POLICIES[intent.provider]
+    row = session.scalars(select(ProviderLimit).where(_is_row_of(intent)).with_for_update()).one()
+    if call.error_category == ErrorCategory.RATE_LIMIT and retry_after_s is None:
+        retry_after_s = policy.rest.total_seconds()
+    if retry_after_s is not None:
+        rests_until = now + min(timedelta(seconds=retry_after_s), LONGEST_REST)
+        row.rests_until = max(rests_until, row.rests_until or rests_until)
+    recent = [at for at in row.strikes if at > now - policy.strikes_within]
+    row.strikes = [*recent, now][-policy.most_strikes :]
+    was_probe = row.probe_id == intent.id
+    if was_probe or (row.opened_at is None and len(row.strikes) >= policy.most_strikes):
+        row.opened_at, row.probe_id = now, None
+    session.flush()
+
+
+def _refusal(session: Session, intent: CallIntent, policy: ProviderPolicy, *, now: datetime) -> NotNow:
+    """Return why there is no turn, from the row as the statement before has found and locked it."""
+    row = session.scalars(
+        select(ProviderLimit).where(_is_row_of(intent)).execution_options(populate_existing=True)
+    ).one()
+    turn = max(at for at in (now, row.next_at, row.rests_until) if at is not None)
+    opens_at = now if row.opened_at is None else row.opened_at + policy.opens_for
+    if opens_at > now:
+        message, category = f"{policy.service} is out of order.", ErrorCategory.PROVIDER_ERROR
+    else:
+        message, category = f"{policy.service} asks us to slow down.", ErrorCategory.RATE_LIMIT
+    wait = max(turn, opens_at) - now
+    return NotNow(message, provider=intent.provider, category=category, retry_after_s=wait.total_seconds())
+
+
+def _is_row_of(intent: CallIntent) -> ColumnElement[bool]:
+    return and_(ProviderLimit.provider == intent.provider, ProviderLimit.key_hash == intent.key_hash)
