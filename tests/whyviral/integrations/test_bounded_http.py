@@ -10,6 +10,7 @@ from tests.fixtures.bytes_server import Serve
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.api_keys import checked_key
 from whyviral.integrations.bounded_http import HttpAnswer, fetch, retry_after_s
+from whyviral.integrations.deadlines import timed_client
 from whyviral.integrations.errors import ConnectionDropped, NotConnected, ProviderError
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -17,7 +18,7 @@ NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    with httpx.Client() as client:
+    with timed_client(trust_env=False) as client:
         yield client
 
 
@@ -41,6 +42,36 @@ def test_an_answer_that_drips_is_given_up_at_the_deadline(client: httpx.Client, 
 
     assert failure.value.category is ErrorCategory.TIMEOUT
     assert time.monotonic() - started < 2
+
+
+def test_a_head_that_drips_is_given_up_at_the_deadline(client: httpx.Client, serve_bytes: Serve) -> None:
+    def drip() -> Iterator[bytes]:
+        yield b"HTTP/1.1 200 OK\r\n"
+        for number in itertools.count():
+            time.sleep(0.05)
+            yield b"X-%d: y\r\n" % number
+
+    url = serve_bytes(drip())
+    started = time.monotonic()
+
+    with pytest.raises(ProviderError) as failure:
+        _fetch(client, url)
+
+    assert failure.value.category is ErrorCategory.TIMEOUT
+    assert time.monotonic() - started < 2
+
+
+def test_a_slow_head_leaves_less_time_for_the_body(client: httpx.Client, serve_bytes: Serve) -> None:
+    def answer() -> Iterator[bytes]:
+        time.sleep(0.3)
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{"
+        time.sleep(0.3)  # less than the whole, and more than what is left of it
+        yield b"}"
+
+    with pytest.raises(ProviderError) as failure:
+        _fetch(client, serve_bytes(answer()))
+
+    assert (failure.value.category, failure.value.status) == (ErrorCategory.TIMEOUT, 200)
 
 
 def test_an_endless_answer_is_given_up_at_the_limit(client: httpx.Client, serve_bytes: Serve) -> None:

@@ -16,6 +16,7 @@ import httpx
 from whyviral.core import endpoints
 from whyviral.core.errors import ErrorCategory
 
+from .deadlines import ends_by, timed_client
 from .errors import ConnectionDropped, NotConnected, ProviderError
 
 _CONNECT_TIMEOUT_S = 5.0
@@ -44,7 +45,7 @@ def shared_client(provider: str) -> httpx.Client:
 
 @cache
 def _client(*, trust_env: bool) -> httpx.Client:
-    client = httpx.Client(follow_redirects=False, trust_env=trust_env)
+    client = timed_client(trust_env=trust_env)
     atexit.register(client.close)
     return client
 
@@ -63,13 +64,13 @@ def fetch(
     """GET `url`.
 
     Args:
-        client: not following redirects.
+        client: of `timed_client`.
         url: where.
         provider: the vendor in our records.
         service: the vendor in sentences for the user.
         headers: sent as they are.
         params: the query.
-        total_s: the longest wait for the head of the answer, and for the whole of it.
+        total_s: for all of it, from connecting to the last byte.
         max_bytes: the longest body, decoded.
 
     Raises:
@@ -103,6 +104,13 @@ def exchange(
     ends_at = time.monotonic() + total_s
     timeout = httpx.Timeout(total_s, connect=min(_CONNECT_TIMEOUT_S, total_s))
     request.extensions = {**request.extensions, "timeout": timeout.as_dict()}
+    with ends_by(ends_at):
+        return _exchange(client, request, provider=provider, service=service, ends_at=ends_at, max_bytes=max_bytes)
+
+
+def _exchange(
+    client: httpx.Client, request: httpx.Request, *, provider: str, service: str, ends_at: float, max_bytes: int
+) -> HttpAnswer:
     try:
         response = client.send(request, stream=True)
     except (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout, httpx.PoolTimeout) as exc:

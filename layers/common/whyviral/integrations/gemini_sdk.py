@@ -1,11 +1,14 @@
 """One exchange with Gemini through google-genai; imported with the first question, since the SDK takes its time."""
 
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
+import httpcore
+import httpcore2
 import httpx2
 from google import genai
 from google.genai import errors, types
@@ -14,6 +17,7 @@ from whyviral.core import endpoints
 from whyviral.core.errors import ErrorCategory
 
 from .analyst import AnalystPrompt, InlineMedia, MediaPart
+from .deadlines import TimedNetwork, ends_by
 from .errors import NotConnected, ProviderError
 from .gemini_setbacks import PROVIDER, SERVICE
 
@@ -72,7 +76,8 @@ def generate(
     client = _client(here.gemini_url, trust_env=not here.is_stand_in(PROVIDER))
     try:
         contents = types.Content(role="user", parts=parts)
-        response = client.models.generate_content(model=model, contents=contents, config=config)
+        with ends_by(time.monotonic() + timeout_s):
+            response = client.models.generate_content(model=model, contents=contents, config=config)
     except errors.APIError as exc:
         return Reply(exc.code, None, exc.details)
     except (httpx2.HTTPError, UnicodeDecodeError, RecursionError) as exc:
@@ -106,6 +111,7 @@ def _trouble(exc: Exception) -> ProviderError:
 @cache
 def _client(base_url: str, *, trust_env: bool) -> genai.Client:
     """Return the client of this process; what is named here, no environment variable can choose otherwise."""
+    context = httpx2.create_ssl_context(trust_env=trust_env)
     hooks: dict[str, list[Callable[..., None]]] = {"request": [_start_the_clock], "response": [_bound_the_body]}
     return genai.Client(
         enterprise=False,
@@ -113,9 +119,21 @@ def _client(base_url: str, *, trust_env: bool) -> genai.Client:
         http_options=types.HttpOptions(
             base_url=base_url,
             api_version="v1",
-            httpx_client=httpx2.Client(event_hooks=hooks, trust_env=trust_env),
+            httpx_client=httpx2.Client(
+                event_hooks=hooks, trust_env=trust_env, verify=context, mounts={"all://": _TimedTransport(context)}
+            ),
         ),
     )
+
+
+class _TimedTransport(httpx2.HTTPTransport):
+    def __init__(self, context: ssl.SSLContext) -> None:
+        super().__init__(verify=context)
+        # Both libraries have the same network in the same words.
+        network = TimedNetwork(cast("httpcore.NetworkBackend", httpcore2.SyncBackend()))
+        self._pool = httpcore2.ConnectionPool(
+            ssl_context=context, network_backend=cast("httpcore2.NetworkBackend", network)
+        )
 
 
 def _start_the_clock(request: httpx2.Request) -> None:

@@ -17,6 +17,7 @@ from whyviral.core.settings import SettingsError
 
 from .api_keys import checked_key
 from .bounded_http import shared_client
+from .deadlines import ends_by
 from .errors import ProviderError
 from .media_store import BUCKET
 from .recording import CallOutcome, recorded_call
@@ -94,7 +95,8 @@ class SupabaseMediaStore:
         ends_at = time.monotonic() + self._timeout_s
         for tries_left in reversed(range(_TRIES)):
             try:
-                return self._put_once(path, file, content_type=content_type, ends_at=ends_at)
+                with ends_by(ends_at):
+                    return self._put_once(path, file, content_type=content_type, ends_at=ends_at)
             except ProviderError as exc:
                 if not (tries_left and exc.is_transient and time.monotonic() + _PAUSE_S < ends_at):
                     raise
@@ -108,7 +110,11 @@ class SupabaseMediaStore:
             ProviderError: it could not be read, or is larger than `max_bytes`.
         """
         ends_at = time.monotonic() + self._timeout_s
-        with recorded_call(self._calls, provider=PROVIDER, operation=_GET, clock=self._clock) as call, _in_our_words():
+        with (
+            recorded_call(self._calls, provider=PROVIDER, operation=_GET, clock=self._clock) as call,
+            _in_our_words(),
+            ends_by(ends_at),
+        ):
             request = self._client.build_request(
                 "GET", f"{self._url}/object/{BUCKET}/{path}", headers=self._headers, timeout=self._timeout(ends_at)
             )

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -28,6 +29,7 @@ from .errors import ProviderError
 from .youtube_ids import watch_url
 
 _SOCKET_TIMEOUT_S = 10.0
+_MOMENT_S = 0.001
 _MAX_PAGE_BYTES = 16 * 1024 * 1024
 """A watch page has one to two."""
 _CHUNK_BYTES = 64 * 1024
@@ -152,21 +154,29 @@ class _BoundedResponse(Response):  # type: ignore[misc] # yt-dlp has no types
         return piece
 
 
-class _HostCheck(BaseHandler):
+class _Doorkeeper(BaseHandler):
     """Looks at each request before any other handler sends it; those that redirects make are known only here."""
 
+    def __init__(self, watch: _Watch) -> None:
+        self._watch = watch
+
     def default_open(self, request: HandlerRequest) -> None:
-        """Refuse what does not go to YouTube, and leave the rest to the handlers of its scheme."""
+        """Refuse what does not go to YouTube, and give the rest no more time than is left for all of it."""
         if not _is_youtube(request.full_url):
             raise RequestError("not a host of YouTube")
+        request.timeout = min(_SOCKET_TIMEOUT_S, max(_MOMENT_S, self._watch.ends_at - time.monotonic()))
 
 
 class _YouTubeRH(UrllibRH):  # type: ignore[misc] # yt-dlp has no types
     """HTTP by the standard library, to YouTube and to nobody else."""
 
+    def __init__(self, *, watch: _Watch, **options: Any) -> None:
+        super().__init__(**options)
+        self._watch = watch
+
     def _create_instance(self, **options: Any) -> Any:
         opener = super()._create_instance(**options)
-        opener.add_handler(_HostCheck())
+        opener.add_handler(_Doorkeeper(self._watch))
         return opener
 
 
@@ -179,10 +189,10 @@ class _Downloader(YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
 
     def build_request_director(self, _handlers: Any, preferences: Any = None) -> Any:
         """Speak HTTP by the standard library alone, so that it does not matter what else is installed."""
-        return super().build_request_director([_YouTubeRH], preferences)
+        return super().build_request_director([partial(_YouTubeRH, watch=self._watch)], preferences)
 
     def urlopen(self, request: Any) -> Any:
-        """Send a request, as long as there is time; `_HostCheck` sees where it goes."""
+        """Send a request, as long as there is time; `_Doorkeeper` sees where it goes."""
         left_s = self._watch.check()
         if isinstance(request, str):
             request = Request(request)
