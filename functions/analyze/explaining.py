@@ -1,5 +1,7 @@
 """How AnalysePosts works: facts and verdict are computed, the model explains them, and a valid answer is saved."""
 
+import math
+import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -46,7 +48,10 @@ MODEL_TIMEOUT_S = 65.0
 so."""
 READING_BUDGET_S = 15.0
 """Of that, how long files are read; the model is worth more than one more of them."""
-_DEFAULT_WAIT_S = 5.0
+_LONGEST_PAUSE_S = 10.0
+"""Where the model's provider asks for none; half of it on average."""
+_SPREAD_S = 2.0
+"""Those who were asked to wait until the same moment come back at different ones, and none before it."""
 _WAKE_UP = timedelta(seconds=2)
 """From the end of a wait to the run that follows it."""
 _TOO_LATE = "There was no time left to explain this post; try again."
@@ -80,6 +85,7 @@ class PostExplainer:
         limits: SpendLimits,
         clock: Clock,
         sleep: Callable[[float], object] = time.sleep,
+        jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._engine = engine
         self._build_analyst = build_analyst
@@ -87,6 +93,7 @@ class PostExplainer:
         self._limits = limits
         self._clock = clock
         self._sleep = sleep
+        self._jitter = jitter
 
     def explain(self, job: ExplainJob) -> PostResult:
         """Explain one post.
@@ -207,10 +214,13 @@ class PostExplainer:
 
     def _wait_s(self, job: ExplainJob, failure: ProviderError) -> int | None:
         """Return how long to wait before asking again, or None when it would not help or end in time."""
-        return self._in_budget(job, failure.retry_after_s or _DEFAULT_WAIT_S) if failure.is_transient else None
+        if not failure.is_transient:
+            return None
+        asked_s = failure.retry_after_s or 0.0
+        return self._in_budget(job, asked_s + self._jitter(0.0, _SPREAD_S if asked_s else _LONGEST_PAUSE_S))
 
     def _in_budget(self, job: ExplainJob, seconds: float) -> int | None:
-        wait_s = max(1, round(seconds))
+        wait_s = max(1, math.ceil(seconds))
         asked_at = self._clock() + timedelta(seconds=wait_s) + _WAKE_UP
         return wait_s if asked_at <= job.started_at + ANALYSE_BUDGET else None
 

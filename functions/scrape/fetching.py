@@ -1,5 +1,6 @@
 """How FetchPosts works: reuse what is fresh, claim what is not, pay once, and never wait inside the function."""
 
+import math
 import random
 import time
 import uuid
@@ -42,6 +43,8 @@ stage stays below its 500 s (tests/statemachine/test_longest_path.py)."""
 OTHERS_WAIT = timedelta(seconds=60)
 """How long fetched posts wait for one at which the provider keeps failing, unless it asks us to slow down."""
 _BUSY_WAIT_S = 2
+_SPREAD_S = 2.0
+"""Those who were asked to wait until the same moment come back at different ones, and none before it."""
 _STILL_WORKING = (
     "The provider is still reading this post; analyse it again in a few minutes, and it goes on from there."
 )
@@ -223,13 +226,14 @@ class PostFetcher:
         else:
             # The stage keeps no count of its tries: the pause grows with the time already spent.
             backoff_s = min(30.0, max(5.0, elapsed.total_seconds() / 2))
-            wait_s = max(failure.retry_after_s or 0.0, self._jitter(backoff_s / 2, backoff_s))
+            asked_s = failure.retry_after_s or 0.0
+            wait_s = asked_s + self._jitter(0.0, _SPREAD_S if asked_s else backoff_s)
             # The provider has answered for the others: what fails again and again is this post.
             if do_others_wait and not asked.working_s and failure.category is not ErrorCategory.RATE_LIMIT:
                 budget = OTHERS_WAIT
         if elapsed + timedelta(seconds=wait_s) > budget:
             return None
-        return max(1, round(wait_s))
+        return max(1, math.ceil(wait_s))
 
 
 def _pending(posts: list[AnalysisRequestPost]) -> list[AnalysisRequestPost]:

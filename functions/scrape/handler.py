@@ -26,7 +26,12 @@ fetcher = PostFetcher(
     engine,
     sources={
         Platform.X: Source(
-            partial(TwitterApiScraper, settings.twitterapi_key.get_secret_value(), prices=settings.price_table),
+            partial(
+                TwitterApiScraper,
+                settings.twitterapi_key.get_secret_value(),
+                requests_per_second=settings.twitterapi_requests_per_second,
+                prices=settings.price_table,
+            ),
             is_stand_in("twitterapi"),
         ),
         Platform.INSTAGRAM: Source(

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from pydantic import SecretStr
+from pydantic import Field, SecretStr
 
 from whyviral.core.settings import SpendingSettings
 
@@ -11,6 +11,8 @@ class ScrapeSettings(SpendingSettings):
     """Database, the providers' keys, what may be spent, and how long a fetched post is good."""
 
     twitterapi_key: SecretStr
+    twitterapi_requests_per_second: float = Field(default=3.0, gt=0, le=1000)
+    """What the key's tier allows: 0.2 without credit, 3 and more with it. Source: twitterapi.io/qps-limits, 2025-12."""
     brightdata_api_key: SecretStr
     youtube_api_key: SecretStr | None = None
     youtube_proxy_url: SecretStr | None = None

@@ -47,6 +47,7 @@ SETTINGS = {
     "SUPABASE_SECRET_KEY": "sb_secret_example",
     "SUPABASE_URL": "https://example.supabase.co",
     "TWITTERAPI_KEY": "example",
+    "TWITTERAPI_REQUESTS_PER_SECOND": "3",
     "WEBHOOK_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/webhooks",
 }
 _UNZIPPED_LIMIT_BYTES = 250_000_000  # Source: AWS Lambda, "Lambda quotas", deployment package with its layers

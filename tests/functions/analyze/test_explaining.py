@@ -192,7 +192,7 @@ def test_an_answer_of_unknown_price_is_saved_without_one(pipeline: Pipeline) -> 
     check_books(pipeline, job)
 
 
-@pytest.mark.parametrize(("retry_after_s", "wait_s"), [(None, 5), (0.2, 1), (17.0, 17)])
+@pytest.mark.parametrize(("retry_after_s", "wait_s"), [(None, 10), (0.2, 3), (17.0, 19)])
 def test_a_model_that_asks_for_patience_is_waited_for(
     pipeline: Pipeline, retry_after_s: float | None, wait_s: int
 ) -> None:

@@ -46,6 +46,7 @@ def test_a_post_is_explained_and_a_quota_that_is_spent_is_waited_for(
             build_store=pipeline.media.build_store,
             limits=pipeline.limits,
             clock=pipeline.clock,
+            jitter=lambda low, _high: low,
         )
         result = explainer.explain(ExplainJob(**job.model_dump(), post=post))
         return result.outcome, result.wait_s

@@ -194,7 +194,7 @@ def test_a_failing_call_keeps_the_job_and_gives_the_claim_back(pipeline: Pipelin
     pipeline.fetch(job)
     pipeline.source.errors.append(scrape_error(ErrorCategory.RATE_LIMIT, status=429, retry_after_s=40.0))
 
-    assert pipeline.fetch(job) == FetchResult(outcome=Outcome.WAIT, wait_s=40)
+    assert pipeline.fetch(job) == FetchResult(outcome=Outcome.WAIT, wait_s=42)
 
     assert (pipeline.posts()["20"].claimed_by, (stored_job(pipeline) or {})["id"]) == (None, "job-1")
     assert pipeline.fetch(job).outcome == Outcome.FETCHED

@@ -33,6 +33,7 @@ def fetcher_of(pipeline: Pipeline, source: Source) -> PostFetcher:
         reuse_for=REUSE_FOR,
         limits=pipeline.limits,
         clock=pipeline.clock,
+        jitter=lambda low, _high: low,
     )
 
 

@@ -1,4 +1,4 @@
-"""What providers bear: distances between calls, rests they ask for, and the breaker, for everybody with the same key."""
+"""What providers bear: distances between calls, rests they ask for, and the breaker, for all with the same key."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

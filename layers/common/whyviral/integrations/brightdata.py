@@ -20,7 +20,7 @@ from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.prices import BRIGHTDATA_RECORD, PRICES, PriceTable, as_bound, as_cost
 
-from .api_keys import checked_key
+from .api_keys import checked_key, hash_of_key
 from .bounded_http import HttpAnswer, fetch, post_json, shared_client
 from .brightdata_failures import (
     PROVIDER,
@@ -97,6 +97,7 @@ class BrightDataClient:
     ) -> None:
         key = checked_key(api_key, name="BRIGHTDATA_API_KEY")
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}
+        self._key_hash = hash_of_key(key)
         self._calls = calls
         self._clock = clock
         self._client = client or shared_client(PROVIDER)
@@ -229,7 +230,14 @@ class BrightDataClient:
     def _recorded(
         self, operation: str, *, most_usd: Decimal | None = Decimal(0)
     ) -> AbstractContextManager[CallOutcome]:
-        return recorded_call(self._calls, provider=PROVIDER, operation=operation, clock=self._clock, most_usd=most_usd)
+        return recorded_call(
+            self._calls,
+            provider=PROVIDER,
+            operation=operation,
+            clock=self._clock,
+            key_hash=self._key_hash,
+            most_usd=most_usd,
+        )
 
 
 def _snapshot_id_in(body: bytes) -> str | None:

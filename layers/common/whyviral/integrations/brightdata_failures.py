@@ -80,7 +80,7 @@ def find_refusal(answer: HttpAnswer, *, now: datetime) -> ProviderError | None:
         return None
     words = answer.body[:_MAX_WORDS].decode(errors="replace").lower()
     error = _refusal_by_words(answer.status, words) or _refusal_by_status(answer.status, answer.body)
-    if error.category is ErrorCategory.RATE_LIMIT:
+    if error.is_transient:
         error.retry_after_s = retry_after_s(answer.headers, now=now)
     return error
 

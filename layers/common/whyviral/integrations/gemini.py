@@ -15,11 +15,19 @@ from whyviral.core.clock import Clock, utc_now
 from whyviral.core.prices import PRICES, PriceTable
 
 from .analyst import AnalystPrompt, AnalystReply
-from .errors import NotConnected
+from .api_keys import hash_of_key
+from .errors import NotConnected, NotNow
 from .gemini_answers import GeminiAnswer
 from .gemini_keys import KeyRing
 from .gemini_prices import cost_usd, most_usd
-from .gemini_setbacks import PROVIDER, GeminiSetback, Remedy, setback_of_status, unreadable_reply
+from .gemini_setbacks import (
+    PROVIDER,
+    GeminiSetback,
+    Remedy,
+    setback_of_refusal,
+    setback_of_status,
+    unreadable_reply,
+)
 from .recording import CallOutcome, recorded_call
 from .untrusted_json import NotJson, parse_untrusted_json
 
@@ -96,7 +104,8 @@ class GeminiAnalyst:
             key = self._keys.pick(now=self._clock())
             try:
                 return self._exchange(question, key)
-            except GeminiSetback as setback:
+            except (GeminiSetback, NotNow) as exc:
+                setback = setback_of_refusal(exc, now=self._clock()) if isinstance(exc, NotNow) else exc
                 if not self._can_go_on(question, key, setback):
                     raise
 
@@ -120,6 +129,8 @@ class GeminiAnalyst:
             provider=PROVIDER,
             operation="POST /v1/models/{model}:generateContent",
             clock=self._clock,
+            # Quotas are by project and model. Source: ai.google.dev/gemini-api/docs/rate-limits, 2026-11.
+            key_hash=hash_of_key(key, scope=question.model),
             most_usd=self._most_usd(question),
             model=question.model,
         ) as call:

@@ -9,7 +9,7 @@ from typing import Any
 
 from whyviral.core.errors import ErrorCategory
 
-from .errors import ProviderError
+from .errors import NotNow, ProviderError
 
 PROVIDER = "gemini"
 SERVICE = "The model that explains posts"
@@ -47,8 +47,16 @@ class GeminiSetback(ProviderError):
         is_transient: bool = False,
         status: int = HTTPStatus.OK,
         key_rests_until: datetime | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(message, provider=PROVIDER, category=category, is_transient=is_transient, status=status)
+        super().__init__(
+            message,
+            provider=PROVIDER,
+            category=category,
+            is_transient=is_transient,
+            retry_after_s=retry_after_s,
+            status=status,
+        )
         self.remedy = remedy
         self.key_rests_until = key_rests_until
 
@@ -77,6 +85,19 @@ def setback_of_status(status: int, document: Any, *, now: datetime) -> GeminiSet
         remedy=remedy,
         is_transient=status >= HTTPStatus.INTERNAL_SERVER_ERROR,
         status=status,
+    )
+
+
+def setback_of_refusal(refusal: NotNow, *, now: datetime) -> GeminiSetback:
+    """Return what helps where a question was not let through: another key where this one rests, else another model."""
+    rests = refusal.category is ErrorCategory.RATE_LIMIT
+    return GeminiSetback(
+        refusal.message,
+        category=refusal.category,
+        remedy=Remedy.NEXT_KEY if rests else Remedy.OTHER_MODEL,
+        is_transient=True,
+        key_rests_until=now + timedelta(seconds=refusal.retry_after_s or 0.0),
+        retry_after_s=refusal.retry_after_s,
     )
 
 
@@ -119,13 +140,15 @@ def _key_refused(status: int) -> GeminiSetback:
 
 
 def _quota_spent(error: Mapping[str, Any], now: datetime) -> GeminiSetback:
+    returns_at = _quota_returns_at(error, now)
     return GeminiSetback(
         f"{SERVICE} asks us to slow down.",
         category=ErrorCategory.RATE_LIMIT,
         remedy=Remedy.NEXT_KEY,
         is_transient=True,
         status=HTTPStatus.TOO_MANY_REQUESTS,
-        key_rests_until=_quota_returns_at(error, now),
+        key_rests_until=returns_at,
+        retry_after_s=(returns_at - now).total_seconds(),
     )
 
 

@@ -45,11 +45,19 @@ class TwitterApiScraper:
         calls: CallCollector,
         clock: Clock = utc_now,
         client: httpx.Client | None = None,
+        requests_per_second: float | None = None,
         timeout_s: float = _TIMEOUT_S,
         most_posts_with_replies: int = MOST_POSTS_WITH_REPLIES,
         prices: PriceTable = PRICES,
     ) -> None:
-        self._api = TwitterApiCalls(api_key, calls=calls, clock=clock, client=client, prices=prices)
+        self._api = TwitterApiCalls(
+            api_key,
+            calls=calls,
+            clock=clock,
+            client=client,
+            requests_per_second=requests_per_second,
+            prices=prices,
+        )
         self._timeout_s = timeout_s
         self._most_posts_with_replies = most_posts_with_replies
 

@@ -13,7 +13,7 @@ from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 from whyviral.core.prices import TWITTERAPI_CREDIT, PriceTable, as_bound, as_cost
 
-from .api_keys import checked_key
+from .api_keys import checked_key, hash_of_key
 from .bounded_http import HttpAnswer, fetch, shared_client
 from .errors import NotConnected, ProviderError
 from .recording import CallOutcome, recorded_call
@@ -29,9 +29,19 @@ class TwitterApiCalls:
     """Asks for lists of tweets."""
 
     def __init__(
-        self, api_key: str, *, calls: CallCollector, clock: Clock, client: httpx.Client | None, prices: PriceTable
+        self,
+        api_key: str,
+        *,
+        calls: CallCollector,
+        clock: Clock,
+        client: httpx.Client | None,
+        requests_per_second: float | None = None,
+        prices: PriceTable,
     ) -> None:
-        self._headers = {"X-API-Key": checked_key(api_key, name="TWITTERAPI_KEY"), "Accept": "application/json"}
+        key = checked_key(api_key, name="TWITTERAPI_KEY")
+        self._headers = {"X-API-Key": key, "Accept": "application/json"}
+        self._key_hash = hash_of_key(key)
+        self._requests_per_second = requests_per_second
         self._calls = calls
         self._clock = clock
         self._client = client or shared_client(PROVIDER)
@@ -57,6 +67,8 @@ class TwitterApiCalls:
             operation=f"GET {path}",
             clock=self._clock,
             most_usd=as_bound(self._usd(most_tweets)),
+            key_hash=self._key_hash,
+            requests_per_second=self._requests_per_second,
         ) as call:
             answer = self._get(path, params, call, timeout_s=timeout_s)
             document = _parse(answer)

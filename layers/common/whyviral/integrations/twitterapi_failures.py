@@ -44,9 +44,10 @@ def find_refusal(answer: HttpAnswer, document: Any, *, now: datetime) -> Provide
     if answer.status == HTTPStatus.OK:
         return _refusal_in_document(document, text)
     error = _refusal_of_status(answer.status, text)
-    if error.category is ErrorCategory.RATE_LIMIT:
-        asked_s = retry_after_s(answer.headers, now=now)
-        error.retry_after_s = _DEFAULT_WAIT_S if asked_s is None else asked_s
+    if error.is_transient:
+        error.retry_after_s = retry_after_s(answer.headers, now=now)
+    if error.category is ErrorCategory.RATE_LIMIT and error.retry_after_s is None:
+        error.retry_after_s = _DEFAULT_WAIT_S
     return error
 
 

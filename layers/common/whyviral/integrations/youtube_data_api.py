@@ -12,8 +12,8 @@ from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
 
-from .api_keys import checked_key
-from .bounded_http import HttpAnswer, fetch, shared_client
+from .api_keys import checked_key, hash_of_key
+from .bounded_http import HttpAnswer, fetch, retry_after_s, shared_client
 from .errors import ProviderError
 from .post_scraper import ScrapedComment
 from .recording import recorded_call
@@ -28,7 +28,10 @@ _COMMENTS = 20
 _MAX_BYTES = 8 * 1024 * 1024
 _TIMEOUT_S = 5.0
 _VIDEO_PARTS = "snippet,statistics,contentDetails,status,liveStreamingDetails"
-_OUT_OF_QUOTA = frozenset({"quotaExceeded", "dailyLimitExceeded", "rateLimitExceeded", "userRateLimitExceeded"})
+_OUT_OF_DAY = frozenset({"quotaExceeded", "dailyLimitExceeded"})
+_OUT_OF_QUOTA = _OUT_OF_DAY | {"rateLimitExceeded", "userRateLimitExceeded"}
+_DAY_QUOTA_REST_S = 3600.0
+"""It returns at midnight Pacific time, or with whoever raises it: one question an hour finds out."""
 _NO_COMMENTS = frozenset({"commentsDisabled", "videoNotFound"})
 
 type Items = dict[str, Mapping[str, Any]]
@@ -47,6 +50,7 @@ class YouTubeDataApi:
         timeout_s: float = _TIMEOUT_S,
     ) -> None:
         self._key = checked_key(api_key, name="YOUTUBE_API_KEY")
+        self._key_hash = hash_of_key(self._key)
         self._calls = calls
         self._clock = clock
         self._client = client or shared_client(PROVIDER)
@@ -94,7 +98,13 @@ class YouTubeDataApi:
         self, resource: str, params: Mapping[str, str], *, without: frozenset[str] = frozenset()
     ) -> list[Mapping[str, Any]]:
         """Return the items of an answer; none where it is refused for a reason in `without`."""
-        with recorded_call(self._calls, provider=PROVIDER, operation=f"GET /{resource}", clock=self._clock) as call:
+        with recorded_call(
+            self._calls,
+            provider=PROVIDER,
+            operation=f"GET /{resource}",
+            clock=self._clock,
+            key_hash=self._key_hash,
+        ) as call:
             answer = fetch(
                 self._client,
                 f"{endpoints.current().youtube_data_url}/{resource}",
@@ -112,7 +122,11 @@ class YouTubeDataApi:
             reasons = _reasons(document)
             if reasons & without:
                 return []
-            raise _refusal(answer.status, reasons)
+            refusal = _refusal(answer.status, reasons)
+            if refusal.is_transient:
+                asked_s = retry_after_s(answer.headers, now=self._clock())
+                refusal.retry_after_s = _DAY_QUOTA_REST_S if asked_s is None and reasons & _OUT_OF_DAY else asked_s
+            raise refusal
 
 
 def _parse(answer: HttpAnswer) -> Mapping[str, Any]:

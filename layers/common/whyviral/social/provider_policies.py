@@ -43,8 +43,8 @@ POLICIES: Mapping[str, ProviderPolicy] = {
         opens_for=timedelta(minutes=1),
     ),
     # 25 refusals for haste in 5 minutes block an address until support lifts it, and 10 are a warning; the longest
-    # pause it advises is 32 s. There is no limit by the second: the distance bounds how many have their turn or are under
-    # way when one is refused, since they may all be refused after it.
+    # pause it advises is 32 s. There is no limit by the second: the distance bounds how many have their turn or are
+    # under way when one is refused, since they may all be refused after it.
     # Source: docs.brightdata.com, "Rate limits", 2026-11.
     "brightdata": ProviderPolicy(
         service="The scraping service",
