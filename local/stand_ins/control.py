@@ -8,6 +8,7 @@ from pydantic import Field, HttpUrl, JsonValue, StringConstraints
 
 from local.stand_ins.clerk_tokens import DEFAULT_LIFE_S, Algorithm, SigningKey, forge, session_claims, sign
 from local.stand_ins.faults import Fault, Vendor
+from local.stand_ins.limits import LimitOrder
 from local.stand_ins.orders import Order
 from local.stand_ins.posts import Platform, Post
 from local.stand_ins.refusals import Refusal
@@ -87,6 +88,19 @@ async def add_fault(state: State, fault: Fault) -> Fault:
     """Spoil the coming calls."""
     state.faults.add(fault.model_copy())
     return fault
+
+
+@router.post("/limits")
+async def set_limits(state: State, order: LimitOrder) -> LimitOrder:
+    """Be as strict as the vendors are with those who ask too often."""
+    state.limits.order = order
+    return order
+
+
+@router.get("/limits")
+async def get_limits(state: State) -> dict[str, Any]:
+    """Return how many calls each vendor has refused for haste since the last reset, and whether one blocks us."""
+    return {"refused": state.limits.refused, "brightdata_is_blocked": state.limits.is_blocked}
 
 
 @router.post("/posts")

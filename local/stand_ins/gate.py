@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local.stand_ins import supabase, twitterapi
@@ -44,10 +46,15 @@ class Gate:
         async def noting_status(message: Message) -> None:
             if message["type"] == "http.response.start":
                 call.status = message["status"]
+                self.stand_ins.limits.note(vendor, message["status"])
             await send(message)
 
-        fault = self.stand_ins.faults.take(vendor, path)
-        if fault is None:
+        refused = self.stand_ins.limits.find_refusal(vendor, Headers(scope=scope))
+        fault = self.stand_ins.faults.take(vendor, path) if refused is None else None
+        if refused is not None:
+            await _read_away(receive)
+            await JSONResponse(_ERROR_BODIES[vendor](refused), refused)(scope, receive, noting_status)
+        elif fault is None:
             await self.app(scope, receive, noting_status)
         else:
             await self._spoil(fault, scope, receive, noting_status)

@@ -11,6 +11,7 @@ from local.stand_ins.clerk_tokens import SigningKey
 from local.stand_ins.clerk_users import ClerkUsers
 from local.stand_ins.clerk_webhooks import Subscription
 from local.stand_ins.faults import FaultList, Vendor
+from local.stand_ins.limits import Limits
 from local.stand_ins.media_answers import MediaAnswer
 from local.stand_ins.posts import PostShelf
 from local.stand_ins.storage import Storage
@@ -40,6 +41,7 @@ class StandIns:
     clerk_webhooks: Subscription = field(default_factory=Subscription)
     posts: PostShelf = field(default_factory=PostShelf)
     faults: FaultList = field(default_factory=FaultList)
+    limits: Limits = field(default_factory=Limits)
     calls: dict[Vendor, list[Call]] = field(default_factory=lambda: {vendor: [] for vendor in Vendor})
     twitterapi_credits: int = STARTING_CREDITS
     brightdata: Jobs = field(default_factory=Jobs)
@@ -53,6 +55,7 @@ class StandIns:
     def reset(self) -> None:
         """Go back to the samples; keys, users and sessions stay, so that tokens already handed out still work."""
         self.faults.clear()
+        self.limits = Limits()
         self.clerk_webhooks.cancel()
         self.clerk.codes.reset()
         self.clerk.is_production = False

@@ -1,5 +1,6 @@
 """One exchange with Gemini through google-genai; imported with the first question, since the SDK takes its time."""
 
+import atexit
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -113,15 +114,17 @@ def _client(base_url: str, *, trust_env: bool) -> genai.Client:
     """Return the client of this process; what is named here, no environment variable can choose otherwise."""
     context = httpx2.create_ssl_context(trust_env=trust_env)
     hooks: dict[str, list[Callable[..., None]]] = {"request": [_start_the_clock], "response": [_bound_the_body]}
+    http = httpx2.Client(
+        event_hooks=hooks, trust_env=trust_env, verify=context, mounts={"all://": _TimedTransport(context)}
+    )
+    atexit.register(http.close)
     return genai.Client(
         enterprise=False,
         api_key="sent-with-each-call",
         http_options=types.HttpOptions(
             base_url=base_url,
             api_version="v1",
-            httpx_client=httpx2.Client(
-                event_hooks=hooks, trust_env=trust_env, verify=context, mounts={"all://": _TimedTransport(context)}
-            ),
+            httpx_client=http,
         ),
     )
 
