@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from whyviral.analytics.service import ApiAccess, record_access
+from whyviral.core.database import single_statement
 
 from .dependencies import caller_of, services_of
 from .errors import DATABASE_ERRORS
@@ -74,6 +75,5 @@ def _access(request: Request, *, route: str | None, status: int, duration_s: flo
 
 
 def _insert(engine: Engine, access: ApiAccess) -> None:
-    # Without a session, whose every transaction begins with another statement.
-    with engine.begin() as connection:
+    with single_statement(engine) as connection:
         record_access(connection, access)

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
@@ -11,12 +11,12 @@ from fastapi import Depends, Query, Request
 from pydantic import SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from whyviral.accounts.keyed_hashes import KeyedHashes
 from whyviral.analytics.authentication import Caller
 from whyviral.core.calls import CallCollector
 from whyviral.core.clock import Clock, utc_now
-from whyviral.core.database import session_scope
 from whyviral.integrations.clerk import ClerkClient
 from whyviral.integrations.clerk_tokens import SessionTokenVerifier
 from whyviral.integrations.step_functions import Workflow
@@ -93,10 +93,18 @@ async def wait_for_connection(services: ServicesDep) -> AsyncIterator[None]:
 ConnectionDep = Depends(wait_for_connection, scope="function")
 
 
-def get_session(services: ServicesDep, _connection: Annotated[None, ConnectionDep]) -> Iterator[Session]:
-    """Open the transaction of this request; it commits when the route returns, before the answer is sent."""
-    with session_scope(services.engine) as session:
+async def get_session(services: ServicesDep, _connection: Annotated[None, ConnectionDep]) -> AsyncIterator[Session]:
+    """Open the transaction of this request; it commits when the route returns, before the answer is sent.
+
+    A thread is taken only for what talks to the database: a session connects with its first statement.
+    """
+    session = Session(services.engine, expire_on_commit=False)
+    try:
         yield session
+        await run_in_threadpool(session.commit)
+    finally:
+        if session.in_transaction():
+            await run_in_threadpool(session.close)
 
 
 type SessionDep = Annotated[Session, Depends(get_session, scope="function")]

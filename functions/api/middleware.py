@@ -11,6 +11,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from whyviral.core.database import trust_what_is_used_from_now_on
+
 from .access_log import AccessLog
 from .errors import error_response, sqlstate
 
@@ -50,6 +52,7 @@ class RequestContext:
         if scope["path"].startswith(("/api/", "/health")) and not scope["path"].endswith("/"):
             scope["path"] += "/"
         started = time.perf_counter()
+        trust_what_is_used_from_now_on()
         status = 0
 
         async def send_with_id(message: Message) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Exists, case, delete, exists, func, or_, select, update
+from sqlalchemy import BindParameter, Exists, bindparam, case, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, joinedload
 
@@ -39,7 +39,7 @@ class AccountRepository:
     def find_user_and_revocation(self, clerk_user_id: str, session_id: str) -> tuple[User, bool] | None:
         """Return the user, and whether this session has ended, in one statement."""
         found = self._session.execute(
-            select(User, _is_revoked(session_id)).where(User.clerk_user_id == clerk_user_id)
+            _USER_AND_REVOCATION, {"clerk_user_id": clerk_user_id, "session_id": session_id}
         ).one_or_none()
         return None if found is None else (found[0], found[1])
 
@@ -202,5 +202,11 @@ class VerificationRepository:
         self._session.execute(delete(EmailVerification).where(EmailVerification.clerk_user_id == clerk_user_id))
 
 
-def _is_revoked(session_id: str) -> Exists:
+def _is_revoked(session_id: str | BindParameter[str]) -> Exists:
     return exists().where(RevokedSession.session_id == session_id)
+
+
+_USER_AND_REVOCATION = select(User, _is_revoked(bindparam("session_id"))).where(
+    User.clerk_user_id == bindparam("clerk_user_id")
+)
+"""Made once: it begins every request, and takes as long to make as to be answered."""

@@ -1,17 +1,23 @@
 """The database: the declarative base, one engine a process, and a session that commits when its block ends."""
 
+import math
 import ssl
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, DateTime, Engine, MetaData, Text, create_engine, event, func, make_url, text
+from pg8000.exceptions import Error as DriverError
+from sqlalchemy import CheckConstraint, DateTime, Engine, MetaData, Text, create_engine, event, func, make_url
 from sqlalchemy.engine import URL, Connection, ExceptionContext
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, mapped_column
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 STATEMENT_TIMEOUT_MS = 8_000
 SOCKET_TIMEOUT_S = 10
@@ -21,7 +27,10 @@ _DATA_EXCEPTION = "22"
 """The class of errors whose message itself quotes a value: `invalid input syntax for type uuid: "…"`."""
 _OWN_WORDS = "exec_stmt_raise"
 """The server's routine that raises what a function of ours says, which quotes nothing."""
+_LIMIT_STATEMENTS = f"select set_config('statement_timeout', '{STATEMENT_TIMEOUT_MS}', true)"
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+_trusted_since: ContextVar[float] = ContextVar("trusted_since", default=math.inf)
+"""By `time.monotonic`; nothing is trusted where nobody has said so."""
 
 
 class Base(DeclarativeBase):
@@ -87,12 +96,39 @@ def build_engine(database_url: str, *, pool_size: int = 1, socket_timeout_s: flo
         url,
         pool_size=pool_size,
         max_overflow=0,
-        pool_pre_ping=True,
         pool_recycle=300,
         pool_use_lifo=True,
         hide_parameters=True,  # an error that is logged quotes no row
         connect_args={"ssl_context": tls, "timeout": socket_timeout_s, "application_name": "whyviral"},
     )
+
+
+def trust_what_is_used_from_now_on() -> None:
+    """Ask no connection whether it lives that was used after this, in this context: a request, say.
+
+    Connections die while nobody uses them, above all while a sandbox is frozen, which it is only between requests.
+    """
+    _trusted_since.set(time.monotonic())
+
+
+@event.listens_for(Pool, "connect")
+@event.listens_for(Pool, "checkin")
+def _note_use(_dbapi_connection: Any, entry: ConnectionPoolEntry) -> None:
+    entry.info["used_at"] = time.monotonic()
+
+
+@event.listens_for(Pool, "checkout")
+def _ask_whether_it_lives(dbapi_connection: Any, entry: ConnectionPoolEntry, _: Any) -> None:
+    """Replace a connection that has died since it was used; SQLAlchemy's own `pool_pre_ping` asks every time.
+
+    It also leaves a transaction open behind its question, as pg8000's cursors begin one.
+    """
+    if entry.info["used_at"] >= _trusted_since.get():
+        return
+    try:
+        dbapi_connection.execute_simple("select 1")
+    except (DriverError, OSError) as exc:
+        raise InvalidatePoolError from exc  # connects anew; the others are likely to be dead, too
 
 
 @event.listens_for(Engine, "handle_error")
@@ -116,7 +152,7 @@ def _forget_values(context: ExceptionContext) -> None:
 @event.listens_for(Session, "after_begin")
 def _limit_statements(_session: Session, _transaction: SessionTransaction, connection: Connection) -> None:
     # SET LOCAL only: anything else leaks to other clients of the transaction pooler.
-    connection.execute(text(f"select set_config('statement_timeout', '{STATEMENT_TIMEOUT_MS}', true)"))
+    connection.exec_driver_sql(_LIMIT_STATEMENTS)
 
 
 @contextmanager
@@ -125,3 +161,19 @@ def session_scope(engine: Engine) -> Iterator[Session]:
     with Session(engine, expire_on_commit=False) as session:
         yield session
         session.commit()
+
+
+@contextmanager
+def single_statement(engine: Engine) -> Iterator[Connection]:
+    """Open a connection on which each statement is a transaction of its own: one message instead of three.
+
+    It ends with the socket's timeout at the latest: no statement timeout is set.
+    """
+    with engine.connect() as connection:
+        driver: Any = connection.connection.dbapi_connection  # SQLAlchemy's type knows no attribute of pg8000's
+        # Not isolation_level="AUTOCOMMIT": undoing it sends a plain SET, which leaks through the transaction pooler.
+        driver.autocommit = True
+        try:
+            yield connection
+        finally:
+            driver.autocommit = False
