@@ -135,6 +135,7 @@ class PostFetcher:
         pending = _pending(PipelineRepository(session).list_posts(request.id))
         if not pending:
             return ()
+        is_stand_in = self._sources[Platform(request.platform)].is_stand_in
         claims = social_service.claim_posts(
             session,
             request.platform,
@@ -142,12 +143,12 @@ class PostFetcher:
             claimant=job.claimant,
             now=self._clock(),
             reuse_for=self._reuse_for,
-            is_stand_in=self._sources[Platform(request.platform)].is_stand_in,
+            is_stand_in=is_stand_in,
         )
         _attach(pending, claims.fresh)
         words = {post.platform_post_id: post.path_word for post in pending}
         asks = [
-            PostAsk(id_, path_word=words[id_], job=social_service.find_job(post, now=self._clock()))
+            PostAsk(id_, words[id_], job=social_service.find_job(post, now=self._clock(), is_stand_in=is_stand_in))
             for id_, post in claims.claimed.items()
         ]
         # A run may end before its last post: in another order each time, none waits for ever behind one that hangs.

@@ -124,18 +124,18 @@ class FakePostSource:
         return outcomes
 
     def _outcomes(self, asks: Sequence[PostAsk]) -> dict[str, ScrapeOutcome]:
-        new = tuple(ask.post_id for ask in asks if ask.post_id in self.slow and ask.job is None)
+        new = tuple(ask.post_id for ask in asks if ask.post_id in self.slow and ask.running is None)
         if new:
             self.begun.append(new)
         outcomes: dict[str, ScrapeOutcome] = {}
         for ask in asks:
             if ask.post_id in self.unanswered:
                 continue
-            self.resumed += [ask.job.id] if ask.job else []
+            self.resumed += [ask.running.id] if ask.running else []
             left = self.slow.get(ask.post_id, 0)
-            if ask.post_id in new or (ask.job and left > 0):
-                self.slow[ask.post_id] = left - (ask.job is not None)
-                job = ask.job or ScrapeJob(f"job-{len(self.begun)}", "posts")
+            if ask.post_id in new or (ask.running and left > 0):
+                self.slow[ask.post_id] = left - (ask.running is not None)
+                job = ask.running or ScrapeJob(f"job-{len(self.begun)}", "posts", ask.next_number)
                 outcomes[ask.post_id] = ScrapePending(ask.post_id, job, self.wait_s)
             else:
                 outcomes[ask.post_id] = self._outcome(ask.post_id)

@@ -15,7 +15,7 @@ from whyviral.analysis.models import PostState, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.post_scraper import ScrapedComment, ScrapeFailure
+from whyviral.integrations.post_scraper import ScrapedComment, ScrapeFailure, ScrapeJob
 from whyviral.social.models import PostComments
 from whyviral.social.platforms import Platform
 from whyviral.social.service import CLAIM_LEASE, JOB_LIFE
@@ -47,6 +47,8 @@ def test_a_job_is_stored_with_its_call_and_waited_for_with_its_claim_kept(pipeli
         "id": "job-1",
         "kind": "posts",
         "number": 1,
+        "is_lost": False,
+        "is_stand_in": False,
         "begun_at": pipeline.clock().isoformat(),
     }
     assert (post.claimed_by, post.claimed_until) == (job.claimant, pipeline.clock() + CLAIM_LEASE)
@@ -255,6 +257,37 @@ def test_a_job_of_a_claim_that_was_taken_over_does_not_replace_the_new_holders(p
     post = pipeline.posts()["20"]
     assert len(pipeline.source.begun) == 2
     assert ((post.scrape_job or {})["id"], post.claimed_by) == ("job-1", second.claimant)
+
+
+def test_a_lost_job_counts_for_whoever_begins_the_next_one(pipeline: Pipeline) -> None:
+    pipeline.source.slow["20"] = 0
+    pipeline.source.posts["20"] = ScrapeFailure(
+        "20", ErrorCategory.PROVIDER_ERROR, "Lost.", lost=ScrapeJob("job-1", "posts", number=2, is_lost=True)
+    )
+    pipeline.fetch_until_done(pipeline.admit("20"))
+    assert (stored_job(pipeline) or {})["is_lost"]
+    del pipeline.source.posts["20"]
+    later = pipeline.admit("20")
+
+    pipeline.fetch(later)
+
+    assert ((stored_job(pipeline) or {})["id"], (stored_job(pipeline) or {})["number"]) == ("job-2", 3)
+    assert len(pipeline.fetch(later).posts) == 1
+    assert pipeline.source.resumed == ["job-1", "job-2"]
+    assert stored_job(pipeline) is None
+
+
+@pytest.mark.parametrize("began_it", [True, False])
+def test_a_job_of_another_source_is_never_asked_about(pipeline: Pipeline, began_it: bool) -> None:
+    pipeline.source.slow["20"] = 0
+    pipeline.fetch(pipeline.admit("20"), is_stand_in=began_it)
+    pipeline.clock.advance(CLAIM_LEASE.total_seconds() + 1)
+
+    pipeline.fetch(pipeline.admit("20"), is_stand_in=not began_it)
+
+    job = stored_job(pipeline) or {}
+    assert (job["id"], job["number"], job["is_stand_in"]) == ("job-2", 1, not began_it)
+    assert pipeline.source.resumed == []
 
 
 def test_what_is_ready_is_kept_and_the_smallest_wait_counts(pipeline: Pipeline) -> None:

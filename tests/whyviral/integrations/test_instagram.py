@@ -1,6 +1,7 @@
 """Runs of the scraper over HTTP: which jobs it begins, how it goes on with them, and what a failure costs whom."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +12,7 @@ from tests.fixtures.stand_ins import StandInsClient
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.brightdata_failures import BEGUN_UNSEEN, LOST_AGAIN
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.instagram import InstagramScraper, match_records
 from whyviral.integrations.post_scraper import (
@@ -300,22 +302,35 @@ def test_a_kind_of_post_that_is_refused_fails_alone(
 
 
 @pytest.mark.parametrize(
-    ("fault", "category", "sentence"),
-    [
-        ("disconnect", ErrorCategory.PROVIDER_ERROR, "could not be read"),
-        ("timeout", ErrorCategory.TIMEOUT, "took too long"),
-    ],
+    ("fault", "category"),
+    [("disconnect", ErrorCategory.PROVIDER_ERROR), ("timeout", ErrorCategory.TIMEOUT)],
 )
 def test_posts_whose_job_may_have_begun_unnoticed_end_and_are_not_paid_for_again(
-    stand_ins: StandInsClient, fetch: Fetch, fault: str, category: ErrorCategory, sentence: str
+    stand_ins: StandInsClient, fetch: Fetch, fault: str, category: ErrorCategory
 ) -> None:
     stand_ins.fault("brightdata", fault, path=TRIGGER, times=1)
 
     outcomes = to_the_end(fetch, PHOTO, PostAsk(REEL, "reel"))
 
-    assert failure_of(outcomes, PHOTO)[0] is category
-    assert sentence in failure_of(outcomes, PHOTO)[1]
+    lost = ScrapeJob("", "posts", number=1, is_lost=True)
+    assert outcomes[PHOTO] == ScrapeFailure(PHOTO, category, BEGUN_UNSEEN, lost=lost)
     assert fetched(outcomes) == {REEL}
+
+
+def test_trying_again_begins_a_lost_job_once_more_and_a_second_loss_says_so(
+    stand_ins: StandInsClient, fetch: Fetch
+) -> None:
+    stand_ins.fault("brightdata", "status", status=404, body="Snapshot does not exist", path=PROGRESS)
+
+    begun = fetch(PostAsk(PHOTO, job=ScrapeJob("", "posts", number=1, is_lost=True)))
+    outcomes = fetch(*again(begun))
+
+    lost = job_of(begun, PHOTO)
+    assert lost.number == 2
+    assert outcomes[PHOTO] == ScrapeFailure(
+        PHOTO, ErrorCategory.PROVIDER_ERROR, LOST_AGAIN, lost=replace(lost, is_lost=True)
+    )
+    assert paths(stand_ins).count("trigger") == 1
 
 
 @pytest.mark.parametrize("status", [429, 401])

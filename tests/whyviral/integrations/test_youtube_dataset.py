@@ -13,6 +13,7 @@ from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.brightdata_failures import BEGUN_UNSEEN
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.post_scraper import (
     PostAsk,
@@ -160,7 +161,10 @@ def test_videos_whose_job_may_have_begun_unnoticed_end_and_are_not_paid_for_agai
 
     assert outcomes == {
         GOOD_ID: ScrapeFailure(
-            GOOD_ID, ErrorCategory.PROVIDER_ERROR, "YouTube could not be read for this video; try again."
+            GOOD_ID,
+            ErrorCategory.PROVIDER_ERROR,
+            BEGUN_UNSEEN,
+            lost=ScrapeJob("", "videos", number=1, is_lost=True),
         )
     }
 

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,14 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.core.prices import PRICES, PriceTable
 
 from .brightdata import FIRST_WAIT_S, TIMEOUT_S, BrightDataClient, Dataset, Snapshot, Working
-from .brightdata_failures import SnapshotFailed, SnapshotLost, TriggerLost, category_of_row
+from .brightdata_failures import (
+    BEGUN_UNSEEN,
+    LOST_AGAIN,
+    SnapshotFailed,
+    SnapshotLost,
+    TriggerLost,
+    category_of_row,
+)
 from .errors import ProviderError
 from .instagram_ids import media_id_of
 from .instagram_posts import lacks_its_video, read_record
@@ -80,6 +87,11 @@ class _Run:
         for post_id in post_ids:
             self.news[post_id] = ScrapeFailure(post_id, category, _SENTENCES.get(category, message))
 
+    def lose(self, jobs: Mapping[str, ScrapeJob], category: ErrorCategory, message: str) -> None:
+        """End posts whose job is lost; that it was begun is kept."""
+        for post_id, job in jobs.items():
+            self.news[post_id] = ScrapeFailure(post_id, category, message, lost=replace(job, is_lost=True))
+
     def outcomes(self) -> Mapping[str, ScrapedPost | ScrapeFailure | ScrapePending]:
         """Return what is known; posts without an outcome are asked again, and then the failure shows.
 
@@ -119,10 +131,11 @@ class InstagramScraper:
         for ask in asks:
             if media_id_of(ask.post_id) is None:
                 run.fail([ask.post_id], ErrorCategory.INVALID_URL)
-            elif ask.job is None:
-                run.starts.append(_Start(ask.post_id, _REELS if ask.path_word in _REEL_WORDS else _POSTS))
+            elif ask.running is None:
+                kind = _REELS if ask.path_word in _REEL_WORDS else _POSTS
+                run.starts.append(_Start(ask.post_id, kind, ask.next_number))
             else:
-                running.setdefault(ask.job.id, {})[ask.post_id] = ask.job
+                running.setdefault(ask.running.id, {})[ask.post_id] = ask.running
         for snapshot_id, jobs in running.items():
             run.attempt(partial(self._resume, run, snapshot_id, jobs))
         for kind in _DATASETS:
@@ -135,9 +148,12 @@ class InstagramScraper:
             snapshot_id = self._provider.trigger(
                 _DATASETS[kind], [{"url": _ADDRESSES[kind].format(start.post_id)} for start in starts]
             )
-        except ProviderError as exc:
+        except TriggerLost as exc:
             # A job of which nobody knows whether it runs is not begun again, so its posts have come to their end.
-            if not (exc.category.is_users_side or isinstance(exc, TriggerLost)):
+            run.lose({start.post_id: ScrapeJob("", kind, start.number) for start in starts}, exc.category, BEGUN_UNSEEN)
+            return
+        except ProviderError as exc:
+            if not exc.category.is_users_side:
                 raise
             run.fail([start.post_id for start in starts], exc.category, exc.message)
             return
@@ -152,7 +168,8 @@ class InstagramScraper:
             # Once more, and no further: each job may have to be paid for.
             first = {post_id: job for post_id, job in jobs.items() if job.number == 1}
             run.starts.extend(_Start(post_id, job.kind, number=2) for post_id, job in first.items())
-            run.fail(jobs.keys() - first.keys(), exc.category, exc.message)
+            again = {post_id: job for post_id, job in jobs.items() if post_id not in first}
+            run.lose(again, exc.category, LOST_AGAIN)
         except SnapshotFailed as exc:
             run.fail(jobs, exc.category, exc.message)
         else:

@@ -82,6 +82,8 @@ class ScrapeFailure:
     platform_post_id: str
     category: ErrorCategory
     message: str
+    lost: "ScrapeJob | None" = None
+    """The work on it that is lost: stored, so that whoever begins it anew goes on counting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class ScrapeJob:
     """What the provider was asked for, such as the name of a dataset."""
     number: int = 1
     """How many jobs have been begun for the post, this one included."""
+    is_lost: bool = False
+    """Whether nobody can ask about it any more: its id may be unknown even to us, but it counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,16 @@ class PostAsk:
     """The word before the id in the URL that the user pasted, such as `reel`: a hint at the kind of post."""
     job: ScrapeJob | None = None
     """Work on this post that has been begun before."""
+
+    @property
+    def running(self) -> ScrapeJob | None:
+        """The work to ask about."""
+        return None if self.job is None or self.job.is_lost else self.job
+
+    @property
+    def next_number(self) -> int:
+        """The number of the job that would be begun now."""
+        return 1 if self.job is None else self.job.number + 1
 
 
 type ScrapeOutcome = ScrapedPost | ScrapeFailure | ScrapePending

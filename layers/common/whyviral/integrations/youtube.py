@@ -77,7 +77,7 @@ class YouTubeScraper:
         resumed = self._resume(asks)
         outcomes |= resumed.outcomes
         # A job that goes on is not begun again: it would be paid for twice.
-        rest = [ask for ask in asks if ask.job is None or self._dataset is None] + resumed.lost
+        rest = [ask for ask in asks if ask.running is None or self._dataset is None] + resumed.lost
         try:
             told = self._ask_data_api([ask.post_id for ask in rest], outcomes)
         except ProviderError as exc:
@@ -96,7 +96,7 @@ class YouTubeScraper:
 
     def _resume(self, asks: Sequence[PostAsk]) -> Resumed:
         """Return how far the jobs are that an earlier run has begun at the scraping service."""
-        waiting = [ask for ask in asks if ask.job is not None]
+        waiting = [ask for ask in asks if ask.running is not None]
         return self._dataset.resume(waiting) if self._dataset and waiting else Resumed()
 
     def _begin(self, asks: Sequence[PostAsk]) -> Outcomes:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -15,7 +15,14 @@ from whyviral.core.prices import PRICES, PriceTable
 
 from . import youtube_failures as failures
 from .brightdata import FIRST_WAIT_S, BrightDataClient, Dataset, Working
-from .brightdata_failures import SnapshotFailed, SnapshotLost, TriggerLost, category_of_row
+from .brightdata_failures import (
+    BEGUN_UNSEEN,
+    LOST_AGAIN,
+    SnapshotFailed,
+    SnapshotLost,
+    TriggerLost,
+    category_of_row,
+)
 from .errors import ProviderError
 from .lenient import Count, Lenient, VendorModel
 from .post_scraper import PostAsk, ScrapedPost, ScrapeFailure, ScrapeJob, ScrapeOutcome, ScrapePending
@@ -25,7 +32,7 @@ from .youtube_posts import Video, read_info, read_video
 
 _KIND = "videos"
 _MAX_JOBS = 2
-"""Each may have to be paid for."""
+"""That are begun without anybody's asking again: each may have to be paid for."""
 _TIMEOUT_S = 8.0
 _RESUME_S = 8.0
 """No job is asked about later in a run: its calls and their repeats take up to 32 s of the 40 there are."""
@@ -87,9 +94,10 @@ class YouTubeDataset:
         try:
             job_id = self._provider.trigger(Dataset.YOUTUBE_VIDEOS, [{"url": watch_url(ask.post_id)} for ask in asks])
         except TriggerLost as exc:  # begun again, it might be paid for twice
-            return {ask.post_id: _failed(ask, exc.category) for ask in asks}
+            unseen = {ask.post_id: ScrapeJob("", _KIND, ask.next_number) for ask in asks}
+            return _lost(unseen, exc.category, BEGUN_UNSEEN)
         return {
-            ask.post_id: ScrapePending(ask.post_id, ScrapeJob(job_id, _KIND, _next_number(ask)), FIRST_WAIT_S)
+            ask.post_id: ScrapePending(ask.post_id, ScrapeJob(job_id, _KIND, ask.next_number), FIRST_WAIT_S)
             for ask in asks
         }
 
@@ -110,9 +118,9 @@ class YouTubeDataset:
         try:
             found = self._provider.read(job_id)
         except SnapshotLost as exc:
-            resumed.lost += [ask for ask in asks if _next_number(ask) <= _MAX_JOBS]
-            last = [ask for ask in asks if _next_number(ask) > _MAX_JOBS]
-            resumed.outcomes |= {ask.post_id: _failed(ask, exc.category) for ask in last}
+            resumed.lost += [ask for ask in asks if ask.next_number <= _MAX_JOBS]
+            last = {ask.post_id: ask.job for ask in asks if ask.job is not None and ask.next_number > _MAX_JOBS}
+            resumed.outcomes |= _lost(last, exc.category, LOST_AGAIN)
         except SnapshotFailed as exc:
             resumed.outcomes |= {ask.post_id: _failed(ask, exc.category) for ask in asks}
         else:
@@ -132,8 +140,9 @@ def _by_job(asks: Sequence[PostAsk]) -> dict[str, list[PostAsk]]:
     return jobs
 
 
-def _next_number(ask: PostAsk) -> int:
-    return 1 if ask.job is None else ask.job.number + 1
+def _lost(jobs: Mapping[str, ScrapeJob], category: ErrorCategory, message: str) -> Outcomes:
+    """End videos whose job is lost; that it was begun is kept."""
+    return {id_: ScrapeFailure(id_, category, message, lost=replace(job, is_lost=True)) for id_, job in jobs.items()}
 
 
 def _by_video(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

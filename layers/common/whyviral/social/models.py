@@ -115,7 +115,10 @@ class Post(Identified, Base):
     """The attempt of a request that is fetching this post; nobody else pays for it until `claimed_until`."""
     claimed_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     scrape_job: Mapped[dict[str, Any] | None] = mapped_column(_Json)
-    """Paid work on this post at a provider, a `ScrapeJob` with `begun_at`; who claims the post resumes it by its id."""
+    """Paid work on this post at a provider: a `ScrapeJob` with `begun_at`, and with `is_stand_in` for whose it is.
+
+    Who claims the post resumes it by its id; where it is lost, it only counts.
+    """
 
     media: Mapped[list[PostMedia]] = relationship(lazy="raise", order_by=PostMedia.position)
 

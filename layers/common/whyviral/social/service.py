@@ -102,7 +102,9 @@ def save_scraped(
     known = {post.platform_post_id: post for post in locked}
     for post_id, post in known.items():
         if post_id in outcomes and post.claimed_by == claimant:
-            post.scrape_job = _job_as_json(outcomes[post_id], known=post.scrape_job, now=fetched_at)
+            post.scrape_job = _job_as_json(
+                outcomes[post_id], known=post.scrape_job, now=fetched_at, is_stand_in=is_stand_in
+            )
     saved = [(known[id_], told) for id_, told in outcomes.items() if isinstance(told, ScrapedPost) and id_ in known]
     distrusted = {post.id for post, _ in saved if post.is_stand_in != is_stand_in}
     for post, scraped in saved:
@@ -130,19 +132,24 @@ def release_claims(session: Session, platform: str, platform_post_ids: Collectio
     PostRepository(session, platform).release_claims(platform_post_ids, claimant=claimant)
 
 
-def find_job(post: Post, *, now: datetime) -> ScrapeJob | None:
-    """Return the work that has been begun for a post, unless what it would tell is too old."""
-    stored = post.scrape_job
-    if stored is None or datetime.fromisoformat(stored["begun_at"]) < now - JOB_LIFE:
+def find_job(post: Post, *, now: datetime, is_stand_in: bool) -> ScrapeJob | None:
+    """Return the work that has been begun for a post at this source, unless what it would tell is too old."""
+    stored = dict(post.scrape_job or {})
+    if not stored or stored.pop("is_stand_in", None) is not is_stand_in:
         return None
-    return ScrapeJob(id=stored["id"], kind=stored["kind"], number=stored["number"])
+    begun_at = datetime.fromisoformat(stored.pop("begun_at"))
+    return None if begun_at < now - JOB_LIFE else ScrapeJob(**stored)
 
 
-def _job_as_json(outcome: ScrapeOutcome, *, known: Mapping[str, Any] | None, now: datetime) -> dict[str, Any] | None:
-    if not isinstance(outcome, ScrapePending):
-        return None
-    begun_at = known["begun_at"] if known and known["id"] == outcome.job.id else now.isoformat()
-    return asdict(outcome.job) | {"begun_at": begun_at}
+def _job_as_json(
+    outcome: ScrapeOutcome, *, known: Mapping[str, Any] | None, now: datetime, is_stand_in: bool
+) -> dict[str, Any] | None:
+    """Return what to store: work that goes on, or a loss that counts."""
+    match outcome:
+        case ScrapePending(job=job) | ScrapeFailure(lost=ScrapeJob() as job):
+            begun_at = known["begun_at"] if known and known["id"] == job.id else now.isoformat()
+            return asdict(job) | {"begun_at": begun_at, "is_stand_in": is_stand_in}
+    return None
 
 
 def _as_removed(failure: ScrapeFailure) -> ScrapeFailure:
