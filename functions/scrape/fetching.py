@@ -42,6 +42,9 @@ FETCH_BUDGET = timedelta(seconds=420)
 stage stays below its 500 s (tests/statemachine/test_longest_path.py)."""
 OTHERS_WAIT = timedelta(seconds=60)
 """How long fetched posts wait for one at which the provider keeps failing, unless it asks us to slow down."""
+OUTAGE_WAIT = timedelta(seconds=150)
+"""How long anybody waits for a provider that fails without asking for patience: what several tries in that time do not
+outlast is seldom over in the whole budget, and the user had better be told and try again."""
 _BUSY_WAIT_S = 2
 _SPREAD_S = 2.0
 """Those who were asked to wait until the same moment come back at different ones, and none before it."""
@@ -230,8 +233,8 @@ class PostFetcher:
             asked_s = failure.retry_after_s or 0.0
             wait_s = asked_s + self._jitter(0.0, _SPREAD_S if asked_s else backoff_s)
             # The provider has answered for the others: what fails again and again is this post.
-            if do_others_wait and not asked.working_s and failure.category is not ErrorCategory.RATE_LIMIT:
-                budget = OTHERS_WAIT
+            if not asked.working_s and failure.category is not ErrorCategory.RATE_LIMIT:
+                budget = OTHERS_WAIT if do_others_wait else OUTAGE_WAIT
         if elapsed + timedelta(seconds=wait_s) > budget:
             return None
         return max(1, math.ceil(wait_s))

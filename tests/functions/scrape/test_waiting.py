@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from functions.scrape.fetching import FETCH_BUDGET, OTHERS_WAIT, FetchResult
+from functions.scrape.fetching import FETCH_BUDGET, OTHERS_WAIT, OUTAGE_WAIT, FetchResult
 from tests.fakes.post_scraper import scrape_error
 from tests.fixtures.pipeline import Pipeline, check_books, check_history
 from whyviral.analysis.models import PostState, Stage
@@ -28,7 +28,7 @@ def test_a_transient_failure_is_waited_out_for_at_least_as_long_as_the_provider_
     check_books(pipeline, job)
 
 
-def test_the_waits_grow_and_end_with_the_budget(pipeline: Pipeline) -> None:
+def test_the_waits_grow_and_end_when_an_outage_has_lasted_too_long(pipeline: Pipeline) -> None:
     pipeline.source.errors.extend(scrape_error(status=500 + number) for number in range(50))
     job = pipeline.admit("20")
 
@@ -38,7 +38,7 @@ def test_the_waits_grow_and_end_with_the_budget(pipeline: Pipeline) -> None:
     assert result == FetchResult(outcome=Outcome.FETCHED)
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (5, 30)
-    assert FETCH_BUDGET - timedelta(seconds=30) < timedelta(seconds=sum(waits)) <= FETCH_BUDGET
+    assert OUTAGE_WAIT - timedelta(seconds=30) < timedelta(seconds=sum(waits)) <= OUTAGE_WAIT
     assert (row.state, row.error_stage, row.error_category) == (
         PostState.FAILED,
         Stage.FETCHING_POSTS,
