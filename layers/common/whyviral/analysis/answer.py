@@ -22,9 +22,9 @@ from pydantic import (
 
 from whyviral.core.errors import ErrorCategory
 
+from .models import SUGGESTIONS
+
 INFERENCE = "[inference]"
-SUGGESTIONS = 4
-"""How many ideas for next posts an analysis holds."""
 
 _BETWEEN = r"\s*(?:[,;&\u2013-]|\band\b|\bto\b)\s*"
 _CITATIONS = re.compile(rf"\[\s*([FTM][0-9]+(?:{_BETWEEN}[FTM][0-9]+)*)\s*\]", re.IGNORECASE)

@@ -15,6 +15,9 @@ from whyviral.core.database import Base, Identified, one_of
 from whyviral.core.errors import ErrorCategory
 from whyviral.social.models import PlatformRow, Post
 
+SUGGESTIONS = 4
+"""How many ideas for next posts an analysis holds."""
+
 
 class RequestStatus(StrEnum):
     """Life of an analysis request."""

@@ -13,9 +13,8 @@ from whyviral.analytics.models import EventCategory
 from whyviral.core.errors import ErrorCategory
 from whyviral.social import service as social_service
 
-from .answer import SUGGESTIONS
 from .breakage import Breakage, read_breakage
-from .models import AnalysisRequestPost, PostAnalysisRequest, PostState, RequestStatus, Stage
+from .models import SUGGESTIONS, AnalysisRequestPost, PostAnalysisRequest, PostState, RequestStatus, Stage
 from .pipeline import Outcome, PostJob, RequestJob, StageResult, fail_post, lock_current, record_status
 from .repository import PipelineRepository
 
