@@ -22,8 +22,9 @@ from moto.stepfunctions.parser.asl.eval import variable_store
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
 
-from local.lambda_runtime import FunctionNotFound, LambdaServiceClosed
+from local.lambda_runtime import FunctionNotFound
 from local.sandbox import Invocation
+from local.sandbox_pool import LambdaServiceClosed
 
 type Invoke = Callable[[str, bytes], Invocation]
 """Runs a function, by name, with a JSON payload; raises FunctionNotFound."""

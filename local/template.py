@@ -43,6 +43,15 @@ class TemplateError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """When the scheduler calls a function, and with what."""
+
+    expression: str
+    input: str
+    """JSON; `<aws.scheduler.scheduled-time>` in it stands for the moment."""
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionSpec:
     """One AWS::Serverless::Function, with the template's Globals merged in."""
 
@@ -52,6 +61,9 @@ class FunctionSpec:
     memory_mb: int = _DEFAULT_MEMORY_MB
     variables: frozenset[str] = frozenset()
     """Names of the environment variables it is deployed with."""
+    schedules: tuple[Schedule, ...] = ()
+    is_waited_for: bool = True
+    """Whether somebody may wait for its answer; nobody does where only schedules and events call it."""
 
     @property
     def arn(self) -> str:
@@ -164,7 +176,23 @@ def _function(name: str, properties: Mapping[str, Any], defaults: Mapping[str, A
     if not isinstance(merged.get("Handler"), str) or not all(isinstance(number, int) for number in numbers.values()):
         raise TemplateError(f"{name}: Handler, Timeout and MemorySize must be written out")
     variables = {variable for source in (defaults, properties) for variable in _variables(source)}
-    return FunctionSpec(name, merged["Handler"], numbers["Timeout"], numbers["MemorySize"], frozenset(variables))
+    events = list((properties.get("Events") or {}).values())
+    return FunctionSpec(
+        name,
+        merged["Handler"],
+        numbers["Timeout"],
+        numbers["MemorySize"],
+        frozenset(variables),
+        tuple(_schedule(event["Properties"]) for event in events if event["Type"] == "ScheduleV2"),
+        is_waited_for=not events or any(event["Type"] not in _UNATTENDED for event in events),
+    )
+
+
+_UNATTENDED = {"ScheduleV2", "EventBridgeRule"}
+
+
+def _schedule(properties: Mapping[str, Any]) -> Schedule:
+    return Schedule(properties["ScheduleExpression"], properties.get("Input", "{}"))
 
 
 _NUMBERS = {"Timeout": _DEFAULT_TIMEOUT_S, "MemorySize": _DEFAULT_MEMORY_MB}

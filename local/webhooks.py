@@ -11,7 +11,7 @@ import boto3
 import httpx
 
 from local.interpreter import Invoke
-from local.lambda_runtime import LambdaServiceClosed
+from local.sandbox_pool import LambdaServiceClosed
 from local.stand_ins.clerk_webhooks import event_of, headers_of, new_event_id
 
 if TYPE_CHECKING:

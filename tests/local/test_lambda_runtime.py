@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from local.bootstrap import dump_endpoints
-from local.lambda_runtime import MAX_SANDBOXES, FunctionNotFound, LambdaService, LambdaServiceClosed
+from local.lambda_runtime import FunctionNotFound, LambdaService
+from local.sandbox_pool import MAX_SANDBOXES, LambdaServiceClosed
 from local.template import FunctionSpec
 from whyviral.core.endpoints import Endpoints
 

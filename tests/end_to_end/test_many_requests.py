@@ -1,0 +1,165 @@
+"""Many requests at once: all of them complete, within the connections and the memory of a small machine."""
+
+import os
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from sqlalchemy import text
+
+from local.accounts import business_token
+from tests.end_to_end.conftest import System
+from whyviral.core.database import build_engine
+
+MOST_CONNECTIONS = 20
+MOST_PSS_MB = 1_700
+"""Of everything: this process with the state machine, the database, the stand-ins, the API and its workers."""
+_REQUESTS_A_USER = 10
+_END_S = 400
+_LOOK_S = 0.05
+_WEIGH_S = 2.0
+_CONNECTIONS = text(
+    "select count(*) from pg_stat_activity"
+    " where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'"
+)
+
+
+@dataclass(slots=True)
+class Watch:
+    """The most that was seen."""
+
+    connections: int = 0
+    pss_mb: float = 0.0
+    looks: int = 0
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def look_at_database(self, url: str) -> None:
+        engine = build_engine(url)
+        with engine.connect() as connection:
+            while not self._stopped.wait(_LOOK_S):
+                self.connections = max(self.connections, connection.execute(_CONNECTIONS).scalar_one())
+                connection.rollback()
+                self.looks += 1
+        engine.dispose()
+
+    def weigh(self, system: System) -> None:
+        while not self._stopped.wait(_WEIGH_S):
+            self.pss_mb = max(self.pss_mb, sum(map(_pss_mb, system.processes())))
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+def _pss_mb(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_full_info().pss) / 1e6
+    except psutil.Error:
+        return 0.0  # it has ended meanwhile
+
+
+@contextmanager
+def watching(system: System) -> Iterator[Watch]:
+    watch = Watch()
+    threads = [
+        threading.Thread(target=watch.look_at_database, args=(system.stack.ready.database_url,)),
+        threading.Thread(target=watch.weigh, args=(system,)),
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        yield watch
+    finally:
+        watch.stop()
+        for thread in threads:
+            thread.join()
+
+
+def business_users(system: System, count: int) -> list[httpx.Client]:
+    """Return the API as so many users see it; one may ask for 20 analyses an hour."""
+    ready = system.stack.ready
+    tokens = [
+        business_token(ready.stand_ins, ready.api, ready.database_url, f"{uuid.uuid4()}@whyviral.example")
+        for _ in range(count)
+    ]
+    return [
+        httpx.Client(base_url=ready.api, headers={"Authorization": f"Bearer {token}"}, timeout=120) for token in tokens
+    ]
+
+
+def ask(user: httpx.Client, url: str) -> str:
+    accepted = user.post("/api/analysis/analyze/", json={"post_urls": [url]})
+    assert accepted.status_code == 202, accepted.text
+    [request] = accepted.json()["requests"]
+    return str(request["id"])
+
+
+def ends_of(users: Sequence[httpx.Client], asked: Sequence[tuple[int, str]]) -> list[str]:
+    """Wait until all requests, each of a user by number, have their end; return their statuses."""
+    deadline = time.monotonic() + _END_S
+    ends: dict[str, str] = {}
+    while len(ends) < len(asked):
+        assert time.monotonic() < deadline, f"{len(asked) - len(ends)} of {len(asked)} requests have no end"
+        for number, request_id in asked:
+            if request_id not in ends:
+                request = users[number].get(f"/api/analysis/requests/{request_id}/").raise_for_status().json()
+                if request["status"] in ("COMPLETED", "FAILED"):
+                    ends[request_id] = f"{request['status']} {request['error'] or ''}".strip()
+        time.sleep(0.2)
+    return list(ends.values())
+
+
+def analyse_at_once(system: System, urls: Sequence[str]) -> tuple[list[str], Watch]:
+    """Ask for one analysis of each URL, all at the same moment; return how they ended and what it took."""
+    users = business_users(system, -(-len(urls) // _REQUESTS_A_USER))
+    numbers = [index % len(users) for index in range(len(urls))]
+    with watching(system) as watch, ThreadPoolExecutor(len(urls)) as callers:
+        ids = list(callers.map(lambda number, url: ask(users[number], url), numbers, urls))
+        ends = ends_of(users, list(zip(numbers, ids, strict=True)))
+    for user in users:
+        user.close()
+    return ends, watch
+
+
+def most_in_any_second(calls: Sequence[Mapping[str, Any]]) -> int:
+    """Return how many of the calls that a stand-in got fell into one second, whichever it is."""
+    times = sorted(datetime.fromisoformat(call["at"]).timestamp() for call in calls)
+    return max((sum(start <= other < start + 1 for other in times) for start in times), default=0)
+
+
+def test_a_new_post_that_two_users_ask_for_is_paid_for_once(system: System) -> None:
+    url = system.publish("1800000000000000001")
+
+    ends, _ = analyse_at_once(system, [url, *[url] * _REQUESTS_A_USER])
+
+    asked = Counter(call["path"] for call in system.calls("twitterapi"))
+    assert ends == ["COMPLETED"] * 11
+    assert set(asked.values()) == {1}
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(600)
+def test_fifty_requests_at_once_complete_within_twenty_connections(
+    system: System, record_property: Callable[[str, object], None]
+) -> None:
+    scale = float(os.environ.get("PROOF_SCALE", "1"))
+    urls = [system.publish(str(1_810_000_000_000_000_000 + number)) for number in range(max(10, int(50 * scale)))]
+
+    ends, watch = analyse_at_once(system, urls)
+
+    record_property("connections", watch.connections)
+    record_property("pss_mb", round(watch.pss_mb))
+    record_property("twitterapi_calls_a_second", most_in_any_second(system.calls("twitterapi")))
+    assert ends == ["COMPLETED"] * len(urls)
+    assert watch.looks > 0
+    assert 0 < watch.connections <= MOST_CONNECTIONS
+    assert 0 < watch.pss_mb <= MOST_PSS_MB
