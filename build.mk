@@ -35,7 +35,8 @@ $(TRIM)
 endef
 
 .PHONY: build-CommonLayer build-ApiFunction build-WebhooksFunction build-ScrapeFunction build-MediaFunction \
-        build-AnalyzeFunction build-FinishFunction build-FailFunction build-RetentionFunction
+        build-AnalyzeFunction build-FinishFunction build-FailFunction build-DiedFunction \
+        build-RetentionFunction build-SweeperFunction
 build-CommonLayer:
 	mkdir -p "$(ARTIFACTS_DIR)/python"
 	cp -R layers/common/whyviral "$(ARTIFACTS_DIR)/python/"
@@ -58,10 +59,10 @@ build-MediaFunction:
 build-AnalyzeFunction:
 	$(call package,analyze)
 
-build-RetentionFunction:
+build-RetentionFunction build-SweeperFunction:
 	$(call package,scheduled)
 
-build-FinishFunction build-FailFunction:
+build-FinishFunction build-FailFunction build-DiedFunction:
 	$(call package,requests)
 
 # What `make check` asks of the template and the state machine.

@@ -1,44 +1,43 @@
 """What a restart does for what went away with the old state machine and the old queue."""
 
-import json
-from collections.abc import Callable
+from collections.abc import Mapping
+from datetime import timedelta
 
-from sqlalchemy import select
-
-from whyviral.analysis.models import PostAnalysisRequest, RequestStatus, Stage
+from functions.scheduled.sweeping import Sweeper
 from whyviral.billing import inbox
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine, session_scope
+from whyviral.core.logging import build_logger
 from whyviral.integrations.event_queue import SqsEventQueue
+from whyviral.integrations.step_functions import StepFunctionsWorkflow
 
-ERROR = "ExecutionLost"
 
+def recover(database_url: str, *, state_machine_arn: str, queue_url: str, owns_database: bool) -> Mapping[str, int]:
+    """Sweep before anybody is served: what had begun has its end, what had not begins, events are queued again.
 
-def fail_lost_requests(database_url: str, *, invoke: Callable[[bytes], object]) -> None:
-    """Hand every request without an end to FailRequest, which tells its user to try again."""
+    Args:
+        database_url: the database.
+        state_machine_arn: the new state machine, which has the old one's name and nothing of what it ran.
+        queue_url: the new queue, which is empty.
+        owns_database: whether nobody else works on the database; else only requests of this state machine are ours.
+    """
     engine = build_engine(database_url)
-    try:
-        with session_scope(engine) as session:
-            lost = session.execute(
-                select(PostAnalysisRequest.id, PostAnalysisRequest.attempt).where(
-                    PostAnalysisRequest.status.in_((RequestStatus.PENDING, RequestStatus.PROCESSING))
-                )
-            ).all()
-    finally:
-        engine.dispose()
-    for request_id, attempt in lost:
-        event = {"request_id": str(request_id), "attempt": attempt, "stage": Stage.FETCHING_POSTS, "error": ERROR}
-        invoke(json.dumps(event).encode())
-
-
-def queue_unfinished_events(database_url: str, queue_url: str) -> None:
-    """Queue every event of the inbox about which something is still to be done."""
-    engine = build_engine(database_url)
-    try:
-        with session_scope(engine) as session:
-            events = inbox.list_unfinished(session, received_before=utc_now())
-    finally:
-        engine.dispose()
     queue = SqsEventQueue(queue_url)
-    for event_id in events:
-        queue.send(event_id)
+    sweeper = Sweeper(
+        engine,
+        StepFunctionsWorkflow(state_machine_arn),
+        queue,
+        clock=utc_now,
+        logger=build_logger("recovery"),
+        owns_database=owns_database,
+        start_after=timedelta(0),
+    )
+    try:
+        if owns_database:
+            with session_scope(engine) as session:
+                events = inbox.list_unfinished(session)
+            for event_id in events:
+                queue.send(event_id)
+        return sweeper.sweep()
+    finally:
+        engine.dispose()

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -16,11 +17,12 @@ from typing import IO
 import httpx
 from sqlalchemy.exc import DBAPIError
 
-from local import accounts, recovery, webhooks
+from local import accounts, deaths, recovery, webhooks
 from local.configuration import Configuration, HalfConfigured, configure, stand_ins_needed
 from local.database import prepare
 from local.lambda_runtime import LambdaService
 from local.postgres import Postgres
+from local.schedules import scheduled
 from local.tasks import TaskService
 from local.template import FunctionSpec, Template, read_template
 from local.workflow import Workflow
@@ -31,8 +33,9 @@ DATA = ROOT / ".local"
 HOST = "127.0.0.1"
 LOCK = "lock"
 STAND_INS_PORT = "stand-ins-port"
+STATE_MACHINE_NAME = "state-machine-name"
 API_FUNCTION = "ApiFunction"
-FAIL_FUNCTION = "FailFunction"
+SWEEPER_FUNCTION = "SweeperFunction"
 API_POOL_SIZE = "8"
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0
@@ -130,18 +133,23 @@ def running(
         say("starting the state machine")
         own_variables: dict[str, dict[str, str]] = {}  # of functions that call AWS, known when there is what they call
         lambdas = stack.enter_context(_lambdas(template, configuration, own_variables, logs))
-        tasks = stack.enter_context(_tasks(template, configuration, logs))
-        workflow = stack.enter_context(_workflow(template, lambdas, tasks))
+        publish = deaths.publisher(lambdas.invoke)
+        tasks = stack.enter_context(_tasks(template, configuration, logs, publish))
+        machine_name = _lasting_name(data / STATE_MACHINE_NAME, template.state_machine.name)
+        workflow = stack.enter_context(
+            Workflow(machine_name, template.local_definition(), lambdas.invoke, tasks.run, publish)
+        )
         queue_url = stack.enter_context(webhooks.queue(lambdas.invoke))
-        own_variables[webhooks.FUNCTION] = {**workflow.environment, "WEBHOOK_QUEUE_URL": queue_url}
-        if own_database_url is None:  # in a database that others use, requests may be running elsewhere
-            recovery.fail_lost_requests(database_url, invoke=lambda payload: lambdas.invoke(FAIL_FUNCTION, payload))
-            recovery.queue_unfinished_events(database_url, queue_url)
+        owns_database = own_database_url is None
+        own_variables |= _variables_with_aws(workflow, queue_url, owns_database=owns_database)
         say("starting the API")
         environment = _api_environment(template.functions[API_FUNCTION], configuration, workflow)
         api = stack.enter_context(_server("local.api", api_port, environment, logs))
         _wait_until_up(f"{stand_ins_url}/__control/calls", stand_ins, "the stand-ins")
         _wait_until_up(f"{api_url}/health/ready/", api, "the API")
+        arn = workflow.state_machine_arn
+        recovery.recover(database_url, state_machine_arn=arn, queue_url=queue_url, owns_database=owns_database)
+        stack.enter_context(scheduled(template.functions.values(), lambdas.invoke))
         token = None
         if "clerk" in vendors:
             token = accounts.demo_token(stand_ins_url, api_url, database_url)
@@ -208,12 +216,20 @@ def _lambdas(
     return LambdaService(template.functions, environment=environment, log_folder=logs)
 
 
-def _tasks(template: Template, configuration: Configuration, logs: Path) -> TaskService:
-    return TaskService(template.tasks, environment=configuration.task_environment, log_folder=logs)
+def _tasks(template: Template, configuration: Configuration, logs: Path, publish: deaths.Publish) -> TaskService:
+    return TaskService(template.tasks, environment=configuration.task_environment, log_folder=logs, publish=publish)
 
 
-def _workflow(template: Template, lambdas: LambdaService, tasks: TaskService) -> Workflow:
-    return Workflow(template.state_machine.name, template.local_definition(), lambdas.invoke, tasks.run)
+def _variables_with_aws(workflow: Workflow, queue_url: str, *, owns_database: bool) -> dict[str, dict[str, str]]:
+    """Return, by function, the variables of those that call AWS."""
+    machine = {**workflow.environment, "STATE_MACHINE_ARN": workflow.state_machine_arn}
+    queue = {**workflow.environment, "WEBHOOK_QUEUE_URL": queue_url}
+    return {
+        webhooks.FUNCTION: queue,
+        deaths.FUNCTION: machine | {"CLUSTER_ARN": deaths.CLUSTER_ARN},
+        # In a database that others use too, other systems may be at work.
+        SWEEPER_FUNCTION: machine | queue | {"OWNS_DATABASE": str(owns_database).lower()},
+    }
 
 
 def _api_environment(spec: FunctionSpec, configuration: Configuration, workflow: Workflow) -> dict[str, str]:
@@ -283,6 +299,13 @@ def _lasting_port(memory: Path) -> int:
     port = _free_port()
     memory.write_text(str(port))
     return port
+
+
+def _lasting_name(memory: Path, prefix: str) -> str:
+    """Return the state machine's name, which is no other system's, so that a restart knows the requests it began."""
+    if not memory.exists():
+        memory.write_text(f"{prefix}-{secrets.token_hex(4)}")
+    return memory.read_text()
 
 
 def _checked(port: int) -> int:

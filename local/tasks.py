@@ -10,8 +10,9 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
+from local.deaths import task_event
 from local.template import ACCOUNT_ID, REGION, TaskSpec
 
 MAX_TASKS = 2
@@ -35,6 +36,7 @@ class TaskService:
         *,
         environment: Callable[[TaskSpec], Mapping[str, str]],
         log_folder: Path,
+        publish: Callable[[dict[str, Any]], None] = lambda _: None,
         root: Path = _CHECKOUT,
     ) -> None:
         """Prepare; nothing is started before the first task.
@@ -44,11 +46,13 @@ class TaskService:
             environment: The variables that a task is deployed with. It gets nothing else but those of its overrides,
                 the names in `_INHERITED` and a `TMPDIR` of its own.
             log_folder: Where tasks write, each definition to `<name>.log`.
+            publish: Told of each task that stops with an exit status, or before it has started, except by closing.
             root: Where modules are imported from, and the tasks' current folder.
         """
         self._definitions = definitions
         self._environment = environment
         self._log_folder = log_folder
+        self._publish = publish
         self._root = root
         self._lock = threading.Lock()
         self._tasks: dict[str, Task] = {}
@@ -81,7 +85,7 @@ class TaskService:
                 raise TaskRefused("the service is shutting down")
             variables = overrides.get(spec.container, {})
             task = self._tasks[arn] = Task(lambda scratch: self._start(spec, variables, scratch))
-            self._slots.submit(task.run)
+            self._slots.submit(self._run, task, arn, spec, variables)
         return arn
 
     def task(self, arn: str) -> "Task":
@@ -96,6 +100,13 @@ class TaskService:
         for task in tasks:
             task.stop()
         self._slots.shutdown()
+
+    def _run(self, task: "Task", arn: str, spec: TaskSpec, variables: Mapping[str, str]) -> None:
+        try:
+            task.run()
+        finally:
+            if task.exit_code != 0 and not self._is_closed:
+                self._publish(task_event(arn, spec.arn, spec.container, variables, task.exit_code))
 
     def _start(self, spec: TaskSpec, variables: Mapping[str, str], scratch: str) -> subprocess.Popen[bytes]:
         self._log_folder.mkdir(parents=True, exist_ok=True)

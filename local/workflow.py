@@ -5,14 +5,15 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import boto3
 from moto.core.base_backend import BackendDict
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from local import ecs
+from local import deaths, ecs
+from local.deaths import Publish
 from local.ecs import RunTask
 from local.interpreter import Invoke, repaired
 from local.tasks import TaskRefused
@@ -33,10 +34,21 @@ def _no_task(name: str, _overrides: Mapping[str, Mapping[str, str]]) -> str:
     raise TaskRefused(f"nothing here runs {name}")
 
 
+def _tell_nobody(_event: dict[str, Any]) -> None:
+    """Publish nothing."""
+
+
 class Workflow:
     """A moto server on loopback with one state machine in it; executions live in memory until it is closed."""
 
-    def __init__(self, name: str, definition: str, invoke: Invoke, run_task: RunTask = _no_task) -> None:
+    def __init__(
+        self,
+        name: str,
+        definition: str,
+        invoke: Invoke,
+        run_task: RunTask = _no_task,
+        publish: Publish = _tell_nobody,
+    ) -> None:
         """Start the server and create the state machine.
 
         Args:
@@ -44,6 +56,7 @@ class Workflow:
             definition: Its definition after substitution.
             invoke: Runs its Lambda tasks; is called from many threads at once.
             run_task: Runs its ECS tasks, which get the variables to report to this workflow; likewise.
+            publish: Told of each execution that ends badly, except by closing.
 
         Raises:
             WorkflowAlreadyRunning: There can be one in a process at a time.
@@ -64,6 +77,7 @@ class Workflow:
             machine = self._client.create_state_machine(name=name, definition=definition, roleArn=_ROLE_ARN)
             self.state_machine_arn: str = machine["stateMachineArn"]
             stack.callback(self._stop_executions)
+            stack.enter_context(deaths.executions_reported(publish))
             self._open = stack.pop_all()
 
     def __enter__(self) -> Self:

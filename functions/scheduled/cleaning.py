@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from whyviral.accounts import retention as account_retention
 from whyviral.analytics import retention as log_retention
 from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationLog, ExternalApiCallLog
-from whyviral.billing import inbox
+from whyviral.billing import inbox, job_runs
 from whyviral.core.database import session_scope
 
 from .settings import RetentionSettings
@@ -56,6 +56,8 @@ class Cleaner:
             self._until_done(model.__tablename__, delete_expired)
         erase_old = partial(inbox.erase_old, processed_before=self._before(days.access_log_days), limit=self.batch)
         self._until_done("billing_events_erased", erase_old)
+        delete_runs = partial(job_runs.delete_old, before=self._before(days.access_log_days), limit=self.batch)
+        self._until_done("job_runs", delete_runs)
         return self.results
 
     def _before(self, days: int) -> datetime:

@@ -4,14 +4,13 @@ import time
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from pydantic import AwareDatetime, BaseModel
 
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 
 from .cleaning import Cleaner
-from .running import TIMEOUT_S, run_once
+from .running import TIMEOUT_S, Schedule, run_once
 from .settings import RetentionSettings
 
 JOB = "retention"
@@ -20,12 +19,6 @@ _LAST_BATCH_S = 30
 _settings = RetentionSettings.load()
 _engine = build_engine(_settings.supabase_db_url.get_secret_value(), pool_size=_settings.db_pool_size)
 _logger = build_logger("retention")
-
-
-class Schedule(BaseModel):
-    """What the scheduler sends."""
-
-    scheduled_at: AwareDatetime
 
 
 @_logger.inject_lambda_context

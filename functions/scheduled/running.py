@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
+from pydantic import AwareDatetime, BaseModel
 from sqlalchemy import Engine
 
 from whyviral.analytics.events import Event, record_events
@@ -13,6 +14,13 @@ from whyviral.core.database import session_scope
 
 TIMEOUT_S = 300
 """As in template.yaml: a run that takes longer is dead, and Lambda starts it again a minute later."""
+
+
+class Schedule(BaseModel):
+    """What the scheduler sends."""
+
+    scheduled_at: AwareDatetime
+    """The moment that names the run, the same however often it is started."""
 
 
 def run_once(
@@ -35,7 +43,8 @@ def run_once(
         raise
     with session_scope(engine) as session:
         job_runs.finish(session, job, due_at, results=results, now=clock())
-        record_events(session, _event("job_finished", job, **results))
+        if any(results.values()):  # else its row says enough: some jobs run every other minute and find nothing
+            record_events(session, _event("job_finished", job, **results))
     return results
 
 

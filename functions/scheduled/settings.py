@@ -18,3 +18,12 @@ class RetentionSettings(DeployableSettings):
     """Who signed in or tried to, and what happened."""
     call_log_days: Days = 400
     """What was asked of vendors and what it cost: a year can be compared with the one before."""
+
+
+class SweeperSettings(DeployableSettings):
+    """Database, state machine, and the queue of the inbox."""
+
+    state_machine_arn: str
+    webhook_queue_url: str
+    owns_database: bool = True
+    """Whether nobody else works on this database; else only what our own state machine began is looked after."""

@@ -13,12 +13,10 @@ import pytest
 from sqlalchemy import select
 
 from functions.analyze.prompt import PROMPT_VERSION
-from local import recovery
 from local.stack import ROOT
 from local.template import read_template
 from local.webhooks import send_sample
 from tests.end_to_end.conftest import System
-from whyviral.analysis.models import PostAnalysisRequest
 from whyviral.analytics.models import ExternalApiCallLog
 from whyviral.core.database import build_engine, session_scope
 from whyviral.social.models import Post
@@ -231,27 +229,6 @@ def test_the_logs_of_a_whole_run_hold_no_token_no_key_and_no_address(system: Sys
         assert private not in log, name
         assert re.findall(r"eyJ[\w-]{10,}|sk_test_\w+|whsec_\S+|sb_secret_\w+|postgresql://\S+", log) == [], name
         assert re.findall(r"[\w.+-]+@[\w-]+\.[\w.]+", log) == [], name
-
-
-def test_a_request_that_was_running_when_the_system_ended_is_failed_by_the_next_start(system: System) -> None:
-    finished_id = uuid.UUID(system.analyse(JACK)["id"])
-    engine = build_engine(system.stack.ready.database_url)
-    with session_scope(engine) as session:
-        finished = session.get_one(PostAnalysisRequest, finished_id)
-        lost = PostAnalysisRequest(
-            user_id=finished.user_id, platform="x", post_urls=[JACK], status="PROCESSING", attempt=1, status_seq=0
-        )
-        session.add(lost)
-        session.flush()
-        lost_id = str(lost.id)
-    engine.dispose()
-
-    recovery.fail_lost_requests(
-        system.stack.ready.database_url, invoke=lambda payload: system.stack.lambdas.invoke("FailFunction", payload)
-    )
-
-    request = system.api.get(f"/api/analysis/requests/{lost_id}/").json()
-    assert (request["status"], request["error_category"]) == ("FAILED", "internal")
 
 
 def _quota_error(delay: str) -> dict[str, Any]:

@@ -2,7 +2,17 @@ from pathlib import Path
 
 import pytest
 
-from local.template import FunctionSpec, StateMachineSpec, TaskSpec, TemplateError, local_resolver, read_template
+from local.template import (
+    FunctionSpec,
+    Schedule,
+    StateMachineSpec,
+    TaskSpec,
+    TemplateError,
+    local_resolver,
+    read_template,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
 
 TEMPLATE = """
 AWSTemplateFormatVersion: "2010-09-09"
@@ -154,3 +164,13 @@ def test_an_intrinsic_that_nothing_resolves_locally_is_an_error() -> None:
 def test_a_template_that_cannot_be_followed_is_refused(tmp_path: Path, template: str, message: str) -> None:
     with pytest.raises(TemplateError, match=message):
         read_template(write(tmp_path, template=template))
+
+
+def test_schedules_and_who_waits_are_read_from_the_events() -> None:
+    functions = read_template(ROOT / "template.yaml").functions
+
+    assert functions["SweeperFunction"].schedules == (
+        Schedule("rate(2 minutes)", '{"scheduled_at": "<aws.scheduler.scheduled-time>"}'),
+    )
+    unattended = {name for name, function in functions.items() if not function.is_waited_for}
+    assert unattended == {"DiedFunction", "RetentionFunction", "SweeperFunction"}

@@ -30,6 +30,7 @@ SETTINGS = {
     "ALLOWED_HOSTS": "api.example.com",
     "BRIGHTDATA_API_KEY": "example",
     "CALL_LOG_DAYS": "400",
+    "CLUSTER_ARN": "arn:aws:ecs:us-east-1:000000000000:cluster/whyviral",
     "CLERK_AUTHORIZED_PARTIES": "https://app.example.com",
     "CLERK_PUBLISHABLE_KEY": "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k",
     "CLERK_SECRET_KEY": "sk_test_example",

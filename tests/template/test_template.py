@@ -1,12 +1,15 @@
 """What template.yaml promises beyond being valid: who may do what, who knows which secret, what is kept how long."""
 
 import json
+import re
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
+
+import pytest
 
 from functions.analyze.explaining import MODEL_TIMEOUT_S
 from functions.scheduled import running as scheduled
+from functions.scheduled import sweeping
 from tests.template.conftest import ROOT, Properties, of_type
 from whyviral.core.settings import DeployableSettings
 
@@ -72,16 +75,13 @@ def _variables(document: Properties, function: Properties) -> Properties:
 
 
 def _settings_of(function: Properties) -> type[DeployableSettings]:
-    """The settings class beside the handler; a function without one reads only what all of them read."""
-    module = f"{function['Handler'].rsplit('.', 2)[0]}.settings"
-    if find_spec(module) is None:
+    """The settings class that the handler loads."""
+    module = function["Handler"].rsplit(".", 1)[0]
+    source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
+    (name,) = set(re.findall(r"(\w+Settings)\.load\(\)", source))
+    if name == DeployableSettings.__name__:
         return DeployableSettings
-    defined = vars(import_module(module)).values()
-    (found,) = (
-        each
-        for each in defined
-        if isinstance(each, type) and issubclass(each, DeployableSettings) and each.__module__ == module
-    )
+    found: type[DeployableSettings] = getattr(import_module(f"{module.rpartition('.')[0]}.settings"), name)
     return found
 
 
@@ -131,7 +131,7 @@ def test_permissions_name_their_resources_wherever_aws_has_one_to_name(resources
                 assert actions <= _WITHOUT_RESOURCE, name
 
 
-def test_only_the_api_starts_analyses(resources: Properties) -> None:
+def test_only_the_api_and_the_sweeper_start_analyses(resources: Properties) -> None:
     may = {
         name
         for name, statements in _all_statements(resources).items()
@@ -139,7 +139,7 @@ def test_only_the_api_starts_analyses(resources: Properties) -> None:
         if "states:StartExecution" in _as_list(statement["Action"])
     }
 
-    assert may == {"ApiRole"}
+    assert may == {"ApiRole", "SweeperRole"}
 
 
 def test_a_function_is_given_every_setting_it_needs_and_none_it_does_not_read(
@@ -238,12 +238,94 @@ def test_a_run_of_the_retention_job_is_taken_for_dead_when_lambda_has_killed_it(
     assert functions["RetentionFunction"]["Timeout"] == scheduled.TIMEOUT_S
 
 
-def test_the_scheduler_may_start_its_job_and_nothing_else(
+def test_the_scheduler_may_start_its_jobs_and_nothing_else(
     resources: Properties, functions: dict[str, Properties]
 ) -> None:
     (statement,) = _statements(resources["SchedulerRole"]["Properties"])
-    daily = functions["RetentionFunction"]["Events"]["Daily"]["Properties"]
+    schedules = {
+        name: [event["Properties"] for event in function.get("Events", {}).values() if event["Type"] == "ScheduleV2"]
+        for name, function in functions.items()
+    }
+    jobs = [name for name, found in schedules.items() if found]
 
     assert statement["Action"] == "lambda:InvokeFunction"
-    assert statement["Resource"] == {"Fn::GetAtt": ["RetentionFunction", "Arn"]}
-    assert json.loads(daily["Input"]) == {"scheduled_at": "<aws.scheduler.scheduled-time>"}
+    assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]} for name in jobs]
+    assert jobs == ["RetentionFunction", "SweeperFunction"]
+    for name in jobs:
+        (schedule,) = schedules[name]
+        assert json.loads(schedule["Input"]) == {"scheduled_at": "<aws.scheduler.scheduled-time>"}
+
+
+def test_nothing_stays_without_an_end_for_more_than_35_minutes(functions: dict[str, Properties]) -> None:
+    (schedule,) = functions["SweeperFunction"]["Events"].values()
+    interval = re.fullmatch(r"rate\((\d+) minutes\)", schedule["Properties"]["ScheduleExpression"])
+    assert interval is not None
+    timeout_s = functions["SweeperFunction"]["Timeout"]
+
+    # The worst case: it has just become overdue when a run looks, and the next run takes all of its time.
+    assert sweeping.OVERDUE_AFTER.total_seconds() + int(interval[1]) * 60 + timeout_s < 35 * 60
+    assert timeout_s < int(interval[1]) * 60
+
+
+def test_no_execution_lives_until_it_is_overdue(definition: Properties) -> None:
+    assert definition["TimeoutSeconds"] < sweeping.OVERDUE_AFTER.total_seconds()
+
+
+def test_every_bad_end_of_an_execution_and_every_stopped_worker_is_told(functions: dict[str, Properties]) -> None:
+    patterns = {name: event["Properties"]["Pattern"] for name, event in functions["DiedFunction"]["Events"].items()}
+
+    assert patterns["ExecutionEnded"] == {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {"status": ["FAILED", "TIMED_OUT", "ABORTED"], "stateMachineArn": [{"Ref": "AnalysisStateMachine"}]},
+    }
+    assert patterns["WorkerStopped"]["detail"] == {
+        "lastStatus": ["STOPPED"],
+        "clusterArn": [{"Fn::GetAtt": ["Cluster", "Arn"]}],
+        "group": [{"Fn::Sub": "family:${AWS::StackName}-transcribe"}],
+    }
+
+
+def test_a_death_that_cannot_be_acted_on_is_kept_and_raises_an_alarm(
+    resources: Properties, functions: dict[str, Properties]
+) -> None:
+    function = functions["DiedFunction"]
+    kept = {"Fn::GetAtt": ["DiedDeadLetters", "Arn"]}
+    watched = [
+        alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
+        for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == "AWS/SQS"
+    ]
+
+    assert [event["Properties"]["DeadLetterConfig"]["Arn"] for event in function["Events"].values()] == [kept, kept]
+    assert function["EventInvokeConfig"]["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": kept}
+    assert {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": kept} in _statements(
+        _role_of(resources, function)
+    )
+    assert "DiedDeadLetters" in watched
+
+
+@pytest.mark.parametrize(
+    ("metric", "logs", "source", "words"),
+    [
+        ("RequestsLost", "SweeperLogGroup", "scheduled/sweeping.py", "a request was lost"),
+        ("RequestsLost", "DiedLogGroup", "requests/deaths.py", "a request was lost"),
+        ("RequestsNotStarted", "SweeperLogGroup", "scheduled/sweeping.py", "a request was not started"),
+        ("EventsStuck", "SweeperLogGroup", "scheduled/sweeping.py", "events_stuck"),
+    ],
+)
+def test_lost_work_raises_an_alarm_by_words_that_are_logged(
+    resources: Properties, metric: str, logs: str, source: str, words: str
+) -> None:
+    filters = of_type(resources, "AWS::Logs::MetricFilter").values()
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
+
+    patterns = [
+        each["FilterPattern"]
+        for each in filters
+        if each["MetricTransformations"][0]["MetricName"] == metric and each["LogGroupName"] == {"Ref": logs}
+    ]
+
+    assert [words in pattern for pattern in patterns] == [True]
+    assert f'"{words}"' in (ROOT / "functions" / source).read_text(encoding="utf-8")
+    assert metric in {alarm["MetricName"] for alarm in alarms}

@@ -112,6 +112,7 @@ def test_what_is_too_old_or_expired_goes_and_all_else_stays(database: Database) 
         "api_access_logs_months": 0,
         "external_api_call_logs_months": 0,
         "billing_events_erased": 0,
+        "job_runs": 0,
     }
 
 
@@ -248,3 +249,14 @@ class TestRunning:
         results = run_once(database.engine, "retention", DUE, dict, clock=clock)
 
         assert (results is not None) == is_begun
+
+
+def test_runs_of_jobs_go_with_the_logs_of_calls(database: Database) -> None:
+    due = {days_ago: NOW - timedelta(days=days_ago) for days_ago in (91, 89)}
+    add(database, *(JobRun(job="sweeper", due_at=moment, leased_until=moment) for moment in due.values()))
+
+    results = cleaner(database).clean()
+
+    with session_scope(database.engine) as session:
+        assert list(session.scalars(select(JobRun.due_at))) == [due[89]]
+    assert results["job_runs"] == 1

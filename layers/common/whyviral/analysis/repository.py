@@ -319,3 +319,30 @@ class PipelineRepository:
             )
             or 0
         )
+
+    def list_unfinished(
+        self, *, started_before: datetime, limit: int, execution_prefix: str
+    ) -> Sequence[PostAnalysisRequest]:
+        """Return requests without an end whose attempt was admitted before a moment, untouched ones first."""
+        conditions = [
+            PostAnalysisRequest.status.in_(_UNFINISHED),
+            PostAnalysisRequest.attempt_started_at < started_before,
+        ]
+        if execution_prefix:
+            conditions.append(PostAnalysisRequest.execution_arn.startswith(execution_prefix, autoescape=True))
+        is_begun = PostAnalysisRequest.status != RequestStatus.PENDING
+        return self._session.scalars(
+            select(PostAnalysisRequest)
+            .where(*conditions)
+            .order_by(is_begun, PostAnalysisRequest.attempt_started_at)
+            .limit(limit)
+        ).all()
+
+    def find_last_stage(self, request_id: uuid.UUID, *, attempt: int) -> str | None:
+        """Return the last step of an attempt."""
+        return self._session.scalar(
+            select(AnalysisStatus.stage)
+            .where(AnalysisStatus.request_id == request_id, AnalysisStatus.attempt == attempt)
+            .order_by(AnalysisStatus.seq.desc())
+            .limit(1)
+        )

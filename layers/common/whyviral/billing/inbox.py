@@ -8,16 +8,21 @@ not finished.
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from .models import BillingEvent, EventProvider, EventState
 
 _DONE = (EventState.PROCESSED, EventState.IGNORED)
+QUEUE_AGAIN_AFTER = timedelta(minutes=5)
+"""Since it came, or has failed, or was queued again."""
+STUCK_AFTER = timedelta(minutes=30)
+GIVE_UP_AFTER = timedelta(days=3)
+"""About ten times in the queue."""
 
 
 class EventNotFound(Exception):
@@ -111,10 +116,35 @@ def erase_old(session: Session, *, processed_before: datetime, limit: int) -> in
     return len(erased.all())
 
 
-def list_unfinished(session: Session, *, received_before: datetime) -> Sequence[uuid.UUID]:
+def take_unfinished(session: Session, *, now: datetime, limit: int) -> Sequence[uuid.UUID]:
+    """Return events to be queued again because nothing has come of them for a while; the oldest have their turn first.
+
+    Each time they rest for as long as they have been waiting, which is twice as long as the time before, and at least
+    `QUEUE_AGAIN_AFTER`: a queue that is only slow is not flooded. After `GIVE_UP_AFTER` they are left to an operator.
+    """
+    waited = BillingEvent.updated_at - BillingEvent.created_at
+    due = (
+        select(BillingEvent.id)
+        .where(
+            BillingEvent.state.not_in(_DONE),
+            BillingEvent.created_at >= now - GIVE_UP_AFTER,
+            BillingEvent.updated_at <= now - func.greatest(waited, QUEUE_AGAIN_AFTER),
+        )
+        .order_by(BillingEvent.created_at)
+        .limit(limit)
+    )
+    taken = update(BillingEvent).where(BillingEvent.id.in_(due)).values(updated_at=now)
+    return session.scalars(taken.returning(BillingEvent.id)).all()
+
+
+def count_stuck(session: Session, *, now: datetime) -> int:
+    """Return how many events have had no end for so long that somebody should look, given up or not."""
+    stuck = select(func.count()).where(BillingEvent.state.not_in(_DONE), BillingEvent.created_at < now - STUCK_AFTER)
+    return session.scalar(stuck) or 0
+
+
+def list_unfinished(session: Session) -> Sequence[uuid.UUID]:
     """Return the events about which something is still to be done, the oldest first."""
     return session.scalars(
-        select(BillingEvent.id)
-        .where(BillingEvent.state.not_in(_DONE), BillingEvent.created_at < received_before)
-        .order_by(BillingEvent.created_at)
+        select(BillingEvent.id).where(BillingEvent.state.not_in(_DONE)).order_by(BillingEvent.created_at)
     ).all()

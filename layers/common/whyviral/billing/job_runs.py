@@ -7,6 +7,8 @@ from sqlalchemy import and_, func, or_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from whyviral.core.batches import delete_batch
+
 from .models import JobRun, JobState
 
 
@@ -42,3 +44,8 @@ def fail(session: Session, job: str, due_at: datetime, *, error: str, now: datet
     """Note that a run has broken, so that it may be begun again."""
     ended = {"state": JobState.FAILED, "error": error, "finished_at": now}
     session.execute(update(JobRun).where(JobRun.job == job, JobRun.due_at == due_at).values(ended))
+
+
+def delete_old(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete at most `limit` runs that were due before a moment; return how many there were."""
+    return delete_batch(session, JobRun, JobRun.due_at < before, limit=limit)

@@ -1,0 +1,46 @@
+"""SweeperFunction: every other minute, looks for work that was lost between two systems."""
+
+import time
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from whyviral.core.clock import utc_now
+from whyviral.core.database import build_engine
+from whyviral.core.logging import build_logger
+from whyviral.integrations.event_queue import SqsEventQueue
+from whyviral.integrations.step_functions import StepFunctionsWorkflow
+
+from .running import Schedule, run_once
+from .settings import SweeperSettings
+from .sweeping import Sweeper
+
+JOB = "sweeper"
+_WORK_S = 80
+"""Of the 110 s in template.yaml: the last thing begun may have to wait for a row and for AWS."""
+
+_settings = SweeperSettings.load()
+_engine = build_engine(_settings.supabase_db_url.get_secret_value(), pool_size=_settings.db_pool_size)
+_workflow = StepFunctionsWorkflow(_settings.state_machine_arn)
+_queue = SqsEventQueue(_settings.webhook_queue_url)
+_logger = build_logger("sweeper")
+
+
+@_logger.inject_lambda_context
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Run the job for `{scheduled_at}`."""
+    due_at = Schedule.model_validate(event).scheduled_at
+    sweeper = Sweeper(
+        _engine,
+        _workflow,
+        _queue,
+        clock=utc_now,
+        logger=_logger,
+        owns_database=_settings.owns_database,
+        stop_at=time.monotonic() + _WORK_S,
+    )
+    try:
+        results = run_once(_engine, JOB, due_at, sweeper.sweep, clock=utc_now)
+    finally:  # alarms count what this line says, and a run that failed in the end has found something too
+        _logger.info("swept", extra=sweeper.results)
+    return {"results": results}
