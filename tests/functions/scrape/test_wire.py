@@ -34,6 +34,7 @@ def fetcher_of(pipeline: Pipeline, source: Source) -> PostFetcher:
         limits=pipeline.limits,
         clock=pipeline.clock,
         jitter=lambda low, _high: low,
+        sleep=pipeline.clock.advance,
     )
 
 
@@ -47,8 +48,14 @@ def test_posts_of_x_are_fetched_and_a_busy_provider_is_waited_for(
     job = pipeline.admit("101", "404")
 
     results = [fetcher.fetch(job), fetcher.fetch(job)]
+    pipeline.clock.advance(9)
+    results.append(fetcher.fetch(job))
 
-    assert [(result.outcome, result.wait_s) for result in results] == [(Outcome.WAIT, 9), (Outcome.FETCHED, None)]
+    assert [(result.outcome, result.wait_s) for result in results] == [
+        (Outcome.WAIT, 9),
+        (Outcome.WAIT, 9),  # who comes too early does not get through
+        (Outcome.FETCHED, None),
+    ]
     rows = [(row.state, row.error_category) for row in pipeline.read(job).posts]
     assert rows == [(PostState.FETCHED, None), (PostState.FAILED, ErrorCategory.NOT_FOUND)]
     post = pipeline.posts()["101"]
