@@ -1,10 +1,13 @@
 """From a pasted URL to a shown analysis, on the real shape."""
 
+import dataclasses
 import re
 import signal
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +64,17 @@ def test_the_second_analysis_of_a_post_makes_no_scraping_call(system: System) ->
 
     assert len(system.calls("twitterapi")) == scraped
     assert len(system.calls("gemini")) == 2
+
+
+def test_a_new_post_that_two_users_ask_for_at_once_is_paid_for_once(system: System) -> None:
+    url = system.publish("1800000000000000001")
+    with system.user("somebody-else@whyviral.example") as other, ThreadPoolExecutor(2) as callers:
+        both = [system, dataclasses.replace(system, api=other)]
+        requests = list(callers.map(lambda each: each.analyse(url), both))
+
+    asked = Counter(call["path"] for call in system.calls("twitterapi"))
+    assert [request["status"] for request in requests] == ["COMPLETED"] * 2
+    assert set(asked.values()) == {1}
 
 
 def test_what_a_request_cost_is_the_sum_of_its_logged_calls(system: System) -> None:

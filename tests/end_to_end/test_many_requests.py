@@ -4,7 +4,6 @@ import os
 import threading
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -134,16 +133,6 @@ def most_in_any_second(calls: Sequence[Mapping[str, Any]]) -> int:
     """Return how many of the calls that a stand-in got fell into one second, whichever it is."""
     times = sorted(datetime.fromisoformat(call["at"]).timestamp() for call in calls)
     return max((sum(start <= other < start + 1 for other in times) for start in times), default=0)
-
-
-def test_a_new_post_that_two_users_ask_for_is_paid_for_once(system: System) -> None:
-    url = system.publish("1800000000000000001")
-
-    ends, _ = analyse_at_once(system, [url, *[url] * _REQUESTS_A_USER])
-
-    asked = Counter(call["path"] for call in system.calls("twitterapi"))
-    assert ends == ["COMPLETED"] * 11
-    assert set(asked.values()) == {1}
 
 
 @pytest.mark.proof
