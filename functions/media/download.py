@@ -41,6 +41,8 @@ _URL = re.compile(
 )
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({404, 410})
+_FOR_NOW = frozenset({408, 425, 429})
+"""Refusals that another time may spare, beside failures of the host itself."""
 _EXPIRY = re.compile(r"[0-9A-Fa-f]{8}")
 # Source: answers of Instagram's media hosts to altered and to old links, in public reports of 2025 and 2026.
 _EXPIRED_WORDS = (b"url signature expired", b"url signature mismatch", b"bad url")
@@ -166,7 +168,7 @@ def _check_head(answer: GuardedAnswer) -> None:
         if any(word in words for word in _EXPIRED_WORDS):
             raise MediaRefused.with_dead_link(_EXPIRED)
         raise MediaRefused(_REFUSED)
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _FOR_NOW:
         raise MediaRefused(_UNREACHABLE, ErrorCategory.PROVIDER_ERROR)
     # Part of a file is not a file, and what is compressed all the same could grow without bounds.
     if answer.status != HTTPStatus.OK or answer.headers.get("content-encoding", "identity") != "identity":

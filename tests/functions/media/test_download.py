@@ -103,6 +103,7 @@ def test_a_video_of_a_sample_is_found_at_the_address_its_tweet_tells(
         (401, b"", "The platform's media host does not give out this file."),
         (206, JPEG_START, "The platform's media host does not give out this file."),
         (204, b"", "The platform's media host does not give out this file."),
+        (429, b"", "The platform's media host could not be reached; try again later."),
         (500, b"", "The platform's media host could not be reached; try again later."),
         (503, b"", "The platform's media host could not be reached; try again later."),
     ],
@@ -112,7 +113,7 @@ def test_a_file_that_is_not_given_out_says_why(
 ) -> None:
     answer(stand_ins, body, status=status)
 
-    category = ErrorCategory.PROVIDER_ERROR if status >= 500 else ErrorCategory.MEDIA_ERROR
+    category = ErrorCategory.PROVIDER_ERROR if status in (429, 500, 503) else ErrorCategory.MEDIA_ERROR
     assert refusal(downloader, PHOTO_URL) == (category, message)
 
 
