@@ -21,6 +21,7 @@ from moto.stepfunctions.parser.asl.component.common.string.string_expression imp
 from moto.stepfunctions.parser.asl.eval import variable_store
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 
 from local.lambda_runtime import FunctionNotFound
 from local.sandbox import Invocation
@@ -30,6 +31,7 @@ type Invoke = Callable[[str, bytes], Invocation]
 """Runs a function, by name, with a JSON payload; raises FunctionNotFound."""
 
 _evaluate_body = StringJSONata._eval_body  # noqa: SLF001 - the method that a repair wraps
+_list_executions = StepFunctionsParserBackend._get_executions  # noqa: SLF001 - likewise
 
 
 @contextmanager
@@ -40,6 +42,7 @@ def repaired(invoke: Invoke) -> Iterator[None]:
             (moto_jsonata, "_eval_jsonata", _evaluate),
             (variable_store, "encode_jsonata_variable_declarations", _declare),
             (StringJSONata, "_eval_body", _evaluate_in_state),
+            (StepFunctionsParserBackend, "_get_executions", _begun_executions),
             (LambdaBackend, "invoke", _lambda_backend(invoke)),
         ):
             repairs.callback(setattr, owner, name, getattr(owner, name))
@@ -75,6 +78,15 @@ def _evaluate_in_state(expression: StringJSONata, env: Any) -> None:
         )
         event = FailureEvent(env, error, HistoryEventType.EvaluationFailed, details)
         raise FailureEventException(event) from exc
+
+
+def _begun_executions(backend: StepFunctionsParserBackend, *status: Any) -> list[Any]:
+    """Leave out what has no state yet: moto looks for a task token in all executions and breaks at one just started."""
+    return [
+        execution
+        for execution in _list_executions(backend, *status)
+        if execution.exec_worker is not None and execution.exec_worker.env is not None
+    ]
 
 
 def _lambda_backend(invoke: Invoke) -> Callable[..., bytes]:

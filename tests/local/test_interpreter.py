@@ -11,9 +11,11 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from local.lambda_runtime import FunctionNotFound
 from local.sandbox import Invocation
+from local.template import REGION
 from local.workflow import Workflow
 
 STATE = dict[str, Any]
@@ -285,6 +287,18 @@ def test_a_map_whose_items_fail_and_are_caught_succeeds(workflow: Workflow) -> N
     assert output == [{"failed": post} for post in POSTS]
 
 
+def test_a_token_is_looked_for_while_another_execution_has_only_just_been_started(workflow: Workflow) -> None:
+    run(workflow, Only={"Type": "Succeed"})
+    account = workflow.state_machine_arn.split(":")[4]
+    machines = stepfunctions_parser_backends[account][REGION].state_machines
+    begun: Any = next(machine.executions[-1] for machine in machines if machine.executions)
+    client = boto3.client("stepfunctions", endpoint_url=workflow.endpoint_url)
+
+    begun.exec_worker.env = None
+    with pytest.raises(client.exceptions.InvalidToken):
+        client.send_task_failure(taskToken="of another one")
+
+
 def test_what_is_repaired_is_still_broken_in_moto() -> None:
     """When this fails, a newer moto may have made a repair superfluous: remove that one."""
     script = """
@@ -293,6 +307,7 @@ from moto.awslambda.models import LambdaBackend
 from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_ecs
 from moto.stepfunctions.parser.asl.jsonata import jsonata
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
 try:
     jsonata.eval_jsonata_expression("1")
 except TypeError as exc:
@@ -300,6 +315,8 @@ except TypeError as exc:
 print(jsonata._eval_jsonata)
 print(jsonata.encode_jsonata_variable_declarations({"$x": 'a"b'}))
 print("JSONataException" in StringJSONata._eval_body.__code__.co_names)
+print("env" in StepFunctionsParserBackend.send_task_success.__code__.co_names, "exec_worker" in
+    StepFunctionsParserBackend._get_executions.__code__.co_names)
 print("CapacityProviderStrategy" in state_task_service_ecs._SUPPORTED_API_PARAM_BINDINGS["runtask"])
 arguments = {"TaskDefinition": "Work"}
 state_task_service_ecs.StateTaskServiceEcs()._normalise_parameters(arguments)
@@ -313,6 +330,7 @@ print(importlib.metadata.version("moto"))
         "None",
         '$x:="a"b";',
         "False",
+        "True False",
         "False",
         "{'TaskDefinition': 'Work'}",
         "5.2.5",
