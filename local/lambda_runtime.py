@@ -8,10 +8,11 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Self
 
-from local.sandbox import Invocation
+from local.sandbox import Invocation, Sandbox, Witness, unseen
 from local.sandbox_pool import SandboxPool, SandboxRoom
 from local.template import REGION, FunctionSpec
 
@@ -32,7 +33,7 @@ class FunctionNotFound(Exception):
 class LambdaService:
     """Invokes functions by name, as Lambda's synchronous Invoke does."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a service of many parts, each of which a test replaces
         self,
         functions: Mapping[str, FunctionSpec],
         *,
@@ -43,6 +44,7 @@ class LambdaService:
         idle_s: float = 10.0,
         stagger_s: float = 1.0,
         room: int = MAX_SANDBOXES_TOGETHER,
+        witness: Witness = unseen,
     ) -> None:
         """Prepare the functions; nothing is started before the first call.
 
@@ -58,6 +60,7 @@ class LambdaService:
             stagger_s: While a function's sandboxes are busy, another one is started at most so often. A start takes a
                 second of a processor, in which a warm sandbox answers many calls.
             room: How many sandboxes there may be; at least as many as functions.
+            witness: Sees every invocation.
         """
         self._environment = environment
         self._log_folder = log_folder
@@ -69,7 +72,7 @@ class LambdaService:
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="lambda-starter")
         self._room = SandboxRoom(max(room, len(functions)))
         self._pools = {
-            name: SandboxPool(spec, self._start_worker, room=self._room, stagger_s=stagger_s)
+            name: SandboxPool(spec, partial(self._start_sandbox, spec, witness), room=self._room, stagger_s=stagger_s)
             for name, spec in functions.items()
         }
         self._reaper = threading.Thread(target=self._reap, name="lambda-reaper", daemon=True)
@@ -111,6 +114,9 @@ class LambdaService:
         while not self._closed.wait(min(self._idle_s / 2, _REAPER_INTERVAL_S)):
             for pool in self._pools.values():
                 pool.end_surplus(self._idle_s)
+
+    def _start_sandbox(self, spec: FunctionSpec, witness: Witness) -> Sandbox:
+        return Sandbox(spec, partial(self._start_worker, spec), witness=witness)
 
     def _start_worker(self, spec: FunctionSpec, runtime_api: str) -> subprocess.Popen[bytes]:
         self._log_folder.mkdir(parents=True, exist_ok=True)

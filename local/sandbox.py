@@ -14,6 +14,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from queue import SimpleQueue
@@ -35,6 +36,23 @@ class Invocation:
 
     payload: bytes
     function_error: str | None = None
+
+
+class Moment(Enum):
+    """What a witness of a sandbox is told of."""
+
+    HANDED = auto()
+    """The process is about to get the invocation."""
+    ANSWERED = auto()
+    """The handler has returned, and the caller does not know it yet."""
+
+
+type Witness = Callable[[Moment, "Sandbox", bytes], None]
+"""Sees every invocation of a function, by its payload; may `end` the sandbox, as AWS may at any moment."""
+
+
+def unseen(_moment: Moment, _sandbox: "Sandbox", _payload: bytes) -> None:
+    """Be the witness that nobody needs."""
 
 
 def _platform_error(error_type: str, request_id: str, message: str) -> Invocation:
@@ -69,15 +87,19 @@ class _Call:
 class Sandbox:
     """Runs one invocation at a time of one function; one that failed to start, died or overran is never used again."""
 
-    def __init__(self, spec: FunctionSpec, start: Callable[[str], subprocess.Popen[bytes]]) -> None:
+    def __init__(
+        self, spec: FunctionSpec, start: Callable[[str], subprocess.Popen[bytes]], *, witness: Witness = unseen
+    ) -> None:
         """Start the process.
 
         Args:
             spec: The function.
             start: Starts a worker that polls the given host:port. Called here, it must start the process from a thread
                 that lives as long as the process should.
+            witness: Is called in the thread that goes on with the invocation afterwards.
         """
         self.spec = spec
+        self._witness = witness
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._current: _Call | None = None
         self._failure: Callable[[str], Invocation] | None = None
@@ -130,6 +152,7 @@ class Sandbox:
         call = self._calls.get()
         if call is not None:
             call.deadline = time.monotonic() + self.spec.timeout_s
+            self._witness(Moment.HANDED, self, call.payload)
             call.handed.set()
         return call
 
@@ -138,6 +161,7 @@ class Sandbox:
         call = self._current
         if call is None or call.request_id != request_id:
             return False
+        self._witness(Moment.ANSWERED, self, call.payload)
         call.finish(invocation)
         return True
 

@@ -1,6 +1,5 @@
 """Which sandboxes there are: those of each function, within the room that all functions share."""
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,7 +74,7 @@ class SandboxPool:
     def __init__(
         self,
         spec: FunctionSpec,
-        start: Callable[[FunctionSpec, str], subprocess.Popen[bytes]],
+        start: Callable[[], Sandbox],
         *,
         room: SandboxRoom,
         stagger_s: float,
@@ -153,7 +152,7 @@ class SandboxPool:
         if is_too_soon or len(self._busy) >= MAX_SANDBOXES or not self._room.make_space(self):
             return None
         self._may_start_at = time.monotonic() + self._stagger_s
-        return Sandbox(self._spec, lambda runtime_api: self._start(self._spec, runtime_api))
+        return self._start()
 
     def _give_back(self, sandbox: Sandbox) -> None:
         with self._room.changed:

@@ -22,6 +22,7 @@ from local.configuration import Configuration, HalfConfigured, configure, stand_
 from local.database import prepare
 from local.lambda_runtime import LambdaService
 from local.postgres import Postgres
+from local.sandbox import Witness, unseen
 from local.schedules import scheduled
 from local.tasks import TaskService
 from local.template import FunctionSpec, Template, read_template
@@ -85,6 +86,8 @@ def running(
     user_settings: Mapping[str, str],
     fresh: bool = False,
     say: Callable[[str], None] = lambda _: None,
+    template: Template | None = None,
+    witness: Witness = unseen,
 ) -> Iterator[Stack]:
     """Run the system inside the block; nothing of it outlives the block or this process.
 
@@ -96,6 +99,8 @@ def running(
         user_settings: what the user has of keys and settings; a vendor without keys is played by its stand-in.
         fresh: whether to forget what the folder holds.
         say: told what is being done.
+        template: what runs; None: what template.yaml says.
+        witness: sees every invocation of a function.
 
     Raises:
         StackError: it cannot start.
@@ -129,10 +134,10 @@ def running(
             youtube_proxy_url=f"http://{HOST}:{youtube_proxy_port}",
             public_base_url=api_url,
         )
-        template = read_template(ROOT / "template.yaml")
+        template = template or read_template(ROOT / "template.yaml")
         say("starting the state machine")
         own_variables: dict[str, dict[str, str]] = {}  # of functions that call AWS, known when there is what they call
-        lambdas = stack.enter_context(_lambdas(template, configuration, own_variables, logs))
+        lambdas = stack.enter_context(_lambdas(template, configuration, own_variables, logs, witness))
         publish = deaths.publisher(lambdas.invoke)
         tasks = stack.enter_context(_tasks(template, configuration, logs, publish))
         machine_name = _lasting_name(data / STATE_MACHINE_NAME, template.state_machine.name)
@@ -208,12 +213,16 @@ def _clear(data: Path) -> None:
 
 
 def _lambdas(
-    template: Template, configuration: Configuration, own_variables: Mapping[str, Mapping[str, str]], logs: Path
+    template: Template,
+    configuration: Configuration,
+    own_variables: Mapping[str, Mapping[str, str]],
+    logs: Path,
+    witness: Witness,
 ) -> LambdaService:
     def environment(spec: FunctionSpec) -> Mapping[str, str]:
         return {**configuration.environment(spec), **own_variables.get(spec.name, {})}
 
-    return LambdaService(template.functions, environment=environment, log_folder=logs)
+    return LambdaService(template.functions, environment=environment, log_folder=logs, witness=witness)
 
 
 def _tasks(template: Template, configuration: Configuration, logs: Path, publish: deaths.Publish) -> TaskService:

@@ -27,6 +27,12 @@ class PostName(Order):
     id: str
 
 
+class Watch(Order):
+    """A word to look for in every call."""
+
+    word: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")]
+
+
 class KeySource(Order):
     """Whether a rotation keeps the key's id."""
 
@@ -101,6 +107,19 @@ async def set_limits(state: State, order: LimitOrder) -> LimitOrder:
 async def get_limits(state: State) -> dict[str, Any]:
     """Return how many calls each vendor has refused for haste since the last reset, and whether one blocks us."""
     return {"refused": state.limits.refused, "brightdata_is_blocked": state.limits.is_blocked}
+
+
+@router.get("/faults")
+async def get_faults(state: State) -> list[Fault]:
+    """Return the faults that are still in force."""
+    return state.faults.left()
+
+
+@router.post("/watched")
+async def watch(state: State, watch: Watch) -> Watch:
+    """Note of the coming calls whether their query or body has a word, until the reset."""
+    state.watched.add(watch.word)
+    return watch
 
 
 @router.post("/posts")

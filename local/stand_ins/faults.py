@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, JsonValue, StringConstraints, model_validator
 from starlette.types import Receive, Scope, Send
@@ -35,6 +35,17 @@ class FaultMode(StrEnum):
     DISCONNECT = "disconnect"
     GARBAGE = "garbage"
     SLOW = "slow"
+    KILL = "kill"
+    """The caller's process is killed; there is no answer."""
+
+
+class KillMoment(StrEnum):
+    """When a caller is killed."""
+
+    ON_ARRIVAL = "on_arrival"
+    """The call has come in whole, and nothing was done about it."""
+    BEFORE_ANSWER = "before_answer"
+    """What was asked for is done, and billed, and no byte of the answer was sent."""
 
 
 type HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$")]
@@ -45,6 +56,7 @@ _MODES_OF_FIELD = {
     "body": {FaultMode.STATUS, FaultMode.GARBAGE},
     "headers": {FaultMode.STATUS, FaultMode.GARBAGE},
     "delay_s": {FaultMode.SLOW},
+    "moment": {FaultMode.KILL},
 }
 _GARBAGE = "<html><body>upstream connect error</body></html>"
 
@@ -55,11 +67,17 @@ class Fault(Order):
     vendor: Vendor
     path: str = ""
     """Prefix of the path below the vendor's own prefix, such as `/twitter/tweets`."""
+    method: Literal["GET", "POST"] | None = None
+    about: str = Field(default="", max_length=1000)
+    """Words that the query or the body of the call has, as they are on the wire; empty: whatever it is about."""
     mode: FaultMode
     status: int | None = Field(default=None, ge=200, le=599)
     body: dict[str, JsonValue] | list[JsonValue] | str | None = None
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     delay_s: float = Field(default=1.0, gt=0, le=600, allow_inf_nan=False)
+    moment: KillMoment = KillMoment.ON_ARRIVAL
+    after: int = Field(default=0, ge=0)
+    """How many calls it lets pass before it spoils the first."""
     times: int | None = Field(default=None, ge=1)
     """How many calls it spoils; None: every call until the reset."""
 
@@ -74,6 +92,10 @@ class Fault(Order):
             raise ValueError("garbage is a string")
         return self
 
+    def meets(self, vendor: Vendor, method: str, path: str) -> bool:
+        """Whether calls to this address may be meant."""
+        return self.vendor is vendor and self.method in (None, method) and path.startswith(self.path)
+
 
 class FaultList:
     """The faults in force and the calls they hold."""
@@ -86,15 +108,27 @@ class FaultList:
         """Put a fault behind those already there."""
         self._faults.append(fault)
 
-    def take(self, vendor: Vendor, path: str) -> Fault | None:
+    def left(self) -> list[Fault]:
+        """Return those in force, the oldest first."""
+        return list(self._faults)
+
+    def need_content(self, vendor: Vendor, method: str, path: str) -> bool:
+        """Whether it takes what a call is about to know which fault it meets."""
+        return any(fault.about and fault.meets(vendor, method, path) for fault in self._faults)
+
+    def take(self, vendor: Vendor, method: str, path: str, content: bytes) -> Fault | None:
         """Return the fault that this call meets, one use of it gone."""
         for fault in self._faults:
-            if fault.vendor is vendor and path.startswith(fault.path):
-                if fault.times is not None:
-                    fault.times -= 1
-                    if fault.times == 0:
-                        self._faults.remove(fault)
-                return fault
+            if not (fault.meets(vendor, method, path) and fault.about.encode() in content):
+                continue
+            if fault.after:
+                fault.after -= 1
+                continue
+            if fault.times is not None:
+                fault.times -= 1
+                if fault.times == 0:
+                    self._faults.remove(fault)
+            return fault
         return None
 
     def clear(self) -> None:

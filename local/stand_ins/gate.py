@@ -7,9 +7,9 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from local.stand_ins import supabase, twitterapi
+from local.stand_ins import callers, supabase, twitterapi
 from local.stand_ins.clerk_errors import error_body as clerk_error_body
-from local.stand_ins.faults import Fault, FaultMode, Vendor, answer, drop_connection
+from local.stand_ins.faults import Fault, FaultMode, KillMoment, Vendor, answer, drop_connection
 from local.stand_ins.gemini.errors import error_body as gemini_error_body
 from local.stand_ins.state import Call, StandIns
 from local.stand_ins.youtube.data_api import error_body as youtube_error_body
@@ -50,11 +50,19 @@ class Gate:
             await send(message)
 
         refused = self.stand_ins.limits.find_refusal(vendor, Headers(scope=scope))
-        fault = self.stand_ins.faults.take(vendor, path) if refused is None else None
         if refused is not None:
             await _read_away(receive)
             await JSONResponse(_ERROR_BODIES[vendor](refused), refused)(scope, receive, noting_status)
-        elif fault is None:
+            return
+        content = scope["query_string"]
+        watched = self.stand_ins.watched
+        if watched or self.stand_ins.faults.need_content(vendor, call.method, path):
+            messages = await _read_ahead(receive)
+            content += b"".join([b"\n", *(message.get("body", b"") for message in messages)])
+            receive = _replayed(messages, receive)
+            call.about = sorted(word for word in watched if word.encode() in content)
+        fault = self.stand_ins.faults.take(vendor, call.method, path, content)
+        if fault is None:
             await self.app(scope, receive, noting_status)
         else:
             await self._spoil(fault, scope, receive, noting_status)
@@ -68,6 +76,13 @@ class Gate:
                 await self.stand_ins.faults.hold(receive)
                 await drop_connection(scope, receive)
             case FaultMode.DISCONNECT:
+                await drop_connection(scope, receive)
+            case FaultMode.KILL:
+                if fault.moment is KillMoment.BEFORE_ANSWER:
+                    await self.app(scope, receive, _keep_to_oneself)
+                else:
+                    await _read_away(receive)
+                await callers.kill(self.stand_ins.relays.caller_of(scope))
                 await drop_connection(scope, receive)
             case FaultMode.STATUS | FaultMode.GARBAGE:
                 await _read_away(receive)
@@ -85,3 +100,24 @@ async def _read_away(receive: Receive) -> None:
     # A client that is still sending when the answer comes may see a reset instead of it.
     while (await receive()).get("more_body", False):
         pass
+
+
+async def _keep_to_oneself(_message: Message) -> None:
+    pass
+
+
+async def _read_ahead(receive: Receive) -> list[Message]:
+    messages = [await receive()]
+    while messages[-1].get("more_body", False):
+        messages.append(await receive())
+    return messages
+
+
+def _replayed(messages: list[Message], receive: Receive) -> Receive:
+    rest = iter(messages)
+
+    async def replay() -> Message:
+        message = next(rest, None)
+        return await receive() if message is None else message
+
+    return replay

@@ -54,7 +54,7 @@ class StandInServer(uvicorn.Server):
         """Start both."""
         await super().startup(sockets)
         port: int = self.servers[0].sockets[0].getsockname()[1]
-        proxy = ConnectProxy(HOST, self._youtube_proxy_port, app_port=port)
+        proxy = ConnectProxy(HOST, self._youtube_proxy_port, app_port=port, relays=self._stand_ins.relays)
         proxy_port = await self._beside.enter_async_context(proxy.listening())
         self.addresses = Addresses(f"http://{HOST}:{port}", f"http://{HOST}:{proxy_port}")
 

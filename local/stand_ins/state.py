@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from local.stand_ins.brightdata_jobs import Jobs
+from local.stand_ins.callers import Relays
 from local.stand_ins.clerk_tokens import SigningKey
 from local.stand_ins.clerk_users import ClerkUsers
 from local.stand_ins.clerk_webhooks import Subscription
@@ -21,7 +22,10 @@ STARTING_CREDITS = 1_000_000
 
 @dataclass(slots=True)
 class Call:
-    """One call that a vendor got; never its headers, query or body, which may hold keys and content."""
+    """One call that a vendor got; never its headers, query or body, which may hold keys and content.
+
+    Of these it says no more than which words of a test's own are in them.
+    """
 
     method: str
     path: str
@@ -29,6 +33,8 @@ class Call:
     """None: no answer was sent (yet)."""
     parts: list[str] | None = None
     """What the parts of a question to a model are, such as `image/jpeg`, in order; None for other calls."""
+    about: list[str] = field(default_factory=list)
+    """Which of the watched words its query or body has."""
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
 
@@ -42,6 +48,9 @@ class StandIns:
     posts: PostShelf = field(default_factory=PostShelf)
     faults: FaultList = field(default_factory=FaultList)
     limits: Limits = field(default_factory=Limits)
+    relays: Relays = field(default_factory=Relays)
+    watched: set[str] = field(default_factory=set)
+    """Words of which a test wants to know which calls have them."""
     calls: dict[Vendor, list[Call]] = field(default_factory=lambda: {vendor: [] for vendor in Vendor})
     twitterapi_credits: int = STARTING_CREDITS
     brightdata: Jobs = field(default_factory=Jobs)
@@ -56,6 +65,7 @@ class StandIns:
         """Go back to the samples; keys, users and sessions stay, so that tokens already handed out still work."""
         self.faults.clear()
         self.limits = Limits()
+        self.watched.clear()
         self.clerk_webhooks.cancel()
         self.clerk.codes.reset()
         self.clerk.is_production = False

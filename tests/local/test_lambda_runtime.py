@@ -15,6 +15,7 @@ import pytest
 
 from local.bootstrap import dump_endpoints
 from local.lambda_runtime import FunctionNotFound, LambdaService
+from local.sandbox import Moment, Sandbox
 from local.sandbox_pool import MAX_SANDBOXES, LambdaServiceClosed
 from local.template import FunctionSpec
 from whyviral.core.endpoints import Endpoints
@@ -173,6 +174,23 @@ def test_a_worker_killed_between_two_calls_is_replaced_unnoticed(lambdas: Lambda
 
     assert lambdas.invoke("echo", b"2").payload == b"2"
     assert lambdas.pids("echo") != [pid]
+
+
+@pytest.mark.parametrize(("moment", "ran"), [(Moment.HANDED, False), (Moment.ANSWERED, True)])
+def test_a_witness_may_end_a_sandbox_before_or_after_its_handler_ran(
+    tmp_path: Path, moment: Moment, *, ran: bool
+) -> None:
+    def end_at(at: Moment, sandbox: Sandbox, payload: bytes) -> None:
+        if at is moment and payload == b'"first"':
+            sandbox.end()
+
+    with start(tmp_path, witness=end_at) as service:
+        error = error_of(service, "print_line", "first")
+        second = service.invoke("print_line", b'"second"')
+
+    assert error["errorType"] == "Runtime.ExitError"
+    assert second.function_error is None
+    assert ("FIRST" in (tmp_path / "print_line.log").read_text()) is ran
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from local.stand_ins.callers import End, Relays
+
 _PREFIXES = {"www.youtube.com": "/youtube/www", "i.ytimg.com": "/media/i.ytimg.com"}
 _MEDIA_DOMAIN = ".googlevideo.com"
 _MEDIA_PREFIX = "/youtube/media"
@@ -29,10 +31,11 @@ _HEAD_END = b"\r\n\r\n"
 class ConnectProxy:
     """Listens while its block runs."""
 
-    def __init__(self, host: str, port: int, *, app_port: int) -> None:
+    def __init__(self, host: str, port: int, *, app_port: int, relays: Relays) -> None:
         self._host = host
         self._port = port
         self._app_port = app_port
+        self._relays = relays
         self._tls = _server_context()
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -80,6 +83,9 @@ class ConnectProxy:
     ) -> None:
         """Hand one request on; the connection ends with its answer."""
         app_reader, app_writer = await asyncio.open_connection(self._host, self._app_port)
+        port = app_writer.get_extra_info("sockname")[1]
+        caller = End(port=writer.get_extra_info("peername")[1], peer_port=writer.get_extra_info("sockname")[1])
+        self._relays.add(port, caller)
         try:
             app_writer.write(_rewritten(head, prefix))
             sending = asyncio.create_task(_pump(reader, app_writer))
@@ -87,6 +93,7 @@ class ConnectProxy:
             sending.cancel()
             await asyncio.gather(sending, return_exceptions=True)
         finally:
+            self._relays.remove(port)
             app_writer.close()
             with suppress(OSError):
                 await app_writer.wait_closed()

@@ -36,6 +36,7 @@ def test_calls_are_listed_with_method_path_status_and_time(stand_ins: StandInsCl
         "path": "/twitter/tweets",
         "status": 200,
         "parts": None,
+        "about": [],
         "at": "",
     }
     assert [call["status"] for call in stand_ins.calls("clerk")] == [401]
@@ -120,6 +121,8 @@ def test_a_bad_post_is_refused_with_the_field_and_the_reason(
         {"vendor": "gemini", "mode": "timeout", "status": 500},
         {"vendor": "gemini", "mode": "slow", "body": "x"},
         {"vendor": "gemini", "mode": "slow", "delay_s": -1},
+        {"vendor": "gemini", "mode": "slow", "moment": "on_arrival"},
+        {"vendor": "gemini", "mode": "kill", "moment": "afterwards"},
         {"vendor": "gemini", "mode": "garbage", "body": {"is": "JSON"}},
         {"vendor": "gemini", "mode": "disconnect", "times": 0},
         {"vendor": "gemini", "mode": "disconnect", "surprise": 1},

@@ -1,3 +1,6 @@
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -119,3 +122,77 @@ def test_slow_answers_normally_after_the_delay(stand_ins: StandInsClient) -> Non
 
     assert reply.json()["tweets"]
     assert time.monotonic() - started >= 0.3
+
+
+def test_a_fault_meets_only_calls_about_its_words(stand_ins: StandInsClient) -> None:
+    stand_ins.fault("twitterapi", "status", status=500, about="1700000000000000001")
+    stand_ins.fault("gemini", "status", status=500, about="a red kite")
+    model = "/gemini/v1/models/gemini-3.8-flash:generateContent"
+    questions = [{"contents": [{"parts": [{"text": text}]}]} for text in ("a black kite", "I saw a red kite.")]
+
+    tweets = [stand_ins.http.get(f"{TWEETS}{more}", headers=KEY) for more in ("", ",1700000000000000001")]
+    answers = [stand_ins.http.post(model, json=question, headers={"x-goog-api-key": "any"}) for question in questions]
+
+    assert [reply.status_code for reply in tweets] == [200, 500]
+    assert [reply.status_code for reply in answers] == [200, 500]
+    assert "a black kite" in answers[0].text  # it was read on the way, and reached the model whole
+
+
+def test_a_fault_meets_only_its_method_and_lets_the_first_calls_pass(stand_ins: StandInsClient) -> None:
+    stand_ins.fault("twitterapi", "status", status=500, method="POST")
+    stand_ins.fault("twitterapi", "status", status=503, method="GET", after=2, times=1)
+
+    statuses = [stand_ins.http.get(TWEETS, headers=KEY).status_code for _ in range(4)]
+
+    assert statuses == [200, 200, 503, 200]
+    assert [fault["status"] for fault in stand_ins.http.get("/__control/faults").json()] == [500]
+
+
+def test_calls_say_which_watched_words_they_have(stand_ins: StandInsClient) -> None:
+    for word in ("20", "kites"):
+        stand_ins.control("watched", {"word": word})
+
+    stand_ins.http.get(TWEETS, headers=KEY)
+    stand_ins.http.post("/gemini/v1/models/none", json={"contents": "20 kites"})
+    stand_ins.http.get("/media/pbs.twimg.com/20/kites.png")
+
+    assert [(call["path"], call["about"]) for call in stand_ins.all_calls()] == [
+        ("/twitter/tweets", ["20"]),
+        ("/v1/models/none", ["20", "kites"]),
+        ("/pbs.twimg.com/20/kites.png", []),
+    ]
+
+
+CALLER = """
+import http.client, sys
+connection = http.client.HTTPConnection(sys.argv[1], timeout=20)
+connection.request("GET", sys.argv[2], headers={"X-API-Key": "stand-in"})
+connection.getresponse()
+"""
+
+
+def call_from_a_process(stand_ins: StandInsClient, path: str) -> int:
+    host = stand_ins.base_url.removeprefix("http://")
+    return subprocess.run([sys.executable, "-I", "-c", CALLER, host, path], check=False, timeout=30).returncode
+
+
+@pytest.mark.parametrize(("moment", "credits_left"), [("on_arrival", 1_000_000), ("before_answer", 999_985)])
+def test_a_caller_is_killed_before_or_after_it_is_billed(
+    stand_ins: StandInsClient, moment: str, credits_left: int
+) -> None:
+    stand_ins.fault("twitterapi", "kill", moment=moment, times=1)
+
+    statuses = [call_from_a_process(stand_ins, TWEETS) for _ in range(2)]
+
+    assert statuses == [-signal.SIGKILL, 0]
+    assert [call["status"] for call in stand_ins.calls("twitterapi")] == [None, 200]
+    left = stand_ins.http.get("/twitterapi/oapi/my/info", headers=KEY).json()["recharge_credits"]
+    assert left == credits_left - 15
+
+
+def test_nobody_is_killed_who_was_not_started_with_the_stand_ins(stand_ins: StandInsClient) -> None:
+    stand_ins.fault("twitterapi", "kill")
+
+    reply = httpx.get(stand_ins.base_url + TWEETS, headers=KEY)  # its connection ends with it
+
+    assert reply.status_code == 500
