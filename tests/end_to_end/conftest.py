@@ -15,9 +15,12 @@ import pytest
 
 from local import stack as local_stack
 from local.accounts import business_token, create_token
+from local.sandbox import Witness, unseen
 from local.stack import Stack
+from local.template import Template
 
 _END_S = 60
+pytest.register_assert_rewrite("tests.end_to_end.cases", "tests.end_to_end.schedules")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +81,9 @@ class System:
 
 
 @contextmanager
-def run_system(data: Path) -> Iterator[System]:
-    """Run a system of stand-ins inside the block."""
-    with local_stack.running(data, port=None, user_settings={}) as stack:
+def run_system(data: Path, *, template: Template | None = None, witness: Witness = unseen) -> Iterator[System]:
+    """Run a system of stand-ins inside the block; another template and a witness are as `local.stack.running` says."""
+    with local_stack.running(data, port=None, user_settings={}, template=template, witness=witness) as stack:
         headers = {"Authorization": f"Bearer {stack.ready.token}"}
         with (
             httpx.Client(base_url=stack.ready.api, headers=headers, timeout=30) as api,
