@@ -38,7 +38,7 @@ from .errors import ConnectionDropped, NotConnected, ProviderError
 from .recording import CallOutcome, recorded_call
 from .untrusted_json import NotJson, parse_untrusted_json
 
-TIMEOUT_S = 10.0
+TIMEOUT_S = 9.0
 MOST_CALLS_A_READ = 4
 """Progress and records, each asked for again after a dropped connection."""
 FIRST_WAIT_S = 5.0

@@ -33,8 +33,9 @@ _REELS = "reels"
 _DATASETS = {_POSTS: Dataset.INSTAGRAM_POSTS, _REELS: Dataset.INSTAGRAM_REELS}
 _ADDRESSES = {_POSTS: "https://www.instagram.com/p/{}/", _REELS: "https://www.instagram.com/reel/{}/"}
 _REEL_WORDS = frozenset({"reel", "reels"})
-RUN_S = 10.0
-"""No call begins later: a snapshot's two calls and their repeats, 40 s, still end within the function's 60 s."""
+RUN_S = 6.0
+"""No call begins later: a snapshot's two calls and their repeats, 44 s with
+the turns they wait for, still end within the function's 60 s."""
 _ENDING_CATEGORIES = frozenset({ErrorCategory.RATE_LIMIT, ErrorCategory.AUTH})
 """No call of the run may follow one that was refused for its haste or its key."""
 

@@ -34,8 +34,9 @@ _KIND = "videos"
 _MAX_JOBS = 2
 """That are begun without anybody's asking again: each may have to be paid for."""
 _TIMEOUT_S = 8.0
-_RESUME_S = 8.0
-"""No job is asked about later in a run: its calls and their repeats take up to 32 s of the 40 there are."""
+_RESUME_S = 4.0
+"""No job is asked about later in a run: its calls and their repeats take up to 40 s, with the turns
+they wait for."""
 _SENTENCES: Mapping[ErrorCategory, str] = {
     ErrorCategory.NOT_FOUND: failures.NOT_FOUND,
     ErrorCategory.PRIVATE: "This video is private.",
