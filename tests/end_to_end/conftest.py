@@ -3,7 +3,7 @@
 import dataclasses
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,9 +81,17 @@ class System:
 
 
 @contextmanager
-def run_system(data: Path, *, template: Template | None = None, witness: Witness = unseen) -> Iterator[System]:
-    """Run a system of stand-ins inside the block; another template and a witness are as `local.stack.running` says."""
-    with local_stack.running(data, port=None, user_settings={}, template=template, witness=witness) as stack:
+def run_system(
+    data: Path,
+    *,
+    settings: Mapping[str, str] | None = None,
+    template: Template | None = None,
+    witness: Witness = unseen,
+) -> Iterator[System]:
+    """Run a system of stand-ins inside the block; settings, template and witness are as `local.stack.running` says."""
+    with local_stack.running(
+        data, port=None, user_settings=settings or {}, template=template, witness=witness
+    ) as stack:
         headers = {"Authorization": f"Bearer {stack.ready.token}"}
         with (
             httpx.Client(base_url=stack.ready.api, headers=headers, timeout=30) as api,
