@@ -229,8 +229,13 @@ def _ending() -> Iterator[Case]:
     yield finish.killed(Moment.ANSWERED, ONE_TRY)
     yield finish.broken("while it saves", _step("new.stage = 'analysis_complete'"), ONE_TRY)
     lost = Death("ScrapeFunction", Moment.HANDED)
-    both = Together((lost, Death("FailFunction", Moment.ANSWERED)))
-    yield Case("FailRequest: killed after its commit", "x", both, failed("fetching_posts"))
+    for when, trouble in (
+        ("killed before its call", Death("FailFunction", Moment.HANDED)),
+        ("killed after its commit", Death("FailFunction", Moment.ANSWERED)),
+        ("our exception while it saves", _step("new.stage = 'error'")),
+    ):
+        both = Together((lost, trouble))
+        yield Case(f"FailRequest: {when}", "x", both, failed("fetching_posts"))
 
 
 _ROWS = (

@@ -50,7 +50,7 @@ _MODES: Sequence[tuple[str, Mapping[str, object]]] = (
     ("kill", {"moment": "on_arrival"}),
     ("kill", {"moment": "before_answer"}),
 )
-_FUNCTIONS = ("ScrapeFunction", "MediaFunction", "AnalyzeFunction", "FinishFunction")
+_FUNCTIONS = ("ScrapeFunction", "MediaFunction", "AnalyzeFunction", "FinishFunction", "FailFunction")
 _BREAKS = (
     Break("analysis_status_history", "new.stage = 'fetching_posts'"),
     Break("analysis_status_history", "new.stage = 'analysis_complete'"),
