@@ -30,7 +30,7 @@ class Trouble(Protocol):
 class World:
     """A running system whose functions can be killed for the sake of a post."""
 
-    heartbeat_s: int = 15
+    heartbeat_s: int = 60
     """How long a worker may give no sign of life."""
     _system: System | None = None
     _owner: Engine | None = None
