@@ -184,8 +184,11 @@ def _processing() -> Iterator[Case]:
     second = Call("ProcessMedia, after the first of two", "x-videos", "supabase", files, after=1, lane=lane)
     yield second.case("killed as it arrived", SECOND_TRY)
     state = State("ProcessMedia", "x-video", "", lane)
-    yield state.broken("before its call", _step("new.stage = 'transcribing'"), SECOND_TRY)
-    yield state.broken("while it saves", Break("post_media", "new.processed_at is not null"), SECOND_TRY)
+    # The worker itself tries each transaction as often as this.
+    begins = Break("analysis_status_history", "new.stage = 'transcribing'", times=4)
+    saves = Break("post_media", "new.processed_at is not null", times=4)
+    yield state.broken("before its call", begins, SECOND_TRY)
+    yield state.broken("while it saves", saves, SECOND_TRY)
 
 
 def _noting() -> Iterator[Case]:
