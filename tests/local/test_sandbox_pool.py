@@ -2,14 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
-import pytest
-
-from local import sandbox_pool
 from local.sandbox_pool import MAX_SANDBOXES, LambdaServiceClosed, SandboxPool, SandboxRoom
 from local.template import FunctionSpec
 
@@ -18,8 +13,6 @@ from local.template import FunctionSpec
 class FakeSandbox:
     """A sandbox without a process."""
 
-    spec: FunctionSpec
-    start: Callable[[str], Any]
     is_usable: bool = True
     pid: int = 0
 
@@ -40,7 +33,7 @@ class House:
         self.room = SandboxRoom(self.size)
         for name in self.names:
             spec = FunctionSpec(name, "h", is_waited_for=name != "C")
-            self.pools[name] = SandboxPool(spec, lambda *_: None, room=self.room, stagger_s=0)  # type: ignore[arg-type]
+            self.pools[name] = SandboxPool(spec, FakeSandbox, room=self.room, stagger_s=0)  # type: ignore[arg-type]  # all that a pool needs
 
     def call(self, name: str, seconds: float = 0.0) -> None:
         with self.pools[name].sandbox():
@@ -50,11 +43,6 @@ class House:
 
     def count(self) -> int:
         return sum(len(pool.all()) for pool in self.pools.values())
-
-
-@pytest.fixture(autouse=True)
-def _without_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox_pool, "Sandbox", FakeSandbox)  # what it makes is the only thing that is not its own
 
 
 def test_functions_share_the_room_and_every_call_has_its_turn() -> None:

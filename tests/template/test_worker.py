@@ -181,7 +181,7 @@ def test_the_state_machine_may_start_this_task_with_its_two_roles_and_nothing_el
 def test_a_task_of_its_own_needs_no_queue_and_no_service(document: Properties, compute: str) -> None:
     resources = render(document, TranscribeCompute=compute, TranscribeMode="task")
 
-    others = {name: each for name, each in resources.items() if not name.startswith(("Webhook", "Died"))}
+    others = {name: each for name, each in resources.items() if not name.startswith(("Webhook", "Died", "Sweeper"))}
     assert of_type(others, "AWS::SQS::Queue") == of_type(others, "AWS::ECS::Service") == {}
     assert "QUEUE_URL" not in variables_of(container_of(resources))
     assert "sqs:" not in repr(others)

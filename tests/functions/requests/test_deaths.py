@@ -50,7 +50,7 @@ class Told:
             tasks=self.tasks,
             report_to=self._report_to,
             clock=pipeline.clock,
-            logger=build_logger("test"),
+            logger=build_logger("deaths-under-test"),
         )
 
     def tell(self, event: dict[str, Any]) -> Answer:
