@@ -80,8 +80,8 @@ def test_calls_keep_their_distance_and_a_turn_that_is_far_away_is_not_taken(sess
     waits = [round(key.enter()[1], 2) for _ in range(2)]
     refusals = [key.refusal() for _ in range(2)]
 
-    assert waits == [0.0, 1.04]
-    assert refusals == [(ErrorCategory.RATE_LIMIT, 2.08)] * 2
+    assert waits == [0.0, 1.2]
+    assert refusals == [(ErrorCategory.RATE_LIMIT, 2.4)] * 2
 
 
 def test_a_key_that_has_rested_lets_one_call_in_and_saves_no_turns_up(session: Session) -> None:
@@ -92,7 +92,7 @@ def test_a_key_that_has_rested_lets_one_call_in_and_saves_no_turns_up(session: S
     first = key.enter()[1]
     second = key.refusal()
 
-    assert (first, second) == (0.0, (ErrorCategory.RATE_LIMIT, 5.2))
+    assert (first, second) == (0.0, (ErrorCategory.RATE_LIMIT, 6.0))
 
 
 def test_every_key_and_every_provider_is_counted_by_itself(session: Session) -> None:
@@ -164,7 +164,7 @@ def test_after_a_rest_calls_keep_their_distance_again(session: Session) -> None:
 
     key.now += timedelta(seconds=9.5)
 
-    assert [round(key.enter()[1], 2) for _ in range(2)] == [0.5, 1.54]
+    assert [round(key.enter()[1], 2) for _ in range(2)] == [0.5, 1.7]
 
 
 def test_the_breaker_opens_at_the_tenth_failure_and_not_before(session: Session) -> None:
