@@ -19,6 +19,7 @@ from whyviral.accounts.models import Plan, User
 from whyviral.accounts.service import NoCurrentPlan, get_user_plan
 from whyviral.accounts.usage import Limits, PlatformAllowance, PlatformUsage, UsageLimitReached, UsageToday
 from whyviral.accounts.usage_repository import CountedUrl
+from whyviral.core.clock import end_of_day
 from whyviral.core.database import session_scope
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -136,7 +137,7 @@ def test_a_time_of_another_zone_counts_on_its_utc_day(session: Session, user: Us
     count(session, user, new_urls(session, user, 1), now=tokyo)
 
     assert used(session, user) == {(TODAY, "x"): 1}
-    assert usage.resets_at(tokyo) == MIDNIGHT
+    assert end_of_day(tokyo) == MIDNIGHT
 
 
 def test_what_was_not_explained_is_returned_on_the_day_it_was_counted_and_the_rest_charged(

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from tests.fixtures.pipeline import Pipeline, check_books, check_days
 from whyviral.analysis.booking import record_calls
@@ -264,6 +265,22 @@ def test_a_turn_at_a_provider_is_waited_for_and_its_end_is_told(desk: Desk, monk
     ledger.record(call := ended(intent, Decimal(0)), retry_after_s=3)
 
     assert told == [(intent, call, 3)]
+
+
+def test_what_a_call_gave_is_not_lost_when_its_end_cannot_be_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("update provider_limits", {}, Exception("canceling statement"))
+
+    monkeypatch.setattr(provider_limits, "leave", fail)  # a row that is locked for 8 s would do it, and take them
+    job = desk.pipeline.admit("20")
+    ledger = desk.ledger(job)
+    ledger.begin(intent := desk.intent(CENT, key_hash="abc"))
+
+    ledger.record(ended(intent, CENT))
+    desk.write(job, ledger)
+
+    assert desk.row(job).cost_usd == CENT
+    check_books(desk.pipeline, job)
 
 
 def test_a_job_is_paid_for_once_by_the_request_that_began_it(desk: Desk) -> None:

@@ -3,10 +3,11 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
+from whyviral.core.clock import day_of, end_of_day
 from whyviral.core.errors import AppError
 from whyviral.core.pagination import Page
 
@@ -76,16 +77,6 @@ class UsageLimitReached(AppError):
         )
 
 
-def day_of(now: datetime) -> date:
-    """Return the UTC day to which a moment counts."""
-    return now.astimezone(UTC).date()
-
-
-def resets_at(now: datetime) -> datetime:
-    """Return the midnight UTC at which the counters start again."""
-    return datetime.combine(day_of(now) + timedelta(days=1), time(), UTC)
-
-
 def increment_usage(
     session: Session, user_id: uuid.UUID, urls: Sequence[CountedUrl], *, plan: Plan, now: datetime
 ) -> None:
@@ -126,7 +117,7 @@ def check_usage_limit(
     rows = UsageRepository(session, user_id).list_day(day_of(now))
     used = next((row.url_lookups for row in rows if row.platform == platform), 0)
     if used + requested > plan.max_analyses_per_day:
-        raise UsageLimitReached(platform, plan=plan, used=used, requested=requested, resets_at=resets_at(now))
+        raise UsageLimitReached(platform, plan=plan, used=used, requested=requested, resets_at=end_of_day(now))
 
 
 def settle_usage(session: Session, request_id: uuid.UUID, *, explained: Sequence[str], suggestions: int) -> Settlement:
@@ -146,7 +137,7 @@ def get_usage_today(session: Session, user_id: uuid.UUID, *, platforms: Sequence
     rows = {row.platform: row for row in UsageRepository(session, user_id).list_day(day_of(now))}
     return UsageToday(
         date=day_of(now),
-        resets_at=resets_at(now),
+        resets_at=end_of_day(now),
         platforms=[_usage(platform, rows.get(platform)) for platform in platforms],
     )
 

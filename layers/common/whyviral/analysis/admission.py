@@ -13,6 +13,7 @@ from whyviral.accounts.usage_repository import CountedUrl
 from whyviral.analytics import spending
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory
+from whyviral.core.clock import end_of_day
 from whyviral.core.errors import AppError
 from whyviral.social.urls import InvalidPostUrl, PostUrl, parse_post_url
 
@@ -84,7 +85,7 @@ def check_spending(session: Session, *, max_usd_per_day: Decimal, now: datetime)
         SpendLimitReached: until midnight, UTC.
     """
     if not spending.is_room_left(session, now=now, most_usd=max_usd_per_day):
-        raise SpendLimitReached(retry_after_s=spending.seconds_left(now))
+        raise SpendLimitReached(retry_after_s=(end_of_day(now) - now).total_seconds())
 
 
 def parse_post_urls(urls: Sequence[str]) -> list[PostUrl]:

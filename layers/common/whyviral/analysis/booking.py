@@ -13,6 +13,7 @@ from whyviral.analytics import service as analytics_service
 from whyviral.analytics import spending
 from whyviral.analytics.service import CallOwner
 from whyviral.core.calls import ExternalCall
+from whyviral.core.clock import day_of
 
 from .models import Stage
 from .pipeline import RequestJob
@@ -70,7 +71,7 @@ def _settle_jobs(session: Session, calls: Sequence[ExternalCall]) -> tuple[Seque
             continue
         settled = analytics_service.settle_job(session, call.provider, call.job_id, cost_usd=call.cost_usd)
         entries += [
-            _Entry(each.analysis_request_id, spending.day_of(each.started_at), call.cost_usd, each.reserved_usd)
+            _Entry(each.analysis_request_id, day_of(each.started_at), call.cost_usd, each.reserved_usd)
             for each in settled
         ]
         is_told = settled or analytics_service.is_job_known(session, call.provider, call.job_id)
@@ -79,7 +80,7 @@ def _settle_jobs(session: Session, calls: Sequence[ExternalCall]) -> tuple[Seque
 
 
 def _entry(job: RequestJob, call: ExternalCall) -> _Entry:
-    return _Entry(job.request_id, spending.day_of(call.started_at), call.cost_usd or _ZERO, call.reserved_usd or _ZERO)
+    return _Entry(job.request_id, day_of(call.started_at), call.cost_usd or _ZERO, call.reserved_usd or _ZERO)
 
 
 def _book_requests(session: Session, job: RequestJob, entries: Iterable[_Entry], *, calls: int) -> None:

@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from whyviral.analytics import service as analytics_service
 from whyviral.analytics import spending
 from whyviral.analytics.service import CallOwner
 from whyviral.core.calls import CallCollector, CallIntent, ExternalCall
-from whyviral.core.clock import Clock
+from whyviral.core.clock import Clock, day_of, end_of_day
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.logging import build_logger
 from whyviral.core.money import SpendLimits
 from whyviral.integrations.errors import ProviderError
 from whyviral.social import provider_limits
@@ -23,6 +25,8 @@ from whyviral.social import provider_limits
 from .models import Stage
 from .pipeline import RequestJob
 from .repository import PipelineRepository
+
+_logger = build_logger("ledger")
 
 UNPRICED_USD = Decimal(1)
 """What a call counts whose price nobody knows: more than any question of ours costs at the dearest price that we do
@@ -100,9 +104,15 @@ class Ledger(CallCollector):
         """Add one finished call, and let everybody know at once how the provider took it."""
         begun = self._begun.pop(call.id, None)
         super().record(replace(call, reserved_usd=begun.reserved_usd) if begun else call)
-        if begun is not None and begun.intent.key_hash is not None:
+        if begun is None or begun.intent.key_hash is None:
+            return
+        try:
             with session_scope(self._engine) as session:
                 provider_limits.leave(session, begun.intent, call, retry_after_s=retry_after_s, now=self._clock())
+        except (SQLAlchemyError, OSError) as exc:
+            # What the call gave is paid for, and must not be lost over this: whoever calls next learns it again.
+            details = {"provider": call.provider, "error": type(exc).__name__}
+            _logger.warning("how a provider took a call was not noted", extra=details)
 
     def _reserve(self, session: Session, intent: CallIntent, most_usd: Decimal) -> None:
         # The request, then the day, here and in `record_calls`, so that no two transactions wait for each other.
@@ -110,7 +120,7 @@ class Ledger(CallCollector):
         if not repository.reserve(job.request_id, job.attempt, most_usd, most_usd=limits.per_request_usd):
             is_current = repository.is_current(job.request_id, job.attempt)
             raise _request_budget_spent(intent) if is_current else _attempt_over(intent)
-        day = spending.day_of(intent.started_at)
+        day = day_of(intent.started_at)
         if not spending.reserve_on(session, day, most_usd, most_usd=limits.per_day_usd):
             raise _day_budget_spent(intent)
         analytics_service.announce_external_call(session, intent, self._owner, reserved_usd=most_usd)
@@ -136,5 +146,5 @@ def _day_budget_spent(intent: CallIntent) -> DayBudgetSpent:
         provider=intent.provider,
         category=ErrorCategory.RATE_LIMIT,
         is_transient=True,
-        retry_after_s=spending.seconds_left(intent.started_at),
+        retry_after_s=(end_of_day(intent.started_at) - intent.started_at).total_seconds(),
     )

@@ -1,24 +1,15 @@
 """What calls to vendors cost on each day (UTC), and what those under way may yet cost: one row a day."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from whyviral.core.clock import day_of
+
 from .models import DailySpend
-
-
-def day_of(moment: datetime) -> date:
-    """Return the day on which a moment counts."""
-    return moment.astimezone(UTC).date()
-
-
-def seconds_left(now: datetime) -> float:
-    """Return how long the day lasts."""
-    midnight = datetime.combine(day_of(now) + timedelta(days=1), datetime.min.time(), UTC)
-    return (midnight - now).total_seconds()
 
 
 def reserve_on(session: Session, day: date, usd: Decimal, *, most_usd: Decimal) -> bool:
