@@ -41,6 +41,10 @@ class AccessLog:
             return
         access = _access(request, route=route, status=status, duration_s=duration_s)
         services = services_of(request)
+        if getattr(request.state, "is_database_silent", False):
+            # Whoever waits for the answer has just waited for the database, and would wait as long again.
+            self._pause(access, "the database does not answer")
+            return
         try:
             async with asyncio.timeout(_LONGEST_WAIT_S):
                 await services.connections.acquire()
@@ -49,9 +53,12 @@ class AccessLog:
             finally:
                 services.connections.release()
         except (SQLAlchemyError, *DATABASE_ERRORS) as exc:
-            self._paused_until = self._monotonic() + _PAUSE_S
-            details = {"request_id": access.request_id, "error": type(exc).__name__, "pause_s": _PAUSE_S}
-            self._logger.warning("access not recorded", extra=details)
+            self._pause(access, type(exc).__name__)
+
+    def _pause(self, access: ApiAccess, error: str) -> None:
+        self._paused_until = self._monotonic() + _PAUSE_S
+        details = {"request_id": access.request_id, "error": error, "pause_s": _PAUSE_S}
+        self._logger.warning("access not recorded", extra=details)
 
 
 def _is_preflight(request: Request) -> bool:

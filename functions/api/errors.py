@@ -178,6 +178,7 @@ def _on_provider_error(request: Request, exc: ProviderError) -> JSONResponse:
 def _on_database_error(request: Request, exc: Exception) -> JSONResponse:
     if not _is_unavailable(exc):
         raise exc
+    request.state.is_database_silent = sqlstate(exc) is None
     return error_response(
         request,
         status=503,

@@ -4,6 +4,7 @@ import gc
 import select
 import socket
 import struct
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -153,11 +154,17 @@ def test_a_connection_that_is_cut_while_we_wait_counts_as_away(
                     other_end[source].sendall(data)
 
     app.state.services.engine.dispose()
+    patience_s = 2.0
     with server(carry) as address:
-        replace_services(app, engine=build_engine(f"postgresql://{url.username}@{address}/{url.database}"))
+        engine = build_engine(f"postgresql://{url.username}@{address}/{url.database}", socket_timeout_s=patience_s)
+        replace_services(app, engine=engine)
         assert client.get(LIST, headers=somebody.headers).status_code == 200
         is_over.set()
+        asked_at = time.monotonic()
         assert_unavailable(client, somebody)
+        took_s = time.monotonic() - asked_at
+    # Nobody answers any more: the request waits for that once, and its record not again.
+    assert took_s < 1.5 * patience_s
 
 
 # A connection that broke with something unsent complains once more when it is forgotten.

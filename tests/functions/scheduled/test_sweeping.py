@@ -200,6 +200,7 @@ def test_in_a_database_of_others_only_our_own_requests_are_looked_after(swept: S
     assert swept.queue.events == []
 
 
+@pytest.mark.proof
 def test_a_request_that_somebody_holds_keeps_nobody_else_waiting(swept: Swept) -> None:
     held, free = (swept.admit(age=OVERDUE_AFTER + MOMENT) for _ in range(2))
     with swept.pipeline.engine.connect() as holder:

@@ -283,6 +283,7 @@ def test_a_success_from_before_the_breaker_opened_does_not_close_it(session: Ses
     assert key.refusal()[0] is ErrorCategory.PROVIDER_ERROR
 
 
+@pytest.mark.proof
 def test_a_storm_at_a_free_key_is_let_in_one_call_in_five_seconds(
     fresh_database: Callable[[], Database],
 ) -> None:
@@ -308,6 +309,7 @@ def test_a_storm_at_a_free_key_is_let_in_one_call_in_five_seconds(
     assert all(later - earlier >= timedelta(seconds=5) for earlier, later in pairwise(turns))
 
 
+@pytest.mark.proof
 def test_a_storm_of_refusals_stays_far_below_what_bright_data_blocks_for(
     fresh_database: Callable[[], Database],
 ) -> None:
