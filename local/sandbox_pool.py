@@ -11,7 +11,7 @@ from local.template import FunctionSpec
 MAX_SANDBOXES = 8
 """How many calls of one function run at the same time; further ones wait."""
 _LOOK_AGAIN_S = 0.2
-_UNUSED_S = 1.0
+_UNUSED_S = 5.0
 """After so long without a call a sandbox may have to make room for one more of a busy function."""
 
 

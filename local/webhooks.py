@@ -22,7 +22,7 @@ FUNCTION = "WebhooksFunction"
 CLERK_PATH = "/api/accounts/webhook/clerk/"
 _VISIBILITY_S = 20
 _MOST_RECEIVES = 5
-_POLL_S = 0.2
+_POLL_S = 0.5
 
 
 @contextmanager

@@ -137,7 +137,7 @@ def wait_for(api: httpx.Client, request_id: str) -> dict[str, Any]:
         if request["status"] in ("COMPLETED", "FAILED"):
             return request
         assert time.monotonic() < deadline, f"request {request_id} has no end: {request}"
-        time.sleep(0.1)
+        time.sleep(0.25)
 
 
 def end_of(request: Mapping[str, Any]) -> str:

@@ -23,6 +23,21 @@ _END_S = 60
 pytest.register_assert_rewrite("tests.end_to_end.cases", "tests.end_to_end.schedules")
 
 
+def publish_post_of_x(control: httpx.Client, post_id: str, text: str = "An invented post.", **fields: Any) -> str:
+    """Publish a post of X at the stand-in and return its URL."""
+    post = {
+        "platform": "x",
+        "id": post_id,
+        "username": "invented",
+        "text": text,
+        "metrics": {"likes": 10, "comments": 2, "views": 1000, "shares": 1},
+        "posted_at": "2026-11-01T12:00:00Z",
+        "media": [],
+    } | fields
+    control.post("/__control/posts", json=post).raise_for_status()
+    return f"https://x.com/invented/status/{post_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """A running system and a user of it."""
@@ -45,17 +60,7 @@ class System:
 
     def publish(self, post_id: str, text: str = "An invented post.", **fields: Any) -> str:
         """Publish a post of X and return its URL."""
-        post = {
-            "platform": "x",
-            "id": post_id,
-            "username": "invented",
-            "text": text,
-            "metrics": {"likes": 10, "comments": 2, "views": 1000, "shares": 1},
-            "posted_at": "2026-11-01T12:00:00Z",
-            "media": [],
-        } | fields
-        self.control.post("/__control/posts", json=post).raise_for_status()
-        return f"https://x.com/invented/status/{post_id}"
+        return publish_post_of_x(self.control, post_id, text, **fields)
 
     def analyse(self, *urls: str) -> dict[str, Any]:
         """Analyse posts of one platform and return the request at its end."""

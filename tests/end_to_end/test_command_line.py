@@ -1,14 +1,11 @@
 """`python -m local …` as make runs it: what it prints, and that nothing of it is ever left behind."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,45 +15,11 @@ import pytest
 
 from local.demo import SAMPLE_URLS
 from local.stack import ROOT
+from tests.end_to_end.command import LOCAL, environment_of, free_port, running_command, tree_of
 
 _START_S = 60
 _END_S = 15
 SAMPLE = "https://x.com/jack/status/20"
-LOCAL = [sys.executable, "-m", "local", "--env-file", os.devnull]
-"""The command without the keys that a developer may have in `.env`."""
-
-
-@pytest.fixture(autouse=True)
-def _no_keys_of_the_developer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("GEMINI_API_KEY", "TWITTERAPI_KEY", "CLERK_PUBLISHABLE_KEY", "CLERK_SECRET_KEY", "SUPABASE_DB_URL"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@contextmanager
-def _running(data: Path, command: list[str] | None = None) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """Run the system as a child, by default as make would, and yield what its READY line says."""
-    run = [*LOCAL, "run", "--port", str(_free_port()), "--data", str(data)]
-    with subprocess.Popen(
-        command or run, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, start_new_session=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            line = next((line for line in process.stdout if line.startswith("READY ")), None)
-            assert line is not None, "it ended without a READY line"
-            yield process, json.loads(line.removeprefix("READY "))
-        finally:
-            process.kill()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
-def _tree(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    root = psutil.Process(process.pid)
-    return [root, *root.children(recursive=True)]
 
 
 def _is_free(url: str) -> bool:
@@ -101,13 +64,13 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_running_system_is_small_and_an_interrupt_ends_all_of_it(tmp_path: Path, temporary: Path) -> None:
-    with _running(tmp_path / "data") as (process, ready):
+    with running_command(tmp_path / "data") as (process, ready):
         assert (tmp_path / "data" / "run.json").read_text() == json.dumps(ready) + "\n"
         assert set(ready) == {"api", "stand_ins", "database_url", "token"}
         assert _analyse(ready, SAMPLE)["status"] == "COMPLETED"
-        processes = _tree(process)
+        processes = tree_of(process)
         assert sum(each.memory_full_info().pss for each in processes) < 1_000_000_000
-        second = _run("run", "--port", str(_free_port()), "--data", str(tmp_path / "data"))
+        second = _run("run", "--port", str(free_port()), "--data", str(tmp_path / "data"))
         assert (second.returncode, "already running" in second.stderr) == (1, True)
 
         process.send_signal(signal.SIGINT)
@@ -121,9 +84,9 @@ def test_the_running_system_is_small_and_an_interrupt_ends_all_of_it(tmp_path: P
 
 
 def test_a_killed_system_leaves_nothing_behind_and_its_data_survive(tmp_path: Path, temporary: Path) -> None:
-    with _running(tmp_path / "data") as (process, ready):
+    with running_command(tmp_path / "data") as (process, ready):
         before = _analyse(ready, SAMPLE)
-        processes = _tree(process)
+        processes = tree_of(process)
         assert len(processes) > 8
 
         process.kill()
@@ -132,12 +95,12 @@ def test_a_killed_system_leaves_nothing_behind_and_its_data_survive(tmp_path: Pa
         assert _is_free(ready["api"])
         assert list(temporary.iterdir()) == []
     started = time.monotonic()
-    with _running(tmp_path / "data") as (process, ready):
+    with running_command(tmp_path / "data") as (process, ready):
         assert time.monotonic() - started < 15
         headers = {"Authorization": f"Bearer {ready['token']}"}
         after = httpx.get(f"{ready['api']}/api/analysis/requests/{before['id']}/", headers=headers).json()
         assert after == before
-        processes = _tree(process)
+        processes = tree_of(process)
 
         process.send_signal(signal.SIGTERM)
 
@@ -145,9 +108,9 @@ def test_a_killed_system_leaves_nothing_behind_and_its_data_survive(tmp_path: Pa
 
 
 def test_a_killed_make_takes_the_system_with_it(tmp_path: Path) -> None:
-    make = ["make", "run", f"PORT={_free_port()}", f"DATA={tmp_path / 'data'}"]
-    with _running(tmp_path / "data", make) as (process, ready):
-        processes = _tree(process)
+    make = ["make", "run", f"PORT={free_port()}", f"DATA={tmp_path / 'data'}"]
+    with running_command(tmp_path / "data", make) as (process, ready):
+        processes = tree_of(process)
         assert len(processes) > 4
 
         process.kill()
@@ -174,7 +137,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_settings_that_cannot_work_are_named(tmp_path: Path, settings: dict[str, str], complaint: str) -> None:
-    done = _run("run", "--port", str(_free_port()), "--data", str(tmp_path / "data"), environment=settings)
+    done = _run("run", "--port", str(free_port()), "--data", str(tmp_path / "data"), environment=settings)
 
     assert done.returncode == 1
     assert complaint in done.stderr
@@ -242,7 +205,7 @@ def _run(
     return subprocess.run(
         [*LOCAL, *arguments],
         cwd=ROOT,
-        env={**os.environ, **(environment or {})},
+        env=environment_of(environment),
         capture_output=True,
         text=True,
         timeout=timeout_s,

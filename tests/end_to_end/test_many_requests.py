@@ -1,13 +1,16 @@
 """Many requests at once: all complete, within the connections and memory of a small machine and a vendor's patience."""
 
 import os
+import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -15,12 +18,13 @@ import pytest
 from sqlalchemy import text
 
 from local.accounts import business_token
-from tests.end_to_end.conftest import System, run_system
+from tests.end_to_end.command import running_command, tree_of
+from tests.end_to_end.conftest import publish_post_of_x
 from whyviral.core.database import build_engine
 
 MOST_CONNECTIONS = 20
 MOST_PSS_MB = 1_700
-"""Of everything: this process with the state machine, the database, the stand-ins, the API and its workers."""
+"""Of everything that `make run` starts: state machine, database, stand-ins, API and workers."""
 POSTS_OF_X_A_SECOND = 3
 """What TwitterAPI.io bears with a key of its least paid tier."""
 _REQUESTS_A_USER = 10
@@ -33,11 +37,8 @@ _CONNECTIONS = text(
 )
 
 
-@pytest.fixture(scope="module")
-def running_system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    settings = {"TWITTERAPI_REQUESTS_PER_SECOND": str(POSTS_OF_X_A_SECOND)}
-    with run_system(tmp_path_factory.mktemp("stack"), settings=settings) as system:
-        yield system
+type Ready = Mapping[str, Any]
+"""What the READY line says."""
 
 
 @dataclass(slots=True)
@@ -58,9 +59,9 @@ class Watch:
                 self.looks += 1
         engine.dispose()
 
-    def weigh(self, system: System) -> None:
+    def weigh(self, system: subprocess.Popen[str]) -> None:
         while not self._stopped.wait(_WEIGH_S):
-            self.pss_mb = max(self.pss_mb, sum(map(_pss_mb, system.processes())))
+            self.pss_mb = max(self.pss_mb, sum(map(_pss_mb, tree_of(system))))
 
     def stop(self) -> None:
         self._stopped.set()
@@ -74,10 +75,10 @@ def _pss_mb(process: psutil.Process) -> float:
 
 
 @contextmanager
-def watching(system: System) -> Iterator[Watch]:
+def watching(system: subprocess.Popen[str], ready: Ready) -> Iterator[Watch]:
     watch = Watch()
     threads = [
-        threading.Thread(target=watch.look_at_database, args=(system.stack.ready.database_url,)),
+        threading.Thread(target=watch.look_at_database, args=(ready["database_url"],)),
         threading.Thread(target=watch.weigh, args=(system,)),
     ]
     for thread in threads:
@@ -90,15 +91,15 @@ def watching(system: System) -> Iterator[Watch]:
             thread.join()
 
 
-def business_users(system: System, count: int) -> list[httpx.Client]:
+def business_users(ready: Ready, count: int) -> list[httpx.Client]:
     """Return the API as so many users see it; one may ask for 20 analyses an hour."""
-    ready = system.stack.ready
     tokens = [
-        business_token(ready.stand_ins, ready.api, ready.database_url, f"{uuid.uuid4()}@whyviral.example")
+        business_token(ready["stand_ins"], ready["api"], ready["database_url"], f"{uuid.uuid4()}@whyviral.example")
         for _ in range(count)
     ]
     return [
-        httpx.Client(base_url=ready.api, headers={"Authorization": f"Bearer {token}"}, timeout=120) for token in tokens
+        httpx.Client(base_url=ready["api"], headers={"Authorization": f"Bearer {token}"}, timeout=120)
+        for token in tokens
     ]
 
 
@@ -124,11 +125,11 @@ def ends_of(users: Sequence[httpx.Client], asked: Sequence[tuple[int, str]]) -> 
     return list(ends.values())
 
 
-def analyse_at_once(system: System, urls: Sequence[str]) -> tuple[list[str], Watch]:
+def analyse_at_once(system: subprocess.Popen[str], ready: Ready, urls: Sequence[str]) -> tuple[list[str], Watch]:
     """Ask for one analysis of each URL, all at the same moment; return how they ended and what it took."""
-    users = business_users(system, -(-len(urls) // _REQUESTS_A_USER))
+    users = business_users(ready, -(-len(urls) // _REQUESTS_A_USER))
     numbers = [index % len(users) for index in range(len(urls))]
-    with watching(system) as watch, ThreadPoolExecutor(len(urls)) as callers:
+    with watching(system, ready) as watch, ThreadPoolExecutor(len(urls)) as callers:
         ids = list(callers.map(lambda number, url: ask(users[number], url), numbers, urls))
         ends = ends_of(users, list(zip(numbers, ids, strict=True)))
     for user in users:
@@ -139,18 +140,25 @@ def analyse_at_once(system: System, urls: Sequence[str]) -> tuple[list[str], Wat
 @pytest.mark.proof
 @pytest.mark.timeout(600)
 def test_fifty_requests_at_once_complete_within_twenty_connections(
-    system: System, record_property: Callable[[str, object], None]
+    tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     scale = float(os.environ.get("PROOF_SCALE", "1"))
-    urls = [system.publish(str(1_810_000_000_000_000_000 + number)) for number in range(max(10, int(50 * scale)))]
-    limits = {"twitterapi_per_second": POSTS_OF_X_A_SECOND}
-    system.control.post("/__control/limits", json=limits).raise_for_status()
+    ids = [str(1_810_000_000_000_000_000 + number) for number in range(max(10, int(50 * scale)))]
+    settings = {"TWITTERAPI_REQUESTS_PER_SECOND": str(POSTS_OF_X_A_SECOND)}
+    with (
+        running_command(tmp_path / "data", settings=settings) as (system, ready),
+        httpx.Client(base_url=ready["stand_ins"], timeout=30) as control,
+    ):
+        urls = [publish_post_of_x(control, post_id) for post_id in ids]
+        limits = {"twitterapi_per_second": POSTS_OF_X_A_SECOND}
+        control.post("/__control/limits", json=limits).raise_for_status()
 
-    ends, watch = analyse_at_once(system, urls)
+        ends, watch = analyse_at_once(system, ready, urls)
 
-    refused = system.control.get("/__control/limits").json()["refused"]
+        refused = control.get("/__control/limits").json()["refused"]
     record_property("connections", watch.connections)
     record_property("pss_mb", round(watch.pss_mb))
+    print(watch)  # noqa: T201 - seen when it fails
     assert refused["twitterapi"] == 0
     assert ends == ["COMPLETED"] * len(urls)
     assert watch.looks > 0
