@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
 from whyviral.integrations.guarded_http import GuardedHttp
+from whyviral.integrations.media_store import path_of
 from whyviral.integrations.post_scraper import MediaKind
 from whyviral.integrations.supabase_storage import SupabaseMediaStore
 from whyviral.social.platforms import Platform
@@ -68,7 +70,8 @@ def _pass_on(downloader: Downloader, stand_ins_url: str, name: str) -> int:
             now=datetime.now(UTC),
             ends_at=time.monotonic() + 120,
         )
-        store.put(f"x/bench/{found.sha256[:32]}.mp4", file, content_type=found.type.content_type)
+        path = path_of("x", uuid.uuid4(), sha256=found.sha256, suffix="mp4")
+        store.put(path, file, content_type=found.type.content_type)
     return found.size_bytes
 
 

@@ -33,7 +33,7 @@ from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.core.money import NOTHING_TO_SPEND
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.media_store import MediaStore
+from whyviral.integrations.media_store import MediaStore, path_of
 from whyviral.integrations.post_scraper import MediaKind
 from whyviral.social import media as social_media
 from whyviral.social.media import MediaFailure, StoredFile
@@ -180,7 +180,7 @@ class MediaCollector:
                 now=self._clock(),
                 ends_at=began_at + _DOWNLOAD_UNTIL_S,
             )
-            path = f"{medium.platform}/{medium.post_id}/{found.sha256[:32]}.{found.type.suffix}"
+            path = path_of(medium.platform, medium.post_id, sha256=found.sha256, suffix=found.type.suffix)
             store = self._build_store(calls=calls, timeout_s=began_at + _STORE_UNTIL_S - self._monotonic())
             url = store.put(path, file, content_type=found.type.content_type)
         return StoredFile(path, url), found

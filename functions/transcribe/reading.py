@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Protocol, cast
 from whyviral.core.calls import CallCollector
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.media_store import MediaStore
+from whyviral.integrations.media_store import MediaStore, path_of
 from whyviral.integrations.transcript import Transcript, TranscriptSource
 from whyviral.social.media import MediaFailure, MediaFindings, StoredFile
 from whyviral.social.models import PostMedia
@@ -200,7 +200,7 @@ class MediumReader:
         with open_left(picture, max_bytes=_MAX_PICTURE_BYTES) as file:
             content = file.read()
         check_jpeg(content, max_edge=KEY_FRAME_EDGE)
-        path = f"{medium.platform}/{medium.post_id}/{hashlib.sha256(content).hexdigest()[:32]}.jpg"
+        path = path_of(medium.platform, medium.post_id, sha256=hashlib.sha256(content).hexdigest(), suffix="jpg")
         return StoredFile(path, self._store.put(path, io.BytesIO(content), content_type=_JPEG))
 
 

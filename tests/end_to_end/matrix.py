@@ -174,7 +174,7 @@ def _processing() -> Iterator[Case]:
     reads = Call("ProcessMedia, from storage", "x-video", "supabase", files, lane=lane)
     # CollectMedia has put two files there: the video and the picture that stands for it.
     writes = Call("ProcessMedia, into storage", "x-video", "supabase", files, "POST", after=2, lane=lane)
-    for fault in ("429", "500", "timeout", "disconnect"):
+    for fault in ("429", "500", "timeout", "garbage", "disconnect"):
         yield reads.case(fault, SECOND_TRY)
     for fault in ("429", "500", "disconnect"):
         yield writes.case(fault, ONE_TRY)

@@ -1,6 +1,8 @@
 """AnalysePosts with the real client and its SDK, over HTTP."""
 
+import hashlib
 import io
+import uuid
 from collections.abc import Iterator
 from decimal import Decimal
 from functools import partial
@@ -19,6 +21,7 @@ from whyviral.core.database import session_scope
 from whyviral.core.endpoints import Endpoints
 from whyviral.integrations import gemini_sdk
 from whyviral.integrations.gemini import GeminiAnalyst
+from whyviral.integrations.media_store import MediaStore, path_of
 from whyviral.integrations.supabase_storage import SupabaseMediaStore
 from whyviral.social.models import PostMedia
 
@@ -77,9 +80,9 @@ def test_stored_media_are_read_and_shown_and_speech_is_told(
     job, (post,) = pipeline.fetched("20")
     storage = partial(SupabaseMediaStore, f"{stand_ins.base_url}/supabase", "sb_secret_test", clock=pipeline.clock)
     store = storage(calls=CallCollector(), timeout_s=5)
-    store.put("x/frame.jpg", io.BytesIO(b"\xff\xd8\xff\xe0 frame"), content_type="image/jpeg")
-    store.put("x/video.mp4", io.BytesIO(tiny_video(seconds=4)), content_type="video/mp4")
-    add_video(pipeline, job)
+    frame = put(store, b"\xff\xd8\xff\xe0 frame", suffix="jpg", content_type="image/jpeg")
+    video = put(store, tiny_video(seconds=4), suffix="mp4", content_type="video/mp4")
+    add_video(pipeline, job, video=video, frame=frame)
     explainer = PostExplainer(
         pipeline.engine,
         build_analyst=partial(GeminiAnalyst, ["stand-in"], model="gemini-3.8-flash", fallback_model=None),
@@ -104,7 +107,14 @@ def test_stored_media_are_read_and_shown_and_speech_is_told(
     check_books(pipeline, job)
 
 
-def add_video(pipeline: Pipeline, job: RequestJob) -> None:
+def put(store: MediaStore, content: bytes, *, suffix: str, content_type: str) -> str:
+    """Store a file and return its path."""
+    path = path_of("x", uuid.uuid4(), sha256=hashlib.sha256(content).hexdigest(), suffix=suffix)
+    store.put(path, io.BytesIO(content), content_type=content_type)
+    return path
+
+
+def add_video(pipeline: Pipeline, job: RequestJob, *, video: str, frame: str) -> None:
     """Give the only post of a request a video with two key frames, the second of which is lost."""
     (row,) = pipeline.read(job).posts
     with session_scope(pipeline.engine) as session:
@@ -115,10 +125,10 @@ def add_video(pipeline: Pipeline, job: RequestJob) -> None:
                 position=0,
                 kind="video",
                 source_url="https://video.twimg.com/1.mp4",
-                storage_path="x/video.mp4",
+                storage_path=video,
                 content_type="video/mp4",
                 duration_s=Decimal(4),
-                frames=[{"at_s": 0.0, "path": "x/frame.jpg"}, {"at_s": 2.0, "path": "x/lost.jpg"}],
+                frames=[{"at_s": 0.0, "path": frame}, {"at_s": 2.0, "path": "x/lost.jpg"}],
                 segments=[{"start_s": 0.0, "end_s": 2.0, "text": "Look at this kite", "words": []}],
                 transcript_source="whisper",
                 has_speech=True,

@@ -1,5 +1,7 @@
 """The worker over the pipeline's database, with storage, decoding and listening in the test's hands."""
 
+import hashlib
+import io
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +35,7 @@ from whyviral.core.calls import CallCollector, ExternalCall
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.media_store import MediaStore, path_of
 from whyviral.integrations.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
 from whyviral.social.models import Post, PostMedia
 
@@ -183,6 +186,13 @@ class Desk:
         """Write into a medium's row."""
         with session_scope(self.pipeline.engine) as session:
             session.execute(update(PostMedia).where(PostMedia.id == medium.id).values(**columns))
+
+    def put(self, store: MediaStore, medium: PostMedia, content: bytes) -> None:
+        """Keep a video in a store, under the path that names it."""
+        post = self.post_of(medium)
+        path = path_of(post.platform, post.id, sha256=hashlib.sha256(content).hexdigest(), suffix="mp4")
+        store.put(path, io.BytesIO(content), content_type="video/mp4")
+        self.change(medium, storage_path=path)
 
     def _add_video(self, session: Any, post: Post, position: int, content: str) -> None:
         path = f"{post.platform}/{post.id}/{position}.mp4" if content else None

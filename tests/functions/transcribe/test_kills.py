@@ -1,6 +1,5 @@
 """A worker that is killed where it hurts: what it had saved stays, and the next attempt does only the rest."""
 
-import io
 import signal
 import time
 from collections.abc import Callable
@@ -62,7 +61,7 @@ def _store(desk: Desk, stand_ins: StandInsClient, folder: Path) -> Job:
     job = desk.request(["one", "two"])
     store = SupabaseMediaStore(f"{stand_ins.base_url}/supabase", _KEY, calls=CallCollector())
     for medium in desk.media():
-        store.put(medium.storage_path or "", io.BytesIO(video), content_type="video/mp4")
+        desk.put(store, medium, video)
     stand_ins.fault("supabase", "slow", delay_s=0.15)
     return job
 

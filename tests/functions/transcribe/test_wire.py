@@ -1,7 +1,6 @@
 """The worker with its real collaborators: storage over HTTP, FFmpeg in its own process, Whisper, Postgres."""
 
 import base64
-import io
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,9 +46,7 @@ def test_a_stored_video_is_fetched_decoded_listened_to_and_its_pictures_stored(
     video = write_media(tmp_path / "video.mp4", scenes=[2.0, 2.0], sound=sound)
     job = desk.request(["video"])
     store = SupabaseMediaStore(f"{stand_ins.base_url}/supabase", _KEY, calls=CallCollector())
-    path = desk.media()[0].storage_path
-    assert path is not None
-    store.put(path, io.BytesIO(video.read_bytes()), content_type="video/mp4")
+    desk.put(store, desk.media()[0], video.read_bytes())
 
     assert processor.process(job, Deadline(60)) == Outcome.PROCESSED
 

@@ -1,6 +1,8 @@
+import hashlib
 import io
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,13 +18,13 @@ from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
 from whyviral.core.settings import SettingsError
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.media_store import BUCKET
+from whyviral.integrations.media_store import BUCKET, path_of
 from whyviral.integrations.supabase_storage import SupabaseMediaStore
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 KEY = "sb_secret_stand_in"
-PATH = "x/0a/00112233.jpg"
 CONTENT = bytes(range(256)) * 1000
+PATH = path_of("x", uuid.UUID(int=10), sha256=hashlib.sha256(CONTENT).hexdigest(), suffix="jpg")
 OBJECT = f"/storage/v1/object/{BUCKET}"
 
 type Open = Callable[..., SupabaseMediaStore]
@@ -108,6 +110,22 @@ def test_a_file_that_is_larger_than_asked_for_is_not_read_to_its_end(open_store:
 
     assert (failure.value.category, failure.value.is_transient) == (ErrorCategory.MEDIA_ERROR, False)
     assert len(read.getvalue()) < len(CONTENT)
+
+
+def test_an_answer_that_is_not_the_file_is_an_error_that_may_pass(
+    stand_ins: StandInsClient, open_store: Open, calls: CallCollector
+) -> None:
+    store = open_store()
+    put(store)
+    calls.drain()
+    stand_ins.fault("supabase", "garbage", path=OBJECT)
+
+    with pytest.raises(ProviderError) as failure:
+        store.get(PATH, io.BytesIO(), max_bytes=len(CONTENT))
+
+    assert (failure.value.category, failure.value.is_transient) == (ErrorCategory.PROVIDER_ERROR, True)
+    (call,) = calls.drain()
+    assert (call.status, call.error_category) == (200, ErrorCategory.PROVIDER_ERROR)
 
 
 @pytest.mark.parametrize("path", ["x/0a/none.jpg", "none"])

@@ -1,9 +1,24 @@
 """Where media of posts are kept, whichever vendor keeps them."""
 
+import uuid
+from pathlib import PurePosixPath
 from typing import BinaryIO, Protocol
 
 BUCKET = "whyviral-media"
 """Made by migration 0002 on Supabase, by the stand-in itself here."""
+
+
+_DIGEST_CHARACTERS = 32
+
+
+def path_of(platform: str, post_id: uuid.UUID, *, sha256: str, suffix: str) -> str:
+    """Return the path of a post's file, by the hexadecimal hash of its content: `x/<uuid>/<half of the hash>.jpg`."""
+    return f"{platform}/{post_id}/{sha256[:_DIGEST_CHARACTERS]}.{suffix}"
+
+
+def is_named_by(path: str, *, sha256: str) -> bool:
+    """Whether this is the content that a path of `path_of` names."""
+    return PurePosixPath(path).stem == sha256[:_DIGEST_CHARACTERS]
 
 
 class MediaStore(Protocol):
@@ -13,7 +28,7 @@ class MediaStore(Protocol):
         """Store a file, which may be there already, and return its public URL.
 
         Args:
-            path: ASCII, with the content's hash in it: `<platform>/<post uuid>/<sha256 prefix>.<ext>`.
+            path: of `path_of`.
             file: positioned at its start; it is read in pieces, never held in memory as a whole.
             content_type: what the file was found to be.
 
@@ -26,6 +41,6 @@ class MediaStore(Protocol):
         """Write a stored file into `into`, in pieces, and return its size in bytes.
 
         Raises:
-            ProviderError: it could not be read, or is larger than `max_bytes`.
+            ProviderError: it could not be read, is larger than `max_bytes`, or is not what its path names.
         """
         ...

@@ -1,5 +1,6 @@
 """Media in Supabase Storage: uploads by its own client, downloads as a stream, which that client cannot do."""
 
+import hashlib
 import io
 import json
 import time
@@ -19,7 +20,7 @@ from .api_keys import checked_key
 from .bounded_http import shared_client
 from .deadlines import ends_by
 from .errors import ProviderError
-from .media_store import BUCKET
+from .media_store import BUCKET, is_named_by
 from .recording import CallOutcome, recorded_call
 from .supabase_failures import (
     PROVIDER,
@@ -107,7 +108,7 @@ class SupabaseMediaStore:
         """Write a stored file into `into`, in pieces, and return its size in bytes.
 
         Raises:
-            ProviderError: it could not be read, or is larger than `max_bytes`.
+            ProviderError: it could not be read, is larger than `max_bytes`, or is not what its path names.
         """
         ends_at = time.monotonic() + self._timeout_s
         with (
@@ -123,9 +124,12 @@ class SupabaseMediaStore:
                 call.status = response.status_code
                 if response.status_code != httpx.codes.OK:
                     raise _refusal_of(response, call)
-                return _copy(response, into, max_bytes=max_bytes, ends_at=ends_at)
+                size, sha256 = _copy(response, into, max_bytes=max_bytes, ends_at=ends_at)
             finally:
                 response.close()
+            if not is_named_by(path, sha256=sha256):  # such as a page of whatever stands before the storage
+                raise unreadable(call.status)
+            return size
 
     def _put_once(self, path: str, file: BinaryIO, *, content_type: str, ends_at: float) -> str:
         # Half a second, which only those who upload pay, when they first do.
@@ -213,8 +217,9 @@ def _in_our_words() -> Iterator[None]:
         raise unreachable() from exc
 
 
-def _copy(response: httpx.Response, into: BinaryIO, *, max_bytes: int, ends_at: float) -> int:
-    size = 0
+def _copy(response: httpx.Response, into: BinaryIO, *, max_bytes: int, ends_at: float) -> tuple[int, str]:
+    """Copy a body and return its size and its SHA-256 hash."""
+    size, digest = 0, hashlib.sha256()
     for piece in response.iter_raw():  # as they arrive: pieces of a set size would be waited for
         size += len(piece)
         if size > max_bytes:
@@ -222,7 +227,8 @@ def _copy(response: httpx.Response, into: BinaryIO, *, max_bytes: int, ends_at: 
         if time.monotonic() > ends_at:
             raise too_late()
         into.write(piece)
-    return size
+        digest.update(piece)
+    return size, digest.hexdigest()
 
 
 def _refusal_of(response: httpx.Response, call: CallOutcome) -> ProviderError:
