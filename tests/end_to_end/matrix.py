@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from local.sandbox import Moment
 from tests.end_to_end.cases import COMPLETED, PARTIAL, Calls, Case
-from tests.end_to_end.troubles import Break, Death, Fault, Together
+from tests.end_to_end.troubles import Break, Death, DeathInside, Fault, Together
 
 ONE_TRY = (COMPLETED,)
 SECOND_TRY = (PARTIAL, COMPLETED)
@@ -72,6 +72,11 @@ class State:
         name = f"{self.state}: {when}"
         return Case(name, self.kind, Death(self.function, moment), ends, calls, lane=self.lane)
 
+    def killed_inside(self, write: Break, ends: Sequence[str], **calls: Sequence[int | None]) -> Case:
+        """Return the case in which its function is killed between a provider's answer and the commit of it."""
+        name = f"{self.state}: killed between an answer and its commit"
+        return Case(name, self.kind, DeathInside(write), ends, calls, lane=self.lane)
+
     def broken(self, when: str, trouble: Break, ends: Sequence[str], **calls: Sequence[int | None]) -> Case:
         """Return the case in which our own code raises."""
         name = f"{self.state}: our exception {when}"
@@ -103,6 +108,7 @@ def _fetching_from_x() -> Iterator[Case]:
     yield state.broken("before its call", _step("new.stage = 'fetching_posts'"), lost)
     saving = Break("posts", "new.fetched_at is not null")
     yield state.broken("while it saves", saving, lost, tweets=(200, 200), replies=(200, 200))
+    yield state.killed_inside(saving, lost, tweets=(200, 200), replies=(200, 200))
     yield state.broken("after its commit", _step("new.stage = 'social_data_fetched'"), lost)
 
 
@@ -124,13 +130,16 @@ def _fetching_from_instagram() -> Iterator[Case]:
             yield call.case(fault, ONE_TRY)
         for fault in ("killed as it arrived", "killed before its answer"):
             yield call.case(fault, lost)
+    lost_job = {"status": 404, "body": "Snapshot does not exist"}
+    gone = Fault("brightdata", "/datasets/v3/progress/", "status", lost_job, says_which=False)
+    yield Case(f"{name}: its job is lost", lane, gone, ONE_TRY, {"trigger": (200, 200)}, lane)
     state = State(name, lane, "ScrapeFunction", lane)
     yield state.killed(Moment.HANDED, lost)
     yield state.killed(Moment.ANSWERED, lost)
     yield state.broken("before its call", _step("new.stage = 'fetching_posts'"), lost)
-    yield state.broken(
-        "while it stores the job", Break("posts", "new.scrape_job is not null"), lost, trigger=(200, 200)
-    )
+    storing = Break("posts", "new.scrape_job is not null")
+    yield state.broken("while it stores the job", storing, lost, trigger=(200, 200))
+    yield state.killed_inside(storing, lost, trigger=(200, 200))
     yield state.broken("while it saves", Break("posts", "new.fetched_at is not null"), lost)
 
 
@@ -155,6 +164,10 @@ def _collecting() -> Iterator[Case]:
     read = Call("CollectMedia, from the platform", lane, "media", "/scontent.cdninstagram.com/", lane=lane)
     for fault in ("429", "500", "timeout", "disconnect"):
         yield read.case(fault, SECOND_TRY)
+    refused = {"status": 403, "body": "URL signature expired"}
+    expired = Fault("media", "/scontent.cdninstagram.com/", "status", refused, says_which=False)
+    anew = {"trigger": (200, 200), "model": (200, 200)}
+    yield Case("CollectMedia: its links have expired", lane, expired, SECOND_TRY, anew, lane)
     files = "/storage/v1/object/whyviral-media/instagram/"
     stored = Call("CollectMedia, into storage", lane, "supabase", files, "POST", lane=lane)
     for fault in ("429", "500", "timeout", "garbage", "disconnect"):
@@ -222,7 +235,9 @@ def _analysing() -> Iterator[Case]:
     yield state.killed(Moment.HANDED, lost)
     yield state.killed(Moment.ANSWERED, ONE_TRY)
     yield state.broken("before its call", _step("new.stage = 'displaying_content'"), lost)
-    yield state.broken("while it saves", Break("post_analyses", "true"), lost, model=(200, 200))
+    saving = Break("post_analyses", "true")
+    yield state.broken("while it saves", saving, lost, model=(200, 200))
+    yield state.killed_inside(saving, lost, model=(200, 200))
 
 
 def _ending() -> Iterator[Case]:

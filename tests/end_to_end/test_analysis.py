@@ -20,6 +20,7 @@ from local.stack import ROOT
 from local.template import read_template
 from local.webhooks import send_sample
 from tests.end_to_end.conftest import System
+from tests.end_to_end.posts import publish
 from whyviral.analytics.models import ExternalApiCallLog
 from whyviral.core.database import build_engine, session_scope
 from whyviral.social.models import Post
@@ -66,15 +67,25 @@ def test_the_second_analysis_of_a_post_makes_no_scraping_call(system: System) ->
     assert len(system.calls("gemini")) == 2
 
 
-def test_a_new_post_that_two_users_ask_for_at_once_is_paid_for_once(system: System) -> None:
-    url = system.publish("1800000000000000001")
+@pytest.mark.parametrize(
+    ("kind", "vendor", "paths"),
+    [
+        ("x", "twitterapi", {"/twitter/tweets", "/twitter/tweet/replies/v2"}),
+        ("instagram", "brightdata", {"/datasets/v3/trigger"}),
+        ("youtube", "youtube", {"/www/youtubei/v1/player"}),
+    ],
+)
+def test_a_new_post_that_two_users_ask_for_at_once_is_paid_for_once(
+    system: System, kind: str, vendor: str, paths: set[str]
+) -> None:
+    url = publish(system, kind).url
     with system.user("somebody-else@whyviral.example") as other, ThreadPoolExecutor(2) as callers:
         both = [system, dataclasses.replace(system, api=other)]
         requests = list(callers.map(lambda each: each.analyse(url), both))
 
-    asked = Counter(call["path"] for call in system.calls("twitterapi"))
+    asked = Counter(call["path"] for call in system.calls(vendor))
     assert [request["status"] for request in requests] == ["COMPLETED"] * 2
-    assert set(asked.values()) == {1}
+    assert {path: asked[path] for path in paths} == dict.fromkeys(paths, 1)
 
 
 def test_what_a_request_cost_is_the_sum_of_its_logged_calls(system: System) -> None:

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import threading
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Engine, make_url, select
+import psutil
+from sqlalchemy import Engine, func, make_url, select, text
 
 from local.sandbox import Moment, Sandbox
 from tests.end_to_end.conftest import System, run_system
@@ -52,6 +55,23 @@ class World:
     def kill(self, function: str, moment: Moment, post_id: str, *, times: int) -> None:
         """End the sandbox that works on a post, at this moment of its next invocations."""
         self._deaths[function, post_id, moment] += times
+
+    def end_writer(self, name: str) -> None:
+        """Wait until somebody stands still in a write that bears this name, and kill whoever that is."""
+        deadline = time.monotonic() + _STALLS_S
+        while time.monotonic() < deadline:
+            with self.owner.begin() as connection:
+                stalled = connection.execute(_STALLED, {"name": name}).one_or_none()
+            if stalled is not None:
+                break
+            time.sleep(0.05)
+        else:
+            return  # `unhappened` tells
+        for connected in psutil.net_connections("tcp"):
+            if connected.laddr and connected.laddr.port == stalled.client_port and connected.pid:
+                psutil.Process(connected.pid).kill()
+        with self.owner.begin() as connection:  # a server that waits for nothing else would not see it for a minute
+            connection.execute(select(func.pg_terminate_backend(stalled.pid)))
 
     def calm(self) -> None:
         """Call off what was ordered and has not happened, and let the stand-ins forget their calls."""
@@ -152,19 +172,23 @@ _OF_POST = {
     " where of_it.request_id = new.request_id and of_it.platform_post_id = '{id}')",
 }
 """Which rows of a table are about a post."""
-_BREAK = """
+_TRIGGER = """
 create sequence {name};
 create function {name}() returns trigger language plpgsql security definer as $$
 begin
   if {of_post} and ({when}) then
     if nextval('{name}') <= {times} then  -- a sequence keeps its count when the transaction is rolled back
-      raise exception 'a test broke this statement';
+      {then}
     end if;
   end if;
   return new;
 end $$;
 create trigger {name} before insert or update on {table} for each row execute function {name}();
 """
+_RAISE = "raise exception 'a test broke this statement';"
+_STALL = "perform set_config('application_name', '{name}', false); perform pg_sleep(60);"
+_STALLED = text("select pid, client_port from pg_stat_activity where application_name = :name")
+_STALLS_S = 120.0
 _BROKEN = "select tgname, tgrelid::regclass::text from pg_trigger where tgname like 'broken%%'"
 _names = map("broken_{}".format, itertools.count(1))
 
@@ -178,10 +202,28 @@ class Break:
     times: int = 1
 
     def order(self, world: World, post_id: str) -> None:
-        of_post = _OF_POST[self.table].format(id=post_id)
-        trigger = _BREAK.format(name=next(_names), table=self.table, of_post=of_post, when=self.when, times=self.times)
-        with world.owner.begin() as connection:
-            connection.exec_driver_sql(trigger)
+        _meddle(world, self, post_id, name=next(_names), then=_RAISE)
+
+
+@dataclass(frozen=True, slots=True)
+class DeathInside:
+    """A function is killed inside the transaction that writes such rows: what it was told before is told to nobody."""
+
+    write: Break
+
+    def order(self, world: World, post_id: str) -> None:
+        name = next(_names)
+        _meddle(world, self.write, post_id, name=name, then=_STALL.format(name=name))
+        threading.Thread(target=world.end_writer, args=(name,), name=name, daemon=True).start()
+
+
+def _meddle(world: World, write: Break, post_id: str, *, name: str, then: str) -> None:
+    of_post = _OF_POST[write.table].format(id=post_id)
+    trigger = _TRIGGER.format(
+        name=name, table=write.table, of_post=of_post, when=write.when, times=write.times, then=then
+    )
+    with world.owner.begin() as connection:
+        connection.exec_driver_sql(trigger)
 
 
 @dataclass(frozen=True, slots=True)
