@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from whyviral.core.errors import ErrorCategory
 
+from .aws import aws_client
 from .errors import ProviderError
 
 PROVIDER = "ecs"
@@ -59,11 +60,7 @@ class EcsTasks:
 
     @cached_property
     def _client(self) -> Any:
-        import boto3  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-
-        config = Config(connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S, retries={"total_max_attempts": _TRIES})
-        return boto3.client("ecs", config=config)
+        return aws_client("ecs", timeout_s=_TIMEOUT_S, tries=_TRIES)
 
     def find_overrides(self, task_arn: str) -> TaskOverrides | None:
         """Ask for the task; see `Tasks.find_overrides`."""

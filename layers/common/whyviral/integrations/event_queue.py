@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from whyviral.core.errors import ErrorCategory
 
+from .aws import aws_client
 from .errors import ProviderError
 
 if TYPE_CHECKING:
@@ -38,12 +39,8 @@ class SqsEventQueue:
 
     @cached_property
     def _client(self) -> "SQSClient":
-        # Imported at the first webhook: acting on events needs no client.
-        import boto3  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-
-        config = Config(connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S, retries={"total_max_attempts": _TRIES})
-        return boto3.client("sqs", config=config)
+        client: SQSClient = aws_client("sqs", timeout_s=_TIMEOUT_S, tries=_TRIES)
+        return client
 
     def send(self, event_id: uuid.UUID) -> None:
         """Queue an event; see `EventQueue.send`."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from whyviral.core.errors import ErrorCategory
 
+from .aws import aws_client
 from .errors import ProviderError
 
 if TYPE_CHECKING:
@@ -84,12 +85,8 @@ class StepFunctionsWorkflow:
 
     @cached_property
     def _client(self) -> "SFNClient":
-        # Imported at the first start: it costs a quarter of a second that reads need not pay.
-        import boto3  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-
-        config = Config(connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S, retries={"total_max_attempts": _TRIES})
-        return boto3.client("stepfunctions", config=config)
+        client: SFNClient = aws_client("stepfunctions", timeout_s=_TIMEOUT_S, tries=_TRIES)
+        return client
 
     @property
     def execution_prefix(self) -> str:

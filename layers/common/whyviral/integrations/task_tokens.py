@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from whyviral.core.errors import ErrorCategory
 
+from .aws import aws_client
 from .errors import ProviderError
 from .step_functions import PROVIDER
 
@@ -53,13 +54,8 @@ class StepFunctionsTask:
 
     @cached_property
     def _made_client(self) -> "SFNClient":
-        # Imported by the thread that beats first: it takes half a second that the work need not wait for.
-        import boto3  # noqa: PLC0415
-        from botocore.config import Config  # noqa: PLC0415
-
-        retries = {"total_max_attempts": _TRIES}
-        config = Config(connect_timeout=_TIMEOUT_S, read_timeout=_TIMEOUT_S, retries=retries)  # type: ignore[arg-type]
-        return boto3.client("stepfunctions", config=config)
+        client: SFNClient = aws_client("stepfunctions", timeout_s=_TIMEOUT_S, tries=_TRIES)
+        return client
 
     @property
     def _client(self) -> "SFNClient":

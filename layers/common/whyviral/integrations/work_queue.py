@@ -8,12 +8,14 @@ from typing import Any, Protocol
 
 from whyviral.core.errors import ErrorCategory
 
+from .aws import aws_client
 from .errors import ProviderError
 
 PROVIDER = "sqs"
 MAX_WAIT_S = 5
 """How long one question for a message waits: SQS allows 20 s, but who is asked to end must not wait so long."""
 _TIMEOUT_S = MAX_WAIT_S + 10
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,8 @@ class SqsWorkQueue:
         self._queue_url = queue_url
 
     @cached_property
-    def _client(self) -> Any:  # what boto3 generates from SQS's description
-        import boto3  # noqa: PLC0415 - half a second that a worker for one job need not pay
-        from botocore.config import Config  # noqa: PLC0415
-
-        return boto3.client("sqs", config=Config(connect_timeout=5, read_timeout=_TIMEOUT_S))
+    def _client(self) -> Any:
+        return aws_client("sqs", timeout_s=_TIMEOUT_S, tries=_TRIES)
 
     def receive(self, *, hidden_s: int) -> QueuedMessage | None:
         """Ask once, for at most 5 s; see `WorkQueue.receive`."""
