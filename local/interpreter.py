@@ -21,7 +21,9 @@ from moto.stepfunctions.parser.asl.component.common.string.string_expression imp
 from moto.stepfunctions.parser.asl.eval import variable_store
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from local.lambda_runtime import FunctionNotFound
 from local.sandbox import Invocation
@@ -31,6 +33,7 @@ type Invoke = Callable[[str, bytes], Invocation]
 """Runs a function, by name, with a JSON payload; raises FunctionNotFound."""
 
 _evaluate_body = StringJSONata._eval_body  # noqa: SLF001 - the method that a repair wraps
+_start_execution: Callable[[ExecutionWorker], None] = ExecutionWorker.start
 _list_executions = StepFunctionsParserBackend._get_executions  # noqa: SLF001 - likewise
 
 
@@ -43,6 +46,7 @@ def repaired(invoke: Invoke) -> Iterator[None]:
             (variable_store, "encode_jsonata_variable_declarations", _declare),
             (StringJSONata, "_eval_body", _evaluate_in_state),
             (StepFunctionsParserBackend, "_get_executions", _begun_executions),
+            (ExecutionWorker, "start", _start),
             (LambdaBackend, "invoke", _lambda_backend(invoke)),
         ):
             repairs.callback(setattr, owner, name, getattr(owner, name))
@@ -87,6 +91,12 @@ def _begun_executions(backend: StepFunctionsParserBackend, *status: Any) -> list
         for execution in _list_executions(backend, *status)
         if execution.exec_worker is not None and execution.exec_worker.env is not None
     ]
+
+
+def _start(worker: ExecutionWorker) -> None:
+    """Forget the threads of earlier executions: moto keeps all, 60 a request and their stacks, until none can start."""
+    TMP_THREADS.clear()
+    _start_execution(worker)
 
 
 def _lambda_backend(invoke: Invoke) -> Callable[..., bytes]:
