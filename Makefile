@@ -47,7 +47,12 @@ test: install-tools  ## what must pass
 	@exec $(PY) -m pytest -m "not proof" -n 2 --dist loadfile $(ARGS)
 
 proof: install  ## storms and random searches; PROOF_SCALE=… scales them
-	@exec $(PY) -m pytest -m proof -n 2 --dist loadfile --timeout 1800 $(ARGS)
+ifdef ARGS
+	@exec $(PY) -m pytest -m proof --timeout 1800 $(ARGS)
+else
+	@$(PY) -m pytest -m "proof and alone" --timeout 1800
+	@exec $(PY) -m pytest -m "proof and not alone" -n 2 --dist loadfile --timeout 1800
+endif
 
 check: install  ## format, lint, types, import contracts, migrations, template, state machine
 	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .

@@ -14,14 +14,16 @@ _COMMON = (
     "from aws_lambda_powertools.utilities.typing import LambdaContext",
     "import pg8000.dbapi, pydantic, pydantic_settings, sqlalchemy.orm, sqlalchemy.dialects.postgresql.pg8000",
 )
-_HTTP = ("import httpx",)
+# httpx imports httpcore with its first client.
+_HTTP = ("import httpx, httpcore",)
 _FLOORS = {
-    # FastAPI imports more with its first route.
+    # FastAPI imports more with its first route and, to see what it is, with the first model of an answer.
     "functions.api.handler": (
         *_COMMON,
         *_HTTP,
         "import fastapi, fastapi.middleware.cors, mangum, jwt",
-        "fastapi.FastAPI().get('/')(lambda: None)",
+        "class Answer(pydantic.BaseModel): pass",
+        "fastapi.FastAPI().get('/', response_model=Answer)(lambda: None)",
     ),
     "functions.webhooks.handler": (*_COMMON, "import standardwebhooks"),
     "functions.scrape.handler": (*_COMMON, *_HTTP),

@@ -138,6 +138,7 @@ def analyse_at_once(system: subprocess.Popen[str], ready: Ready, urls: Sequence[
 
 
 @pytest.mark.proof
+@pytest.mark.alone
 @pytest.mark.timeout(600)
 def test_fifty_requests_at_once_complete_within_twenty_connections(
     tmp_path: Path, record_property: Callable[[str, object], None]
