@@ -13,7 +13,7 @@ from tests.end_to_end.cases import COMPLETED, PARTIAL, end_of, retry, somebody, 
 from tests.end_to_end.posts import publish, told_of
 from tests.end_to_end.troubles import Fault, World
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.proof, pytest.mark.alone, pytest.mark.timeout(300)]
 
 _HEARTBEAT_S = 12
 _LONGER_S = _HEARTBEAT_S + 2
