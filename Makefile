@@ -46,6 +46,7 @@ install-tools: install
 test: install-tools  ## what must pass
 	@exec $(PY) -m pytest -m "not proof" -n 2 --dist loadfile $(ARGS)
 
+# First what counts on a free machine, then the rest two at a time: together on 2 cores within half an hour.
 proof: install  ## storms and random searches; PROOF_SCALE=… scales them
 ifdef ARGS
 	@exec $(PY) -m pytest -m proof --timeout 1800 $(ARGS)
