@@ -3,7 +3,6 @@
 A hundred are played; ten take a minute and a half of two cores.
 """
 
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +12,11 @@ import pytest
 
 from tests.end_to_end.schedules import check_books, check_ends, draw, play, reaper
 from tests.end_to_end.troubles import World
+from tests.fixtures.proof_scale import seeds
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(900)]
 
-SCALE = float(os.environ.get("PROOF_SCALE", "1"))
-SEEDS = range(max(1, round(10 * SCALE)))
+SEEDS = seeds(10)
 SCHEDULES = 10
 """Played side by side for each seed."""
 _REAPED_EVERY_S = 4.0

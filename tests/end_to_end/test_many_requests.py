@@ -1,6 +1,5 @@
 """Many requests at once: all complete, within the connections and memory of a small machine and a vendor's patience."""
 
-import os
 import subprocess
 import threading
 import time
@@ -20,6 +19,7 @@ from sqlalchemy import text
 from local.accounts import business_token
 from tests.end_to_end.command import running_command, tree_of
 from tests.end_to_end.conftest import publish_post_of_x
+from tests.fixtures.proof_scale import scaled
 from whyviral.core.database import build_engine
 
 MOST_CONNECTIONS = 20
@@ -143,8 +143,7 @@ def analyse_at_once(system: subprocess.Popen[str], ready: Ready, urls: Sequence[
 def test_fifty_requests_at_once_complete_within_twenty_connections(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    scale = float(os.environ.get("PROOF_SCALE", "1"))
-    ids = [str(1_810_000_000_000_000_000 + number) for number in range(max(10, int(50 * scale)))]
+    ids = [str(1_810_000_000_000_000_000 + number) for number in range(scaled(50, at_least=10))]
     settings = {"TWITTERAPI_REQUESTS_PER_SECOND": str(POSTS_OF_X_A_SECOND)}
     with (
         running_command(tmp_path / "data", settings=settings) as (system, ready),

@@ -1,7 +1,6 @@
 """Many requests at once over failing vendors: all of them end, nothing is paid for twice, and the books are right."""
 
 import heapq
-import os
 import random
 import threading
 import uuid
@@ -19,6 +18,7 @@ from tests.fakes.analyst import VALID_ANSWER, model_error
 from tests.fakes.clock import FakeClock
 from tests.fakes.post_scraper import scrape_error
 from tests.fixtures.pipeline import Pipeline, check_books, check_days, check_history
+from tests.fixtures.proof_scale import seeds
 from whyviral.analysis.models import PostState, RequestStatus, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob
 from whyviral.core.errors import ErrorCategory
@@ -27,8 +27,7 @@ from whyviral.social.models import Post
 
 pytestmark = pytest.mark.proof
 
-SCALE = float(os.environ.get("PROOF_SCALE", "1"))
-STORMS = range(max(1, round(4 * SCALE)))
+STORMS = seeds(4)
 REQUESTS = 30
 THREADS = 16
 
@@ -224,7 +223,7 @@ def is_in_order(post: Post) -> bool:
     return is_free == (post.fetched_at is not None) or (post.fetched_at is None and post.scrape_job is not None)
 
 
-@pytest.mark.parametrize("seed", range(max(1, round(6 * SCALE))))
+@pytest.mark.parametrize("seed", seeds(6))
 def test_posts_first_seen_by_fifty_requests_at_once_are_paid_for_once(pipeline: Pipeline, seed: int) -> None:
     order = random.Random(seed)
     ids = ["101", "102", "103", "104"]

@@ -1,6 +1,5 @@
 """Many requests at once, over sockets, as uvicorn serves them."""
 
-import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from sqlalchemy.orm import Session
 from functions.api.settings import ApiSettings
 from tests.factories import create_usage
 from tests.fakes.clock import FakeClock
+from tests.fixtures.proof_scale import scaled, seeds
 from tests.fixtures.stand_ins import StandInsClient
 from tests.functions.api.conftest import SignedIn, replace_services
 from whyviral.accounts.limit_models import UsageReservation, UserUsage
@@ -29,7 +29,6 @@ from whyviral.analysis.models import PostAnalysisRequest
 
 ANALYZE = "/api/analysis/analyze/"
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
-SCALE = float(os.environ.get("PROOF_SCALE", "1"))
 LIST = "/api/analysis/requests/"
 AT_ONCE = 50
 
@@ -162,7 +161,7 @@ def test_of_two_hundred_calls_with_five_left_exactly_five_are_admitted(
 def test_however_often_two_hundred_calls_are_made_exactly_five_are_admitted(
     http: httpx.Client, sign_in: Callable[..., SignedIn], rows: Session, logged: Logged
 ) -> None:
-    for _ in range(max(1, round(50 * SCALE))):
+    for _ in range(scaled(50)):
         check_two_hundred_calls(http, sign_in(), rows, logged)
 
 
@@ -180,7 +179,7 @@ def test_fifty_calls_with_one_key_have_one_effect(http: httpx.Client, somebody: 
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("seed", range(max(1, round(20 * SCALE))))
+@pytest.mark.parametrize("seed", seeds(20))
 def test_calls_of_any_size_with_and_without_keys_never_go_beyond_a_limit(
     http: httpx.Client, clock: FakeClock, somebody: SignedIn, rows: Session, seed: int
 ) -> None:

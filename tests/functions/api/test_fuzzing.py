@@ -1,6 +1,5 @@
 """Requests made up from the API's own description: nothing breaks it, and every answer is one that it describes."""
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -19,13 +18,14 @@ from schemathesis.specs.openapi.checks import (
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from tests.fixtures.proof_scale import scaled
 from tests.functions.api.conftest import HOST, SignedIn
 from tests.functions.api.routes import MATRIX, Route
 from whyviral.accounts.limit_models import RateWindow
 
 DESCRIBED = [route for route in MATRIX if route[1].startswith(("/api/", "/health/"))]
 A_FEW = 4
-MANY = round(100 * float(os.environ.get("PROOF_SCALE", "1")))
+MANY = scaled(100)
 CHECKED = [
     not_a_server_error,
     status_code_conformance,

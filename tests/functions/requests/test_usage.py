@@ -1,7 +1,6 @@
 """At the end of a request its user pays for the analyses they got, and for nothing else."""
 
 import itertools
-import os
 import random
 import re
 from collections import Counter
@@ -12,6 +11,7 @@ from sqlalchemy import select, update
 
 from local.stack import ROOT
 from tests.fixtures.pipeline import Pipeline
+from tests.fixtures.proof_scale import seeds
 from whyviral.accounts.limit_models import ReservationState, UsageReservation, UserUsage
 from whyviral.accounts.models import Plan, Subscription
 from whyviral.accounts.usage import UsageLimitReached
@@ -24,7 +24,6 @@ from whyviral.core.database import session_scope
 TODAY, TOMORROW = "2026-11-23", "2026-11-24"
 A_DAY_S = 86_400
 EXAMPLE = ROOT / "docs" / "limits.md"
-SCALE = float(os.environ.get("PROOF_SCALE", "1"))
 
 
 def change_plan(pipeline: Pipeline, slug: str) -> None:
@@ -238,7 +237,7 @@ class Customer:
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("seed", range(max(1, round(10 * SCALE))))
+@pytest.mark.parametrize("seed", seeds(10))
 def test_whatever_ends_and_begins_again_at_once_the_counters_are_right(pipeline: Pipeline, seed: int) -> None:
     change_plan(pipeline, "free")
     customer = Customer(pipeline, seed)

@@ -1,6 +1,5 @@
 """Sliding windows: exact to the microsecond and for any number of callers."""
 
-import os
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.fixtures.database import Database, count_statements
+from tests.fixtures.proof_scale import seeds
 from whyviral.accounts.limit_models import RateWindow
 from whyviral.accounts.rate_limits import RateState, hit
 from whyviral.core.database import session_scope
@@ -18,7 +18,6 @@ from whyviral.core.database import session_scope
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
-SCALE = float(os.environ.get("PROOF_SCALE", "1"))
 
 
 def hit_at(
@@ -129,7 +128,7 @@ def test_of_two_hundred_calls_at_once_exactly_the_limit_is_allowed(
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize("seed", range(max(1, round(20 * SCALE))))
+@pytest.mark.parametrize("seed", seeds(20))
 def test_no_stretch_of_time_ever_holds_more_than_the_limit_and_none_is_refused_for_nothing(
     session: Session, seed: int
 ) -> None:
