@@ -19,6 +19,7 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.post_scraper import scrape_error
 from tests.fixtures.pipeline import Pipeline, check_books, check_days, check_history
 from tests.fixtures.proof_scale import seeds
+from tests.fixtures.waits import WAIT_S
 from whyviral.analysis.models import PostState, RequestStatus, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob
 from whyviral.core.errors import ErrorCategory
@@ -231,7 +232,7 @@ def test_posts_first_seen_by_fifty_requests_at_once_are_paid_for_once(pipeline: 
     start = threading.Barrier(len(jobs))
 
     def fetch(job: FetchJob) -> None:
-        start.wait(30)
+        start.wait(WAIT_S)
         pipeline.fetch(job)
 
     with ThreadPoolExecutor(len(jobs)) as pool:

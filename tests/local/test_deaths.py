@@ -13,8 +13,7 @@ from local.sandbox_pool import LambdaServiceClosed
 from local.tasks import TaskService
 from local.template import TaskSpec
 from local.workflow import Workflow
-
-_PATIENCE_S = 20.0
+from tests.fixtures.waits import WAIT_S
 
 
 class Heard:
@@ -31,7 +30,7 @@ class Heard:
 
     def wait_for(self, count: int) -> list[Death]:
         with self._came:
-            assert self._came.wait_for(lambda: len(self.events) >= count, timeout=_PATIENCE_S)
+            assert self._came.wait_for(lambda: len(self.events) >= count, timeout=WAIT_S)
         return [Death.model_validate({"event": json.loads(json.dumps(event))}) for event in self.events]
 
 
@@ -92,7 +91,7 @@ def test_a_worker_that_dies_is_told_with_its_token_and_one_that_leaves_in_peace_
         peaceful = service.task(service.run("Work", {"work": {"DO": "leave 0"}}))
         arn = service.run("Work", {"work": {"DO": "leave 3", "TASK_TOKEN": "a-token"}})
         (death,) = heard.wait_for(1)
-        assert peaceful.wait(_PATIENCE_S)
+        assert peaceful.wait(WAIT_S)
 
     assert isinstance(death.event, TaskStopped)
     detail = death.event.detail

@@ -1,7 +1,6 @@
 """Tasks of ECS under moto's interpreter, from the state to a process that reports back."""
 
 import json
-import time
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from local.tasks import TaskRefused, TaskService
 from local.template import TaskSpec
 from local.workflow import Workflow
+from tests.fixtures.waits import WAIT_S, wait_until
 
 SPEC = TaskSpec("Work", "work", "tests.local.handlers.task")
 NOTHING = json.dumps({"QueryLanguage": "JSONata", "StartAt": "S", "States": {"S": {"Type": "Succeed"}}})
@@ -51,15 +51,15 @@ def run(workflow: Workflow, do: str = "report", *, caught: str = "States.ALL", *
         "Resource": "arn:aws:states:::ecs:runTask.waitForTaskToken",
         "Arguments": ARGUMENTS,
     }
-    task |= {"TimeoutSeconds": 20, "HeartbeatSeconds": 15, "Catch": catch, "End": True} | fields
+    task |= {"TimeoutSeconds": 2 * WAIT_S, "HeartbeatSeconds": WAIT_S, "Catch": catch, "End": True} | fields
     states = {"Run": task, "Caught": {"Type": "Pass", "End": True}}
     definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": "Run", "States": states})
     client = boto3.client("stepfunctions", endpoint_url=workflow.endpoint_url)
     name = f"test-{next(_numbers)}"
     machine = client.create_state_machine(name=name, definition=definition, roleArn=ROLE)["stateMachineArn"]
     execution = client.start_execution(stateMachineArn=machine, input=json.dumps({"do": do}))["executionArn"]
-    while (answer := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        time.sleep(0.01)
+    wait_until(lambda: client.describe_execution(executionArn=execution)["status"] != "RUNNING")
+    answer = client.describe_execution(executionArn=execution)
     client.close()
     return json.loads(answer["output"]) if answer["status"] == "SUCCEEDED" else answer.get("cause")
 

@@ -19,6 +19,7 @@ from local.lambda_runtime import FunctionNotFound
 from local.sandbox import Invocation
 from local.template import REGION
 from local.workflow import Workflow
+from tests.fixtures.waits import WAIT_S, wait_until
 
 STATE = dict[str, Any]
 POSTS = ["a", 'b"c', "d"]
@@ -65,7 +66,7 @@ def definition(**states: STATE) -> str:
 
 def call(function: str, payload: object, **fields: Any) -> STATE:
     arguments = {"FunctionName": f"arn:aws:lambda:us-east-1:000000000000:function:{function}", "Payload": payload}
-    task = {"Type": "Task", "Resource": INVOKE, "TimeoutSeconds": 20, "Arguments": arguments} | fields
+    task = {"Type": "Task", "Resource": INVOKE, "TimeoutSeconds": WAIT_S, "Arguments": arguments} | fields
     return task if "Next" in task else task | {"End": True}
 
 
@@ -94,8 +95,8 @@ def run(workflow: Workflow, event: object = None, /, **states: STATE) -> Any:
     execution = client.start_execution(
         stateMachineArn=machine["stateMachineArn"], name=name, input=json.dumps(event or INPUT)
     )["executionArn"]
-    while (answer := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        time.sleep(0.01)
+    wait_until(lambda: client.describe_execution(executionArn=execution)["status"] != "RUNNING")
+    answer = client.describe_execution(executionArn=execution)
     client.close()
     if answer["status"] == "SUCCEEDED":
         return json.loads(answer["output"])
@@ -244,11 +245,28 @@ def test_a_choice_is_made_by_a_condition(workflow: Workflow, condition: str, tak
 
 
 def test_a_wait_takes_as_long_as_an_expression_says(workflow: Workflow) -> None:
-    started = time.monotonic()
+    output = run(
+        workflow,
+        Both={
+            "Type": "Parallel",
+            "Branches": [
+                {"StartAt": "Wait", "States": {"Wait": waiting("$states.input.attempt"), "Echo": echo("waited")}},
+                {"StartAt": "Echo", "States": {"Echo": echo("at once")}},
+            ],
+            "End": True,
+        },
+    )
 
-    run(workflow, Only={"Type": "Wait", "Seconds": "{% $states.input.attempt %}", "End": True})
+    assert output == ["waited", "at once"]
+    assert _calls == ["at once", "waited"]
 
-    assert 1 <= time.monotonic() - started < 2
+
+def waiting(seconds: str) -> STATE:
+    return {"Type": "Wait", "Seconds": f"{{% {seconds} %}}", "Next": "Echo"}
+
+
+def echo(word: str) -> STATE:
+    return call("Echo", word, Output="{% $states.result.Payload %}")
 
 
 def test_a_map_runs_its_items_with_what_the_selector_gives_them(workflow: Workflow) -> None:

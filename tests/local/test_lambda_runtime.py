@@ -1,11 +1,9 @@
 import json
 import os
 import signal
-import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from local.lambda_runtime import FunctionNotFound, LambdaService
 from local.sandbox import Moment, Sandbox
 from local.sandbox_pool import MAX_SANDBOXES, LambdaServiceClosed
 from local.template import FunctionSpec
+from tests.fixtures.waits import WAIT_S, wait_until
 from whyviral.core.endpoints import Endpoints
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,14 +24,16 @@ ENDPOINTS = Endpoints(twitterapi_url="http://127.0.0.1:1/twitterapi", stand_ins=
 
 
 def function(handler: str) -> FunctionSpec:
-    return FunctionSpec(handler.rpartition(".")[2], f"tests.local.handlers.{handler}", timeout_s=20, memory_mb=256)
+    name = handler.rpartition(".")[2]
+    return FunctionSpec(name, f"tests.local.handlers.{handler}", timeout_s=2 * WAIT_S, memory_mb=256)
 
 
+PLAIN = ("echo", "describe", "fail", "sleep", "meet", "leave", "kill", "print_line")
 FUNCTIONS = {
     spec.name: spec
     for spec in (
-        *(function(f"plain.{name}") for name in ("echo", "describe", "fail", "sleep", "leave", "kill", "print_line")),
-        FunctionSpec("overrun", "tests.local.handlers.plain.sleep", timeout_s=0.7),
+        *(function(f"plain.{name}") for name in PLAIN),
+        FunctionSpec("overrun", "tests.local.handlers.plain.sleep", timeout_s=2.0),
         function("absent.handler"),
         FunctionSpec("unset", "tests.local.handlers.without_settings.handler"),
         FunctionSpec("leaves", "tests.local.handlers.leaves_at_once.handler"),
@@ -61,13 +62,6 @@ def error_of(service: LambdaService, name: str, event: object = None) -> dict[st
     assert invocation.function_error == "Unhandled"
     error: dict[str, Any] = json.loads(invocation.payload)
     return error
-
-
-def wait_until(condition: Callable[[], bool], *, within_s: float = 5) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def is_running(pid: int) -> bool:
@@ -107,7 +101,7 @@ def test_a_worker_sees_what_lambda_sets_and_what_it_was_given_and_nothing_else(
     assert "GEMINI_API_KEY" not in environment
     assert {name for name in environment if "PYTEST" in name or "VIRTUAL_ENV" in name} == set()
     assert seen["arn"] == "arn:aws:lambda:us-east-1:000000000000:function:describe"
-    assert 15_000 < seen["remaining_ms"] <= 20_000
+    assert 1000 * WAIT_S < seen["remaining_ms"] <= 2000 * WAIT_S
 
 
 def test_a_worker_talks_to_the_endpoints_it_was_given(lambdas: LambdaService) -> None:
@@ -136,14 +130,11 @@ def test_a_worker_survives_an_exception(lambdas: LambdaService) -> None:
 def test_an_overrunning_call_is_killed_and_the_next_gets_a_new_worker(lambdas: LambdaService) -> None:
     first = json.loads(lambdas.invoke("overrun", b"0").payload)
 
-    started = time.monotonic()
-    error = error_of(lambdas, "overrun", 30)
-    took = time.monotonic() - started
+    error = error_of(lambdas, "overrun", 3600)
 
     assert error["errorType"] == "Sandbox.Timedout"
-    assert error["errorMessage"].endswith(" Error: Task timed out after 0.70 seconds")
+    assert error["errorMessage"].endswith(" Error: Task timed out after 2.00 seconds")
     assert error["errorMessage"].startswith("RequestId: ")
-    assert 0.7 <= took < 1.5
     wait_until(lambda: not is_running(first))
     assert json.loads(lambdas.invoke("overrun", b"0").payload) != first
 
@@ -224,45 +215,34 @@ def test_an_unknown_function_is_not_found(lambdas: LambdaService) -> None:
         lambdas.invoke("nobody", b"null")
 
 
-def test_two_calls_of_one_function_run_at_the_same_time(lambdas: LambdaService) -> None:
-    with ThreadPoolExecutor(2) as callers:
-        list(callers.map(lambdas.invoke, ["sleep"] * 2, [b"2"] * 2))  # two workers are warm now
-        started = time.monotonic()
-        pids = {call.payload for call in callers.map(lambdas.invoke, ["sleep"] * 2, [b"0.5"] * 2)}
+def test_two_calls_of_one_function_run_at_the_same_time(lambdas: LambdaService, tmp_path: Path) -> None:
+    assert len(pids_that_meet(lambdas, tmp_path, calls=2, count=2)) == 2
 
-    assert time.monotonic() - started < 0.9
-    assert len(pids) == 2
+
+def pids_that_meet(service: LambdaService, folder: Path, *, calls: int, count: int) -> set[int]:
+    """Call a function that waits until `count` processes run it; return the processes that did."""
+    event = json.dumps({"folder": str(folder), "count": count}).encode()
+    with ThreadPoolExecutor(calls) as callers:
+        return {int(answer.payload) for answer in callers.map(service.invoke, ["meet"] * calls, [event] * calls)}
 
 
 def test_calls_beyond_the_cap_wait_and_surplus_workers_end_when_idle(tmp_path: Path) -> None:
-    calls = MAX_SANDBOXES + 2
+    meeting = tmp_path / "meeting"
+    meeting.mkdir()
 
-    with start(tmp_path, idle_s=0.3, stagger_s=0) as service:
-        with ThreadPoolExecutor(calls) as callers:
-            answers = list(callers.map(service.invoke, ["sleep"] * calls, [b"0.2"] * calls))
-        pids = {int(answer.payload) for answer in answers}
+    with start(tmp_path / "logs", idle_s=0.3, stagger_s=0) as service:
+        pids = pids_that_meet(service, meeting, calls=MAX_SANDBOXES + 2, count=MAX_SANDBOXES)
 
         assert len(pids) == MAX_SANDBOXES
         wait_until(lambda: sum(map(is_running, pids)) == 1)
-        assert len(service.pids("sleep")) == 1
+        assert len(service.pids("meet")) == 1
 
 
 def test_calls_that_a_warm_worker_soon_answers_start_no_others(tmp_path: Path) -> None:
-    with start(tmp_path, stagger_s=30) as service, ThreadPoolExecutor(5) as callers:
+    with start(tmp_path, stagger_s=WAIT_S) as service, ThreadPoolExecutor(5) as callers:
         list(callers.map(service.invoke, ["echo"] * 5, [b"1"] * 5))
 
         assert len(service.pids("echo")) == 1
-
-
-def test_a_warm_call_does_not_wait_for_the_network(lambdas: LambdaService) -> None:
-    lambdas.invoke("echo", b"1")
-    took: list[float] = []
-    for _ in range(20):
-        started = time.monotonic()
-        lambdas.invoke("echo", b"1")
-        took.append(time.monotonic() - started)
-
-    assert statistics.median(took) < 0.02
 
 
 def test_closing_ends_workers_fails_the_call_under_way_and_refuses_more(tmp_path: Path) -> None:

@@ -5,8 +5,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import pytest
+
 from local.sandbox_pool import MAX_SANDBOXES, LambdaServiceClosed, SandboxPool, SandboxRoom
 from local.template import FunctionSpec
+from tests.fixtures.waits import WAIT_S, wait_until
 
 
 @dataclass(eq=False)
@@ -78,7 +81,8 @@ def test_a_function_that_has_none_takes_the_place_of_a_busy_ones_next() -> None:
     assert house.most <= 4
 
 
-def test_what_nobody_uses_makes_room_for_whoever_has_none() -> None:
+def test_what_nobody_uses_makes_room_for_whoever_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.sandbox_pool._UNUSED_S", 0.0)  # in place of five seconds
     house = House(size=3)
     for name in "AB":
         with house.pools[name].sandbox(), house.pools[name].sandbox():
@@ -112,12 +116,19 @@ def test_an_idle_sandbox_stays_only_where_somebody_may_wait_for_the_next_call() 
 
 
 def test_closing_refuses_who_waits() -> None:
-    house = House(size=3, names="A")
+    house, may_end = House(size=3, names="A"), threading.Event()
+    pool = house.pools["A"]
+
+    def hold() -> None:
+        with pool.sandbox():
+            may_end.wait(WAIT_S)
+
     with ThreadPoolExecutor(4) as callers:
-        calls = [callers.submit(house.call, "A", 0.3) for _ in range(4)]
-        time.sleep(0.1)
+        calls = [callers.submit(hold) for _ in range(4)]
+        wait_until(lambda: len(pool.all()) == 3 and pool.is_waited_for)
         with house.room.changed:
             house.room.close()
+        may_end.set()
 
         failures = [call.exception() for call in calls]
 

@@ -9,6 +9,7 @@ from local.sandbox import Invocation
 from local.sandbox_pool import LambdaServiceClosed
 from local.schedules import scheduled
 from local.template import FunctionSpec, Schedule
+from tests.fixtures.waits import WAIT_S
 
 INPUT = '{"scheduled_at": "<aws.scheduler.scheduled-time>"}'
 
@@ -29,7 +30,7 @@ def test_a_function_is_called_by_its_rate_with_the_moment_and_no_longer_than_the
 
     functions = [job("Rate", "rate(2 minutes)"), job("Nightly", "cron(17 9 * * ? *)"), FunctionSpec("Other", "h")]
     with scheduled(functions, invoke, every_s=0.01):
-        assert called_twice.wait(10)
+        assert called_twice.wait(WAIT_S)
     time.sleep(0.05)
     seen = len(calls)
     time.sleep(0.1)
@@ -52,7 +53,7 @@ def test_the_rate_is_the_templates(expression: str, seconds: float) -> None:
         (thread,) = [thread for thread in threading.enumerate() if thread.name == "schedule-Rate"]
         arguments = thread._args  # type: ignore[attr-defined]  # what it was started with
 
-    thread.join(timeout=5)
+    thread.join(timeout=WAIT_S)
     assert (arguments[2], waited, thread.is_alive()) == (seconds, [], False)
 
 
@@ -63,6 +64,6 @@ def test_a_schedule_ends_with_the_service_that_it_calls() -> None:
     with scheduled([job("Closed", "rate(1 minute)")], invoke, every_s=0.01):
         threads = [thread for thread in threading.enumerate() if thread.name == "schedule-Closed"]
         for thread in threads:
-            thread.join(timeout=5)
+            thread.join(timeout=WAIT_S)
 
     assert [thread.is_alive() for thread in threads] == [False]

@@ -2,8 +2,7 @@ import json
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -12,11 +11,11 @@ import pytest
 from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
 from local.tasks import MAX_TASKS, Task, TaskRefused, TaskService
 from local.template import TaskSpec
+from tests.fixtures.waits import WAIT_S, wait_until
 from whyviral.core.endpoints import Endpoints
 
 ROOT = Path(__file__).resolve().parents[2]
 SPEC = TaskSpec("Work", "work", "tests.local.handlers.task", frozenset({"DO"}))
-_PATIENCE_S = 20.0
 
 
 @pytest.fixture
@@ -37,15 +36,8 @@ def sleeping(tasks: TaskService, folder: Path, name: str = "pids") -> tuple[Task
 
 
 def pids_in(file: Path) -> list[int]:
-    eventually(file.exists)
+    wait_until(file.exists)
     return [int(pid) for pid in file.read_text(encoding="utf-8").split()]
-
-
-def eventually(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def is_gone(pid: int) -> bool:
@@ -62,7 +54,7 @@ def test_a_task_is_a_module_with_its_own_variables_and_no_others(
 
     task = run(tasks, "describe", REQUEST_ID="r-1")
 
-    assert task.wait(_PATIENCE_S)
+    assert task.wait(WAIT_S)
     told = json.loads((tmp_path / "logs" / "Work.log").read_text())
     assert (task.exit_code, told["argv"], told["path"]) == (0, [], str(ROOT))
     assert told["twitterapi_url"] == "http://127.0.0.1:1"
@@ -77,19 +69,19 @@ def test_a_task_is_a_module_with_its_own_variables_and_no_others(
 def test_how_a_task_ended_can_be_seen(tasks: TaskService) -> None:
     task = run(tasks, "leave 3")
 
-    assert task.wait(_PATIENCE_S)
+    assert task.wait(WAIT_S)
     assert task.exit_code == 3
 
 
 def test_temporary_files_end_with_a_task_that_is_killed(tasks: TaskService, tmp_path: Path) -> None:
     task = run(tasks, f"litter {tmp_path / 'where'}")
-    eventually(lambda: (tmp_path / "where").exists() and bool((tmp_path / "where").read_text()))
+    wait_until(lambda: (tmp_path / "where").exists() and bool((tmp_path / "where").read_text()))
     left = Path((tmp_path / "where").read_text())
     assert left.is_dir()
 
     task.stop()
 
-    assert task.wait(_PATIENCE_S)
+    assert task.wait(WAIT_S)
     assert not left.parent.exists()
 
 
@@ -100,7 +92,7 @@ def test_no_more_tasks_run_at_once_than_there_is_room_for(tasks: TaskService, tm
 
     assert (waiting.wait(0.3), waiting.pid) == (False, None)
     running[0].stop()
-    assert waiting.wait(_PATIENCE_S)
+    assert waiting.wait(WAIT_S)
     assert (running[0].exit_code, waiting.exit_code) == (-signal.SIGKILL, 0)
 
 
@@ -109,8 +101,8 @@ def test_a_task_that_is_stopped_takes_its_children_with_it(tasks: TaskService, t
 
     task.stop()
 
-    assert task.wait(_PATIENCE_S)
-    eventually(lambda: all(is_gone(pid) for pid in pids))
+    assert task.wait(WAIT_S)
+    wait_until(lambda: all(is_gone(pid) for pid in pids))
 
 
 def test_a_task_that_dies_leaves_no_child_behind(tasks: TaskService, tmp_path: Path) -> None:
@@ -118,8 +110,8 @@ def test_a_task_that_dies_leaves_no_child_behind(tasks: TaskService, tmp_path: P
 
     psutil.Process(pid).kill()
 
-    assert task.wait(_PATIENCE_S)
-    eventually(lambda: is_gone(child))
+    assert task.wait(WAIT_S)
+    wait_until(lambda: is_gone(child))
 
 
 def test_closing_ends_what_runs_and_what_waits_and_refuses_the_rest(tasks: TaskService, tmp_path: Path) -> None:
@@ -129,7 +121,7 @@ def test_closing_ends_what_runs_and_what_waits_and_refuses_the_rest(tasks: TaskS
     tasks.close()
 
     assert all(is_gone(pid) for _, (pid, _child) in running)
-    eventually(lambda: all(is_gone(child) for _, (_pid, child) in running))  # killed too, and nobody waits for it
+    wait_until(lambda: all(is_gone(child) for _, (_pid, child) in running))  # killed too, and nobody waits for it
     assert (waiting.wait(0), waiting.exit_code) == (True, None)
     with pytest.raises(TaskRefused, match="shutting down"):
         run(tasks, "leave 0")
@@ -150,5 +142,5 @@ def test_a_task_ends_with_a_stack_that_is_killed(tmp_path: Path) -> None:
     stack.kill()
     stack.wait()
 
-    eventually(lambda: is_gone(pid))
+    wait_until(lambda: is_gone(pid))
     psutil.Process(child).kill()  # the worker's own children are the worker's to end

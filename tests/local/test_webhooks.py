@@ -18,6 +18,7 @@ from local.lambda_runtime import LambdaService
 from local.sandbox import Invocation
 from local.template import FunctionSpec
 from local.workflow import Workflow
+from tests.fixtures.waits import wait_until
 
 NOTHING = json.dumps({"QueryLanguage": "JSONata", "StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
 ANSWER = {"statusCode": 201, "headers": {"Content-Type": "application/json"}, "body": '{"received": true}'}
@@ -25,13 +26,6 @@ ANSWER = {"statusCode": 201, "headers": {"Content-Type": "application/json"}, "b
 
 def gateway(invoke: Callable[[bytes], bytes | None]) -> TestClient:
     return TestClient(WebhookGateway(PlainTextResponse("the application"), invoke=invoke))
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("path", ["/api/accounts/webhook/clerk/", "/api/billing/webhook/dodo"])
@@ -94,9 +88,9 @@ def test_what_is_queued_reaches_the_function_until_it_is_done_or_failed_five_tim
         sqs = boto3.client("sqs")
         for body in ("good", "bad"):
             sqs.send_message(QueueUrl=url, MessageBody=body)
-        wait_for(lambda: received.count("bad") >= 5)
+        wait_until(lambda: received.count("bad") >= 5)
         dead_url = sqs.get_queue_url(QueueName="webhooks-dead")["QueueUrl"]
-        wait_for(lambda: bool(sqs.receive_message(QueueUrl=dead_url).get("Messages")))
+        wait_until(lambda: bool(sqs.receive_message(QueueUrl=dead_url).get("Messages")))
         sqs.close()
 
     assert (received.count("good"), received.count("bad")) == (1, 5)
@@ -112,7 +106,7 @@ def test_a_function_that_dies_leaves_its_messages_for_later() -> None:
     with Workflow("nothing", NOTHING, invoke), webhooks.queue(invoke, visibility_s=0) as url:
         sqs = boto3.client("sqs")
         sqs.send_message(QueueUrl=url, MessageBody="once")
-        wait_for(lambda: len(calls) == 2)
+        wait_until(lambda: len(calls) == 2)
         time.sleep(0.5)
         sqs.close()
 

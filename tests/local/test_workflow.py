@@ -2,7 +2,6 @@ import json
 import os
 import socket
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,12 @@ from local.lambda_runtime import LambdaService
 from local.sandbox import Invocation
 from local.template import FunctionSpec, StateMachineSpec, local_resolver
 from local.workflow import Workflow, WorkflowAlreadyRunning
+from tests.fixtures.waits import WAIT_S, wait_until
 
 FUNCTIONS = {
     "Sleep": FunctionSpec("Sleep", "tests.local.handlers.plain.sleep", timeout_s=0.5),
-    "Leave": FunctionSpec("Leave", "tests.local.handlers.plain.leave"),
-    "Fail": FunctionSpec("Fail", "tests.local.handlers.plain.fail"),
+    "Leave": FunctionSpec("Leave", "tests.local.handlers.plain.leave", timeout_s=WAIT_S),
+    "Fail": FunctionSpec("Fail", "tests.local.handlers.plain.fail", timeout_s=WAIT_S),
 }
 WAITING = json.dumps(
     {"QueryLanguage": "JSONata", "StartAt": "W", "States": {"W": {"Type": "Wait", "Seconds": 60, "End": True}}}
@@ -38,9 +38,8 @@ def start(workflow: Workflow, event: object, name: str = "first") -> str:
 
 def finished(workflow: Workflow, execution: str) -> dict[str, Any]:
     client = boto3.client("stepfunctions", endpoint_url=workflow.endpoint_url)
-    while (answer := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
-        time.sleep(0.01)
-    return dict(answer)
+    wait_until(lambda: client.describe_execution(executionArn=execution)["status"] != "RUNNING")
+    return dict(client.describe_execution(executionArn=execution))
 
 
 def test_the_state_machine_runs_with_functions_in_processes_of_their_own(tmp_path: Path) -> None:
@@ -68,14 +67,14 @@ def three_failures() -> str:
         task = {
             "Type": "Task",
             "Resource": "arn:aws:states:::lambda:invoke",
-            "TimeoutSeconds": 30,
+            "TimeoutSeconds": WAIT_S,
             "Arguments": {"FunctionName": f"${{{function}Arn}}", "Payload": payload},
             "Catch": [{"ErrorEquals": ["States.ALL"], "Output": "{% $states.errorOutput %}", "Next": "Caught"}],
             "End": True,
         }
         return {"StartAt": "Call", "States": {"Call": task, "Caught": {"Type": "Pass", "End": True}}}
 
-    branches = [branch("Sleep", 30), branch("Leave", 1), branch("Fail", "gone")]
+    branches = [branch("Sleep", 3600), branch("Leave", 1), branch("Fail", "gone")]
     states = {"All": {"Type": "Parallel", "Branches": branches, "End": True}}
     return json.dumps({"QueryLanguage": "JSONata", "StartAt": "All", "States": states})
 
@@ -104,7 +103,7 @@ def test_closing_ends_executions_and_server_and_leaves_no_trace(
 
     assert execution_threads
     for thread in execution_threads:
-        thread.join(timeout=5)
+        thread.join(timeout=WAIT_S)
         assert not thread.is_alive()
     with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
         pass

@@ -18,6 +18,7 @@ from local.sandbox import Invocation
 from local.tasks import TaskRefused
 from local.template import read_template
 from local.workflow import Workflow
+from tests.fixtures.waits import wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -153,8 +154,8 @@ class Machine:
 
     def finish(self, execution: tuple[str, Script]) -> Execution:
         arn, script = execution
-        while (answer := self._client.describe_execution(executionArn=arn))["status"] == "RUNNING":
-            time.sleep(0.01)
+        wait_until(lambda: self._client.describe_execution(executionArn=arn)["status"] != "RUNNING")
+        answer = self._client.describe_execution(executionArn=arn)
         pages = self._client.get_paginator("get_execution_history").paginate(executionArn=arn)
         return Execution(
             status=answer["status"],

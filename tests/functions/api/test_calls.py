@@ -18,6 +18,7 @@ from tests.factories import create_usage
 from tests.fakes.clock import FakeClock
 from tests.fakes.workflow import FakeWorkflow
 from tests.fixtures.database import count_statements
+from tests.fixtures.waits import WAIT_S
 from tests.functions.api.conftest import POST_URL, SignedIn, replace_services
 from whyviral.accounts.idempotency import KEY_LIFETIME, LEASE
 from whyviral.accounts.limit_models import IdempotencyKey
@@ -335,12 +336,12 @@ def test_while_the_first_call_runs_the_same_key_is_told_to_wait(
 
     def wait() -> None:
         is_running.set()
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(WAIT_S)
 
     workflow.during_admission = wait
     with ThreadPoolExecutor(1) as thread:
         first = thread.submit(analyze, client, somebody, headers=KEY)
-        assert is_running.wait(10)
+        assert is_running.wait(WAIT_S)
         second = analyze(client, somebody, headers=KEY)
         may_go_on.set()
 

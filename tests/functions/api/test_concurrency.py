@@ -22,6 +22,7 @@ from tests.factories import create_usage
 from tests.fakes.clock import FakeClock
 from tests.fixtures.proof_scale import scaled, seeds
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from tests.functions.api.conftest import SignedIn, replace_services
 from whyviral.accounts.limit_models import UsageReservation, UserUsage
 from whyviral.accounts.models import Subscription, User
@@ -56,7 +57,7 @@ def settings(settings: ApiSettings) -> ApiSettings:
 def http(app: FastAPI) -> Iterator[httpx.Client]:
     # A connection that is closed just as it is used again would look like a failure of the server.
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=0)
-    with serving(app) as base_url, httpx.Client(base_url=base_url, timeout=60, limits=limits) as http:
+    with serving(app) as base_url, httpx.Client(base_url=base_url, timeout=WAIT_S, limits=limits) as http:
         yield http
 
 

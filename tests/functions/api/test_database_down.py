@@ -4,11 +4,11 @@ import gc
 import select
 import socket
 import struct
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -26,7 +26,7 @@ from whyviral.core.database import build_engine
 
 LIST = "/api/analysis/requests/"
 NOBODY_LISTENS = "postgresql://nobody@127.0.0.1:1/nothing"
-_SOCKET_TIMEOUT_S = 0.3
+_SOCKET_TIMEOUT_S = 1.0
 
 
 @pytest.fixture
@@ -137,7 +137,11 @@ def test_a_server_that_is_no_database_is_away(
 
 
 def test_a_connection_that_is_cut_while_we_wait_counts_as_away(
-    client: TestClient, app: FastAPI, somebody: SignedIn, api_database_url: str
+    client: TestClient,
+    app: FastAPI,
+    somebody: SignedIn,
+    api_database_url: str,
+    logged: Callable[[], list[dict[str, Any]]],
 ) -> None:
     url = make_url(api_database_url)
     is_over = Event()
@@ -160,11 +164,10 @@ def test_a_connection_that_is_cut_while_we_wait_counts_as_away(
         replace_services(app, engine=engine)
         assert client.get(LIST, headers=somebody.headers).status_code == 200
         is_over.set()
-        asked_at = time.monotonic()
         assert_unavailable(client, somebody)
-        took_s = time.monotonic() - asked_at
-    # Nobody answers any more: the request waits for that once, and its record not again.
-    assert took_s < 1.5 * patience_s
+    # The request has waited for the database once, and its record does not again.
+    errors = [line["error"] for line in logged() if line["message"] == "access not recorded"]
+    assert errors == ["the database does not answer"]
 
 
 # A connection that broke with something unsent complains once more when it is forgotten.
@@ -196,7 +199,7 @@ def test_a_connection_that_is_never_given_back_is_not_waited_for_for_ever(
 
 @pytest.mark.parametrize(
     ("statement", "status"),
-    [("select pg_sleep(5)", 503), ("select 1 / 0", 500), ("select no_such_column", 500)],
+    [("select pg_sleep(60)", 503), ("select 1 / 0", 500), ("select no_such_column", 500)],
     ids=["over its time", "a division by zero", "a bug"],
 )
 def test_only_what_is_not_our_fault_counts_as_unavailable(
@@ -209,7 +212,7 @@ def test_only_what_is_not_our_fault_counts_as_unavailable(
 ) -> None:
     def ask(_: uuid.UUID) -> None:
         try:
-            rows.execute(text("select set_config('statement_timeout', '20', true)"))
+            rows.execute(text("select set_config('statement_timeout', '300', true)"))
             rows.execute(text(statement))
         finally:
             rows.rollback()

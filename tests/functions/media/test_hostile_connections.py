@@ -11,6 +11,7 @@ import pytest
 
 from functions.media.download import Downloader, MediaRefused
 from tests.fixtures.bytes_server import Serve
+from tests.fixtures.waits import WAIT_S
 from tests.functions.media.test_hostile_urls import FOREIGN, refusal
 from whyviral.integrations.guarded_http import AddressRefused, FetchFailed, GuardedHttp, HostUnreachable, is_loopback
 from whyviral.integrations.post_scraper import MediaKind
@@ -100,7 +101,7 @@ def listener() -> Iterator[Listener]:
     listener.close()
 
 
-def _get(http: GuardedHttp, url: str, *, seconds: float = 5) -> None:
+def _get(http: GuardedHttp, url: str, *, seconds: float = WAIT_S) -> None:
     with http.get(url, ends_at=time.monotonic() + seconds) as answer:
         b"".join(answer.pieces)
 
@@ -124,7 +125,7 @@ def test_no_name_of_this_machine_is_ever_connected_to(host: str, form: str, list
 )
 def test_the_listener_hears_whoever_comes(host: str, caller: str, listener: Listener) -> None:
     with pytest.raises(FetchFailed):
-        _get(GuardedHttp(allows=is_loopback), f"http://{host}:{listener.port}/a.jpg", seconds=0.1)
+        _get(GuardedHttp(allows=is_loopback), f"http://{host}:{listener.port}/a.jpg", seconds=0.5)
 
     assert listener.callers() == [caller]
 
@@ -140,7 +141,7 @@ def test_a_name_server_that_answers_otherwise_the_second_time_leads_nobody_insid
     url = f"http://rebinding.test:{listener.port}/"
 
     with pytest.raises(FetchFailed):
-        _get(http, url, seconds=0.1)
+        _get(http, url, seconds=0.5)
     assert listener.callers() == ["127.0.0.1"]
     for _ in range(2):
         with pytest.raises(AddressRefused):
@@ -162,7 +163,7 @@ def test_no_redirect_leads_inside(location: str, serve_bytes: Serve, listener: L
             kind=MediaKind.IMAGE,
             is_stand_in=True,
             now=datetime(2026, 11, 25, tzinfo=UTC),
-            ends_at=time.monotonic() + 5,
+            ends_at=time.monotonic() + WAIT_S,
         )
 
     assert refused.value.failure.message == FOREIGN

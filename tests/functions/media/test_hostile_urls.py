@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from functions.media.download import Downloader, MediaRefused
+from tests.fixtures.waits import WAIT_S
 from whyviral.integrations.guarded_http import GuardedHttp
 from whyviral.integrations.post_scraper import MediaKind
 from whyviral.social.platforms import Platform
@@ -161,7 +162,7 @@ def refusal(http: GuardedHttp, url: str, platform: Platform = Platform.X) -> str
             kind=MediaKind.IMAGE,
             is_stand_in=False,
             now=datetime(2026, 11, 25, tzinfo=UTC),
-            ends_at=time.monotonic() + 5,
+            ends_at=time.monotonic() + WAIT_S,
         )
     return refused.value.failure.message
 

@@ -18,6 +18,7 @@ from functions.transcribe.reading import MediumReader
 from functions.transcribe.running import Job
 from tests.fakes.post_scraper import scraped_post
 from tests.fixtures.pipeline import Pipeline, check_books, check_history
+from tests.fixtures.waits import WAIT_S
 from whyviral.analysis.models import AnalysisRequestPost, PostState, RequestStatus, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob
 from whyviral.analysis.retrying import AnalysisComplete, AnalysisStillRunning
@@ -37,7 +38,7 @@ def watch(pipeline: Pipeline, job: RequestJob, _post: uuid.UUID) -> str:
 
     logger = Logger(service="test", level="CRITICAL")
     worker = MediaProcessor(pipeline.engine, build_reader=build_reader, clock=pipeline.clock, logger=logger)
-    return worker.process(Job(request_id=job.request_id, attempt=job.attempt), Deadline(60))
+    return worker.process(Job(request_id=job.request_id, attempt=job.attempt), Deadline(WAIT_S))
 
 
 LATE: dict[str, Late] = {
@@ -199,7 +200,7 @@ def test_a_retry_that_races_with_the_end_comes_before_it_or_after_it(pipeline: P
     start = threading.Barrier(9)
 
     def retry(_: int) -> bool:
-        start.wait(10)
+        start.wait(WAIT_S)
         try:
             pipeline.try_again(job)
         except (AnalysisStillRunning, AnalysisComplete):
@@ -208,7 +209,7 @@ def test_a_retry_that_races_with_the_end_comes_before_it_or_after_it(pipeline: P
 
     with ThreadPoolExecutor(9) as threads:
         retries = threads.map(retry, range(8))
-        end = threads.submit(lambda: (start.wait(10), pipeline.finish(job))[1])
+        end = threads.submit(lambda: (start.wait(WAIT_S), pipeline.finish(job))[1])
         begun = sum(retries)
 
     request = pipeline.read(job)

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from functions.scrape.fetching import FetchJob, FetchResult
 from tests.fixtures.pipeline import Pipeline, check_books
+from tests.fixtures.waits import WAIT_S
 from whyviral.analysis.pipeline import Outcome
 from whyviral.core.database import session_scope
 from whyviral.social.platforms import Platform
@@ -19,7 +20,7 @@ def fetch_at_once(pipeline: Pipeline, jobs: list[FetchJob]) -> list[FetchResult]
     start = threading.Barrier(len(jobs))
 
     def fetch(job: FetchJob) -> FetchResult:
-        start.wait(10)
+        start.wait(WAIT_S)
         return pipeline.fetch(job)
 
     with ThreadPoolExecutor(len(jobs)) as pool:
@@ -29,11 +30,11 @@ def fetch_at_once(pipeline: Pipeline, jobs: list[FetchJob]) -> list[FetchResult]
 def test_a_post_first_seen_by_eight_requests_at_once_is_paid_for_once(pipeline: Pipeline) -> None:
     jobs = [pipeline.admit("20") for _ in range(8)]
     everybody_has_claimed = threading.Barrier(2)
-    pipeline.source.during = lambda: everybody_has_claimed.wait(10)
+    pipeline.source.during = lambda: everybody_has_claimed.wait(WAIT_S)
 
     with ThreadPoolExecutor(1) as pool:
         answers = pool.submit(fetch_at_once, pipeline, jobs)
-        everybody_has_claimed.wait(10)
+        everybody_has_claimed.wait(WAIT_S)
         results = answers.result()
 
     assert pipeline.source.asked == [("20",)]
@@ -70,7 +71,7 @@ def test_a_run_that_leaves_a_post_for_later_locks_its_posts_in_the_order_of_ever
         other.lock_by_platform_ids(["102"])
         session.commit()
 
-        assert running.result(10).outcome == Outcome.WAIT
+        assert running.result(WAIT_S).outcome == Outcome.WAIT
     assert pipeline.posts().keys() == {"102"}
 
 

@@ -27,6 +27,7 @@ from functions.transcribe.speech import Heard
 from tests.factories import create_media, create_post, create_request, create_user
 from tests.fakes.media_store import FakeMediaStore
 from tests.fixtures.pipeline import Pipeline
+from tests.fixtures.waits import WAIT_S
 from whyviral.accounts.models import User
 from whyviral.analysis.models import PostState
 from whyviral.analysis.pipeline import Outcome, RequestJob
@@ -222,7 +223,7 @@ class Desk:
         )
 
     def process(self, job: Job, *, deadline: Deadline | None = None) -> Outcome:
-        return self.processor.process(job, deadline or Deadline(60))
+        return self.processor.process(job, deadline or Deadline(WAIT_S))
 
     def media(self) -> list[PostMedia]:
         """Return all media in the order in which they were made."""

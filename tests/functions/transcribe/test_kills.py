@@ -1,7 +1,6 @@
 """A worker that is killed where it hurts: what it had saved stays, and the next attempt does only the rest."""
 
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
 from tests.fixtures.media_files import SOUND_RATE, speech, write_media
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.task_tokens import WaitingTasks
+from tests.fixtures.waits import WAIT_S, wait_until
 from tests.functions.transcribe.conftest import Desk
 from tests.functions.transcribe.processes import running_worker
 from whyviral.core.calls import CallCollector
@@ -91,15 +91,13 @@ def test_the_next_attempt_goes_on_where_a_worker_was_killed(
     job = _store(desk, stand_ins, tmp_path)
     execution, token = waiting_tasks.start(), waiting_tasks.take_token()
     with running_worker({**variables, **_work_of(job, token)}, launcher=["local/bootstrap.py"]) as process:
-        give_up_at = time.monotonic() + 60
-        while not is_there(desk, tmp_path) and time.monotonic() < give_up_at:
-            time.sleep(0.01)
+        wait_until(lambda: is_there(desk, tmp_path), every_s=0.01)
         process.send_signal(signal.SIGKILL)
     before = desk.media()
     assert [_is_done(medium) for medium in before] == [(True, True, True), saved]
 
     with running_worker({**variables, **_work_of(desk.retry(job), token)}, launcher=["local/bootstrap.py"]) as process:
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=WAIT_S)
 
     assert waiting_tasks.end_of(execution) == ("SUCCEEDED", {"outcome": "processed"}), output
     first, second = desk.media()

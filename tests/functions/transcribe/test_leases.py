@@ -1,7 +1,6 @@
 """Several workers at the same media: one reads each, and none makes worse what another has found out."""
 
 import threading
-import time
 import uuid
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +12,7 @@ from sqlalchemy import delete
 from functions.transcribe.container import UnreadableMedia
 from functions.transcribe.deadline import Deadline, WorkerStopped
 from functions.transcribe.running import Job
+from tests.fixtures.waits import WAIT_S, wait_until
 from tests.functions.transcribe.conftest import HELLO, Desk
 from whyviral.analysis.pipeline import Outcome, RequestJob
 from whyviral.core.database import session_scope
@@ -40,17 +40,17 @@ def _while_the_first_listens(desk: Desk, first: Job, act: Callable[[], object]) 
     def during() -> None:
         if not listens.is_set():
             listens.set()
-            assert may_go_on.wait(20)
+            assert may_go_on.wait(WAIT_S)
 
     desk.listener.during = during
     with ThreadPoolExecutor(1) as pool:
         outcome = pool.submit(desk.process, first)
-        assert listens.wait(20)
+        assert listens.wait(WAIT_S)
         try:
             act()
         finally:
             may_go_on.set()
-        return outcome.result(20)
+        return outcome.result(WAIT_S)
 
 
 def _while_another_works(desk: Desk, first: Job, other: Job, until: Callable[[], bool]) -> list[Outcome]:
@@ -60,11 +60,10 @@ def _while_another_works(desk: Desk, first: Job, other: Job, until: Callable[[],
 
         def begin() -> None:
             outcomes.append(pool.submit(desk.process, other))
-            while not until():
-                assert not outcomes[0].done()
-                time.sleep(0.01)
+            wait_until(lambda: until() or outcomes[0].done())
+            assert until()
 
-        return [_while_the_first_listens(desk, first, begin), outcomes[0].result(20)]
+        return [_while_the_first_listens(desk, first, begin), outcomes[0].result(WAIT_S)]
 
 
 def test_two_requests_with_the_same_video_have_it_read_once(desk: Desk) -> None:
@@ -146,25 +145,21 @@ def test_an_attempt_that_is_replaced_while_it_waits_ends(desk: Desk) -> None:
 
 def test_a_claim_is_renewed_as_long_as_the_work_goes_on(desk: Desk) -> None:
     job = desk.request(["video"])
-    renewed = threading.Event()
+    renewed: list[bool] = []
 
     def wait_for_a_renewal() -> None:
         desk.pipeline.clock.advance(LEASE.total_seconds() - 1)
-        for _ in range(1000):
-            if desk.media()[0].claimed_until == desk.pipeline.clock() + LEASE:
-                renewed.set()
-                return
-            time.sleep(0.01)
+        renewed.append(wait_until(lambda: desk.media()[0].claimed_until == desk.pipeline.clock() + LEASE))
 
     desk.listener.during = wait_for_a_renewal
     desk.process(job)
 
-    assert renewed.is_set()
+    assert renewed == [True]
 
 
 def test_a_worker_that_is_stopped_gives_its_medium_back(desk: Desk) -> None:
     job = desk.request(["video"])
-    deadline = Deadline(60)
+    deadline = Deadline(WAIT_S)
     desk.listener.during = deadline.stop
 
     with pytest.raises(WorkerStopped):

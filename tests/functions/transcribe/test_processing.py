@@ -9,6 +9,7 @@ from functions.transcribe.examine import Examined
 from functions.transcribe.processing import StorageUnavailable
 from tests.fakes.media_store import URL, storage_error
 from tests.fixtures.pipeline import check_books, check_history
+from tests.fixtures.waits import WAIT_S
 from tests.functions.transcribe.conftest import HELLO, VIDEO, Desk, call_of, picture_of, unknown_job
 from whyviral.analysis.models import PostState, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob
@@ -183,7 +184,7 @@ def test_a_file_that_storage_does_not_have_is_no_reason_to_try_again(desk: Desk)
 
 def test_every_medium_is_saved_before_the_next_so_that_a_restart_goes_on(desk: Desk) -> None:
     job = desk.request(["one", "two", "three"])
-    deadline = Deadline(60)
+    deadline = Deadline(WAIT_S)
     heard: list[object] = []
 
     def stop_in_the_second() -> None:
@@ -207,7 +208,7 @@ def test_at_the_deadline_what_was_heard_is_kept_and_the_rest_is_left(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = desk.request(["one", "two"])
-    deadline = Deadline(60)
+    deadline = Deadline(WAIT_S)
     desk.listener.during = lambda: monkeypatch.setattr(deadline, "_ends_at", 0.0)  # an hour in a moment
 
     assert desk.process(job, deadline=deadline) == Outcome.PROCESSED

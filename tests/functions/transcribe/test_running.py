@@ -10,6 +10,7 @@ from aws_lambda_powertools import Logger
 from functions.transcribe.deadline import Deadline, WorkerStopped
 from functions.transcribe.running import HIDDEN_S, End, Job, JobRunner
 from tests.fakes.task_reporter import FakeTaskReporter
+from tests.fixtures.waits import WAIT_S
 from tests.functions.transcribe.conftest import unknown_job
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
@@ -22,8 +23,8 @@ class _Broken(Exception):
     """Stands for whatever may break."""
 
 
-def _runner(process: Callable[[Job, Deadline], str], *, interval_s: float = 60) -> JobRunner:
-    return JobRunner(process, deadline_s=60, logger=Logger(service="test", level="CRITICAL"), interval_s=interval_s)
+def _runner(process: Callable[[Job, Deadline], str], *, interval_s: float = WAIT_S) -> JobRunner:
+    return JobRunner(process, deadline_s=WAIT_S, logger=Logger(service="test", level="CRITICAL"), interval_s=interval_s)
 
 
 def _processed(_job: Job, _deadline: Deadline) -> str:
@@ -47,7 +48,7 @@ def test_the_first_heartbeat_comes_before_the_work() -> None:
     reporter = FakeTaskReporter()
 
     def process(_job: Job, _deadline: Deadline) -> str:
-        assert reporter.has_beaten.wait(10)
+        assert reporter.has_beaten.wait(WAIT_S)
         return "processed"
 
     assert _runner(process).run_once(_JOB, reporter) is End.REPORTED

@@ -13,6 +13,7 @@ from functions.transcribe.saving import DatabaseUnavailable
 from tests.fakes.media_store import storage_error
 from tests.fakes.task_reporter import FakeTaskReporter
 from tests.fixtures.pipeline import check_books
+from tests.fixtures.waits import WAIT_S
 from tests.functions.transcribe.conftest import Desk, call_of
 from whyviral.analysis.pipeline import Outcome, RequestJob
 
@@ -80,7 +81,7 @@ def test_what_was_heard_is_not_listened_to_again_when_only_the_pictures_are_miss
 
 def test_a_worker_that_is_stopped_when_it_has_heard_everything_keeps_it(desk: Desk) -> None:
     job = desk.request(["video"])
-    deadline = Deadline(60)
+    deadline = Deadline(WAIT_S)
     desk.listener.after = deadline.stop
 
     with pytest.raises(WorkerStopped):
@@ -103,7 +104,7 @@ def test_a_download_ends_when_the_worker_is_stopped(
     desk: Desk, content: str, during: Callable[[Desk, Callable[[], object]], None]
 ) -> None:
     job = desk.request([content], platform="youtube")
-    deadline = Deadline(60)
+    deadline = Deadline(WAIT_S)
     during(desk, deadline.stop)
 
     with pytest.raises(WorkerStopped):
@@ -115,7 +116,7 @@ def test_a_download_ends_when_the_worker_is_stopped(
 
 def test_a_download_that_the_deadline_ends_is_no_fault_of_the_file(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     job = desk.request(["video"])
-    deadline = Deadline(60)
+    deadline = Deadline(WAIT_S)
     desk.store.during_get = lambda _path: monkeypatch.setattr(deadline, "_ends_at", 0.0)  # minutes in a moment
 
     desk.process(job, deadline=deadline)

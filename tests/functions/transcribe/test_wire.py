@@ -16,6 +16,7 @@ from functions.transcribe.settings import WorkerSettings
 from tests.fixtures.media_files import SOUND_RATE, silence, speech, write_media
 from tests.fixtures.pipeline import Pipeline, check_books
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from tests.fixtures.youtube import add_video
 from tests.functions.transcribe.conftest import Desk
 from whyviral.analysis.pipeline import Outcome, RequestJob
@@ -48,7 +49,7 @@ def test_a_stored_video_is_fetched_decoded_listened_to_and_its_pictures_stored(
     store = SupabaseMediaStore(f"{stand_ins.base_url}/supabase", _KEY, calls=CallCollector())
     desk.put(store, desk.media()[0], video.read_bytes())
 
-    assert processor.process(job, Deadline(60)) == Outcome.PROCESSED
+    assert processor.process(job, Deadline(WAIT_S)) == Outcome.PROCESSED
 
     (medium,) = desk.media()
     assert medium.error is None
@@ -74,7 +75,7 @@ def test_the_sound_of_a_page_is_downloaded_and_listened_to(
     file = {"kind": "video", "filename": "video.mp4", "file_base64": base64.b64encode(video.read_bytes()).decode()}
     add_video(stand_ins, post.platform_post_id, media=[file])
 
-    assert processor.process(job, Deadline(60)) == Outcome.PROCESSED
+    assert processor.process(job, Deadline(WAIT_S)) == Outcome.PROCESSED
 
     (medium,) = desk.media()
     assert medium.error is None

@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from whyviral.core import endpoints
@@ -35,6 +36,15 @@ def fail(event: str, _context: Any) -> None:
 
 def sleep(event: float, _context: Any) -> int:
     time.sleep(event)
+    return os.getpid()
+
+
+def meet(event: dict[str, Any], _context: Any) -> int:
+    """Wait in a folder until so many processes have been there."""
+    folder = Path(event["folder"])
+    (folder / str(os.getpid())).touch()
+    while len(list(folder.iterdir())) < event["count"]:
+        time.sleep(0.02)
     return os.getpid()
 
 

@@ -5,6 +5,7 @@ usage: python tests/local/handlers/serve.py LOG_FOLDER
 
 import sys
 import threading
+import time
 from pathlib import Path
 
 from local.lambda_runtime import LambdaService
@@ -13,13 +14,13 @@ from local.template import FunctionSpec
 
 def main() -> None:
     functions = {
-        name: FunctionSpec(name, f"tests.local.handlers.plain.{name}", timeout_s=60) for name in ("echo", "sleep")
+        name: FunctionSpec(name, f"tests.local.handlers.plain.{name}", timeout_s=3600) for name in ("echo", "sleep")
     }
     lambdas = LambdaService(functions, environment=lambda _: {}, log_folder=Path(sys.argv[1]))
     lambdas.invoke("echo", b"1")
-    threading.Thread(target=lambdas.invoke, args=("sleep", b"60"), daemon=True).start()
+    threading.Thread(target=lambdas.invoke, args=("sleep", b"3600"), daemon=True).start()
     while not lambdas.pids("sleep"):
-        pass
+        time.sleep(0.01)
     print(*lambdas.pids("echo"), *lambdas.pids("sleep"), flush=True)  # noqa: T201
     threading.Event().wait()
 

@@ -26,14 +26,14 @@ def main() -> int:
             client.send_task_heartbeat(taskToken=os.environ["TASK_TOKEN"])
             client.send_task_success(taskToken=os.environ["TASK_TOKEN"], output='{"outcome": "processed"}')
         case ["sleep", file]:
-            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"])
             with open(f"{file}.tmp", "w", encoding="utf-8") as pids:  # noqa: PTH123
                 pids.write(f"{os.getpid()} {child.pid}")
             os.replace(f"{file}.tmp", file)  # noqa: PTH105
-            time.sleep(60)
+            time.sleep(3600)
         case ["litter", file]:
             Path(file).write_text(tempfile.mkdtemp(), encoding="utf-8")
-            time.sleep(60)
+            time.sleep(3600)
         case ["leave", status]:
             return int(status)
     return 0

@@ -13,6 +13,7 @@ from standardwebhooks.webhooks import Webhook
 
 from local.stand_ins.clerk_webhooks import WEBHOOK_SECRET
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from tests.local.stand_ins.test_clerk import backend, code_of
 
 
@@ -159,7 +160,7 @@ def test_webhooks_are_told_what_happens_signed_and_again_until_they_take_it(
     stand_ins.control("clerk/instance", {"webhook_url": url})
 
     user = stand_ins.clerk_user(email)
-    deliveries = [got.get(timeout=10) for _ in range(2)]
+    deliveries = [got.get(timeout=WAIT_S) for _ in range(2)]
 
     bodies = {body for body, _ in deliveries}
     assert len(bodies) == 1

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from tests.factories import create_subscription, create_user
 from tests.fixtures.database import Database
+from tests.fixtures.waits import WAIT_S
 from whyviral.accounts import service
 from whyviral.accounts.models import Subscription, SubscriptionStatus, User
 from whyviral.accounts.profiles import Profile
@@ -109,7 +110,7 @@ def test_threads_that_see_a_user_first_at_the_same_moment_make_one(fresh_databas
     def see_first(_: int) -> User:
         with session_scope(database.engine) as session:
             service.find_user(session, "user_ada")
-            together.wait(timeout=5)
+            together.wait(timeout=WAIT_S)
             return service.create_user(session, "user_ada", PROFILE)
 
     with ThreadPoolExecutor(8) as threads:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from tests.factories import create_request, create_subscription, create_usage, create_user
 from tests.fixtures.database import Database, count_statements
+from tests.fixtures.waits import WAIT_S
 from whyviral.accounts import usage
 from whyviral.accounts.limit_models import UsageReservation, UserUsage
 from whyviral.accounts.models import Plan, User
@@ -329,7 +330,7 @@ def test_twenty_settlements_at_once_return_once(fresh_database: Callable[[], Dat
     def settle_now(number: int) -> None:
         with session_scope(database.engine) as session:
             if number < 8:
-                together.wait(timeout=5)
+                together.wait(timeout=WAIT_S)
             settle(session, urls[0].request_id)
 
     with ThreadPoolExecutor(20) as threads:

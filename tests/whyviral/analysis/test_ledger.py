@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from tests.fixtures.pipeline import Pipeline, check_books, check_days
+from tests.fixtures.waits import WAIT_S
 from whyviral.analysis.booking import record_calls
 from whyviral.analysis.ledger import UNPRICED_USD, AttemptOver, DayBudgetSpent, Ledger, RequestBudgetSpent
 from whyviral.analysis.models import Stage
@@ -334,7 +335,7 @@ def at_once(works: list[Callable[[], None]]) -> None:
     start = threading.Barrier(len(works))
 
     def do(work: Callable[[], None]) -> None:
-        start.wait(30)
+        start.wait(WAIT_S)
         work()
 
     with ThreadPoolExecutor(len(works)) as pool:

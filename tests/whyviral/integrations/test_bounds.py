@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from tests.fakes.post_scraper import asks_for
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.videos import tiny_video
+from tests.fixtures.waits import WAIT_S
 from whyviral.core.calls import CallCollector, CallIntent, ExternalCall
 from whyviral.integrations.analyst import AnalystPrompt, InlineMedia, MediaPart, VideoUrl
 from whyviral.integrations.brightdata import BrightDataClient, Dataset, Snapshot
@@ -55,7 +56,9 @@ def calls() -> Announced:
 
 
 def analyst(calls: Announced, *, model: str = MODEL) -> GeminiAnalyst:
-    return GeminiAnalyst(["stand-in"], model=model, fallback_model=None, calls=calls, timeout_s=5, clock=lambda: NOW)
+    return GeminiAnalyst(
+        ["stand-in"], model=model, fallback_model=None, calls=calls, timeout_s=WAIT_S, clock=lambda: NOW
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from tests.fixtures.bytes_server import Serve
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
@@ -32,7 +33,7 @@ def calls() -> CallCollector:
 
 @pytest.fixture
 def client(local_endpoints: Endpoints, calls: CallCollector) -> BrightDataClient:
-    return BrightDataClient(KEY, calls=calls, clock=lambda: NOW, timeout_s=0.5)
+    return BrightDataClient(KEY, calls=calls, clock=lambda: NOW, timeout_s=WAIT_S)
 
 
 @pytest.fixture
@@ -307,18 +308,20 @@ def test_reading_is_repeated_once_when_the_connection_was_dropped(
 
 
 @pytest.mark.parametrize(
-    ("fault", "category"), [("disconnect", ErrorCategory.PROVIDER_ERROR), ("timeout", ErrorCategory.TIMEOUT)]
+    ("fault", "timeout_s", "category"),
+    [("disconnect", WAIT_S, ErrorCategory.PROVIDER_ERROR), ("timeout", 0.5, ErrorCategory.TIMEOUT)],
 )
 def test_a_trigger_whose_answer_was_lost_may_be_billed_and_is_not_repeated(
     stand_ins: StandInsClient,
-    client: BrightDataClient,
+    local_endpoints: Endpoints,
     calls: CallCollector,
     fault: str,
+    timeout_s: float,
     category: ErrorCategory,
 ) -> None:
     stand_ins.fault("brightdata", fault, times=1)
 
-    error = _refusal(client)
+    error = _refusal(BrightDataClient(KEY, calls=calls, timeout_s=timeout_s))
 
     assert isinstance(error, TriggerLost)
     assert (error.category, error.is_transient) == (category, False)
@@ -333,10 +336,10 @@ def test_a_trigger_that_never_left_costs_nothing(local_endpoints: Endpoints, cal
     assert [call.cost_usd for call in calls.drain()] == [0]
 
 
-def test_silence_is_a_timeout(stand_ins: StandInsClient, client: BrightDataClient) -> None:
+def test_silence_is_a_timeout(stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector) -> None:
     stand_ins.fault("brightdata", "timeout")
 
-    error = _refusal(client, "sd_1")
+    error = _refusal(BrightDataClient(KEY, calls=calls, timeout_s=0.5), "sd_1")
 
     assert (error.category, error.is_transient) == (ErrorCategory.TIMEOUT, True)
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from whyviral.core.calls import CallCollector
 from whyviral.core.clock import utc_now
 from whyviral.core.endpoints import Endpoints
@@ -24,7 +25,7 @@ def calls() -> CallCollector:
 
 @pytest.fixture
 def clerk(local_endpoints: Endpoints, calls: CallCollector) -> ClerkClient:
-    return ClerkClient(SECRET_KEY, calls=calls, timeout_s=0.5)
+    return ClerkClient(SECRET_KEY, calls=calls, timeout_s=WAIT_S)
 
 
 def test_a_user_is_described_and_the_call_is_free(
@@ -133,11 +134,11 @@ def test_trouble_on_their_side_gets_a_second_try(
     assert len(calls.drain()) == 2
 
 
-def test_silence_is_a_timeout(stand_ins: StandInsClient, clerk: ClerkClient) -> None:
+def test_silence_is_a_timeout(stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector) -> None:
     stand_ins.fault("clerk", "timeout")
 
     with pytest.raises(ProviderError) as failure:
-        clerk.get_user("user_1")
+        ClerkClient(SECRET_KEY, calls=calls, timeout_s=0.5).get_user("user_1")
 
     assert failure.value.category is ErrorCategory.TIMEOUT
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tests.fixtures.bytes_server import Serve
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
@@ -55,7 +56,12 @@ def calls() -> CallCollector:
 @pytest.fixture
 def build(local_endpoints: Endpoints, calls: CallCollector) -> Build:
     def build(*keys: str, **options: Any) -> GeminiAnalyst:
-        defaults: dict[str, Any] = {"model": MODEL, "fallback_model": FALLBACK, "timeout_s": 5.0, "clock": lambda: NOW}
+        defaults: dict[str, Any] = {
+            "model": MODEL,
+            "fallback_model": FALLBACK,
+            "timeout_s": WAIT_S,
+            "clock": lambda: NOW,
+        }
         return GeminiAnalyst(keys or ("stand-in",), calls=calls, **(defaults | options))
 
     return build
@@ -362,12 +368,11 @@ def test_silence_is_a_timeout(stand_ins: StandInsClient, build: Build) -> None:
 
 def test_one_deadline_holds_for_all_tries(stand_ins: StandInsClient, build: Build) -> None:
     stand_ins.fault("gemini", "slow", delay_s=0.4)
-    started = time.monotonic()
 
     failure = _failure(build("minute-limited-key", "day-limited-key", "bad-key", "denied-key", timeout_s=0.6))
 
     assert failure.category is ErrorCategory.TIMEOUT
-    assert time.monotonic() - started < 1.5
+    assert len(stand_ins.calls("gemini")) <= 2  # of four keys, each of which would have had time of its own
 
 
 def test_a_reply_that_drips_is_given_up_at_the_deadline(build: Build, serve_bytes: Serve) -> None:
@@ -378,12 +383,10 @@ def test_a_reply_that_drips_is_given_up_at_the_deadline(build: Build, serve_byte
             yield b"1\r\n \r\n"
 
     endpoints.use(Endpoints(gemini_url=serve_bytes(drip()), stand_ins=frozenset({"gemini"})))
-    started = time.monotonic()
 
     failure = _failure(build(timeout_s=0.4))
 
     assert failure.category is ErrorCategory.TIMEOUT
-    assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize(
@@ -419,7 +422,7 @@ def test_no_failure_tells_a_key_a_prompt_or_an_answer(
 @pytest.mark.parametrize("keys", [(), ("",), ("good", "two words")])
 def test_keys_that_cannot_be_sent_are_refused_at_once(keys: tuple[str, ...], calls: CallCollector) -> None:
     with pytest.raises(ValueError, match="GEMINI_API_KEY"):
-        GeminiAnalyst(keys, model=MODEL, fallback_model=None, calls=calls, timeout_s=1)
+        GeminiAnalyst(keys, model=MODEL, fallback_model=None, calls=calls, timeout_s=WAIT_S)
 
 
 def test_no_sdk_is_loaded_before_it_is_used() -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.videos import tiny_video
+from tests.fixtures.waits import WAIT_S
 from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
@@ -33,7 +34,7 @@ class Shape(BaseModel):
 @pytest.fixture
 def analyst(local_endpoints: Endpoints) -> GeminiAnalyst:
     return GeminiAnalyst(
-        ["stand-in"], model="gemini-3.8-flash", fallback_model=None, calls=CallCollector(), timeout_s=5
+        ["stand-in"], model="gemini-3.8-flash", fallback_model=None, calls=CallCollector(), timeout_s=WAIT_S
     )
 
 

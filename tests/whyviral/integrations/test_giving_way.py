@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from tests.fakes.calls import RefusingCollector
 from tests.fakes.post_scraper import asks_for
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.analyst import AnalystPrompt
@@ -36,7 +37,7 @@ def calls() -> RefusingCollector:
 
 
 def analyst_of(calls: RefusingCollector, *keys: str) -> GeminiAnalyst:
-    return GeminiAnalyst(keys, model=MODEL, fallback_model=SPARE, calls=calls, timeout_s=30.0, clock=lambda: NOW)
+    return GeminiAnalyst(keys, model=MODEL, fallback_model=SPARE, calls=calls, timeout_s=WAIT_S, clock=lambda: NOW)
 
 
 def test_a_refused_call_is_never_made_and_nothing_is_recorded(

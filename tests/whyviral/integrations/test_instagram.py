@@ -4,11 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
@@ -46,9 +48,9 @@ def fetch(stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallColl
     stand_ins.add_instagram_post(REEL, VIDEO)
     stand_ins.add_instagram_post(OTHER, PICTURE)
 
-    def fetch(*posts: str | PostAsk) -> Mapping[str, ScrapeOutcome]:
+    def fetch(*posts: str | PostAsk, timeout_s: float = WAIT_S) -> Mapping[str, ScrapeOutcome]:
         asks = [PostAsk(post) if isinstance(post, str) else post for post in posts]
-        return InstagramScraper("stand-in", calls=calls, clock=lambda: NOW, timeout_s=0.5).fetch_posts(asks)
+        return InstagramScraper("stand-in", calls=calls, clock=lambda: NOW, timeout_s=timeout_s).fetch_posts(asks)
 
     return fetch
 
@@ -302,15 +304,15 @@ def test_a_kind_of_post_that_is_refused_fails_alone(
 
 
 @pytest.mark.parametrize(
-    ("fault", "category"),
-    [("disconnect", ErrorCategory.PROVIDER_ERROR), ("timeout", ErrorCategory.TIMEOUT)],
+    ("fault", "timeout_s", "category"),
+    [("disconnect", WAIT_S, ErrorCategory.PROVIDER_ERROR), ("timeout", 3.0, ErrorCategory.TIMEOUT)],
 )
 def test_posts_whose_job_may_have_begun_unnoticed_end_and_are_not_paid_for_again(
-    stand_ins: StandInsClient, fetch: Fetch, fault: str, category: ErrorCategory
+    stand_ins: StandInsClient, fetch: Fetch, fault: str, timeout_s: float, category: ErrorCategory
 ) -> None:
     stand_ins.fault("brightdata", fault, path=TRIGGER, times=1)
 
-    outcomes = to_the_end(fetch, PHOTO, PostAsk(REEL, "reel"))
+    outcomes = to_the_end(partial(fetch, timeout_s=timeout_s), PHOTO, PostAsk(REEL, "reel"))
 
     lost = ScrapeJob("", "posts", number=1, is_lost=True)
     assert outcomes[PHOTO] == ScrapeFailure(PHOTO, category, BEGUN_UNSEEN, lost=lost)

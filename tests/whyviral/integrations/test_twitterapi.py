@@ -8,6 +8,7 @@ import pytest
 from tests.fakes.post_scraper import asks_for
 from tests.fixtures.bytes_server import Serve
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from whyviral.core import endpoints
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
@@ -31,7 +32,7 @@ def calls() -> CallCollector:
 
 @pytest.fixture
 def scraper(local_endpoints: Endpoints, calls: CallCollector) -> TwitterApiScraper:
-    return TwitterApiScraper(KEY, calls=calls, clock=lambda: NOW, timeout_s=0.5, most_posts_with_replies=0)
+    return TwitterApiScraper(KEY, calls=calls, clock=lambda: NOW, timeout_s=WAIT_S, most_posts_with_replies=0)
 
 
 def _failure(scraper: TwitterApiScraper, post_id: str = "101") -> ScrapeFailure:
@@ -301,9 +302,10 @@ def test_a_connection_dropped_twice_is_a_provider_error(
 
 
 def test_silence_is_a_timeout_of_unknown_price_and_is_not_repeated(
-    stand_ins: StandInsClient, scraper: TwitterApiScraper, calls: CallCollector
+    stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector
 ) -> None:
     stand_ins.fault("twitterapi", "timeout")
+    scraper = TwitterApiScraper(KEY, calls=calls, timeout_s=0.5)
 
     with pytest.raises(ProviderError) as failure:
         scraper.fetch_posts(asks_for("101"))
@@ -331,7 +333,7 @@ def test_an_answer_that_is_cut_is_one_that_cannot_be_read(
     api = TwitterApiCalls(KEY, calls=calls, clock=lambda: NOW, client=None, prices=PRICES)
 
     with pytest.raises(UnreadableAnswer) as failure:
-        api.get_tweets("/twitter/tweets", {}, most_tweets=1, timeout_s=5)
+        api.get_tweets("/twitter/tweets", {}, most_tweets=1, timeout_s=WAIT_S)
 
     assert (failure.value.is_transient, failure.value.status) == (False, 200)
     assert [call.cost_usd for call in calls.drain()] == [None]

@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes.post_scraper import asks_for
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
 from whyviral.integrations.post_scraper import ScrapedComment, ScrapedPost
@@ -28,7 +29,7 @@ def calls() -> CallCollector:
 
 @pytest.fixture
 def scraper(local_endpoints: Endpoints, calls: CallCollector) -> TwitterApiScraper:
-    return TwitterApiScraper("stand-in", calls=calls, timeout_s=0.5)
+    return TwitterApiScraper("stand-in", calls=calls, timeout_s=WAIT_S)
 
 
 def comments_of(scraper: TwitterApiScraper, post_id: str = "101") -> list[ScrapedComment]:
@@ -108,7 +109,6 @@ def test_replies_are_found_under_either_name_and_only_sound_ones_are_taken(
         {"mode": "status", "status": 200, "body": {"status": "success", "replies": None}},
         {"mode": "garbage"},
         {"mode": "disconnect"},
-        {"mode": "timeout"},
     ],
 )
 def test_a_post_whose_replies_cannot_be_had_does_without(
@@ -118,6 +118,16 @@ def test_a_post_whose_replies_cannot_be_had_does_without(
     stand_ins.fault("twitterapi", path=REPLIES, **fault)
 
     assert comments_of(scraper) == []
+    assert [call.error_category is None for call in calls.drain()] == [True, False]
+
+
+def test_a_post_whose_replies_never_come_does_without(
+    stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector
+) -> None:
+    stand_ins.add_post(id="101", comments=COMMENTS)
+    stand_ins.fault("twitterapi", "timeout", path=REPLIES)
+
+    assert comments_of(TwitterApiScraper("stand-in", calls=calls, timeout_s=3.0)) == []
     assert [call.error_category is None for call in calls.drain()] == [True, False]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from local.stand_ins.posts import SAMPLES
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from tests.fixtures.youtube import GOOD_ID, add_video, refuse_video
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
@@ -41,7 +42,7 @@ def audio(local_endpoints: Endpoints, calls: CallCollector) -> YouTubeAudio:
 
 
 def download(audio: YouTubeAudio, folder: Path, **limits: Any) -> Path:
-    return audio.download(GOOD_ID, folder, **{"max_bytes": 10_000_000, "timeout_s": 20.0} | limits)
+    return audio.download(GOOD_ID, folder, **{"max_bytes": 10_000_000, "timeout_s": WAIT_S} | limits)
 
 
 def failure(audio: YouTubeAudio, folder: Path, **limits: Any) -> ProviderError:
@@ -154,7 +155,7 @@ def test_a_download_ends_in_time(stand_ins: StandInsClient, audio: YouTubeAudio,
 
 def test_what_is_no_id_is_never_sent(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
     with pytest.raises(ProviderError) as caught:
-        audio.download("https://evil.example/x", tmp_path, max_bytes=1, timeout_s=1)
+        audio.download("https://evil.example/x", tmp_path, max_bytes=1, timeout_s=WAIT_S)
 
     assert caught.value.category is ErrorCategory.INVALID_URL
     assert stand_ins.calls("youtube") == []

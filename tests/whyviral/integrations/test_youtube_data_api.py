@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from tests.fixtures.youtube import GOOD_ID, add_video
 from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
@@ -19,7 +20,7 @@ def calls() -> CallCollector:
 
 @pytest.fixture
 def api(local_endpoints: Endpoints, calls: CallCollector) -> YouTubeDataApi:
-    return YouTubeDataApi("a-key", calls=calls, timeout_s=0.5)
+    return YouTubeDataApi("a-key", calls=calls, timeout_s=WAIT_S)
 
 
 def reason(word: str) -> dict[str, Any]:
@@ -68,15 +69,21 @@ def test_each_refusal_has_its_category(
 
 
 @pytest.mark.parametrize(
-    ("mode", "category"), [("timeout", ErrorCategory.TIMEOUT), ("disconnect", ErrorCategory.PROVIDER_ERROR)]
+    ("mode", "timeout_s", "category"),
+    [("timeout", 0.5, ErrorCategory.TIMEOUT), ("disconnect", WAIT_S, ErrorCategory.PROVIDER_ERROR)],
 )
 def test_an_answer_that_does_not_come_may_come_later(
-    stand_ins: StandInsClient, api: YouTubeDataApi, mode: str, category: ErrorCategory
+    stand_ins: StandInsClient,
+    local_endpoints: Endpoints,
+    calls: CallCollector,
+    mode: str,
+    timeout_s: float,
+    category: ErrorCategory,
 ) -> None:
     stand_ins.fault("youtube", mode, path="/data/v3/videos")
 
     with pytest.raises(ProviderError) as caught:
-        api.list_videos([GOOD_ID])
+        YouTubeDataApi("a-key", calls=calls, timeout_s=timeout_s).list_videos([GOOD_ID])
 
     assert (caught.value.category, caught.value.is_transient) == (category, True)
 

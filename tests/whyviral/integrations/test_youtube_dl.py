@@ -7,6 +7,7 @@ import pytest
 
 from tests.fixtures.bytes_server import Serve
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from tests.fixtures.youtube import GOOD_ID, add_video
 from whyviral.core import endpoints
 from whyviral.core.endpoints import Endpoints
@@ -31,9 +32,9 @@ def failure(session: YouTubeSession, url: str, **limits: float) -> ProviderError
 
 def test_an_answer_of_exactly_the_limit_is_read(stand_ins: StandInsClient, session: YouTubeSession) -> None:
     add_video(stand_ins)
-    body = session.read(PAGE, timeout_s=5, max_bytes=10**6)
+    body = session.read(PAGE, timeout_s=WAIT_S, max_bytes=10**6)
 
-    assert session.read(PAGE, timeout_s=5, max_bytes=len(body)) == body
+    assert session.read(PAGE, timeout_s=WAIT_S, max_bytes=len(body)) == body
     assert failure(session, PAGE, max_bytes=len(body) - 1).category is ErrorCategory.MEDIA_ERROR
 
 
@@ -78,7 +79,7 @@ def test_a_redirect_within_youtube_is_followed(stand_ins: StandInsClient, sessio
     add_video(stand_ins)
     stand_ins.fault("youtube", "status", status=302, headers={"Location": PAGE}, path="/www/watch", times=1)
 
-    assert session.read(PAGE, timeout_s=5, max_bytes=10**6).startswith(b"<!DOCTYPE html>")
+    assert session.read(PAGE, timeout_s=WAIT_S, max_bytes=10**6).startswith(b"<!DOCTYPE html>")
 
 
 def test_time_that_is_over_is_not_spent(stand_ins: StandInsClient, session: YouTubeSession) -> None:
@@ -109,8 +110,8 @@ def test_failures_of_one_video_do_not_reach_the_next(stand_ins: StandInsClient, 
     stand_ins.fault("youtube", "status", status=429, path="/www/youtubei/v1/player", times=1)
 
     with pytest.raises(ProviderError):
-        session.extract(GOOD_ID, timeout_s=5)
-    info = session.extract(GOOD_ID, timeout_s=5)
+        session.extract(GOOD_ID, timeout_s=WAIT_S)
+    info = session.extract(GOOD_ID, timeout_s=WAIT_S)
 
     assert info["id"] == GOOD_ID
     assert session.status == 200

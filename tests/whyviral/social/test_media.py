@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from tests.factories import create_comments, create_media, create_post
 from tests.fakes.post_scraper import scraped_post
 from tests.fixtures.database import Database, count_statements
+from tests.fixtures.waits import WAIT_S
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.post_scraper import MediaKind, ScrapedComment, ScrapedMedia
@@ -222,14 +223,14 @@ def test_transcripts_of_two_videos_recorded_at_once_are_both_told(fresh_database
     def record(video: uuid.UUID, transcript: Transcript) -> None:
         with session_scope(engine) as session:
             session.get_one(Post, post.id)
-            both.wait(10)
+            both.wait(WAIT_S)
             social_media.record_transcript(session, post.id, video, transcript)
 
     threads = [threading.Thread(target=record, args=pair) for pair in zip(videos, (HELLO, CAPTIONS), strict=True)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(WAIT_S)
 
     with session_scope(engine) as session:
         assert session.get_one(Post, post.id).transcript == "Hello there.\n\nGood bye."

@@ -50,18 +50,18 @@ def test_many_workers_with_one_key_are_never_refused_for_their_haste(
     stand_ins: StandInsClient, local_endpoints: Endpoints, fresh_database: Callable[[], Database]
 ) -> None:
     database = fresh_database()
-    # The vendor counts when calls arrive, and on a busy machine they do not arrive as evenly as they were sent.
+    # Far from the three a second of ours: on a busy machine calls do not arrive as evenly as they were sent.
     stand_ins.control("limits", {"twitterapi_per_second": 8})
 
     def work(number: int) -> None:
         with suppress(NotNow):
-            scraper_of(database, per_second=5.0).fetch_posts(asks_for(str(number)))
+            scraper_of(database, per_second=3.0).fetch_posts(asks_for(str(number)))
 
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(work, range(1, 21)))
 
     assert stand_ins.http.get("/__control/limits").json()["refused"]["twitterapi"] == 0
-    assert len(stand_ins.calls("twitterapi")) >= 9  # as many as come within two seconds
+    assert len(stand_ins.calls("twitterapi")) >= 5  # as many as come within two seconds
 
 
 def test_what_one_worker_is_asked_another_does(

@@ -1,6 +1,5 @@
 import json
 import string
-import time
 from pathlib import Path
 from typing import Any
 
@@ -261,19 +260,15 @@ def test_a_host_with_one_foreign_letter_is_refused(host_and_path: tuple[str, str
         "a" * 1_000_000,
         " " * 1_000_000,
         "https://" + "a." * 500_000,
-        "https://" + "@" * 2_000,
-        "https://" + "[" * 2_000,
-        "https://x.com/" + "/" * 2_000,
-        "https://youtube.com/watch?" + "&" * 2_000,
-        "0." * 1_000,
-        ":" * 2_000,
-        "%" * 2_000,
+        "https://" + "@" * 1_000_000,
+        "https://" + "[" * 1_000_000,
+        "https://x.com/" + "/" * 1_000_000,
+        "https://youtube.com/watch?" + "&" * 1_000_000,
+        "0." * 500_000,
+        ":" * 1_000_000,
+        "%" * 1_000_000,
     ],
     ids=lambda hostile: hostile[:30].strip(),
 )
-def test_hostile_lengths_cost_no_time(hostile: str) -> None:
-    started = time.perf_counter()
-
-    reason_of(hostile)
-
-    assert time.perf_counter() - started < 0.5
+def test_hostile_lengths_are_refused(hostile: str) -> None:
+    assert reason_of(hostile)  # with work that grows faster than the length, this would not end

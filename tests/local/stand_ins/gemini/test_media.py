@@ -13,6 +13,7 @@ import pytest
 from local.stand_ins.gemini.media import SeenMedia, in_words
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.videos import tiny_video
+from tests.fixtures.waits import WAIT_S
 
 KEY = {"x-goog-api-key": "stand-in"}
 JPEG = b"\xff\xd8\xff\xe0 picture"
@@ -116,7 +117,7 @@ def test_a_part_that_cannot_be_used_is_an_invalid_argument(stand_ins: StandInsCl
 
 def test_more_than_100_mb_is_too_much(stand_ins: StandInsClient) -> None:
     address = urlsplit(stand_ins.base_url)
-    connection = HTTPConnection(address.hostname or "", address.port, timeout=5)
+    connection = HTTPConnection(address.hostname or "", address.port, timeout=WAIT_S)
     with closing(connection):
         connection.putrequest("POST", "/gemini/v1/models/gemini-3.8-flash:generateContent")
         for name, value in (KEY | {"content-length": str(100 * 1024 * 1024 + 1)}).items():

@@ -10,6 +10,7 @@ from google.genai import errors, types
 from pydantic import BaseModel, Field
 
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 
 MODEL = "gemini-3.8-flash"
 KEY = {"x-goog-api-key": "stand-in"}
@@ -30,7 +31,7 @@ class Analysis(BaseModel):
 
 
 def client(stand_ins: StandInsClient, version: str = "v1", *, key: str = "stand-in") -> genai.Client:
-    options = types.HttpOptions(base_url=f"{stand_ins.base_url}/gemini", api_version=version, timeout=5000)
+    options = types.HttpOptions(base_url=f"{stand_ins.base_url}/gemini", api_version=version, timeout=1000 * WAIT_S)
     return genai.Client(api_key=key, http_options=options)
 
 

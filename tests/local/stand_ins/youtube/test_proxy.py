@@ -5,18 +5,19 @@ import httpx
 import pytest
 
 from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
 from tests.fixtures.youtube import GOOD_ID, add_video
 
 
 @pytest.fixture
 def browser(stand_ins: StandInsClient) -> Iterator[httpx.Client]:
-    with httpx.Client(proxy=stand_ins.youtube_proxy_url, verify=False, trust_env=False, timeout=5) as client:  # noqa: S501
+    with httpx.Client(proxy=stand_ins.youtube_proxy_url, verify=False, trust_env=False, timeout=WAIT_S) as client:  # noqa: S501
         yield client
 
 
 def sent(stand_ins: StandInsClient, request: bytes) -> bytes:
     address = httpx.URL(stand_ins.youtube_proxy_url)
-    with socket.create_connection((address.host, address.port or 0), timeout=5) as connection:
+    with socket.create_connection((address.host, address.port or 0), timeout=WAIT_S) as connection:
         connection.sendall(request)
         connection.shutdown(socket.SHUT_WR)
         return connection.recv(65_536)
