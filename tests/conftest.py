@@ -7,6 +7,7 @@ settings.register_profile("shared machine", deadline=None, suppress_health_check
 settings.load_profile("shared machine")
 
 pytest_plugins = [
+    "tests.fixtures.distribution",
     "tests.fixtures.proof_scale",
     "tests.fixtures.database",
     "tests.fixtures.stand_ins",

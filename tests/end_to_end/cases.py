@@ -11,13 +11,14 @@ import httpx
 
 from local.accounts import business_token
 from tests.end_to_end.posts import Twin, publish, told_of
+from tests.end_to_end.system import wait_for_end
 from tests.end_to_end.troubles import Trouble, World
+from tests.fixtures.waits import WAIT_S
 
 type Calls = Mapping[str, Sequence[int | None]]
 """The statuses of the paid calls by their names, in order; None: it was never answered."""
 
 MOST_RETRIES = 2
-_END_S = 120.0
 _PAID = {
     ("twitterapi", "/twitter/tweets"): "tweets",
     ("twitterapi", "/twitter/tweet/replies/v2"): "replies",
@@ -112,32 +113,21 @@ def somebody(world: World) -> Iterator[httpx.Client]:
     """A user of the case's own: nobody may ask for many analyses in an hour."""
     ready = world.system.stack.ready
     token = business_token(ready.stand_ins, ready.api, ready.database_url, f"{time.monotonic_ns()}@whyviral.example")
-    with httpx.Client(base_url=ready.api, headers={"Authorization": f"Bearer {token}"}, timeout=30) as api:
+    with httpx.Client(base_url=ready.api, headers={"Authorization": f"Bearer {token}"}, timeout=WAIT_S) as api:
         yield api
 
 
 def _analyse(api: httpx.Client, twin: Twin) -> dict[str, Any]:
     accepted = api.post("/api/analysis/analyze/", json={"post_urls": [twin.url]})
     assert accepted.status_code == 202, accepted.text
-    return wait_for(api, accepted.json()["requests"][0]["id"])
+    return wait_for_end(api, accepted.json()["requests"][0]["id"])
 
 
 def retry(api: httpx.Client, request: Mapping[str, Any]) -> dict[str, Any]:
     """Try an ended request again, and return it when it has ended again."""
     accepted = api.post(f"/api/analysis/requests/{request['id']}/retry/")
     assert accepted.status_code == 202, accepted.text
-    return wait_for(api, request["id"])
-
-
-def wait_for(api: httpx.Client, request_id: str) -> dict[str, Any]:
-    """Return a request at its end."""
-    deadline = time.monotonic() + _END_S
-    while True:
-        request: dict[str, Any] = api.get(f"/api/analysis/requests/{request_id}/").raise_for_status().json()
-        if request["status"] in ("COMPLETED", "FAILED"):
-            return request
-        assert time.monotonic() < deadline, f"request {request_id} has no end: {request}"
-        time.sleep(0.25)
+    return wait_for_end(api, request["id"])
 
 
 def end_of(request: Mapping[str, Any]) -> str:

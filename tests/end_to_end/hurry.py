@@ -6,19 +6,15 @@ from local.stack import ROOT
 from local.template import Template, read_template
 
 _WAIT = "{% $states.input.wait_s %}"
-_HEARTBEAT = "'${TranscribeHeartbeat}'"
 
 
-def hurried_template(*, heartbeat_s: int, pace: int = 10) -> Template:
+def hurried_template(*, pace: int = 10) -> Template:
     """Return what template.yaml says, with every wait a `pace`-th of what a stage asks for, one second at least.
 
-    A worker beats every 20 s: with a heartbeat of less, it never comes to its second beat. What is counted in real time
-    (deadlines, leases, the providers' own timeouts) stays as it is.
+    What is counted in real time (deadlines, heartbeats, leases, the providers' own timeouts) stays as it is.
     """
     template = read_template(ROOT / "template.yaml")
     machine = template.state_machine
     assert machine.source.count(_WAIT) == 2
-    assert machine.source.count(_HEARTBEAT) == 2
     source = machine.source.replace(_WAIT, f"{{% $max([1, $round($states.input.wait_s / {pace})]) %}}")
-    source = source.replace(_HEARTBEAT, f"'{heartbeat_s}'")
     return dataclasses.replace(template, state_machine=dataclasses.replace(machine, source=source))

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 from local.samples.make import SAMPLES
-from tests.end_to_end.conftest import System
+from tests.end_to_end.system import System
 
 _COMMENT = {"text": "Why does it fly?", "author": "invented.reader", "likes": 12, "posted_at": "2026-10-03T17:00:00Z"}
 _CAPTIONS = {

@@ -16,8 +16,9 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session, selectinload
 
 from local.sandbox import Moment
-from tests.end_to_end.cases import COMPLETED, MOST_RETRIES, end_of, retry, somebody, wait_for
+from tests.end_to_end.cases import COMPLETED, MOST_RETRIES, end_of, retry, somebody
 from tests.end_to_end.posts import publish
+from tests.end_to_end.system import wait_for_end
 from tests.end_to_end.troubles import Break, Death, Fault, Trouble, World
 from whyviral.accounts.limit_models import UsageReservation, UserUsage
 from whyviral.analysis.models import PostAnalysisRequest, PostState
@@ -107,7 +108,7 @@ def play(world: World, schedule: Schedule) -> Sequence[str]:
         assert accepted.status_code == 202, accepted.text
         ids = [request["id"] for request in accepted.json()["requests"]]
         for request_id in ids:
-            request = wait_for(api, request_id)
+            request = wait_for_end(api, request_id)
             for _ in range(MOST_RETRIES):
                 if end_of(request) == COMPLETED:
                     break

@@ -3,10 +3,8 @@
 import dataclasses
 import re
 import signal
-import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,10 @@ from functions.analyze.prompt import PROMPT_VERSION
 from local.stack import ROOT
 from local.template import read_template
 from local.webhooks import send_sample
-from tests.end_to_end.conftest import System
+from tests.end_to_end.hurry import hurried_template
 from tests.end_to_end.posts import publish
+from tests.end_to_end.system import System
+from tests.fixtures.waits import wait_until
 from whyviral.analytics.models import ExternalApiCallLog
 from whyviral.core.database import build_engine, session_scope
 from whyviral.social.models import Post
@@ -106,13 +106,14 @@ def test_what_a_request_cost_is_the_sum_of_its_logged_calls(system: System) -> N
 
 
 def test_what_ran_is_the_definition_that_sam_packages(system: System) -> None:
-    template = read_template(ROOT / "template.yaml")
+    template = hurried_template()
     machine = boto3.client("stepfunctions").describe_state_machine(
         stateMachineArn=system.stack.workflow.state_machine_arn
     )
 
     assert machine["definition"] == template.local_definition()
-    assert Path(ROOT / "statemachine" / "analysis.asl.json").read_text() == template.state_machine.source
+    source = read_template(ROOT / "template.yaml").state_machine.source
+    assert Path(ROOT / "statemachine" / "analysis.asl.json").read_text() == source
 
 
 def test_an_unknown_post_ends_with_a_clear_reason_and_leaves_nothing(system: System) -> None:
@@ -202,7 +203,7 @@ def test_a_killed_worker_fails_its_post_and_is_replaced(system: System) -> None:
     slow = {"vendor": "gemini", "mode": "timeout", "times": 1}
     system.control.post("/__control/faults", json=slow).raise_for_status()
     accepted = system.api.post("/api/analysis/analyze/", json={"post_urls": [system.publish("1700000000000000052")]})
-    _until(lambda: bool(system.calls("gemini")[1:]))
+    wait_until(lambda: bool(system.calls("gemini")[1:]))
     for process in system.processes():
         if process.pid in system.stack.lambdas.pids("AnalyzeFunction"):
             process.send_signal(signal.SIGKILL)
@@ -265,10 +266,3 @@ def _quota_error(delay: str) -> dict[str, Any]:
             "details": [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}],
         }
     }
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

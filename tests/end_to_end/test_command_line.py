@@ -4,8 +4,6 @@ import json
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,42 +14,30 @@ import pytest
 from local.demo import SAMPLE_URLS
 from local.stack import ROOT
 from tests.end_to_end.command import LOCAL, environment_of, free_port, running_command, tree_of
+from tests.end_to_end.system import wait_for_end
+from tests.fixtures.waits import WAIT_S
 
-_START_S = 60
-_END_S = 15
 SAMPLE = "https://x.com/jack/status/20"
 
 
 def _is_free(url: str) -> bool:
     try:
-        httpx.get(url, timeout=1)
+        httpx.get(url, timeout=WAIT_S)
     except httpx.TransportError:
         return True
     return False
 
 
-def _gone_within(processes: list[psutil.Process], seconds: float) -> bool:
-    return not psutil.wait_procs(processes, timeout=seconds)[1]
-
-
-def _until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _START_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+def _are_gone(processes: list[psutil.Process]) -> bool:
+    return not psutil.wait_procs(processes, timeout=WAIT_S)[1]
 
 
 def _analyse(ready: dict[str, Any], url: str) -> dict[str, Any]:
-    with httpx.Client(base_url=ready["api"], headers={"Authorization": f"Bearer {ready['token']}"}, timeout=30) as api:
+    with httpx.Client(
+        base_url=ready["api"], headers={"Authorization": f"Bearer {ready['token']}"}, timeout=WAIT_S
+    ) as api:
         accepted = api.post("/api/analysis/analyze", json={"post_urls": [url]}).raise_for_status().json()
-        request: dict[str, Any] = {}
-
-        def has_ended() -> bool:
-            request.update(api.get(f"/api/analysis/requests/{accepted['requests'][0]['id']}").json())
-            return request["status"] in ("COMPLETED", "FAILED")
-
-        _until(has_ended)
-        return request
+        return wait_for_end(api, accepted["requests"][0]["id"])
 
 
 @pytest.fixture
@@ -75,7 +61,7 @@ def test_the_running_system_is_small_and_an_interrupt_ends_all_of_it(tmp_path: P
 
         process.send_signal(signal.SIGINT)
 
-        assert _gone_within(processes, _END_S)
+        assert _are_gone(processes)
         assert process.wait() == 0
     assert _is_free(ready["api"])
     assert _is_free(ready["stand_ins"])
@@ -91,12 +77,10 @@ def test_a_killed_system_leaves_nothing_behind_and_its_data_survive(tmp_path: Pa
 
         process.kill()
 
-        assert _gone_within(processes, _END_S)
+        assert _are_gone(processes)
         assert _is_free(ready["api"])
         assert list(temporary.iterdir()) == []
-    started = time.monotonic()
     with running_command(tmp_path / "data") as (process, ready):
-        assert time.monotonic() - started < 15
         headers = {"Authorization": f"Bearer {ready['token']}"}
         after = httpx.get(f"{ready['api']}/api/analysis/requests/{before['id']}/", headers=headers).json()
         assert after == before
@@ -104,7 +88,7 @@ def test_a_killed_system_leaves_nothing_behind_and_its_data_survive(tmp_path: Pa
 
         process.send_signal(signal.SIGTERM)
 
-        assert _gone_within(processes, _END_S)
+        assert _are_gone(processes)
 
 
 def test_a_killed_make_takes_the_system_with_it(tmp_path: Path) -> None:
@@ -115,7 +99,7 @@ def test_a_killed_make_takes_the_system_with_it(tmp_path: Path) -> None:
 
         process.kill()
 
-        assert _gone_within(processes, _END_S)
+        assert _are_gone(processes)
     assert _is_free(ready["api"])
 
 
@@ -166,7 +150,7 @@ def test_the_demo_reports_what_it_found(tmp_path: Path) -> None:
 
 @pytest.mark.proof
 def test_the_whole_demo_explains_and_hears_every_sample(tmp_path: Path) -> None:
-    done = _run("demo", "--data", str(tmp_path / "demo"), timeout_s=300)
+    done = _run("demo", "--data", str(tmp_path / "demo"))
 
     assert done.returncode == 0, done.stdout
     report = json.loads((tmp_path / "demo" / "report.json").read_text())
@@ -199,15 +183,13 @@ def test_a_token_needs_a_running_system() -> None:
     assert "nothing is running" in done.stderr
 
 
-def _run(
-    *arguments: str, environment: dict[str, str] | None = None, timeout_s: float = _START_S
-) -> subprocess.CompletedProcess[str]:
+def _run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*LOCAL, *arguments],
         cwd=ROOT,
         env=environment_of(environment),
         capture_output=True,
         text=True,
-        timeout=timeout_s,
+        timeout=WAIT_S,
         check=False,
     )

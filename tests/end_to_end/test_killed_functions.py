@@ -1,6 +1,6 @@
 """Functions that die in the middle of their work: a sample of what test_kill_anywhere.py proves."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -20,13 +20,8 @@ _SAMPLE = (
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with World().running(tmp_path_factory.mktemp("stack")) as world:
-        yield world
-
-
-@pytest.fixture(scope="module")
 def untroubled(world: World) -> Any:
+    world.calm()
     return undisturbed(world, "x")
 
 

@@ -2,7 +2,6 @@
 
 import subprocess
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,8 +17,9 @@ from sqlalchemy import text
 
 from local.accounts import business_token
 from tests.end_to_end.command import running_command, tree_of
-from tests.end_to_end.conftest import publish_post_of_x
+from tests.end_to_end.system import publish_post_of_x, wait_for_end
 from tests.fixtures.proof_scale import scaled
+from tests.fixtures.waits import WAIT_S
 from whyviral.core.database import build_engine
 
 MOST_CONNECTIONS = 20
@@ -28,7 +28,6 @@ MOST_PSS_MB = 1_700
 POSTS_OF_X_A_SECOND = 3
 """What TwitterAPI.io bears with a key of its least paid tier."""
 _REQUESTS_A_USER = 10
-_END_S = 400
 _LOOK_S = 0.05
 _WEIGH_S = 2.0
 _CONNECTIONS = text(
@@ -98,7 +97,7 @@ def business_users(ready: Ready, count: int) -> list[httpx.Client]:
         for _ in range(count)
     ]
     return [
-        httpx.Client(base_url=ready["api"], headers={"Authorization": f"Bearer {token}"}, timeout=120)
+        httpx.Client(base_url=ready["api"], headers={"Authorization": f"Bearer {token}"}, timeout=WAIT_S)
         for token in tokens
     ]
 
@@ -112,17 +111,8 @@ def ask(user: httpx.Client, url: str) -> str:
 
 def ends_of(users: Sequence[httpx.Client], asked: Sequence[tuple[int, str]]) -> list[str]:
     """Wait until all requests, each of a user by number, have their end; return their statuses."""
-    deadline = time.monotonic() + _END_S
-    ends: dict[str, str] = {}
-    while len(ends) < len(asked):
-        assert time.monotonic() < deadline, f"{len(asked) - len(ends)} of {len(asked)} requests have no end"
-        for number, request_id in asked:
-            if request_id not in ends:
-                request = users[number].get(f"/api/analysis/requests/{request_id}/").raise_for_status().json()
-                if request["status"] in ("COMPLETED", "FAILED"):
-                    ends[request_id] = f"{request['status']} {request['error'] or ''}".strip()
-        time.sleep(0.2)
-    return list(ends.values())
+    ends = [wait_for_end(users[number], request_id) for number, request_id in asked]
+    return [f"{request['status']} {request['error'] or ''}".strip() for request in ends]
 
 
 def analyse_at_once(system: subprocess.Popen[str], ready: Ready, urls: Sequence[str]) -> tuple[list[str], Watch]:
@@ -138,8 +128,6 @@ def analyse_at_once(system: subprocess.Popen[str], ready: Ready, urls: Sequence[
 
 
 @pytest.mark.proof
-@pytest.mark.alone
-@pytest.mark.timeout(600)
 def test_fifty_requests_at_once_complete_within_twenty_connections(
     tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -147,7 +135,7 @@ def test_fifty_requests_at_once_complete_within_twenty_connections(
     settings = {"TWITTERAPI_REQUESTS_PER_SECOND": str(POSTS_OF_X_A_SECOND)}
     with (
         running_command(tmp_path / "data", settings=settings) as (system, ready),
-        httpx.Client(base_url=ready["stand_ins"], timeout=30) as control,
+        httpx.Client(base_url=ready["stand_ins"], timeout=WAIT_S) as control,
     ):
         urls = [publish_post_of_x(control, post_id) for post_id in ids]
         limits = {"twitterapi_per_second": POSTS_OF_X_A_SECOND}

@@ -10,7 +10,8 @@ import pytest
 
 from local.demo import SAMPLE_URLS
 from local.samples.make import SAMPLES, spoken_text
-from tests.end_to_end.conftest import System
+from tests.end_to_end.system import System
+from tests.end_to_end.troubles import World
 
 _HIGHEST_WORD_ERROR_RATE = 0.15
 _WORDS = jiwer.Compose(
@@ -52,7 +53,9 @@ class Analysed:
 
 
 @pytest.fixture(scope="module")
-def analysed(running_system: System) -> Analysed:
+def analysed(world: World) -> Analysed:
+    world.calm()
+    running_system = world.system
     accepted = running_system.api.post("/api/analysis/analyze/", json={"post_urls": SAMPLE_URLS})
     assert accepted.status_code == 202, accepted.text
     requests = {request["platform"]: running_system.wait_for(request["id"]) for request in accepted.json()["requests"]}

@@ -3,7 +3,6 @@
 import itertools
 import json
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,11 +11,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
-from sqlalchemy import Engine, func, make_url, select, text
+from sqlalchemy import Engine, Row, func, make_url, select, text
 
 from local.sandbox import Moment, Sandbox
-from tests.end_to_end.conftest import System, run_system
 from tests.end_to_end.hurry import hurried_template
+from tests.end_to_end.system import System, run_system
+from tests.fixtures.waits import wait_until
 from whyviral.analysis.models import AnalysisRequestPost
 from whyviral.core.database import build_engine, session_scope
 
@@ -33,8 +33,6 @@ class Trouble(Protocol):
 class World:
     """A running system whose functions can be killed for the sake of a post."""
 
-    heartbeat_s: int = 60
-    """How long a worker may give no sign of life."""
     _system: System | None = None
     _owner: Engine | None = None
     _deaths: Counter[tuple[str, str, Moment]] = field(default_factory=Counter)
@@ -58,15 +56,13 @@ class World:
 
     def end_writer(self, name: str) -> None:
         """Wait until somebody stands still in a write that bears this name, and kill whoever that is."""
-        deadline = time.monotonic() + _STALLS_S
-        while time.monotonic() < deadline:
+
+        def find() -> Row[Any] | None:
             with self.owner.begin() as connection:
-                stalled = connection.execute(_STALLED, {"name": name}).one_or_none()
-            if stalled is not None:
-                break
-            time.sleep(0.05)
-        else:
-            return  # `unhappened` tells
+                return connection.execute(_STALLED, {"name": name}).one_or_none()
+
+        stalled = wait_until(find, every_s=0.05)
+        assert stalled is not None
         for connected in psutil.net_connections("tcp"):
             if connected.laddr and connected.laddr.port == stalled.client_port and connected.pid:
                 psutil.Process(connected.pid).kill()
@@ -77,8 +73,9 @@ class World:
         """Call off what was ordered and has not happened, and let the stand-ins forget their calls."""
         self._deaths.clear()
         with self.owner.begin() as connection:
-            for name, table in list(connection.exec_driver_sql(_BROKEN)):
-                connection.exec_driver_sql(f"drop trigger {name} on {table}")
+            for name in list(connection.exec_driver_sql(_BROKEN).scalars()):
+                connection.exec_driver_sql(f"drop function {name}() cascade")
+                connection.exec_driver_sql(f"drop sequence {name}")
         self.system.control.post("/__control/reset").raise_for_status()
 
     def unhappened(self) -> list[str]:
@@ -114,7 +111,7 @@ class World:
         All troubles happen to one key of each provider: what it bears would end, or hold up, the cases beside the one
         that is tested. So its strikes and rests are forgotten; test_provider_limits.py is about them.
         """
-        with run_system(data, template=hurried_template(heartbeat_s=self.heartbeat_s), witness=self.witness) as system:
+        with run_system(data, template=hurried_template(), witness=self.witness) as system:
             url = make_url(system.stack.ready.database_url).set(username="postgres")
             self._owner = build_engine(url.render_as_string(hide_password=False))
             self._system = system
@@ -186,10 +183,9 @@ end $$;
 create trigger {name} before insert or update on {table} for each row execute function {name}();
 """
 _RAISE = "raise exception 'a test broke this statement';"
-_STALL = "perform set_config('application_name', '{name}', false); perform pg_sleep(60);"
+_STALL = "perform set_config('application_name', '{name}', false); perform pg_sleep(600);"
 _STALLED = text("select pid, client_port from pg_stat_activity where application_name = :name")
-_STALLS_S = 120.0
-_BROKEN = "select tgname, tgrelid::regclass::text from pg_trigger where tgname like 'broken%%'"
+_BROKEN = "select sequencename from pg_sequences where sequencename like 'broken%%'"
 _names = map("broken_{}".format, itertools.count(1))
 
 
