@@ -35,7 +35,7 @@ $(TRIM)
 endef
 
 .PHONY: build-CommonLayer build-ApiFunction build-WebhooksFunction build-ScrapeFunction build-MediaFunction \
-        build-AnalyzeFunction build-FinishFunction build-FailFunction build-DiedFunction \
+        build-AnalyzeFunction build-FinishFunction build-FailFunction build-FailureEventsFunction \
         build-RetentionFunction build-SweeperFunction
 build-CommonLayer:
 	mkdir -p "$(ARTIFACTS_DIR)/python"
@@ -62,7 +62,7 @@ build-AnalyzeFunction:
 build-RetentionFunction build-SweeperFunction:
 	$(call package,scheduled)
 
-build-FinishFunction build-FailFunction build-DiedFunction:
+build-FinishFunction build-FailFunction build-FailureEventsFunction:
 	$(call package,requests)
 
 # What `make check` asks of the template and the state machine.

@@ -15,16 +15,16 @@ from pathlib import Path
 import httpx
 
 from bench.measurement import Measurement
-from functions.media.download import Downloader
-from local.stand_ins.server import running
+from local.stand_ins.server.serving import running
 from whyviral.core import endpoints
-from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
-from whyviral.integrations.guarded_http import GuardedHttp
-from whyviral.integrations.media_store import path_of
-from whyviral.integrations.post_scraper import MediaKind
-from whyviral.integrations.supabase_storage import SupabaseMediaStore
+from whyviral.integrations.http.ssrf_guard import GuardedHttp
+from whyviral.integrations.ports.media_store import path_of
+from whyviral.integrations.ports.post_scraper import MediaKind
+from whyviral.integrations.supabase.storage import SupabaseMediaStore
+from whyviral.social.media.download import Downloader
 from whyviral.social.platforms import Platform
+from whyviral.vendor_calls.calls import CallCollector
 
 _MB = 1_000_000
 _LARGE_MB = 200

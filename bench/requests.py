@@ -16,11 +16,11 @@ from sqlalchemy.orm import Session
 from bench.measurement import Measurement, paired_ratio
 from functions.api.app import create_app
 from functions.api.settings import ApiSettings
-from local.accounts import create_token
-from local.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY
-from local.database import prepare
-from local.postgres import Postgres
-from local.stand_ins.server import running
+from local.database.postgres import Postgres
+from local.database.product import prepare
+from local.stack.accounts import create_token
+from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY
+from local.stand_ins.server.serving import running
 from whyviral.core import endpoints
 from whyviral.core.database import build_engine
 from whyviral.core.endpoints import Endpoints

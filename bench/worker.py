@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.measurement import Measurement
-from local.whisper_models import base_model
+from local.stack.whisper_models import base_model
 
 _ROOT = Path(__file__).parents[1]
 _SPEECH = _ROOT / "local" / "samples" / "speech"
@@ -20,9 +20,9 @@ import json, resource, sys, time
 started = time.perf_counter()
 import numpy as np
 from pathlib import Path
-from functions.transcribe.audio import SAMPLE_RATE, extract_sound, read_samples
-from functions.transcribe.container import open_media
-from functions.transcribe.weights import find_weights
+from functions.transcribe.decoder.audio import SAMPLE_RATE, extract_sound, read_samples
+from functions.transcribe.decoder.container import open_media
+from functions.transcribe.model_files import find_model_files
 from functions.transcribe.whisper import WhisperListener
 
 def samples_of(path):
@@ -31,7 +31,7 @@ def samples_of(path):
     return read_samples(Path(sys.argv[2]))
 
 clips = [samples_of(Path(path)) for path in sys.argv[3:]]
-listener = WhisperListener(find_weights(sys.argv[1] or None), device="cpu")
+listener = WhisperListener(find_model_files(sys.argv[1] or None), device="cpu")
 listener.listen(clips[0], should_stop=lambda: False)
 first_s = time.perf_counter() - started
 speech = np.tile(np.concatenate(clips), {repeats})

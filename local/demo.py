@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from local.stack import running
+from local.stack.system import running
 
 SAMPLE_URLS = (
     "https://www.instagram.com/p/Hinvent0001/",

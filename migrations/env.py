@@ -10,14 +10,14 @@ from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import text
 
-import whyviral.accounts.limit_models
 import whyviral.accounts.models
 import whyviral.analysis.models
 import whyviral.analytics.models
-import whyviral.billing.models
 import whyviral.core.database
 import whyviral.feedback.models
 import whyviral.social.models
+import whyviral.throttling.models
+import whyviral.webhooks.models
 
 # A migration that waits for a lock makes everything behind it wait as well: better to give up and be run again.
 _LOCK_TIMEOUT = "5s"

@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from whyviral.accounts.limit_models import UsageReservation, UserUsage
 from whyviral.accounts.models import Plan, Subscription, SubscriptionStatus, User
 from whyviral.analysis.models import (
     AnalysisRequestPost,
@@ -23,6 +22,7 @@ from whyviral.analysis.models import (
 )
 from whyviral.core.database import Base
 from whyviral.social.models import Post, PostActivity, PostComments, PostMedia, UserPostActivity
+from whyviral.usage.models import UsageReservation, UserUsage
 
 _numbers = count(1)
 

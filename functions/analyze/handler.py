@@ -5,13 +5,13 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from whyviral.analysis.post_explainer import ExplainJob, PostExplainer
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
-from whyviral.integrations.gemini import GeminiAnalyst
-from whyviral.integrations.supabase_storage import SupabaseMediaStore
+from whyviral.integrations.gemini.analyst import GeminiAnalyst
+from whyviral.integrations.supabase.storage import SupabaseMediaStore
 
-from .explaining import ExplainJob, PostExplainer
 from .settings import AnalyzeSettings
 
 settings = AnalyzeSettings.load()
@@ -39,9 +39,9 @@ explainer = PostExplainer(
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Run AnalysePosts for `{request_id, attempt, post, started_at}`."""
+    """Run AnalysePosts for `{request_id, attempt, request_post_id, started_at}`."""
     job = ExplainJob.model_validate(event)
-    logger.append_keys(request_id=str(job.request_id), attempt=job.attempt, post=str(job.post))
+    logger.append_keys(request_id=str(job.request_id), attempt=job.attempt, request_post_id=str(job.request_post_id))
     result = explainer.explain(job)
     logger.info("explained post", extra={"outcome": result.outcome})
     return result.model_dump(mode="json", exclude_none=True)

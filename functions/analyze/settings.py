@@ -2,7 +2,8 @@
 
 from pydantic import SecretStr
 
-from whyviral.core.settings import SpendingSettings, StorageSettings
+from whyviral.core.settings import StorageSettings
+from whyviral.vendor_calls.settings import SpendingSettings
 
 
 class AnalyzeSettings(StorageSettings, SpendingSettings):

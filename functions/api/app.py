@@ -9,13 +9,13 @@ from fastapi.middleware.cors import CORSMiddleware
 from whyviral.accounts.keyed_hashes import KeyedHashes
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
-from whyviral.integrations.clerk_tokens import SessionTokenVerifier
-from whyviral.integrations.step_functions import StepFunctionsWorkflow
+from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
+from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
 
-from .calls import REPLAYED_HEADER, install_replays
 from .dependencies import Services
 from .errors import ERROR_RESPONSES, install_error_handlers
-from .middleware import LastResort, RequestContext
+from .idempotent_call import REPLAYED_HEADER, install_replays
+from .middleware import RequestContext, UnhandledErrorMiddleware
 from .routers import accounts, admin, analysis, feedback, health, sign_in, social, usage
 from .settings import ApiSettings
 
@@ -62,7 +62,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         app.include_router(router)
     install_error_handlers(app)
     install_replays(app)
-    app.add_middleware(LastResort, logger=logger)
+    app.add_middleware(UnhandledErrorMiddleware, logger=logger)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.cors_allowed_origins),

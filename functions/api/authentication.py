@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from whyviral.accounts import service as account_service
 from whyviral.accounts.models import User
 from whyviral.accounts.profiles import Profile, profile_of
-from whyviral.analytics import service as analytics_service
-from whyviral.analytics.authentication import Authentication, Caller, record_authentication
+from whyviral.analytics.authentications import Authentication, Caller, record_authentication
 from whyviral.analytics.models import AuthenticationEvent
-from whyviral.core.calls import CallCollector
 from whyviral.core.errors import AppError
-from whyviral.integrations.clerk import ClerkClient
-from whyviral.integrations.clerk_tokens import InvalidSessionToken, SessionClaims
+from whyviral.integrations.clerk.client import ClerkClient
+from whyviral.integrations.clerk.session_tokens import InvalidSessionToken, SessionClaims
 from whyviral.integrations.errors import ProviderError
+from whyviral.vendor_calls import call_log
+from whyviral.vendor_calls.calls import CallCollector
 
 from .dependencies import Services, ServicesDep, SessionDep, caller_of, services_of
 from .errors import ErrorOut
@@ -134,7 +134,7 @@ def _create_user(session: Session, services: Services, claims: SessionClaims) ->
     calls = CallCollector()
     profile = _profile(claims, services.clerk(calls))
     user = account_service.create_user(session, claims.user_id, profile)
-    analytics_service.record_external_calls(session, calls.drain(), analytics_service.CallOwner(user_id=user.id))
+    call_log.record_external_calls(session, calls.drain(), call_log.CallOwner(user_id=user.id))
     session.commit()  # the user exists now, whatever becomes of the request
     return user
 

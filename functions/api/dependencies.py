@@ -14,12 +14,12 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from whyviral.accounts.keyed_hashes import KeyedHashes
-from whyviral.analytics.authentication import Caller
-from whyviral.core.calls import CallCollector
+from whyviral.analytics.authentications import Caller
 from whyviral.core.clock import Clock, utc_now
-from whyviral.integrations.clerk import ClerkClient
-from whyviral.integrations.clerk_tokens import SessionTokenVerifier
-from whyviral.integrations.step_functions import Workflow
+from whyviral.integrations.aws.step_functions import Workflow
+from whyviral.integrations.clerk.client import ClerkClient
+from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
+from whyviral.vendor_calls.calls import CallCollector
 
 MAX_PAGE = 10_000
 _UNPRINTABLE = re.compile(r"[^ -~]")

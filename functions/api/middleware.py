@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from whyviral.core.database import trust_what_is_used_from_now_on
+from whyviral.core.database import skip_pings_for_connections_used_since_now
 
 from .access_log import AccessLog
 from .errors import error_response, sqlstate
@@ -52,7 +52,7 @@ class RequestContext:
         if scope["path"].startswith(("/api/", "/health")) and not scope["path"].endswith("/"):
             scope["path"] += "/"
         started = time.perf_counter()
-        trust_what_is_used_from_now_on()
+        skip_pings_for_connections_used_since_now()
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -93,7 +93,7 @@ class RequestContext:
         await self._access_log.write(Request(scope), route=route, status=status, duration_s=duration_s)
 
 
-class LastResort:
+class UnhandledErrorMiddleware:
     """Innermost middleware, so that a browser may read its answer: CORS headers are added further out."""
 
     def __init__(self, app: ASGIApp, *, logger: Logger) -> None:

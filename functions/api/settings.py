@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import HttpUrl, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from whyviral.core.settings import DayBudgetSettings
+from whyviral.vendor_calls.settings import DayBudgetSettings
 
 type CommaList = Annotated[tuple[str, ...], NoDecode]
 

@@ -17,18 +17,18 @@ from whyviral.accounts import service as account_service
 from whyviral.accounts import sign_in
 from whyviral.accounts.models import EmailVerification, User, VerificationPurpose
 from whyviral.accounts.profiles import profile_of
-from whyviral.accounts.rate_limits import RateLimited, RatePolicy, hit
 from whyviral.accounts.repository import VerificationRepository
 from whyviral.accounts.sign_in import InvalidCode, Ticket
-from whyviral.analytics import service as analytics_service
-from whyviral.analytics.authentication import Authentication, Caller, record_authentication
+from whyviral.analytics.authentications import Authentication, Caller, record_authentication
 from whyviral.analytics.models import AuthenticationEvent as Event
 from whyviral.analytics.models import AuthenticationOutcome as Outcome
-from whyviral.core.calls import CallCollector
 from whyviral.core.errors import AppError
-from whyviral.integrations.clerk import ClerkClient, ClerkUser
-from whyviral.integrations.clerk_tokens import SessionClaims
+from whyviral.integrations.clerk.client import ClerkClient, ClerkUser
+from whyviral.integrations.clerk.session_tokens import SessionClaims
 from whyviral.integrations.errors import ProviderError
+from whyviral.throttling.rate_limits import RateLimited, RatePolicy, hit
+from whyviral.vendor_calls import call_log
+from whyviral.vendor_calls.calls import CallCollector
 
 from .authentication import user_of, verify_token
 from .dependencies import CallerDep, Services, ServicesDep, SessionDep, services_of
@@ -67,7 +67,7 @@ class _Attempt:
     user: ClerkUser | None = None
 
 
-class FrontDesk:
+class SignInService:
     """Serves one request; what was tried is written down whatever becomes of it."""
 
     def __init__(self, session: SessionDep, services: ServicesDep, caller: CallerDep) -> None:
@@ -139,9 +139,7 @@ class FrontDesk:
         finally:
             self._session.rollback()  # what is to last has been committed
             user_id = self._id_of(attempt.user)
-            analytics_service.record_external_calls(
-                self._session, calls.drain(), analytics_service.CallOwner(user_id=user_id)
-            )
+            call_log.record_external_calls(self._session, calls.drain(), call_log.CallOwner(user_id=user_id))
             self._record(Authentication(event, outcome, reason, user_id=user_id, email_hash=email_hash))
 
     def _admit(self, event: Event, rate: RatePolicy, subject: str, email_hash: str | None = None) -> None:
@@ -205,9 +203,7 @@ class FrontDesk:
             self._session.refresh(user)
             return None
         finally:
-            analytics_service.record_external_calls(
-                self._session, calls.drain(), analytics_service.CallOwner(user_id=user.id)
-            )
+            call_log.record_external_calls(self._session, calls.drain(), call_log.CallOwner(user_id=user.id))
 
 
-type FrontDeskDep = Annotated[FrontDesk, Depends(FrontDesk)]
+type SignInDep = Annotated[SignInService, Depends(SignInService)]

@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 from whyviral.accounts import service as account_service
 from whyviral.accounts.models import RevocationReason
 from whyviral.accounts.schemas import SignedOut
-from whyviral.analytics import service as analytics_service
-from whyviral.analytics.authentication import Authentication, Caller, record_authentication
+from whyviral.analytics.authentications import Authentication, Caller, record_authentication
 from whyviral.analytics.models import AuthenticationEvent
-from whyviral.core.calls import CallCollector
 from whyviral.core.logging import build_logger
 from whyviral.integrations.errors import ProviderError
+from whyviral.vendor_calls import call_log
+from whyviral.vendor_calls.calls import CallCollector
 
 from .dependencies import Services
 
@@ -31,7 +31,7 @@ def sign_out(session: Session, services: Services, *, user_id: uuid.UUID, sessio
     except ProviderError as exc:
         reason = "clerk_unreachable"
         logger.warning("session not revoked at Clerk", extra={"session": session_id, "category": exc.category})
-    analytics_service.record_external_calls(session, calls.drain(), analytics_service.CallOwner(user_id=user_id))
+    call_log.record_external_calls(session, calls.drain(), call_log.CallOwner(user_id=user_id))
     happened = Authentication(AuthenticationEvent.SIGN_OUT, reason=reason, user_id=user_id, session_id=session_id)
     record_authentication(session, happened, caller)
     return SignedOut(revoked_at_clerk=reason is None)

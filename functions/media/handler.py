@@ -5,16 +5,16 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from whyviral.analysis.media_collector import MediaCollector
 from whyviral.analysis.pipeline import PostJob
 from whyviral.core import endpoints
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
-from whyviral.integrations.guarded_http import GuardedHttp
-from whyviral.integrations.supabase_storage import SupabaseMediaStore
+from whyviral.integrations.http.ssrf_guard import GuardedHttp
+from whyviral.integrations.supabase.storage import SupabaseMediaStore
+from whyviral.social.media.download import Downloader
 
-from .collecting import MediaCollector
-from .download import Downloader
 from .settings import MediaSettings
 
 settings = MediaSettings.load()
@@ -30,9 +30,9 @@ collector = MediaCollector(
 
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Run CollectMedia for `{request_id, attempt, post}`."""
+    """Run CollectMedia for `{request_id, attempt, request_post_id}`."""
     job = PostJob.model_validate(event)
-    logger.append_keys(request_id=str(job.request_id), attempt=job.attempt, post=str(job.post))
+    logger.append_keys(request_id=str(job.request_id), attempt=job.attempt, request_post_id=str(job.request_post_id))
     result = collector.collect(job)
     logger.info("collected media", extra={"outcome": result.outcome, "needs_worker": result.needs_worker})
     return result.model_dump(mode="json", exclude_none=True)

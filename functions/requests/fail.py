@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from whyviral.analysis.models import Stage
-from whyviral.analysis.outcome import fail_lost_post, fail_request, note_unwatched_media
+from whyviral.analysis.outcome import fail_post_of_stage, fail_request, note_unwatched_media
 from whyviral.analysis.pipeline import PostJob, RequestJob, StageResult
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine, session_scope
@@ -24,7 +24,7 @@ class FailJob(RequestJob):
     stage: Stage
     error: str
     cause: str = ""
-    post: uuid.UUID | None = None
+    request_post_id: uuid.UUID | None = None
     """The one URL that broke; None: the whole stage."""
     goes_on: bool = False
     """Whether the request goes on without what broke, as it does without what the worker watches."""
@@ -39,10 +39,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         result: StageResult
         if job.goes_on:
             result = note_unwatched_media(session, job)
-        elif job.post is None:
+        elif job.request_post_id is None:
             result = fail_request(session, job, stage=job.stage, error=job.error, cause=job.cause, now=utc_now())
         else:
-            post_job = PostJob(request_id=job.request_id, attempt=job.attempt, post=job.post)
-            result = fail_lost_post(session, post_job, stage=job.stage, error=job.error, cause=job.cause)
+            post_job = PostJob(request_id=job.request_id, attempt=job.attempt, request_post_id=job.request_post_id)
+            result = fail_post_of_stage(session, post_job, stage=job.stage, error=job.error, cause=job.cause)
     logger.error("a stage broke", extra={"stage": job.stage, "error_name": job.error, "outcome": result.outcome})
     return result.model_dump(mode="json", exclude_none=True)

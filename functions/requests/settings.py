@@ -3,7 +3,7 @@
 from whyviral.core.settings import DeployableSettings
 
 
-class DiedSettings(DeployableSettings):
+class FailureEventsSettings(DeployableSettings):
     """Database, and whose deaths are ours to act on."""
 
     state_machine_arn: str

@@ -5,12 +5,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from whyviral.admin.retention import Cleaner
+from whyviral.admin.scheduled_job import TIMEOUT_S, Schedule, run_once
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 
-from .cleaning import Cleaner
-from .running import TIMEOUT_S, Schedule, run_once
 from .settings import RetentionSettings
 
 JOB = "retention"

@@ -5,15 +5,15 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from whyviral.admin.scheduled_job import Schedule, run_once
+from whyviral.analysis.orphan_sweep import Sweeper
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
-from whyviral.integrations.event_queue import SqsEventQueue
-from whyviral.integrations.step_functions import StepFunctionsWorkflow
+from whyviral.integrations.aws.event_queue import SqsEventQueue
+from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
 
-from .running import Schedule, run_once
 from .settings import SweeperSettings
-from .sweeping import Sweeper
 
 JOB = "sweeper"
 _WORK_S = 80

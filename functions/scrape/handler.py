@@ -5,17 +5,17 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from whyviral.analysis.post_fetcher import FetchJob, PostFetcher, Source
 from whyviral.core import endpoints
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 from whyviral.core.settings import revealed
-from whyviral.integrations.instagram import InstagramScraper
-from whyviral.integrations.twitterapi import TwitterApiScraper
-from whyviral.integrations.youtube import YouTubeScraper
+from whyviral.integrations.instagram.scraper import InstagramScraper
+from whyviral.integrations.twitterapi.scraper import TwitterApiScraper
+from whyviral.integrations.youtube.scraper import YouTubeScraper
 from whyviral.social.platforms import Platform
 
-from .fetching import FetchJob, PostFetcher, Source
 from .settings import ScrapeSettings
 
 settings = ScrapeSettings.load()

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field, SecretStr
 
-from whyviral.core.settings import SpendingSettings
+from whyviral.vendor_calls.settings import SpendingSettings
 
 
 class ScrapeSettings(SpendingSettings):

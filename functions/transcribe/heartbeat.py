@@ -7,8 +7,8 @@ from typing import Self
 
 from aws_lambda_powertools import Logger
 
+from whyviral.integrations.aws.task_tokens import TaskGone, TaskReporter
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.task_tokens import TaskGone, TaskReporter
 
 INTERVAL_S = 20.0
 

@@ -11,7 +11,7 @@ Measurements, absent where there is nothing to measure:
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from whyviral.integrations.transcript import SpokenSegment, SpokenWord, Transcript
+from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript
 
 # Source: openai/whisper, `whisper/transcribe.py`: the defaults beyond which it calls its own decoding failed or silent.
 _MIN_LOG_PROBABILITY = -1.0

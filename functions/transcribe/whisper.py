@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from whyviral.integrations.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
+from functions.transcribe.decoder.audio import SAMPLE_RATE, Samples
+from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
 
-from .audio import SAMPLE_RATE, Samples
 from .speech import Chunk, Heard, into_segments, is_credible
 
 if TYPE_CHECKING:

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
+from functions.transcribe.decoder.hardening import disable_ptrace
 from whyviral.core.logging import build_logger
 from whyviral.core.settings import SettingsError
-from whyviral.integrations.task_tokens import StepFunctionsTask
-from whyviral.integrations.work_queue import SqsWorkQueue
+from whyviral.integrations.aws.task_tokens import StepFunctionsTask
+from whyviral.integrations.aws.work_queue import SqsWorkQueue
 
 from .deadline import Deadline
-from .running import End, Job, JobRunner
-from .secrecy import close_to_others
+from .job_runner import End, Job, JobRunner
 from .settings import JobSettings, WorkerSettings
 
 if TYPE_CHECKING:
-    from .processing import MediaProcessor
+    from .media_processor import MediaProcessor
 
 
 class _Work:
@@ -33,7 +33,7 @@ class _Work:
 
     @cached_property
     def _processor(self) -> "MediaProcessor":
-        from .assembly import build_processor  # noqa: PLC0415
+        from .wiring import build_processor  # noqa: PLC0415
 
         return build_processor(WorkerSettings.load(), logger=self._logger)
 
@@ -43,7 +43,7 @@ class _Work:
 
 def main() -> int:
     """Do the work that the environment names and return the exit status."""
-    close_to_others()
+    disable_ptrace()
     settings = JobSettings.load()
     logger = build_logger("transcribe")
     runner = JobRunner(_Work(logger), deadline_s=settings.deadline_s, logger=logger)

@@ -6,11 +6,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
-from whyviral.integrations.event_queue import SqsEventQueue
+from whyviral.integrations.aws.event_queue import SqsEventQueue
 
+from .event_batch import QueueBatch, process_batch
 from .gateway import GatewayRequest
-from .processing import QueueBatch, process_batch
-from .receiving import Receiver, senders
+from .receiver import Receiver, senders
 from .settings import WebhooksSettings
 
 _settings = WebhooksSettings.load()

@@ -3,7 +3,7 @@
 It runs until its parent ends or it is interrupted.
 """
 
-from local.processes import end_with_parent
+from local.processes.lifetime import end_with_parent
 
 end_with_parent()  # before the imports below: they take longest, and the parent may end meanwhile
 
@@ -11,7 +11,7 @@ from argparse import ArgumentParser  # noqa: E402
 from contextlib import suppress  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from local.stand_ins.server import StandInServer  # noqa: E402
+from local.stand_ins.server.serving import StandInServer  # noqa: E402
 
 
 def main() -> None:

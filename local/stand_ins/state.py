@@ -6,16 +6,16 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from local.stand_ins.brightdata_jobs import Jobs
-from local.stand_ins.callers import Relays
-from local.stand_ins.clerk_tokens import SigningKey
-from local.stand_ins.clerk_users import ClerkUsers
-from local.stand_ins.clerk_webhooks import Subscription
-from local.stand_ins.faults import FaultList, Vendor
-from local.stand_ins.limits import Limits
-from local.stand_ins.media_answers import MediaAnswer
-from local.stand_ins.posts import PostShelf
-from local.stand_ins.storage import Storage
+from local.stand_ins.brightdata.jobs import Jobs
+from local.stand_ins.clerk.tokens import SigningKey
+from local.stand_ins.clerk.users import ClerkUsers
+from local.stand_ins.clerk.webhooks import Subscription
+from local.stand_ins.media.answers import MediaAnswer
+from local.stand_ins.scenario.callers import Relays
+from local.stand_ins.scenario.faults import FaultList, Vendor
+from local.stand_ins.scenario.limits import Limits
+from local.stand_ins.scenario.posts import PostShelf
+from local.stand_ins.supabase.storage import Storage
 
 STARTING_CREDITS = 1_000_000
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from whyviral.core.calls import CallCollector, CallIntent, ExternalCall
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.analyst import AnalystPrompt, AnalystReply
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.analyst import AnalystPrompt, AnalystReply
+from whyviral.vendor_calls.calls import CallCollector, CallIntent, ExternalCall
 
 USD_AN_ANSWER = Decimal("0.001234")
 MOST_USD_AN_ANSWER = Decimal("0.02")

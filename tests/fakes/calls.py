@@ -1,8 +1,8 @@
 """A collector that lets no call through which it was told to refuse."""
 
-from whyviral.core.calls import CallCollector, CallIntent
 from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.errors import NotNow
+from whyviral.integrations.errors import CallThrottled
+from whyviral.vendor_calls.calls import CallCollector, CallIntent
 
 
 class RefusingCollector(CallCollector):
@@ -20,10 +20,10 @@ class RefusingCollector(CallCollector):
         """Let the call through, or not.
 
         Raises:
-            NotNow: it is refused.
+            CallThrottled: it is refused.
         """
         refusal = self.refusals.get(intent.key_hash or "")
         if refusal is not None and len(self.begun) >= self.lets:
             category, retry_after_s = refusal
-            raise NotNow("Not now.", provider=intent.provider, category=category, retry_after_s=retry_after_s)
+            raise CallThrottled("Not now.", provider=intent.provider, category=category, retry_after_s=retry_after_s)
         self.begun.append(intent)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import BinaryIO
 
-from functions.media.download import Downloaded, MediaRefused
-from functions.media.sniffing import JPEG, MP4
-from whyviral.core.calls import CallCollector, ExternalCall
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.post_scraper import MediaKind
+from whyviral.integrations.ports.post_scraper import MediaKind
+from whyviral.social.media.download import Downloaded, MediaRefused
+from whyviral.social.media.file_types import JPEG, MP4
 from whyviral.social.platforms import Platform
+from whyviral.vendor_calls.calls import CallCollector, ExternalCall
 
 STORE_URL = "https://store.example/"
 

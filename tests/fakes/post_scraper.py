@@ -7,11 +7,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from whyviral.core.calls import CallCollector, CallIntent, ExternalCall
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.post_scraper import (
+from whyviral.integrations.ports.post_scraper import (
     PostAsk,
     ScrapedAuthor,
     ScrapedPost,
@@ -20,6 +19,7 @@ from whyviral.integrations.post_scraper import (
     ScrapeOutcome,
     ScrapePending,
 )
+from whyviral.vendor_calls.calls import CallCollector, CallIntent, ExternalCall
 
 USD_A_POST = Decimal("0.00015")
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.aws.task_tokens import TaskGone
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.task_tokens import TaskGone
 
 
 @dataclass(slots=True)

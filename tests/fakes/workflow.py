@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.aws.step_functions import ExecutionStatus
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.step_functions import ExecutionStatus
 
 
 @dataclass(slots=True)

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from local import bootstrap
-from local.lambda_runtime import LambdaService
-from local.template import FunctionSpec
+from local.aws.lambda_service import LambdaService
+from local.aws.template import FunctionSpec
 from whyviral.core import endpoints
 from whyviral.core.endpoints import Endpoints
 

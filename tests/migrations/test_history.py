@@ -10,8 +10,8 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import text
 
-from local import database
-from local.postgres import Postgres
+from local.database import product
+from local.database.postgres import Postgres
 from tests.fixtures.database import dump_schema, run_script
 from whyviral.core.database import Base, build_engine
 
@@ -35,9 +35,9 @@ SHAPE = {
 @pytest.fixture
 def empty(postgres: Postgres) -> Iterator[str]:
     """The URL of a database in which nothing has been made yet."""
-    database.create_database(postgres, "empty")
+    product.create_database(postgres, "empty")
     yield postgres.url_of("empty")
-    database.drop_database(postgres, "empty")
+    product.drop_database(postgres, "empty")
 
 
 def shape(url: str) -> dict[str, set[tuple[object, ...]]]:
@@ -50,14 +50,14 @@ def shape(url: str) -> dict[str, set[tuple[object, ...]]]:
 
 
 def render_sql(direction: str, revisions: str) -> str:
-    config = database.alembic_config()
+    config = product.alembic_config()
     config.output_buffer = io.StringIO()
     getattr(command, direction)(config, revisions, sql=True)
     return config.output_buffer.getvalue()
 
 
 def test_going_down_leaves_nothing_and_going_up_again_gives_the_same(empty: str) -> None:
-    config = database.alembic_config(empty)
+    config = product.alembic_config(empty)
     command.ensure_version(config)
     before = dump_schema(empty)
 
@@ -94,11 +94,11 @@ def test_the_migrated_tables_are_those_of_the_models_to_the_last_constraint(
 
 def test_alembic_finds_no_drift(postgres: Postgres, template: str) -> None:
     with redirect_stdout(io.StringIO()):
-        command.check(database.alembic_config(postgres.url_of(template)))
+        command.check(product.alembic_config(postgres.url_of(template)))
 
 
 def test_there_is_one_history() -> None:
-    assert len(ScriptDirectory.from_config(database.alembic_config()).get_heads()) == 1
+    assert len(ScriptDirectory.from_config(product.alembic_config()).get_heads()) == 1
 
 
 def test_without_a_database_to_migrate_the_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,13 +106,13 @@ def test_without_a_database_to_migrate_the_settings_are_named(monkeypatch: pytes
     monkeypatch.delenv("SUPABASE_DB_URL", raising=False)
 
     with pytest.raises(CommandError, match="SUPABASE_DIRECT_DB_URL"):
-        database.migrate()
+        product.migrate()
 
 
 def test_the_direct_connection_is_preferred_to_the_pooler(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     monkeypatch.setenv("SUPABASE_DIRECT_DB_URL", empty)
 
-    database.migrate()
+    product.migrate()
 
     assert shape(empty)["columns"]

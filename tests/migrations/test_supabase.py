@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine, Executable, Select, func, select, tab
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
-from local import database
-from local.postgres import Postgres
+from local.database import product
+from local.database.postgres import Postgres
 from tests import factories
 from tests.fixtures.database import dump_schema, run_script
 from whyviral.analysis.models import AnalysisStatus
@@ -43,7 +43,7 @@ HIDDEN = [
     "api_access_logs",
     "app_logs",
     "authentication_logs",
-    "billing_events",
+    "webhook_events",
     "daily_spend",
     "email_verifications",
     "external_api_call_logs",
@@ -66,7 +66,7 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class TwoUsers:
     owner: Engine
     backend: Engine
     ada: Person
@@ -74,22 +74,22 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(postgres: Postgres, template: str) -> Iterator[World]:
+def two_users(postgres: Postgres, template: str) -> Iterator[TwoUsers]:
     """A database made as on Supabase, in which two people have asked for analyses."""
-    database.create_database(postgres, "supabase")
+    product.create_database(postgres, "supabase")
     run_script(postgres.url_of("supabase"), SHIM.read_text())
-    database.migrate(postgres.url_of("supabase"))
+    product.migrate(postgres.url_of("supabase"))
     owner = build_engine(postgres.url_of("supabase"))
-    backend = build_engine(database.app_url(postgres, "supabase"))
+    backend = build_engine(product.app_url(postgres, "supabase"))
     with session_scope(backend) as session:
         shared = factories.create_post(session)
         factories.create_media(session, shared)
         factories.create_post(session, content="nobody asked")
         ada, bob = (create_person(session, shared) for _ in range(2))
-    yield World(owner, backend, ada, bob)
+    yield TwoUsers(owner, backend, ada, bob)
     owner.dispose()
     backend.dispose()
-    database.drop_database(postgres, "supabase")
+    product.drop_database(postgres, "supabase")
 
 
 def create_person(session: Session, shared: Post) -> Person:
@@ -107,9 +107,9 @@ def create_person(session: Session, shared: Post) -> Person:
 
 
 @contextmanager
-def browser(world: World, sub: str | None, *, role: str = "authenticated") -> Iterator[Connection]:
+def browser(two_users: TwoUsers, sub: str | None, *, role: str = "authenticated") -> Iterator[Connection]:
     """A transaction as Supabase opens it for a browser's token; rolled back."""
-    with world.owner.connect() as connection:
+    with two_users.owner.connect() as connection:
         become_browser(connection, sub, role=role)
         yield connection
 
@@ -133,81 +133,87 @@ def assert_forbidden(connection: Connection, statement: Executable) -> None:
     assert refusal.value.orig.args[0]["C"] == "42501"
 
 
-def test_these_tests_know_every_table(world: World) -> None:
-    with world.owner.connect() as connection:
+def test_these_tests_know_every_table(two_users: TwoUsers) -> None:
+    with two_users.owner.connect() as connection:
         tables = connection.scalars(text("select tablename from pg_tables where schemaname = 'public'")).all()
 
     assert sorted(tables) == sorted([*EVERY_TABLE, "alembic_version"])
 
 
 @pytest.mark.parametrize(("table", "rows"), OWN_ROWS.items())
-def test_signed_in_users_see_their_own_rows_only(world: World, table: str, rows: int) -> None:
-    for person in (world.ada, world.bob):
-        with browser(world, person.clerk_user_id) as connection:
+def test_signed_in_users_see_their_own_rows_only(two_users: TwoUsers, table: str, rows: int) -> None:
+    for person in (two_users.ada, two_users.bob):
+        with browser(two_users, person.clerk_user_id) as connection:
             assert connection.scalar(count_rows(table)) == rows
 
 
-def test_the_rows_seen_are_really_the_readers(world: World) -> None:
-    with browser(world, world.ada.clerk_user_id) as connection:
-        assert connection.scalars(text("select id from public.users")).all() == [world.ada.user_id]
-        assert connection.scalars(text("select id from public.post_analysis_requests")).all() == [world.ada.request_id]
-        assert connection.scalars(text("select request_id from public.post_analyses")).all() == [world.ada.request_id]
+def test_the_rows_seen_are_really_the_readers(two_users: TwoUsers) -> None:
+    with browser(two_users, two_users.ada.clerk_user_id) as connection:
+        assert connection.scalars(text("select id from public.users")).all() == [two_users.ada.user_id]
+        assert connection.scalars(text("select id from public.post_analysis_requests")).all() == [
+            two_users.ada.request_id
+        ]
+        assert connection.scalars(text("select request_id from public.post_analyses")).all() == [
+            two_users.ada.request_id
+        ]
 
 
 @pytest.mark.parametrize("sub", ["user_nobody", "", None])
 @pytest.mark.parametrize("table", sorted(OWN_ROWS.keys() - {"plans", "platforms"}))
-def test_a_token_of_nobody_we_know_sees_nothing(world: World, table: str, sub: str | None) -> None:
-    with browser(world, sub) as connection:
+def test_a_token_of_nobody_we_know_sees_nothing(two_users: TwoUsers, table: str, sub: str | None) -> None:
+    with browser(two_users, sub) as connection:
         assert connection.scalar(count_rows(table)) == 0
 
 
-def test_a_deleted_user_sees_nothing_any_more(world: World) -> None:
-    with world.owner.connect() as connection:
-        connection.execute(text("update public.users set deleted_at = now() where id = :id"), {"id": world.ada.user_id})
-        become_browser(connection, world.ada.clerk_user_id)
+def test_a_deleted_user_sees_nothing_any_more(two_users: TwoUsers) -> None:
+    with two_users.owner.connect() as connection:
+        connection.execute(
+            text("update public.users set deleted_at = now() where id = :id"), {"id": two_users.ada.user_id}
+        )
+        become_browser(connection, two_users.ada.clerk_user_id)
 
         assert connection.scalar(text("select count(*) from public.post_analysis_requests")) == 0
 
 
 @pytest.mark.parametrize(("sid", "rows"), [("sess_ended", 0), ("sess_other", 1), (None, 1)])
-def test_a_session_that_has_ended_sees_nothing_any_more(world: World, sid: str | None, rows: int) -> None:
-    with world.owner.connect() as connection:
+def test_a_session_that_has_ended_sees_nothing_any_more(two_users: TwoUsers, sid: str | None, rows: int) -> None:
+    with two_users.owner.connect() as connection:
         connection.execute(
             text("insert into public.revoked_sessions (session_id, reason) values ('sess_ended', 'signed_out')")
         )
-        become_browser(connection, world.ada.clerk_user_id, sid=sid)
+        become_browser(connection, two_users.ada.clerk_user_id, sid=sid)
 
         assert connection.scalar(count_rows("post_analysis_requests")) == rows
 
 
 @pytest.mark.parametrize("table", HIDDEN)
-def test_logs_are_not_for_browsers(world: World, table: str) -> None:
-    with browser(world, world.ada.clerk_user_id) as connection:
+def test_logs_are_not_for_browsers(two_users: TwoUsers, table: str) -> None:
+    with browser(two_users, two_users.ada.clerk_user_id) as connection:
         assert_forbidden(connection, count_rows(table))
 
 
 @pytest.mark.parametrize("table", EVERY_TABLE)
-def test_who_is_not_signed_in_sees_nothing_at_all(world: World, table: str) -> None:
-    with browser(world, None, role="anon") as connection:
+def test_who_is_not_signed_in_sees_nothing_at_all(two_users: TwoUsers, table: str) -> None:
+    with browser(two_users, None, role="anon") as connection:
         assert_forbidden(connection, count_rows(table))
 
 
 @pytest.mark.parametrize("table", EVERY_TABLE)
-def test_browsers_write_nothing(world: World, table: str) -> None:
-    with browser(world, world.ada.clerk_user_id) as connection:
+def test_browsers_write_nothing(two_users: TwoUsers, table: str) -> None:
+    with browser(two_users, two_users.ada.clerk_user_id) as connection:
         for write in WRITES:
             assert_forbidden(connection, text(write.format(table)))
 
 
-def test_browsers_reach_nothing_private(world: World) -> None:
-    with browser(world, world.ada.clerk_user_id) as connection:
+def test_browsers_reach_nothing_private(two_users: TwoUsers) -> None:
+    with browser(two_users, two_users.ada.clerk_user_id) as connection:
         assert_forbidden(connection, text("select private.ensure_log_partitions(1)"))
         assert_forbidden(connection, text("select * from private.external_api_call_logs_default"))
         assert connection.scalar(text("select count(*) from public.alembic_version")) == 0
 
 
-def test_a_step_is_broadcast_to_its_user_alone(world: World) -> None:
-    with world.owner.connect() as connection:
+def test_a_step_is_broadcast_to_its_user_alone(two_users: TwoUsers) -> None:
+    with two_users.owner.connect() as connection:
         messages = connection.execute(
             text("select topic, event, extension, private, payload from realtime.messages order by topic")
         ).all()
@@ -226,15 +232,15 @@ def test_a_step_is_broadcast_to_its_user_alone(world: World) -> None:
                 "message": "Fetching 1 post",
             },
         )
-        for person in (world.ada, world.bob)
+        for person in (two_users.ada, two_users.bob)
     ]
 
 
-def test_a_browser_may_join_its_own_topic_only(world: World) -> None:
-    with browser(world, world.ada.clerk_user_id) as connection:
+def test_a_browser_may_join_its_own_topic_only(two_users: TwoUsers) -> None:
+    with browser(two_users, two_users.ada.clerk_user_id) as connection:
         for topic, may_join in [
-            (f"user:{world.ada.clerk_user_id}", True),
-            (f"user:{world.bob.clerk_user_id}", False),
+            (f"user:{two_users.ada.clerk_user_id}", True),
+            (f"user:{two_users.bob.clerk_user_id}", False),
             ("user:", False),
             ("", False),
         ]:
@@ -254,18 +260,18 @@ def test_a_browser_may_join_its_own_topic_only(world: World) -> None:
         """,
     ],
 )
-def test_no_outage_of_realtime_loses_a_step(world: World, outage: str) -> None:
-    with world.owner.connect() as connection, Session(connection) as session:
+def test_no_outage_of_realtime_loses_a_step(two_users: TwoUsers, outage: str) -> None:
+    with two_users.owner.connect() as connection, Session(connection) as session:
         connection.exec_driver_sql(outage)
         connection.exec_driver_sql("set local role whyviral_backend")
 
         status = AnalysisStatus(
-            request_id=world.ada.request_id, seq=2, attempt=1, stage="error", progress=10, message=""
+            request_id=two_users.ada.request_id, seq=2, attempt=1, stage="error", progress=10, message=""
         )
         session.add(status)
         session.flush()
 
-        assert session.scalar(select(func.count()).where(AnalysisStatus.request_id == world.ada.request_id)) == 2
+        assert session.scalar(select(func.count()).where(AnalysisStatus.request_id == two_users.ada.request_id)) == 2
 
 
 def test_a_migration_needs_no_superuser(postgres: Postgres, template: str) -> None:
@@ -275,21 +281,21 @@ def test_a_migration_needs_no_superuser(postgres: Postgres, template: str) -> No
     run_script(postgres.url_of("owned"), SHIM.read_text())
     run_script(postgres.url_of("owned"), f"alter table realtime.messages owner to {owner}")
     run_script(postgres.url_of("owned"), f"grant usage on schema auth, realtime to {owner}")
-    config = database.alembic_config(postgres.url_of("owned", role=owner))
+    config = product.alembic_config(postgres.url_of("owned", role=owner))
 
     command.upgrade(config, "head")
     command.downgrade(config, "base")
     command.upgrade(config, "head")
 
-    database.drop_database(postgres, "owned")
+    product.drop_database(postgres, "owned")
     run_script(postgres.url, f"drop role {owner}")
 
 
 def test_going_down_leaves_supabases_own_schemas_as_they_were(postgres: Postgres) -> None:
-    database.create_database(postgres, "supabase_down")
+    product.create_database(postgres, "supabase_down")
     url = postgres.url_of("supabase_down")
     run_script(url, SHIM.read_text())
-    config = database.alembic_config(url)
+    config = product.alembic_config(url)
     command.ensure_version(config)
     before = dump_schema(url)
 
@@ -297,4 +303,4 @@ def test_going_down_leaves_supabases_own_schemas_as_they_were(postgres: Postgres
     command.downgrade(config, "base")
 
     assert dump_schema(url) == before
-    database.drop_database(postgres, "supabase_down")
+    product.drop_database(postgres, "supabase_down")

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from tests import factories
 from tests.fixtures.database import Database, count_statements
 from whyviral.accounts.models import Plan, User
-from whyviral.analytics.models import ExternalApiCallLog
 from whyviral.core.database import build_engine, session_scope
 from whyviral.social.models import PlatformRow
+from whyviral.vendor_calls.models import ExternalApiCallLog
 
 
 def sqlstate(error: ProgrammingError) -> str:

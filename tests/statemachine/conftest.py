@@ -14,10 +14,10 @@ import boto3
 import pytest
 from moto.awslambda.exceptions import LambdaClientError
 
-from local.sandbox import Invocation
-from local.tasks import TaskRefused
-from local.template import read_template
-from local.workflow import Workflow
+from local.aws.sandbox import Invocation
+from local.aws.tasks import TaskRefused
+from local.aws.template import read_template
+from local.aws.workflow import Workflow
 from tests.fixtures.waits import wait_until
 
 if TYPE_CHECKING:
@@ -81,14 +81,14 @@ class Script:
 
     def answer(self, function: str, event: dict[str, Any]) -> Answer:
         self.calls.append((function, event))
-        for key in (f"{function} {event.get('post')}", function):
+        for key in (f"{function} {event.get('request_post_id')}", function):
             if self.answers[key]:
                 return self.answers[key].popleft()
-        about = {"post": event["post"]} if "post" in event else {}
+        about = {"request_post_id": event["request_post_id"]} if "request_post_id" in event else {}
         if function == "ScrapeFunction":
             return {"outcome": "fetched", "posts": list(self.posts)}
         if function == "MediaFunction":
-            about["needs_worker"] = event["post"] in self.videos
+            about["needs_worker"] = event["request_post_id"] in self.videos
         return {"outcome": _GOOD[function]} | about
 
     def events(self, function: str) -> list[dict[str, Any]]:
@@ -115,7 +115,10 @@ class Execution:
     @property
     def failures(self) -> list[tuple[str | None, str, str]]:
         """What FailFunction was told: post, stage, error."""
-        return [(event.get("post"), event["stage"], event["error"]) for event in self.script.events("FailFunction")]
+        return [
+            (event.get("request_post_id"), event["stage"], event["error"])
+            for event in self.script.events("FailFunction")
+        ]
 
     @property
     def functions(self) -> list[str]:

@@ -28,8 +28,8 @@ def test_the_functions_are_told_ids_and_times_only(machine: Machine) -> None:
     told = {name: event.keys() for name, event in execution.script.calls}
     assert told == {
         "ScrapeFunction": {"request_id", "attempt", "started_at"},
-        "MediaFunction": {"request_id", "attempt", "post"},
-        "AnalyzeFunction": {"request_id", "attempt", "post", "started_at"},
+        "MediaFunction": {"request_id", "attempt", "request_post_id"},
+        "AnalyzeFunction": {"request_id", "attempt", "request_post_id", "started_at"},
         "FinishFunction": {"request_id", "attempt"},
     }
     assert len({event["request_id"] for _, event in execution.script.calls}) == 1
@@ -45,8 +45,8 @@ def test_an_attempt_that_was_replaced_ends_without_a_word(machine: Machine) -> N
 def test_an_attempt_replaced_later_ends_without_a_word(machine: Machine) -> None:
     gone: Answer = {"outcome": "superseded"}
     started = [
-        machine.start({"Media": [{"outcome": "superseded", "post": "post-1"}], "Finish": [gone]}),
-        machine.start({"Analyze": [{"outcome": "superseded", "post": "post-1"}], "Finish": [gone]}),
+        machine.start({"Media": [{"outcome": "superseded", "request_post_id": "post-1"}], "Finish": [gone]}),
+        machine.start({"Analyze": [{"outcome": "superseded", "request_post_id": "post-1"}], "Finish": [gone]}),
     ]
 
     executions = [machine.finish(each) for each in started]
@@ -60,7 +60,7 @@ def test_an_attempt_replaced_later_ends_without_a_word(machine: Machine) -> None
 
 @pytest.mark.parametrize("stage", ["Scrape", "Media"])
 def test_without_a_post_to_go_on_with_the_request_is_finished(machine: Machine, stage: str) -> None:
-    unsupported: Answer = {"outcome": "failed", "post": "post-1"}
+    unsupported: Answer = {"outcome": "failed", "request_post_id": "post-1"}
     nothing: dict[str, list[Answer]] = {"Scrape": [{"outcome": "fetched", "posts": []}], "Media": [unsupported]}
 
     execution = machine.run({stage: nothing[stage], "Finish": [{"outcome": "no_result"}]})
@@ -91,7 +91,7 @@ def test_a_post_that_breaks_fails_alone_and_the_others_go_on(machine: Machine, f
     execution = machine.run({f"{function} post-2": [Died("Sandbox.Timedout")]}, posts=posts)
 
     assert execution.failures == [("post-2", stage, "Sandbox.Timedout")]
-    analysed = {event["post"] for event in execution.script.events("AnalyzeFunction")}
+    analysed = {event["request_post_id"] for event in execution.script.events("AnalyzeFunction")}
     assert analysed == ({"post-1", "post-3"} if function == "Media" else set(posts))
     assert execution.states[-3:] == ["FinishRequest", "CheckOutcome", "RequestFinished"]
 
@@ -146,7 +146,7 @@ def test_fifty_posts_pass_in_small_states(machine: Machine) -> None:
         for details in event.values()
         if isinstance(details, dict)
     ]
-    assert sorted(event["post"] for event in execution.script.events("AnalyzeFunction")) == posts
+    assert sorted(event["request_post_id"] for event in execution.script.events("AnalyzeFunction")) == posts
     assert "CheckProcessedMedia" in execution.states
     assert max(sizes) < LARGEST_STATE_BYTES
     assert outcome(execution) == ("SUCCEEDED", None)

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from functions.analyze.explaining import ExplainJob
-from functions.scrape.fetching import FetchJob, FetchResult
 from tests.statemachine.conftest import ROOT, State, states_of
 from whyviral.analysis.models import Stage
 from whyviral.analysis.pipeline import CollectResult, Outcome, PostJob, RequestJob
+from whyviral.analysis.post_explainer import ExplainJob
+from whyviral.analysis.post_fetcher import FetchJob, FetchResult
 
 FAILURE = {"stage", "error", "cause"}
 CAUSE = "{% $type($states.errorOutput.Cause) = 'string' ? $substring($states.errorOutput.Cause, 0, 4096) : '' %}"
@@ -177,7 +177,10 @@ def test_a_post_that_breaks_is_written_down_by_the_map_it_is_in(definition: Stat
         for name, each in breakable.items():
             (catch,) = each["Catch"]
             assert catch["ErrorEquals"] == ["States.ALL"], name
-            assert (catch["Output"].keys(), catch["Output"]["cause"]) == ({"post", "error", "cause"}, CAUSE), name
+            assert (catch["Output"].keys(), catch["Output"]["cause"]) == (
+                {"request_post_id", "error", "cause"},
+                CAUSE,
+            ), name
             assert inner[catch["Next"]]["Arguments"]["FunctionName"] == "${FailFunctionArn}", name
 
 

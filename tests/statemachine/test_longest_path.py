@@ -10,14 +10,14 @@ from math import ceil
 
 import pytest
 
-from functions.analyze.explaining import ANALYSE_BUDGET, MODEL_TIMEOUT_S
-from functions.scrape.fetching import FETCH_BUDGET
-from local.template import load_document, read_template
+from local.aws.template import load_document, read_template
 from tests.statemachine.conftest import ROOT, State, states_of
-from whyviral.integrations.brightdata import MOST_CALLS_A_READ, TIMEOUT_S
-from whyviral.integrations.instagram import RUN_S
-from whyviral.social.provider_limits import LONGEST_TURN
+from whyviral.analysis.post_explainer import ANALYSE_BUDGET, MODEL_TIMEOUT_S
+from whyviral.analysis.post_fetcher import FETCH_BUDGET
+from whyviral.integrations.brightdata.scraper_api import MOST_CALLS_A_READ, TIMEOUT_S
+from whyviral.integrations.instagram.scraper import RUN_S
 from whyviral.social.service import CLAIM_LEASE
+from whyviral.vendor_calls.circuit_breaker import MAX_SLOT_WAIT
 
 MOST_POSTS = 50
 """In a request: the Business plan's."""
@@ -97,7 +97,7 @@ def test_a_claim_outlives_the_run_that_made_it() -> None:
 def test_a_job_of_instagram_that_is_asked_about_last_leaves_time_to_save_what_it_told() -> None:
     scrape = read_template(ROOT / "template.yaml").functions["ScrapeFunction"]
 
-    a_call_s = TIMEOUT_S + LONGEST_TURN.total_seconds()
+    a_call_s = TIMEOUT_S + MAX_SLOT_WAIT.total_seconds()
     assert scrape.timeout_s - (RUN_S + MOST_CALLS_A_READ * a_call_s) >= 10
 
 

@@ -9,7 +9,7 @@ from tests.statemachine.conftest import Answer, Died, Execution, Machine, Refuse
 
 TASKS = ("Scrape", "Media", "Analyze", "Finish")
 AWS_ERRORS = ("TooManyRequestsException", "ServiceException")
-PATIENCE: Answer = {"outcome": "wait", "wait_s": 1, "post": "post-2", "posts": []}
+PATIENCE: Answer = {"outcome": "wait", "wait_s": 1, "request_post_id": "post-2", "posts": []}
 GIVEN_UP = "Lambda.TooManyRequestsException"
 
 
@@ -44,9 +44,9 @@ def test_a_model_that_needs_time_is_waited_for_and_the_clock_keeps_running(execu
     execution = executions["model"]
 
     events = execution.script.events("AnalyzeFunction")
-    assert sorted(event["post"] for event in events) == ["post-1", "post-2", "post-2"]
+    assert sorted(event["request_post_id"] for event in events) == ["post-1", "post-2", "post-2"]
     assert len({event["started_at"] for event in events}) == 1
-    assert [set(event) for event in events] == [{"request_id", "attempt", "post", "started_at"}] * 3
+    assert [set(event) for event in events] == [{"request_id", "attempt", "request_post_id", "started_at"}] * 3
     assert execution.status == "SUCCEEDED"
 
 

@@ -31,7 +31,10 @@ def test_a_video_is_watched_before_its_post_is_explained(machine: Machine) -> No
 
     assert way(execution) == WATCHED
     assert execution.script.events("Worker") == [{"REQUEST_ID": execution.request_id, "ATTEMPT": "1"}]
-    assert sorted(event["post"] for event in execution.script.events("AnalyzeFunction")) == ["post-1", "post-2"]
+    assert sorted(event["request_post_id"] for event in execution.script.events("AnalyzeFunction")) == [
+        "post-1",
+        "post-2",
+    ]
     assert execution.status == "SUCCEEDED"
 
 
@@ -43,7 +46,7 @@ def test_posts_without_video_need_no_worker(machine: Machine) -> None:
 
 
 def test_the_video_of_a_post_that_has_failed_is_not_watched(machine: Machine) -> None:
-    failed: Answer = {"outcome": "failed", "post": "post-2", "needs_worker": True}
+    failed: Answer = {"outcome": "failed", "request_post_id": "post-2", "needs_worker": True}
 
     execution = machine.run({"Media post-2": [failed]}, posts=["post-1", "post-2"], videos=["post-2"])
 
@@ -87,7 +90,10 @@ def test_a_worker_that_fails_costs_the_video_and_not_the_post(
             "goes_on": True,
         }
     ]
-    assert sorted(event["post"] for event in execution.script.events("AnalyzeFunction")) == ["post-1", "post-2"]
+    assert sorted(event["request_post_id"] for event in execution.script.events("AnalyzeFunction")) == [
+        "post-1",
+        "post-2",
+    ]
     assert execution.status == "SUCCEEDED"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local import template
+from local.aws import template
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")

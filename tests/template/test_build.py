@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from local.aws.lambda_service import LambdaService
+from local.aws.template import FunctionSpec, read_template
 from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
-from local.lambda_runtime import LambdaService
-from local.template import FunctionSpec, read_template
 from tests.factories import create_post, create_request, create_user
 from tests.fixtures.database import Database
 from tests.template.conftest import OTHER_ARCHITECTURE, OWN_ARCHITECTURE, ROOT
@@ -113,7 +113,7 @@ def test_the_built_analyse_function_explains_a_post(
     event = {
         "request_id": str(request.id),
         "attempt": 1,
-        "post": str(post),
+        "request_post_id": str(post),
         "started_at": datetime.now(UTC).isoformat(),
     }
     settings = {"SUPABASE_DB_URL": database.url, ENDPOINTS_VARIABLE: dump_endpoints(local_endpoints)}
@@ -122,7 +122,10 @@ def test_the_built_analyse_function_explains_a_post(
     with _lambda_service(SPECS["AnalyzeFunction"], packages, runtime_python, tmp_path, **settings) as service:
         result = service.invoke("AnalyzeFunction", json.dumps(event).encode())
 
-    assert (result.function_error, json.loads(result.payload)) == (None, {"post": str(post), "outcome": "analysed"})
+    assert (result.function_error, json.loads(result.payload)) == (
+        None,
+        {"request_post_id": str(post), "outcome": "analysed"},
+    )
     with session_scope(database.engine) as session:
         analysis = session.scalars(select(PostAnalysis)).one()
     assert len(analysis.suggestions_for_future_posts) == 4

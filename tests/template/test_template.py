@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from functions.analyze.explaining import MODEL_TIMEOUT_S
-from functions.scheduled import running as scheduled
-from functions.scheduled import sweeping
 from tests.template.conftest import ROOT, Properties, of_type
+from whyviral.admin import scheduled_job as scheduled
+from whyviral.analysis import orphan_sweep
+from whyviral.analysis.post_explainer import MODEL_TIMEOUT_S
 from whyviral.core.settings import DeployableSettings
 
 _SECRETS = {
@@ -263,16 +263,18 @@ def test_nothing_stays_without_an_end_for_more_than_35_minutes(functions: dict[s
     timeout_s = functions["SweeperFunction"]["Timeout"]
 
     # The worst case: it has just become overdue when a run looks, and the next run takes all of its time.
-    assert sweeping.OVERDUE_AFTER.total_seconds() + int(interval[1]) * 60 + timeout_s < 35 * 60
+    assert orphan_sweep.OVERDUE_AFTER.total_seconds() + int(interval[1]) * 60 + timeout_s < 35 * 60
     assert timeout_s < int(interval[1]) * 60
 
 
 def test_no_execution_lives_until_it_is_overdue(definition: Properties) -> None:
-    assert definition["TimeoutSeconds"] < sweeping.OVERDUE_AFTER.total_seconds()
+    assert definition["TimeoutSeconds"] < orphan_sweep.OVERDUE_AFTER.total_seconds()
 
 
 def test_every_bad_end_of_an_execution_and_every_stopped_worker_is_told(functions: dict[str, Properties]) -> None:
-    patterns = {name: event["Properties"]["Pattern"] for name, event in functions["DiedFunction"]["Events"].items()}
+    patterns = {
+        name: event["Properties"]["Pattern"] for name, event in functions["FailureEventsFunction"]["Events"].items()
+    }
 
     assert patterns["ExecutionEnded"] == {
         "source": ["aws.states"],
@@ -289,8 +291,8 @@ def test_every_bad_end_of_an_execution_and_every_stopped_worker_is_told(function
 def test_a_death_that_cannot_be_acted_on_is_kept_and_raises_an_alarm(
     resources: Properties, functions: dict[str, Properties]
 ) -> None:
-    function = functions["DiedFunction"]
-    kept = {"Fn::GetAtt": ["DiedDeadLetters", "Arn"]}
+    function = functions["FailureEventsFunction"]
+    kept = {"Fn::GetAtt": ["FailureEventsDeadLetters", "Arn"]}
     watched = [
         alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
         for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
@@ -302,16 +304,16 @@ def test_a_death_that_cannot_be_acted_on_is_kept_and_raises_an_alarm(
     assert {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": kept} in _statements(
         _role_of(resources, function)
     )
-    assert "DiedDeadLetters" in watched
+    assert "FailureEventsDeadLetters" in watched
 
 
 @pytest.mark.parametrize(
     ("metric", "logs", "source", "words"),
     [
-        ("RequestsLost", "SweeperLogGroup", "scheduled/sweeping.py", "a request was lost"),
-        ("RequestsLost", "DiedLogGroup", "requests/deaths.py", "a request was lost"),
-        ("RequestsNotStarted", "SweeperLogGroup", "scheduled/sweeping.py", "a request was not started"),
-        ("EventsStuck", "SweeperLogGroup", "scheduled/sweeping.py", "events_stuck"),
+        ("RequestsLost", "SweeperLogGroup", "scheduled/orphan_sweep.py", "a request was lost"),
+        ("RequestsLost", "FailureEventsLogGroup", "requests/deaths.py", "a request was lost"),
+        ("RequestsNotStarted", "SweeperLogGroup", "scheduled/orphan_sweep.py", "a request was not started"),
+        ("EventsStuck", "SweeperLogGroup", "scheduled/orphan_sweep.py", "events_stuck"),
     ],
 )
 def test_lost_work_raises_an_alarm_by_words_that_are_logged(

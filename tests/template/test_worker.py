@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from functions.transcribe.settings import JobSettings, WorkerSettings
-from local.template import read_template
+from local.aws.template import read_template
 from tests.template.conftest import ROOT, Properties, of_type
 from tests.template.rendering import render
 
@@ -200,8 +200,8 @@ def test_a_warm_worker_takes_jobs_from_the_queue_that_the_state_machine_fills(do
     assert variables_of(container_of(resources))["QUEUE_URL"] == {"Ref": "TranscribeQueue"}
     assert machine["TranscribeQueueUrl"] == {"Ref": "TranscribeQueue"}
     assert resources["TranscribeService"]["Properties"]["TaskDefinition"] == {"Ref": "TranscribeTask"}
-    assert policy("GivesJobs") == ({"Ref": "AnalysisRole"}, "sqs:SendMessage", queue)
-    assert policy("TakesJobs") == (
+    assert policy("SendQueuePolicy") == ({"Ref": "AnalysisRole"}, "sqs:SendMessage", queue)
+    assert policy("ConsumeQueuePolicy") == (
         {"Ref": "TranscribeRole"},
         ["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"],
         queue,

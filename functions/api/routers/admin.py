@@ -5,22 +5,22 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from functions.api.administration import require_administrator
+from functions.api.admin_access import require_administrator
 from functions.api.authentication import UNAUTHENTICATED, AuthenticatedRoute
 from functions.api.dependencies import PageNumber, ServicesDep, SessionDep
 from functions.api.errors import ErrorOut
 from functions.api.pages import PageOut, page_out
-from whyviral.accounts import oversight as account_oversight
-from whyviral.accounts.oversight import UserOverview
 from whyviral.accounts.schemas import Email
-from whyviral.analysis import oversight as analysis_oversight
+from whyviral.admin import analyses as analysis_oversight
+from whyviral.admin import logs as log_oversight
+from whyviral.admin import users as account_oversight
+from whyviral.admin import webhook_events as billing_oversight
+from whyviral.admin.analyses import AnyRequestOut, TimelineOut
+from whyviral.admin.logs import AuthenticationOut, CallOut, DayOut, first_of
+from whyviral.admin.users import UserOverview
+from whyviral.admin.webhook_events import WebhookOut
 from whyviral.analysis.models import RequestStatus
-from whyviral.analysis.oversight import AnyRequestOut, TimelineOut
-from whyviral.analytics import oversight as log_oversight
-from whyviral.analytics.oversight import AuthenticationOut, CallOut, DayOut, first_of
-from whyviral.billing import oversight as billing_oversight
-from whyviral.billing.models import EventState
-from whyviral.billing.oversight import WebhookOut
+from whyviral.webhooks.models import EventState
 
 _RESPONSES: dict[int | str, dict[str, Any]] = UNAUTHENTICATED | {
     404: {"model": ErrorOut, "description": "The caller is no administrator, or there is no such row."}

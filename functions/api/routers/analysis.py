@@ -10,18 +10,18 @@ from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 
 from functions.api.authentication import UNAUTHENTICATED, AuthenticatedRoute, CurrentUser
-from functions.api.calls import RETRY_AFTER, Call, CallDep, call_responses
 from functions.api.dependencies import PageNumber, Services, ServicesDep, SessionDep
 from functions.api.errors import ErrorOut
+from functions.api.idempotent_call import RETRY_AFTER, IdempotentCall, IdempotentCallDep, call_responses
 from functions.api.pages import PageOut, page_out
-from whyviral.accounts.rate_limits import ANALYSIS_RATE
 from whyviral.analysis import service as analysis_service
-from whyviral.analysis.admission import admit, check_spending, parse_post_urls
+from whyviral.analysis.admission import admit, check_daily_budget, parse_post_urls
 from whyviral.analysis.models import PostAnalysisRequest
-from whyviral.analysis.retrying import retry
+from whyviral.analysis.retry import retry
 from whyviral.analysis.schemas import AcceptedRequests, AnalyzeBody, RequestDetail, RequestSummary
 from whyviral.core.logging import build_logger
 from whyviral.integrations.errors import ProviderError
+from whyviral.throttling.rate_limits import ANALYSIS_RATE
 
 router = APIRouter(prefix="/api/analysis", tags=["analysis"], route_class=AuthenticatedRoute, responses=UNAUTHENTICATED)
 logger: Logger = build_logger("api")
@@ -75,10 +75,10 @@ _NOT_NOW = (
     response_model=AcceptedRequests,
     responses=_REFUSALS | _NO_MONEY | call_responses(success=202),
 )
-def analyze(body: AnalyzeBody, call: CallDep, services: ServicesDep) -> Any:
+def analyze(body: AnalyzeBody, call: IdempotentCallDep, services: ServicesDep) -> Any:
     """Accept posts to explain: one request per platform, all or nothing."""
     posts = parse_post_urls(body.post_urls)
-    with call.once(body, rate=ANALYSIS_RATE, check=room_check(call, services)) as once:
+    with call.run_once(body, rate=ANALYSIS_RATE, check=room_check(call, services)) as once:
         requests = admit(
             once.session, call.user.id, posts, execution_arn_of=services.workflow.execution_arn, now=call.clock()
         )
@@ -89,9 +89,9 @@ def analyze(body: AnalyzeBody, call: CallDep, services: ServicesDep) -> Any:
     return answer
 
 
-def room_check(call: Call, services: Services) -> Callable[[Session], None]:
+def room_check(call: IdempotentCall, services: Services) -> Callable[[Session], None]:
     """Return what refuses a call that would cost money on a day that may cost nothing more."""
-    return partial(check_spending, max_usd_per_day=services.max_cost_usd_per_day, now=call.clock())
+    return partial(check_daily_budget, max_usd_per_day=services.max_cost_usd_per_day, now=call.clock())
 
 
 def _start(request: PostAnalysisRequest, services: ServicesDep) -> None:
@@ -123,9 +123,9 @@ def get_request(request_id: uuid.UUID, user: CurrentUser, session: SessionDep) -
     response_model=RequestSummary,
     responses=_NOT_FOUND | _RETRY_REFUSALS | _NO_MONEY | call_responses(success=202, conflicts=_NOT_NOW),
 )
-def retry_request(request_id: uuid.UUID, call: CallDep, services: ServicesDep) -> Any:
+def retry_request(request_id: uuid.UUID, call: IdempotentCallDep, services: ServicesDep) -> Any:
     """Try an ended request again: its posts without an analysis, and those with a partial one, go on where they are."""
-    with call.once(None, rate=ANALYSIS_RATE, check=room_check(call, services)) as once:
+    with call.run_once(None, rate=ANALYSIS_RATE, check=room_check(call, services)) as once:
         request = retry(
             once.session,
             call.user.id,

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from functions.api.errors import ErrorOut
-from functions.api.sign_in import FrontDeskDep, SettledRoute
+from functions.api.sign_in import SettledRoute, SignInDep
 from whyviral.accounts.schemas import (
     LoginBody,
     PasswordChanged,
@@ -53,20 +53,20 @@ router = APIRouter(prefix="/api/accounts", tags=["sign-in"], route_class=Settled
 
 
 @router.post("/signup/", status_code=201, response_model=VerificationRequired, responses=_SIGN_UP_FAILURES)
-def sign_up(body: SignUpBody, desk: FrontDeskDep) -> Any:
+def sign_up(body: SignUpBody, desk: SignInDep) -> Any:
     """Begin a sign-up: if the address has no account yet, a code is sent to it."""
     desk.sign_up(body.email)
     return VerificationRequired()
 
 
 @router.post("/signup/verify/", response_model=TicketOut, responses=_CODE_FAILURES)
-def verify_sign_up(body: ProofBody, desk: FrontDeskDep) -> Any:
+def verify_sign_up(body: ProofBody, desk: SignInDep) -> Any:
     """Finish a sign-up with the code and a password; the ticket signs in."""
     return desk.verify(body.email, body.code.get_secret_value(), body.password.get_secret_value())
 
 
 @router.post("/login/", response_model=ProfileOut | TicketOut, responses=_LOGIN_FAILURES)
-def login(body: LoginBody, desk: FrontDeskDep) -> Any:
+def login(body: LoginBody, desk: SignInDep) -> Any:
     """Exchange a session token for the profile of its user, or e-mail and password for a ticket that signs in."""
     if isinstance(body, TokenLoginBody):
         return desk.log_in_with_token(body.token.get_secret_value())
@@ -74,14 +74,14 @@ def login(body: LoginBody, desk: FrontDeskDep) -> Any:
 
 
 @router.post("/reset-password/", status_code=202, response_model=ResetAccepted)
-def reset_password(body: ResetBody, desk: FrontDeskDep) -> Any:
+def reset_password(body: ResetBody, desk: SignInDep) -> Any:
     """Begin to reset a password: if somebody signs in by the address, a code is sent to it."""
     desk.reset_password(body.email)
     return ResetAccepted()
 
 
 @router.post("/reset-password/confirm/", response_model=PasswordChanged, responses=_CODE_FAILURES)
-def confirm_reset(body: ProofBody, desk: FrontDeskDep) -> Any:
+def confirm_reset(body: ProofBody, desk: SignInDep) -> Any:
     """Finish it with the code and the new password; all sessions of the user end."""
     desk.confirm_reset(body.email, body.code.get_secret_value(), body.password.get_secret_value())
     return PasswordChanged()

@@ -11,9 +11,9 @@ from functions.api.authentication import UNAUTHENTICATED, AuthenticatedRoute, Cu
 from functions.api.dependencies import MAX_PAGE, ServicesDep, SessionDep
 from functions.api.errors import ErrorOut
 from functions.api.pages import PageOut, page_out
-from whyviral.accounts import usage
-from whyviral.accounts.usage_schemas import LimitsOut, UsageDayOut, UsageTodayOut
 from whyviral.social.platforms import Platform
+from whyviral.usage import service as usage_service
+from whyviral.usage.schemas import LimitsOut, UsageDayOut, UsageTodayOut
 
 router = APIRouter(
     prefix="/api/accounts/usage", tags=["accounts"], route_class=AuthenticatedRoute, responses=UNAUTHENTICATED
@@ -48,7 +48,7 @@ class HistoryQuery(BaseModel):
 @router.get("/", response_model=UsageTodayOut)
 def get_usage(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
     """Return what the caller has used since midnight UTC, on every platform."""
-    return usage.get_usage_today(session, user.id, platforms=_PLATFORMS, now=services.clock())
+    return usage_service.get_usage_today(session, user.id, platforms=_PLATFORMS, now=services.clock())
 
 
 @router.get(
@@ -58,7 +58,7 @@ def get_usage(user: CurrentUser, session: SessionDep, services: ServicesDep) -> 
 )
 def get_limits(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
     """Return what the caller's plan allows, and what is left of it today on every platform."""
-    limits = usage.get_limits(session, user.id, platforms=_PLATFORMS, now=services.clock())
+    limits = usage_service.get_limits(session, user.id, platforms=_PLATFORMS, now=services.clock())
     return LimitsOut(
         plan=limits.plan.slug,
         max_urls=limits.plan.max_urls,
@@ -79,7 +79,7 @@ def list_usage(
     services: ServicesDep,
 ) -> Any:
     """List the days on which the caller used something, newest first, one row per day and platform."""
-    found = usage.list_usage(
+    found = usage_service.list_usage(
         session, user.id, page=query.page, first=query.first, last=query.last, platform=query.platform
     )
     return page_out(found, UsageDayOut, request=request, services=services)

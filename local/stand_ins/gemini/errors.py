@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from local.stand_ins.refusals import Refusal, phrase
+from local.stand_ins.scenario.refusals import Refusal, phrase
 
 type Json = dict[str, Any]
 

@@ -15,7 +15,7 @@ from local.stand_ins.gemini.media import in_words
 from local.stand_ins.gemini.question import Question, count_tokens, read_question
 from local.stand_ins.gemini.schema import SchemaFiller
 from local.stand_ins.gemini.writer import chat_reply, gather
-from local.stand_ins.refusals import Refusal, json_object
+from local.stand_ins.scenario.refusals import Refusal, json_object
 from local.stand_ins.state import call_of
 
 type Json = dict[str, Any]

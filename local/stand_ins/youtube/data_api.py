@@ -5,8 +5,8 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from local.stand_ins.posts import Platform
-from local.stand_ins.refusals import Refusal
+from local.stand_ins.scenario.posts import Platform
+from local.stand_ins.scenario.refusals import Refusal
 from local.stand_ins.state import State
 from local.stand_ins.youtube.routes import find_video
 from local.stand_ins.youtube.video import Video

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from local.stand_ins.callers import End, Relays
+from local.stand_ins.scenario.callers import End, Relays
 
 _PREFIXES = {"www.youtube.com": "/youtube/www", "i.ytimg.com": "/media/i.ytimg.com"}
 _MEDIA_DOMAIN = ".googlevideo.com"

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from local.stand_ins.pictures import plain_picture
-from local.stand_ins.posts import Platform
+from local.stand_ins.media.pictures import plain_picture
+from local.stand_ins.scenario.posts import Platform
 from local.stand_ins.state import StandIns, State
 from local.stand_ins.youtube.page import initial_data, watch_page
 from local.stand_ins.youtube.player import NO_VIDEO, player_answer

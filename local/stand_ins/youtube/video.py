@@ -7,9 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field, JsonValue
 
-from local.stand_ins.media_headers import duration_ms
-from local.stand_ins.orders import OrderPart
-from local.stand_ins.posts import Post, PostFile, PostMediaKind
+from local.stand_ins.media.headers import duration_ms
+from local.stand_ins.scenario.orders import OrderPart
+from local.stand_ins.scenario.posts import Post, PostFile, PostMediaKind
 
 _DEFAULT_DURATION_S = 60.0
 _NO_HANDLE = re.compile(r"[^a-z0-9._-]")

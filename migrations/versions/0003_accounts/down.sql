@@ -11,6 +11,6 @@ begin
 end
 $function$;
 
-drop table public.billing_events, public.authentication_logs, public.email_verifications, public.revoked_sessions;
+drop table public.webhook_events, public.authentication_logs, public.email_verifications, public.revoked_sessions;
 
 alter table public.users drop column clerk_updated_at, drop column is_named_here;

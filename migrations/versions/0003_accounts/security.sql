@@ -1,5 +1,5 @@
 select private.protect(new_table) from unnest(array[
-  'public.revoked_sessions', 'public.email_verifications', 'public.authentication_logs', 'public.billing_events'
+  'public.revoked_sessions', 'public.email_verifications', 'public.authentication_logs', 'public.webhook_events'
 ]::regclass[]) as new_table;
 
 -- Whoever has signed out reads nothing through Supabase either, although the token itself lives on for a minute.

@@ -62,7 +62,7 @@ create index ix_authentication_logs_email_hash_created_at on public.authenticati
 create unique index uq_authentication_logs_impersonation on public.authentication_logs (session_id)
   where event = 'impersonation';
 
-create table public.billing_events (
+create table public.webhook_events (
   id uuid not null default gen_random_uuid(),
   provider text not null,
   event_id text not null,
@@ -81,5 +81,5 @@ create table public.billing_events (
   constraint ck_billing_events_provider check (provider in ('clerk', 'dodo')),
   constraint ck_billing_events_state check (state in ('RECEIVED', 'PROCESSED', 'IGNORED', 'FAILED'))
 );
-create index ix_billing_events_provider_subject_id on public.billing_events (provider, subject_id);
-create index ix_billing_events_state_created_at on public.billing_events (state, created_at);
+create index ix_billing_events_provider_subject_id on public.webhook_events (provider, subject_id);
+create index ix_billing_events_state_created_at on public.webhook_events (state, created_at);

@@ -17,9 +17,9 @@ from starlette.testclient import TestClient
 
 from functions.api.app import create_app
 from functions.api.settings import ApiSettings
-from local import database
-from local.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY
-from local.postgres import Postgres
+from local.database import product
+from local.database.postgres import Postgres
+from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY
 from tests.factories import create_subscription, create_user
 from tests.fakes.workflow import FakeWorkflow
 from tests.fixtures.stand_ins import StandInsClient
@@ -44,8 +44,8 @@ class SignedIn:
 @pytest.fixture(scope="session")
 def api_database_url(postgres: Postgres, template: str) -> str:
     """The database that all tests of the API share; each is known by its own user."""
-    database.create_database(postgres, "api", template=template)
-    return database.app_url(postgres, "api")
+    product.create_database(postgres, "api", template=template)
+    return product.app_url(postgres, "api")
 
 
 @pytest.fixture(scope="session")

@@ -24,9 +24,9 @@ from tests.fixtures.proof_scale import scaled, seeds
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.waits import WAIT_S
 from tests.functions.api.conftest import SignedIn, replace_services
-from whyviral.accounts.limit_models import UsageReservation, UserUsage
 from whyviral.accounts.models import Subscription, User
 from whyviral.analysis.models import PostAnalysisRequest
+from whyviral.usage.models import UsageReservation, UserUsage
 
 ANALYZE = "/api/analysis/analyze/"
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

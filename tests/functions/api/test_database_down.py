@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from functions.api.settings import ApiSettings
-from local.postgres import Postgres
+from local.database.postgres import Postgres
 from tests.fakes.workflow import FakeWorkflow
 from tests.fixtures.database import run_script
 from tests.functions.api.conftest import POST_URL, SignedIn, replace_services

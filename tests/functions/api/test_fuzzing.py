@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from tests.fixtures.proof_scale import scaled
 from tests.functions.api.conftest import HOST, SignedIn
 from tests.functions.api.routes import MATRIX, Route
-from whyviral.accounts.limit_models import RateWindow
+from whyviral.throttling.models import RateWindow
 
 DESCRIBED = [route for route in MATRIX if route[1].startswith(("/api/", "/health/"))]
 A_FEW = 4

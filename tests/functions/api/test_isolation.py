@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from tests.factories import create_post, create_request
 from tests.functions.api.conftest import SignedIn
 from tests.functions.api.routes import MATRIX, Route, address_of
-from whyviral.accounts.limit_models import RateWindow
+from whyviral.throttling.models import RateWindow
 
 
 def test_every_route_is_in_the_matrix_and_the_matrix_has_no_other(app: FastAPI) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
-from local.configuration import CLERK_STAND_IN_SECRET_KEY
+from local.stack.configuration import CLERK_STAND_IN_SECRET_KEY
 from tests.factories import create_user
 from tests.fakes.workflow import FakeWorkflow
 from tests.fixtures.stand_ins import StandInsClient

@@ -11,7 +11,7 @@ from whyviral.analysis.models import PostState, RequestStatus, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob, StageResult
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.post_scraper import ScrapeFailure
+from whyviral.integrations.ports.post_scraper import ScrapeFailure
 from whyviral.social.models import Post, UserPostActivity
 
 BORING = {"likes": 3}

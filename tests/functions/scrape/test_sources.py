@@ -3,11 +3,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from functions.scrape.fetching import PostFetcher, Source
 from tests.fakes.clock import FakeClock
 from tests.fakes.post_scraper import FakePostSource
-from whyviral.core.money import NOTHING_TO_SPEND
+from whyviral.analysis.post_fetcher import PostFetcher, Source
 from whyviral.social.platforms import Platform
+from whyviral.vendor_calls.money import NOTHING_TO_SPEND
 
 
 def test_a_fetcher_that_lacks_a_platform_cannot_be_made(engine: Engine) -> None:

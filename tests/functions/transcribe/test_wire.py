@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 from aws_lambda_powertools import Logger
 
-from functions.transcribe.assembly import build_processor
 from functions.transcribe.deadline import Deadline
-from functions.transcribe.processing import MediaProcessor
+from functions.transcribe.media_processor import MediaProcessor
 from functions.transcribe.settings import WorkerSettings
+from functions.transcribe.wiring import build_processor
 from tests.fixtures.media_files import SOUND_RATE, silence, speech, write_media
 from tests.fixtures.pipeline import Pipeline, check_books
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.waits import WAIT_S
 from tests.fixtures.youtube import add_video
-from tests.functions.transcribe.conftest import Desk
+from tests.functions.transcribe.conftest import WorkerBench
 from whyviral.analysis.pipeline import Outcome, RequestJob
-from whyviral.core.calls import CallCollector
 from whyviral.core.endpoints import Endpoints
-from whyviral.integrations.supabase_storage import SupabaseMediaStore
+from whyviral.integrations.supabase.storage import SupabaseMediaStore
+from whyviral.vendor_calls.calls import CallCollector
 
 _KEY = "sb_secret_stand_in"
 
@@ -41,17 +41,17 @@ def processor(
 
 
 def test_a_stored_video_is_fetched_decoded_listened_to_and_its_pictures_stored(
-    desk: Desk, processor: MediaProcessor, stand_ins: StandInsClient, tmp_path: Path
+    worker: WorkerBench, processor: MediaProcessor, stand_ins: StandInsClient, tmp_path: Path
 ) -> None:
     sound = np.concatenate([silence(1), speech("0930", rate=SOUND_RATE)])
     video = write_media(tmp_path / "video.mp4", scenes=[2.0, 2.0], sound=sound)
-    job = desk.request(["video"])
+    job = worker.request(["video"])
     store = SupabaseMediaStore(f"{stand_ins.base_url}/supabase", _KEY, calls=CallCollector())
-    desk.put(store, desk.media()[0], video.read_bytes())
+    worker.put(store, worker.media()[0], video.read_bytes())
 
     assert processor.process(job, Deadline(WAIT_S)) == Outcome.PROCESSED
 
-    (medium,) = desk.media()
+    (medium,) = worker.media()
     assert medium.error is None
     assert "made amiable" in (medium.transcript or "")
     assert (medium.has_speech, medium.language, medium.transcript_truncated) == (True, "en", False)
@@ -61,23 +61,23 @@ def test_a_stored_video_is_fetched_decoded_listened_to_and_its_pictures_stored(
     for url in (medium.thumbnail_url, *(frame["url"] for frame in medium.frames)):
         with urllib.request.urlopen(url or "") as picture:  # noqa: S310 - of the stand-in
             assert picture.read(3) == b"\xff\xd8\xff"
-    check_books(desk.pipeline, RequestJob(**job.model_dump()))
-    calls = desk.pipeline.calls(RequestJob(**job.model_dump()))
+    check_books(worker.pipeline, RequestJob(**job.model_dump()))
+    calls = worker.pipeline.calls(RequestJob(**job.model_dump()))
     assert len([call for call in calls if call.provider == "supabase"]) == 1 + 1 + len(medium.frames)
 
 
 def test_the_sound_of_a_page_is_downloaded_and_listened_to(
-    desk: Desk, processor: MediaProcessor, stand_ins: StandInsClient, tmp_path: Path
+    worker: WorkerBench, processor: MediaProcessor, stand_ins: StandInsClient, tmp_path: Path
 ) -> None:
     video = write_media(tmp_path / "video.mp4", scenes=[1.0], sound=speech("0930", rate=SOUND_RATE))
-    job = desk.request([""], platform="youtube")
-    post = desk.post_of(desk.media()[0])
+    job = worker.request([""], platform="youtube")
+    post = worker.post_of(worker.media()[0])
     file = {"kind": "video", "filename": "video.mp4", "file_base64": base64.b64encode(video.read_bytes()).decode()}
     add_video(stand_ins, post.platform_post_id, media=[file])
 
     assert processor.process(job, Deadline(WAIT_S)) == Outcome.PROCESSED
 
-    (medium,) = desk.media()
+    (medium,) = worker.media()
     assert medium.error is None
     assert "made amiable" in (medium.transcript or "")
-    assert {call.provider for call in desk.pipeline.calls(RequestJob(**job.model_dump()))} == {"youtube"}
+    assert {call.provider for call in worker.pipeline.calls(RequestJob(**job.model_dump()))} == {"youtube"}

@@ -10,18 +10,18 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
+from functions.webhooks.event_batch import QueueBatch, process_batch
 from functions.webhooks.gateway import GatewayRequest
-from functions.webhooks.processing import QueueBatch, process_batch
-from functions.webhooks.receiving import Receiver, senders
-from local import database
-from local.postgres import Postgres
-from local.stand_ins.clerk_webhooks import WEBHOOK_SECRET, event_of, headers_of, new_event_id
+from functions.webhooks.receiver import Receiver, senders
+from local.database import product
+from local.database.postgres import Postgres
+from local.stand_ins.clerk.webhooks import WEBHOOK_SECRET, event_of, headers_of, new_event_id
 from tests.fakes.event_queue import FakeEventQueue
 from whyviral.accounts.models import EmailVerification, RevokedSession, Subscription, User
 from whyviral.analytics.models import AuthenticationLog
-from whyviral.billing.models import BillingEvent
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
+from whyviral.webhooks.models import WebhookEvent
 
 PATH = "/api/accounts/webhook/clerk/"
 USER_ID = "user_2abc"
@@ -93,14 +93,14 @@ class Webhooks:
 
     def states(self) -> list[tuple[str, str]]:
         """Return type and state of the events in the inbox."""
-        return [(event.type, event.state) for event in self.rows(BillingEvent)]
+        return [(event.type, event.state) for event in self.rows(WebhookEvent)]
 
 
 @pytest.fixture(scope="session")
 def webhooks_engine(postgres: Postgres, template: str) -> Iterator[Engine]:
     """The application's engine on a database that tests of webhooks have for themselves, one after the other."""
-    database.create_database(postgres, "webhooks", template=template)
-    engine = build_engine(database.app_url(postgres, "webhooks"), pool_size=_POOL_SIZE)
+    product.create_database(postgres, "webhooks", template=template)
+    engine = build_engine(product.app_url(postgres, "webhooks"), pool_size=_POOL_SIZE)
     yield engine
     engine.dispose()
 
@@ -109,6 +109,6 @@ def webhooks_engine(postgres: Postgres, template: str) -> Iterator[Engine]:
 def webhooks(webhooks_engine: Engine) -> Iterator[Webhooks]:
     yield Webhooks(webhooks_engine)
     with Session(webhooks_engine) as session:
-        for model in (BillingEvent, AuthenticationLog, RevokedSession, EmailVerification, Subscription, User):
+        for model in (WebhookEvent, AuthenticationLog, RevokedSession, EmailVerification, Subscription, User):
             session.execute(delete(model))
         session.commit()

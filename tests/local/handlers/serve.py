@@ -8,8 +8,8 @@ import threading
 import time
 from pathlib import Path
 
-from local.lambda_runtime import LambdaService
-from local.template import FunctionSpec
+from local.aws.lambda_service import LambdaService
+from local.aws.template import FunctionSpec
 
 
 def main() -> None:

@@ -7,8 +7,8 @@ import sys
 import threading
 from pathlib import Path
 
-from local.tasks import TaskService
-from local.template import TaskSpec
+from local.aws.tasks import TaskService
+from local.aws.template import TaskSpec
 
 
 def main() -> None:

@@ -3,9 +3,9 @@ from collections import Counter
 import pytest
 
 from local.samples.make import CLIPS_OF, SAMPLES, spoken_text
-from local.stand_ins.media_headers import duration_ms
-from local.stand_ins.posts import Platform, Post, PostMediaKind, load_samples
-from whyviral.social.urls import parse_post_url
+from local.stand_ins.media.headers import duration_ms
+from local.stand_ins.scenario.posts import Platform, Post, PostMediaKind, load_samples
+from whyviral.social.post_urls import parse_post_url
 
 _FIRST_INVENTED_ID = 9 * 10**18
 _FIRST_SNOWFLAKE = 3 * 10**10

@@ -8,10 +8,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from tests.factories import create_post, create_request, create_subscription, create_user
-from whyviral.accounts.limit_models import UsageReservation, UserUsage
 from whyviral.accounts.models import Plan, User
 from whyviral.accounts.service import NoCurrentPlan
-from whyviral.accounts.usage import UsageLimitReached, settle_usage
 from whyviral.analysis.admission import (
     InvalidPostUrls,
     PlanUrlLimitExceeded,
@@ -21,7 +19,9 @@ from whyviral.analysis.admission import (
     parse_post_urls,
 )
 from whyviral.analysis.models import AnalysisRequestPost, AnalysisStatus, PostAnalysisRequest, PostState
-from whyviral.social.urls import PostUrl
+from whyviral.social.post_urls import PostUrl
+from whyviral.usage.models import UsageReservation, UserUsage
+from whyviral.usage.service import UsageLimitReached, settle_usage
 
 X = "https://x.com/jack/status/20"
 YOUTUBE = "https://youtu.be/dQw4w9WgXcQ"

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tests.factories import create_user
-from whyviral.analytics.authentication import Authentication, Caller, record_authentication
+from whyviral.analytics.authentications import Authentication, Caller, record_authentication
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import AppLog, AuthenticationEvent, AuthenticationLog, EventCategory
 

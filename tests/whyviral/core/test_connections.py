@@ -8,7 +8,12 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from whyviral.core.database import build_engine, session_scope, single_statement, trust_what_is_used_from_now_on
+from whyviral.core.database import (
+    build_engine,
+    session_scope,
+    single_statement,
+    skip_pings_for_connections_used_since_now,
+)
 
 pytestmark = [  # pg8000 forgets the socket of a dead connection, and its buffer
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
@@ -46,7 +51,7 @@ def test_a_connection_that_died_in_the_pool_is_replaced(engine: Engine, pooled: 
 
 def test_one_that_was_used_since_is_taken_without_asking(engine: Engine, pooled: Engine) -> None:
     def use_again() -> None:
-        trust_what_is_used_from_now_on()
+        skip_pings_for_connections_used_since_now()
         kill(engine, use(pooled))
         use(pooled)
 
@@ -59,7 +64,7 @@ def test_one_that_was_used_before_is_asked_all_the_same(engine: Engine, pooled: 
     kill(engine, died)
 
     def use_again() -> int:
-        trust_what_is_used_from_now_on()
+        skip_pings_for_connections_used_since_now()
         return use(pooled)
 
     assert copy_context().run(use_again) != died

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # the pipeline's functions import this module, and would build models of Clerk that they never see
-    from whyviral.integrations.clerk_users import ClerkUser
+    from whyviral.integrations.clerk.users import ClerkUser
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import Session
 
-from whyviral.core.batches import delete_batch
+from whyviral.core.batch_delete import delete_batch
+from whyviral.throttling.models import IdempotencyKey, RateWindow
 
-from .limit_models import IdempotencyKey, RateWindow
 from .models import EmailVerification, RevokedSession
 
 REVOKED_SESSIONS_KEPT_FOR = timedelta(days=400)

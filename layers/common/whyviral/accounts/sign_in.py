@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from whyviral.core.errors import AppError
-from whyviral.integrations.clerk import ClerkClient, ClerkRefusal, ClerkUser, CodeCheck, SentCode
+from whyviral.integrations.clerk.client import ClerkClient, ClerkRefusal, ClerkUser, CodeCheck, SentCode
 
 from .keyed_hashes import KeyedHashes
 from .models import EmailVerification

@@ -8,14 +8,14 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from whyviral.accounts import service as account_service
-from whyviral.accounts import usage
-from whyviral.accounts.usage_repository import CountedUrl
-from whyviral.analytics import spending
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory
 from whyviral.core.clock import end_of_day
 from whyviral.core.errors import AppError
-from whyviral.social.urls import InvalidPostUrl, PostUrl, parse_post_url
+from whyviral.social.post_urls import InvalidPostUrl, PostUrl, parse_post_url
+from whyviral.usage import service as usage_service
+from whyviral.usage.repository import CountedUrl
+from whyviral.vendor_calls import daily_budget
 
 from .models import PostAnalysisRequest, PostState, RequestStatus, Stage
 from .repository import RequestRepository
@@ -78,13 +78,13 @@ class SpendLimitReached(AppError):
         )
 
 
-def check_spending(session: Session, *, max_usd_per_day: Decimal, now: datetime) -> None:
+def check_daily_budget(session: Session, *, max_usd_per_day: Decimal, now: datetime) -> None:
     """Refuse what would cost money, before anything is counted for it, on a day that may cost nothing more.
 
     Raises:
         SpendLimitReached: until midnight, UTC.
     """
-    if not spending.is_room_left(session, now=now, most_usd=max_usd_per_day):
+    if not daily_budget.is_room_left(session, now=now, most_usd=max_usd_per_day):
         raise SpendLimitReached(retry_after_s=(end_of_day(now) - now).total_seconds())
 
 
@@ -141,7 +141,7 @@ def admit(
     repository = RequestRepository(session, user_id)
     inserted = repository.insert(requests)
     urls = [CountedUrl(request.id, request.platform, url) for request in inserted for url in request.post_urls]
-    usage.increment_usage(session, user_id, urls, plan=plan, now=now)
+    usage_service.increment_usage(session, user_id, urls, plan=plan, now=now)
     rows = zip(inserted, by_platform.values(), strict=True)
     repository.insert_posts([row for request, own_posts in rows for row in _new_posts(request, own_posts)])
     repository.insert_statuses([_first_status(request) for request in inserted])
@@ -168,7 +168,7 @@ def count_again(session: Session, request: PostAnalysisRequest, urls: Sequence[s
     """
     plan = account_service.get_user_plan(session, request.user_id)
     counted = [CountedUrl(request.id, request.platform, url) for url in urls]
-    usage.increment_usage(session, request.user_id, counted, plan=plan, now=now)
+    usage_service.increment_usage(session, request.user_id, counted, plan=plan, now=now)
 
 
 def _new_request(

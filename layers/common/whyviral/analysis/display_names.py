@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
+from whyviral.analysis.facts.post_text import first_sentence
 from whyviral.social.models import Post
-
-from .post_text import first_sentence
 
 MAX_CHARACTERS = 80
 _MOST_NAMES = 2

@@ -7,16 +7,16 @@ from decimal import Decimal
 
 from sqlalchemy.orm import Session
 
-from whyviral.accounts import usage
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory
 from whyviral.core.errors import ErrorCategory
 from whyviral.social import service as social_service
+from whyviral.usage import service as usage_service
 
-from .breakage import Breakage, read_breakage
 from .models import SUGGESTIONS, AnalysisRequestPost, PostAnalysisRequest, PostState, RequestStatus, Stage
 from .pipeline import Outcome, PostJob, RequestJob, StageResult, fail_post, lock_current, record_status
 from .repository import PipelineRepository
+from .stage_failure import StageFailure, read_stage_failure
 
 _LOST = "This post was lost on our side before it was explained; try again."
 _UNWATCHED = "Not every video could be watched and listened to; what was missed is left out of the explanation."
@@ -51,7 +51,7 @@ def fail_request(
         stage: where it did.
         error: the name that the state machine gave, such as States.Timeout, or a name of our own.
         now: the time.
-        cause: what came with the name: see `read_breakage`.
+        cause: what came with the name: see `read_stage_failure`.
 
     Returns:
         failed, whatever the user got: something of ours broke; or superseded.
@@ -59,28 +59,28 @@ def fail_request(
     request = lock_current(session, job)
     if request is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
-    breakage = read_breakage(stage, error, cause)
+    stage_failure = read_stage_failure(stage, error, cause)
     posts = PipelineRepository(session).list_posts(request.id)
-    if stage is Stage.FETCHING_POSTS and breakage.has_ended:
+    if stage is Stage.FETCHING_POSTS and stage_failure.has_ended:
         # Whoever tries again need not wait until the leases of a dead function end.
         pending = [post.platform_post_id for post in posts if post.state == PostState.PENDING]
-        social_service.release_claims(session, request.platform, pending, claimant=job.claimant)
+        social_service.release_claims(session, request.platform, pending, lease_owner=job.lease_owner)
     for post in _unfinished(posts):
-        _fail_broken(post, breakage)
-    _close(session, request, posts, now=now, breakage=breakage)
+        _fail_post_of_stage(post, stage_failure)
+    _close(session, request, posts, now=now, stage_failure=stage_failure)
     return StageResult(outcome=Outcome.FAILED)
 
 
-def fail_lost_post(session: Session, job: PostJob, *, stage: Stage, error: str, cause: str = "") -> StageResult:
+def fail_post_of_stage(session: Session, job: PostJob, *, stage: Stage, error: str, cause: str = "") -> StageResult:
     """Close one URL whose stage broke; the others go on."""
     if lock_current(session, job) is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
-    post = PipelineRepository(session).find_post(job.request_id, job.post)
+    post = PipelineRepository(session).find_post(job.request_id, job.request_post_id)
     if post is not None and _unfinished([post]):
-        breakage = read_breakage(stage, error, cause)
-        if stage is Stage.ANALYSING and breakage.has_ended:
+        stage_failure = read_stage_failure(stage, error, cause)
+        if stage is Stage.ANALYSING and stage_failure.has_ended:
             post.asked_until = None  # as above: the run that was asking asks no more
-        _fail_broken(post, breakage)
+        _fail_post_of_stage(post, stage_failure)
     return StageResult(outcome=Outcome.FAILED)
 
 
@@ -97,13 +97,13 @@ def _unfinished(posts: Sequence[AnalysisRequestPost]) -> list[AnalysisRequestPos
     return [post for post in posts if post.state not in (PostState.ANALYSED, PostState.FAILED)]
 
 
-def _fail_broken(post: AnalysisRequestPost, breakage: Breakage) -> None:
+def _fail_post_of_stage(post: AnalysisRequestPost, stage_failure: StageFailure) -> None:
     fail_post(
         post,
-        stage=breakage.stage,
-        category=breakage.category,
-        message=breakage.message,
-        details=breakage.details,
+        stage=stage_failure.stage,
+        category=stage_failure.category,
+        message=stage_failure.message,
+        details=stage_failure.details,
     )
 
 
@@ -120,7 +120,7 @@ def _close(
     posts: Sequence[AnalysisRequestPost],
     *,
     now: datetime,
-    breakage: Breakage | None = None,
+    stage_failure: StageFailure | None = None,
 ) -> bool:
     """Settle and end a request whose URLs all have their end; return whether anything is explained."""
     explained = [post for post in posts if post.state == PostState.ANALYSED]
@@ -142,15 +142,15 @@ def _close(
         PipelineRepository(session).record_analysed(request)
         _complete(session, request, explained)
     else:
-        _fail(session, request, posts, breakage)
-    _record_end(session, request, breakage)
+        _fail(session, request, posts, stage_failure)
+    _record_end(session, request, stage_failure)
     return bool(explained)
 
 
 def _settle(session: Session, request: PostAnalysisRequest, explained: Sequence[AnalysisRequestPost]) -> None:
     # What was explained before a request broke is there to read, and a retry does not explain it again: it is charged.
     urls = [post.url for post in explained]
-    settled = usage.settle_usage(session, request.id, explained=urls, suggestions=SUGGESTIONS)
+    settled = usage_service.settle_usage(session, request.id, explained=urls, suggestions=SUGGESTIONS)
     if settled.returned:
         returned = {"platform": request.platform, "returned": settled.returned, "charged": settled.charged}
         record_events(session, Event(EventCategory.BILLING, "usage_returned", request.user_id, request.id, returned))
@@ -172,14 +172,22 @@ def _complete(session: Session, request: PostAnalysisRequest, explained: Sequenc
 
 
 def _fail(
-    session: Session, request: PostAnalysisRequest, posts: Sequence[AnalysisRequestPost], breakage: Breakage | None
+    session: Session,
+    request: PostAnalysisRequest,
+    posts: Sequence[AnalysisRequestPost],
+    stage_failure: StageFailure | None,
 ) -> None:
     """End it with what broke, or else with the commonest cause of its URLs, each of which tells its own."""
     causes = Counter((post.error_stage, post.error_category, post.error) for post in posts)
     (stage, category, message), _ = causes.most_common(1)[0]
     details = next(post.error_details for post in posts if post.error == message) or {}
-    if breakage is not None:
-        stage, category, message, details = breakage.stage, breakage.category, breakage.message, dict(breakage.details)
+    if stage_failure is not None:
+        stage, category, message, details = (
+            stage_failure.stage,
+            stage_failure.category,
+            stage_failure.message,
+            dict(stage_failure.details),
+        )
     request.status = RequestStatus.FAILED
     request.error_stage = stage or Stage.ANALYSING
     request.error_category = category or ErrorCategory.INTERNAL
@@ -187,14 +195,14 @@ def _fail(
     record_status(session, request, Stage.ERROR, progress=request.progress, message=message or _LOST)
 
 
-def _record_end(session: Session, request: PostAnalysisRequest, breakage: Breakage | None) -> None:
+def _record_end(session: Session, request: PostAnalysisRequest, stage_failure: StageFailure | None) -> None:
     name = "analysis_finished" if request.status == RequestStatus.COMPLETED else "analysis_failed"
     details = {
         "platform": request.platform,
         "attempt": request.attempt,
         "urls": len(request.post_urls),
         "explained": request.posts_processed,
-        "stage": breakage.stage if breakage else request.error_stage,
-        "category": breakage.category if breakage else request.error_category,
+        "stage": stage_failure.stage if stage_failure else request.error_stage,
+        "category": stage_failure.category if stage_failure else request.error_category,
     }
     record_events(session, Event(EventCategory.ANALYSIS, name, request.user_id, request.id, details))

@@ -37,15 +37,15 @@ class RequestJob(BaseModel):
     attempt: int
 
     @property
-    def claimant(self) -> uuid.UUID:
+    def lease_owner(self) -> uuid.UUID:
         """Return who claims what this attempt pays for: not the request, whose older attempt may not be dead yet."""
         return uuid.uuid5(self.request_id, str(self.attempt))
 
 
 class PostJob(RequestJob):
-    """One URL of the attempt; `post` is the id of its `analysis_request_posts` row."""
+    """One URL of the attempt; `request_post_id` is the id of its `analysis_request_posts` row."""
 
-    post: uuid.UUID
+    request_post_id: uuid.UUID
 
 
 class StageResult(BaseModel):
@@ -58,7 +58,7 @@ class StageResult(BaseModel):
 class PostResult(StageResult):
     """What a stage answers about one URL."""
 
-    post: uuid.UUID
+    request_post_id: uuid.UUID
 
 
 class CollectResult(PostResult):

@@ -14,14 +14,7 @@ from sqlalchemy.orm import Session, selectinload
 from whyviral.core.pagination import PAGE_SIZE, Page, offset_of
 from whyviral.social.models import DEAD_LINK, Post, PostActivity, PostComments, PostMedia, UserPostActivity
 
-from .models import (
-    AnalysisRequestPost,
-    AnalysisStatus,
-    PostAnalysis,
-    PostAnalysisRequest,
-    PostState,
-    RequestStatus,
-)
+from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysis, PostAnalysisRequest, PostState, RequestStatus
 
 _UNFINISHED = (RequestStatus.PENDING, RequestStatus.PROCESSING)
 

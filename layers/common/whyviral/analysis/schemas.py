@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from whyviral.core.money import Usd
+from whyviral.vendor_calls.money import Usd
 
 from .models import RequestStatus, Stage
 

@@ -5,9 +5,10 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from whyviral.core.batches import delete_batch
+from whyviral.core.batch_delete import delete_batch
+from whyviral.vendor_calls.models import ExternalApiCallLog
 
-from .models import ApiAccessLog, AppLog, AuthenticationLog, ExternalApiCallLog
+from .models import ApiAccessLog, AppLog, AuthenticationLog
 
 MONTHS_AHEAD = 3
 

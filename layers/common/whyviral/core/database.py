@@ -103,7 +103,7 @@ def build_engine(database_url: str, *, pool_size: int = 1, socket_timeout_s: flo
     )
 
 
-def trust_what_is_used_from_now_on() -> None:
+def skip_pings_for_connections_used_since_now() -> None:
     """Ask no connection whether it lives that was used after this, in this context: a request, say.
 
     Connections die while nobody uses them, above all while a sandbox is frozen, which it is only between requests.

@@ -1,17 +1,11 @@
 """Settings: one frozen class per deployable, read from the environment once, by its entry point."""
 
-from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import AliasChoices, Field, Json, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .money import SpendLimits
-from .prices import PRICES, PriceChanges, PriceTable
 from .redaction import hide
-
-type Budget = Annotated[Decimal, Field(gt=0, le=1_000_000)]
-"""USD."""
 
 
 class SettingsError(RuntimeError):
@@ -62,27 +56,3 @@ class StorageSettings(DeployableSettings):
     supabase_secret_key: SecretStr = Field(
         validation_alias=AliasChoices("supabase_secret_key", "supabase_service_role_key")
     )
-
-
-class DayBudgetSettings(DeployableSettings):
-    """Base of the settings of those who must know what all calls to vendors may cost on one day (UTC)."""
-
-    max_cost_usd_per_day: Budget = Decimal(100)
-
-
-class SpendingSettings(DayBudgetSettings):
-    """Base of the settings of those who make calls that cost money."""
-
-    max_cost_usd_per_request: Budget = Decimal(5)
-    prices: Json[PriceChanges] = Field(default="{}", validate_default=True)
-    """`{"gemini/gemini-9/input": {"2027-03-01": 0.5}, …}`: prices that are not in our table, or not as they are now."""
-
-    @property
-    def spend_limits(self) -> SpendLimits:
-        """Return what may be spent."""
-        return SpendLimits(per_request_usd=self.max_cost_usd_per_request, per_day_usd=self.max_cost_usd_per_day)
-
-    @property
-    def price_table(self) -> PriceTable:
-        """Return all prices that are known."""
-        return PRICES.with_changes(self.prices)

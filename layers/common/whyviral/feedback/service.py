@@ -6,9 +6,9 @@ from datetime import timedelta
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from whyviral.accounts.rate_limits import RatePolicy
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory
+from whyviral.throttling.rate_limits import RatePolicy
 
 from .models import Feedback, FeedbackCategory
 

@@ -41,7 +41,7 @@ class NotConnected(ConnectionDropped):
     """The request was never sent, so it cost nothing."""
 
 
-class NotNow(ProviderError):
+class CallThrottled(ProviderError):
     """The call was not made, so it cost nothing: the provider has asked for a rest, or is being left in peace.
 
     A category of rate_limit is about the key, which another one may stand in for; provider_error is about the provider.

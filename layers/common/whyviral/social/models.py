@@ -7,12 +7,12 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, Numeric, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from whyviral.core.database import Base, Identified, one_of
-from whyviral.integrations.post_scraper import MediaKind
-from whyviral.integrations.transcript import TranscriptSource
+from whyviral.integrations.ports.post_scraper import MediaKind
+from whyviral.integrations.ports.transcript import TranscriptSource
 
 _Json = JSONB(none_as_null=True)
 DEAD_LINK = "is_link_dead"
@@ -154,24 +154,3 @@ class UserPostActivity(Identified, Base):
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     post_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("posts.id", ondelete="CASCADE"))
     activity: Mapped[str]
-
-
-class ProviderLimit(Identified, Base):
-    """What a provider bears with one of our keys, shared by all who call it."""
-
-    __tablename__ = "provider_limits"
-    __table_args__ = (UniqueConstraint("provider", "key_hash"),)
-
-    provider: Mapped[str]
-    key_hash: Mapped[str]
-    """Names the key without telling it."""
-    next_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    """When the next call may be made, so that calls keep their distance."""
-    rests_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    """Until when the provider has asked us to wait."""
-    strikes: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
-    """When it refused us or failed, lately."""
-    opened_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    """Since when nobody calls it, because it failed too often, or since its last probe; None: it is called."""
-    probe_id: Mapped[uuid.UUID | None]
-    """The call that was let through last since then; its success lets all others through."""

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, collate, delete, func, not_, or_, se
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from whyviral.integrations.post_scraper import ScrapedComment, ScrapedPost
+from whyviral.integrations.ports.post_scraper import ScrapedComment, ScrapedPost
 
 from .engagement import engagement_score
 from .models import DEAD_LINK, Post, PostComments, PostMedia
@@ -27,7 +27,7 @@ class PostRepository:
         self,
         urls_by_id: Mapping[str, str],
         *,
-        claimant: uuid.UUID,
+        lease_owner: uuid.UUID,
         now: datetime,
         lease: timedelta,
         fresh_since: datetime,
@@ -43,16 +43,16 @@ class PostRepository:
                 "platform": self._platform,
                 "platform_post_id": post_id,
                 "url": urls_by_id[post_id],
-                "claimed_by": claimant,
+                "claimed_by": lease_owner,
                 "claimed_until": now + lease,
             }
             for post_id in sorted(urls_by_id)
         ]
         statement = upsert(Post).values(rows)
-        free = or_(Post.claimed_until.is_(None), Post.claimed_until < now, Post.claimed_by == claimant)
+        free = or_(Post.claimed_until.is_(None), Post.claimed_until < now, Post.claimed_by == lease_owner)
         claimed = statement.on_conflict_do_update(
             index_elements=[Post.platform, Post.platform_post_id],
-            set_={"claimed_by": claimant, "claimed_until": now + lease, "updated_at": func.now()},
+            set_={"claimed_by": lease_owner, "claimed_until": now + lease, "updated_at": func.now()},
             where=and_(_is_stale(fresh_since, is_stand_in=is_stand_in), free),
         ).returning(Post)
         return list(self._session.scalars(claimed, execution_options={"populate_existing": True}))
@@ -112,13 +112,13 @@ class PostRepository:
             renewed = {"comments": statement.excluded.comments, "updated_at": func.now()}
             self._session.execute(statement.on_conflict_do_update(index_elements=[PostComments.post_id], set_=renewed))
 
-    def release_claims(self, platform_post_ids: Collection[str], *, claimant: uuid.UUID) -> None:
-        """End this claimant's claims; a post that was never fetched, and on which no job runs, leaves no row behind."""
+    def release_claims(self, platform_post_ids: Collection[str], *, lease_owner: uuid.UUID) -> None:
+        """End this lease_owner's claims; a post that was never fetched, and on which no job runs, leaves no row behind."""
         self.lock_by_platform_ids(platform_post_ids)
         claimed = and_(
             Post.platform == self._platform,
             Post.platform_post_id.in_(platform_post_ids),
-            Post.claimed_by == claimant,
+            Post.claimed_by == lease_owner,
         )
         self._session.execute(delete(Post).where(claimed, Post.fetched_at.is_(None), Post.scrape_job.is_(None)))
         self._session.execute(update(Post).where(claimed).values(claimed_by=None, claimed_until=None))

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.post_scraper import ScrapedPost, ScrapeFailure, ScrapeJob, ScrapeOutcome, ScrapePending
+from whyviral.integrations.ports.post_scraper import ScrapedPost, ScrapeFailure, ScrapeJob, ScrapeOutcome, ScrapePending
+from whyviral.social.media.service import replace_media
 
-from .media import replace_media
 from .models import Post
 from .repository import PostRepository
 
@@ -46,18 +46,18 @@ def claim_posts(
     platform: str,
     urls_by_id: Mapping[str, str],
     *,
-    claimant: uuid.UUID,
+    lease_owner: uuid.UUID,
     now: datetime,
     reuse_for: timedelta,
     is_stand_in: bool,
 ) -> Claims:
-    """Sort the wanted posts into fresh ones, ones that `claimant` now has to fetch, and busy ones.
+    """Sort the wanted posts into fresh ones, ones that `lease_owner` now has to fetch, and busy ones.
 
     Args:
         session: the transaction; claims count once it commits.
         platform: slug of the platform.
         urls_by_id: canonical URLs of the wanted posts by platform post id.
-        claimant: the attempt of an analysis request.
+        lease_owner: the attempt of an analysis request.
         now: the time of the claim.
         reuse_for: how old a fetched post may be to be used as it is.
         is_stand_in: whether a stand-in would fetch them; what the two sources say is never mixed.
@@ -65,7 +65,7 @@ def claim_posts(
     posts = PostRepository(session, platform)
     claimed = posts.claim(
         urls_by_id,
-        claimant=claimant,
+        lease_owner=lease_owner,
         now=now,
         lease=CLAIM_LEASE,
         fresh_since=now - reuse_for,
@@ -86,7 +86,7 @@ def save_scraped(
     outcomes: Mapping[str, ScrapeOutcome],
     *,
     unanswered: Collection[str] = (),
-    claimant: uuid.UUID,
+    lease_owner: uuid.UUID,
     fetched_at: datetime,
     is_stand_in: bool,
 ) -> Fetched:
@@ -101,7 +101,7 @@ def save_scraped(
     locked = repository.lock_by_platform_ids(outcomes.keys() | unanswered)
     known = {post.platform_post_id: post for post in locked}
     for post_id, post in known.items():
-        if post_id in outcomes and post.claimed_by == claimant:
+        if post_id in outcomes and post.claimed_by == lease_owner:
             post.scrape_job = _job_as_json(
                 outcomes[post_id], known=post.scrape_job, now=fetched_at, is_stand_in=is_stand_in
             )
@@ -119,7 +119,7 @@ def save_scraped(
         if isinstance(failure, ScrapeFailure)
     }
     if ended := failures.keys() | unanswered:
-        repository.release_claims(ended, claimant=claimant)
+        repository.release_claims(ended, lease_owner=lease_owner)
     return Fetched(posts={post.platform_post_id: post for post, _ in saved}, failures=failures)
 
 
@@ -127,9 +127,11 @@ def _was_seen(post: Post | None, *, is_stand_in: bool) -> bool:
     return post is not None and post.fetched_at is not None and post.is_stand_in == is_stand_in
 
 
-def release_claims(session: Session, platform: str, platform_post_ids: Collection[str], *, claimant: uuid.UUID) -> None:
+def release_claims(
+    session: Session, platform: str, platform_post_ids: Collection[str], *, lease_owner: uuid.UUID
+) -> None:
     """Give up claims, so that the next one who asks may fetch the posts, and go on with the jobs that run for them."""
-    PostRepository(session, platform).release_claims(platform_post_ids, claimant=claimant)
+    PostRepository(session, platform).release_claims(platform_post_ids, lease_owner=lease_owner)
 
 
 def find_job(post: Post, *, now: datetime, is_stand_in: bool) -> ScrapeJob | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from whyviral.integrations.transcript import SpokenSegment, SpokenWord, Transcript
+from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript
 
 
 def as_json(transcript: Transcript) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from local.stand_ins.gemini.schema import SchemaFiller
 from local.stand_ins.gemini.writer import gather
-from local.stand_ins.refusals import Refusal
+from local.stand_ins.scenario.refusals import Refusal
 
 MATERIAL = gather("", "[F1] likes = 12 likes (x)\n<post>Bread at dawn #bread</post>")
 

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from local.stand_ins.media_headers import picture_size
-from local.stand_ins.posts import SAMPLES, load_samples
+from local.stand_ins.media.headers import picture_size
+from local.stand_ins.scenario.posts import SAMPLES, load_samples
 from local.stand_ins.youtube.video import Video
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.youtube import GOOD_ID, add_video

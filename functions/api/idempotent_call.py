@@ -1,0 +1,201 @@
+"""Calls that cost something: limited in how often they are made, and repeatable by key without a second effect."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Header, Request, Response
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from whyviral.accounts.models import User
+from whyviral.core.clock import Clock
+from whyviral.core.errors import AppError
+from whyviral.throttling import idempotency, rate_limits
+from whyviral.throttling.idempotency import Claim, StoredAnswer
+from whyviral.throttling.rate_limits import RateLimited, RatePolicy, RateState
+
+from .authentication import CurrentUser
+from .dependencies import ServicesDep, SessionDep
+from .errors import ErrorOut
+
+type IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        min_length=1,
+        max_length=255,
+        pattern=r"^[\x21-\x7e]+$",
+        description="Made by the client, such as a UUID: the same request sent again with the same key within 24 hours "
+        "has no second effect and gets the first answer again.",
+    ),
+]
+_RATE_HEADERS: dict[str, Any] = {
+    "RateLimit": {"schema": {"type": "string"}, "description": '`"analysis";r=19;t=3600`: calls left, and seconds.'},
+    "RateLimit-Policy": {"schema": {"type": "string"}, "description": '`"analysis";q=20;w=3600`: calls in seconds.'},
+}
+RETRY_AFTER: dict[str, Any] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
+REPLAYED_HEADER = "Idempotency-Replayed"
+_REPLAYED: dict[str, Any] = {
+    REPLAYED_HEADER: {"schema": {"type": "string"}, "description": "`true` where an earlier answer is sent again."}
+}
+
+
+def call_responses(success: int, *, conflicts: str = "") -> dict[int | str, dict[str, Any]]:
+    """Document what every such call may answer beside its own; `conflicts` says when it answers 409 itself."""
+    return {
+        success: {"headers": _RATE_HEADERS | _REPLAYED},
+        409: {
+            "model": ErrorOut,
+            "description": f"{conflicts}`idempotency_key_in_use`: the first request with this key is still running.",
+            "headers": RETRY_AFTER,
+        },
+        429: {
+            "model": ErrorOut,
+            "description": "`rate_limited`: too many calls; refused ones do not count.",
+            "headers": RETRY_AFTER | _RATE_HEADERS,
+        },
+    }
+
+
+class Replayed(Exception):
+    """The call has been answered before; the answer is sent again."""
+
+    def __init__(self, answer: StoredAnswer) -> None:
+        super().__init__("answered before")
+        self.answer = answer
+
+
+def install_replays(app: FastAPI) -> None:
+    """Send stored answers."""
+    app.exception_handler(Replayed)(_send_again)
+
+
+def _send_again(_request: Request, replayed: Replayed) -> Response:
+    response = _response(replayed.answer)
+    response.headers[REPLAYED_HEADER] = "true"
+    return response
+
+
+def _response(answer: StoredAnswer) -> Response:
+    return Response(answer.body, status_code=answer.status_code, media_type="application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningCall:
+    """A call that is under way for the first time."""
+
+    session: Session
+    claim: Claim | None
+    """None: the client sent no key."""
+
+    def answer(self, body: BaseModel, *, status_code: int) -> Response:
+        """Return the answer, stored for repetitions in the transaction of the work."""
+        answer = StoredAnswer(status_code, body.model_dump_json())
+        if self.claim is not None:
+            idempotency.store_answer(self.session, self.claim, answer)
+        return _response(answer)
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentCall:
+    """A call of a user, before anything was done for it."""
+
+    request: Request
+    session: Session
+    user: User
+    key: str | None
+    clock: Clock
+
+    @contextmanager
+    def run_once(
+        self, body: BaseModel | None, *, rate: RatePolicy, check: Callable[[Session], None] = lambda _session: None
+    ) -> Iterator[RunningCall]:
+        """Do the block's work unless it was done before or is done too often; commits when the block ends.
+
+        The key is claimed and the call counted in a transaction of their own, before the work: a refusal by the plan
+        counts as a call, while repetitions and whatever was refused before this do not. A refusal in the block gives
+        the key back. Anything worse leaves it until its lease ends, since nobody knows what was done.
+
+        Args:
+            body: what is asked.
+            rate: how often.
+            check: raises where no such call is taken now, and then nothing counts; repetitions are answered before it.
+
+        Raises:
+            Replayed: the first call with this key was answered.
+            CallStillRunning: it was not yet.
+            IdempotencyKeyReused: it asked for something else.
+            RateLimited: too many calls.
+        """
+        claim = self._claim(body)
+        check(self.session)
+        self._count(rate)
+        self.session.commit()
+        try:
+            yield RunningCall(self.session, claim)
+        except AppError:
+            self.session.rollback()
+            if claim is not None:
+                idempotency.give_back(self.session, claim)
+                self.session.commit()
+            raise
+        self.session.commit()
+
+    def _claim(self, body: BaseModel | None) -> Claim | None:
+        if self.key is None:
+            return None
+        found = idempotency.claim(
+            self.session, self.user.id, key=self.key, fingerprint=self._fingerprint(body), now=self.clock()
+        )
+        if isinstance(found, StoredAnswer):
+            raise Replayed(found)
+        return found
+
+    def _fingerprint(self, body: BaseModel | None) -> str:
+        # As ASCII: a body may hold half a surrogate pair, which has no UTF-8.
+        content = json.dumps(body.model_dump(mode="json") if body is not None else None)
+        asked = f"{self.request.method} {self.request.scope['path']}\n{content}"
+        return hashlib.sha256(asked.encode()).hexdigest()
+
+    def _count(self, policy: RatePolicy) -> None:
+        state = rate_limits.hit(
+            self.session,
+            scope=policy.scope,
+            subject=str(self.user.id),
+            limit=policy.limit,
+            window=policy.window,
+            now=self.clock(),
+        )
+        self.request.state.answer_headers = rate_headers(policy, state)
+        if not state.allowed:
+            raise RateLimited(policy, state)
+
+
+def rate_headers(policy: RatePolicy, state: RateState) -> dict[str, str]:
+    """Return where the caller stands, for whatever answer follows.
+
+    Source: draft-ietf-httpapi-ratelimit-headers, §3; by §4, `t` and Retry-After name one moment. Here it is when the
+    oldest call leaves the sliding window, which allows one more.
+    """
+    window_s = round(policy.window.total_seconds())
+    return {
+        "RateLimit-Policy": f'"{policy.scope}";q={policy.limit};w={window_s}',
+        "RateLimit": f'"{policy.scope}";r={state.remaining};t={state.reset_after_s}',
+    }
+
+
+async def get_call(
+    request: Request,
+    session: SessionDep,
+    user: CurrentUser,
+    services: ServicesDep,
+    idempotency_key: IdempotencyKey = None,
+) -> IdempotentCall:
+    """Return the call, as a dependency; async only because a plain one would be run in a thread."""
+    return IdempotentCall(request, session, user, idempotency_key, services.clock)
+
+
+type IdempotentCallDep = Annotated[IdempotentCall, Depends(get_call)]

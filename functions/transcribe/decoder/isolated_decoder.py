@@ -1,0 +1,88 @@
+"""Runs `examine.py` as a process that a hostile file may break without harm."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from functions.transcribe.deadline import Deadline, OutOfTime, WorkerStopped
+
+from .container import UnreadableMedia
+from .examination import EXAMINED, Examined
+from .untrusted_files import open_untrusted
+
+MAX_EXAMINE_S = 240.0
+WATCH_BUDGET_S = 90.0
+"""For the search for cuts; some 4 min of 1080p video on two cores."""
+PICTURES_BUDGET_S = 60.0
+"""For the key frames, which are sought one by one: 8K or AV1 decodes a few frames a second."""
+_POLL_S = 0.1
+_CORES = 2
+_MAX_ANSWER_BYTES = 100_000
+_ROOT = Path(__file__).parents[3]
+
+
+def decode(path: Path, folder: Path, *, deadline: Deadline) -> Examined:
+    """Examine a file; see `examine`.
+
+    Raises:
+        UnreadableMedia: it cannot be read, or broke, or exhausted the process that tried.
+        OutOfTime: the job's time ended first.
+        WorkerStopped: the job was stopped.
+    """
+    allowed_s = min(MAX_EXAMINE_S, deadline.left_s)
+    watch_s = min(WATCH_BUDGET_S, allowed_s / 2)
+    # Together less than what is allowed, so that the sound is not lost with what is slow to look at.
+    pictures_s = min(PICTURES_BUDGET_S, allowed_s / 4)
+    arguments = [str(path), str(folder), f"{watch_s:.1f}", f"{pictures_s:.1f}", f"{int(allowed_s * _CORES) + 1}"]
+    # Neither secrets nor addresses: only where the code is.
+    environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(  # noqa: S603 - our own program; the file is an argument, never part of a command line
+        [sys.executable, "-m", "functions.transcribe.decoder.examination", *arguments],
+        env=environment,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # FFmpeg quotes the file's own words
+    ) as process:
+        try:
+            _wait(process, deadline=deadline, ends=Deadline(allowed_s))
+        finally:
+            process.kill()
+    return read_answer(folder, process.returncode)
+
+
+def _wait(process: subprocess.Popen[bytes], *, deadline: Deadline, ends: Deadline) -> None:
+    while True:
+        try:
+            process.wait(_POLL_S)
+        except subprocess.TimeoutExpired:
+            if deadline.is_stopped:
+                raise WorkerStopped from None
+            if deadline.is_over:
+                raise OutOfTime from None
+            if ends.is_over:
+                raise UnreadableMedia("The file takes too long to decode.") from None
+        else:
+            return
+
+
+def read_answer(folder: Path, status: int) -> Examined:
+    """Return what the process says, which whoever broke it may have written.
+
+    Raises:
+        UnreadableMedia: it says no, or what cannot be; or `status` tells that it did not end well.
+    """
+    if status != 0:
+        raise UnreadableMedia("The file cannot be decoded.")
+    with open_untrusted(folder / EXAMINED, max_bytes=_MAX_ANSWER_BYTES) as file:
+        answer = file.read()
+    try:
+        examined = Examined.model_validate_json(answer)
+    except ValidationError as exc:
+        raise UnreadableMedia("The file cannot be decoded.") from exc
+    if examined.refusal is not None:
+        raise UnreadableMedia(examined.refusal)
+    return examined

@@ -1,0 +1,43 @@
+"""Puts the worker together; imported once the heartbeat runs, since all that decodes takes seconds to import."""
+
+import shutil
+
+from aws_lambda_powertools import Logger
+
+from functions.transcribe.decoder.isolated_decoder import decode
+from whyviral.core.clock import utc_now
+from whyviral.core.database import build_engine
+from whyviral.core.settings import revealed
+from whyviral.integrations.supabase.storage import SupabaseMediaStore
+from whyviral.integrations.youtube.audio import YouTubeAudio
+from whyviral.vendor_calls.calls import CallCollector
+
+from .media_processor import MediaProcessor
+from .medium_reader import MediumReader
+from .model_files import find_model_files
+from .settings import WorkerSettings
+from .whisper import WhisperListener
+
+
+def build_processor(settings: WorkerSettings, *, logger: Logger) -> MediaProcessor:
+    """Build it from the settings.
+
+    Raises:
+        SettingsError: there are no weights.
+    """
+    listener = WhisperListener(find_model_files(settings.whisper_model), device=settings.whisper_device)
+    proxy_url = revealed(settings.youtube_proxy_url)
+    deno_path = shutil.which("deno")  # comes with yt-dlp in the image; without it YouTube shows some files fewer
+
+    def build_reader(*, calls: CallCollector) -> MediumReader:
+        return MediumReader(
+            store=SupabaseMediaStore(
+                settings.supabase_url, settings.supabase_secret_key.get_secret_value(), calls=calls, clock=utc_now
+            ),
+            audio_source=YouTubeAudio(calls=calls, clock=utc_now, proxy_url=proxy_url, deno_path=deno_path),
+            listener=listener,
+            examine=decode,
+        )
+
+    engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
+    return MediaProcessor(engine, build_reader=build_reader, clock=utc_now, logger=logger)

@@ -1,0 +1,86 @@
+"""Analyses as administrators see them: how they went, not what was found."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from whyviral.analysis.models import PostAnalysisRequest, RequestStatus
+from whyviral.analysis.schemas import RequestPostOut, RequestSummary, StatusOut
+from whyviral.analysis.service import RequestNotFound
+from whyviral.analytics.models import AppLog
+from whyviral.core.pagination import Page
+from whyviral.core.paging import read_page
+from whyviral.vendor_calls.models import ExternalApiCallLog
+
+from . import logs as log_oversight
+from .logs import CallOut, EventOut
+
+
+class AnyRequestOut(RequestSummary):
+    """An analysis request and whose it is."""
+
+    user_id: uuid.UUID
+    execution_arn: str | None
+
+
+class AnyRequest(AnyRequestOut):
+    """An analysis request with its steps and its URLs."""
+
+    status_history: list[StatusOut]
+    posts: list[RequestPostOut]
+
+
+class TimelineOut(BaseModel):
+    """A request, and all that was done about it in the order in which it was done."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    request: AnyRequest
+    external_calls: list[CallOut]
+    events: list[EventOut]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """A request, and all that was done about it."""
+
+    request: PostAnalysisRequest
+    external_calls: Sequence[ExternalApiCallLog]
+    events: Sequence[AppLog]
+
+
+def list_requests(
+    session: Session, *, page: int, user_id: uuid.UUID | None = None, status: RequestStatus | None = None
+) -> Page[Any]:
+    """Return a page of the requests of all users, or of one, the newest first."""
+    query = select(PostAnalysisRequest).order_by(PostAnalysisRequest.created_at.desc(), PostAnalysisRequest.id)
+    if user_id is not None:
+        query = query.where(PostAnalysisRequest.user_id == user_id)
+    if status is not None:
+        query = query.where(PostAnalysisRequest.status == status)
+    return read_page(session, query, page)
+
+
+def get_timeline(session: Session, request_id: uuid.UUID) -> Timeline:
+    """Return a request of anybody with all that was done about it.
+
+    Raises:
+        RequestNotFound: it does not exist.
+    """
+    request = session.get(
+        PostAnalysisRequest,
+        request_id,
+        options=[selectinload(PostAnalysisRequest.status_history), selectinload(PostAnalysisRequest.posts)],
+    )
+    if request is None:
+        raise RequestNotFound(request_id)
+    return Timeline(
+        request,
+        external_calls=log_oversight.list_calls_of_request(session, request_id),
+        events=log_oversight.list_events_of_request(session, request_id),
+    )

@@ -1,0 +1,153 @@
+"""Logs as administrators read them."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Date, cast, func, literal_column, select
+from sqlalchemy.orm import Session
+
+from whyviral.analytics.models import AppLog, AuthenticationLog
+from whyviral.core.pagination import Page
+from whyviral.core.paging import read_page
+from whyviral.vendor_calls.models import ExternalApiCallLog
+from whyviral.vendor_calls.money import Usd
+
+_MOST_OF_A_REQUEST = 1_000
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
+
+class CallOut(_Row):
+    """One call to a vendor and what it cost."""
+
+    id: uuid.UUID
+    provider: str
+    operation: str
+    started_at: datetime
+    duration_ms: Annotated[int | None, Field(description="Null where nobody knows how it ended.")]
+    status: int | None
+    error_category: str | None
+    cost_usd: Usd | None
+    model: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    is_stand_in: bool
+    analysis_request_id: uuid.UUID | None
+    attempt: int | None
+    step: str | None
+    user_id: uuid.UUID | None
+
+
+class DayOut(_Row):
+    """What one vendor was asked on one UTC day, and what that cost."""
+
+    day: date
+    provider: str
+    calls: int
+    failed: int
+    unpriced: int
+    cost_usd: Usd
+
+
+class AuthenticationOut(_Row):
+    """Who signed in, up or out, or tried to."""
+
+    id: uuid.UUID
+    event: str
+    outcome: str
+    reason: str | None
+    user_id: uuid.UUID | None
+    actor: str | None
+    address: str | None
+    user_agent: str | None
+    request_id: str | None
+    created_at: datetime
+
+
+class EventOut(_Row):
+    """Something that happened."""
+
+    id: uuid.UUID
+    category: str
+    event: str
+    user_id: uuid.UUID | None
+    analysis_request_id: uuid.UUID | None
+    details: dict[str, Any]
+    created_at: datetime
+
+
+def first_of(days: int, now: datetime) -> datetime:
+    """Return the midnight, UTC, at which the last so many days began, today being one of them."""
+    today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=days - 1)
+
+
+def list_calls(session: Session, *, page: int, since: datetime, provider: str | None = None) -> Page[Any]:
+    """Return a page of calls to vendors, the latest first."""
+    query = (
+        select(ExternalApiCallLog)
+        .where(ExternalApiCallLog.created_at >= since)
+        .order_by(ExternalApiCallLog.created_at.desc(), ExternalApiCallLog.id)
+    )
+    if provider is not None:
+        query = query.where(ExternalApiCallLog.provider == provider)
+    return read_page(session, query, page)
+
+
+def list_days(session: Session, *, page: int, since: datetime) -> Page[Any]:
+    """Return a page of what calls to vendors cost by day and vendor, the latest day first."""
+    # Written out: two parameters with one value would not make two expressions the same.
+    day = cast(func.timezone(literal_column("'UTC'"), ExternalApiCallLog.created_at), Date).label("day")
+    query = (
+        select(
+            day,
+            ExternalApiCallLog.provider,
+            func.count().label("calls"),
+            func.count(ExternalApiCallLog.error_category).label("failed"),
+            (func.count() - func.count(ExternalApiCallLog.cost_usd)).label("unpriced"),
+            func.coalesce(func.sum(ExternalApiCallLog.cost_usd), 0).label("cost_usd"),
+        )
+        .where(ExternalApiCallLog.created_at >= since)
+        .group_by(day, ExternalApiCallLog.provider)
+        .order_by(day.desc(), ExternalApiCallLog.provider)
+    )
+    return read_page(session, query, page)
+
+
+def list_authentications(
+    session: Session, *, page: int, since: datetime, user_id: uuid.UUID | None = None
+) -> Page[Any]:
+    """Return a page of what happened at the front desk, the latest first."""
+    query = (
+        select(AuthenticationLog)
+        .where(AuthenticationLog.created_at >= since)
+        .order_by(AuthenticationLog.created_at.desc(), AuthenticationLog.id)
+    )
+    if user_id is not None:
+        query = query.where(AuthenticationLog.user_id == user_id)
+    return read_page(session, query, page)
+
+
+def list_calls_of_request(session: Session, request_id: uuid.UUID) -> Sequence[ExternalApiCallLog]:
+    """Return the calls made for an analysis in their order; there are far fewer than the bound."""
+    return session.scalars(
+        select(ExternalApiCallLog)
+        .where(ExternalApiCallLog.analysis_request_id == request_id)
+        .order_by(ExternalApiCallLog.started_at, ExternalApiCallLog.id)
+        .limit(_MOST_OF_A_REQUEST)
+    ).all()
+
+
+def list_events_of_request(session: Session, request_id: uuid.UUID) -> Sequence[AppLog]:
+    """Return the events of an analysis in their order."""
+    return session.scalars(
+        select(AppLog)
+        .where(AppLog.analysis_request_id == request_id)
+        .order_by(AppLog.created_at, AppLog.id)
+        .limit(_MOST_OF_A_REQUEST)
+    ).all()

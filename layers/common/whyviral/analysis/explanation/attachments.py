@@ -1,0 +1,111 @@
+"""Reads the chosen media from storage, as far as room and time go; what cannot be read is left out and said so."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.analyst import InlineMedia, MediaPart
+from whyviral.integrations.ports.media_store import MediaStore
+
+from .media_choice import Candidate, Exhibit, LeftOut, Reason, ShownAs, StoredFile
+
+FILE_TIMEOUT_S = 5.0
+"""For reading one of them."""
+MAX_ENCODED_BYTES = 15 * 1024 * 1024
+"""Of all inline media of a question, as base64. Source: ai.google.dev, "File input methods": 100 MB; we stay far below,
+for the sake of a function's memory and of the time it takes to send them."""
+MAX_ATTACHMENTS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """An exhibit with what the model gets of it."""
+
+    id: str
+    """`M1`, `M2`, … in the order of the post; what a claim cites."""
+    exhibit: Exhibit
+    part: MediaPart
+
+    @property
+    def is_video(self) -> bool:
+        """Whether it is a whole video, which models refuse more often than pictures."""
+        return self.exhibit.kind is ShownAs.VIDEO
+
+    @property
+    def is_inline(self) -> bool:
+        """Whether its bytes were read from storage."""
+        return isinstance(self.part, InlineMedia)
+
+    def as_record(self) -> dict[str, Any]:
+        """Return what is saved of it: never the bytes."""
+        record: dict[str, Any] = {"id": self.id, **exhibit_record(self.exhibit)}
+        if isinstance(self.part, InlineMedia):
+            return record | {"how": "inline", "bytes": len(self.part.data)}
+        return record | {"how": "url", "bytes": None, "from_s": self.part.start_s, "to_s": self.part.end_s}
+
+
+def exhibit_record(exhibit: Exhibit) -> dict[str, Any]:
+    """Return an exhibit as it is saved."""
+    moment = {} if exhibit.at_s is None else {"at_s": exhibit.at_s}
+    return {"kind": exhibit.kind.value, "media_id": str(exhibit.medium_id), **moment}
+
+
+def attach(
+    candidates: Sequence[Candidate], *, open_store: Callable[[], MediaStore], is_time_left: Callable[[], bool]
+) -> tuple[Sequence[Attachment], Sequence[LeftOut]]:
+    """Return what can be shown, in the order of the candidates, and what had to be left out.
+
+    Args:
+        candidates: in the order of the post.
+        open_store: makes the store that is read, when there is something to read.
+        is_time_left: whether one more file may be read.
+    """
+    reader = _Reader(open_store, is_time_left)
+    read = {id(candidate): reader.read(candidate) for candidate in sorted(candidates, key=lambda each: each.order)}
+    attachments: list[Attachment] = []
+    left_out: list[LeftOut] = []
+    for candidate in candidates:
+        outcome = read[id(candidate)]
+        if isinstance(outcome, Reason):
+            left_out.append(LeftOut(candidate.exhibit, outcome))
+        else:
+            attachments.append(Attachment(f"M{len(attachments) + 1}", candidate.exhibit, outcome))
+    return attachments, left_out
+
+
+class _Reader:
+    """Reads until the question is full or the time is over."""
+
+    def __init__(self, open_store: Callable[[], MediaStore], is_time_left: Callable[[], bool]) -> None:
+        self._open_store = open_store
+        self._is_time_left = is_time_left
+        self._store: MediaStore | None = None
+        self._places = MAX_ATTACHMENTS
+        self._room_bytes = MAX_ENCODED_BYTES // 4 * 3
+
+    def read(self, candidate: Candidate) -> MediaPart | Reason:
+        """Return what the model gets, or why it gets nothing."""
+        source = candidate.source
+        if not self._places:
+            return Reason.NO_ROOM
+        part = self._read_file(source) if isinstance(source, StoredFile) else source
+        self._places -= not isinstance(part, Reason)
+        return part
+
+    def _read_file(self, file: StoredFile) -> InlineMedia | Reason:
+        if (file.known_bytes or 1) > self._room_bytes:
+            return Reason.NO_ROOM
+        if not self._is_time_left():
+            return Reason.NO_TIME
+        self._store = self._store or self._open_store()
+        content = io.BytesIO()
+        try:
+            size_bytes = self._store.get(file.path, content, max_bytes=min(file.max_bytes, self._room_bytes))
+        except ProviderError:
+            return Reason.NOT_READ
+        if not size_bytes:
+            return Reason.NOT_READ
+        self._room_bytes -= size_bytes
+        return InlineMedia(content.getvalue(), file.content_type, file.duration_s)

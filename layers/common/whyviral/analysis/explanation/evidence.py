@@ -1,0 +1,119 @@
+"""All that a post is explained from: what was measured, said, shown and what is missing."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from whyviral.analysis.facts.computation import compute_facts
+from whyviral.analysis.facts.fact_sheet import Fact
+from whyviral.analysis.facts.snapshot import MediumSnapshot, PostSnapshot
+from whyviral.analysis.facts.virality import Verdict, judge
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.ports.post_scraper import MediaKind
+from whyviral.integrations.ports.transcript import TranscriptSource
+from whyviral.social.models import Post, PostMedia
+from whyviral.social.platforms import Platform
+from whyviral.social.transcripts import from_json
+
+from .attachments import Attachment
+from .media_choice import LeftOut, Reason, named_media
+from .transcript_spans import TranscriptSpan, transcript_spans
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one question to the model rests on."""
+
+    post: PostSnapshot
+    facts: tuple[Fact, ...]
+    verdict: Verdict
+    spans: Sequence[TranscriptSpan] = ()
+    is_transcript_cut: bool = False
+    """Whether there are more words than spans."""
+    attachments: Sequence[Attachment] = ()
+    left_out: Sequence[LeftOut] = ()
+    gaps: Sequence[str] = ()
+    """What nobody could find out about the post, in our words."""
+
+    @property
+    def citable_ids(self) -> list[str]:
+        """Return the ids that an answer may cite."""
+        ids = [fact.id for fact in self.facts] + [span.id for span in self.spans]
+        return ids + [attachment.id for attachment in self.attachments]
+
+    def with_less_media(self) -> "Evidence | None":
+        """Return the same without whole videos, or without any media; None when nothing is attached."""
+        if not self.attachments:
+            return None
+        has_video = any(attachment.is_video for attachment in self.attachments)
+        refused = [each for each in self.attachments if each.is_video or not has_video]
+        kept = [each for each in self.attachments if each not in refused]
+        return replace(
+            self,
+            attachments=[replace(each, id=f"M{number}") for number, each in enumerate(kept, start=1)],
+            left_out=[*self.left_out, *(LeftOut(each.exhibit, Reason.REFUSED) for each in refused)],
+        )
+
+
+def gather_evidence(post: Post, comments: Sequence[Mapping[str, Any]], *, now: datetime) -> Evidence:
+    """Return what can be known of a post before its media are read."""
+    snapshot = snapshot_of(post, comments)
+    facts = compute_facts(snapshot, measured_at=post.fetched_at or now)
+    spans, is_cut = transcript_spans(snapshot.media or ())
+    return Evidence(
+        post=snapshot,
+        facts=facts,
+        verdict=judge(facts),
+        spans=spans,
+        is_transcript_cut=is_cut,
+        gaps=list(_gaps(post.media)),
+    )
+
+
+def snapshot_of(post: Post, comments: Sequence[Mapping[str, Any]]) -> PostSnapshot:
+    """Return a stored post as the facts read it."""
+    return PostSnapshot(
+        platform=Platform(post.platform),
+        text=post.content or "",
+        username=post.username,
+        posted_at=post.posted_at,
+        metrics=post.metrics,
+        followers=(post.author or {}).get("followers"),
+        language=post.language,
+        media=[_medium(medium) for medium in post.media],
+        details=post.details,
+        comments=comments,
+    )
+
+
+def _medium(medium: PostMedia) -> MediumSnapshot:
+    source = TranscriptSource(medium.transcript_source) if medium.transcript_source else None
+    segments = from_json(medium.segments or [])
+    return MediumSnapshot(
+        kind=MediaKind(medium.kind),
+        duration_s=None if medium.duration_s is None else float(medium.duration_s),
+        width=medium.width,
+        height=medium.height,
+        measurements=medium.measurements or {},
+        has_speech=bool(segments) if source and medium.has_speech is None else medium.has_speech,
+        segments=segments,
+        transcript_source=source,
+        transcript_language=medium.language,
+        is_transcript_truncated=medium.transcript_truncated,
+    )
+
+
+def _gaps(media: Sequence[PostMedia]) -> Iterator[str]:
+    for label, medium in named_media(media):
+        if medium.kind == MediaKind.VIDEO:
+            if medium.transcript_truncated:
+                yield f"{label}: the transcript stops before its end, because there was no time for the rest."
+            elif medium.has_speech is None and medium.transcript_source is None:
+                yield f"{label}: there is no transcript, so nobody knows whether anything is said{_because(medium)}."
+
+
+def _because(medium: PostMedia) -> str:
+    # The category and not the message, which is for users and may one day quote what it is about.
+    category = str((medium.error or {}).get("category"))
+    return f" ({ErrorCategory(category)})" if category in ErrorCategory else ""

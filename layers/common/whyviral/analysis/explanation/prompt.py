@@ -1,0 +1,70 @@
+"""The prompt of one post: our rubric and measurements, and apart from them the untrusted words of the post.
+
+Words of the post, of its videos and of its comments stand in the JSON of the data block and nowhere else, escaped so
+that they cannot close it or start a line: a post that imitates our delimiters, facts or instructions remains a string.
+"""
+
+from collections.abc import Iterable
+from functools import cache
+from importlib import resources
+
+from whyviral.analysis.facts.fact_sheet import Fact
+from whyviral.analysis.facts.virality import Verdict
+from whyviral.integrations.ports.analyst import AnalystPrompt
+
+from .evidence import Evidence
+from .untrusted_data import as_inert_json
+
+PROMPT_VERSION = "post.v2"
+
+
+def build_prompt(evidence: Evidence) -> AnalystPrompt:
+    """Return the rubric as system prompt, the media, and as user prompt facts, verdict, list of media and post."""
+    user = "\n".join(
+        (
+            f"# Facts about a post on {evidence.post.platform}",
+            *map(_fact_line, evidence.facts),
+            "",
+            "# Verdict",
+            *_verdict_lines(evidence.verdict),
+            "",
+            "# Attached media, in their order",
+            *([f"[{each.id}] {each.exhibit.label}" for each in evidence.attachments] or ["none"]),
+            "",
+            "# What is missing",
+            *(_missing_lines(evidence) or ["nothing that the post has"]),
+            "",
+            "# The post",
+            "<post_data>",
+            as_inert_json(evidence),
+            "</post_data>",
+        )
+    )
+    media = [attachment.part for attachment in evidence.attachments]
+    return AnalystPrompt(system=_rubric(), user=user, version=PROMPT_VERSION, media=media)
+
+
+@cache
+def _rubric() -> str:
+    return resources.files("functions.analyze").joinpath("prompts", f"{PROMPT_VERSION}.md").read_text(encoding="utf-8")
+
+
+def _fact_line(fact: Fact) -> str:
+    value = f"data.quotations.{fact.id}" if fact.is_quotation else fact.value
+    value = str(value).lower() if isinstance(value, bool) else value
+    return f"[{fact.id}] {fact.name} = {value} {fact.unit} ({fact.source})"
+
+
+def _verdict_lines(verdict: Verdict) -> Iterable[str]:
+    yield f"is_viral = {str(verdict.is_viral).lower()}"
+    yield (
+        f"rule {verdict.rule}, score {verdict.score} of 1, threshold {verdict.threshold}, "
+        f"confidence {verdict.confidence}, compared with {verdict.n} other posts"
+    )
+    for reason in verdict.reasons:
+        yield f"- {reason}"
+
+
+def _missing_lines(evidence: Evidence) -> list[str]:
+    left_out = [f"{each.exhibit.label}: not attached, because {each.reason}." for each in evidence.left_out]
+    return [f"- {line}" for line in (*left_out, *evidence.gaps)]

@@ -1,0 +1,95 @@
+"""What is saved of an explanation: the answer, and everything that it rests on."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from whyviral.social.media.service import may_get_more
+from whyviral.social.models import Post
+from whyviral.vendor_calls.calls import ExternalCall
+
+from .ask_model import Explanation
+from .attachments import exhibit_record
+from .evidence import Evidence
+from .media_choice import Reason
+
+_IN_REACH = frozenset({Reason.NOT_READ, Reason.NO_TIME})
+"""Why something stored was not shown that may be shown at another time."""
+
+
+def analysis_columns(
+    post: Post, explanation: Explanation, spent: Sequence[ExternalCall], *, storage_is_stand_in: bool
+) -> dict[str, Any]:
+    """Return the columns of a `PostAnalysis`.
+
+    Args:
+        post: what was explained, with its media.
+        explanation: the valid answer.
+        spent: every call that was made for it.
+        storage_is_stand_in: whether files came from a stand-in's storage.
+    """
+    answer = explanation.validated.answer.model_dump(mode="json")
+    return answer | {
+        "metrics": post.metrics,
+        "is_viral": explanation.evidence.verdict.is_viral,
+        "analysis_data": answer,
+        "metadata_used": {
+            **_evidence_used(post, explanation.evidence),
+            **_model_used(explanation, spent),
+            "stand_ins": _stand_ins(post, explanation, storage_is_stand_in=storage_is_stand_in),
+        },
+    }
+
+
+def is_partial(post: Post, evidence: Evidence) -> bool:
+    """Whether an analysis was made without something which another try may get."""
+    was_in_reach = any(left_out.reason in _IN_REACH for left_out in evidence.left_out)
+    return was_in_reach or any(may_get_more(medium) for medium in post.media)
+
+
+def _evidence_used(post: Post, evidence: Evidence) -> dict[str, Any]:
+    return {
+        "facts": [asdict(fact) for fact in evidence.facts],
+        "verdict": asdict(evidence.verdict),
+        "media_sent": [attachment.as_record() for attachment in evidence.attachments],
+        "media_left_out": [
+            {**exhibit_record(left_out.exhibit), "reason": left_out.reason.value} for left_out in evidence.left_out
+        ],
+        "transcripts": [
+            {
+                "media_id": str(medium.id),
+                "source": medium.transcript_source,
+                "language": medium.language,
+                "is_truncated": medium.transcript_truncated,
+            }
+            for medium in post.media
+            if medium.transcript_source
+        ],
+        "transcript_spans": [
+            {"id": span.id, "video": span.video, "from_s": span.start_s, "to_s": span.end_s} for span in evidence.spans
+        ],
+        "gaps": list(evidence.gaps),
+    }
+
+
+def _model_used(explanation: Explanation, spent: Sequence[ExternalCall]) -> dict[str, Any]:
+    costs = [call.cost_usd for call in spent]  # the calls, not the replies: one that gave no answer may cost as well
+    return {
+        "provider": explanation.reply.provider,
+        "model": explanation.reply.model,
+        "prompt_version": explanation.prompt_version,
+        "input_tokens": sum(call.input_tokens or 0 for call in spent),
+        "output_tokens": sum(call.output_tokens or 0 for call in spent),
+        "cost_usd": None if None in costs else float(sum(cost for cost in costs if cost is not None)),
+    }
+
+
+def _stand_ins(post: Post, explanation: Explanation, *, storage_is_stand_in: bool) -> list[str]:
+    """Name what a stand-in gave: `post` is all that the platform told, its captions and comments included."""
+    was_read = any(attachment.is_inline for attachment in explanation.evidence.attachments)
+    claims = {
+        "post": post.is_stand_in,
+        "storage": was_read and storage_is_stand_in,
+        "model": explanation.reply.is_stand_in,
+    }
+    return [name for name, is_one in claims.items() if is_one]

@@ -1,0 +1,62 @@
+"""What is known of the pictures, the cutting and the sound of a post.
+
+The worker measures; here its measurements become facts. They describe the post's first video, and where nobody
+measured, as with a video of YouTube that has captions, they are absent.
+"""
+
+import math
+from collections.abc import Sequence
+
+from whyviral.integrations.ports.post_scraper import MediaKind
+
+from .fact_sheet import FactSheet, read_number
+from .snapshot import MediumSnapshot, PostSnapshot
+
+MEASURED = "measured in the first video"
+
+_SQUARE_WITHIN = 0.02
+"""How far from 1 the ratio of a square picture may be."""
+_QUIETEST_LUFS = -120.0
+_MEASUREMENTS: Sequence[tuple[str, str, str, float]] = (
+    ("cut_count", "cut_count", "cuts", 0),
+    ("cuts_per_minute", "cuts_per_minute", "cuts per minute", 0),
+    ("first_cut", "first_cut_s", "seconds", 0),
+    ("frame_rate", "fps", "frames per second", 0),
+    ("loudness", "loudness_lufs", "LUFS", _QUIETEST_LUFS),
+    ("hook_loudness", "hook_loudness_lufs", "LUFS", _QUIETEST_LUFS),
+    ("silence_share", "silence_share", "ratio", 0),
+)
+"""Fact, the worker's name of it, unit, and the least that it can be."""
+
+
+def add_media(facts: FactSheet, post: PostSnapshot) -> None:
+    """Add what the post is made of, and what was measured of its first video."""
+    if post.media is None:
+        return
+    source = f"{post.platform} media"
+    kinds = [medium.kind for medium in post.media]
+    for kind in (MediaKind.IMAGE, MediaKind.VIDEO):
+        facts.add(f"{kind}_count", kinds.count(kind), f"{kind}s", source)
+    if post.first_picture:
+        _add_shape(facts, post.first_picture)
+    if post.first_video:
+        _add_measurements(facts, post.first_video, source)
+
+
+def _add_shape(facts: FactSheet, picture: MediumSnapshot) -> None:
+    if not picture.width or not picture.height or min(picture.width, picture.height) < 0:
+        return
+    ratio = picture.width / picture.height
+    shape = "square" if abs(ratio - 1) <= _SQUARE_WITHIN else "horizontal" if ratio > 1 else "vertical"
+    source = f"measured in the first {picture.kind}"
+    facts.add("orientation", shape, picture.kind, source)
+    facts.add("aspect_ratio", round(ratio, 4), "width to height", source)
+
+
+def _add_measurements(facts: FactSheet, video: MediumSnapshot, source: str) -> None:
+    if video.duration_s is not None and math.isfinite(video.duration_s) and video.duration_s > 0:
+        facts.add("duration", round(video.duration_s, 2), "seconds", source)
+    for name, key, unit, least in _MEASUREMENTS:
+        value = read_number(video.measurements, key, at_least=least)
+        if value is not None:
+            facts.add(name, round(value, 3), unit, MEASURED)

@@ -1,0 +1,158 @@
+"""What EventBridge tells of executions and tasks that have ended badly, and what is done about it.
+
+Source: AWS Step Functions, "Automating Step Functions event delivery with EventBridge"; Amazon ECS, "Amazon ECS task
+state change events". An event is checked before anything is done: it may be late, repeated, or about something else.
+"""
+
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from aws_lambda_powertools import Logger
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic.alias_generators import to_camel
+from sqlalchemy import Engine
+
+from whyviral.core.clock import Clock
+from whyviral.core.database import session_scope
+from whyviral.integrations.aws.ecs_tasks import TaskOverrides, Tasks
+from whyviral.integrations.aws.task_tokens import TaskGone, TaskReporter
+
+from .orphaned import end_orphaned
+from .pipeline import Outcome, RequestJob
+
+TOKEN_VARIABLE = "TASK_TOKEN"  # noqa: S105 - its name
+WORKER_DIED = "WorkerDied"
+WORKER_NOT_STARTED = "WorkerNotStarted"
+_ERRORS = {"FAILED": "ExecutionFailed", "TIMED_OUT": "States.Timeout", "ABORTED": "ExecutionAborted"}
+_NAME = re.compile(r"(?P<request>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(?P<attempt>[1-9][0-9]{0,3})")
+
+
+class Answer(StrEnum):
+    """What came of an event."""
+
+    ENDED = "ended"
+    """The request, or the state that waited for the task, has its end now."""
+    ENDED_BEFORE = "ended_before"
+    NOT_OURS = "not_ours"
+    """Nobody waits: another state machine or cluster, an execution started by hand, a worker without a job."""
+
+
+class _Detail(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class ExecutionDetail(_Detail):
+    """An execution that has ended."""
+
+    state_machine_arn: str
+    name: str
+    status: Literal["FAILED", "TIMED_OUT", "ABORTED"]
+
+
+class Container(_Detail):
+    """A container of a task that has stopped; one that never ran has no status."""
+
+    exit_code: int | None = None
+
+
+class TaskDetail(_Detail):
+    """A task that has stopped."""
+
+    cluster_arn: str
+    task_arn: str
+    last_status: Literal["STOPPED"]
+    stop_code: str | None = None
+    containers: Sequence[Container] = ()
+    overrides: TaskOverrides = TaskOverrides()
+
+
+class ExecutionEnded(BaseModel):
+    """The event of an execution."""
+
+    kind: Literal["Step Functions Execution Status Change"] = Field(alias="detail-type")
+    detail: ExecutionDetail
+
+
+class TaskStopped(BaseModel):
+    """The event of a task."""
+
+    kind: Literal["ECS Task State Change"] = Field(alias="detail-type")
+    detail: TaskDetail
+
+
+class FailureEvent(BaseModel):
+    """Either of them."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)  # it may hold a token
+
+    event: ExecutionEnded | TaskStopped = Field(discriminator="kind")
+
+
+@dataclass(frozen=True, slots=True)
+class FailureEventHandler:
+    """Gives an end to what waits for somebody who has died."""
+
+    engine: Engine
+    state_machine_arn: str
+    cluster_arn: str
+    tasks: Tasks
+    report_to: Callable[[str], TaskReporter]
+    clock: Clock
+    logger: Logger
+
+    def handle(self, event: FailureEvent) -> Answer:
+        """Act on an event, once however often it comes.
+
+        Raises:
+            ProviderError: ECS or Step Functions cannot be reached; the event must come again.
+        """
+        if isinstance(event.event, ExecutionEnded):
+            return self._end_request(event.event.detail)
+        return self._end_task(event.event.detail)
+
+    def _end_request(self, detail: ExecutionDetail) -> Answer:
+        match = _NAME.fullmatch(detail.name)
+        if detail.state_machine_arn != self.state_machine_arn or match is None:
+            return Answer.NOT_OURS
+        job = RequestJob(request_id=uuid.UUID(match["request"]), attempt=int(match["attempt"]))
+        error = _ERRORS[detail.status]
+        with session_scope(self.engine) as session:
+            result = end_orphaned(session, job, error=error, now=self.clock())
+        if result.outcome is Outcome.SUPERSEDED:
+            return Answer.ENDED_BEFORE
+        details = {"request_id": str(job.request_id), "attempt": job.attempt, "error_name": error}
+        self.logger.warning("a request was lost", extra=details)
+        return Answer.ENDED
+
+    def _end_task(self, detail: TaskDetail) -> Answer:
+        if detail.cluster_arn != self.cluster_arn:
+            return Answer.NOT_OURS
+        if detail.containers and all(container.exit_code == 0 for container in detail.containers):
+            return Answer.ENDED_BEFORE  # a worker that leaves so has told its end
+        token = self._find_token(detail)
+        if token is None:
+            return Answer.NOT_OURS
+        has_run = any(container.exit_code is not None for container in detail.containers)
+        error = WORKER_DIED if has_run else WORKER_NOT_STARTED
+        try:
+            self.report_to(token.get_secret_value()).fail(error)
+        except TaskGone:
+            return Answer.ENDED_BEFORE
+        extra = {"task": detail.task_arn.rpartition("/")[2], "stop_code": detail.stop_code, "error_name": error}
+        self.logger.warning("a worker died", extra=extra)
+        return Answer.ENDED
+
+    def _find_token(self, detail: TaskDetail) -> SecretStr | None:
+        """Return the token of whoever waits for a task; nobody promises that events hold what tasks were given."""
+        given = detail.overrides.variables()
+        if TOKEN_VARIABLE not in given:
+            given = _variables(self.tasks.find_overrides(detail.task_arn))
+        return given.get(TOKEN_VARIABLE)
+
+
+def _variables(overrides: TaskOverrides | None) -> Mapping[str, SecretStr]:
+    return overrides.variables() if overrides else {}

@@ -1,0 +1,232 @@
+"""How CollectMedia works: every file of a post that is not stored yet goes from its platform to our storage.
+
+Media are facts about posts, which requests share: what an old attempt has stored is stored. What cannot be stored says
+why. What a request says of its post is written by its current attempt only.
+"""
+
+import tempfile
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import BinaryIO, Protocol
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from whyviral.core.clock import Clock
+from whyviral.core.database import session_scope
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.media_store import MediaStore, path_of
+from whyviral.integrations.ports.post_scraper import MediaKind
+from whyviral.social.media import service as social_media
+from whyviral.social.media.download import Downloaded, MediaRefused
+from whyviral.social.media.service import MediaFailure, StoredFile
+from whyviral.social.models import Post, PostMedia
+from whyviral.social.platforms import Platform
+from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.ledger import Ledger
+from whyviral.vendor_calls.money import NOTHING_TO_SPEND
+from whyviral.vendor_calls.settlement import record_calls
+
+from .models import AnalysisRequestPost, PostState, Stage
+from .pipeline import CollectResult, Outcome, PostJob, fail_post, lock_current, record_status
+from .repository import PipelineRepository
+
+# The function has 60 s (template.yaml). What is under way when they are over would be lost without a word, so the last
+# medium is begun with time to spare, and what is too slow is given up in time to say so.
+START_UNTIL_S = 45.0
+_DOWNLOAD_UNTIL_S = 49.0
+_STORE_UNTIL_S = 56.0
+
+_NO_TIME = MediaFailure(ErrorCategory.TIMEOUT, "There was no time left to fetch this file; try again.")
+_NO_ROOM = MediaFailure(ErrorCategory.INTERNAL, "We had no room to fetch this file; try again later.")
+_NOTHING_LEFT = "This post has no text, and none of its media could be fetched."
+
+
+class BuildStore(Protocol):
+    """Makes a store that reports its calls to a collector, and takes so long for one file at most."""
+
+    def __call__(self, *, calls: CallCollector, timeout_s: float) -> MediaStore:
+        """Make it."""
+        ...
+
+
+class Download(Protocol):
+    """Fetches one medium, as `Downloader.download` does."""
+
+    def __call__(
+        self,
+        url: str,
+        into: BinaryIO,
+        *,
+        platform: Platform,
+        kind: MediaKind,
+        is_stand_in: bool,
+        now: datetime,
+        ends_at: float,
+    ) -> Downloaded:
+        """Write it into `into`, or raise `MediaRefused`."""
+        ...
+
+
+class Monotonic(Protocol):
+    """Seconds that only grow."""
+
+    def __call__(self) -> float:
+        """Return them."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A medium to store, as it was when the run began."""
+
+    id: uuid.UUID
+    kind: MediaKind
+    url: str
+    post_id: uuid.UUID
+    platform: Platform
+    is_stand_in: bool
+
+
+class MediaCollector:
+    """CollectMedia with its collaborators."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        download: Download,
+        build_store: BuildStore,
+        clock: Clock,
+        monotonic: Monotonic = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._download = download
+        self._build_store = build_store
+        self._clock = clock
+        self._monotonic = monotonic
+
+    def collect(self, job: PostJob) -> CollectResult:
+        """Store what can be stored now.
+
+        Returns:
+            superseded; failed, when nothing remains of the post; or collected, and whether the worker has to read it.
+        """
+        began_at = self._monotonic()
+        with session_scope(self._engine) as session:
+            request = lock_current(session, job)
+            if request is None:
+                return CollectResult(request_post_id=job.request_post_id, outcome=Outcome.SUPERSEDED)
+            record_status(session, request, Stage.COLLECTING_MEDIA, progress=40, message="Collecting the posts' media.")
+            row, post = _load(session, job)
+            if row.state == PostState.FAILED:
+                return CollectResult(request_post_id=job.request_post_id, outcome=Outcome.FAILED)
+            wanted = _wanted(post)
+        for medium in wanted:
+            self._collect_one(job, medium, began_at=began_at)
+        with session_scope(self._engine) as session:
+            return self._conclude(session, job)
+
+    def _collect_one(self, job: PostJob, medium: _Wanted, *, began_at: float) -> None:
+        """Store one medium, or its error, with its calls: the row is locked for no longer than it takes to write it."""
+        if self._monotonic() - began_at > START_UNTIL_S:
+            with session_scope(self._engine) as session:
+                social_media.record_unstored(session, medium.id, _NO_TIME, source_url=medium.url)
+            return
+        calls = Ledger(
+            self._engine,
+            job,
+            Stage.COLLECTING_MEDIA,
+            post_id=medium.post_id,
+            limits=NOTHING_TO_SPEND,
+            clock=self._clock,
+        )
+        try:
+            stored = self._store(medium, calls, began_at=began_at)
+        except MediaRefused as exc:
+            stored = exc.failure
+        except ProviderError as exc:
+            stored = MediaFailure(exc.category, exc.message)
+        except OSError:  # of the disk: the network's are already in the words above
+            stored = _NO_ROOM
+        with session_scope(self._engine) as session:
+            record_calls(session, job, calls.drain(), step=Stage.COLLECTING_MEDIA, post_id=medium.post_id)
+            if isinstance(stored, MediaFailure):
+                social_media.record_unstored(session, medium.id, stored, source_url=medium.url)
+            else:
+                _record_stored(session, medium, *stored)
+
+    def _store(
+        self, medium: _Wanted, calls: CallCollector, *, began_at: float
+    ) -> tuple[StoredFile, Downloaded] | MediaFailure:
+        with tempfile.TemporaryFile() as file:
+            found = self._download(
+                medium.url,
+                file,
+                platform=medium.platform,
+                kind=medium.kind,
+                is_stand_in=medium.is_stand_in,
+                now=self._clock(),
+                ends_at=began_at + _DOWNLOAD_UNTIL_S,
+            )
+            path = path_of(medium.platform, medium.post_id, sha256=found.sha256, suffix=found.type.suffix)
+            store = self._build_store(calls=calls, timeout_s=began_at + _STORE_UNTIL_S - self._monotonic())
+            url = store.put(path, file, content_type=found.type.content_type)
+        return StoredFile(path, url), found
+
+    def _conclude(self, session: Session, job: PostJob) -> CollectResult:
+        if lock_current(session, job) is None:
+            return CollectResult(request_post_id=job.request_post_id, outcome=Outcome.SUPERSEDED)
+        row, post = _load(session, job)
+        if row.state == PostState.FAILED:
+            return CollectResult(request_post_id=job.request_post_id, outcome=Outcome.FAILED)
+        if not _is_usable(post):
+            message = next((medium.error["message"] for medium in post.media if medium.error), _NOTHING_LEFT)
+            fail_post(row, stage=Stage.COLLECTING_MEDIA, category=ErrorCategory.MEDIA_ERROR, message=message)
+            return CollectResult(request_post_id=job.request_post_id, outcome=Outcome.FAILED)
+        if row.state == PostState.FETCHED:
+            row.state = PostState.COLLECTED
+        unread = social_media.list_unprocessed_media(session, [post.id])
+        return CollectResult(request_post_id=job.request_post_id, outcome=Outcome.COLLECTED, needs_worker=bool(unread))
+
+
+def _load(session: Session, job: PostJob) -> tuple[AnalysisRequestPost, Post]:
+    row = PipelineRepository(session).find_post(job.request_id, job.request_post_id)
+    if row is None or row.post is None:
+        raise LookupError("CollectMedia was given a post that was never fetched")
+    return row, row.post
+
+
+def _wanted(post: Post) -> Sequence[_Wanted]:
+    return [
+        _Wanted(
+            medium.id, MediaKind(medium.kind), medium.source_url, post.id, Platform(post.platform), post.is_stand_in
+        )
+        for medium in post.media
+        if not medium.is_page and medium.storage_path is None
+    ]
+
+
+def _record_stored(session: Session, medium: _Wanted, file: StoredFile, found: Downloaded) -> None:
+    social_media.record_stored(
+        session,
+        medium.id,
+        file,
+        content_type=found.type.content_type,
+        size_bytes=found.size_bytes,
+        size=found.size,
+        thumbnail=file if medium.kind is MediaKind.IMAGE else None,
+    )
+
+
+def _is_usable(post: Post) -> bool:
+    """Whether there is anything to explain: words, or a picture or video other than the one that stands for another."""
+    return bool((post.content or "").strip()) or any(_can_be_seen(medium) for medium in post.media)
+
+
+def _can_be_seen(medium: PostMedia) -> bool:
+    return medium.kind != MediaKind.THUMBNAIL and (medium.is_page or medium.storage_path is not None)

@@ -1,0 +1,200 @@
+"""Users, codes and sessions, as Clerk's Backend API keeps them. Source: clerk/openapi-specs, bapi 2026-05-12."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from pydantic import Field, ValidationError
+
+from whyviral.core.clock import utc_now
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.http.vendor_model import Lenient, VendorModel
+from whyviral.vendor_calls.calls import CallCollector
+
+from .api_call import PROVIDER, SERVICE, USER_AGENT, ClerkHttp, ClerkRefusal, NotUnderstood
+from .users import ClerkUser, Milliseconds, UnreadableUser, moment_of, read_user
+
+__all__ = ["PROVIDER", "SERVICE", "USER_AGENT", "ClerkClient", "ClerkRefusal", "ClerkUser", "CodeCheck", "SentCode"]
+
+_CODE_LIFE = timedelta(minutes=10)
+"""Of codes whose end Clerk does not tell, as its specification allows."""
+
+
+class CodeCheck(StrEnum):
+    """What Clerk says of a code."""
+
+    VERIFIED = "verified"
+    WRONG = "unverified"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    """Wrong too often: no code of this verification counts any more."""
+    USED = "used"
+    """It was right, but had been used before."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentCode:
+    """A code that Clerk has sent to an address."""
+
+    verification_id: str
+    expires_at: datetime
+
+
+class _Verification(VendorModel):
+    id: Annotated[str, Field(min_length=1, max_length=255)]
+    expire_at: Lenient[Milliseconds] = None
+
+
+class _CheckedVerification(VendorModel):
+    status: CodeCheck
+
+
+class _SignInToken(VendorModel):
+    token: Annotated[str, Field(min_length=1, max_length=8_192)]
+
+
+class _Verdict(VendorModel):
+    verified: Lenient[bool] = None
+
+
+class ClerkClient:
+    """Asks Clerk's Backend API; every method raises `ProviderError` where Clerk cannot or will not answer."""
+
+    def __init__(self, secret_key: str, *, calls: CallCollector, **options: Any) -> None:
+        """Make a client; `options` are those of `ClerkHttp`."""
+        self._http = ClerkHttp(secret_key, calls=calls, **options)
+
+    def get_user(self, user_id: str) -> ClerkUser:
+        """Return a user.
+
+        Raises:
+            ProviderError: category not_found when Clerk has no such user.
+        """
+        return self._http.get(f"/users/{_segment(user_id)}", _read_user, operation="GET /users/{id}")
+
+    def find_user_by_email(self, email: str) -> ClerkUser | None:
+        """Return the user whose address this is, as the primary one."""
+        users = self._http.get("/users", _read_users, operation="GET /users", params={"email_address": email})
+        # An address may be somebody's second one: codes and passwords concern the primary one only.
+        return next((user for user in users if user.email is not None and user.email.lower() == email.lower()), None)
+
+    def create_unclaimed_user(self, email: str) -> ClerkUser:
+        """Create a user whose address is unproven and whose password nobody knows.
+
+        Raises:
+            ClerkRefusal: with the code form_identifier_exists when somebody has the address already.
+        """
+        body = {
+            "email_address": [email],
+            # Without it Clerk would call the address verified.
+            "email_address_identification_status": ["reserved"],
+            "password": secrets.token_urlsafe(32),
+            "skip_password_checks": True,
+        }
+        return self._http.send("POST", "/users", _read_user, operation="POST /users", body=body)
+
+    def set_password(self, user_id: str, password: str) -> ClerkUser:
+        """Replace a user's password, end their sessions and return the user.
+
+        Raises:
+            ClerkRefusal: with a code form_password_… when Clerk does not accept the password.
+        """
+        body = {"password": password, "sign_out_of_other_sessions": True}
+        path = f"/users/{_segment(user_id)}"
+        return self._http.send("PATCH", path, _read_user, operation="PATCH /users/{id}", body=body)
+
+    def verify_password(self, user_id: str, password: str) -> bool:
+        """Return whether this is the user's password; a user without one has none that could be right."""
+        path = f"/users/{_segment(user_id)}/verify_password"
+        operation = "POST /users/{id}/verify_password"
+        try:
+            verdict = self._http.send("POST", path, _reader(_Verdict), operation=operation, body={"password": password})
+        except ClerkRefusal as exc:
+            if {"incorrect_password", "no_password_set"} & set(exc.codes):
+                return False
+            raise
+        return verdict.verified is True
+
+    def create_sign_in_ticket(self, user_id: str, *, expires_in_s: int) -> str:
+        """Return a ticket that a frontend exchanges once for a session."""
+        body = {"user_id": user_id, "expires_in_seconds": expires_in_s}
+        operation = "POST /sign_in_tokens"
+        return self._http.send("POST", "/sign_in_tokens", _reader(_SignInToken), operation=operation, body=body).token
+
+    def revoke_session(self, session_id: str) -> None:
+        """End a session; one that is gone already counts as ended."""
+        path = f"/sessions/{_segment(session_id)}/revoke"
+        try:
+            self._http.send("POST", path, lambda _: None, operation="POST /sessions/{id}/revoke")
+        except ProviderError as exc:
+            if exc.category is not ErrorCategory.NOT_FOUND:
+                raise
+
+    def send_code(self, email_address_id: str) -> SentCode:
+        """Send a code to an address.
+
+        Raises:
+            ClerkRefusal: with the code verification_code_too_many_requests when one was sent a moment ago.
+        """
+        path = f"/email_addresses/{_segment(email_address_id)}/prepare_verification"
+        operation = "POST /email_addresses/{id}/prepare_verification"
+        verification = self._http.send("POST", path, _reader(_Verification), operation=operation)
+        expires_at = utc_now() + _CODE_LIFE if verification.expire_at is None else moment_of(verification.expire_at)
+        return SentCode(verification.id, expires_at)
+
+    def check_code(self, email_address_id: str, *, verification_id: str, code: str) -> CodeCheck:
+        """Return what a code proves; once verified, the address is proven at Clerk as well."""
+        path = f"/email_addresses/{_segment(email_address_id)}/attempt_verification"
+        body = {"verification_id": verification_id, "code": code}
+        operation = "POST /email_addresses/{id}/attempt_verification"
+        try:
+            return self._http.send("POST", path, _reader(_CheckedVerification), operation=operation, body=body).status
+        except ClerkRefusal as exc:
+            return _check_of_refusal(exc)
+
+
+def _segment(identifier: str) -> str:
+    return quote(identifier, safe="")
+
+
+def _read_user(document: Any) -> ClerkUser:
+    try:
+        return read_user(document)
+    except UnreadableUser as exc:
+        raise NotUnderstood from exc
+
+
+def _read_users(document: Any) -> list[ClerkUser]:
+    if not isinstance(document, list):
+        raise NotUnderstood
+    return [_read_user(entry) for entry in document]
+
+
+def _reader[T: VendorModel](shape: type[T]) -> Callable[[Any], T]:
+    def read(document: Any) -> T:
+        try:
+            return shape.model_validate(document)
+        except ValidationError as exc:
+            raise NotUnderstood from exc
+
+    return read
+
+
+def _check_of_refusal(exc: ClerkRefusal) -> CodeCheck:
+    """Return the verdict that a refusal holds, which Clerk's index lists beside the answers with a status."""
+    if exc.status == HTTPStatus.NOT_FOUND:
+        return CodeCheck.EXPIRED  # the user or the verification has gone
+    for code, verdict in (
+        ("verification_already_verified", CodeCheck.USED),
+        ("verification_expired", CodeCheck.EXPIRED),
+        ("verification_failed", CodeCheck.FAILED),
+    ):
+        if code in exc.codes:
+            return verdict
+    raise exc

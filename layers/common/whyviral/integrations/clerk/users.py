@@ -1,0 +1,107 @@
+"""A user as Clerk describes them, in answers and in webhooks. Source: clerk/openapi-specs, bapi 2026-05-12."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from whyviral.integrations.http.vendor_model import Lenient, VendorModel
+
+type Milliseconds = Annotated[int, Field(strict=True, ge=0, lt=253_402_300_800_000)]
+"""Since 1970, up to the last moment that a date can hold."""
+_LONGEST_NAME = 400
+_LONGEST_EMAIL = 320
+_LONGEST_URL = 2_000
+
+
+class UnreadableUser(Exception):
+    """The document does not describe a user; the message holds nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClerkUser:
+    """A user as Clerk knows them; whom nothing is known about is not barred."""
+
+    id: str
+    email: str | None
+    """The primary address."""
+    email_verified: bool = False
+    full_name: str | None = None
+    image_url: str | None = None
+    updated_at: datetime | None = None
+    email_address_id: str | None = None
+    """Clerk's id of the primary address."""
+    is_banned: bool = False
+    is_locked: bool = False
+    has_second_factor: bool = False
+    is_unclaimed: bool = False
+    """The address is only reserved, by a sign-up through the Backend API, and nobody has ever signed in."""
+
+
+class _Verification(VendorModel):
+    status: Lenient[str] = None
+
+
+class _EmailAddress(VendorModel):
+    id: Annotated[str, Field(max_length=255)]
+    email_address: Annotated[str, Field(max_length=_LONGEST_EMAIL)]
+    reserved: Lenient[bool] = None
+    verification: Lenient[_Verification] = None
+
+    @property
+    def is_verified(self) -> bool:
+        return self.verification is not None and self.verification.status == "verified"
+
+
+class _User(VendorModel):
+    id: Annotated[str, Field(min_length=1, max_length=255)]
+    first_name: Lenient[Annotated[str, Field(max_length=_LONGEST_NAME)]] = None
+    last_name: Lenient[Annotated[str, Field(max_length=_LONGEST_NAME)]] = None
+    image_url: Lenient[Annotated[str, Field(max_length=_LONGEST_URL)]] = None
+    primary_email_address_id: str | None = None
+    email_addresses: Sequence[_EmailAddress] = ()
+    banned: Lenient[bool] = None
+    locked: Lenient[bool] = None
+    two_factor_enabled: Lenient[bool] = None
+    last_sign_in_at: Lenient[Milliseconds] = None
+    updated_at: Lenient[Milliseconds] = None
+
+
+def read_user(document: Any) -> ClerkUser:
+    """Return the user that a document describes.
+
+    Raises:
+        UnreadableUser: it describes none.
+    """
+    try:
+        return _to_user(_User.model_validate(document))
+    except ValidationError:
+        raise UnreadableUser("not a user of Clerk") from None
+
+
+def moment_of(milliseconds: int) -> datetime:
+    """Return a time of Clerk's as a datetime."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def _to_user(user: _User) -> ClerkUser:
+    primary = next((entry for entry in user.email_addresses if entry.id == user.primary_email_address_id), None)
+    is_verified = primary is not None and primary.is_verified
+    return ClerkUser(
+        id=user.id,
+        email=primary.email_address if primary else None,
+        email_verified=is_verified,
+        full_name=" ".join(part for part in (user.first_name, user.last_name) if part) or None,
+        image_url=user.image_url,
+        updated_at=None if user.updated_at is None else moment_of(user.updated_at),
+        email_address_id=primary.id if primary else None,
+        is_banned=bool(user.banned),
+        is_locked=bool(user.locked),
+        has_second_factor=bool(user.two_factor_enabled),
+        is_unclaimed=primary is not None
+        and bool(primary.reserved)
+        and not is_verified
+        and user.last_sign_in_at is None,
+    )

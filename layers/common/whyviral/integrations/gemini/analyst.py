@@ -1,0 +1,194 @@
+"""Explanations by Gemini: several keys, two models, one deadline."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+
+from whyviral.core import endpoints
+from whyviral.core.clock import Clock, utc_now
+from whyviral.integrations.errors import CallThrottled, NotConnected
+from whyviral.integrations.http.api_keys import hash_of_key
+from whyviral.integrations.http.call_recorder import CallOutcome, recorded_call
+from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
+from whyviral.integrations.ports.analyst import AnalystPrompt, AnalystReply
+from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES, PriceTable
+
+from .answers import GeminiAnswer
+from .errors import PROVIDER, Fallback, GeminiError, error_of_refusal, error_of_status, unreadable_reply
+from .keys import KeyRing
+from .prices import cost_usd, most_usd
+
+_ROOM_TOKENS = 8192
+"""Thinking counts against it. Source: ai.google.dev, "Thinking"."""
+
+
+@dataclass(slots=True)
+class _Question:
+    """A prompt on its way from try to try."""
+
+    prompt: AnalystPrompt
+    schema: Mapping[str, Any]
+    model: str
+    spare_model: str | None
+    ends_at: float
+    """On the monotonic clock."""
+    max_output_tokens: int = _ROOM_TOKENS
+    was_repeated: bool = False
+
+
+class GeminiAnalyst:
+    """Asks Gemini, with the next key or the other model where one fails.
+
+    What it learns about keys it knows as long as it lives, so build one for each unit of work: a key that was repaired
+    is then used again.
+    """
+
+    def __init__(
+        self,
+        api_keys: Sequence[str],
+        *,
+        model: str,
+        fallback_model: str | None,
+        calls: CallCollector,
+        timeout_s: float,
+        clock: Clock = utc_now,
+        prices: PriceTable = PRICES,
+    ) -> None:
+        """Make the analyst; the SDK is loaded with the first question.
+
+        Args:
+            api_keys: in the order in which they are tried; each of its own project, since quotas are.
+            model: asked first.
+            fallback_model: asked once when `model` is overloaded or retired.
+            calls: takes every exchange.
+            timeout_s: for one `answer()`, all its tries together.
+            clock: tells the time.
+            prices: what models cost.
+        """
+        self._keys = KeyRing(api_keys)
+        self._model = model
+        self._fallback_model = fallback_model
+        self._calls = calls
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._prices = prices
+        self._is_stand_in = endpoints.current().is_stand_in(PROVIDER)
+
+    def answer(self, prompt: AnalystPrompt, *, shape: type[BaseModel]) -> AnalystReply:
+        """Ask until there is an answer, nothing is left to try, or the time is over.
+
+        Raises:
+            ProviderError: no usable answer; `category` is rate_limit, auth, timeout, provider_error or ai_error.
+        """
+        question = _Question(
+            prompt=prompt,
+            schema=shape.model_json_schema(),
+            model=self._model,
+            spare_model=self._fallback_model,
+            ends_at=time.monotonic() + self._timeout_s,
+        )
+        while True:
+            key = self._keys.pick(now=self._clock())
+            try:
+                return self._exchange(question, key)
+            except (GeminiError, CallThrottled) as exc:
+                error = error_of_refusal(exc, now=self._clock()) if isinstance(exc, CallThrottled) else exc
+                if not self._can_go_on(question, key, error):
+                    raise
+
+    def _can_go_on(self, question: _Question, key: str, error: GeminiError) -> bool:
+        """Change what the error asks to be changed; each change but that of the key happens once."""
+        match error.fallback:
+            case Fallback.NEXT_KEY:
+                self._keys.rest(key, until=error.key_cooldown_until)
+            case Fallback.OTHER_MODEL if question.spare_model:
+                question.model, question.spare_model = question.spare_model, None
+            case Fallback.ASK_AGAIN if not question.was_repeated:
+                question.was_repeated = True
+                question.max_output_tokens *= 2
+            case _:
+                return False
+        return time.monotonic() < question.ends_at
+
+    def _exchange(self, question: _Question, key: str) -> AnalystReply:
+        with recorded_call(
+            self._calls,
+            provider=PROVIDER,
+            operation="POST /v1/models/{model}:generateContent",
+            clock=self._clock,
+            # Quotas are by project and model. Source: ai.google.dev/gemini-api/docs/rate-limits, 2026-11.
+            key_hash=hash_of_key(key, scope=question.model),
+            most_usd=self._most_usd(question),
+            model=question.model,
+        ) as call:
+            answer = self._ask(question, key, call)
+            usage = answer.usage_metadata
+            call.model = answer.model_version or question.model
+            call.input_tokens = usage.input_tokens if usage else None
+            call.output_tokens = usage.output_tokens if usage else None
+            call.cost_usd = self._cost_usd(question.model, call)
+            return AnalystReply(
+                answer=answer.as_object(),
+                provider=PROVIDER,
+                model=call.model,
+                input_tokens=call.input_tokens or 0,
+                output_tokens=call.output_tokens or 0,
+                cost_usd=call.cost_usd,
+                is_stand_in=self._is_stand_in,
+            )
+
+    def _ask(self, question: _Question, key: str, call: CallOutcome) -> GeminiAnswer:
+        from .sdk import generate  # noqa: PLC0415 - functions that never ask must not load the SDK
+
+        call.cost_usd = None  # what happens from here on may be billed, until a reply says otherwise
+        try:
+            reply = generate(
+                question.prompt,
+                schema=question.schema,
+                model=question.model,
+                key=key,
+                max_output_tokens=question.max_output_tokens,
+                timeout_s=question.ends_at - time.monotonic(),
+            )
+        except NotConnected:
+            call.cost_usd = Decimal(0)
+            raise
+        call.status = reply.status
+        if reply.status != HTTPStatus.OK:
+            call.cost_usd = Decimal(0)
+            raise error_of_status(reply.status, reply.error, now=self._clock())
+        try:
+            document = parse_untrusted_json(reply.body or "")
+        except NotJson as exc:
+            raise unreadable_reply() from exc
+        if not isinstance(document, dict):
+            raise unreadable_reply()
+        return GeminiAnswer.model_validate(document)
+
+    def _most_usd(self, question: _Question) -> Decimal | None:
+        return most_usd(
+            self._prices,
+            question.model,
+            question.prompt,
+            on=self._clock().date(),
+            schema=question.schema,
+            max_output_tokens=question.max_output_tokens,
+        )
+
+    def _cost_usd(self, model: str, call: CallOutcome) -> Decimal | None:
+        """Return the price by the asked model: that is the one which is billed, whatever a reply calls itself."""
+        if call.input_tokens is None or call.output_tokens is None:
+            return None
+        return cost_usd(
+            self._prices,
+            model,
+            on=self._clock().date(),
+            input_tokens=call.input_tokens,
+            output_tokens=call.output_tokens,
+        )

@@ -1,0 +1,106 @@
+"""What Gemini answered, read leniently and judged strictly. Source: ai.google.dev, generateContent."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
+from whyviral.integrations.http.vendor_model import Lenient, VendorModel
+
+from .errors import error_of_finish, refused_content, unusable_answer
+
+type ModelName = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,100}$")]
+type Tokens = Annotated[int, Field(strict=True, ge=0, le=10**9)]
+"""More than any model takes, and so few that a sum of two fits the integer it is saved in."""
+
+
+class _CamelModel(VendorModel):
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class Part(_CamelModel):
+    """A piece of an answer, or of the thinking that led to it."""
+
+    text: Lenient[str] = None
+    thought: Lenient[bool] = None
+
+
+class Content(_CamelModel):
+    """The pieces of an answer."""
+
+    parts: Lenient[list[Lenient[Part]]] = None
+
+
+class Candidate(_CamelModel):
+    """An answer; we ask for one."""
+
+    content: Lenient[Content] = None
+    finish_reason: Lenient[str] = None
+
+
+class PromptFeedback(_CamelModel):
+    """Why there is no answer."""
+
+    block_reason: Lenient[str] = None
+
+
+class Usage(_CamelModel):
+    """Tokens, as they are billed; what is not told is unknown, not free."""
+
+    prompt_token_count: Lenient[Tokens] = None
+    tool_use_prompt_token_count: Lenient[Tokens] = None
+    candidates_token_count: Lenient[Tokens] = None
+    thoughts_token_count: Lenient[Tokens] = None
+    total_token_count: Lenient[Tokens] = None
+
+    @property
+    def input_tokens(self) -> int | None:
+        """What the model read; cached tokens included. No question is read for nothing."""
+        if not self.prompt_token_count:
+            return None
+        return self.prompt_token_count + (self.tool_use_prompt_token_count or 0)
+
+    @property
+    def output_tokens(self) -> int | None:
+        """What the model wrote and thought; a count that is zero is left out of a reply, and the total shows it."""
+        if self.candidates_token_count is not None or self.thoughts_token_count is not None:
+            return (self.candidates_token_count or 0) + (self.thoughts_token_count or 0)
+        if self.total_token_count is None or self.input_tokens is None:
+            return None
+        return max(0, self.total_token_count - self.input_tokens)
+
+
+class GeminiAnswer(_CamelModel):
+    """The fields of a reply that we use."""
+
+    candidates: Lenient[list[Lenient[Candidate]]] = None
+    prompt_feedback: Lenient[PromptFeedback] = None
+    usage_metadata: Lenient[Usage] = None
+    model_version: Lenient[ModelName] = None
+
+    def as_object(self) -> Mapping[str, Any]:
+        """Return the JSON object that the model wrote.
+
+        Raises:
+            GeminiError: blocked, cut off, empty or not an object.
+        """
+        candidate = self.candidates[0] if self.candidates else None
+        if candidate is None:
+            is_blocked = self.prompt_feedback is not None and self.prompt_feedback.block_reason is not None
+            raise refused_content() if is_blocked else unusable_answer()
+        if candidate.finish_reason != "STOP":
+            raise error_of_finish(candidate.finish_reason)
+        try:
+            answer = parse_untrusted_json(_text(candidate))
+        except NotJson as exc:
+            raise unusable_answer() from exc
+        if not isinstance(answer, Mapping):
+            raise unusable_answer()
+        return answer
+
+
+def _text(candidate: Candidate) -> str:
+    parts = candidate.content.parts if candidate.content else None
+    return "".join(part.text or "" for part in parts or () if part and not part.thought)

@@ -1,0 +1,175 @@
+"""Every way in which Gemini fails, and what helps. Source: ai.google.dev, "Troubleshooting"; google-genai 3.4."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from http import HTTPStatus
+from typing import Any
+
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import CallThrottled, ProviderError
+
+PROVIDER = "gemini"
+SERVICE = "The model that explains posts"
+
+_DELAY = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)s")
+_DEFAULT_REST = timedelta(seconds=60)
+_DAY_QUOTA_RESET_HOUR = 8
+"""Quotas of a day end at midnight Pacific time, which is 8:00 UTC in winter and an hour before that in summer."""
+_FINISHED_BY_BLOCKING = frozenset({"SAFETY", "PROHIBITED_CONTENT", "SPII", "BLOCKLIST", "LANGUAGE", "MODEL_ARMOR"})
+
+
+class Fallback(Enum):
+    """What may help after a error."""
+
+    NEXT_KEY = auto()
+    OTHER_MODEL = auto()
+    ASK_AGAIN = auto()
+    NONE = auto()
+
+
+class GeminiError(ProviderError):
+    """One exchange gave no usable answer.
+
+    Attributes:
+        fallback: what to try next.
+        key_cooldown_until: with NEXT_KEY, when this key may be used again; None: not by us.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        category: ErrorCategory,
+        fallback: Fallback,
+        is_transient: bool = False,
+        status: int = HTTPStatus.OK,
+        key_cooldown_until: datetime | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(
+            message,
+            provider=PROVIDER,
+            category=category,
+            is_transient=is_transient,
+            retry_after_s=retry_after_s,
+            status=status,
+        )
+        self.fallback = fallback
+        self.key_cooldown_until = key_cooldown_until
+
+
+def error_of_status(status: int, document: Any, *, now: datetime) -> GeminiError:
+    """Return what an error status means; Google's own words may quote keys, so none of them are kept."""
+    error = document.get("error") if isinstance(document, Mapping) else None
+    error = error if isinstance(error, Mapping) else {}
+    match status:
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return _quota_spent(error, now)
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            return _key_refused(status)
+        case HTTPStatus.BAD_REQUEST if any(detail.get("reason") == "API_KEY_INVALID" for detail in _details(error)):
+            return _key_refused(status)
+        case HTTPStatus.NOT_FOUND:
+            message, fallback = f"{SERVICE} has been retired.", Fallback.OTHER_MODEL
+        case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            message, fallback = f"{SERVICE} is overloaded.", Fallback.OTHER_MODEL
+        case _:
+            message, fallback = f"{SERVICE} refused our question.", Fallback.NONE
+    is_our_account = error.get("status") == "FAILED_PRECONDITION"  # region or billing
+    return GeminiError(
+        message,
+        category=ErrorCategory.AUTH if is_our_account else ErrorCategory.PROVIDER_ERROR,
+        fallback=fallback,
+        is_transient=status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+        status=status,
+    )
+
+
+def error_of_refusal(refusal: CallThrottled, *, now: datetime) -> GeminiError:
+    """Return what helps where a question was not let through: another key where this one rests, else another model."""
+    rests = refusal.category is ErrorCategory.RATE_LIMIT
+    return GeminiError(
+        refusal.message,
+        category=refusal.category,
+        fallback=Fallback.NEXT_KEY if rests else Fallback.OTHER_MODEL,
+        is_transient=True,
+        key_cooldown_until=now + timedelta(seconds=refusal.retry_after_s or 0.0),
+        retry_after_s=refusal.retry_after_s,
+    )
+
+
+def refused_content() -> GeminiError:
+    """Return the error of a prompt that was blocked."""
+    return GeminiError(
+        f"{SERVICE} refused to speak about this one.", category=ErrorCategory.AI_ERROR, fallback=Fallback.NONE
+    )
+
+
+def error_of_finish(finish_reason: str | None) -> GeminiError:
+    """Return what an answer that did not end by itself means; reasons we do not know count as bad luck."""
+    if finish_reason in _FINISHED_BY_BLOCKING:
+        return refused_content()
+    message = "stopped in the middle of its answer" if finish_reason == "MAX_TOKENS" else "gave up on its answer"
+    return GeminiError(f"{SERVICE} {message}.", category=ErrorCategory.AI_ERROR, fallback=Fallback.ASK_AGAIN)
+
+
+def unusable_answer() -> GeminiError:
+    """Return the error of an answer that is empty or not the JSON that was asked for."""
+    return GeminiError(
+        f"{SERVICE} gave an answer that could not be used.",
+        category=ErrorCategory.AI_ERROR,
+        fallback=Fallback.ASK_AGAIN,
+    )
+
+
+def unreadable_reply() -> GeminiError:
+    """Return the error of a reply that is not Gemini's at all."""
+    return GeminiError(
+        f"{SERVICE} sent a reply that could not be read.",
+        category=ErrorCategory.PROVIDER_ERROR,
+        fallback=Fallback.ASK_AGAIN,
+        is_transient=True,
+    )
+
+
+def _key_refused(status: int) -> GeminiError:
+    return GeminiError(
+        f"{SERVICE} refused our account.", category=ErrorCategory.AUTH, fallback=Fallback.NEXT_KEY, status=status
+    )
+
+
+def _quota_spent(error: Mapping[str, Any], now: datetime) -> GeminiError:
+    returns_at = _quota_returns_at(error, now)
+    return GeminiError(
+        f"{SERVICE} asks us to slow down.",
+        category=ErrorCategory.RATE_LIMIT,
+        fallback=Fallback.NEXT_KEY,
+        is_transient=True,
+        status=HTTPStatus.TOO_MANY_REQUESTS,
+        key_cooldown_until=returns_at,
+        retry_after_s=(returns_at - now).total_seconds(),
+    )
+
+
+def _quota_returns_at(error: Mapping[str, Any], now: datetime) -> datetime:
+    if any("PerDay" in quota_id for quota_id in _quota_ids(error)):
+        reset = now.replace(hour=_DAY_QUOTA_RESET_HOUR, minute=0, second=0, microsecond=0)
+        return reset if reset > now else reset + timedelta(days=1)
+    delays = (_DELAY.fullmatch(str(detail.get("retryDelay"))) for detail in _details(error))
+    seconds = next((float(delay[1]) for delay in delays if delay), None)
+    return now + (_DEFAULT_REST if seconds is None else timedelta(seconds=seconds))
+
+
+def _quota_ids(error: Mapping[str, Any]) -> Iterator[str]:
+    for detail in _details(error):
+        violations = detail.get("violations")
+        for violation in violations if isinstance(violations, list) else ():
+            if isinstance(violation, Mapping):
+                yield str(violation.get("quotaId"))
+
+
+def _details(error: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    details = error.get("details")
+    return (detail for detail in (details if isinstance(details, list) else ()) if isinstance(detail, Mapping))

@@ -1,0 +1,75 @@
+"""What a question to Gemini costs, and what it can cost at most."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from whyviral.integrations.ports.analyst import AnalystPrompt, InlineMedia, MediaPart
+from whyviral.vendor_calls.prices import PriceTable, as_bound, as_cost
+
+_MILLION = 1_000_000
+_CONTEXT_TOKENS = 1_048_576
+"""No model of the family reads more. Source: ai.google.dev, "Models", 2026-11."""
+_FRAMING_TOKENS = 1_024
+"""Around what we send: turns, roles, and which part is what."""
+_TOKENS_A_PICTURE = 2_240
+"""At the finest resolution there is. Source: ai.google.dev, "Media resolution", 2026-11."""
+_TOKENS_A_FRAME = 300
+"""At the finest, with its time. Source: ai.google.dev, "Media resolution" and "Video understanding", 2026-11."""
+_TOKENS_A_SECOND_OF_SOUND = 40
+"""32, and what there may be around them. Source: ai.google.dev, "Understand and count tokens", 2026-11."""
+
+
+def cost_usd(prices: PriceTable, model: str, *, on: date, input_tokens: int, output_tokens: int) -> Decimal | None:
+    """Return the price of a call, or None for a model, or a day, of which we know none.
+
+    Tokens that Gemini had cached are charged like the others here: their lower price is not known, and a ledger that
+    says too much is better than one that says too little.
+    """
+    return as_cost(_usd(prices, model, on=on, input_tokens=input_tokens, output_tokens=output_tokens))
+
+
+def most_usd(
+    prices: PriceTable,
+    model: str,
+    prompt: AnalystPrompt,
+    *,
+    on: date,
+    schema: Mapping[str, Any],
+    max_output_tokens: int,
+) -> Decimal | None:
+    """Return the most that a question can cost, or None as above; thinking counts against `max_output_tokens`."""
+    tokens = _most_input_tokens([prompt.system, prompt.user, json.dumps(schema)], prompt.media)
+    return as_bound(_usd(prices, model, on=on, input_tokens=tokens, output_tokens=max_output_tokens))
+
+
+def _usd(prices: PriceTable, model: str, *, on: date, input_tokens: int, output_tokens: int) -> Decimal | None:
+    input_usd = prices.find(f"gemini/{model}/input", on=on)
+    output_usd = prices.find(f"gemini/{model}/output", on=on)
+    if input_usd is None or output_usd is None:
+        return None
+    return (input_usd * input_tokens + output_usd * output_tokens) / _MILLION
+
+
+def _most_input_tokens(texts: Iterable[str], media: Sequence[MediaPart]) -> int:
+    # A token is a byte at least. Source: how SentencePiece falls back for what is not in its vocabulary.
+    text_tokens = sum(len(text.encode(errors="surrogatepass")) for text in texts)
+    tokens = _FRAMING_TOKENS + text_tokens + sum(map(_most_tokens, media))
+    return min(tokens, _CONTEXT_TOKENS)
+
+
+def _most_tokens(part: MediaPart) -> int:
+    if not isinstance(part, InlineMedia):
+        return _tokens_of_video(part.end_s - part.start_s, part.frames_per_second)
+    if part.content_type.startswith("image/"):
+        return _TOKENS_A_PICTURE
+    # Of a video without a known end only the model knows one.
+    return _CONTEXT_TOKENS if part.duration_s is None else _tokens_of_video(part.duration_s, 1.0)
+
+
+def _tokens_of_video(seconds: float, frames_per_second: float) -> int:
+    frames = math.ceil(seconds * frames_per_second) + 1
+    return frames * _TOKENS_A_FRAME + (math.ceil(seconds) + 1) * _TOKENS_A_SECOND_OF_SOUND

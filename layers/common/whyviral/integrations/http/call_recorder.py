@@ -1,0 +1,97 @@
+"""Records every call to a vendor, whatever becomes of it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+
+from whyviral.core import endpoints
+from whyviral.core.clock import Clock
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import ProviderError
+from whyviral.vendor_calls.calls import CallCollector, CallIntent, ExternalCall
+
+
+@dataclass(slots=True)
+class CallOutcome:
+    """What the client learns about a call while making it."""
+
+    status: int | None = None
+    error_category: ErrorCategory | None = None
+    cost_usd: Decimal | None = Decimal(0)
+    model: str | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    job_id: str | None = None
+
+
+@contextmanager
+def recorded_call(
+    calls: CallCollector,
+    *,
+    provider: str,
+    operation: str,
+    clock: Clock,
+    key_hash: str | None = None,
+    requests_per_second: float | None = None,
+    most_usd: Decimal | None = Decimal(0),
+    model: str | None = None,
+) -> Iterator[CallOutcome]:
+    """Announce one call and record it when the block ends; a `ProviderError` that leaves the block gives its category.
+
+    Args:
+        calls: is told of the call, and may refuse it before the block begins.
+        provider: the vendor.
+        operation: method and path template.
+        clock: tells the time.
+        key_hash: names the API key, where the vendor's patience is counted by key.
+        requests_per_second: how often it may be asked with this key; None: as often as any of its keys may.
+        most_usd: what the call can cost at most; None where nobody knows.
+        model: what is asked, where a vendor has several.
+
+    Raises:
+        ProviderError: the call must not be made now, or at all; nothing is recorded then.
+    """
+    intent = CallIntent(
+        provider=provider,
+        operation=operation,
+        started_at=clock(),
+        key_hash=key_hash,
+        requests_per_second=requests_per_second,
+        most_usd=most_usd,
+        model=model,
+        is_stand_in=endpoints.current().is_stand_in(provider),
+    )
+    calls.begin(intent)
+    outcome = CallOutcome(model=model)
+    retry_after_s: float | None = None
+    started = time.perf_counter()
+    try:
+        yield outcome
+    except ProviderError as exc:
+        outcome.error_category = exc.category
+        retry_after_s = exc.retry_after_s
+        raise
+    except BaseException:
+        outcome.error_category = ErrorCategory.INTERNAL
+        raise
+    finally:
+        calls.record(
+            ExternalCall(
+                id=intent.id,
+                provider=provider,
+                operation=operation,
+                started_at=intent.started_at,
+                duration_ms=round((time.perf_counter() - started) * 1000),
+                status=outcome.status,
+                error_category=outcome.error_category,
+                cost_usd=outcome.cost_usd,
+                model=outcome.model,
+                input_tokens=outcome.input_tokens,
+                output_tokens=outcome.output_tokens,
+                is_stand_in=intent.is_stand_in,
+                job_id=outcome.job_id,
+            ),
+            retry_after_s=retry_after_s,
+        )

@@ -1,0 +1,128 @@
+"""One paid call to TwitterAPI.io: asked, recorded, priced, and its refusals in our words."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from whyviral.core import endpoints
+from whyviral.core.clock import Clock
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import NotConnected, ProviderError
+from whyviral.integrations.http.api_keys import checked_key, hash_of_key
+from whyviral.integrations.http.bounded import HttpAnswer, fetch, shared_client
+from whyviral.integrations.http.call_recorder import CallOutcome, recorded_call
+from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
+from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import TWITTERAPI_CREDIT, PriceTable, as_bound, as_cost
+
+from .errors import PROVIDER, SERVICE, find_refusal, unreadable
+
+_CREDITS_A_TWEET = 15
+"""Also the least that an answered request costs. Source: twitterapi.io/pricing, 2026-11."""
+_MAX_BYTES = 8 * 1024 * 1024
+
+
+class TwitterApiCalls:
+    """Asks for lists of tweets."""
+
+    def __init__(
+        self,
+        api_key: str,
+        *,
+        calls: CallCollector,
+        clock: Clock,
+        client: httpx.Client | None,
+        requests_per_second: float | None = None,
+        prices: PriceTable,
+    ) -> None:
+        key = checked_key(api_key, name="TWITTERAPI_KEY")
+        self._headers = {"X-API-Key": key, "Accept": "application/json"}
+        self._key_hash = hash_of_key(key)
+        self._requests_per_second = requests_per_second
+        self._calls = calls
+        self._clock = clock
+        self._client = client or shared_client(PROVIDER)
+        self._prices = prices
+        self._url = endpoints.current().twitterapi_url
+
+    def get_tweets(self, path: str, params: Mapping[str, str], *, most_tweets: int, timeout_s: float) -> Sequence[Any]:
+        """Return the tweets of one page, as they came.
+
+        Args:
+            path: of the endpoint.
+            params: what is asked for.
+            most_tweets: how many a page of it holds, each of which is paid for.
+            timeout_s: for the whole call.
+
+        Raises:
+            UnreadableAnswer: nobody knows whether there are any.
+            ProviderError: why there are none; a category on the user's side is about what was asked for.
+        """
+        with recorded_call(
+            self._calls,
+            provider=PROVIDER,
+            operation=f"GET {path}",
+            clock=self._clock,
+            most_usd=as_bound(self._usd(most_tweets)),
+            key_hash=self._key_hash,
+            requests_per_second=self._requests_per_second,
+        ) as call:
+            answer = self._get(path, params, call, timeout_s=timeout_s)
+            document = _parse(answer)
+            call.cost_usd = self._cost_usd(answer, document)
+            refusal = find_refusal(answer, document, now=self._clock())
+            if refusal is not None:
+                raise refusal
+            tweets: Sequence[Any] = document["tweets"]
+            return tweets
+
+    def _get(self, path: str, params: Mapping[str, str], call: CallOutcome, *, timeout_s: float) -> HttpAnswer:
+        call.cost_usd = None  # what happens from here on may be billed, until an answer says otherwise
+        try:
+            answer = fetch(
+                self._client,
+                f"{self._url}{path}",
+                provider=PROVIDER,
+                service=SERVICE,
+                headers=self._headers,
+                params=params,
+                total_s=timeout_s,
+                max_bytes=_MAX_BYTES,
+            )
+        except NotConnected:
+            call.cost_usd = Decimal(0)
+            raise
+        except ProviderError as exc:
+            if exc.status == HTTPStatus.OK and exc.category is ErrorCategory.PROVIDER_ERROR:  # cut off, or too large
+                raise unreadable() from exc
+            raise
+        call.status = answer.status
+        return answer
+
+    def _cost_usd(self, answer: HttpAnswer, document: Any) -> Decimal | None:
+        """Return the price of an answer; None for a broken one, which may be billed all the same."""
+        if not httpx.codes.is_success(answer.status):
+            return Decimal(0)
+        if not isinstance(document, Mapping):
+            return None
+        tweets = document.get("tweets")
+        return as_cost(self._usd(len(tweets) if isinstance(tweets, list) else 0))
+
+    def _usd(self, tweets: int) -> Decimal | None:
+        """Return the price of a page with so many tweets."""
+        credit_usd = self._prices.find(TWITTERAPI_CREDIT, on=self._clock().date())
+        return None if credit_usd is None else _CREDITS_A_TWEET * max(tweets, 1) * credit_usd
+
+
+def _parse(answer: HttpAnswer) -> Any:
+    """Return the document, its list under `tweets`: replies come under either name. Source: docs.twitterapi.io."""
+    try:
+        document = parse_untrusted_json(answer.body)
+    except NotJson:
+        return None
+    if isinstance(document, dict) and "tweets" not in document and "replies" in document:
+        return document | {"tweets": document["replies"]}
+    return document

@@ -1,0 +1,102 @@
+"""Every way in which TwitterAPI.io says no, in our categories. Source: docs.twitterapi.io."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.http.bounded import HttpAnswer, retry_after_s
+
+PROVIDER = "twitterapi"
+SERVICE = "The source of X posts"
+NOT_FOUND = "X shows no public post at this address: it may be deleted or protected, or its account suspended."
+PRIVATE = "The account that wrote this post is protected."
+REMOVED = "This post is gone: its account is suspended or no longer exists."
+
+NOT_AN_ID = "X has no posts with an id like this one."
+
+STRANGER = f"{SERVICE} sent another post than the asked one; try again."
+_UNREADABLE = f"{SERVICE} sent an answer that could not be read; try again."
+_NO_CREDIT = f"{SERVICE} is out of credit."
+_DEFAULT_WAIT_S = 5.0
+"""A key without credit may call once in 5 s. Source: twitterapi.io/qps-limits, 2025-12."""
+_OUT_OF_CREDIT = "credits is not enough"
+
+
+class UnreadableAnswer(ProviderError):
+    """It called itself a success and may be billed: it is worth one more question and no third."""
+
+
+def find_refusal(answer: HttpAnswer, document: Any, *, now: datetime) -> ProviderError | None:
+    """Return why `answer` holds no posts, or None when it does.
+
+    A category on the user's side is about the asked posts; any other is about the call.
+
+    Args:
+        answer: the answer.
+        document: its parsed body; None when that is not JSON.
+        now: what a date in `Retry-After` is measured against.
+    """
+    text = _text_of(document)
+    if answer.status == HTTPStatus.OK:
+        return _refusal_in_document(document, text)
+    error = _refusal_of_status(answer.status, text)
+    if error.is_transient:
+        error.retry_after_s = retry_after_s(answer.headers, now=now)
+    if error.category is ErrorCategory.RATE_LIMIT and error.retry_after_s is None:
+        error.retry_after_s = _DEFAULT_WAIT_S
+    return error
+
+
+def unreadable() -> UnreadableAnswer:
+    """Return what a success means that does not hold what it should."""
+    category = ErrorCategory.PROVIDER_ERROR
+    return UnreadableAnswer(_UNREADABLE, provider=PROVIDER, category=category, status=HTTPStatus.OK)
+
+
+def _refusal_of_status(status: int, text: str) -> ProviderError:
+    match status:
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            return _error(ErrorCategory.AUTH, f"{SERVICE} refused our account.", status)
+        case _ if status == HTTPStatus.PAYMENT_REQUIRED or _OUT_OF_CREDIT in text:
+            return _error(ErrorCategory.AUTH, _NO_CREDIT, status)
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return _error(ErrorCategory.RATE_LIMIT, f"{SERVICE} asks us to slow down.", status, is_transient=True)
+        case HTTPStatus.BAD_REQUEST if "tweet_id" in text or "tweetid" in text:
+            return _error(ErrorCategory.INVALID_URL, NOT_AN_ID, status)
+        case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return _error(ErrorCategory.PROVIDER_ERROR, f"{SERVICE} is out of order.", status, is_transient=True)
+    return _error(ErrorCategory.PROVIDER_ERROR, f"{SERVICE} refused our question.", status)
+
+
+def _refusal_in_document(document: Any, text: str) -> ProviderError | None:
+    if not isinstance(document, Mapping):
+        return unreadable()
+    if document.get("status") != "error":
+        return None if isinstance(document.get("tweets"), list) else unreadable()
+    if _OUT_OF_CREDIT in text:
+        return _error(ErrorCategory.AUTH, _NO_CREDIT)
+    for word, category, message in (
+        ("not found", ErrorCategory.NOT_FOUND, NOT_FOUND),
+        ("protected", ErrorCategory.PRIVATE, PRIVATE),
+        ("suspended", ErrorCategory.REMOVED, REMOVED),
+    ):
+        if word in text:
+            return _error(category, message)
+    return _error(ErrorCategory.PROVIDER_ERROR, f"{SERVICE} reported an error.", is_transient=True)
+
+
+def _text_of(document: Any) -> str:
+    """Return the vendor's words in lower case, from whichever of its four envelopes; never shown to anybody."""
+    if not isinstance(document, Mapping):
+        return ""
+    words = next((words for name in ("message", "msg", "detail", "error") if (words := document.get(name))), "")
+    return str(words).lower()
+
+
+def _error(
+    category: ErrorCategory, message: str, status: int = HTTPStatus.OK, *, is_transient: bool = False
+) -> ProviderError:
+    return ProviderError(message, provider=PROVIDER, category=category, is_transient=is_transient, status=status)

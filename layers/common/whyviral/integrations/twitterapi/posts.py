@@ -1,0 +1,197 @@
+"""A tweet as TwitterAPI.io tells it, made into one of our posts. Everything in it is untrusted."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel
+from whyviral.integrations.ports.post_scraper import MediaKind, ScrapedAuthor, ScrapedMedia, ScrapedPost, ScrapeFailure
+
+from .errors import PRIVATE, REMOVED
+from .media import Medium, SkippedMedium, choose_media
+
+_MAX_TEXT = 30_000  # X allows 25,000
+_MAX_NAME = 200
+_MAX_RAW = 256 * 1024
+_REPOST = re.compile(r"RT @\w{1,20}: ")
+_SHORT_LINK = re.compile(r"https?://t\.co/\w+")
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{2,8})?")
+_NO_LANGUAGE = re.compile(r"und|zxx|art|q[a-z]{2}")
+
+type TweetId = Annotated[str, Field(pattern=r"^[0-9]{1,19}$")]
+type Handle = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,20}$")]
+
+
+class CamelModel(VendorModel):
+    """A document whose fields are written like `likeCount`."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
+class Author(CamelModel):
+    """Who wrote a tweet; of a dead account only the last three fields may be left."""
+
+    user_name: Lenient[Handle] = None
+    name: Lenient[str] = None
+    followers: Lenient[Count] = None
+    is_verified: Lenient[bool] = None
+    is_blue_verified: Lenient[bool] = None
+    unavailable: Lenient[bool] = None
+    unavailable_reason: Lenient[str] = None
+    message: Lenient[str] = None
+
+
+class Attachments(VendorModel):
+    """Where X keeps media."""
+
+    media: Lenient[list[Lenient[Medium]]] = None
+
+
+class Tweet(CamelModel):
+    """The fields of a tweet that we use."""
+
+    text: Lenient[str] = None
+    like_count: Lenient[Count] = None
+    reply_count: Lenient[Count] = None
+    view_count: Lenient[Count] = None
+    retweet_count: Lenient[Count] = None
+    quote_count: Lenient[Count] = None
+    bookmark_count: Lenient[Count] = None
+    created_at: Lenient[str] = None
+    lang: Lenient[str] = None
+    author: Lenient[Author] = None
+    attached: Lenient[Attachments] = Field(None, alias="extendedEntities")
+    attached_in_words_of_x: Lenient[Attachments] = Field(None, alias="extended_entities")
+    entities: Lenient[Attachments] = None
+    id: Lenient[TweetId] = None
+    in_reply_to_id: Lenient[TweetId] = None
+    in_reply_to_username: Lenient[Handle] = None
+    retweeted_tweet: Lenient["Tweet"] = Field(None, alias="retweeted_tweet")
+    quoted_tweet: Lenient["Tweet"] = Field(None, alias="quoted_tweet")
+
+    @property
+    def media(self) -> Sequence[Medium]:
+        """The attached media, from the first place that has any."""
+        for place in (self.attached, self.attached_in_words_of_x, self.entities):
+            if place and place.media:
+                return [medium for medium in place.media if medium]
+        return ()
+
+
+def read_tweet(raw: Mapping[str, Any], *, post_id: str) -> ScrapedPost | ScrapeFailure:
+    """Return the post that `raw` tells, or why it gives none.
+
+    A repost is read as the post it repeats, under the id that was asked for. A quote without media of its own shows
+    those of the post it quotes.
+    """
+    tweet = Tweet.model_validate(raw)
+    content = tweet.retweeted_tweet or tweet
+    if tweet.retweeted_tweet is None and _REPOST.match(tweet.text or ""):
+        return ScrapeFailure(
+            post_id, ErrorCategory.UNSUPPORTED, "This post only repeats another one, which X does not show any more."
+        )
+    author = _author(content.author, post_id)
+    if isinstance(author, ScrapeFailure):
+        return author
+    shown = content.media or (content.quoted_tweet.media if content.quoted_tweet else ())
+    chosen = list(choose_media(shown))
+    media = [medium for medium in chosen if isinstance(medium, ScrapedMedia)]
+    text = _text(content)
+    if not _SHORT_LINK.sub("", text).strip() and all(medium.kind is MediaKind.THUMBNAIL for medium in media):
+        return ScrapeFailure(
+            post_id, ErrorCategory.UNSUPPORTED, "This post has no text, photo or video that can be fetched."
+        )
+    return ScrapedPost(
+        platform_post_id=post_id,
+        url=f"https://x.com/i/status/{post_id}",
+        author=author,
+        text=text,
+        posted_at=read_time(content.created_at),
+        metrics=_metrics(content),
+        language=_language(content.lang),
+        media=media,
+        details=_details(content),
+        raw=_kept(raw, [medium for medium in chosen if isinstance(medium, SkippedMedium)]),
+    )
+
+
+def _author(author: Author | None, post_id: str) -> ScrapedAuthor | ScrapeFailure:
+    if author is None or author.user_name is None or author.unavailable:
+        reason = f"{author.unavailable_reason} {author.message}".lower() if author else ""
+        if "protected" in reason:
+            return ScrapeFailure(post_id, ErrorCategory.PRIVATE, PRIVATE)
+        return ScrapeFailure(post_id, ErrorCategory.REMOVED, REMOVED)
+    return ScrapedAuthor(
+        username=author.user_name,
+        display_name=(author.name or "")[:_MAX_NAME].strip() or None,
+        followers=author.followers,
+        is_verified=_either(author.is_verified, author.is_blue_verified),
+    )
+
+
+def _either(first: bool | None, second: bool | None) -> bool | None:
+    return first if second is None else bool(first) or second
+
+
+def _text(tweet: Tweet) -> str:
+    """Return the words of a tweet without the short links that X adds for its media."""
+    text = (tweet.text or "")[:_MAX_TEXT]
+    for medium in tweet.media:
+        if medium.url and _SHORT_LINK.fullmatch(medium.url):
+            text = text.replace(medium.url, "")
+    return text.strip()
+
+
+def _details(tweet: Tweet) -> dict[str, Any]:
+    """Return what the post quotes and answers, as far as X says."""
+    details: dict[str, Any] = {}
+    quoted = tweet.quoted_tweet
+    if quoted is not None and quoted.author is not None and quoted.author.user_name is not None:
+        url = f"https://x.com/i/status/{quoted.id}" if quoted.id else None
+        details["quoted_post"] = {"username": quoted.author.user_name, "text": _text(quoted), "url": url}
+    if tweet.in_reply_to_id is not None:
+        details["replied_to"] = {"username": tweet.in_reply_to_username, "post_id": tweet.in_reply_to_id}
+    return details
+
+
+def _metrics(tweet: Tweet) -> dict[str, int]:
+    counts = {
+        "likes": tweet.like_count,
+        "comments": tweet.reply_count,
+        "views": tweet.view_count or None,  # zero stands for "not counted", as on posts before 2023
+        "shares": tweet.retweet_count,
+        "quotes": tweet.quote_count,
+        "bookmarks": tweet.bookmark_count,
+    }
+    return {name: count for name, count in counts.items() if count is not None}
+
+
+def read_time(text: str | None) -> datetime | None:
+    """Return the moment, whichever of the vendor's two formats it came in."""
+    for parse in (_parse_x_time, datetime.fromisoformat):
+        with suppress(ValueError, OverflowError):
+            moment = parse(text or "")
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return None
+
+
+def _parse_x_time(text: str) -> datetime:
+    return datetime.strptime(text, "%a %b %d %H:%M:%S %z %Y")
+
+
+def _language(tag: str | None) -> str | None:
+    return tag if tag and _LANGUAGE.fullmatch(tag) and not _NO_LANGUAGE.fullmatch(tag) else None
+
+
+def _kept(raw: Mapping[str, Any], skipped: Sequence[SkippedMedium]) -> dict[str, Any]:
+    """Return what is stored of the answer: the whole tweet unless it is absurdly large, and the media left out."""
+    is_small = len(json.dumps(raw)) <= _MAX_RAW
+    return {"tweet": raw if is_small else None, "skipped_media": [asdict(medium) for medium in skipped]}

@@ -1,0 +1,196 @@
+"""Captions of YouTube: which of a video's tracks says what was spoken, and the words in it. All of it is untrusted."""
+
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from whyviral.integrations.http.untrusted_json import parse_untrusted_json
+from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
+
+MAX_CAPTIONS_BYTES = 8 * 1024 * 1024
+_FORMATS = ("json3", "srv1", "vtt")
+"""The best first: only json3 times words."""
+_ORIGINAL = "-orig"
+_CHAT = "live_chat"
+_MAX_SEGMENTS = 20_000
+_MAX_TEXT = 2_000
+"""Of one line."""
+_MAX_S = 10**7
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+_BLANKS = re.compile(r"\s+")
+_MARKER = re.compile(r"[\[(♪][^\])♪]*[\])♪]|♪+")
+_TAG = re.compile(r"<[^>]{0,200}>")
+_SRV1_LINE = re.compile(r'<text start="([0-9.]{1,12})"(?: dur="([0-9.]{1,12})")?[^>]{0,200}>(.*?)</text>', re.DOTALL)
+_VTT_TIMES = re.compile(r"((?:\d{1,4}:)?\d\d:\d\d\.\d{3}) +--> +((?:\d{1,4}:)?\d\d:\d\d\.\d{3})")
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A file of captions."""
+
+    url: str
+    format: str
+    source: TranscriptSource
+    language: str | None
+
+
+def choose_track(
+    written: Mapping[str, Any], automatic: Mapping[str, Any], *, speech_language: str | None
+) -> Track | None:
+    """Return the track that holds what was spoken, or None.
+
+    That is what people wrote down in the spoken language; or what YouTube itself heard; or, where neither is there,
+    what people wrote down in some other language. What was translated by a machine is never chosen.
+
+    Args:
+        written: `subtitles` of yt-dlp.
+        automatic: `automatic_captions` of yt-dlp.
+        speech_language: what else is known about the spoken language.
+    """
+    heard = next((name for name in automatic if name.endswith(_ORIGINAL)), None)
+    spoken = heard.removesuffix(_ORIGINAL) if heard else speech_language
+    people = [name for name in written if name != _CHAT]
+    in_spoken = [name for name in people if spoken and _is_same_language(name, spoken)]
+    machine = [name for name in (heard, spoken, *automatic) if name is not None and name in automatic]
+    candidates = (
+        *((written, name, TranscriptSource.CAPTIONS) for name in in_spoken),
+        *((automatic, name, TranscriptSource.AUTOMATIC_CAPTIONS) for name in machine),
+        *((written, name, TranscriptSource.CAPTIONS) for name in people),
+    )
+    tracks = (_track(tracks.get(name), name, source) for tracks, name, source in candidates)
+    return next((track for track in tracks if track), None)
+
+
+def read_captions(body: bytes, track: Track) -> Transcript | None:
+    """Return what a file of captions says, or None where it is empty; without a single word in it, nobody speaks.
+
+    Raises:
+        NotJson: it is not what its format promises.
+    """
+    if not body.strip():
+        return None  # YouTube's way of refusing a track, or an address
+    match track.format:
+        case "json3":
+            lines = list(_json3_lines(parse_untrusted_json(body)))
+        case "srv1":
+            lines = list(_srv1_lines(body.decode("utf-8", errors="replace")))
+        case _:
+            lines = list(_vtt_lines(body.decode("utf-8", errors="replace")))
+    segments = _in_order(lines)
+    if all(_MARKER.fullmatch(segment.text) for segment in segments):
+        segments = []
+    return Transcript(segments=tuple(segments), source=track.source, language=track.language)
+
+
+def read_language(tag: str | None) -> str | None:
+    """Return a language's tag, if that is what it is."""
+    return tag if tag and _LANGUAGE.fullmatch(tag) else None
+
+
+def _is_same_language(one: str, other: str) -> bool:
+    return one.partition("-")[0].lower() == other.partition("-")[0].lower()
+
+
+def _track(formats: Any, name: str, source: TranscriptSource) -> Track | None:
+    if not isinstance(formats, Sequence):
+        return None
+    urls = {
+        entry["ext"]: entry["url"]
+        for entry in formats
+        if isinstance(entry, Mapping) and isinstance(entry.get("ext"), str) and isinstance(entry.get("url"), str)
+    }
+    for known in _FORMATS:
+        # A translation by a machine says so in its address only.
+        if known in urls and "tlang=" not in urls[known]:
+            return Track(urls[known], known, source, read_language(name.removesuffix(_ORIGINAL)))
+    return None
+
+
+def _json3_lines(document: Any) -> Iterator[SpokenSegment]:
+    """Yield the lines of the format json3. Source: fixtures of several public parsers, 2026-11."""
+    events = document.get("events") if isinstance(document, Mapping) else None
+    for event in events if isinstance(events, list) else ():
+        pieces = event.get("segs") if isinstance(event, Mapping) else None
+        if not isinstance(pieces, list) or (start_ms := _number(event.get("tStartMs"))) is None:
+            continue  # it sets up a window, or is broken
+        spoken = [piece for piece in pieces if isinstance(piece, Mapping) and isinstance(piece.get("utf8"), str)]
+        text = _text("".join(piece["utf8"] for piece in spoken))
+        if text:
+            end_ms = start_ms + (_number(event.get("dDurationMs")) or 0.0)
+            words = tuple(_words(spoken, start_ms=start_ms, end_ms=end_ms))
+            yield SpokenSegment(start_ms / 1000, end_ms / 1000, text, words)
+
+
+def _words(pieces: Sequence[Mapping[str, Any]], *, start_ms: float, end_ms: float) -> Iterator[SpokenWord]:
+    """Yield the words of a line whose pieces have times of their own, which only automatic captions have."""
+    if not any("tOffsetMs" in piece for piece in pieces):
+        return
+    words = [(_number(piece.get("tOffsetMs")) or 0.0, _text(piece["utf8"])) for piece in pieces]
+    timed = [(start_ms + offset_ms, word) for offset_ms, word in words if word]
+    for (from_ms, word), (to_ms, _) in pairwise([*timed, (end_ms, "")]):
+        yield SpokenWord(from_ms / 1000, to_ms / 1000, word)
+
+
+def _srv1_lines(text: str) -> Iterator[SpokenSegment]:
+    for match in _SRV1_LINE.finditer(text):
+        start_s, length_s = _number(match[1]), _number(match[2])
+        words = _text(html.unescape(html.unescape(match[3])))  # escaped twice
+        if start_s is not None and words:
+            yield SpokenSegment(start_s, start_s + (length_s or 0.0), words)
+
+
+def _vtt_lines(text: str) -> Iterator[SpokenSegment]:
+    """Yield each new line once: automatic captions show a line again while the next one is spoken."""
+    last = ""
+    for block in text.replace("\r\n", "\n").split("\n\n"):
+        times = _VTT_TIMES.search(block)
+        if times is None:
+            continue
+        lines = [_text(html.unescape(_TAG.sub("", line))) for line in block[times.end() :].split("\n")[1:]]
+        new = [line for line in lines if line and line != last]
+        if new:
+            last = new[-1]
+            yield SpokenSegment(_vtt_seconds(times[1]), _vtt_seconds(times[2]), _text(" ".join(new)))
+
+
+def _vtt_seconds(text: str) -> float:
+    seconds = 0.0
+    for part in text.split(":"):
+        seconds = seconds * 60 + float(part)
+    return seconds
+
+
+def _in_order(lines: Sequence[SpokenSegment]) -> list[SpokenSegment]:
+    """Return the lines by time and without overlaps, which automatic captions have."""
+    ordered = sorted(lines[:_MAX_SEGMENTS], key=lambda line: line.start_s)
+    starts = [line.start_s for line in ordered[1:]]
+    ends = [min(line.end_s, start) for line, start in zip(ordered, starts, strict=False)]
+    ends += [line.end_s for line in ordered[-1:]]
+    return [_ending(line, max(end_s, line.start_s)) for line, end_s in zip(ordered, ends, strict=True)]
+
+
+def _ending(line: SpokenSegment, end_s: float) -> SpokenSegment:
+    words = []
+    from_s = line.start_s
+    for word in line.words:
+        from_s = min(max(word.start_s, from_s), end_s)
+        words.append(SpokenWord(from_s, min(max(word.end_s, from_s), end_s), word.text))
+    return SpokenSegment(line.start_s, end_s, line.text, tuple(words))
+
+
+def _number(value: Any) -> float | None:
+    """Return a time that may be written as a string."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if 0 <= number <= _MAX_S * 1000 else None
+
+
+def _text(text: str) -> str:
+    return _BLANKS.sub(" ", text).strip()[:_MAX_TEXT].rstrip()

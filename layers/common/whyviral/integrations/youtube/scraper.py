@@ -1,0 +1,203 @@
+"""YouTube videos: numbers by the Data API where there is a key; everything else, or everything, by yt-dlp."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+
+from whyviral.core import endpoints
+from whyviral.core.clock import Clock, utc_now
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.brightdata.errors import PROVIDER as BRIGHTDATA
+from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.post_scraper import PostAsk, ScrapedComment, ScrapedPost, ScrapeFailure, ScrapeOutcome
+from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES, PriceTable
+
+from . import errors as failures
+from .data_api import YouTubeDataApi
+from .data_items import read_channel, read_item
+from .dataset import Resumed, YouTubeDataset
+from .errors import YouTubeBlocked
+from .ids import is_video_id
+from .posts import Video, read_video
+from .proxies import checked_proxy_url
+from .visitor import Seen, Visitor
+
+_BUDGET_S = 40.0
+"""Of one run. The scraping function has 60 s; after the last video two calls of the Data API and a job may follow."""
+_VIDEO_LIMIT_S = 20.0
+"""So that one slow video does not take the time of all."""
+
+type Info = Mapping[str, Any]
+type Outcomes = dict[str, ScrapeOutcome]
+
+
+class YouTubeScraper:
+    """Fetches YouTube videos, one after the other, so that YouTube sees a patient visitor."""
+
+    def __init__(
+        self,
+        *,
+        calls: CallCollector,
+        clock: Clock = utc_now,
+        data_api_key: str | None = None,
+        proxy_url: str | None = None,
+        brightdata_api_key: str | None = None,
+        client: httpx.Client | None = None,
+        budget_s: float = _BUDGET_S,
+        prices: PriceTable = PRICES,
+    ) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._proxy_url = checked_proxy_url(proxy_url)
+        self._data_api = YouTubeDataApi(data_api_key, calls=calls, clock=clock, client=client) if data_api_key else None
+        self._dataset = None
+        # A stand-in knows no real videos, and a real service must not be paid for invented ones.
+        is_stand_in = endpoints.current().is_stand_in
+        if brightdata_api_key and is_stand_in(BRIGHTDATA) == is_stand_in(failures.PROVIDER):
+            self._dataset = YouTubeDataset(brightdata_api_key, calls=calls, clock=clock, prices=prices)
+        self._budget_s = budget_s
+
+    def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapeOutcome]:
+        """Return outcomes by video id; a video for which there was no time, or that failed for now, has none.
+
+        Raises:
+            ProviderError: nothing is known about any of them; `YouTubeBlocked` where YouTube refuses our address.
+        """
+        ends_at = time.monotonic() + self._budget_s
+        asked = {ask.post_id: ask for ask in asks}
+        outcomes: Outcomes = {
+            video_id: ScrapeFailure(video_id, ErrorCategory.INVALID_URL, failures.NOT_A_VIDEO_ID)
+            for video_id in asked
+            if not is_video_id(video_id)
+        }
+        asks = [ask for video_id, ask in asked.items() if video_id not in outcomes]
+        resumed = self._resume(asks)
+        outcomes |= resumed.outcomes
+        # A job that goes on is not begun again: it would be paid for twice.
+        rest = [ask for ask in asks if ask.running is None or self._dataset is None] + resumed.lost
+        try:
+            told = self._ask_data_api([ask.post_id for ask in rest], outcomes)
+        except ProviderError as exc:
+            if not resumed.outcomes:
+                raise
+            # Raised, it would take with it what the jobs have told, which is paid for.
+            return outcomes | {ask.post_id: _refused(ask.post_id, exc) for ask in rest}
+        rest = [ask for ask in rest if ask.post_id not in outcomes]
+        failure = self._visit(rest, told, outcomes, ends_at=ends_at)
+        if isinstance(failure, YouTubeBlocked):
+            outcomes |= self._begin([ask for ask in rest if ask.post_id not in outcomes])
+        failure = failure or resumed.failure
+        if failure is not None and not outcomes:
+            raise failure
+        return outcomes
+
+    def _resume(self, asks: Sequence[PostAsk]) -> Resumed:
+        """Return how far the jobs are that an earlier run has begun at the scraping service."""
+        waiting = [ask for ask in asks if ask.running is not None]
+        return self._dataset.resume(waiting) if self._dataset and waiting else Resumed()
+
+    def _begin(self, asks: Sequence[PostAsk]) -> Outcomes:
+        """Give to the scraping service what YouTube does not show to us, if there is one."""
+        if self._dataset is None or not asks:
+            return {}
+        try:
+            return self._dataset.begin(asks)
+        except ProviderError:
+            return {}  # recorded; YouTube's refusal is what is told, and what passes
+
+    def _ask_data_api(self, video_ids: Sequence[str], outcomes: Outcomes) -> Mapping[str, Info]:
+        """Return what the Data API says of the videos, and add an outcome for those that it does not show.
+
+        Without a key, and without quota, nothing is told: yt-dlp then tells all of it.
+        """
+        if self._data_api is None or not video_ids:
+            return {}
+        try:
+            items = self._data_api.list_videos(video_ids)
+        except ProviderError as exc:
+            if not exc.is_transient:
+                raise  # a key that does not work is for somebody to repair, not to be worked around
+            return {}
+        told: dict[str, Info] = {}
+        for video_id in video_ids:
+            answer = _read(items.get(video_id))
+            if isinstance(answer, ProviderError):
+                outcomes[video_id] = _refused(video_id, answer)
+            else:
+                told[video_id] = answer
+        return told
+
+    def _visit(
+        self, asks: Sequence[PostAsk], told: Mapping[str, Info], outcomes: Outcomes, *, ends_at: float
+    ) -> ProviderError | None:
+        """Add the outcomes of the videos; return the last failure that left one without."""
+        failure: ProviderError | None = None
+        with Visitor(calls=self._calls, clock=self._clock, proxy_url=self._proxy_url) as visitor:
+            for ask in asks:
+                left_s = ends_at - time.monotonic()
+                if left_s <= 0:
+                    break
+                seen: Seen | None = None
+                try:
+                    seen = visitor.see(ask.post_id, timeout_s=min(left_s, _VIDEO_LIMIT_S))
+                except ProviderError as exc:
+                    if exc.category.is_users_side:
+                        outcomes[ask.post_id] = _refused(ask.post_id, exc)
+                        continue
+                    failure = exc
+                if seen or ask.post_id in told:
+                    outcomes[ask.post_id] = self._post(ask, seen, told.get(ask.post_id))
+        return failure
+
+    def _post(self, ask: PostAsk, seen: Seen | None, told: Info | None) -> ScrapedPost:
+        """Put together what both sources say; the Data API's numbers are exact, and come where yt-dlp is refused."""
+        info = {**(seen.info if seen else {}), **(told or {})}
+        comments: Sequence[ScrapedComment] = ()
+        if told is not None:
+            info = {**self._channel(info), **info}
+            comments = self._comments(ask.post_id, info)
+        sources = [name for name, source in (("data_api", told), ("yt_dlp", seen)) if source is not None]
+        return read_video(
+            info,
+            video_id=ask.post_id,
+            path_word=ask.path_word,
+            transcript=seen.transcript if seen else None,
+            comments=comments,
+            sources=sources,
+        )
+
+    def _channel(self, info: Info) -> Info:
+        """Return handle and followers of a channel where yt-dlp has not told them."""
+        channel_id = Video.model_validate(info).channel_id
+        if self._data_api is None or channel_id is None or info.get("channel_follower_count") is not None:
+            return {}
+        try:
+            item = self._data_api.list_channels([channel_id]).get(channel_id)
+        except ProviderError:
+            return {}  # recorded; a post without its channel's size is still worth having
+        return read_channel(item) if item else {}
+
+    def _comments(self, video_id: str, info: Info) -> Sequence[ScrapedComment]:
+        if self._data_api is None or not info.get("comment_count"):
+            return ()
+        try:
+            return self._data_api.list_comments(video_id)
+        except ProviderError:
+            return ()  # recorded, as above
+
+
+def _read(item: Mapping[str, Any] | None) -> Info | ProviderError:
+    """Return what the Data API says of a video, or why we do not take it."""
+    if item is None:
+        return failures.not_found()
+    info = read_item(item)
+    if isinstance(info, ProviderError):
+        return info
+    return Video.model_validate(info).find_refusal() or info
+
+
+def _refused(video_id: str, refusal: ProviderError) -> ScrapeFailure:
+    return ScrapeFailure(video_id, refusal.category, refusal.message)

@@ -1,0 +1,111 @@
+"""One visitor of YouTube: what yt-dlp sees of each video, until YouTube refuses the visitor."""
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from whyviral.core.clock import Clock
+from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.http.call_recorder import recorded_call
+from whyviral.integrations.http.untrusted_json import NotJson
+from whyviral.integrations.ports.transcript import Transcript
+from whyviral.vendor_calls.calls import CallCollector
+
+from . import errors as failures
+from .captions import MAX_CAPTIONS_BYTES, Track, read_captions
+from .errors import PROVIDER, YouTubeBlocked
+from .posts import Video, read_info
+
+if TYPE_CHECKING:
+    from .ytdlp import YouTubeSession
+
+_CAPTIONS_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What yt-dlp has learnt about a video."""
+
+    info: Mapping[str, Any]
+    transcript: Transcript | None
+
+
+class Visitor:
+    """Sees videos; yt-dlp is loaded for the first one."""
+
+    def __init__(self, *, calls: CallCollector, clock: Clock, proxy_url: str | None) -> None:
+        self._calls = calls
+        self._clock = clock
+        self._proxy_url = proxy_url
+        self._stack = ExitStack()
+        self._session: YouTubeSession | None = None
+        self.refusal: ProviderError | None = None
+        """Why no video can be seen any more."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _exception: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def see(self, video_id: str, *, timeout_s: float) -> Seen:
+        """Return what there is to see of a video.
+
+        Raises:
+            ProviderError: its category is on the user's side where only this video is meant.
+        """
+        if self.refusal is not None:
+            raise self.refusal
+        ends_at = time.monotonic() + timeout_s
+        try:
+            info = self._extract(video_id, timeout_s=timeout_s)
+        except ProviderError as exc:
+            if isinstance(exc, YouTubeBlocked) or not (exc.is_transient or exc.category.is_users_side):
+                self.refusal = exc
+            raise
+        video = Video.model_validate(info)
+        if refusal := video.find_refusal():
+            raise refusal
+        track = video.captions_track()
+        left_s = min(ends_at - time.monotonic(), _CAPTIONS_LIMIT_S)
+        return Seen(info, self._find_captions(track, timeout_s=left_s) if track and left_s > 0 else None)
+
+    def _open(self) -> "YouTubeSession":
+        # yt-dlp takes half a second to load, which only those pay who see a video.
+        from .ytdlp import open_session  # noqa: PLC0415
+
+        return self._stack.enter_context(open_session(proxy_url=self._proxy_url))
+
+    def _extract(self, video_id: str, *, timeout_s: float) -> dict[str, Any]:
+        session = self._session = self._session or self._open()
+        with recorded_call(self._calls, provider=PROVIDER, operation="yt-dlp video", clock=self._clock) as call:
+            try:
+                info = session.extract(video_id, timeout_s=timeout_s)
+            finally:
+                call.status = session.status
+            if info.get("_type") != "video":  # the trailer of what must be paid for
+                raise failures.unsupported(failures.PAID)
+            if info.get("id") != video_id:
+                raise failures.unreadable()
+            return read_info(info)
+
+    def _find_captions(self, track: Track, *, timeout_s: float) -> Transcript | None:
+        """Return the captions; those that cannot be had are like none: then the worker listens."""
+        session = self._session
+        assert session is not None  # noqa: S101 - a video has been extracted
+        try:
+            with recorded_call(self._calls, provider=PROVIDER, operation="yt-dlp captions", clock=self._clock) as call:
+                try:
+                    body = session.read(track.url, timeout_s=timeout_s, max_bytes=MAX_CAPTIONS_BYTES)
+                    return read_captions(body, track)
+                except NotJson:
+                    raise failures.unreadable() from None
+                finally:
+                    call.status = session.status
+        except ProviderError:
+            return None

@@ -1,0 +1,133 @@
+"""Every query of rate limits and of calls made once. Each decision is one statement, made under a row's lock."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from .models import IdempotencyKey
+
+# The times are sorted: a call counts at its own time or at that of the latest counted call, whichever is later, so a
+# clock that is a little behind can never find a window that another caller has already emptied. A conflicting insert
+# waits for the row's lock and then sees its latest version: no two calls decide on the same times.
+_HIT = text("""
+    insert into rate_windows as own (scope, subject, hits, was_allowed, expires_at)
+    values (
+      :scope, :subject,
+      case when :limit > 0 then array[cast(:now as timestamptz)] else '{}' end, :limit > 0,
+      cast(:now as timestamptz) + cast(:window as interval)
+    )
+    on conflict (scope, subject) do update set (hits, was_allowed, expires_at, updated_at) = (
+      select
+        case when cardinality(recent) < :limit then recent || at else recent end,
+        cardinality(recent) < :limit,
+        at + cast(:window as interval),
+        now()
+      from
+        (select greatest(cast(:now as timestamptz), own.hits[cardinality(own.hits)]) as at) as clock,
+        lateral (
+          select array(
+            select counted from unnest(own.hits) as counted where counted > at - cast(:window as interval)
+            order by counted
+          ) as recent
+        ) as pruned
+    )
+    returning hits, was_allowed
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The calls that count, oldest first, and whether the one just made does."""
+
+    hits: list[datetime]
+    was_allowed: bool
+
+
+class RateWindowRepository:
+    """Windows of calls."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def hit(self, scope: str, subject: str, *, limit: int, window: timedelta, now: datetime) -> Window:
+        """Count a call if fewer than `limit` count already, and forget those that have left the window."""
+        values = {"scope": scope, "subject": subject, "limit": limit, "window": window, "now": now}
+        hits, was_allowed = self._session.execute(_HIT, values).one()
+        return Window(hits=list(hits), was_allowed=was_allowed)
+
+
+class IdempotencyRepository:
+    """Keys of one user."""
+
+    def __init__(self, session: Session, user_id: uuid.UUID) -> None:
+        self._session = session
+        self._user_id = user_id
+
+    def claim(
+        self,
+        key: str,
+        fingerprint: str,
+        lease: uuid.UUID,
+        *,
+        now: datetime,
+        leased_until: datetime,
+        expires_at: datetime,
+    ) -> bool:
+        """Claim a key that is new, expired, or of a call that died without an answer; return whether it is ours."""
+        fresh = {
+            "fingerprint": fingerprint,
+            "lease": lease,
+            "leased_until": leased_until,
+            "expires_at": expires_at,
+            "status_code": None,
+            "answer": None,
+        }
+        has_expired = IdempotencyKey.expires_at <= now
+        has_died = and_(
+            IdempotencyKey.answer.is_(None),
+            IdempotencyKey.leased_until <= now,
+            IdempotencyKey.fingerprint == fingerprint,
+        )
+        claimed = self._session.execute(
+            upsert(IdempotencyKey)
+            .values(user_id=self._user_id, key=key, **fresh)
+            .on_conflict_do_update(
+                index_elements=[IdempotencyKey.user_id, IdempotencyKey.key],
+                set_=fresh | {"updated_at": func.now()},
+                where=or_(has_expired, has_died),
+            )
+            .returning(IdempotencyKey.id)
+        )
+        return claimed.first() is not None
+
+    def find(self, key: str) -> IdempotencyKey | None:
+        """Return a key of the user."""
+        return self._session.scalar(
+            select(IdempotencyKey).where(IdempotencyKey.user_id == self._user_id, IdempotencyKey.key == key),
+            execution_options={"populate_existing": True},
+        )
+
+    def store_answer(self, key: str, lease: uuid.UUID, *, status_code: int, answer: str) -> bool:
+        """Store the answer of the call that has the lease; return whether it still has it."""
+        stored = self._session.execute(
+            update(IdempotencyKey)
+            .where(*self._leased(key, lease))
+            .values(status_code=status_code, answer=answer)
+            .returning(IdempotencyKey.id),
+            execution_options={"synchronize_session": False},
+        )
+        return stored.first() is not None
+
+    def delete(self, key: str, lease: uuid.UUID) -> None:
+        """Delete a key that this lease still holds without an answer."""
+        self._session.execute(
+            delete(IdempotencyKey).where(*self._leased(key, lease), IdempotencyKey.answer.is_(None)),
+            execution_options={"synchronize_session": False},
+        )
+
+    def _leased(self, key: str, lease: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
+        return (IdempotencyKey.user_id == self._user_id, IdempotencyKey.key == key, IdempotencyKey.lease == lease)

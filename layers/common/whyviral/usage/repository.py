@@ -1,0 +1,145 @@
+"""Every query of usage. Counting and settling are one statement each, decided under the locks of rows."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from whyviral.core.pagination import PAGE_SIZE, Page, offset_of
+
+from .models import UserUsage
+
+# Rows are taken in the order of the platforms' names, so that two calls never wait for each other. The condition is
+# evaluated on the latest version of a row, under its lock. If one platform is refused nothing is reserved, and the
+# caller rolls back what was counted for the others. A URL that was returned is reserved again by the same statement.
+_COUNT_URLS = text("""
+    with wanted as (
+      select * from unnest(cast(:request_ids as uuid[]), cast(:platforms as text[]), cast(:urls as text[]))
+        as wanted (request_id, platform, url)
+    ),
+    asked as (select platform, cast(count(*) as integer) as urls from wanted group by platform),
+    counted as (
+      insert into user_usage as own (user_id, usage_date, platform, url_lookups)
+      select cast(:user_id as uuid), cast(:day as date), platform, urls from asked where urls <= :limit
+      order by platform
+      on conflict (user_id, usage_date, platform) do update
+        set url_lookups = own.url_lookups + excluded.url_lookups, updated_at = now()
+        where own.url_lookups + excluded.url_lookups <= :limit
+      returning platform
+    ),
+    reserved as (
+      insert into usage_reservations as own (user_id, request_id, platform, url, usage_date)
+      select cast(:user_id as uuid), request_id, platform, url, cast(:day as date) from wanted
+      where (select count(*) from counted) = (select count(*) from asked)
+      on conflict (request_id, url) do update
+        set state = 'held', usage_date = excluded.usage_date, updated_at = now()
+        where own.state = 'returned'
+      returning url
+    )
+    select array(select platform from counted), (select count(*) from reserved)
+""")
+
+# A URL leaves `held` once: whoever comes second waits for its row and finds it settled. All URLs that a request holds
+# were counted on one day, so this changes one row of usage.
+_SETTLE = text("""
+    with settled as (
+      update usage_reservations
+      set state = case when url = any(cast(:explained as text[])) then 'charged' else 'returned' end, updated_at = now()
+      where request_id = :request_id and state = 'held'
+      returning user_id, usage_date, platform, state
+    ),
+    sums as (
+      select user_id, usage_date, platform,
+        cast(count(*) filter (where state = 'returned') as integer) as returned,
+        cast(count(*) filter (where state = 'charged') as integer) as charged
+      from settled group by user_id, usage_date, platform
+    )
+    update user_usage as own
+    set url_lookups = own.url_lookups - sums.returned,
+      post_suggestions = own.post_suggestions + sums.charged * :suggestions, updated_at = now()
+    from sums
+    where own.user_id = sums.user_id and own.usage_date = sums.usage_date and own.platform = sums.platform
+    returning sums.charged, sums.returned
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of the URLs that an ended request held."""
+
+    charged: int = 0
+    returned: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CountedUrl:
+    """One URL as it is counted: for a request, on a platform."""
+
+    request_id: uuid.UUID
+    platform: str
+    url: str
+
+
+class UsageRepository:
+    """What one user has used."""
+
+    def __init__(self, session: Session, user_id: uuid.UUID) -> None:
+        self._session = session
+        self._user_id = user_id
+
+    def count_urls(self, urls: Sequence[CountedUrl], *, day: date, limit: int) -> tuple[frozenset[str], int]:
+        """Count and reserve the URLs if every platform allows it; return the platforms that do, and how many are held.
+
+        Where a platform does not, the transaction must be rolled back.
+        """
+        values = {
+            "user_id": self._user_id,
+            "request_ids": [url.request_id for url in urls],
+            "platforms": [url.platform for url in urls],
+            "urls": [url.url for url in urls],
+            "day": day,
+            "limit": limit,
+        }
+        platforms, reserved = self._session.execute(_COUNT_URLS, values).one()
+        return frozenset(platforms), reserved
+
+    def list_day(self, day: date) -> Sequence[UserUsage]:
+        """Return the user's rows of a day, one per platform that was used."""
+        own = select(UserUsage).where(UserUsage.user_id == self._user_id, UserUsage.usage_date == day)
+        # Rows are changed by statements that the session knows nothing of.
+        return self._session.scalars(own, execution_options={"populate_existing": True}).all()
+
+    def list_page(self, number: int, *, first: date | None, last: date | None, platform: str | None) -> Page[UserUsage]:
+        """Return one page of the user's days, newest first; None leaves a side open."""
+        conditions = [UserUsage.user_id == self._user_id]
+        if first is not None:
+            conditions.append(UserUsage.usage_date >= first)
+        if last is not None:
+            conditions.append(UserUsage.usage_date <= last)
+        if platform is not None:
+            conditions.append(UserUsage.platform == platform)
+        count = self._session.scalar(select(func.count()).select_from(UserUsage).where(*conditions)) or 0
+        rows = self._session.scalars(
+            select(UserUsage)
+            .where(*conditions)
+            .order_by(UserUsage.usage_date.desc(), UserUsage.platform)
+            .limit(PAGE_SIZE)
+            .offset(offset_of(number))
+        ).all()
+        return Page(rows=rows, count=count, number=number)
+
+
+class SettlementRepository:
+    """What the pipeline owes its users at the end of a request."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def settle(self, request_id: uuid.UUID, *, explained: Sequence[str], suggestions: int) -> Settlement:
+        """Charge the held URLs that were explained, and return the others on the day they were counted."""
+        values = {"request_id": request_id, "explained": list(explained), "suggestions": suggestions}
+        settled = self._session.execute(_SETTLE, values).one_or_none()
+        return Settlement() if settled is None else Settlement(*settled)

@@ -1,0 +1,93 @@
+"""The log of vendor calls: announced before they are made, completed afterwards."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session
+
+from whyviral.vendor_calls.calls import CallIntent, ExternalCall
+from whyviral.vendor_calls.models import ExternalApiCallLog
+
+_TOLD_AFTERWARDS = (
+    "duration_ms",
+    "status",
+    "error_category",
+    "cost_usd",
+    "model",
+    "input_tokens",
+    "output_tokens",
+    "job_id",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallOwner:
+    """On whose behalf a call is made."""
+
+    analysis_request_id: uuid.UUID | None = None
+    attempt: int | None = None
+    step: str | None = None
+    post_id: uuid.UUID | None = None
+    user_id: uuid.UUID | None = None
+
+
+def announce_external_call(session: Session, intent: CallIntent, owner: CallOwner, *, reserved_usd: Decimal) -> None:
+    """Append a call that is about to be made; until it is recorded, nobody knows how it ended or what it cost."""
+    row = asdict(owner) | {
+        "id": intent.id,
+        "created_at": intent.started_at,
+        "provider": intent.provider,
+        "operation": intent.operation,
+        "started_at": intent.started_at,
+        "model": intent.model,
+        "is_stand_in": intent.is_stand_in,
+        "reserved_usd": reserved_usd,
+    }
+    session.execute(insert(ExternalApiCallLog).values(row))
+
+
+def record_external_calls(session: Session, calls: Sequence[ExternalCall], owner: CallOwner) -> None:
+    """Append the calls that a client collected, and complete those that were announced, in one statement."""
+    if not calls:
+        return
+    rows = [asdict(call) | {"created_at": call.started_at} | asdict(owner) for call in calls]
+    statement = upsert(ExternalApiCallLog).values(rows)
+    told = {name: statement.excluded[name] for name in _TOLD_AFTERWARDS}
+    key = [ExternalApiCallLog.id, ExternalApiCallLog.created_at]
+    session.execute(statement.on_conflict_do_update(index_elements=key, set_=told))
+
+
+@dataclass(frozen=True, slots=True)
+class SettledCall:
+    """A call whose price has become known with the end of the work that it began."""
+
+    analysis_request_id: uuid.UUID
+    started_at: datetime
+    reserved_usd: Decimal
+
+
+def settle_job(session: Session, provider: str, job_id: str, *, cost_usd: Decimal) -> Sequence[SettledCall]:
+    """Give the call that began a job its price, once; nothing: it has it already, or no such call is known."""
+    began = (
+        ExternalApiCallLog.provider == provider,
+        ExternalApiCallLog.job_id == job_id,
+        ExternalApiCallLog.cost_usd.is_(None),
+        ExternalApiCallLog.reserved_usd.is_not(None),
+    )
+    columns = (ExternalApiCallLog.analysis_request_id, ExternalApiCallLog.started_at, ExternalApiCallLog.reserved_usd)
+    rows = session.execute(
+        update(ExternalApiCallLog).where(*began).values(cost_usd=cost_usd).returning(*columns),
+        execution_options={"synchronize_session": False},
+    )
+    return [SettledCall(owner, at, usd) for owner, at, usd in rows if owner is not None and usd is not None]
+
+
+def is_job_known(session: Session, provider: str, job_id: str) -> bool:
+    """Whether the call that began a job is in the log."""
+    is_it = (ExternalApiCallLog.provider == provider, ExternalApiCallLog.job_id == job_id)
+    return session.scalar(select(ExternalApiCallLog.id).where(*is_it).limit(1)) is not None

@@ -1,0 +1,119 @@
+"""What moto's interpreter of the Amazon States Language lacks, put in place while the local stack runs.
+
+moto is pinned exactly, because what is replaced here is none of its public interface. Each repair says what it is for;
+tests/local/aws/test_interpreter.py fails as soon as moto no longer needs it.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import jsonata
+from moto.awslambda.exceptions import LambdaClientError, UnknownFunctionException
+from moto.awslambda.models import LambdaBackend
+from moto.core.config import default_user_config
+from moto.stepfunctions.parser.api import EvaluationFailedEventDetails, HistoryEventType
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
+from moto.stepfunctions.parser.asl.eval import variable_store
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
+from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.parser.models import StepFunctionsParserBackend
+from moto.stepfunctions.parser.utils import TMP_THREADS
+
+from local.aws.lambda_service import FunctionNotFound
+from local.aws.sandbox import Invocation
+from local.aws.sandbox_pool import LambdaServiceClosed
+
+type Invoke = Callable[[str, bytes], Invocation]
+"""Runs a function, by name, with a JSON payload; raises FunctionNotFound."""
+
+_evaluate_body = StringJSONata._eval_body  # noqa: SLF001 - the method that a repair wraps
+_start_execution: Callable[[ExecutionWorker], None] = ExecutionWorker.start
+_list_executions = StepFunctionsParserBackend._get_executions  # noqa: SLF001 - likewise
+
+
+@contextmanager
+def repaired(invoke: Invoke) -> Iterator[None]:
+    """Make moto run JSONata state machines whose Lambda tasks go to `invoke`, until the block ends."""
+    with ExitStack() as repairs:
+        for owner, name, value in (
+            (moto_jsonata, "_eval_jsonata", _evaluate),
+            (variable_store, "encode_jsonata_variable_declarations", _declare),
+            (StringJSONata, "_eval_body", _evaluate_in_state),
+            (StepFunctionsParserBackend, "_get_executions", _begun_executions),
+            (ExecutionWorker, "start", _start),
+            (LambdaBackend, "invoke", _lambda_backend(invoke)),
+        ):
+            repairs.callback(setattr, owner, name, getattr(owner, name))
+            setattr(owner, name, value)
+        settings = default_user_config["stepfunctions"]
+        repairs.callback(settings.update, settings.copy())
+        settings["execute_state_machine"] = True
+        yield
+
+
+def _evaluate(expression: str) -> Any:
+    """Evaluate JSONata: moto has a place for an evaluator, and none in it (getmoto/moto#10105)."""
+    try:
+        return jsonata.Jsonata(expression).evaluate(None)
+    except Exception as exc:  # expressions can make it raise anything, ZeroDivisionError for one
+        raise moto_jsonata.JSONataException("States.QueryEvaluationError", str(exc)) from exc
+
+
+def _declare(bindings: Mapping[str, Any]) -> str:
+    """Write variables as JSONata: moto puts strings between quotes as they are, so that any quote in one breaks all."""
+    return "".join(f"{name}:={json.dumps(value, ensure_ascii=False)};" for name, value in bindings.items())
+
+
+def _evaluate_in_state(expression: StringJSONata, env: Any) -> None:
+    """Fail a state whose expression fails with States.QueryEvaluationError, as AWS does; moto says States.Runtime."""
+    try:
+        _evaluate_body(expression, env)
+    except moto_jsonata.JSONataException as exc:
+        error = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
+        cause = f"The JSONata expression '{expression.expression}' failed: {exc.details}"
+        details = EventDetails(  # type: ignore[typeddict-item]  # an event has one of its details, moto's type all
+            evaluationFailedEventDetails=EvaluationFailedEventDetails(error=error.error_name, cause=cause)
+        )
+        event = FailureEvent(env, error, HistoryEventType.EvaluationFailed, details)
+        raise FailureEventException(event) from exc
+
+
+def _begun_executions(backend: StepFunctionsParserBackend, *status: Any) -> list[Any]:
+    """Leave out what has no state yet: moto looks for a task token in all executions and breaks at one just started."""
+    return [
+        execution
+        for execution in _list_executions(backend, *status)
+        if execution.exec_worker is not None and execution.exec_worker.env is not None
+    ]
+
+
+def _start(worker: ExecutionWorker) -> None:
+    """Forget the threads of earlier executions: moto keeps all, 60 a request and their stacks, until none can start."""
+    TMP_THREADS.clear()
+    _start_execution(worker)
+
+
+def _lambda_backend(invoke: Invoke) -> Callable[..., bytes]:
+    """Return what takes the place of LambdaBackend.invoke, which would want Docker."""
+
+    def invoke_function(
+        _backend: LambdaBackend, function_name: str, _qualifier: str | None, body: Any, _headers: Any, answer: Any
+    ) -> bytes:
+        name = function_name.rpartition(":function:")[2]
+        try:
+            invocation = invoke(name, body.encode() if isinstance(body, str) else body or b"{}")
+        except FunctionNotFound as exc:
+            raise UnknownFunctionException(function_name) from exc
+        except LambdaServiceClosed as exc:
+            raise LambdaClientError("ServiceException", "The service is shutting down") from exc
+        if invocation.function_error:
+            answer["x-amz-function-error"] = invocation.function_error
+        return invocation.payload
+
+    return invoke_function

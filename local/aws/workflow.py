@@ -1,0 +1,174 @@
+"""Step Functions on one machine: moto interprets the deployed state machine, our own processes run its tasks."""
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+import boto3
+from moto.core.base_backend import BackendDict
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from local.aws import ecs, failure_events
+from local.aws.ecs import RunTask
+from local.aws.failure_events import Publish
+from local.aws.interpreter import Invoke, repaired
+from local.aws.tasks import TaskRefused
+from local.aws.template import ACCOUNT_ID, REGION
+
+if TYPE_CHECKING:
+    from mypy_boto3_stepfunctions import SFNClient
+
+_ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/local"
+_running = threading.Lock()  # moto keeps its state and finds its own server in globals of the process
+
+
+class WorkflowAlreadyRunning(Exception):
+    """This process already runs a workflow."""
+
+
+def _no_task(name: str, _overrides: Mapping[str, Mapping[str, str]]) -> str:
+    raise TaskRefused(f"nothing here runs {name}")
+
+
+def _tell_nobody(_event: dict[str, Any]) -> None:
+    """Publish nothing."""
+
+
+class Workflow:
+    """A moto server on loopback with one state machine in it; executions live in memory until it is closed."""
+
+    def __init__(
+        self,
+        name: str,
+        definition: str,
+        invoke: Invoke,
+        run_task: RunTask = _no_task,
+        publish: Publish = _tell_nobody,
+    ) -> None:
+        """Start the server and create the state machine.
+
+        Args:
+            name: The state machine's name.
+            definition: Its definition after substitution.
+            invoke: Runs its Lambda tasks; is called from many threads at once.
+            run_task: Runs its ECS tasks, which get the variables to report to this workflow; likewise.
+            publish: Told of each execution that ends badly, except by closing.
+
+        Raises:
+            WorkflowAlreadyRunning: There can be one in a process at a time.
+            botocore.exceptions.ClientError: `definition` is not a valid state machine.
+        """
+        self.definition = definition
+        with ExitStack() as stack:
+            stack.enter_context(_only_one())
+            stack.enter_context(repaired(invoke))
+            self.endpoint_url = stack.enter_context(_server())
+            self.environment: Mapping[str, str] = _client_environment(self.endpoint_url)
+            stack.enter_context(_process_environment(self.environment))
+            stack.enter_context(ecs.repaired(self._with_own_variables(run_task)))
+            self._client: SFNClient = boto3.client("stepfunctions")
+            stack.callback(self._client.close)
+            # boto3's default session is filled on first use, which is not thread-safe: not by the first two tasks then.
+            boto3.client("lambda").close()
+            machine = self._client.create_state_machine(name=name, definition=definition, roleArn=_ROLE_ARN)
+            self.state_machine_arn: str = machine["stateMachineArn"]
+            stack.callback(self._stop_executions)
+            stack.enter_context(failure_events.executions_reported(publish))
+            self._open = stack.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop what is running and the server; a Lambda task under way ends by itself, or with its LambdaService."""
+        self._open.close()
+
+    def _with_own_variables(self, run_task: RunTask) -> RunTask:
+        def run(name: str, overrides: Mapping[str, Mapping[str, str]]) -> str:
+            complete = {container: {**self.environment, **own} for container, own in overrides.items()}
+            return run_task(name, complete)
+
+        return run
+
+    def _stop_executions(self) -> None:
+        pages = self._client.get_paginator("list_executions").paginate(
+            stateMachineArn=self.state_machine_arn, statusFilter="RUNNING"
+        )
+        for execution in [execution for page in pages for execution in page["executions"]]:
+            self._client.stop_execution(executionArn=execution["executionArn"])
+
+
+class _QuietHandler(MotoRequestHandler):
+    """Serves without a line per request on the terminal, and without waiting for ACKs between header and body."""
+
+    disable_nagle_algorithm = True
+
+    def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the parent's name for it
+        """Say nothing."""
+
+
+@contextmanager
+def _only_one() -> Iterator[None]:
+    if not _running.acquire(blocking=False):
+        raise WorkflowAlreadyRunning
+    try:
+        yield
+    finally:
+        _running.release()
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    # It logs every failure that a state machine handles, ten lines each; the execution's history tells the same.
+    logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
+    application = DomainDispatcherApplication(create_backend_app)
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_QuietHandler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="moto", daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        BackendDict.reset()
+
+
+def _client_environment(endpoint_url: str) -> dict[str, str]:
+    """Return the variables with which an AWS SDK finds the server and nothing of the user's own AWS account."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+@contextmanager
+def _process_environment(client: Mapping[str, str]) -> Iterator[None]:
+    """Set variables of this process, for the interpreter calls its own server with clients of its own."""
+    variables = {
+        **client,
+        "MOTO_PORT": client["AWS_ENDPOINT_URL"].rpartition(":")[2],
+        "no_proxy": "localhost,127.0.0.1",
+    }
+    touched = {*variables, "AWS_PROFILE", "AWS_SESSION_TOKEN"}
+    before = {name: os.environ.pop(name) for name in touched if name in os.environ}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name in touched:
+            os.environ.pop(name, None)
+        os.environ.update(before)

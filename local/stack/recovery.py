@@ -1,0 +1,43 @@
+"""What a restart does for what went away with the old state machine and the old queue."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from whyviral.analysis.orphan_sweep import Sweeper
+from whyviral.core.clock import utc_now
+from whyviral.core.database import build_engine, session_scope
+from whyviral.core.logging import build_logger
+from whyviral.integrations.aws.event_queue import SqsEventQueue
+from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
+from whyviral.webhooks import inbox
+
+
+def recover(database_url: str, *, state_machine_arn: str, queue_url: str, owns_database: bool) -> Mapping[str, int]:
+    """Sweep before anybody is served: what had begun has its end, what had not begins, events are queued again.
+
+    Args:
+        database_url: the database.
+        state_machine_arn: the new state machine, which has the old one's name and nothing of what it ran.
+        queue_url: the new queue, which is empty.
+        owns_database: whether nobody else works on the database; else only requests of this state machine are ours.
+    """
+    engine = build_engine(database_url)
+    queue = SqsEventQueue(queue_url)
+    sweeper = Sweeper(
+        engine,
+        StepFunctionsWorkflow(state_machine_arn),
+        queue,
+        clock=utc_now,
+        logger=build_logger("recovery"),
+        owns_database=owns_database,
+        start_after=timedelta(0),
+    )
+    try:
+        if owns_database:
+            with session_scope(engine) as session:
+                events = inbox.list_unfinished(session)
+            for event_id in events:
+                queue.send(event_id)
+        return sweeper.sweep()
+    finally:
+        engine.dispose()

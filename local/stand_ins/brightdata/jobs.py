@@ -1,0 +1,146 @@
+"""The jobs of Bright Data: what was asked, how far each is, and what it delivers.
+
+Source: docs.brightdata.com, 2026-11.
+"""
+
+import random
+import re
+import secrets
+import string
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from local.stand_ins.brightdata.instagram_records import post_record, reel_record
+from local.stand_ins.brightdata.videos import video_record
+from local.stand_ins.scenario.orders import Order
+from local.stand_ins.scenario.posts import Platform, Post, PostShelf
+
+type Json = dict[str, Any]
+
+
+class Settings(Order):
+    """How the jobs of this machine behave, until the reset."""
+
+    delay_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 1.0
+    """From the trigger to `ready`; the first third of it a job is `starting`."""
+    hold_s: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 60.0
+    """How long `scrape` keeps the connection before it hands over a snapshot id."""
+    fails_with: str | None = None
+    """Jobs triggered from now on end as `failed`, with this message."""
+    links_live_s: Annotated[float, Field(ge=-(10**9), le=10**9, allow_inf_nan=False)] = 4 * 24 * 3600
+    """How long the links to media are good; negative: they have expired already."""
+
+
+class JobStatus(StrEnum):
+    """How far a job is."""
+
+    STARTING = "starting"
+    RUNNING = "running"
+    READY = "ready"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Which posts a dataset tells, and how."""
+
+    platform: Platform
+    id_in_url: re.Pattern[str]
+    record: Callable[..., Json | None]
+    input_fields: frozenset[str] = frozenset({"url"})
+
+
+_INSTAGRAM_URL = re.compile(r"https://www\.instagram\.com/(?:p|reel|reels|tv)/([A-Za-z0-9_-]{1,11})/?")
+SOURCES: Mapping[str, _Source] = {
+    "gd_lk5ns7kz21pck8jpis": _Source(Platform.INSTAGRAM, _INSTAGRAM_URL, post_record),
+    "gd_lyclm20il4r5helnj": _Source(Platform.INSTAGRAM, _INSTAGRAM_URL, reel_record),
+    "gd_lk56epmy2i5g7lzu0k": _Source(
+        Platform.YOUTUBE,
+        re.compile(r"https://www\.youtube\.com/watch\?v=([A-Za-z0-9_-]{11})"),
+        video_record,
+        input_fields=frozenset({"url", "country", "transcription_language"}),
+    ),
+}
+"""By dataset id."""
+
+
+@dataclass(slots=True)
+class Job:
+    """One triggered job."""
+
+    dataset_id: str
+    urls: Sequence[str]
+    includes_errors: bool
+    settings: Settings
+    begun_at: float = field(default_factory=time.monotonic)
+    is_canceled: bool = False
+    snapshot_was_late: bool = False
+    """Whether the snapshot has been refused once although the job was ready, as the real one sometimes does."""
+
+    @property
+    def running_s(self) -> float:
+        """Seconds since the trigger."""
+        return time.monotonic() - self.begun_at
+
+    @property
+    def status(self) -> JobStatus:
+        """How far it is now."""
+        if self.is_canceled:
+            return JobStatus.CANCELED
+        if self.running_s >= self.settings.delay_s:
+            return JobStatus.READY if self.settings.fails_with is None else JobStatus.FAILED
+        return JobStatus.STARTING if self.running_s < self.settings.delay_s / 3 else JobStatus.RUNNING
+
+    def rows(self, shelf: PostShelf) -> list[Json]:
+        """Return what it delivers, in an order of its own."""
+        rows = [self._row(url, shelf) for url in self.urls]
+        random.shuffle(rows)
+        return [row for row in rows if self.includes_errors or "error" not in row]
+
+    def _row(self, url: str, shelf: PostShelf) -> Json:
+        source = SOURCES[self.dataset_id]
+        named = source.id_in_url.fullmatch(url)
+        if named is None:
+            return _error_row(url, "bad_input", "It is not a post URL")
+        post = shelf.find(source.platform, named[1])
+        if post is None:
+            return _error_row(url, "dead_page", "4XX page - dead page.")
+        if "error_code" in post.raw:
+            return _error_row(url, post.raw["error_code"], post.raw.get("error"))
+        return self._record(source, post, url)
+
+    def _record(self, source: _Source, post: Post, url: str) -> Json:
+        record = source.record(post, url=url, links_live=timedelta(seconds=self.settings.links_live_s))
+        return record or _error_row(url, "crawl_error", "Crawler error: Cannot read properties of null")
+
+
+def _error_row(url: str, code: Any, message: Any) -> Json:
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"timestamp": now, "input": {"url": url}, "error": message, "error_code": code}
+
+
+@dataclass(slots=True)
+class Jobs:
+    """All jobs by snapshot id."""
+
+    settings: Settings = field(default_factory=Settings)
+    by_id: dict[str, Job] = field(default_factory=dict)
+
+    def trigger(self, dataset_id: str, urls: Sequence[str], *, includes_errors: bool) -> str:
+        """Begin a job and return its snapshot id."""
+        letters = string.ascii_lowercase + string.digits
+        snapshot_id = "sd_" + "".join(secrets.choice(letters) for _ in range(17))
+        self.by_id[snapshot_id] = Job(dataset_id, urls, includes_errors, self.settings)
+        return snapshot_id
+
+    def reset(self) -> None:
+        """Forget every job and go back to the usual settings."""
+        self.settings = Settings()
+        self.by_id.clear()

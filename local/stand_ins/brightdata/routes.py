@@ -1,0 +1,149 @@
+"""Bright Data's Scraper API. Source: docs.brightdata.com, 2026-11; the plain texts as recorded in 2026-09."""
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from local.stand_ins.brightdata.jobs import SOURCES, Job, JobStatus, Settings
+from local.stand_ins.scenario.refusals import Refusal
+from local.stand_ins.state import State
+
+_NOT_READY = "Snapshot is not ready yet, try again in 30s"
+
+
+async def _require_key(authorization: Annotated[str, Header()] = "") -> None:
+    scheme, _, key = authorization.partition(" ")
+    match scheme.lower(), key.strip():
+        case "", _:
+            raise Refusal(401, "Credentials are missing")
+        case "basic", _:
+            raise Refusal(401, "Basic auth is not allowed")
+        case "bearer", "bad-key":
+            raise Refusal(401, "Invalid credentials")
+        case "bearer", key if key:
+            return
+    raise Refusal(401, "Auth method is not supported")
+
+
+router = APIRouter(prefix="/brightdata/datasets/v3", dependencies=[Depends(_require_key)])
+control_router = APIRouter(prefix="/__control")
+
+
+@control_router.post("/brightdata")
+async def set_up(state: State, settings: Settings) -> Settings:
+    """Change how jobs triggered from now on behave."""
+    state.brightdata.settings = settings
+    return settings
+
+
+@router.post("/trigger")
+async def trigger(request: Request, state: State, include_errors: str = "false") -> dict[str, str]:
+    """Begin a job; whether its pages exist is seen later."""
+    return {"snapshot_id": await _begin(request, state, includes_errors=include_errors == "true")}
+
+
+@router.post("/scrape")
+async def scrape(request: Request, state: State, include_errors: str = "false") -> Response:
+    """Hold the connection until the job is ready, or hand over its id."""
+    snapshot_id = await _begin(request, state, includes_errors=include_errors == "true")
+    job = state.brightdata.by_id[snapshot_id]
+    await state.faults.pause(min(job.settings.delay_s, job.settings.hold_s))
+    if job.status is JobStatus.READY:
+        return JSONResponse(job.rows(state.posts))
+    return JSONResponse({"snapshot_id": snapshot_id, "message": _NOT_READY}, 202, {"Retry-After": "30"})
+
+
+@router.get("/progress/{snapshot_id}")
+async def get_progress(snapshot_id: str, state: State) -> dict[str, Any]:
+    """Return how far a job is."""
+    job = _find(state, snapshot_id)
+    told: dict[str, Any] = {"status": job.status, "snapshot_id": snapshot_id, "dataset_id": job.dataset_id}
+    match job.status:
+        case JobStatus.STARTING | JobStatus.RUNNING:
+            return told | {"running_time": round(job.running_s * 1000)}
+        case JobStatus.FAILED:
+            return told | {"error_message": job.settings.fails_with}
+        case JobStatus.CANCELED:
+            return told | {"error_codes": {"aborted_page": len(job.urls)}}
+        case JobStatus.READY:
+            codes = [row["error_code"] for row in job.rows(state.posts) if "error_code" in row]
+            counts = {code: codes.count(code) for code in codes}
+            told |= {"records": len(job.urls) - len(codes), "errors": len(codes)}
+            told |= {"collection_duration": round(job.settings.delay_s * 1000)}
+            return told | ({"error_codes": counts} if counts else {})
+
+
+@router.get("/snapshot/{snapshot_id}")
+async def get_snapshot(snapshot_id: str, state: State) -> Response:
+    """Return what a job has delivered; once it is refused although the job is ready."""
+    job = _find(state, snapshot_id)
+    if job.status in {JobStatus.FAILED, JobStatus.CANCELED}:
+        raise Refusal(400, "Snapshot is empty")
+    if job.status is not JobStatus.READY or not job.snapshot_was_late:
+        job.snapshot_was_late = job.status is JobStatus.READY
+        status = "building" if job.snapshot_was_late else job.status
+        return JSONResponse({"status": status, "message": _NOT_READY}, 202)
+    rows = job.rows(state.posts)
+    if not rows:
+        raise Refusal(400, "Snapshot is empty")
+    return JSONResponse(rows)
+
+
+@router.post("/snapshot/{snapshot_id}/cancel")
+async def cancel(snapshot_id: str, state: State) -> PlainTextResponse:
+    """End a job that still runs."""
+    job = _find(state, snapshot_id)
+    if job.status not in {JobStatus.STARTING, JobStatus.RUNNING}:
+        raise Refusal(400, "Snapshot is not running")
+    job.is_canceled = True
+    return PlainTextResponse("OK")
+
+
+def _find(state: State, snapshot_id: str) -> Job:
+    job = state.brightdata.by_id.get(snapshot_id)
+    if job is None:
+        raise Refusal(404, "Snapshot does not exist")
+    return job
+
+
+async def _begin(request: Request, state: State, *, includes_errors: bool) -> str:
+    dataset_id = request.query_params.get("dataset_id")
+    if not dataset_id:
+        raise Refusal(404, "Collector not found")
+    if dataset_id not in SOURCES:
+        raise Refusal(404, "dataset does not exist")
+    if request.query_params.get("type", "url_collection") != "url_collection":
+        reason = '"type" must be one of [discover_new, url_collection]'
+        raise Refusal(400, {"validation_errors": [reason]})
+    urls = _urls(await request.body(), SOURCES[dataset_id].input_fields)
+    return state.brightdata.trigger(dataset_id, urls, includes_errors=includes_errors)
+
+
+def _urls(content: bytes, known_fields: frozenset[str]) -> list[str]:
+    try:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
+        raise Refusal(400, {"error": "Could not parse the body", "code": "parse_error"}) from None
+    inputs = body.get("input", body) if isinstance(body, Mapping) else body
+    rows = inputs if isinstance(inputs, list) else [inputs]
+    if not rows:
+        raise Refusal(400, "No data to trigger")
+    urls = []
+    for row in rows:
+        errors = _problems(row, known_fields)
+        if errors:
+            refusal = {"error": "Invalid input provided", "code": "validation_error", "type": "validation"}
+            raise Refusal(400, refusal | {"errors": errors})
+        urls.append(row["url"])
+    return urls
+
+
+def _problems(row: Any, known_fields: frozenset[str]) -> list[list[str]]:
+    if not isinstance(row, Mapping) or not row.get("url"):
+        return [["url", "Required field"]]
+    if not isinstance(row["url"], str):
+        return [["url", "Invalid type"]]
+    return [[name, "Unknown field"] for name in row if name not in known_fields]

@@ -1,0 +1,57 @@
+"""Puts the stand-ins together: one app, one state, one prefix for each vendor."""
+
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+
+from local.stand_ins.brightdata import routes as brightdata
+from local.stand_ins.clerk import routes as clerk
+from local.stand_ins.clerk.errors import error_body
+from local.stand_ins.gemini import routes as gemini
+from local.stand_ins.media import hosts
+from local.stand_ins.scenario.refusals import Refusal, render_refusal
+from local.stand_ins.server import control
+from local.stand_ins.server.gate import Gate
+from local.stand_ins.state import StandIns
+from local.stand_ins.supabase import routes as supabase
+from local.stand_ins.supabase.storage import Storage, StorageRefusal
+from local.stand_ins.twitterapi import routes as twitterapi
+from local.stand_ins.youtube import data_api as youtube_data_api
+from local.stand_ins.youtube import routes as youtube
+
+
+def create_app(storage_folder: Path | None = None) -> FastAPI:
+    """Return the app; its state lives as long as it does, but for the stored files where they have a folder."""
+    app = FastAPI(title="Stand-ins", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.stand_ins = StandIns(storage=Storage(storage_folder))
+    app.add_middleware(Gate, stand_ins=app.state.stand_ins)
+    app.add_exception_handler(Refusal, render_refusal)
+    app.add_exception_handler(StorageRefusal, supabase.render_storage_refusal)
+    app.add_exception_handler(RequestValidationError, _explain)
+    vendors = (
+        clerk.router,
+        twitterapi.router,
+        brightdata.router,
+        supabase.router,
+        youtube.router,
+        youtube_data_api.router,
+        youtube.thumbnails_router,  # before the media hosts that are not told apart
+        hosts.router,
+        *gemini.routers(),
+    )
+    orders = (control.router, brightdata.control_router, hosts.control_router)
+    for router in (*vendors, *orders):
+        app.include_router(router)
+    return app
+
+
+async def _explain(request: Request, exc: Exception) -> JSONResponse:
+    """Say which field is wrong and why; the input itself is not repeated, since it may be a key or a whole video."""
+    assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this class only
+    details = [{"field": ".".join(map(str, error["loc"][1:])), "reason": error["msg"]} for error in exc.errors()]
+    if request.url.path.startswith("/clerk/"):
+        first = details[0]
+        return JSONResponse(error_body(422, "form_param_format_invalid", first["reason"], first["field"]), 422)
+    return JSONResponse({"error": "the request is not valid", "details": details}, 422)

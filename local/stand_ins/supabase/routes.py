@@ -1,0 +1,212 @@
+"""Supabase Storage. Source: supabase/storage, src/http/routes/object and src/http/error-handler.ts, 2026-08."""
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+from pydantic import BaseModel, Field
+
+from local.stand_ins.state import State
+from local.stand_ins.supabase.multipart import BrokenForm, Part, boundary_of, read_parts
+from local.stand_ins.supabase.storage import Bucket, StorageRefusal, StoredObject
+
+_KEY_START = "sb_secret_"
+_TRUE_STATUSES = frozenset({416, 429, 500, 502, 503, 504, 544})
+"""All others are told by the body alone, under status 400."""
+_MOST_DELETED = 1000
+
+
+def error_body(status: int) -> Mapping[str, Any]:
+    """Return the body of an error that the storage itself reports."""
+    return {"statusCode": str(status), "error": "InternalError", "message": "Internal error", "code": "InternalError"}
+
+
+async def render_storage_refusal(_request: Request, refusal: Exception) -> JSONResponse:
+    """Answer as the storage does."""
+    assert isinstance(refusal, StorageRefusal)  # noqa: S101 - registered for this class only
+    body = {"statusCode": str(refusal.status), "error": refusal.error, "message": refusal.message, "code": refusal.code}
+    return JSONResponse(body, refusal.status if refusal.status in _TRUE_STATUSES else HTTPStatus.BAD_REQUEST)
+
+
+async def _require_key(apikey: Annotated[str, Header()] = "", authorization: Annotated[str, Header()] = "") -> None:
+    if not apikey.startswith(_KEY_START) or authorization != f"Bearer {apikey}":
+        raise StorageRefusal(403, "Unauthorized", "Invalid Compact JWS", "AccessDenied")
+
+
+router = APIRouter(prefix="/supabase/storage/v1")
+_keyed = APIRouter(dependencies=[Depends(_require_key)])
+
+
+class BucketOrder(BaseModel):
+    """A bucket to make."""
+
+    id: str = Field(min_length=1, max_length=100)
+    public: bool = False
+    file_size_limit: int | None = None
+    allowed_mime_types: list[str] | None = None
+
+
+class ListOrder(BaseModel):
+    """Which files to list."""
+
+    prefix: str = ""
+    limit: int = Field(default=100, ge=1, le=1000)
+    offset: int = Field(default=0, ge=0)
+
+
+class NamesOrder(BaseModel):
+    """Which files to delete."""
+
+    prefixes: list[str] = Field(max_length=_MOST_DELETED)
+
+
+class SignOrder(BaseModel):
+    """How long a signed URL is good; storage3 sends the number as text."""
+
+    expiresIn: int = Field(gt=0)  # noqa: N815 - the vendor's name
+
+
+@router.api_route("/object/public/{bucket}/{path:path}", methods=["GET", "HEAD"])
+async def get_public(state: State, bucket: str, path: str) -> Response:
+    """Return a file of a public bucket; of another one nobody learns even that it exists."""
+    if not state.storage.bucket(bucket).public:
+        raise StorageRefusal(404, "Bucket not found", "Bucket not found", "NoSuchBucket")
+    return _file(state, state.storage.find(bucket, path))
+
+
+@router.get("/object/sign/{bucket}/{path:path}")
+async def get_signed(state: State, bucket: str, path: str, token: Annotated[str, Query()] = "") -> Response:
+    """Return a file to who has a signed URL of it."""
+    signed = state.storage.tokens.get(token)
+    if signed is None or signed[:2] != (bucket, path) or signed[2] < datetime.now(UTC):
+        raise StorageRefusal(400, "InvalidJWT", "jwt expired", "InvalidJWT")
+    return _file(state, state.storage.find(bucket, path))
+
+
+@_keyed.post("/object/sign/{bucket}/{path:path}")
+async def sign(state: State, bucket: str, path: str, order: SignOrder) -> dict[str, str]:
+    """Make a URL that is good for a while."""
+    state.storage.find(bucket, path)
+    token = secrets.token_urlsafe()
+    state.storage.tokens[token] = bucket, path, datetime.now(UTC) + timedelta(seconds=order.expiresIn)
+    return {"signedURL": f"/object/sign/{bucket}/{path}?token={token}"}
+
+
+@_keyed.post("/object/list/{bucket}")
+async def list_objects(state: State, bucket: str, order: ListOrder) -> list[dict[str, Any]]:
+    """List a folder by name; folders in it have no id."""
+    state.storage.bucket(bucket)
+    below = f"{order.prefix.strip('/')}/" if order.prefix.strip("/") else ""
+    rows: dict[str, dict[str, Any]] = {}
+    for (owner, name), stored in state.storage.objects.items():
+        if owner == bucket and name.startswith(below):
+            folder, slash, _ = name.removeprefix(below).partition("/")
+            rows[folder] = {"name": folder, "id": None, "metadata": None} if slash else stored.as_row(below=below)
+    return [rows[name] for name in sorted(rows)][order.offset : order.offset + order.limit]
+
+
+@_keyed.get("/object/info/{bucket}/{path:path}")
+async def get_info(state: State, bucket: str, path: str) -> dict[str, Any]:
+    """Tell what is known of a file."""
+    return state.storage.find(bucket, path).as_row()
+
+
+@_keyed.get("/object/authenticated/{bucket}/{path:path}")
+@_keyed.api_route("/object/{bucket}/{path:path}", methods=["GET", "HEAD"])
+async def get_object(state: State, bucket: str, path: str) -> Response:
+    """Return a file of any bucket."""
+    return _file(state, state.storage.find(bucket, path))
+
+
+@_keyed.post("/object/{bucket}/{path:path}")
+async def create_object(
+    state: State, request: Request, bucket: str, path: str, x_upsert: Annotated[str, Header()] = "false"
+) -> dict[str, str]:
+    """Keep a file; one that has its name is replaced only when asked for."""
+    state.storage.check_key(bucket, path, may_replace=x_upsert == "true")
+    return await _receive(state, request, bucket, path)
+
+
+@_keyed.put("/object/{bucket}/{path:path}")
+async def replace_object(state: State, request: Request, bucket: str, path: str) -> dict[str, str]:
+    """Replace a file that is there."""
+    state.storage.find(bucket, path)
+    return await _receive(state, request, bucket, path)
+
+
+@_keyed.delete("/object/{bucket}")
+async def delete_objects(state: State, bucket: str, order: NamesOrder) -> list[dict[str, Any]]:
+    """Delete files; unknown ones are passed over in silence."""
+    return [stored.as_row() for stored in state.storage.delete(bucket, order.prefixes)]
+
+
+@_keyed.post("/bucket")
+async def create_bucket(state: State, order: BucketOrder) -> dict[str, str]:
+    """Make a bucket."""
+    if order.id in state.storage.buckets:
+        raise StorageRefusal(409, "Duplicate", "The resource already exists", "BucketAlreadyExists")
+    state.storage.buckets[order.id] = Bucket(**order.model_dump())
+    return {"name": order.id}
+
+
+@_keyed.get("/bucket/{bucket}")
+async def get_bucket(state: State, bucket: str) -> dict[str, Any]:
+    """Tell what a bucket takes."""
+    found = state.storage.bucket(bucket)
+    return {"id": found.id, "name": found.id, "public": found.public, "file_size_limit": found.file_size_limit} | {
+        "allowed_mime_types": found.allowed_mime_types
+    }
+
+
+router.include_router(_keyed)
+
+
+def _file(state: State, stored: StoredObject) -> Response:
+    headers = {"cache-control": stored.cache_control, "etag": stored.etag}
+    return FileResponse(state.storage.path_of(stored), media_type=stored.mimetype, headers=headers)
+
+
+async def _receive(state: State, request: Request, bucket: str, path: str) -> dict[str, str]:
+    """Keep what comes in either of the two forms."""
+    content_type = request.headers.get("content-type", "")
+    cache_control = request.headers.get("cache-control", "no-cache")
+    pieces: AsyncIterator[bytes] = request.stream()
+    if boundary := boundary_of(content_type):
+        content_type, cache_control, pieces = await _open_form(pieces, boundary)
+    mimetype = content_type.partition(";")[0].strip().lower() or "application/octet-stream"
+    try:
+        stored = await state.storage.write(bucket, path, pieces, mimetype=mimetype, cache_control=cache_control)
+    except BrokenForm as exc:
+        raise _invalid_form(exc) from exc
+    return {"Id": stored.id, "Key": f"{bucket}/{path}"}
+
+
+async def _open_form(body: AsyncIterator[bytes], boundary: bytes) -> tuple[str, str, AsyncIterator[bytes]]:
+    """Return type, cache control and content of the file in a form, whose fields come before it."""
+    parts = read_parts(body, boundary)
+    max_age = b""
+    try:
+        async for part, piece in parts:
+            if part.is_file:
+                return part.content_type or "text/plain", f"max-age={max_age.decode() or '3600'}", _rest(piece, parts)
+            if part.name == "cacheControl":
+                max_age += piece
+    except BrokenForm as exc:
+        raise _invalid_form(exc) from exc
+    raise _invalid_form(BrokenForm("there is no file in it"))
+
+
+async def _rest(first: bytes, parts: AsyncIterator[tuple[Part, bytes]]) -> AsyncIterator[bytes]:
+    yield first
+    async for part, piece in parts:
+        if not part.is_file:
+            raise BrokenForm("a field comes after the file")
+        yield piece
+
+
+def _invalid_form(cause: BrokenForm) -> StorageRefusal:
+    return StorageRefusal(400, "InvalidRequest", f"Invalid form: {cause}", "InvalidRequest")

@@ -1,0 +1,204 @@
+"""A post as TwitterAPI.io tells it. Source: docs.twitterapi.io, 2026-11."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from local.stand_ins.media.headers import duration_ms, picture_size
+from local.stand_ins.media.pictures import plain_picture
+from local.stand_ins.scenario.posts import Post, PostFile, PostMediaKind
+
+type Json = dict[str, Any]
+
+_POSTER_SIZE = (320, 180)
+_HASHTAG = re.compile(r"(?<!\w)#(\w+)")
+_MENTION = re.compile(r"(?<!\w)@(\w{1,20})")
+_MEDIA_TYPES = {PostMediaKind.IMAGE: "photo", PostMediaKind.VIDEO: "video", PostMediaKind.GIF: "animated_gif"}
+
+
+def tweet(post: Post) -> Json:
+    """Return the tweet object, marked as a stand-in's in a field of its own."""
+    # X puts one short link to all media of a post at the end of its text.
+    link = f"https://t.co/{_key(post.media[0].content)[:10]}" if post.media else None
+    told: Json = {
+        "type": "tweet",
+        "id": post.id,
+        "url": f"https://x.com/{post.username}/status/{post.id}",
+        "twitterUrl": f"https://twitter.com/{post.username}/status/{post.id}",
+        "text": f"{post.text} {link}".strip() if link else post.text,
+        "source": "Twitter Web App",
+        "retweetCount": post.metrics.shares,
+        "replyCount": post.metrics.comments,
+        "likeCount": post.metrics.likes,
+        "quoteCount": 0,
+        "viewCount": post.metrics.views,
+        "createdAt": _x_time(post.posted_at),
+        "lang": "und",
+        "bookmarkCount": 0,
+        "isReply": False,
+        "inReplyToId": None,
+        "conversationId": post.id,
+        "displayTextRange": [0, len(post.text)],
+        "inReplyToUserId": None,
+        "inReplyToUsername": None,
+        "author": _author(post),
+        "extendedEntities": {"media": [_medium(post, file, link) for file in post.media]} if post.media else {},
+        "card": None,
+        "place": {},
+        "entities": _entities(post.text),
+        "quoted_tweet": None,
+        "retweeted_tweet": None,
+        "isLimitedReply": False,
+        "_stand_in": {"is_stand_in": True, "approximate": post.approximate, "note": post.note},
+    }
+    return _merged(told, post.raw)
+
+
+def replies(post: Post, *, best_first: bool) -> list[Json]:
+    """Return the comments of a post as tweets that answer it, the newest or the best-liked first."""
+    told = [_reply(post, number, comment) for number, comment in enumerate(post.comments, start=1)]
+    return sorted(told, key=lambda reply: reply["likeCount"], reverse=True) if best_first else told[::-1]
+
+
+def _reply(post: Post, number: int, comment: Mapping[str, Any]) -> Json:
+    posted_at = comment.get("posted_at")
+    return {
+        "type": "tweet",
+        "id": str(_number(f"{post.id} {number}") % 10**18 + 1),
+        "text": f"@{post.username} {comment.get('text', '')}",
+        "likeCount": comment.get("likes") or 0,
+        "createdAt": _x_time(datetime.fromisoformat(str(posted_at)) if posted_at else post.posted_at),
+        "isReply": True,
+        "inReplyToId": post.id,
+        "inReplyToUsername": post.username,
+        "conversationId": post.id,
+        "author": {"type": "user", "userName": comment.get("author") or "somebody", "name": comment.get("author")},
+    }
+
+
+def files_of(post: Post) -> Iterator[tuple[str, PostFile]]:
+    """Yield the path under X's media hosts, and the file found there, of each medium and of what stands for a video."""
+    for file in post.media:
+        yield _media_path(file), file
+        if file.kind is not PostMediaKind.IMAGE:
+            # Nothing is decoded here, so that it is a plain one.
+            picture = base64.b64encode(plain_picture(file.filename, *_POSTER_SIZE)).decode()
+            yield _poster_path(file), PostFile(kind=PostMediaKind.IMAGE, filename="poster.png", file_base64=picture)
+
+
+def _merged(told: Json, raw: Mapping[str, Any]) -> Json:
+    merged = dict(told)
+    for name, value in raw.items():
+        known = merged.get(name)
+        merged[name] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _x_time(moment: datetime) -> str:
+    return moment.strftime("%a %b %d %H:%M:%S +0000 %Y")
+
+
+def _author(post: Post) -> Json:
+    return {
+        "type": "user",
+        "userName": post.username,
+        "url": f"https://x.com/{post.username}",
+        "twitterUrl": f"https://twitter.com/{post.username}",
+        "id": str(_number(post.username.lower()) % 10**10 + 1),
+        "name": post.username,
+        "isVerified": False,
+        "isBlueVerified": False,
+        "verifiedType": None,
+        "profilePicture": "",
+        "coverPicture": "",
+        "description": "",
+        "location": "",
+        "followers": 0,
+        "following": 0,
+        "status": "",
+        "canDm": False,
+        "canMediaTag": True,
+        "createdAt": _x_time(post.posted_at),
+        "entities": {"description": {"urls": []}, "url": {}},
+        "fastFollowersCount": 0,
+        "favouritesCount": 0,
+        "hasCustomTimelines": False,
+        "isTranslator": False,
+        "mediaCount": len(post.media),
+        "statusesCount": 1,
+        "withheldInCountries": [],
+        "affiliatesHighlightedLabel": {},
+        "possiblySensitive": False,
+        "pinnedTweetIds": [],
+        "profile_bio": {"description": "", "entities": {"description": {}}},
+        "isAutomated": False,
+        "automatedBy": None,
+    }
+
+
+def _entities(text: str) -> Json:
+    found = {
+        "hashtags": [{"text": match[1], "indices": list(match.span())} for match in _HASHTAG.finditer(text)],
+        "user_mentions": [
+            {"id_str": str(_number(match[1].lower()) % 10**10 + 1), "name": match[1], "screen_name": match[1]}
+            | {"indices": list(match.span())}
+            for match in _MENTION.finditer(text)
+        ],
+    }
+    return {name: entities for name, entities in found.items() if entities}
+
+
+def _medium(post: Post, file: PostFile, link: str | None) -> Json:
+    kind = _MEDIA_TYPES[file.kind]
+    number = str(_number(file.content) % 10**19)
+    path = _media_path(file)
+    width, height = picture_size(file.content) or (0, 0)
+    medium: Json = {
+        "id_str": number,
+        "media_key": f"{'3' if kind == 'photo' else '13'}_{number}",
+        "type": kind,
+        "media_url_https": f"https://pbs.twimg.com{path if kind == 'photo' else _poster_path(file)}",
+        "url": link,
+        "display_url": f"pic.x.com/{_key(file.content)[:10]}",
+        "expanded_url": f"https://x.com/{post.username}/status/{post.id}/{'photo' if kind == 'photo' else 'video'}/1",
+        "indices": [len(post.text) + 1, len(post.text) + 1 + len(link or "")],
+        "original_info": {"width": width, "height": height, "focus_rects": []},
+        "sizes": {"large": {"w": width, "h": height, "resize": "fit"}},
+        "ext_media_availability": {"status": "Available"},
+    }
+    if file.kind is not PostMediaKind.IMAGE:
+        medium["video_info"] = _video_info(file, f"https://video.twimg.com{path}")
+    return medium
+
+
+def _video_info(file: PostFile, url: str) -> Json:
+    is_silent = file.kind is PostMediaKind.GIF
+    length_ms = duration_ms(file.content)
+    # X gives an animated picture no duration and a bitrate of zero.
+    bitrate = 0 if is_silent or not length_ms else len(file.content) * 8 * 1000 // length_ms
+    info: Json = {"variants": [{"bitrate": bitrate, "content_type": "video/mp4", "url": url}]}
+    if length_ms and not is_silent:
+        info["duration_millis"] = length_ms
+    return info
+
+
+def _media_path(file: PostFile) -> str:
+    suffix = file.filename.rpartition(".")[2].lower() if "." in file.filename else "bin"
+    folder = "media" if file.kind is PostMediaKind.IMAGE else "amplify_video"
+    return f"/{folder}/{_key(file.content)}.{suffix}"
+
+
+def _poster_path(file: PostFile) -> str:
+    return f"/amplify_video_thumb/{_number(file.content) % 10**19}.jpg"
+
+
+def _key(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:15]
+
+
+def _number(seed: str | bytes) -> int:
+    encoded = seed.encode() if isinstance(seed, str) else seed
+    return int.from_bytes(hashlib.sha256(encoded).digest()[:8])

@@ -1,0 +1,48 @@
+"""Schedules of random faults and deaths: every request ends, and its books are right.
+
+A hundred are played; ten take a minute and a half of two cores.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import boto3
+import pytest
+
+from tests.behaviour.recovery.schedules import check_books, check_ends, draw, play, reaper
+from tests.behaviour.recovery.troubles import TroubledSystem
+from tests.fixtures.proof_scale import seeds
+from tests.fixtures.waits import wait_until
+
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
+
+SEEDS = seeds(10)
+SCHEDULES = 10
+"""Played side by side for each seed."""
+_REAPED_EVERY_S = 4.0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_in_any_schedule_of_faults_every_request_ends_and_its_books_are_right(
+    troubled: TroubledSystem, seed: int
+) -> None:
+    troubled.calm()
+    schedules = [draw(f"{seed}/{number}") for number in range(SCHEDULES)]
+
+    with ThreadPoolExecutor(SCHEDULES) as pool, reaper(troubled, str(seed), every_s=_REAPED_EVERY_S):
+        played = list(pool.map(lambda schedule: play(troubled, schedule), schedules))
+
+    ids = [request_id for ids in played for request_id in ids]
+    print(f"seed {seed}, again by: make proof ARGS='-k test_in_any_schedule and {seed}'", *schedules, sep="\n")  # noqa: T201 - seen when it fails
+    check_ends(troubled.owner, ids)
+    check_books(troubled, ids)
+    wait_until(lambda: not running_executions(), every_s=0.2)  # requests end a moment before they do
+
+
+def running_executions() -> list[str]:
+    """Return the executions that have no end yet."""
+    client = boto3.client("stepfunctions")
+    [machine] = client.list_state_machines()["stateMachines"]
+    pages = client.get_paginator("list_executions").paginate(
+        stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING"
+    )
+    return [execution["name"] for page in pages for execution in page["executions"]]

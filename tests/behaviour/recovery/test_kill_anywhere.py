@@ -1,0 +1,62 @@
+"""Whatever dies, whenever it dies: the request ends, can be tried again, and nothing is paid for twice without need."""
+
+import re
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.behaviour.recovery.cases import ONCE, Played, play_all, undisturbed
+from tests.behaviour.recovery.matrix import CASES
+from tests.behaviour.recovery.troubles import TroubledSystem
+from tests.fixtures.proof_scale import sample
+
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
+
+_AT_ONCE = 8
+
+
+def state_of(name: str) -> str:
+    """Return the state of the pipeline in which a case goes wrong."""
+    return re.split("[:,]", name)[0]
+
+
+@pytest.fixture(scope="module")
+def chosen(request: pytest.FixtureRequest) -> list[str]:
+    """The cases that are to be tested."""
+    names = [item.name for item in request.session.items if item.path == request.path]
+    return [name for name in CASES if any(each.endswith(f"[{name}]") for each in names)]
+
+
+@pytest.fixture(scope="module")
+def untroubled(troubled: TroubledSystem, chosen: list[str]) -> Mapping[str, Any]:
+    """What is told of a post of each kind when nothing goes wrong."""
+    troubled.calm()
+    kinds = sorted({CASES[name].kind for name in chosen})
+    with ThreadPoolExecutor(2) as pool:
+        return dict(zip(kinds, pool.map(lambda kind: undisturbed(troubled, kind), kinds), strict=True))
+
+
+@pytest.fixture(scope="module")
+def played(troubled: TroubledSystem, chosen: list[str], untroubled: Mapping[str, Any]) -> Mapping[str, Future[Played]]:
+    """What became of the cases, played side by side."""
+    assert untroubled
+    return play_all(troubled, [CASES[name] for name in chosen], at_once=_AT_ONCE)
+
+
+@pytest.mark.parametrize("name", sample(list(CASES), state_of))
+def test_a_troubled_request_ends_and_its_retry_ends_as_if_nothing_had_happened(
+    name: str, played: Mapping[str, Future[Played]], untroubled: Mapping[str, Any]
+) -> None:
+    case, found = CASES[name], played[name].result()
+
+    assert (found.ends, found.calls) == (case.ends, {**ONCE[found.platform], **case.calls})
+    assert found.told == untroubled[case.kind]
+
+
+def test_everything_that_was_ordered_to_go_wrong_has_gone_wrong(
+    troubled: TroubledSystem, played: Mapping[str, Future[Played]]
+) -> None:
+    assert played
+    assert troubled.unhappened() == []

@@ -1,0 +1,109 @@
+"""What an older attempt still does when a newer one has begun: nothing that anybody notices."""
+
+import json
+import time
+from contextlib import suppress
+from typing import Any
+
+import boto3
+import psutil
+import pytest
+
+from tests.behaviour.posts import publish, told_of
+from tests.behaviour.recovery.cases import COMPLETED, PARTIAL, end_of, retry, somebody, undisturbed
+from tests.behaviour.recovery.troubles import Fault, TroubledSystem
+from tests.behaviour.system import wait_for_end
+from tests.fixtures.waits import wait_until
+
+pytestmark = pytest.mark.proof
+
+_FILES = "/storage/v1/object/whyviral-media/x/"
+_SLOW_S = 15
+"""A worker beats every 20 s: this one comes back before it learns from a beat that it was given up."""
+
+
+def tokens_of_workers(troubled: TroubledSystem) -> list[str]:
+    """Return the task tokens of the workers that run."""
+    tokens = []
+    for process in troubled.system.processes():
+        with suppress(psutil.Error):  # it has ended meanwhile
+            if "functions.transcribe.worker" in process.cmdline():
+                tokens.append(process.environ()["TASK_TOKEN"])
+    return tokens
+
+
+def is_being_read(troubled: TroubledSystem) -> bool:
+    """Whether a worker has asked storage for its file."""
+    calls = troubled.system.calls("supabase")
+    return any(call["method"] == "GET" and call["path"].startswith(_FILES) for call in calls)
+
+
+def steps_of(request: dict[str, Any]) -> list[str]:
+    return [step["stage"] for step in request["status_history"]]
+
+
+def test_a_worker_that_was_given_up_changes_nothing_once_it_comes_back(troubled: TroubledSystem) -> None:
+    expected = undisturbed(troubled, "x-video")
+    troubled.calm()
+    twin = publish(troubled.system, "x-video")
+    slow = Fault("supabase", _FILES, "slow", {"method": "GET", "delay_s": _SLOW_S}, says_which=False)
+    slow.order(troubled, twin.id)
+
+    with somebody(troubled) as api:
+        accepted = api.post("/api/analysis/analyze/", json={"post_urls": [twin.url]}).raise_for_status().json()
+        wait_until(lambda: is_being_read(troubled))
+        [token] = tokens_of_workers(troubled)
+        # As Step Functions does when a heartbeat is missed.
+        boto3.client("stepfunctions").send_task_failure(taskToken=token, error="States.HeartbeatTimeout")
+        given_up = wait_for_end(api, accepted["requests"][0]["id"])
+        zombies = tokens_of_workers(troubled)
+        tried_again = retry(api, given_up)
+        wait_until(lambda: not tokens_of_workers(troubled))
+        afterwards = wait_for_end(api, given_up["id"])
+        told = told_of(api, twin, afterwards)
+
+    assert (end_of(given_up), zombies) == (PARTIAL, [token])
+    assert end_of(tried_again) == COMPLETED
+    assert afterwards == tried_again
+    assert told == expected
+    began_again = steps_of(afterwards).index("retrying")
+    assert steps_of(afterwards)[:began_again] == steps_of(given_up)
+
+
+def test_a_model_that_answers_an_attempt_that_was_given_up_changes_nothing(troubled: TroubledSystem) -> None:
+    expected = undisturbed(troubled, "x")
+    twin = publish(troubled.system, "x")
+    Fault("gemini", "/v1/models/", "slow", {"delay_s": _SLOW_S}).order(troubled, twin.id)
+
+    with somebody(troubled) as api:
+        accepted = api.post("/api/analysis/analyze/", json={"post_urls": [twin.url]}).raise_for_status().json()
+        request_id = accepted["requests"][0]["id"]
+        wait_until(lambda: any(twin.id in call["about"] for call in troubled.system.calls("gemini")))
+        _abort_executions(troubled, request_id)
+        given_up = wait_for_end(api, request_id)
+        tried_again = retry(api, given_up)
+        wait_until(
+            lambda: (
+                [twin.id in call["about"] and call["status"] for call in troubled.system.calls("gemini")].count(200)
+                == 2
+            )
+        )
+        time.sleep(1)  # the late answer has arrived, and is thrown away
+        afterwards = wait_for_end(api, request_id)
+        told = told_of(api, twin, afterwards)
+
+    assert end_of(given_up) == "FAILED analysing internal"
+    assert end_of(tried_again) == COMPLETED
+    assert afterwards == tried_again
+    assert told == expected
+
+
+def _abort_executions(troubled: TroubledSystem, request_id: str) -> None:
+    """Abort what works on a request, as an operator may, and say so to FailRequest."""
+    client = boto3.client("stepfunctions")
+    machine = troubled.system.stack.workflow.state_machine_arn
+    running = client.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]
+    for execution in running:
+        client.stop_execution(executionArn=execution["executionArn"])
+    event = {"request_id": request_id, "attempt": 1, "stage": "analysing", "error": "ExecutionLost"}
+    troubled.system.stack.lambdas.invoke("FailFunction", json.dumps(event).encode())

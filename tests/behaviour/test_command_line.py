@@ -1,0 +1,195 @@
+"""`python -m local …` as make runs it: what it prints, and that nothing of it is ever left behind."""
+
+import json
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from local.demo import SAMPLE_URLS
+from local.stack.system import ROOT
+from tests.behaviour.command import LOCAL, environment_of, free_port, running_command, tree_of
+from tests.behaviour.system import wait_for_end
+from tests.fixtures.waits import WAIT_S
+
+SAMPLE = "https://x.com/jack/status/20"
+
+
+def _is_free(url: str) -> bool:
+    try:
+        httpx.get(url, timeout=WAIT_S)
+    except httpx.TransportError:
+        return True
+    return False
+
+
+def _are_gone(processes: list[psutil.Process]) -> bool:
+    return not psutil.wait_procs(processes, timeout=WAIT_S)[1]
+
+
+def _analyse(ready: dict[str, Any], url: str) -> dict[str, Any]:
+    with httpx.Client(
+        base_url=ready["api"], headers={"Authorization": f"Bearer {ready['token']}"}, timeout=WAIT_S
+    ) as api:
+        accepted = api.post("/api/analysis/analyze", json={"post_urls": [url]}).raise_for_status().json()
+        return wait_for_end(api, accepted["requests"][0]["id"])
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder for temporary files of whatever the test starts."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    return folder
+
+
+def test_the_running_system_is_small_and_an_interrupt_ends_all_of_it(tmp_path: Path, temporary: Path) -> None:
+    with running_command(tmp_path / "data") as (process, ready):
+        assert (tmp_path / "data" / "run.json").read_text() == json.dumps(ready) + "\n"
+        assert set(ready) == {"api", "stand_ins", "database_url", "token"}
+        assert _analyse(ready, SAMPLE)["status"] == "COMPLETED"
+        processes = tree_of(process)
+        assert sum(each.memory_full_info().pss for each in processes) < 1_000_000_000
+        second = _run("run", "--port", str(free_port()), "--data", str(tmp_path / "data"))
+        assert (second.returncode, "already running" in second.stderr) == (1, True)
+
+        process.send_signal(signal.SIGINT)
+
+        assert _are_gone(processes)
+        assert process.wait() == 0
+    assert _is_free(ready["api"])
+    assert _is_free(ready["stand_ins"])
+    assert list(temporary.iterdir()) == []
+    assert not (tmp_path / "data" / "run.json").exists()
+
+
+def test_a_killed_system_leaves_nothing_behind_and_its_data_survive(tmp_path: Path, temporary: Path) -> None:
+    with running_command(tmp_path / "data") as (process, ready):
+        before = _analyse(ready, SAMPLE)
+        processes = tree_of(process)
+        assert len(processes) > 8
+
+        process.kill()
+
+        assert _are_gone(processes)
+        assert _is_free(ready["api"])
+        assert list(temporary.iterdir()) == []
+    with running_command(tmp_path / "data") as (process, ready):
+        headers = {"Authorization": f"Bearer {ready['token']}"}
+        after = httpx.get(f"{ready['api']}/api/analysis/requests/{before['id']}/", headers=headers).json()
+        assert after == before
+        processes = tree_of(process)
+
+        process.send_signal(signal.SIGTERM)
+
+        assert _are_gone(processes)
+
+
+def test_a_killed_make_takes_the_system_with_it(tmp_path: Path) -> None:
+    make = ["make", "run", f"PORT={free_port()}", f"DATA={tmp_path / 'data'}"]
+    with running_command(tmp_path / "data", make) as (process, ready):
+        processes = tree_of(process)
+        assert len(processes) > 4
+
+        process.kill()
+
+        assert _are_gone(processes)
+    assert _is_free(ready["api"])
+
+
+def test_a_taken_port_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        done = _run("run", "--port", str(port), "--data", str(tmp_path / "data"))
+
+    assert done.returncode == 1
+    assert f"port {port} is taken" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"CLERK_SECRET_KEY": "sk_test_x"}, "CLERK_PUBLISHABLE_KEY is missing beside CLERK_SECRET_KEY"),
+        ({"SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:9/none"}, "SUPABASE_DB_URL cannot be reached"),
+    ],
+)
+def test_settings_that_cannot_work_are_named(tmp_path: Path, settings: dict[str, str], complaint: str) -> None:
+    done = _run("run", "--port", str(free_port()), "--data", str(tmp_path / "data"), environment=settings)
+
+    assert done.returncode == 1
+    assert complaint in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_demo_reports_what_it_found(tmp_path: Path) -> None:
+    photo, captioned = "https://www.instagram.com/p/Hinvent0001/", "https://www.youtube.com/watch?v=invented-L1"
+    done = _run("demo", SAMPLE, photo, captioned, "--data", str(tmp_path / "demo"))
+
+    assert done.returncode == 0, done.stdout
+    report = json.loads((tmp_path / "demo" / "report.json").read_text())
+    assert report["stand_ins"] == ["brightdata", "clerk", "gemini", "supabase", "twitterapi", "youtube"]
+    assert [request["platform"] for request in report["requests"]] == ["instagram", "x", "youtube"]
+    for request in report["requests"]:
+        assert request["status"] == "COMPLETED"
+        assert request["duration_seconds"] > 0
+        assert request["cost_usd"] > 0
+        assert request["stages"][0] == "request_created"
+        assert request["stages"][-1] == "analysis_complete"
+        [post] = request["posts"]
+        assert post["is_viral"] is not None
+        assert len(post["analysis"]["suggestions_for_future_posts"]) == 4
+    assert "stand-ins" in done.stdout
+
+
+@pytest.mark.proof
+def test_the_whole_demo_explains_and_hears_every_sample(tmp_path: Path) -> None:
+    done = _run("demo", "--data", str(tmp_path / "demo"))
+
+    assert done.returncode == 0, done.stdout
+    report = json.loads((tmp_path / "demo" / "report.json").read_text())
+    heard = {post["url"]: post["has_speech"] for request in report["requests"] for post in request["posts"]}
+    assert len(heard) == len(SAMPLE_URLS)
+    assert list(heard.values()).count(True) == 4
+    assert list(heard.values()).count(False) == 3
+
+
+@pytest.mark.parametrize(
+    ("environment", "urls", "reason"),
+    [
+        ({"GEMINI_MODEL": "gemini-2.0-flash", "GEMINI_FALLBACK_MODEL": "gemini-2.0-flash"}, [SAMPLE], "retired"),
+        ({}, ["https://example.com/post/1"], "Only"),
+    ],
+)
+def test_the_demo_fails_when_a_stage_is_broken(
+    tmp_path: Path, environment: dict[str, str], urls: list[str], reason: str
+) -> None:
+    done = _run("demo", *urls, "--data", str(tmp_path / "demo"), environment=environment)
+
+    assert done.returncode == 1
+    assert reason in done.stdout, done.stdout
+
+
+def test_a_token_needs_a_running_system() -> None:
+    done = _run("token", "a@b.example")
+
+    assert done.returncode == 1
+    assert "nothing is running" in done.stderr
+
+
+def _run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*LOCAL, *arguments],
+        cwd=ROOT,
+        env=environment_of(environment),
+        capture_output=True,
+        text=True,
+        timeout=WAIT_S,
+        check=False,
+    )

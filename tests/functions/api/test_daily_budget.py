@@ -1,0 +1,129 @@
+"""Days that may cost nothing more."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+from starlette.testclient import TestClient
+
+from tests.factories import create_post, create_request
+from tests.fakes.workflow import FakeWorkflow
+from tests.functions.api.conftest import POST_URL, SignedIn, replace_services
+from whyviral.analysis.models import PostState, RequestStatus
+from whyviral.vendor_calls.models import DailySpend
+
+PATH = "/api/analysis/analyze/"
+BODY = {"post_urls": [POST_URL]}
+NOW = datetime(2026, 11, 23, 21, 30, 0, tzinfo=UTC)
+UNTIL_MIDNIGHT_S = 2.5 * 3600
+
+type Spend = Callable[..., None]
+
+
+@pytest.fixture
+def spend(app: FastAPI, rows: Session) -> Iterator[Spend]:
+    """Return a function that says what the day of the tests has cost, of ten dollars."""
+    replace_services(app, clock=lambda: NOW, max_cost_usd_per_day=Decimal(10))
+
+    def spend(spent: str, reserved: str = "0", *, now: datetime = NOW) -> None:
+        rows.add(DailySpend(day=now.date(), spent_usd=Decimal(spent), reserved_usd=Decimal(reserved)))
+        rows.commit()
+
+    yield spend
+    rows.rollback()
+    rows.execute(delete(DailySpend))
+    rows.commit()
+
+
+@pytest.mark.parametrize(
+    ("spent", "reserved", "status"),
+    [
+        ("9.999999", "0", 202),
+        ("5", "4.999999", 202),
+        ("10", "0", 503),
+        ("6", "4", 503),
+        ("0", "10", 503),
+        ("10.000001", "0", 503),
+        ("1000", "0", 503),
+    ],
+)
+def test_nothing_is_analysed_on_a_day_that_has_cost_what_it_may(
+    client: TestClient, somebody: SignedIn, spend: Spend, spent: str, reserved: str, status: int
+) -> None:
+    spend(spent, reserved)
+
+    assert client.post(PATH, json=BODY, headers=somebody.headers).status_code == status
+
+
+def test_the_refusal_says_when_to_come_back_and_nothing_is_counted(
+    client: TestClient,
+    somebody: SignedIn,
+    spend: Spend,
+    workflow: FakeWorkflow,
+    count_rows: Callable[[], dict[str, int]],
+) -> None:
+    spend("10")
+    before = count_rows()
+
+    reply = client.post(PATH, json=BODY, headers=somebody.headers | {"Idempotency-Key": "key"})
+
+    assert reply.status_code == 503
+    assert float(reply.headers["Retry-After"]) == UNTIL_MIDNIGHT_S
+    assert reply.json() == {
+        "error": "No more posts can be analysed today; try again after midnight, UTC.",
+        "code": "spend_limit_reached",
+        "request_id": reply.headers["X-Request-Id"],
+    }
+    assert count_rows() == before
+    assert workflow.started == []
+
+
+def test_nothing_is_tried_again_on_such_a_day(
+    client: TestClient, somebody: SignedIn, spend: Spend, rows: Session, workflow: FakeWorkflow
+) -> None:
+    request = create_request(
+        rows, somebody.user, [create_post(rows)], status=RequestStatus.FAILED, state=PostState.FAILED
+    )
+    rows.commit()
+    spend("10")
+
+    reply = client.post(f"/api/analysis/requests/{request.id}/retry/", headers=somebody.headers)
+
+    assert (reply.status_code, reply.json()["code"]) == (503, "spend_limit_reached")
+    rows.refresh(request)
+    assert (request.status, request.attempt, request.retry_count, workflow.started) == ("FAILED", 1, 0, [])
+
+
+def test_another_day_has_its_own_money(client: TestClient, somebody: SignedIn, spend: Spend) -> None:
+    spend("10", now=datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC))
+
+    assert client.post(PATH, json=BODY, headers=somebody.headers).status_code == 202
+
+
+def test_what_was_accepted_before_is_answered_again(client: TestClient, somebody: SignedIn, spend: Spend) -> None:
+    headers = somebody.headers | {"Idempotency-Key": "key"}
+    first = client.post(PATH, json=BODY, headers=headers)
+    spend("10")
+
+    again = client.post(PATH, json=BODY, headers=headers)
+
+    assert (first.status_code, again.status_code, again.content) == (202, 202, first.content)
+
+
+def test_what_is_wrong_with_a_call_is_said_on_any_day(client: TestClient, somebody: SignedIn, spend: Spend) -> None:
+    spend("10")
+
+    reply = client.post(PATH, json={"post_urls": ["https://example.com/"]}, headers=somebody.headers)
+
+    assert (reply.status_code, reply.json()["code"]) == (422, "invalid_post_urls")
+
+
+def test_the_refusal_is_documented(client: TestClient) -> None:
+    documented = client.get("/openapi.json").json()["paths"][PATH]["post"]["responses"]["503"]
+
+    assert "`spend_limit_reached`" in documented["description"]
+    assert "Retry-After" in documented["headers"]

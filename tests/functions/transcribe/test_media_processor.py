@@ -1,0 +1,321 @@
+import hashlib
+from dataclasses import replace
+
+import pytest
+
+from functions.transcribe.deadline import Deadline, OutOfTime, WorkerStopped
+from functions.transcribe.decoder.container import UnreadableMedia
+from functions.transcribe.decoder.examination import Examined
+from functions.transcribe.media_processor import StorageUnavailable
+from tests.fakes.media_store import URL, storage_error
+from tests.fixtures.pipeline import check_books, check_history
+from tests.fixtures.waits import WAIT_S
+from tests.functions.transcribe.conftest import HELLO, VIDEO, WorkerBench, call_of, picture_of, unknown_job
+from whyviral.analysis.models import PostState, Stage
+from whyviral.analysis.pipeline import Outcome, RequestJob
+from whyviral.core.database import session_scope
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.transcript import Transcript, TranscriptSource
+from whyviral.social.media.service import record_processed
+from whyviral.social.models import PostMedia
+from whyviral.social.transcripts import as_json
+
+
+def _said(medium: PostMedia) -> tuple[object, ...]:
+    return medium.transcript, medium.has_speech, medium.transcript_truncated, medium.error, medium.processed_at
+
+
+def _path(medium: PostMedia, content: bytes) -> str:
+    return f"x/{medium.post_id}/{hashlib.sha256(picture_of(content)).hexdigest()[:32]}.jpg"
+
+
+def test_a_video_is_read_and_everything_about_it_is_saved(worker: WorkerBench) -> None:
+    job = worker.request(["video"])
+
+    assert worker.process(job) == Outcome.PROCESSED
+
+    (medium,) = worker.media()
+    paths = [_path(medium, b"frame %d of video" % number) for number in (0, 1)]
+    thumbnail = _path(medium, b"thumbnail of video")
+    assert medium.frames == [
+        {"at_s": 0.5, "path": paths[0], "url": f"{URL}/{paths[0]}"},
+        {"at_s": 5.0, "path": paths[1], "url": f"{URL}/{paths[1]}"},
+    ]
+    assert (medium.thumbnail_path, medium.thumbnail_url) == (thumbnail, f"{URL}/{thumbnail}")
+    assert {worker.store.content_types[path] for path in (*paths, thumbnail)} == {"image/jpeg"}
+    assert medium.measurements == {
+        "duration_s": 10.0,
+        "width": 180,
+        "height": 320,
+        "cut_count": 2,
+        "speech_words": 2,
+        "speech_wpm": 120.0,
+        "speech_share": 0.1,
+        "first_word_s": 1.0,
+    }
+    assert (float(medium.duration_s or 0), medium.width, medium.height) == (10.0, 180, 320)
+    assert _said(medium) == ("Hello there.", True, False, None, worker.pipeline.clock())
+    assert (medium.segments, medium.language, medium.transcript_source) == (as_json(HELLO), "en", "whisper")
+    assert worker.post_of(medium).transcript == "Hello there."
+
+
+def test_the_user_sees_that_media_are_read(worker: WorkerBench) -> None:
+    job = worker.request(["video"])
+
+    worker.process(job)
+    worker.process(job)
+
+    request = worker.pipeline.read(RequestJob(**job.model_dump()))
+    assert check_history(request) == [Stage.TRANSCRIBING]
+    assert (request.progress, request.status_history[0].message) == (45, "Watching and listening.")
+
+
+def test_the_sound_of_a_page_comes_from_its_platform(worker: WorkerBench) -> None:
+    job = worker.request([""], platform="youtube")
+    worker.decoder.answers[b"sound"] = Examined(measurements={"duration_s": 10.0}, has_audio=True)
+
+    worker.process(job)
+
+    (medium,) = worker.media()
+    assert worker.store.got == []
+    assert (medium.transcript, medium.frames, medium.thumbnail_path) == ("Hello there.", None, None)
+
+
+def test_music_has_no_text(worker: WorkerBench) -> None:
+    job = worker.request(["song"])
+    worker.listener.says = [Transcript((), TranscriptSource.WHISPER)]
+
+    worker.process(job)
+
+    (medium,) = worker.media()
+    assert _said(medium) == ("", False, False, None, worker.pipeline.clock())
+    assert medium.segments == []
+    assert (medium.measurements or {})["speech_words"] == 0
+
+
+def test_in_a_video_without_sound_nothing_is_said(worker: WorkerBench) -> None:
+    job = worker.request(["mute"])
+    worker.decoder.answers[b"mute"] = VIDEO.model_copy(update={"has_audio": False})
+
+    worker.process(job)
+
+    (medium,) = worker.media()
+    assert _said(medium) == ("", False, False, None, worker.pipeline.clock())
+    assert "speech_words" not in (medium.measurements or {})
+
+
+def test_what_is_said_in_a_sound_that_cannot_be_read_is_not_known(worker: WorkerBench) -> None:
+    job = worker.request(["broken"])
+    worker.decoder.answers[b"broken"] = VIDEO.model_copy(update={"has_audio": False, "problem": "The sound is broken."})
+
+    worker.process(job)
+
+    (medium,) = worker.media()
+    error = {"category": "media_error", "message": "The sound is broken."}
+    assert _said(medium) == (None, None, False, error, worker.pipeline.clock())
+
+
+def test_a_file_that_cannot_be_read_fails_alone(worker: WorkerBench) -> None:
+    job = worker.request(["good", "bad"], ["fine"])
+    worker.decoder.answers[b"bad"] = UnreadableMedia("The file cannot be decoded.")
+
+    assert worker.process(job) == Outcome.PROCESSED
+
+    error = {"category": "media_error", "message": "The file cannot be decoded."}
+    now = worker.pipeline.clock()
+    assert [_said(medium) for medium in worker.media()] == [
+        ("Hello there.", True, False, None, now),
+        (None, None, False, error, now),
+        ("Hello there.", True, False, None, now),
+    ]
+
+
+def test_what_could_be_read_of_a_damaged_file_is_kept_beside_the_error(worker: WorkerBench) -> None:
+    job = worker.request(["damaged"])
+    worker.decoder.answers[b"damaged"] = VIDEO.model_copy(update={"problem": "The pictures are damaged."})
+
+    worker.process(job)
+
+    (medium,) = worker.media()
+    error = {"category": "media_error", "message": "The pictures are damaged."}
+    assert _said(medium) == ("Hello there.", True, False, error, worker.pipeline.clock())
+
+
+def _youtube_error(*, is_transient: bool) -> ProviderError:
+    return ProviderError(
+        "YouTube gives no sound.", provider="youtube", category=ErrorCategory.PROVIDER_ERROR, is_transient=is_transient
+    )
+
+
+@pytest.mark.parametrize("is_transient", [True, False])
+def test_what_a_provider_may_give_later_is_left_to_be_asked_for_again(is_transient: bool, worker: WorkerBench) -> None:
+    job = worker.request([""], platform="youtube")
+    worker.audio_source.error = _youtube_error(is_transient=is_transient)
+
+    assert worker.process(job) == Outcome.PROCESSED
+
+    error = {"category": "provider_error", "message": "YouTube gives no sound."}
+    assert _said(worker.media()[0]) == (None, None, False, error, None if is_transient else worker.pipeline.clock())
+    worker.audio_source.error = None
+    worker.process(job)
+    assert (worker.media()[0].transcript, worker.media()[0].error) == (
+        ("Hello there.", None) if is_transient else (None, error)
+    )
+
+
+def test_when_storage_is_down_for_everything_the_task_fails_and_the_media_are_left(worker: WorkerBench) -> None:
+    job = worker.request(["one"], ["two"])
+    worker.store.error = storage_error()
+
+    with pytest.raises(StorageUnavailable):
+        worker.process(job)
+
+    assert [medium.processed_at for medium in worker.media()] == [None, None]
+
+
+def test_a_file_that_storage_does_not_have_is_no_reason_to_try_again(worker: WorkerBench) -> None:
+    job = worker.request(["one"])
+    worker.store.error = storage_error(is_transient=False)
+
+    assert worker.process(job) == Outcome.PROCESSED
+    assert worker.media()[0].processed_at == worker.pipeline.clock()
+
+
+def test_every_medium_is_saved_before_the_next_so_that_a_restart_goes_on(worker: WorkerBench) -> None:
+    job = worker.request(["one", "two", "three"])
+    deadline = Deadline(WAIT_S)
+    heard: list[object] = []
+
+    def stop_in_the_second() -> None:
+        heard.append(None)
+        if len(heard) == 2:
+            deadline.stop()
+
+    worker.listener.during = stop_in_the_second
+    with pytest.raises(WorkerStopped):
+        worker.process(job, deadline=deadline)
+    assert [medium.processed_at is not None for medium in worker.media()] == [True, False, False]
+    assert worker.media()[1].error is None
+
+    assert worker.process(job) == Outcome.PROCESSED
+
+    assert worker.decoder.seen == [b"one", b"two", b"two", b"three"]
+    assert [medium.transcript for medium in worker.media()] == ["Hello there."] * 3
+
+
+def test_at_the_deadline_what_was_heard_is_kept_and_the_rest_is_left(
+    worker: WorkerBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = worker.request(["one", "two"])
+    deadline = Deadline(WAIT_S)
+    worker.listener.during = lambda: monkeypatch.setattr(deadline, "_ends_at", 0.0)  # an hour in a moment
+
+    assert worker.process(job, deadline=deadline) == Outcome.PROCESSED
+
+    first, second = worker.media()
+    assert _said(first) == ("Hello there.", True, True, None, worker.pipeline.clock())
+    assert "speech_words" not in (first.measurements or {})
+    late = {"category": "timeout", "message": "There was no time left to look at this; try again."}
+    assert _said(second) == (None, None, False, late, None)
+    assert worker.store.got == [first.storage_path]
+
+
+def test_a_medium_that_was_being_decoded_when_time_ended_is_left_to_be_decoded(worker: WorkerBench) -> None:
+    job = worker.request(["one"])
+    worker.decoder.answers[b"one"] = OutOfTime()
+
+    worker.process(job)
+
+    late = {"category": "timeout", "message": "There was no time left to look at this; try again."}
+    assert _said(worker.media()[0]) == (None, None, False, late, None)
+
+
+def test_a_medium_of_which_nothing_was_heard_in_time_is_left_to_be_heard(worker: WorkerBench) -> None:
+    job = worker.request(["one"])
+    worker.listener.says = [Transcript((), TranscriptSource.WHISPER, is_truncated=True)]
+
+    worker.process(job)
+
+    (medium,) = worker.media()
+    assert (medium.transcript, medium.has_speech, medium.processed_at) == (None, None, None)
+    assert medium.error is not None
+    assert medium.error["category"] == "timeout"
+
+
+def test_a_sound_that_is_longer_than_we_listen_is_marked(worker: WorkerBench) -> None:
+    job = worker.request(["long"])
+    worker.decoder.answers[b"long"] = VIDEO.model_copy(update={"is_audio_truncated": True})
+
+    worker.process(job)
+
+    assert worker.media()[0].transcript_truncated
+
+
+def test_a_medium_that_another_request_has_read_meanwhile_is_not_read_again(worker: WorkerBench) -> None:
+    job = worker.request(["one", "two"])
+    other = worker.media()[1].id
+
+    def read_by_another_request() -> None:
+        with session_scope(worker.pipeline.engine) as session:
+            record_processed(session, other, now=worker.pipeline.clock())
+
+    worker.listener.during = read_by_another_request
+
+    assert worker.process(job) == Outcome.PROCESSED
+    assert worker.decoder.seen == [b"one"]
+
+
+@pytest.mark.parametrize("is_transient", [True, False])
+def test_what_is_heard_is_kept_when_the_pictures_cannot_be_stored(is_transient: bool, worker: WorkerBench) -> None:
+    job = worker.request(["one"], ["two"])
+    worker.store.put_errors = [storage_error(is_transient=is_transient)]
+
+    assert worker.process(job) == Outcome.PROCESSED
+
+    first, second = worker.media()
+    error = {"category": "provider_error", "message": "The storage of media is out of order."}
+    now = worker.pipeline.clock()
+    assert _said(first) == ("Hello there.", True, False, error, None if is_transient else now)
+    assert _said(second) == ("Hello there.", True, False, None, now)
+    assert first.frames is None
+    assert worker.post_of(first).transcript == "Hello there."
+
+
+def test_an_old_attempt_begins_nothing(worker: WorkerBench) -> None:
+    job = worker.request(["video"])
+    worker.pipeline.supersede(RequestJob(**job.model_dump()))
+
+    assert worker.process(job) == Outcome.SUPERSEDED
+    assert worker.process(unknown_job()) == Outcome.SUPERSEDED
+    assert worker.store.got == []
+
+
+def test_an_attempt_that_is_superseded_meanwhile_leaves_the_rest_to_the_new_one(worker: WorkerBench) -> None:
+    job = worker.request(["one", "two"])
+    worker.calls = [call_of("supabase")]
+    worker.listener.during = lambda: worker.pipeline.supersede(RequestJob(**job.model_dump()))
+
+    assert worker.process(job) == Outcome.SUPERSEDED
+
+    # What was found out is true whoever asked.
+    assert [medium.transcript for medium in worker.media()] == ["Hello there.", None]
+    check_books(worker.pipeline, RequestJob(**job.model_dump()))
+
+
+def test_posts_that_have_failed_are_left_alone(worker: WorkerBench) -> None:
+    job = worker.request(["video"], state=PostState.FAILED)
+
+    assert worker.process(job) == Outcome.PROCESSED
+    assert worker.store.got == []
+
+
+def test_the_calls_of_every_medium_are_on_the_books(worker: WorkerBench) -> None:
+    job = worker.request(["one", "two"])
+    worker.calls = [replace(call_of("supabase"), duration_ms=number) for number in (3, 4)]
+
+    worker.process(job)
+
+    pipeline_job = RequestJob(**job.model_dump())
+    check_books(worker.pipeline, pipeline_job)
+    assert sorted(call.duration_ms or 0 for call in worker.pipeline.calls(pipeline_job)) == [3, 3, 4, 4]

@@ -1,0 +1,220 @@
+"""A webhook comes in: who may, what is kept, and when it is answered with 200."""
+
+import json
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from functions.webhooks.settings import WebhooksSettings
+from local.stand_ins.clerk.webhooks import event_of, headers_of, new_event_id
+from tests.functions.webhooks.conftest import PATH, USER_ID, Webhooks, user_data
+from whyviral.core.settings import SettingsError
+from whyviral.webhooks.models import WebhookEvent
+
+BODY = json.dumps(event_of("user.created", user_data())).encode()
+OTHER_SECRET = "whsec_b3RoZXI="
+
+
+def signed(**changes: str) -> dict[str, str]:
+    return headers_of(BODY, event_id="msg_1") | changes
+
+
+def without(name: str) -> dict[str, str]:
+    return {key: value for key, value in signed().items() if key != name}
+
+
+def test_a_signed_event_is_kept_and_queued(webhooks: Webhooks) -> None:
+    answer = webhooks.hand_over(BODY, headers_of(BODY, event_id="msg_1"))
+
+    assert answer == (200, {"received": True})
+    (event,) = webhooks.rows(WebhookEvent)
+    assert (event.provider, event.event_id, event.type, event.subject_id, event.state, event.attempts) == (
+        "clerk",
+        "msg_1",
+        "user.created",
+        USER_ID,
+        "RECEIVED",
+        0,
+    )
+    assert event.payload == json.loads(BODY)
+    assert webhooks.queue.events == [event.id]
+
+
+@pytest.mark.parametrize("path", ["/api/accounts/webhook/clerk", "/api/accounts/webhook/clerk/"])
+@pytest.mark.parametrize("is_base64", [True, False])
+def test_neither_a_slash_nor_the_way_the_body_comes_matters(webhooks: Webhooks, path: str, is_base64: bool) -> None:
+    headers = {name.title(): value for name, value in signed().items()}
+
+    assert webhooks.hand_over(BODY, headers, path=path, is_base64=is_base64)[0] == 200
+
+
+def test_one_good_signature_among_others_is_enough(webhooks: Webhooks) -> None:
+    good = signed()["svix-signature"]
+    old = headers_of(BODY, event_id="msg_1", secret=OTHER_SECRET)["svix-signature"]
+
+    assert webhooks.hand_over(BODY, signed(**{"svix-signature": f"v1a,c2ln {old} {good}"}))[0] == 200
+
+
+UNSIGNED: dict[str, Callable[[], dict[str, str]]] = {
+    "nothing": dict,
+    "no id": lambda: without("svix-id"),
+    "no timestamp": lambda: without("svix-timestamp"),
+    "no signature": lambda: without("svix-signature"),
+    "another id": lambda: signed(**{"svix-id": "msg_2"}),
+    "a long id": lambda: signed(**{"svix-id": "m" * 300}),
+    "an id of two lines": lambda: signed(**{"svix-id": "msg 1\n"}),
+    "a timestamp in words": lambda: signed(**{"svix-timestamp": "soon"}),
+    "a timestamp that is no number": lambda: signed(**{"svix-timestamp": "nan"}),
+    "an endless timestamp": lambda: signed(**{"svix-timestamp": "9" * 400}),
+    "no comma": lambda: signed(**{"svix-signature": "v1"}),
+    "not ASCII": lambda: signed(**{"svix-signature": "v1,ä"}),
+    "not base64": lambda: signed(**{"svix-signature": "v1,!!!"}),
+    "an empty signature": lambda: signed(**{"svix-signature": "v1,"}),
+    "another version": lambda: signed(**{"svix-signature": signed()["svix-signature"].replace("v1,", "v2,")}),
+    "another secret": lambda: headers_of(BODY, event_id="msg_1", secret=OTHER_SECRET),
+    "too old": lambda: headers_of(BODY, event_id="msg_1", at_s=int(time.time()) - 310),
+    "too new": lambda: headers_of(BODY, event_id="msg_1", at_s=int(time.time()) + 330),
+    "the names of others": lambda: {name.replace("svix", "webhook"): value for name, value in signed().items()},
+}
+"""Made when the test runs, which may be minutes after this file is read."""
+
+
+@pytest.mark.parametrize("name", UNSIGNED)
+def test_what_is_not_signed_with_our_secret_just_now_is_refused_and_not_kept(webhooks: Webhooks, name: str) -> None:
+    status, answer = webhooks.hand_over(BODY, UNSIGNED[name]())
+
+    assert (status, answer) == (
+        401,
+        {
+            "error": "The signature is missing, wrong or too old.",
+            "code": "invalid_signature",
+            "request_id": "request-1",
+        },
+    )
+    assert webhooks.rows(WebhookEvent) == []
+
+
+@pytest.mark.parametrize(
+    "tampered",
+    [BODY + b" ", BODY.replace(b"Ada", b"Eve"), json.dumps(json.loads(BODY), indent=1).encode(), b"", b"\xff"],
+)
+def test_a_body_that_is_not_the_one_signed_is_refused(webhooks: Webhooks, tampered: bytes) -> None:
+    assert webhooks.hand_over(tampered, signed(), is_base64=True)[0] == 401
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"type": 5, "data": {}}',
+        b'{"type": "user.created"}',
+        b'{"type": "user.created", "data": []}',
+        b'{"type": "' + b"u" * 200 + b'", "data": {}}',
+        b"[" * 100_000,
+    ],
+    ids=lambda body: body[:30].decode(),
+)
+def test_a_signed_body_that_is_no_event_is_refused(webhooks: Webhooks, body: bytes) -> None:
+    status, answer = webhooks.hand_over(body, headers_of(body, event_id="msg_1"))
+
+    assert (status, answer["code"]) == (400, "unreadable_event")
+    assert webhooks.rows(WebhookEvent) == []
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_looked_at(webhooks: Webhooks) -> None:
+    largest, over = (b" " * (256 * 1024 - len(BODY) + more) + BODY for more in (0, 1))
+
+    statuses = [webhooks.hand_over(body, headers_of(body, event_id="msg_1"))[0] for body in (largest, over)]
+
+    assert statuses == [200, 413]
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"httpMethod": "GET"}, 405, "method_not_allowed"),
+        ({"path": "/api/accounts/webhook/"}, 404, "not_found"),
+        ({"path": "/api/accounts/webhook/stripe/"}, 404, "not_found"),
+        ({"path": "/api/accounts/webhook/clerk/more/"}, 404, "not_found"),
+    ],
+)
+def test_only_the_one_address_takes_only_posts(
+    webhooks: Webhooks, change: dict[str, Any], status: int, code: str
+) -> None:
+    answer = webhooks.hand_over(BODY, signed(), **change)
+
+    assert (answer[0], answer[1]["code"]) == (status, code)
+
+
+def test_a_body_that_was_broken_on_its_way_is_refused(webhooks: Webhooks) -> None:
+    event = {"httpMethod": "POST", "path": PATH, "headers": signed(), "body": "not base64!", "isBase64Encoded": True}
+
+    status, answer = webhooks.hand_over_event(event)
+
+    assert (status, answer["code"]) == (400, "invalid_body")
+
+
+def test_a_type_that_nothing_is_done_about_is_noted_without_what_it_says(webhooks: Webhooks) -> None:
+    status = webhooks.deliver("email.created", {"id": "ema_1", "body": "Your code is 123456"})
+
+    assert status == 200
+    (event,) = webhooks.rows(WebhookEvent)
+    assert (event.type, event.state, event.payload) == ("email.created", "IGNORED", None)
+    assert webhooks.queue.events == []
+
+
+def test_a_duplicate_is_kept_once_and_acted_on_once(webhooks: Webhooks) -> None:
+    statuses = [webhooks.deliver("user.created", user_data(), event_id="msg_1") for _ in range(3)]
+    queued = len(webhooks.queue.events)
+    webhooks.work()
+    after = webhooks.deliver("user.created", user_data(), event_id="msg_1")
+
+    assert (statuses, queued, after) == ([200] * 3, 3, 200)
+    assert webhooks.queue.events == []
+    (event,) = webhooks.rows(WebhookEvent)
+    assert (event.state, event.attempts) == ("PROCESSED", 1)
+
+
+def test_a_crash_between_inbox_and_queue_is_healed_by_the_next_delivery(webhooks: Webhooks) -> None:
+    webhooks.queue.is_down = True
+    crashed = webhooks.deliver("user.created", user_data(), event_id="msg_1")
+    kept = webhooks.states()
+    webhooks.queue.is_down = False
+
+    again = webhooks.deliver("user.created", user_data(), event_id="msg_1")
+    webhooks.work()
+
+    assert (crashed, kept, again) == (503, [("user.created", "RECEIVED")], 200)
+    assert webhooks.states() == [("user.created", "PROCESSED")]
+
+
+def test_many_deliveries_of_one_event_at_once_keep_one_row(webhooks: Webhooks) -> None:
+    event_id = new_event_id()
+
+    with ThreadPoolExecutor(8) as threads:
+        statuses = list(
+            threads.map(lambda _: webhooks.deliver("user.created", user_data(), event_id=event_id), range(24))
+        )
+
+    assert statuses == [200] * 24
+    assert webhooks.states() == [("user.created", "RECEIVED")]
+    assert len(webhooks.queue.events) == 24
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "ZXhhbXBsZQ==", "whsec_not base64", "whsec_!"])
+def test_a_secret_that_cannot_sign_is_an_error_of_the_start(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setenv("WEBHOOK_QUEUE_URL", "https://sqs.example/queue")
+    monkeypatch.setenv("CLERK_WEBHOOK_SECRET", secret)
+
+    with pytest.raises(SettingsError) as error:
+        WebhooksSettings.load()
+
+    problem = "Value error, not a signing secret: whsec_ and base64, as Clerk's dashboard shows it"
+    assert str(error.value).endswith(f"CLERK_WEBHOOK_SECRET: {problem if secret else 'Field required'}")

@@ -1,0 +1,113 @@
+"""Webhooks on one machine: API Gateway's part, and the queue with Lambda's."""
+
+import base64
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.testclient import TestClient
+
+from local.aws import webhook_queue
+from local.aws.gateway import WebhookGateway, lambda_invoker
+from local.aws.lambda_service import LambdaService
+from local.aws.sandbox import Invocation
+from local.aws.template import FunctionSpec
+from local.aws.workflow import Workflow
+from tests.fixtures.waits import wait_until
+
+NOTHING = json.dumps({"QueryLanguage": "JSONata", "StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}})
+ANSWER = {"statusCode": 201, "headers": {"Content-Type": "application/json"}, "body": '{"received": true}'}
+
+
+def gateway(invoke: Callable[[bytes], bytes | None]) -> TestClient:
+    return TestClient(WebhookGateway(PlainTextResponse("the application"), invoke=invoke))
+
+
+@pytest.mark.parametrize("path", ["/api/accounts/webhook/clerk/", "/api/billing/webhook/dodo"])
+def test_a_webhook_reaches_its_function_byte_for_byte_and_gets_its_answer(path: str) -> None:
+    events: list[dict[str, Any]] = []
+
+    def invoke(event: bytes) -> bytes:
+        events.append(json.loads(event))
+        return json.dumps(ANSWER).encode()
+
+    reply = gateway(invoke).post(path, content=b'{"a":\xff 1}', headers={"Svix-Id": "msg_1"})
+
+    assert (reply.status_code, reply.json()) == (201, {"received": True})
+    (event,) = events
+    assert (event["path"], event["httpMethod"], event["headers"]["svix-id"]) == (path, "POST", "msg_1")
+    assert base64.b64decode(event["body"]) == b'{"a":\xff 1}'
+    assert event["requestContext"]["identity"]["sourceIp"] == "testclient"
+
+
+def test_everything_else_reaches_the_application() -> None:
+    client = gateway(lambda _: pytest.fail("not a webhook"))
+
+    assert client.get("/api/accounts/webhooks/").text == "the application"
+
+
+def test_a_function_that_fails_is_the_gateways_error() -> None:
+    assert gateway(lambda _: None).post("/api/accounts/webhook/clerk/").status_code == 502
+
+
+def test_more_than_api_gateway_takes_is_refused() -> None:
+    client = gateway(lambda _: pytest.fail("too large"))
+
+    assert client.post("/api/accounts/webhook/clerk/", content=b" " * (10 * 1024 * 1024 + 1)).status_code == 413
+
+
+def test_a_function_is_reached_from_another_process_as_on_aws(tmp_path: Path) -> None:
+    functions = {name: FunctionSpec(name, f"tests.local.handlers.plain.{name.lower()}") for name in ("Echo", "Fail")}
+    with (
+        LambdaService(functions, environment=lambda _: {}, log_folder=tmp_path) as lambdas,
+        Workflow("nothing", NOTHING, lambdas.invoke),
+    ):
+        answers = [lambda_invoker(name)(b'{"a": 1}') for name in functions]
+
+    assert answers[1] is None
+    assert json.loads(answers[0] or b"")
+
+
+def test_what_is_queued_reaches_the_function_until_it_is_done_or_failed_five_times() -> None:
+    received: list[str] = []
+
+    def invoke(name: str, payload: bytes) -> Invocation:
+        assert name == webhook_queue.FUNCTION
+        records = json.loads(payload)["Records"]
+        received.extend(record["body"] for record in records)
+        failed = [record["messageId"] for record in records if record["body"] != "good"]
+        failures = [{"itemIdentifier": message_id} for message_id in failed]
+        return Invocation(json.dumps({"batchItemFailures": failures}).encode())
+
+    with Workflow("nothing", NOTHING, invoke), webhook_queue.queue(invoke, visibility_s=0) as url:
+        sqs = boto3.client("sqs")
+        for body in ("good", "bad"):
+            sqs.send_message(QueueUrl=url, MessageBody=body)
+        wait_until(lambda: received.count("bad") >= 5)
+        dead_url = sqs.get_queue_url(QueueName="webhooks-dead")["QueueUrl"]
+        wait_until(lambda: bool(sqs.receive_message(QueueUrl=dead_url).get("Messages")))
+        sqs.close()
+
+    assert (received.count("good"), received.count("bad")) == (1, 5)
+
+
+def test_a_function_that_dies_leaves_its_messages_for_later() -> None:
+    calls: list[bytes] = []
+
+    def invoke(_name: str, payload: bytes) -> Invocation:
+        calls.append(payload)
+        return Invocation(b'{"batchItemFailures": []}', "Unhandled" if len(calls) == 1 else None)
+
+    with Workflow("nothing", NOTHING, invoke), webhook_queue.queue(invoke, visibility_s=0) as url:
+        sqs = boto3.client("sqs")
+        sqs.send_message(QueueUrl=url, MessageBody="once")
+        wait_until(lambda: len(calls) == 2)
+        time.sleep(0.5)
+        sqs.close()
+
+    assert len(calls) == 2

@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import pytest
+
+from local.aws.template import TaskSpec
+from local.stack.configuration import Configuration, configure, read_user_settings
+from whyviral.core.endpoints import Endpoints
+
+WORKER = TaskSpec("Work", "work", "worker", frozenset({"SUPABASE_DB_URL", "WHISPER_DEVICE", "DEADLINE_S", "QUEUE_URL"}))
+
+
+def configured(**user_settings: str) -> Configuration:
+    return configure(
+        user_settings,
+        database_url="postgresql://x@127.0.0.1/x",
+        stand_ins_url="http://127.0.0.1:1",
+        youtube_proxy_url="http://127.0.0.1:2",
+        public_base_url="http://127.0.0.1:3",
+    )
+
+
+def test_the_worker_listens_with_weights_that_are_there_without_a_network() -> None:
+    environment = configured().task_environment(WORKER)
+
+    model = Path(environment.pop("WHISPER_MODEL"))
+    assert {file.name for file in model.iterdir()} >= {"model.bin", "config.json", "tokenizer.json"}
+    assert environment.keys() == {"SUPABASE_DB_URL", "WHISPER_DEVICE", "DEADLINE_S", "WHYVIRAL_ENDPOINTS"}
+    assert environment["WHISPER_DEVICE"] == "cpu"
+
+
+def test_the_user_chooses_the_weights_and_not_where_they_run() -> None:
+    environment = configured(WHISPER_MODEL="small", WHISPER_DEVICE="cuda", DEADLINE_S="1").task_environment(WORKER)
+
+    assert (environment["WHISPER_MODEL"], environment["WHISPER_DEVICE"]) == ("small", "cpu")
+    assert float(environment["DEADLINE_S"]) > 60
+
+
+def test_secrets_that_a_task_does_not_name_stay_away_from_it() -> None:
+    configuration = Configuration({"CLERK_SECRET_KEY": "sk", "SUPABASE_DB_URL": "x"}, Endpoints())
+
+    assert "CLERK_SECRET_KEY" not in configuration.task_environment(WORKER)
+
+
+@pytest.mark.parametrize(
+    ("lines", "key"),
+    [
+        (["SUPABASE_SERVICE_ROLE_KEY=old"], "old"),
+        (["SUPABASE_SECRET_KEY=new"], "new"),
+        (["SUPABASE_SECRET_KEY=new", "SUPABASE_SERVICE_ROLE_KEY=old"], "new"),
+    ],
+)
+def test_supabases_key_may_stand_under_its_old_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str], key: str
+) -> None:
+    for name in ("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    env_file = tmp_path / ".env"
+    env_file.write_text("\n".join(lines))
+
+    assert read_user_settings(env_file)["SUPABASE_SECRET_KEY"] == key

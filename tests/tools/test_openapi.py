@@ -1,0 +1,21 @@
+"""docs/openapi.json."""
+
+import json
+from pathlib import Path
+
+from tools.openapi import render_openapi, write_openapi
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "openapi.json"
+
+
+def test_the_description_in_docs_is_up_to_date() -> None:
+    assert DOCUMENT.read_text() == render_openapi(), "run `make openapi`"
+
+
+def test_what_is_written_is_json_and_names_no_machine(tmp_path: Path) -> None:
+    path = tmp_path / "openapi.json"
+
+    write_openapi(path)
+
+    assert json.loads(path.read_text())["info"]["title"] == "whyviral"
+    assert "127.0.0.1" not in path.read_text()

@@ -1,0 +1,264 @@
+"""What goes and what stays, once a day, however often the job is started."""
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from functions.scheduled.settings import RetentionSettings
+from tests import factories
+from tests.fakes.clock import FakeClock
+from tests.fixtures.database import Database, run_script
+from whyviral.accounts.models import EmailVerification, RevokedSession
+from whyviral.admin.retention import Cleaner, OutOfTime
+from whyviral.admin.scheduled_job import TIMEOUT_S, run_once
+from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationLog
+from whyviral.core.database import Base, session_scope
+from whyviral.jobs.models import JobRun
+from whyviral.throttling.models import IdempotencyKey, RateWindow
+from whyviral.vendor_calls.models import ExternalApiCallLog
+from whyviral.webhooks.models import WebhookEvent
+
+NOW = datetime.now(UTC)
+DUE = datetime(2026, 11, 25, 9, 17, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(fresh_database: Callable[[], Database]) -> Database:
+    return fresh_database()
+
+
+def cleaner(database: Database, **fields: Any) -> Cleaner:
+    settings = RetentionSettings(
+        supabase_db_url=SecretStr(database.url), access_log_days=90, event_log_days=365, call_log_days=400
+    )
+    return Cleaner(database.engine, settings, now=NOW, **fields)
+
+
+def add(database: Database, *rows: Base) -> None:
+    with session_scope(database.engine) as session:
+        session.add_all(rows)
+
+
+def access(days_ago: float) -> ApiAccessLog:
+    row = {"request_id": "r", "method": "GET", "status": 200, "response_time_ms": 1}
+    return ApiAccessLog(created_at=NOW - timedelta(days=days_ago), **row)
+
+
+def external_call(days_ago: float) -> ExternalApiCallLog:
+    row = {"provider": "x", "operation": "GET", "started_at": NOW, "duration_ms": 1, "is_stand_in": False}
+    return ExternalApiCallLog(created_at=NOW - timedelta(days=days_ago), **row)
+
+
+def kept(database: Database) -> dict[str, int]:
+    """Return how many rows each table has, where it has any of the job's concern."""
+    models = (ApiAccessLog, ExternalApiCallLog, AppLog, AuthenticationLog, IdempotencyKey, RateWindow)
+    more = (EmailVerification, RevokedSession)
+    with session_scope(database.engine) as session:
+        return {
+            model.__tablename__: session.scalar(select(func.count()).select_from(model)) or 0
+            for model in (*models, *more)
+        }
+
+
+def add_one_old_and_one_young_of_each(database: Database) -> None:
+    with session_scope(database.engine) as session:
+        user = factories.create_user(session)
+        for old in (True, False):
+            ago = timedelta(days=366 if old else 364)
+            expires_at = NOW + timedelta(seconds=-1 if old else 60)
+            session.add_all(
+                [
+                    access(91 if old else 89),
+                    external_call(401 if old else 399),
+                    AppLog(category="SYSTEM", event="x", created_at=NOW - ago),
+                    AuthenticationLog(event="sign_in", outcome="succeeded", created_at=NOW - ago),
+                    IdempotencyKey(
+                        user_id=user.id,
+                        key=str(old),
+                        fingerprint="f",
+                        lease=uuid.uuid4(),
+                        leased_until=NOW,
+                        expires_at=expires_at,
+                    ),
+                    RateWindow(scope="x", subject=str(old), hits=[], was_allowed=True, expires_at=expires_at),
+                    EmailVerification(
+                        email_hash=str(old),
+                        purpose="sign_up",
+                        clerk_user_id="user_1",
+                        email_address_id="idn_1",
+                        verification_id=str(old),
+                        expires_at=expires_at,
+                    ),
+                    RevokedSession(
+                        session_id=str(old), reason="signed_out", created_at=NOW - timedelta(days=401 if old else 399)
+                    ),
+                ]
+            )
+
+
+def test_what_is_too_old_or_expired_goes_and_all_else_stays(database: Database) -> None:
+    add_one_old_and_one_young_of_each(database)
+
+    results = cleaner(database).clean()
+
+    once_each = dict.fromkeys(kept(database), 1)
+    assert kept(database) == once_each
+    assert results == once_each | {
+        "api_access_logs_months": 0,
+        "external_api_call_logs_months": 0,
+        "webhook_events_erased": 0,
+        "job_runs": 0,
+    }
+
+
+def test_a_second_run_finds_nothing_to_do(database: Database) -> None:
+    add_one_old_and_one_young_of_each(database)
+    cleaner(database).clean()
+
+    assert set(cleaner(database).clean().values()) == {0}
+
+
+def test_more_rows_than_a_batch_go_batch_by_batch(database: Database) -> None:
+    add(database, *(access(100) for _ in range(7)))
+
+    results = cleaner(database, batch=3).clean()
+
+    assert results["api_access_logs"] == 7
+    assert kept(database)["api_access_logs"] == 0
+
+
+def test_a_run_without_time_says_so_and_leaves_the_rest(database: Database) -> None:
+    add(database, access(100))
+
+    with pytest.raises(OutOfTime, match="api_access_logs"):
+        cleaner(database, stop_at=0.0).clean()
+
+    assert kept(database)["api_access_logs"] == 1
+
+
+def partitions(session: Session, log: str) -> list[str]:
+    children = text("select inhrelid::regclass::text from pg_inherits where inhparent = to_regclass(:log) order by 1")
+    return [name.removeprefix("private.") for name in session.scalars(children, {"log": f"public.{log}"})]
+
+
+def test_months_that_have_passed_are_dropped_whole_and_the_coming_ones_made(database: Database) -> None:
+    # Midnight of a first of a month, UTC, so that the month ends exactly when it is too old, or a moment later.
+    first = datetime(2020, 3, 1, tzinfo=UTC)
+    for month in ("2020-01-01", "2020-02-01", "2020-03-01"):
+        run_script(database.owner_url, f"select private.add_log_partition('api_access_logs', '{month}')")
+    row = {"request_id": "r", "method": "GET", "status": 200, "response_time_ms": 1}
+    add(database, *(ApiAccessLog(created_at=first + timedelta(days=days), **row) for days in (-45, -15, 15)))
+
+    with session_scope(database.engine) as session:
+        dropped = session.scalar(select(func.private.drop_log_partitions("api_access_logs", first)))
+
+    with session_scope(database.engine) as session:
+        left = partitions(session, "api_access_logs")
+        assert (dropped, session.scalar(select(func.count()).select_from(ApiAccessLog))) == (2, 1)
+    assert "api_access_logs_default" in left
+    assert [name for name in left if "_2020_" in name] == ["api_access_logs_2020_03"]
+    assert f"api_access_logs_{NOW:%Y_%m}" in left
+
+
+@pytest.mark.parametrize("before", ["now() + interval '1 day'", "null"])
+def test_no_month_of_the_future_is_dropped(database: Database, before: str) -> None:
+    with (
+        pytest.raises(Exception, match="must be a moment of the past"),
+        session_scope(database.engine) as session,
+    ):
+        session.execute(text(f"select private.drop_log_partitions('api_access_logs', {before})"))
+
+
+def test_a_table_that_is_no_log_loses_nothing(database: Database) -> None:
+    with session_scope(database.engine) as session:
+        assert session.scalar(select(func.private.drop_log_partitions("users", NOW))) == 0
+
+
+def test_a_webhook_that_was_acted_on_long_ago_says_nothing_any_more(database: Database) -> None:
+    for number, (state, days) in enumerate([("PROCESSED", 91), ("PROCESSED", 89), ("FAILED", 91)]):
+        event = {"provider": "clerk", "event_id": str(number), "type": "user.created", "payload": {"data": number}}
+        add(database, WebhookEvent(**event, state=state, processed_at=NOW - timedelta(days=days)))
+
+    results = cleaner(database).clean()
+
+    with session_scope(database.engine) as session:
+        payloads = session.scalars(select(WebhookEvent.payload).order_by(WebhookEvent.event_id)).all()
+    assert results["webhook_events_erased"] == 1
+    assert payloads == [None, {"data": 1}, {"data": 2}]
+
+
+class TestRunning:
+    @pytest.fixture
+    def clock(self) -> FakeClock:
+        return FakeClock(DUE)
+
+    def read(self, database: Database) -> JobRun:
+        with session_scope(database.engine) as session:
+            return session.scalars(select(JobRun)).one()
+
+    def events(self, database: Database) -> list[tuple[str, dict[str, Any]]]:
+        with session_scope(database.engine) as session:
+            rows = session.scalars(select(AppLog).order_by(AppLog.created_at))
+            return [(row.event, row.details) for row in rows]
+
+    def test_a_run_is_noted_with_what_came_of_it(self, database: Database, clock: FakeClock) -> None:
+        results = run_once(database.engine, "retention", DUE, lambda: {"rows": 2}, clock=clock)
+
+        run = self.read(database)
+        assert results == {"rows": 2}
+        assert (run.job, run.due_at, run.state, run.attempts) == ("retention", DUE, "SUCCEEDED", 1)
+        assert (run.results, run.error, run.finished_at) == ({"rows": 2}, None, DUE)
+        assert self.events(database) == [("job_finished", {"job": "retention", "rows": 2})]
+
+    def test_a_moment_that_is_done_is_not_done_again(self, database: Database, clock: FakeClock) -> None:
+        runs = count(1)
+        for _ in range(3):
+            run_once(database.engine, "retention", DUE, lambda: {"runs": next(runs)}, clock=clock)
+
+        assert next(runs) == 2
+
+    def test_what_breaks_is_raised_noted_and_begun_again(self, database: Database, clock: FakeClock) -> None:
+        def break_down() -> dict[str, int]:
+            raise OutOfTime("users")
+
+        with pytest.raises(OutOfTime):
+            run_once(database.engine, "retention", DUE, break_down, clock=clock)
+        failed = self.read(database)
+        results = run_once(database.engine, "retention", DUE, dict, clock=clock)
+
+        run = self.read(database)
+        assert (failed.state, failed.error) == ("FAILED", "OutOfTime")
+        assert (results, run.state, run.error, run.attempts) == ({}, "SUCCEEDED", None, 2)
+
+    @pytest.mark.parametrize(("after_s", "is_begun"), [(TIMEOUT_S - 1, False), (TIMEOUT_S, True)])
+    def test_a_run_that_died_is_begun_again_when_it_can_be_running_no_longer(
+        self, database: Database, clock: FakeClock, after_s: int, is_begun: bool
+    ) -> None:
+        def die() -> dict[str, int]:
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run_once(database.engine, "retention", DUE, die, clock=clock)
+        clock.advance(after_s)
+
+        results = run_once(database.engine, "retention", DUE, dict, clock=clock)
+
+        assert (results is not None) == is_begun
+
+
+def test_runs_of_jobs_go_with_the_logs_of_calls(database: Database) -> None:
+    due = {days_ago: NOW - timedelta(days=days_ago) for days_ago in (91, 89)}
+    add(database, *(JobRun(job="sweeper", due_at=moment, leased_until=moment) for moment in due.values()))
+
+    results = cleaner(database).clean()
+
+    with session_scope(database.engine) as session:
+        assert list(session.scalars(select(JobRun.due_at))) == [due[89]]
+    assert results["job_runs"] == 1

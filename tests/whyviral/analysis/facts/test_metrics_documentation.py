@@ -1,0 +1,109 @@
+"""docs/metrics.md tells the truth: its tables and its example are compared with what is computed."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from whyviral.analysis.facts.computation import compute_facts
+from whyviral.analysis.facts.snapshot import MediumSnapshot, PostSnapshot
+from whyviral.analysis.facts.virality import judge
+from whyviral.integrations.ports.post_scraper import MediaKind
+from whyviral.integrations.ports.transcript import SpokenSegment, TranscriptSource
+from whyviral.social.engagement import VERSION, engagement_score
+from whyviral.social.platforms import Platform
+
+DOCUMENT = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text(encoding="utf-8")
+MEASURED_AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def test_the_table_names_every_fact_and_no_other() -> None:
+    known: dict[str, Any] = {
+        "platform": Platform.X,
+        "text": "Why #kites? @wind",
+        "posted_at": datetime(2026, 11, 20, tzinfo=UTC),
+        "metrics": dict.fromkeys(["likes", "comments", "shares", "quotes", "bookmarks", "views"], 5),
+        "followers": 5,
+        "language": "en",
+    }
+    photo = PostSnapshot(**known, media=[MediumSnapshot(MediaKind.IMAGE)])
+    video = PostSnapshot(
+        **known,
+        media=[
+            MediumSnapshot(
+                MediaKind.VIDEO,
+                duration_s=2.5,
+                width=9,
+                height=16,
+                measurements=dict.fromkeys(re.findall(r"^- `(\w+)`", DOCUMENT, re.MULTILINE), 0.5),
+                has_speech=True,
+                segments=[SpokenSegment(0.1, 2.5, "Look up")],
+                transcript_source=TranscriptSource.WHISPER,
+                transcript_language="en",
+            )
+        ],
+        details={
+            "title": "Kites",
+            "sound": "Wind",
+            "is_short": True,
+            "is_paid_partnership": False,
+            "chapters": [],
+            "most_replayed": [{"start_s": 1, "end_s": 2, "value": 1}],
+        },
+        comments=[{"text": "wow"}],
+    )
+    table = DOCUMENT.partition("## Facts")[2].partition("## Measurements")[0]
+
+    documented = [name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in row.split()]
+
+    computed = {fact.name for post in (photo, video) for fact in compute_facts(post, measured_at=MEASURED_AT)}
+    assert sorted(name.strip("`") for name in documented) == sorted(computed)
+
+
+def test_the_engagement_scores_of_the_table_are_those_of_the_formula() -> None:
+    table = DOCUMENT.partition("## Engagement score")[2]
+    rows = re.findall(r"^\| ([\d,]+ \w+.*?) \| ([\d.]+|unknown) \|$", table, re.MULTILINE)
+
+    for description, documented in rows:
+        counts = {name: int(count.replace(",", "")) for count, name in re.findall(r"(\d[\d,]*) (\w+)", description)}
+        followers = counts.pop("followers", None)
+        score = engagement_score(counts, followers)
+        assert ("unknown" if score is None else f"{score:.1f}") == documented, description
+    assert len(rows) == 5
+    assert f"version {VERSION}" in table
+
+
+def test_the_example_is_what_is_computed() -> None:
+    post = PostSnapshot(
+        platform=Platform.X,
+        text="just setting up my twttr",
+        username="jack",
+        posted_at=datetime(2006, 3, 21, 20, 50, 14, tzinfo=UTC),
+        metrics={"likes": 300_000, "comments": 16_500, "shares": 125_000},
+        followers=6_500_000,
+        language="en",
+        media=(),
+    )
+    _, facts_block, _, verdict_block, _ = DOCUMENT.partition("## Example")[2].split("```\n")
+
+    facts = compute_facts(post, measured_at=MEASURED_AT)
+    verdict = judge(facts)
+
+    assert facts_block.splitlines() == [f"[{f.id}] {f.name} = {f.value} {f.unit} ({f.source})" for f in facts]
+    assert verdict_block.splitlines() == [
+        f"is_viral = {str(verdict.is_viral).lower()} (rule {verdict.rule}, score {verdict.score}, "
+        f"threshold {verdict.threshold}, confidence {verdict.confidence}, n {verdict.n})",
+        *(f"- {reason}" for reason in verdict.reasons),
+    ]
+
+
+def test_the_verdicts_of_the_table_are_those_of_the_rule() -> None:
+    rows = re.findall(r"^\| ([\d,]+ views.*?) \|.*\| ((?:not )?viral)[^|]*\|$", DOCUMENT, re.MULTILINE)
+
+    for description, documented in rows:
+        counts = {name: int(count.replace(",", "")) for count, name in re.findall(r"(\d[\d,]*) (\w+)", description)}
+        followers = counts.pop("followers", None)
+        post = PostSnapshot(platform=Platform.X, text="", metrics=counts, followers=followers)
+        verdict = judge(compute_facts(post, measured_at=MEASURED_AT))
+        assert verdict.is_viral == (documented == "viral"), description
+    assert len(rows) == 5

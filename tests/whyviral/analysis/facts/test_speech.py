@@ -1,0 +1,161 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from whyviral.analysis.facts.computation import compute_facts
+from whyviral.analysis.facts.fact_sheet import Fact
+from whyviral.analysis.facts.snapshot import MediumSnapshot, PostSnapshot
+from whyviral.analysis.facts.speech import MAX_SPOKEN_CHARACTERS
+from whyviral.integrations.ports.post_scraper import MediaKind
+from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, TranscriptSource
+from whyviral.social.platforms import Platform
+
+ABOUT_SPEECH = [
+    "has_speech",
+    "transcript_source",
+    "transcript_is_cut",
+    "transcript_language",
+    "spoken_hook",
+    "first_word",
+    "spoken_words",
+    "speech_rate",
+    "speech_share",
+    "most_replayed_at",
+    "most_replayed_value",
+    "most_replayed_words",
+]
+CAPTIONS = (
+    SpokenSegment(0.5, 2.5, "Forty loaves gone by"),
+    SpokenSegment(2.5, 4.5, "nine, every single day"),
+    SpokenSegment(10.0, 12.0, "[Music] here is how"),
+)
+
+
+def facts_of(*, details: dict[str, Any] | None = None, **known: Any) -> dict[str, Fact]:
+    fields: dict[str, Any] = {"kind": MediaKind.VIDEO, "has_speech": True, "duration_s": 20.0}
+    video = MediumSnapshot(**fields | known)
+    post = PostSnapshot(platform=Platform.YOUTUBE, text="kite", media=[video], details=details or {})
+    facts = compute_facts(post, measured_at=datetime(2026, 11, 23, tzinfo=UTC))
+    return {fact.name: fact for fact in facts if fact.name in ABOUT_SPEECH}
+
+
+def captioned(**known: Any) -> dict[str, Fact]:
+    fields = {"segments": CAPTIONS, "transcript_source": TranscriptSource.CAPTIONS, "transcript_language": "en-US"}
+    return facts_of(**fields | known)
+
+
+def test_a_captioned_video_has_exactly_these_facts() -> None:
+    facts = captioned()
+
+    assert [(fact.name, fact.value, fact.unit, fact.source, fact.is_quotation) for fact in facts.values()] == [
+        ("has_speech", True, "boolean", "captions", False),
+        ("transcript_source", "captions", "source", "youtube media", False),
+        ("transcript_is_cut", False, "boolean", "captions", False),
+        ("transcript_language", "en-US", "language code", "captions", False),
+        ("spoken_hook", "Forty loaves gone by nine,", "text", "captions", True),
+        ("first_word", 0.5, "seconds", "captions", False),
+        ("spoken_words", 11, "words", "captions", False),
+        ("speech_rate", 110.0, "words per minute of speech", "captions", False),
+        ("speech_share", 0.3, "ratio", "captions", False),
+    ]
+
+
+def test_what_the_worker_measured_comes_before_what_lines_suggest() -> None:
+    measurements = {"first_word_s": 0.61, "speech_words": 12, "speech_wpm": 171.4, "speech_share": 0.21}
+
+    facts = captioned(transcript_source=TranscriptSource.WHISPER, measurements=measurements)
+
+    names = ("first_word", "spoken_words", "speech_rate", "speech_share")
+    assert [(facts[name].value, facts[name].source) for name in names] == [
+        (0.61, "whisper"),
+        (12, "whisper"),
+        (171.4, "whisper"),
+        (0.21, "whisper"),
+    ]
+
+
+def test_words_with_times_are_quoted_by_them() -> None:
+    words = (SpokenWord(0.0, 0.4, " Fresh"), SpokenWord(2.99, 3.3, " bread"), SpokenWord(3.0, 3.5, " today"))
+
+    facts = captioned(segments=[SpokenSegment(0.0, 3.5, "Fresh bread today", words)])
+
+    assert facts["spoken_hook"].value == "Fresh bread"
+
+
+def test_who_begins_late_has_no_spoken_hook() -> None:
+    assert "spoken_hook" not in captioned(segments=CAPTIONS[2:])
+
+
+def test_a_hook_without_end_is_cut_between_words() -> None:
+    hook = captioned(segments=[SpokenSegment(0, 1, "kite " * 5_000)])["spoken_hook"].value
+
+    assert isinstance(hook, str)
+    assert MAX_SPOKEN_CHARACTERS - 5 <= len(hook) <= MAX_SPOKEN_CHARACTERS
+    assert set(hook.split()) == {"kite"}
+
+
+def test_a_transcript_that_stops_early_counts_no_words_of_the_whole_video() -> None:
+    facts = captioned(is_transcript_truncated=True)
+
+    assert facts["transcript_is_cut"].value is True
+    assert facts["speech_rate"].value == 110.0
+    assert not facts.keys() & {"spoken_words", "speech_share"}
+
+
+def test_music_is_no_speech_and_nothing_follows_from_it() -> None:
+    facts = facts_of(has_speech=False, measurements={"speech_words": 0, "speech_share": 0.0})
+
+    assert [(fact.name, fact.value, fact.source) for fact in facts.values()] == [
+        ("has_speech", False, "measured in the first video")
+    ]
+
+
+def test_a_video_that_nobody_heard_has_no_facts_about_speech() -> None:
+    assert facts_of(has_speech=None) == {}
+
+
+def test_captions_that_hold_music_only_count_no_words() -> None:
+    facts = captioned(segments=[SpokenSegment(0, 5, "[Music]"), SpokenSegment(5, 9, "♪ ♪")])
+
+    assert not facts.keys() & {"spoken_hook", "first_word", "spoken_words", "speech_rate", "speech_share"}
+
+
+@pytest.mark.parametrize("language", ["English\n[F1]", "", None, "und"])
+def test_a_language_that_is_none_is_no_fact(language: str | None) -> None:
+    assert "transcript_language" not in captioned(transcript_language=language)
+
+
+def test_the_most_replayed_moment_is_the_peak_after_the_beginning_with_what_is_said_there() -> None:
+    curve = [
+        {"start_s": 0.0, "end_s": 2.0, "value": 1.0},
+        {"start_s": 2.0, "end_s": 4.0, "value": 0.4},
+        {"start_s": 10.0, "end_s": 12.0, "value": 0.83},
+        {"start_s": 12.0, "end_s": 14.0, "value": 0.83},
+    ]
+
+    facts = captioned(details={"most_replayed": curve})
+
+    names = ("most_replayed_at", "most_replayed_value", "most_replayed_words")
+    assert [(facts[name].value, facts[name].unit, facts[name].is_quotation) for name in names] == [
+        (10.0, "seconds", False),
+        (0.83, "of 1", False),
+        ("here is how", "text", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        None,
+        "high",
+        [],
+        [None, 5, "x"],
+        [{"start_s": 0, "end_s": 2, "value": 1}],
+        [{"start_s": 5, "end_s": 7, "value": 1.5}],
+        [{"start_s": "5", "end_s": 7, "value": 1}],
+        [{"start_s": 5, "value": 1}],
+    ],
+)
+def test_a_curve_that_cannot_be_has_no_peak(curve: Any) -> None:
+    assert "most_replayed_at" not in captioned(details={"most_replayed": curve})

@@ -1,0 +1,318 @@
+"""An ended request goes on from what is there: nothing is fetched, stored or explained twice, and nothing is lost."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from tests.fakes.analyst import VALID_ANSWER, model_error
+from tests.fakes.post_scraper import scrape_error, scraped_post
+from tests.fixtures.pipeline import Pipeline, check_books, check_history
+from whyviral.analysis.models import AnalysisRequestPost, PostState, RequestStatus, Stage
+from whyviral.analysis.pipeline import Outcome, RequestJob
+from whyviral.analysis.retry import AnalysisComplete, AnalysisStillRunning, RetriesUsedUp
+from whyviral.core.database import session_scope
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.ports.post_scraper import MediaKind, ScrapedMedia, ScrapeFailure
+from whyviral.social.media.download import MediaRefused
+from whyviral.social.models import PostMedia
+from whyviral.social.service import CLAIM_LEASE
+
+PHOTO = "https://pbs.twimg.com/media/1.jpg"
+VIDEO = "https://video.twimg.com/1.mp4"
+NEW_ANSWER = dict(VALID_ANSWER) | {"viral_formula": "Seen whole."}
+KILLED = '{"errorType": "Runtime.ExitError", "errorMessage": "RequestId: 1 Error: signal: killed"}'
+
+
+def with_media(pipeline: Pipeline, post_id: str, *media: tuple[MediaKind, str]) -> None:
+    pipeline.source.posts[post_id] = scraped_post(post_id, media=[ScrapedMedia(kind, url) for kind, url in media])
+
+
+def too_slow() -> MediaRefused:
+    return MediaRefused("The platform took too long to send this file; try again later.", ErrorCategory.TIMEOUT)
+
+
+def states(pipeline: Pipeline, job: RequestJob) -> list[tuple[str, bool, str | None]]:
+    return [(post.state, post.is_partial, post.error_category) for post in pipeline.read(job).posts]
+
+
+def formulas(pipeline: Pipeline, job: RequestJob) -> list[str]:
+    return [analysis.viral_formula for analysis in pipeline.read(job).post_analyses]
+
+
+def broken(pipeline: Pipeline, stage: Stage) -> RequestJob:
+    """Bring a request of two posts to a stage, and break it there."""
+    job = pipeline.admit("20", "21")
+    if stage is not Stage.FETCHING_POSTS:
+        posts = pipeline.fetch(job).posts
+        if stage is not Stage.COLLECTING_MEDIA:
+            for post in posts:
+                pipeline.collect(job, post)
+        if stage is Stage.ANALYSIS_COMPLETE:
+            pipeline.explain(job, posts[0])
+    pipeline.fail(job, stage=stage, error="Runtime.ExitError", cause=KILLED)
+    return job
+
+
+@pytest.mark.parametrize(
+    "stage", [Stage.FETCHING_POSTS, Stage.COLLECTING_MEDIA, Stage.ANALYSING, Stage.ANALYSIS_COMPLETE]
+)
+def test_wherever_a_request_broke_a_retry_completes_it_and_repeats_no_paid_call(
+    pipeline: Pipeline, stage: Stage
+) -> None:
+    job = broken(pipeline, stage)
+
+    outcome = pipeline.run(pipeline.try_again(job))
+
+    request = pipeline.read(job)
+    assert (outcome, request.status, request.results) == (
+        Outcome.COMPLETED,
+        RequestStatus.COMPLETED,
+        {"posts": 2, "analysed": 2, "partial": 0, "failed": 0, "viral": 2},
+    )
+    assert states(pipeline, job) == [(PostState.ANALYSED, False, None)] * 2
+    assert (len(pipeline.source.paid), len(pipeline.model.prompts)) == (1, 2)
+    assert check_history(request)[-1] == Stage.ANALYSIS_COMPLETE
+    assert pipeline.reserved(job) == ["charged"] * 2
+    check_books(pipeline, job)
+
+
+def test_a_broken_stage_ends_its_posts_and_what_was_explained_is_a_partial_success(pipeline: Pipeline) -> None:
+    job, (first, _) = pipeline.collected("20", "21")
+    pipeline.explain(job, first)
+
+    result = pipeline.fail(job, stage=Stage.ANALYSING, error="States.Timeout")
+
+    request = pipeline.read(job)
+    message = "It took too long while explaining the post; try again later."
+    assert (result.outcome, request.status, request.error_stage, request.error) == (
+        Outcome.FAILED,
+        RequestStatus.COMPLETED,
+        None,
+        None,
+    )
+    assert request.results == {"posts": 2, "analysed": 1, "partial": 0, "failed": 1, "viral": 1}
+    assert [(post.state, post.error) for post in request.posts] == [("ANALYSED", None), ("FAILED", message)]
+    assert (check_history(request)[-1], request.progress) == (Stage.PARTIAL_SUCCESS, 100)
+    assert pipeline.reserved(job) == ["charged", "returned"]
+
+
+def test_a_retry_after_a_partial_success_explains_the_rest_only(pipeline: Pipeline) -> None:
+    pipeline.model.answers.append(model_error(ErrorCategory.AUTH, is_transient=False))
+    job = pipeline.admit("20", "21")
+    assert pipeline.run(job) == Outcome.FAILED  # a cause on our side cost an analysis
+    assert pipeline.read(job).status == RequestStatus.COMPLETED
+
+    assert pipeline.run(pipeline.try_again(job)) == Outcome.COMPLETED
+
+    request = pipeline.read(job)
+    assert (request.attempt, request.retry_count, len(pipeline.model.prompts)) == (2, 1, 3)
+    assert [step.message for step in request.status_history if step.attempt == 2] == [
+        "Trying again: 1 of 2 posts.",
+        "Fetching the posts.",
+        "2 of 2 posts are fetched.",
+        "Collecting the posts' media.",
+        "The posts can be read; explaining them now.",
+        "Explaining the posts.",
+        "2 of 2 posts are explained.",
+        "All posts are explained.",
+    ]
+    check_history(request)
+
+
+def test_a_partial_success_by_causes_of_the_posts_alarms_nobody(pipeline: Pipeline) -> None:
+    pipeline.source.absent = {"404"}
+
+    assert pipeline.run(pipeline.admit("20", "404")) == Outcome.COMPLETED
+
+
+def test_a_job_that_runs_at_a_provider_is_resumed_by_its_id(pipeline: Pipeline) -> None:
+    pipeline.source.slow["20"] = 1_000
+    pipeline.source.wait_s = 100.0
+    job = pipeline.admit("20")
+    pipeline.run(job)
+    pipeline.source.slow["20"] = 0
+
+    assert pipeline.run(pipeline.try_again(job)) == Outcome.COMPLETED
+
+    assert pipeline.source.begun == [("20",)]
+    assert set(pipeline.source.resumed) == {"job-1"}
+
+
+@pytest.mark.parametrize("cause", [KILLED, ""], ids=["its end is known", "it may still run"])
+def test_the_claims_of_a_dead_run_end_when_its_end_is_known_or_with_their_lease(pipeline: Pipeline, cause: str) -> None:
+    job = pipeline.admit("20")
+    pipeline.source.during = die
+    with pytest.raises(SystemExit):
+        pipeline.fetch(job)
+    pipeline.source.during = lambda: None
+    pipeline.fail(job, stage=Stage.FETCHING_POSTS, error="Runtime.ExitError", cause=cause)
+
+    again = pipeline.try_again(job)
+    at_once = pipeline.fetch(again).outcome
+    pipeline.clock.advance(CLAIM_LEASE.total_seconds() + 1)
+
+    assert at_once == (Outcome.FETCHED if cause else Outcome.WAIT)
+    assert len(pipeline.fetch(again).posts) == 1
+
+
+def die() -> None:
+    raise SystemExit
+
+
+def test_a_medium_that_may_be_had_later_makes_an_analysis_partial_and_a_retry_gets_it(pipeline: Pipeline) -> None:
+    with_media(pipeline, "20", (MediaKind.IMAGE, PHOTO))
+    pipeline.media.refused[PHOTO] = too_slow()
+    job = pipeline.admit("20")
+
+    assert pipeline.run(job) == Outcome.COMPLETED
+
+    request = pipeline.read(job)
+    assert states(pipeline, job) == [(PostState.ANALYSED, True, None)]
+    assert request.results == {"posts": 1, "analysed": 1, "partial": 1, "failed": 0, "viral": 1}
+    assert (request.status, check_history(request)[-1]) == (RequestStatus.COMPLETED, Stage.PARTIAL_SUCCESS)
+    assert request.status_history[-1].message == (
+        "1 of 1 posts are explained, 1 of them without all of its media: a retry may get what was missing."
+    )
+
+    pipeline.media.refused.clear()
+    pipeline.model.answers.append(NEW_ANSWER)
+    assert pipeline.run(pipeline.try_again(job)) == Outcome.COMPLETED
+
+    assert states(pipeline, job) == [(PostState.ANALYSED, False, None)]
+    assert formulas(pipeline, job) == ["Seen whole."]
+    assert (len(pipeline.source.asked), pipeline.used()) == (1, {"2026-11-23": 1})
+    with pytest.raises(AnalysisComplete):
+        pipeline.try_again(job)
+
+
+def test_a_video_that_the_worker_never_finished_makes_an_analysis_partial(pipeline: Pipeline) -> None:
+    with_media(pipeline, "20", (MediaKind.VIDEO, VIDEO))
+    job = pipeline.admit("20")
+    pipeline.run(job)
+    before = states(pipeline, job)
+    with session_scope(pipeline.engine) as session:
+        session.execute(update(PostMedia).values(processed_at=pipeline.clock()))
+
+    pipeline.run(pipeline.try_again(job))
+
+    assert (before, states(pipeline, job)) == (
+        [(PostState.ANALYSED, True, None)],
+        [(PostState.ANALYSED, False, None)],
+    )
+
+
+def partial_request(pipeline: Pipeline, refusal: MediaRefused) -> RequestJob:
+    with_media(pipeline, "20", (MediaKind.IMAGE, PHOTO))
+    pipeline.media.refused[PHOTO] = refusal
+    job = pipeline.admit("20")
+    pipeline.run(job)
+    return job
+
+
+FAILURES: dict[str, tuple[Stage, ErrorCategory, Outcome]] = {
+    "model": (Stage.ANALYSING, ErrorCategory.AUTH, Outcome.FAILED),
+    "stage": (Stage.COLLECTING_MEDIA, ErrorCategory.TIMEOUT, Outcome.FAILED),
+    "lost": (Stage.ANALYSING, ErrorCategory.INTERNAL, Outcome.FAILED),
+}
+
+
+@pytest.mark.parametrize("way", FAILURES)
+def test_a_partial_analysis_outlives_every_failure_of_the_next_try(pipeline: Pipeline, way: str) -> None:
+    job = partial_request(pipeline, too_slow())
+    stage, category, outcome = FAILURES[way]
+    again = pipeline.try_again(job)
+    readable = formulas(pipeline, job)
+
+    match way:
+        case "model":
+            pipeline.model.answers.append(model_error(ErrorCategory.AUTH, is_transient=False))
+            ended = pipeline.run(again)
+        case "stage":
+            ended = pipeline.fail(again, stage=stage, error="States.Timeout").outcome
+        case _:
+            ended = pipeline.finish(again).outcome
+
+    request = pipeline.read(job)
+    assert (ended, request.status, request.posts[0].error_stage) == (outcome, RequestStatus.COMPLETED, stage)
+    assert states(pipeline, job) == [(PostState.ANALYSED, True, category)]
+    assert formulas(pipeline, job) == readable == [VALID_ANSWER["viral_formula"]]
+    assert pipeline.used() == {"2026-11-23": 1}
+    assert check_history(request)[-1] == Stage.PARTIAL_SUCCESS
+
+
+@pytest.mark.parametrize("is_fetched", [True, False])
+def test_a_post_with_dead_links_is_fetched_anew_once(pipeline: Pipeline, is_fetched: bool) -> None:
+    job = partial_request(pipeline, MediaRefused.with_dead_link("It has expired."))
+    again = pipeline.try_again(job)
+    if is_fetched:
+        with_media(pipeline, "20", (MediaKind.IMAGE, PHOTO + "?new"))
+        pipeline.model.answers.append(NEW_ANSWER)
+    else:
+        pipeline.source.posts["20"] = ScrapeFailure("20", ErrorCategory.NOT_FOUND, "It is gone.")
+
+    pipeline.run(again)
+
+    assert len(pipeline.source.asked) == 2
+    assert formulas(pipeline, job) == ["Seen whole." if is_fetched else VALID_ANSWER["viral_formula"]]
+    assert states(pipeline, job) == [
+        (PostState.ANALYSED, False, None) if is_fetched else (PostState.ANALYSED, True, ErrorCategory.REMOVED)
+    ]
+    messages = [step.message for step in pipeline.read(job).status_history]
+    assert any(message.endswith("those posts are fetched anew.") for message in messages)
+
+
+def test_what_failed_for_all_posts_is_told_with_its_provider_and_nothing_secret(pipeline: Pipeline) -> None:
+    pipeline.source.errors.append(scrape_error(ErrorCategory.AUTH, is_transient=False, status=401))
+    job = pipeline.admit("20")
+
+    assert pipeline.run(job) == Outcome.FAILED
+
+    request = pipeline.read(job)
+    assert (request.error_stage, request.error_category) == (Stage.FETCHING_POSTS, ErrorCategory.AUTH)
+    assert request.error_details == {
+        "message": "The source of X posts is out of order.",
+        "error": "ProviderError",
+        "provider": "twitterapi",
+        "status": 401,
+        "provider_request_id": "r-1",
+    }
+
+
+def test_a_request_is_tried_again_three_times_and_not_while_it_runs(pipeline: Pipeline) -> None:
+    job: RequestJob = pipeline.admit("20")
+    for _ in range(3):
+        with pytest.raises(AnalysisStillRunning):
+            pipeline.try_again(job)
+        pipeline.fail(job, stage=Stage.FETCHING_POSTS, error="States.Timeout")
+        job = pipeline.try_again(job)
+    pipeline.fail(job, stage=Stage.FETCHING_POSTS, error="States.Timeout")
+
+    with pytest.raises(RetriesUsedUp):
+        pipeline.try_again(job)
+
+    assert pipeline.used() == {"2026-11-23": 0}
+
+
+def error_details(pipeline: Pipeline, job: RequestJob) -> Sequence[dict[str, Any] | None]:
+    with session_scope(pipeline.engine) as session:
+        return session.scalars(
+            select(AnalysisRequestPost.error_details)
+            .where(AnalysisRequestPost.request_id == job.request_id)
+            .order_by(AnalysisRequestPost.position)
+        ).all()
+
+
+def test_what_a_function_said_at_its_end_is_kept_for_operators_only(pipeline: Pipeline) -> None:
+    job, (first, _) = pipeline.collected("20", "21")
+    cause = '{"errorMessage": "no key AIzaSyA-0123456789012345678901234567890", "errorType": "LookupError"}'
+
+    pipeline.fail_post(job, first, stage=Stage.ANALYSING, error="LookupError", cause=cause)
+    pipeline.fail(job, stage=Stage.ANALYSING, error="LookupError", cause=cause)
+
+    details = {"error": "LookupError", "reported": "no key [hidden]"}
+    message = "Something went wrong on our side while explaining the post; try again."
+    assert error_details(pipeline, job) == [details, details]
+    assert pipeline.read(job).error_details == details | {"message": message}
+    assert {post.error for post in pipeline.read(job).posts} == {message}

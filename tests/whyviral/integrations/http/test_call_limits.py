@@ -1,0 +1,76 @@
+"""Nothing that goes out waits without end: whatever opens connections sets limits, and nothing else opens any."""
+
+import ast
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import whyviral
+from whyviral.integrations.aws.clients import CONNECT_TIMEOUT_S
+from whyviral.integrations.aws.ecs_tasks import EcsTasks
+from whyviral.integrations.aws.event_queue import SqsEventQueue
+from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
+from whyviral.integrations.aws.task_tokens import StepFunctionsTask
+from whyviral.integrations.aws.work_queue import SqsWorkQueue
+
+ROOT = Path(__file__).parents[4]
+LAYER = Path(next(iter(whyviral.__path__)))
+LONGEST_CALL_S = 29
+"""API Gateway waits no longer; whoever else calls has more."""
+OPENERS = {
+    "boto3.client": {"aws.py"},
+    "boto3.resource": set(),
+    "create_engine": {"database.py"},
+    "httpx.Client": {"deadlines.py"},
+    "httpx2.Client": {"gemini_sdk.py"},
+    "httpcore.ConnectionPool": {"deadlines.py", "guarded_http.py"},
+    "httpcore2.ConnectionPool": {"gemini_sdk.py"},
+    "socket.create_connection": set(),
+    "urllib.request.urlopen": set(),
+}
+"""What opens connections, and the modules that may; each has tests of its own with servers that are silent or drip."""
+SHORTCUTS = {"get", "post", "put", "patch", "delete", "head", "request", "stream"}
+"""Functions of httpx that make a client with limits of their own."""
+
+
+def calls() -> Iterator[tuple[str, str]]:
+    """Yield the module and the dotted name of every call in the product."""
+    for path in [*LAYER.rglob("*.py"), *(ROOT / "functions").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
+                yield path.name, ast.unparse(node.func)
+
+
+def test_connections_are_opened_where_limits_are_set() -> None:
+    shortcuts = {f"{module}.{name}" for module in ("httpx", "httpx2", "requests") for name in SHORTCUTS}
+
+    opened: dict[str, set[str]] = {name: set() for name in OPENERS}
+    for module, name in calls():
+        assert name not in shortcuts, module
+        if name in opened:
+            opened[name].add(module)
+
+    assert opened == OPENERS
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        pytest.param(lambda: StepFunctionsWorkflow("arn:aws:states:us-east-1:0:stateMachine:m")._client, id="start"),
+        pytest.param(lambda: StepFunctionsTask("token")._client, id="report"),
+        pytest.param(lambda: EcsTasks("arn:aws:ecs:us-east-1:0:cluster/c")._client, id="tasks"),
+        pytest.param(lambda: SqsEventQueue("https://sqs.us-east-1.amazonaws.com/0/q")._client, id="events"),
+        pytest.param(lambda: SqsWorkQueue("https://sqs.us-east-1.amazonaws.com/0/q")._client, id="work"),
+    ],
+)
+def test_no_client_of_aws_waits_long_or_tries_often(client: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "us-east-1")
+
+    config = client().meta.config
+
+    assert 0 < config.connect_timeout <= CONNECT_TIMEOUT_S
+    assert 0 < config.read_timeout <= LONGEST_CALL_S
+    assert 1 <= config.retries["total_max_attempts"] <= 3

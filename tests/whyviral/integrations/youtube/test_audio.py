@@ -1,0 +1,172 @@
+"""The sound of videos, downloaded by the real yt-dlp."""
+
+import base64
+import gc
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from local.stand_ins.scenario.posts import SAMPLES
+from tests.fixtures.stand_ins import StandInsClient
+from tests.fixtures.waits import WAIT_S
+from tests.fixtures.youtube import GOOD_ID, add_video, refuse_video
+from whyviral.core.endpoints import Endpoints
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.youtube.audio import YouTubeAudio
+from whyviral.integrations.youtube.errors import YouTubeBlocked
+from whyviral.vendor_calls.calls import CallCollector
+
+CLIP = (SAMPLES / "short-spoken.mp4").read_bytes()
+UNREADABLE = b"A video in which nobody finds the sound."
+
+
+def media(content: bytes) -> list[dict[str, str]]:
+    return [{"kind": "video", "filename": "clip.mp4", "file_base64": base64.b64encode(content).decode()}]
+
+
+MEDIA = media(CLIP)
+MEDIA_PATH = "/media/videoplayback"
+
+
+@pytest.fixture
+def calls() -> CallCollector:
+    return CallCollector()
+
+
+@pytest.fixture
+def audio(local_endpoints: Endpoints, calls: CallCollector) -> YouTubeAudio:
+    return YouTubeAudio(calls=calls)
+
+
+def download(audio: YouTubeAudio, folder: Path, **limits: Any) -> Path:
+    return audio.download(GOOD_ID, folder, **{"max_bytes": 10_000_000, "timeout_s": WAIT_S} | limits)
+
+
+def failure(audio: YouTubeAudio, folder: Path, **limits: Any) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        download(audio, folder, **limits)
+    assert [*folder.glob("*.mp4"), *folder.glob("*.m4a")] == []
+    return caught.value
+
+
+def test_the_sound_alone_is_stored_where_there_is_one(
+    stand_ins: StandInsClient, audio: YouTubeAudio, calls: CallCollector, tmp_path: Path
+) -> None:
+    add_video(stand_ins, media=MEDIA)
+
+    path = download(audio, tmp_path)
+
+    assert path == tmp_path / f"{GOOD_ID}.m4a"
+    assert 0 < path.stat().st_size < len(CLIP)
+    with av.open(path) as file:
+        assert [stream.type for stream in file.streams] == ["audio"]
+        assert float(file.duration or 0) / av.time_base == pytest.approx(11, abs=1)
+    assert [(call.provider, call.operation, call.status, call.error_category) for call in calls.drain()] == [
+        ("youtube", "yt-dlp download", 206, None)
+    ]
+
+
+def test_without_sound_alone_the_whole_file_is_stored(
+    stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path
+) -> None:
+    add_video(stand_ins, media=media(UNREADABLE))
+
+    path = download(audio, tmp_path)
+
+    assert path == tmp_path / f"{GOOD_ID}.mp4"
+    assert path.read_bytes() == UNREADABLE
+
+
+def test_a_file_that_is_too_large_is_not_stored(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
+    add_video(stand_ins, media=media(UNREADABLE))
+
+    error = failure(audio, tmp_path, max_bytes=len(UNREADABLE) - 1)
+
+    assert (error.category, error.is_transient) == (ErrorCategory.MEDIA_ERROR, False)
+
+
+def test_a_file_of_exactly_the_limit_is_stored(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
+    add_video(stand_ins, media=media(UNREADABLE))
+
+    assert download(audio, tmp_path, max_bytes=len(UNREADABLE)).read_bytes() == UNREADABLE
+
+
+def test_a_file_that_is_forbidden_once_is_asked_for_again(
+    stand_ins: StandInsClient, audio: YouTubeAudio, calls: CallCollector, tmp_path: Path
+) -> None:
+    add_video(stand_ins, media=media(UNREADABLE))
+    stand_ins.fault("youtube", "status", status=403, path=MEDIA_PATH, times=1)
+
+    assert download(audio, tmp_path).read_bytes() == UNREADABLE
+    assert [call.error_category for call in calls.drain()] == [ErrorCategory.PROVIDER_ERROR, None]
+
+
+def test_a_file_that_stays_forbidden_is_given_up(
+    stand_ins: StandInsClient, audio: YouTubeAudio, calls: CallCollector, tmp_path: Path
+) -> None:
+    add_video(stand_ins, media=MEDIA)
+    stand_ins.fault("youtube", "status", status=403, path=MEDIA_PATH)
+
+    error = failure(audio, tmp_path)
+
+    assert (error.category, error.is_transient) == (ErrorCategory.PROVIDER_ERROR, True)
+    assert len(calls.drain()) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "category"),
+    [
+        ({"raw": {"live": "now"}}, ErrorCategory.UNSUPPORTED),
+        ({"raw": {"duration_s": 4 * 3600 + 1}}, ErrorCategory.UNSUPPORTED),
+        ({"raw": {"player": {"streamingData": {}}}}, ErrorCategory.PROVIDER_ERROR),
+        ({"media": []}, ErrorCategory.PROVIDER_ERROR),
+    ],
+)
+def test_what_has_no_file_or_no_end_is_not_downloaded(
+    stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path, fields: dict[str, Any], category: ErrorCategory
+) -> None:
+    add_video(stand_ins, **{"media": MEDIA} | fields)
+
+    assert failure(audio, tmp_path).category is category
+
+
+def test_a_refusal_is_told_as_to_the_scraper(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
+    refuse_video(stand_ins, GOOD_ID, status="LOGIN_REQUIRED", reason="Private video")
+
+    assert failure(audio, tmp_path).category is ErrorCategory.PRIVATE
+
+
+def test_an_address_that_is_limited_says_so(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
+    add_video(stand_ins, media=MEDIA)
+    stand_ins.fault("youtube", "status", status=429, path=MEDIA_PATH)
+
+    assert isinstance(failure(audio, tmp_path), YouTubeBlocked)
+
+
+def test_a_download_ends_in_time(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
+    add_video(stand_ins, media=MEDIA)
+    stand_ins.fault("youtube", "timeout", path=MEDIA_PATH)
+
+    assert failure(audio, tmp_path, timeout_s=1.4).category is ErrorCategory.TIMEOUT
+
+
+def test_what_is_no_id_is_never_sent(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
+    with pytest.raises(ProviderError) as caught:
+        audio.download("https://evil.example/x", tmp_path, max_bytes=1, timeout_s=WAIT_S)
+
+    assert caught.value.category is ErrorCategory.INVALID_URL
+    assert stand_ins.calls("youtube") == []
+
+
+# yt-dlp leaves the connection that it was reading from to the garbage collector.
+@pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
+def test_a_download_ends_when_it_is_told_to(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
+    add_video(stand_ins, media=MEDIA)
+
+    failure(audio, tmp_path, should_stop=lambda: bool(stand_ins.calls("youtube")))
+
+    assert len(stand_ins.calls("youtube")) == 1
+    gc.collect()

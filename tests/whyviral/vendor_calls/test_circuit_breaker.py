@@ -1,0 +1,355 @@
+"""What providers bear: distances between calls, rests they ask for, and the breaker, for all with the same key."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from sqlalchemy.orm import Session
+
+from tests.fakes.clock import FakeClock
+from tests.fixtures.database import Database, count_statements
+from whyviral.core.database import session_scope
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.brightdata import errors as brightdata_errors
+from whyviral.integrations.errors import CallThrottled
+from whyviral.integrations.gemini import errors as gemini_errors
+from whyviral.integrations.twitterapi import errors as twitterapi_errors
+from whyviral.vendor_calls import circuit_breaker
+from whyviral.vendor_calls.calls import CallIntent, ExternalCall
+from whyviral.vendor_calls.policies import POLICIES
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+FREE_TIER = 0.2
+CALLERS = 50
+
+
+def intent_of(provider: str = "twitterapi", *, key: str = "a", per_second: float | None = None) -> CallIntent:
+    return CallIntent(provider, "GET /", NOON, key_hash=key, requests_per_second=per_second)
+
+
+def ended(intent: CallIntent, category: ErrorCategory | None = None, *, status: int | None = 200) -> ExternalCall:
+    return ExternalCall(intent.provider, intent.operation, NOON, 5, status, category, id=intent.id)
+
+
+class Key:
+    """A key of a provider, at a time that only goes when told."""
+
+    def __init__(self, session: Session, provider: str, *, key: str = "a", per_second: float | None = None) -> None:
+        self._session = session
+        self._provider = provider
+        self._key = key
+        self._per_second = per_second
+        self.now = NOON
+
+    def enter(self) -> tuple[CallIntent, float]:
+        intent = intent_of(self._provider, key=self._key, per_second=self._per_second)
+        return intent, circuit_breaker.acquire(self._session, intent, now=self.now)
+
+    def refusal(self) -> tuple[ErrorCategory, float]:
+        with pytest.raises(CallThrottled) as refused:
+            self.enter()
+        assert refused.value.is_transient
+        assert refused.value.retry_after_s is not None
+        return refused.value.category, round(refused.value.retry_after_s, 3)
+
+    def leave(
+        self,
+        intent: CallIntent,
+        category: ErrorCategory | None = None,
+        *,
+        status: int | None = 200,
+        retry_after_s: float | None = None,
+    ) -> None:
+        call = ended(intent, category, status=status)
+        circuit_breaker.report(self._session, intent, call, retry_after_s=retry_after_s, now=self.now)
+
+    def call(self, category: ErrorCategory | None = None, *, status: int | None = 200) -> None:
+        """Make a call, a long time after the one before."""
+        self.now += timedelta(seconds=3)
+        intent, _ = self.enter()
+        self.leave(intent, category, status=status)
+
+    def fail(self, times: int) -> None:
+        for _ in range(times):
+            self.call(ErrorCategory.PROVIDER_ERROR, status=503)
+
+
+def test_calls_keep_their_distance_and_a_turn_that_is_far_away_is_not_taken(session: Session) -> None:
+    key = Key(session, "twitterapi", per_second=1.0)
+
+    waits = [round(key.enter()[1], 2) for _ in range(2)]
+    refusals = [key.refusal() for _ in range(2)]
+
+    assert waits == [0.0, 1.2]
+    assert refusals == [(ErrorCategory.RATE_LIMIT, 2.4)] * 2
+
+
+def test_a_key_that_has_rested_lets_one_call_in_and_saves_no_turns_up(session: Session) -> None:
+    key = Key(session, "twitterapi", per_second=FREE_TIER)
+    key.enter()
+
+    key.now += timedelta(hours=1)
+    first = key.enter()[1]
+    second = key.refusal()
+
+    assert (first, second) == (0.0, (ErrorCategory.RATE_LIMIT, 6.0))
+
+
+def test_every_key_and_every_provider_is_counted_by_itself(session: Session) -> None:
+    Key(session, "twitterapi", per_second=FREE_TIER).enter()
+
+    others = [Key(session, "twitterapi", key="b", per_second=FREE_TIER), Key(session, "brightdata")]
+
+    assert [key.enter()[1] for key in others] == [0.0, 0.0]
+
+
+def test_a_call_without_a_key_is_let_in_without_a_question(session: Session) -> None:
+    intent = CallIntent("supabase", "GET /", NOON)
+
+    with count_statements() as statements:
+        waits = [circuit_breaker.acquire(session, intent, now=NOON) for _ in range(2)]
+        circuit_breaker.report(session, intent, ended(intent), retry_after_s=None, now=NOON)
+
+    assert (waits, statements) == ([0.0, 0.0], [])
+
+
+def test_a_turn_and_an_answer_cost_one_statement_each(session: Session) -> None:
+    key = Key(session, "gemini")
+
+    with count_statements() as entering:
+        intent, _ = key.enter()
+    with count_statements() as leaving:
+        key.leave(intent)
+
+    assert (len(entering), len(leaving)) == (1, 1)
+
+
+def test_a_rest_that_one_process_was_asked_for_stops_another(session: Session) -> None:
+    one, another = Key(session, "gemini"), Key(session, "gemini")
+    intent, _ = one.enter()
+
+    one.leave(intent, ErrorCategory.RATE_LIMIT, status=429, retry_after_s=29.0)
+
+    assert another.refusal() == (ErrorCategory.RATE_LIMIT, 29.0)
+    another.now += timedelta(seconds=28)
+    assert another.enter()[1] == 1.0
+
+
+def test_a_shorter_rest_does_not_end_a_longer_one(session: Session) -> None:
+    key = Key(session, "gemini")
+    first, second = key.enter()[0], key.enter()[0]
+
+    key.leave(first, ErrorCategory.RATE_LIMIT, status=429, retry_after_s=29.0)
+    key.leave(second, ErrorCategory.RATE_LIMIT, status=429, retry_after_s=3.0)
+
+    assert key.refusal() == (ErrorCategory.RATE_LIMIT, 29.0)
+
+
+@pytest.mark.parametrize(("asked_s", "rest_s"), [(None, 32.0), (86_400.0, 3600.0)])
+def test_a_rest_of_unknown_length_is_the_provider_s_own_and_none_is_endless(
+    session: Session, asked_s: float | None, rest_s: float
+) -> None:
+    key = Key(session, "brightdata")
+    intent, _ = key.enter()
+
+    key.leave(intent, ErrorCategory.RATE_LIMIT, status=429, retry_after_s=asked_s)
+
+    assert key.refusal() == (ErrorCategory.RATE_LIMIT, rest_s)
+
+
+def test_after_a_rest_calls_keep_their_distance_again(session: Session) -> None:
+    key = Key(session, "twitterapi", per_second=1.0)
+    intent, _ = key.enter()
+    key.leave(intent, ErrorCategory.RATE_LIMIT, status=429, retry_after_s=10.0)
+
+    key.now += timedelta(seconds=9.5)
+
+    assert [round(key.enter()[1], 2) for _ in range(2)] == [0.5, 1.7]
+
+
+def test_the_breaker_opens_at_the_tenth_failure_and_not_before(session: Session) -> None:
+    key = Key(session, "twitterapi")
+    key.fail(9)
+    key.enter()
+
+    key.fail(1)
+
+    assert key.refusal() == (ErrorCategory.PROVIDER_ERROR, 60.0)
+
+
+def test_ten_refusals_for_haste_in_five_minutes_open_bright_data_s_breaker(session: Session) -> None:
+    key = Key(session, "brightdata")
+
+    for _ in range(10):
+        key.now += timedelta(seconds=29)
+        intent, _ = key.enter()
+        key.leave(intent, ErrorCategory.RATE_LIMIT, status=429, retry_after_s=1.0)
+
+    assert key.refusal() == (ErrorCategory.PROVIDER_ERROR, 300.0)
+
+
+def test_failures_that_lie_far_apart_open_nothing(session: Session) -> None:
+    key = Key(session, "brightdata")
+
+    for _ in range(20):
+        key.now += timedelta(seconds=31)
+        key.fail(1)
+
+    key.enter()
+
+
+@pytest.mark.parametrize(
+    ("category", "status"),
+    [
+        (None, 200),
+        (ErrorCategory.NOT_FOUND, 200),
+        (ErrorCategory.AUTH, 401),
+        (ErrorCategory.AI_ERROR, 200),
+        (ErrorCategory.PROVIDER_ERROR, 404),
+        (ErrorCategory.INTERNAL, None),
+    ],
+)
+def test_what_says_nothing_against_the_provider_does_not_count(
+    session: Session, category: ErrorCategory | None, status: int | None
+) -> None:
+    key = Key(session, "twitterapi")
+
+    for _ in range(20):
+        key.call(category, status=status)
+
+    key.enter()
+
+
+@pytest.mark.parametrize(("category", "status"), [(ErrorCategory.TIMEOUT, None), (ErrorCategory.PROVIDER_ERROR, None)])
+def test_calls_without_an_answer_count(session: Session, category: ErrorCategory, status: int | None) -> None:
+    key = Key(session, "twitterapi")
+
+    for _ in range(10):
+        key.call(category, status=status)
+
+    assert key.refusal()[0] is ErrorCategory.PROVIDER_ERROR
+
+
+def test_a_breaker_that_was_open_lets_one_probe_in_and_closes_at_its_success(session: Session) -> None:
+    key = Key(session, "twitterapi")
+    key.fail(10)
+
+    key.now += timedelta(seconds=60)
+    probe, _ = key.enter()
+    meanwhile = key.refusal()
+    key.leave(probe)
+    key.fail(9)
+
+    assert meanwhile == (ErrorCategory.PROVIDER_ERROR, 60.0)
+    key.enter()
+
+
+def test_a_probe_that_fails_opens_the_breaker_again(session: Session) -> None:
+    key = Key(session, "twitterapi")
+    key.fail(10)
+
+    key.now += timedelta(seconds=60)
+    probe, _ = key.enter()
+    key.now += timedelta(seconds=20)
+    key.leave(probe, ErrorCategory.TIMEOUT, status=None)
+
+    assert key.refusal() == (ErrorCategory.PROVIDER_ERROR, 60.0)
+
+
+def test_a_probe_that_never_ends_is_followed_by_another(session: Session) -> None:
+    key = Key(session, "twitterapi")
+    key.fail(10)
+    key.now += timedelta(seconds=60)
+    lost, _ = key.enter()
+
+    key.now += timedelta(seconds=60)
+    probe, _ = key.enter()
+    key.leave(lost)
+    still_open = key.refusal()[0]
+    key.leave(probe)
+
+    assert still_open is ErrorCategory.PROVIDER_ERROR
+    key.now += timedelta(seconds=1)
+    key.enter()
+
+
+def test_a_success_from_before_the_breaker_opened_does_not_close_it(session: Session) -> None:
+    key = Key(session, "twitterapi")
+    early, _ = key.enter()
+    key.fail(10)
+
+    key.leave(early)
+
+    assert key.refusal()[0] is ErrorCategory.PROVIDER_ERROR
+
+
+@pytest.mark.proof
+def test_a_storm_at_a_free_key_is_let_in_one_call_in_five_seconds(
+    fresh_database: Callable[[], Database],
+) -> None:
+    database, clock = fresh_database(), FakeClock(NOON)
+    turns: list[datetime] = []
+
+    def knock(_: int) -> None:
+        intent, now = intent_of(per_second=FREE_TIER), clock()
+        try:
+            with session_scope(database.engine) as session:
+                wait_s = circuit_breaker.acquire(session, intent, now=now)
+        except CallThrottled:
+            return
+        turns.append(now + timedelta(seconds=wait_s))
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        for _ in range(12):
+            list(pool.map(knock, range(CALLERS)))
+            clock.advance(1.7)
+
+    turns.sort()
+    assert len(turns) == 4
+    assert all(later - earlier >= timedelta(seconds=5) for earlier, later in pairwise(turns))
+
+
+@pytest.mark.proof
+def test_a_storm_of_refusals_stays_far_below_what_bright_data_blocks_for(
+    fresh_database: Callable[[], Database],
+) -> None:
+    database, clock = fresh_database(), FakeClock(NOON)
+    refused_at: list[datetime] = []
+
+    def knock(_: int) -> None:
+        intent = intent_of("brightdata")
+        try:
+            with session_scope(database.engine) as session:
+                circuit_breaker.acquire(session, intent, now=clock())
+        except CallThrottled:
+            return
+        refused_at.append(clock())
+        with session_scope(database.engine) as session:
+            call = ended(intent, ErrorCategory.RATE_LIMIT, status=429)
+            circuit_breaker.report(session, intent, call, retry_after_s=None, now=clock())
+
+    with ThreadPoolExecutor(CALLERS) as pool:
+        for _ in range(20):
+            list(pool.map(knock, range(CALLERS)))
+            clock.advance(33)
+
+    # Twelve minutes of storm: every five of them hold fewer than the vendor's own warning level and a burst.
+    most = max(sum(start <= at < start + timedelta(minutes=5) for at in refused_at) for start in refused_at)
+    assert 10 <= most < 20
+
+
+def test_a_provider_is_called_by_the_name_that_its_client_uses() -> None:
+    clients = (twitterapi_errors, brightdata_errors, gemini_errors)
+
+    assert {client.PROVIDER: client.SERVICE for client in clients}.items() <= {
+        name: policy.service for name, policy in POLICIES.items()
+    }.items()
+
+
+def test_no_probe_lasts_longer_than_a_breaker_is_open() -> None:
+    longest_call = timedelta(seconds=65)  # a question to the model; all others end within 20 s
+
+    assert all(policy.open_for > timedelta(seconds=20) for policy in POLICIES.values())
+    assert POLICIES["gemini"].open_for > longest_call
