@@ -31,13 +31,13 @@ reset: install  ## forget .local/
 	@exec $(PY) -m local reset
 
 migrate: install  ## upgrade the database of SUPABASE_DIRECT_DB_URL
-	@exec $(PY) -m local migrate
+	@exec $(PY) -m tools.migrate
 
 sql: install  ## the migrations as SQL, for `supabase db push`
 	@exec $(PY) -m alembic upgrade head --sql
 
 openapi: install  ## write docs/openapi.json
-	@exec $(PY) -m local openapi
+	@exec $(PY) -m tools.openapi
 
 # What tests build and run, and what checks read, beside .venv.
 .PHONY: install-tools

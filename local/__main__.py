@@ -1,4 +1,4 @@
-"""The command line behind the Makefile: run, demo, token, webhook, retention, reset, migrate, openapi."""
+"""The command line behind the Makefile: run, demo, token, webhook, retention, reset."""
 
 import argparse
 import json
@@ -54,8 +54,6 @@ def _parse() -> argparse.Namespace:
     retention = commands.add_parser("retention", help="delete what is too old from the running system's database")
     retention.set_defaults(command=_retention)
     commands.add_parser("reset", help="forget all local data").set_defaults(command=_reset)
-    commands.add_parser("migrate", help="upgrade the database of SUPABASE_DIRECT_DB_URL").set_defaults(command=_migrate)
-    commands.add_parser("openapi", help="write docs/openapi.json").set_defaults(command=_openapi)
     return parser.parse_args()
 
 
@@ -129,24 +127,6 @@ def _reset(_arguments: argparse.Namespace) -> int:
     if is_running(DATA):
         raise StackError("the system is running; stop it first")
     shutil.rmtree(DATA, ignore_errors=True)
-    return 0
-
-
-def _migrate(arguments: argparse.Namespace) -> int:
-    from local.database.product import migrate  # noqa: PLC0415
-
-    settings = _settings(arguments)
-    url = settings.get("SUPABASE_DIRECT_DB_URL") or settings.get("SUPABASE_DB_URL")
-    if url is None:
-        raise StackError("set SUPABASE_DIRECT_DB_URL (or SUPABASE_DB_URL) to the database to migrate")
-    migrate(url)
-    return 0
-
-
-def _openapi(_arguments: argparse.Namespace) -> int:
-    from tools.openapi import write_openapi  # noqa: PLC0415
-
-    write_openapi(ROOT / "docs" / "openapi.json")
     return 0
 
 

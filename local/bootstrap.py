@@ -35,7 +35,7 @@ def install_endpoints() -> None:
 
 def _main() -> None:
     # The sibling file is run by its path: where a built function runs, there is no package `local` to import it from.
-    runpy.run_path(str(Path(__file__).with_name("processes.py")))["end_with_parent"]()
+    runpy.run_path(str(Path(__file__).parent / "processes" / "lifetime.py"))["end_with_parent"]()
     # As on Lambda modules are looked for in the function's folder first; Python put the folder of this file there.
     sys.path[0] = os.environ.get("LAMBDA_TASK_ROOT") or str(Path.cwd())
     install_endpoints()

@@ -15,8 +15,11 @@ import whyviral.analysis.models
 import whyviral.analytics.models
 import whyviral.core.database
 import whyviral.feedback.models
+import whyviral.jobs.models
 import whyviral.social.models
 import whyviral.throttling.models
+import whyviral.usage.models
+import whyviral.vendor_calls.models
 import whyviral.webhooks.models
 
 # A migration that waits for a lock makes everything behind it wait as well: better to give up and be run again.

@@ -134,7 +134,7 @@ def _create_user(session: Session, services: Services, claims: SessionClaims) ->
     calls = CallCollector()
     profile = _profile(claims, services.clerk(calls))
     user = account_service.create_user(session, claims.user_id, profile)
-    call_log.record_external_calls(session, calls.drain(), call_log.CallOwner(user_id=user.id))
+    call_log.record_calls(session, calls.drain(), call_log.CallOwner(user_id=user.id))
     session.commit()  # the user exists now, whatever becomes of the request
     return user
 

@@ -139,7 +139,7 @@ class SignInService:
         finally:
             self._session.rollback()  # what is to last has been committed
             user_id = self._id_of(attempt.user)
-            call_log.record_external_calls(self._session, calls.drain(), call_log.CallOwner(user_id=user_id))
+            call_log.record_calls(self._session, calls.drain(), call_log.CallOwner(user_id=user_id))
             self._record(Authentication(event, outcome, reason, user_id=user_id, email_hash=email_hash))
 
     def _admit(self, event: Event, rate: RatePolicy, subject: str, email_hash: str | None = None) -> None:
@@ -203,7 +203,7 @@ class SignInService:
             self._session.refresh(user)
             return None
         finally:
-            call_log.record_external_calls(self._session, calls.drain(), call_log.CallOwner(user_id=user.id))
+            call_log.record_calls(self._session, calls.drain(), call_log.CallOwner(user_id=user.id))
 
 
 type SignInDep = Annotated[SignInService, Depends(SignInService)]

@@ -31,7 +31,7 @@ def sign_out(session: Session, services: Services, *, user_id: uuid.UUID, sessio
     except ProviderError as exc:
         reason = "clerk_unreachable"
         logger.warning("session not revoked at Clerk", extra={"session": session_id, "category": exc.category})
-    call_log.record_external_calls(session, calls.drain(), call_log.CallOwner(user_id=user_id))
+    call_log.record_calls(session, calls.drain(), call_log.CallOwner(user_id=user_id))
     happened = Authentication(AuthenticationEvent.SIGN_OUT, reason=reason, user_id=user_id, session_id=session_id)
     record_authentication(session, happened, caller)
     return SignedOut(revoked_at_clerk=reason is None)

@@ -1,4 +1,4 @@
-"""FailureEventsFunction: told by EventBridge of every execution and worker that has died, so that nobody waits for them."""
+"""FailureEventsFunction: ends what waits for an execution that failed or a worker that stopped."""
 
 from typing import Any
 

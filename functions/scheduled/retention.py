@@ -25,7 +25,7 @@ _logger = build_logger("retention")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Run the job for `{scheduled_at}`."""
     due_at = Schedule.model_validate(event).scheduled_at
-    cleaner = Cleaner(_engine, _settings, now=utc_now(), stop_at=time.monotonic() + TIMEOUT_S - _LAST_BATCH_S)
+    cleaner = Cleaner(_engine, _settings.periods, now=utc_now(), stop_at=time.monotonic() + TIMEOUT_S - _LAST_BATCH_S)
     results = run_once(_engine, JOB, due_at, cleaner.clean, clock=utc_now)
     _logger.info("retention", extra={"is_done_already": results is None, "results": results})
     return {"results": results}

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from whyviral.admin.retention import RetentionPeriods
 from whyviral.core.settings import DeployableSettings
 
 type Days = Annotated[int, Field(ge=7, le=3_650)]
@@ -18,6 +19,13 @@ class RetentionSettings(DeployableSettings):
     """Who signed in or tried to, and what happened."""
     call_log_days: Days = 400
     """What was asked of vendors and what it cost: a year can be compared with the one before."""
+
+    @property
+    def periods(self) -> RetentionPeriods:
+        """Return how long each kind of record is kept."""
+        return RetentionPeriods(
+            access_log=self.access_log_days, event_log=self.event_log_days, call_log=self.call_log_days
+        )
 
 
 class SweeperSettings(DeployableSettings):

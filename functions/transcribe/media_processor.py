@@ -13,6 +13,7 @@ from whyviral.analysis.pipeline import Outcome, RequestJob, lock_current, record
 from whyviral.analysis.repository import PipelineRepository
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
+from whyviral.integrations.ports.call_recorder import ExternalCall
 from whyviral.integrations.ports.transcript import Transcript
 from whyviral.social.media.claims import NotClaimed, claim_medium, may_record, release_claim, renew_claim
 from whyviral.social.media.service import (
@@ -23,7 +24,6 @@ from whyviral.social.media.service import (
     record_processed,
     record_transcript,
 )
-from whyviral.vendor_calls.calls import ExternalCall
 from whyviral.vendor_calls.ledger import Ledger
 from whyviral.vendor_calls.money import NOTHING_TO_SPEND
 from whyviral.vendor_calls.settlement import record_calls

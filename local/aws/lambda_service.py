@@ -21,7 +21,7 @@ MAX_SANDBOXES_TOGETHER = 10
 few; there must be as many as functions, so that each can have one."""
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
-_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+_BOOTSTRAP = _CHECKOUT / "local" / "bootstrap.py"
 _REAPER_INTERVAL_S = 5.0
 _INHERITED = ("PATH", "HOME", "TMPDIR")
 

@@ -19,7 +19,7 @@ MAX_TASKS = 2
 """How many tasks run at the same time; further ones wait, as on AWS for capacity."""
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
-_BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+_BOOTSTRAP = _CHECKOUT / "local" / "bootstrap.py"
 _INHERITED = ("PATH", "HOME")
 
 

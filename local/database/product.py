@@ -1,16 +1,12 @@
 """The product's database on an embedded server: made, migrated, and reachable as a deployed function would reach it."""
 
-from pathlib import Path
-
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 
 from local.database.postgres import Postgres
+from tools.migrate import migrate
 from whyviral.core.database import build_engine
 
 NAME = "whyviral"
-_ROOT = Path(__file__).parents[2]
 _APP_ROLE = "whyviral_api"
 
 
@@ -26,18 +22,6 @@ def prepare(server: Postgres) -> str:
 def app_url(server: Postgres, database: str) -> str:
     """Return the URL of a database for the application's role: data only, no tables made or changed."""
     return server.url_of(database, role=_APP_ROLE)
-
-
-def migrate(database_url: str | None = None) -> None:
-    """Upgrade a database, as its owner, to the newest revision; None is the one that the settings name."""
-    command.upgrade(alembic_config(database_url), "head")
-
-
-def alembic_config(database_url: str | None = None) -> Config:
-    """Return the configuration with which Alembic's commands work on a database, or on the one of the settings."""
-    config = Config(_ROOT / "alembic.ini")
-    config.attributes["database_url"] = database_url
-    return config
 
 
 def add_app_role(server: Postgres) -> None:

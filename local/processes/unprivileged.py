@@ -1,7 +1,8 @@
-"""Become a program that is not root, although root may have started us, and that ends when its owner does.
+"""Runs a program as a user that is not root, even when root started it, and ends it when its owner ends.
 
-Postgres refuses to run as root. `python -m local.processes.unprivileged OWNER_PID FOLDER PROGRAM ARGUMENT...` gives FOLDER to an
-unprivileged user, turns into that user and then into PROGRAM, so that the caller's child process *is* the program.
+Postgres refuses to run as root. `python -m local.processes.unprivileged OWNER_PID FOLDER PROGRAM ARGUMENT...` gives
+FOLDER to an unprivileged user, switches to that user and then execs PROGRAM, so the caller's child process *is* the
+program.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""`python -m local.stack.api --port N`: the API under uvicorn, with the settings and the vendors' addresses of the stack."""
+"""`python -m local.stack.api --port N`: the API under uvicorn, with the settings and vendor addresses of the stack."""
 
 from local.processes.lifetime import end_with_parent
 

@@ -22,6 +22,6 @@ def clean(database_url: str, user_settings: Mapping[str, str]) -> Mapping[str, i
     engine = build_engine(database_url)
     now = utc_now()
     try:
-        return run_once(engine, _JOB, now, Cleaner(engine, settings, now=now).clean, clock=utc_now)
+        return run_once(engine, _JOB, now, Cleaner(engine, settings.periods, now=now).clean, clock=utc_now)
     finally:
         engine.dispose()

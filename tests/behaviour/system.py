@@ -93,7 +93,7 @@ def run_system(
     template: Template | None = None,
     invocation_hook: InvocationHook = no_hook,
 ) -> Iterator[System]:
-    """Run a system of stand-ins inside the block; settings, template and invocation_hook are as `local.stack.system.running` says."""
+    """Run a system of stand-ins inside the block; the arguments are those of `local.stack.system.running`."""
     with local_stack.running(
         data, port=None, user_settings=settings or {}, template=template, invocation_hook=invocation_hook
     ) as stack:

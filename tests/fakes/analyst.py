@@ -14,7 +14,8 @@ from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.ports.analyst import AnalystPrompt, AnalystReply
-from whyviral.vendor_calls.calls import CallCollector, CallIntent, ExternalCall
+from whyviral.integrations.ports.call_recorder import CallIntent, ExternalCall
+from whyviral.vendor_calls.calls import CallCollector
 
 USD_AN_ANSWER = Decimal("0.001234")
 MOST_USD_AN_ANSWER = Decimal("0.02")

@@ -2,7 +2,8 @@
 
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import CallThrottled
-from whyviral.vendor_calls.calls import CallCollector, CallIntent
+from whyviral.integrations.ports.call_recorder import CallIntent
+from whyviral.vendor_calls.calls import CallCollector
 
 
 class RefusingCollector(CallCollector):

@@ -9,11 +9,12 @@ from typing import BinaryIO
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.call_recorder import ExternalCall
 from whyviral.integrations.ports.post_scraper import MediaKind
 from whyviral.social.media.download import Downloaded, MediaRefused
 from whyviral.social.media.file_types import JPEG, MP4
 from whyviral.social.platforms import Platform
-from whyviral.vendor_calls.calls import CallCollector, ExternalCall
+from whyviral.vendor_calls.calls import CallCollector
 
 STORE_URL = "https://store.example/"
 

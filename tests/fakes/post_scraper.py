@@ -10,6 +10,7 @@ from typing import Any
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.call_recorder import CallIntent, ExternalCall
 from whyviral.integrations.ports.post_scraper import (
     PostAsk,
     ScrapedAuthor,
@@ -19,7 +20,7 @@ from whyviral.integrations.ports.post_scraper import (
     ScrapeOutcome,
     ScrapePending,
 )
-from whyviral.vendor_calls.calls import CallCollector, CallIntent, ExternalCall
+from whyviral.vendor_calls.calls import CallCollector
 
 USD_A_POST = Decimal("0.00015")
 

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from local.database import product
 from local.database.postgres import Postgres
 from tests.fixtures.database import dump_schema, run_script
+from tools.migrate import alembic_config, migrate
 from whyviral.core.database import Base, build_engine
 
 SHAPE = {
@@ -50,14 +51,14 @@ def shape(url: str) -> dict[str, set[tuple[object, ...]]]:
 
 
 def render_sql(direction: str, revisions: str) -> str:
-    config = product.alembic_config()
+    config = alembic_config()
     config.output_buffer = io.StringIO()
     getattr(command, direction)(config, revisions, sql=True)
     return config.output_buffer.getvalue()
 
 
 def test_going_down_leaves_nothing_and_going_up_again_gives_the_same(empty: str) -> None:
-    config = product.alembic_config(empty)
+    config = alembic_config(empty)
     command.ensure_version(config)
     before = dump_schema(empty)
 
@@ -94,11 +95,11 @@ def test_the_migrated_tables_are_those_of_the_models_to_the_last_constraint(
 
 def test_alembic_finds_no_drift(postgres: Postgres, template: str) -> None:
     with redirect_stdout(io.StringIO()):
-        command.check(product.alembic_config(postgres.url_of(template)))
+        command.check(alembic_config(postgres.url_of(template)))
 
 
 def test_there_is_one_history() -> None:
-    assert len(ScriptDirectory.from_config(product.alembic_config()).get_heads()) == 1
+    assert len(ScriptDirectory.from_config(alembic_config()).get_heads()) == 1
 
 
 def test_without_a_database_to_migrate_the_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,13 +107,13 @@ def test_without_a_database_to_migrate_the_settings_are_named(monkeypatch: pytes
     monkeypatch.delenv("SUPABASE_DB_URL", raising=False)
 
     with pytest.raises(CommandError, match="SUPABASE_DIRECT_DB_URL"):
-        product.migrate()
+        migrate()
 
 
 def test_the_direct_connection_is_preferred_to_the_pooler(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     monkeypatch.setenv("SUPABASE_DIRECT_DB_URL", empty)
 
-    product.migrate()
+    migrate()
 
     assert shape(empty)["columns"]

@@ -17,6 +17,7 @@ from local.database import product
 from local.database.postgres import Postgres
 from tests import factories
 from tests.fixtures.database import dump_schema, run_script
+from tools.migrate import alembic_config, migrate
 from whyviral.analysis.models import AnalysisStatus
 from whyviral.core.database import build_engine, session_scope
 from whyviral.social.models import Post
@@ -78,7 +79,7 @@ def two_users(postgres: Postgres, template: str) -> Iterator[TwoUsers]:
     """A database made as on Supabase, in which two people have asked for analyses."""
     product.create_database(postgres, "supabase")
     run_script(postgres.url_of("supabase"), SHIM.read_text())
-    product.migrate(postgres.url_of("supabase"))
+    migrate(postgres.url_of("supabase"))
     owner = build_engine(postgres.url_of("supabase"))
     backend = build_engine(product.app_url(postgres, "supabase"))
     with session_scope(backend) as session:
@@ -281,7 +282,7 @@ def test_a_migration_needs_no_superuser(postgres: Postgres, template: str) -> No
     run_script(postgres.url_of("owned"), SHIM.read_text())
     run_script(postgres.url_of("owned"), f"alter table realtime.messages owner to {owner}")
     run_script(postgres.url_of("owned"), f"grant usage on schema auth, realtime to {owner}")
-    config = product.alembic_config(postgres.url_of("owned", role=owner))
+    config = alembic_config(postgres.url_of("owned", role=owner))
 
     command.upgrade(config, "head")
     command.downgrade(config, "base")
@@ -295,7 +296,7 @@ def test_going_down_leaves_supabases_own_schemas_as_they_were(postgres: Postgres
     product.create_database(postgres, "supabase_down")
     url = postgres.url_of("supabase_down")
     run_script(url, SHIM.read_text())
-    config = product.alembic_config(url)
+    config = alembic_config(url)
     command.ensure_version(config)
     before = dump_schema(url)
 

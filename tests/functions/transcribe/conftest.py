@@ -35,10 +35,11 @@ from whyviral.analysis.repository import PipelineRepository
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.call_recorder import ExternalCall
 from whyviral.integrations.ports.media_store import MediaStore, path_of
 from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
 from whyviral.social.models import Post, PostMedia
-from whyviral.vendor_calls.calls import CallCollector, ExternalCall
+from whyviral.vendor_calls.calls import CallCollector
 
 HELLO = Transcript(
     (SpokenSegment(1.0, 2.0, "Hello there.", (SpokenWord(1.0, 1.5, "Hello"), SpokenWord(1.5, 2.0, "there."))),),

@@ -38,7 +38,7 @@ def cleaner(database: Database, **fields: Any) -> Cleaner:
     settings = RetentionSettings(
         supabase_db_url=SecretStr(database.url), access_log_days=90, event_log_days=365, call_log_days=400
     )
-    return Cleaner(database.engine, settings, now=NOW, **fields)
+    return Cleaner(database.engine, settings.periods, now=NOW, **fields)
 
 
 def add(database: Database, *rows: Base) -> None:

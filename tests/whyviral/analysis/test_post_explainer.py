@@ -15,7 +15,7 @@ from whyviral.analysis.models import PostAnalysis, PostState, Stage
 from whyviral.analysis.pipeline import Outcome, PostResult, RequestJob
 from whyviral.analysis.post_explainer import ANALYSE_BUDGET, MODEL_TIMEOUT_S
 from whyviral.core.errors import ErrorCategory
-from whyviral.vendor_calls.calls import ExternalCall
+from whyviral.integrations.ports.call_recorder import ExternalCall
 
 INVALID: list[dict[str, Any]] = [
     {},

@@ -15,9 +15,9 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.brightdata import errors as brightdata_errors
 from whyviral.integrations.errors import CallThrottled
 from whyviral.integrations.gemini import errors as gemini_errors
+from whyviral.integrations.ports.call_recorder import CallIntent, ExternalCall
 from whyviral.integrations.twitterapi import errors as twitterapi_errors
 from whyviral.vendor_calls import circuit_breaker
-from whyviral.vendor_calls.calls import CallIntent, ExternalCall
 from whyviral.vendor_calls.policies import POLICIES
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)

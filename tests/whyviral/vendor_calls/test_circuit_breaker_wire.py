@@ -15,9 +15,11 @@ from whyviral.core.clock import utc_now
 from whyviral.core.database import session_scope
 from whyviral.core.endpoints import Endpoints
 from whyviral.integrations.errors import CallThrottled, ProviderError
+from whyviral.integrations.ports.call_recorder import CallIntent, ExternalCall
 from whyviral.integrations.twitterapi.scraper import TwitterApiScraper
 from whyviral.vendor_calls import circuit_breaker
-from whyviral.vendor_calls.calls import CallCollector, CallIntent, ExternalCall
+from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 
 class GatedCollector(CallCollector):
@@ -43,7 +45,9 @@ class GatedCollector(CallCollector):
 
 def scraper_of(database: Database, *, per_second: float) -> TwitterApiScraper:
     calls = GatedCollector(database.engine)
-    return TwitterApiScraper("stand-in", calls=calls, requests_per_second=per_second, most_posts_with_replies=0)
+    return TwitterApiScraper(
+        "stand-in", calls=calls, requests_per_second=per_second, most_posts_with_replies=0, prices=PRICES
+    )
 
 
 def test_many_workers_with_one_key_are_never_refused_for_their_haste(

@@ -17,9 +17,9 @@ from whyviral.analysis.pipeline import RequestJob, lock_current
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.call_recorder import CallIntent, ExternalCall
 from whyviral.vendor_calls import circuit_breaker
-from whyviral.vendor_calls.calls import CallIntent, ExternalCall
-from whyviral.vendor_calls.ledger import UNPRICED_USD, AttemptOver, DayBudgetSpent, Ledger, RequestBudgetSpent
+from whyviral.vendor_calls.ledger import UNPRICED_USD, DayBudgetSpent, Ledger, OwnerBudgetSpent, OwnerSuperseded
 from whyviral.vendor_calls.models import ExternalApiCallLog
 from whyviral.vendor_calls.money import NOTHING_TO_SPEND, SpendLimits
 from whyviral.vendor_calls.settlement import record_calls
@@ -161,7 +161,7 @@ def test_no_call_is_made_that_could_make_a_request_too_dear(spender: Spender, mo
     if is_allowed:
         ledger.begin(spender.intent(Decimal(most)))
     else:
-        with pytest.raises(RequestBudgetSpent) as refusal:
+        with pytest.raises(OwnerBudgetSpent) as refusal:
             ledger.begin(spender.intent(Decimal(most)))
 
         assert (refusal.value.is_transient, refusal.value.retry_after_s) == (False, None)
@@ -221,7 +221,7 @@ def test_an_attempt_that_was_replaced_pays_for_nothing_more(spender: Spender) ->
     job = spender.pipeline.admit("20")
     spender.pipeline.supersede(job)
 
-    with pytest.raises(AttemptOver):
+    with pytest.raises(OwnerSuperseded):
         spender.ledger(job).begin(spender.intent())
     spender.ledger(job).begin(spender.intent(Decimal(0)))
 
@@ -233,7 +233,7 @@ def test_who_has_nothing_to_spend_makes_free_calls_only(spender: Spender) -> Non
     job = spender.pipeline.admit("20")
 
     spender.ledger(job).begin(spender.intent(Decimal(0)))
-    with pytest.raises(RequestBudgetSpent):
+    with pytest.raises(OwnerBudgetSpent):
         spender.ledger(job).begin(spender.intent(Decimal("0.000001")))
 
 
@@ -310,7 +310,7 @@ def test_until_it_is_delivered_the_money_of_a_job_stays_reserved_and_no_limit_re
     begin(spender, job, "sd_1", 3 * CENT)
     spender.pipeline.clock.advance(24 * 3600)
 
-    with pytest.raises(RequestBudgetSpent):
+    with pytest.raises(OwnerBudgetSpent):
         spender.ledger(job).begin(spender.intent(CENT))
     deliver(spender, job, "sd_1", 3 * CENT)
 
@@ -360,7 +360,7 @@ def test_however_many_call_at_once_no_limit_is_exceeded(spender: Spender, reques
         ledger = spender.ledger(job)
         try:
             ledger.begin(intent := spender.intent(CENT))
-        except (RequestBudgetSpent, DayBudgetSpent):
+        except (OwnerBudgetSpent, DayBudgetSpent):
             refused.append(job.request_id)
             return
         ledger.record(ended(intent, CENT))

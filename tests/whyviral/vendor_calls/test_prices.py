@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from whyviral.core.settings import SettingsError
+from whyviral.integrations.ports.price_list import BRIGHTDATA_RECORD, TWITTERAPI_CREDIT, as_bound, as_cost
 from whyviral.vendor_calls.money import SpendLimits
-from whyviral.vendor_calls.prices import BRIGHTDATA_RECORD, PRICES, TWITTERAPI_CREDIT, as_bound, as_cost
+from whyviral.vendor_calls.prices import PRICES
 from whyviral.vendor_calls.settings import SpendingSettings
 
 MODEL = "gemini/gemini-3.8-flash/input"

@@ -9,7 +9,6 @@ from functools import partial
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from functions.scheduled.settings import RetentionSettings
 from whyviral.accounts import retention as account_retention
 from whyviral.analytics import retention as log_retention
 from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationLog
@@ -25,12 +24,21 @@ class OutOfTime(Exception):
     """There is more to delete than one run has time for; another one goes on."""
 
 
+@dataclass(frozen=True, slots=True)
+class RetentionPeriods:
+    """How many days each kind of record is kept."""
+
+    access_log: int
+    event_log: int
+    call_log: int
+
+
 @dataclass(slots=True)
 class Cleaner:
     """Cleans once. Each batch is a transaction of its own: what is gone stays gone, whatever breaks later."""
 
     engine: Engine
-    settings: RetentionSettings
+    periods: RetentionPeriods
     now: datetime
     stop_at: float = float("inf")
     """On the monotonic clock."""
@@ -45,19 +53,19 @@ class Cleaner:
         """
         with session_scope(self.engine) as session:
             log_retention.ensure_partitions(session)
-        days = self.settings
-        self._drop_months(ApiAccessLog, self._before(days.access_log_days))
-        self._drop_months(ExternalApiCallLog, self._before(days.call_log_days))
-        self._delete_old(ApiAccessLog, self._before(days.access_log_days))
-        self._delete_old(ExternalApiCallLog, self._before(days.call_log_days))
-        self._delete_old(AppLog, self._before(days.event_log_days))
-        self._delete_old(AuthenticationLog, self._before(days.event_log_days))
+        days = self.periods
+        self._drop_months(ApiAccessLog, self._before(days.access_log))
+        self._drop_months(ExternalApiCallLog, self._before(days.call_log))
+        self._delete_old(ApiAccessLog, self._before(days.access_log))
+        self._delete_old(ExternalApiCallLog, self._before(days.call_log))
+        self._delete_old(AppLog, self._before(days.event_log))
+        self._delete_old(AuthenticationLog, self._before(days.event_log))
         for model in account_retention.EXPIRING:
             delete_expired = partial(account_retention.delete_expired, model=model, now=self.now, limit=self.batch)
             self._until_done(model.__tablename__, delete_expired)
-        erase_old = partial(inbox.erase_old, processed_before=self._before(days.access_log_days), limit=self.batch)
+        erase_old = partial(inbox.erase_old, processed_before=self._before(days.access_log), limit=self.batch)
         self._until_done("webhook_events_erased", erase_old)
-        delete_runs = partial(job_runs.delete_old, before=self._before(days.access_log_days), limit=self.batch)
+        delete_runs = partial(job_runs.delete_old, before=self._before(days.access_log), limit=self.batch)
         self._until_done("job_runs", delete_runs)
         return self.results
 

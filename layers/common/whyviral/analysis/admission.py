@@ -84,7 +84,7 @@ def check_daily_budget(session: Session, *, max_usd_per_day: Decimal, now: datet
     Raises:
         SpendLimitReached: until midnight, UTC.
     """
-    if not daily_budget.is_room_left(session, now=now, most_usd=max_usd_per_day):
+    if not daily_budget.is_room_left(session, now=now, max_usd=max_usd_per_day):
         raise SpendLimitReached(retry_after_s=(end_of_day(now) - now).total_seconds())
 
 

@@ -1,7 +1,8 @@
 """What every stage of the pipeline does: act for the current attempt only, and say how far it is."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -9,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
+from whyviral.vendor_calls.budget_owner import OwnerCosts
+from whyviral.vendor_calls.call_log import CallOwner
 
 from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysisRequest, PostState, Stage
 from .repository import PipelineRepository
@@ -29,7 +32,7 @@ class Outcome(StrEnum):
 
 
 class RequestJob(BaseModel):
-    """The attempt a stage works for; every stage's event has these."""
+    """The attempt a stage works for, which is the `BudgetOwner` of its calls; every stage's event has these fields."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -38,8 +41,37 @@ class RequestJob(BaseModel):
 
     @property
     def lease_owner(self) -> uuid.UUID:
-        """Return who claims what this attempt pays for: not the request, whose older attempt may not be dead yet."""
+        """Return the owner of this attempt's leases: not the request, whose older attempt may still be running."""
         return uuid.uuid5(self.request_id, str(self.attempt))
+
+    @property
+    def id(self) -> uuid.UUID:
+        """Return the id of the request, to which costs are booked; see `BudgetOwner`."""
+        return self.request_id
+
+    @property
+    def kind(self) -> str:
+        """Return the word for it in messages to users."""
+        return "analysis"
+
+    @property
+    def call_owner(self) -> CallOwner:
+        """Return how the call log names this attempt."""
+        return CallOwner(analysis_request_id=self.request_id, attempt=self.attempt)
+
+    def reserve(self, session: Session, usd: Decimal, *, max_usd: Decimal) -> bool:
+        """Reserve the cost of one call; False where the attempt is over or the request would exceed `max_usd`."""
+        return PipelineRepository(session).reserve(self.request_id, self.attempt, usd, max_usd=max_usd)
+
+    def is_current(self, session: Session) -> bool:
+        """Whether this is the request's current attempt and the request has not ended."""
+        return PipelineRepository(session).is_current(self.request_id, self.attempt)
+
+    def settle(self, session: Session, costs: Sequence[OwnerCosts]) -> None:
+        """Book costs to this request, and those of finished vendor jobs to the requests that began them."""
+        repository = PipelineRepository(session)
+        for each in costs:
+            repository.settle(each.owner_id, calls=each.calls, cost_usd=each.cost_usd, released_usd=each.released_usd)
 
 
 class PostJob(RequestJob):

@@ -235,8 +235,8 @@ class PipelineRepository:
         """Append a step."""
         self._session.add(status)
 
-    def reserve(self, request_id: uuid.UUID, attempt: int, usd: Decimal, *, most_usd: Decimal) -> bool:
-        """Count a call of the current attempt and reserve what it may cost, as long as all stays below `most_usd`."""
+    def reserve(self, request_id: uuid.UUID, attempt: int, usd: Decimal, *, max_usd: Decimal) -> bool:
+        """Count a call of the current attempt and reserve what it may cost, while all of it stays within `max_usd`."""
         taken = PostAnalysisRequest.cost_usd + PostAnalysisRequest.reserved_usd
         reserved = (
             update(PostAnalysisRequest)
@@ -244,7 +244,7 @@ class PipelineRepository:
                 PostAnalysisRequest.id == request_id,
                 PostAnalysisRequest.attempt == attempt,
                 PostAnalysisRequest.status.in_(_UNFINISHED),
-                taken + usd <= most_usd,
+                taken + usd <= max_usd,
             )
             .values(
                 total_api_calls=PostAnalysisRequest.total_api_calls + 1,
@@ -264,8 +264,8 @@ class PipelineRepository:
         )
         return self._session.scalar(current) is not None
 
-    def book(self, request_id: uuid.UUID, *, calls: int, cost_usd: Decimal, released_usd: Decimal) -> None:
-        """Count calls and money on the request, whichever attempt spent them, and give back what was reserved."""
+    def settle(self, request_id: uuid.UUID, *, calls: int, cost_usd: Decimal, released_usd: Decimal) -> None:
+        """Add calls and costs to the request, whichever attempt made them, and release their reservation."""
         self._session.execute(
             update(PostAnalysisRequest)
             .where(PostAnalysisRequest.id == request_id)

@@ -113,7 +113,7 @@ class PostRepository:
             self._session.execute(statement.on_conflict_do_update(index_elements=[PostComments.post_id], set_=renewed))
 
     def release_claims(self, platform_post_ids: Collection[str], *, lease_owner: uuid.UUID) -> None:
-        """End this lease_owner's claims; a post that was never fetched, and on which no job runs, leaves no row behind."""
+        """Release this owner's leases; a post that was never fetched, and on which no job runs, is deleted."""
         self.lock_by_platform_ids(platform_post_ids)
         claimed = and_(
             Post.platform == self._platform,

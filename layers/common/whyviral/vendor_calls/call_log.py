@@ -1,4 +1,4 @@
-"""The log of vendor calls: announced before they are made, completed afterwards."""
+"""The log of vendor calls: a row is announced before a paid call is made, and completed afterwards."""
 
 import uuid
 from collections.abc import Sequence
@@ -10,10 +10,11 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
-from whyviral.vendor_calls.calls import CallIntent, ExternalCall
-from whyviral.vendor_calls.models import ExternalApiCallLog
+from whyviral.integrations.ports.call_recorder import CallIntent, ExternalCall
 
-_TOLD_AFTERWARDS = (
+from .models import ExternalApiCallLog
+
+_COMPLETED_COLUMNS = (
     "duration_ms",
     "status",
     "error_category",
@@ -27,7 +28,7 @@ _TOLD_AFTERWARDS = (
 
 @dataclass(frozen=True, slots=True)
 class CallOwner:
-    """On whose behalf a call is made."""
+    """The work on whose behalf a call is made, as the log names it."""
 
     analysis_request_id: uuid.UUID | None = None
     attempt: int | None = None
@@ -36,8 +37,8 @@ class CallOwner:
     user_id: uuid.UUID | None = None
 
 
-def announce_external_call(session: Session, intent: CallIntent, owner: CallOwner, *, reserved_usd: Decimal) -> None:
-    """Append a call that is about to be made; until it is recorded, nobody knows how it ended or what it cost."""
+def announce_call(session: Session, intent: CallIntent, owner: CallOwner, *, reserved_usd: Decimal) -> None:
+    """Append a call that is about to be made; its end and cost stay unknown until it is recorded."""
     row = asdict(owner) | {
         "id": intent.id,
         "created_at": intent.started_at,
@@ -51,20 +52,20 @@ def announce_external_call(session: Session, intent: CallIntent, owner: CallOwne
     session.execute(insert(ExternalApiCallLog).values(row))
 
 
-def record_external_calls(session: Session, calls: Sequence[ExternalCall], owner: CallOwner) -> None:
-    """Append the calls that a client collected, and complete those that were announced, in one statement."""
+def record_calls(session: Session, calls: Sequence[ExternalCall], owner: CallOwner) -> None:
+    """Append the finished calls, and complete those that were announced, in one statement."""
     if not calls:
         return
     rows = [asdict(call) | {"created_at": call.started_at} | asdict(owner) for call in calls]
     statement = upsert(ExternalApiCallLog).values(rows)
-    told = {name: statement.excluded[name] for name in _TOLD_AFTERWARDS}
+    completed = {name: statement.excluded[name] for name in _COMPLETED_COLUMNS}
     key = [ExternalApiCallLog.id, ExternalApiCallLog.created_at]
-    session.execute(statement.on_conflict_do_update(index_elements=key, set_=told))
+    session.execute(statement.on_conflict_do_update(index_elements=key, set_=completed))
 
 
 @dataclass(frozen=True, slots=True)
 class SettledCall:
-    """A call whose price has become known with the end of the work that it began."""
+    """A call whose price is known now, because the vendor's job that it began has ended."""
 
     analysis_request_id: uuid.UUID
     started_at: datetime
@@ -72,7 +73,7 @@ class SettledCall:
 
 
 def settle_job(session: Session, provider: str, job_id: str, *, cost_usd: Decimal) -> Sequence[SettledCall]:
-    """Give the call that began a job its price, once; nothing: it has it already, or no such call is known."""
+    """Set the price of the call that began a job, once; empty when it has a price or no such call is logged."""
     began = (
         ExternalApiCallLog.provider == provider,
         ExternalApiCallLog.job_id == job_id,

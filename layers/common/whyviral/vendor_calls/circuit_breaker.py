@@ -1,9 +1,9 @@
-"""How often a provider may be called with one of our keys, whoever calls it: rows in Postgres, shared by everybody.
+"""Rate limiting and circuit breaking of vendor calls, shared by all processes through rows in Postgres.
 
-A call takes its turn with `acquire` before it is made, and `report` notes what became of it. Three things are kept apart:
-the distance between two calls, the rest that a provider has asked for, and the breaker, which opens when a provider
-keeps failing: everybody then fails at once, and only one call now and then is let through to see whether it is well.
-Distances hold as well as the clocks of those who call agree.
+One row exists per vendor and API key. `acquire` reserves a slot before a call, and `report` records its outcome. The
+row keeps three things apart: the minimum interval between calls, the cooldown that a vendor has asked for, and the
+circuit breaker. The breaker opens when a vendor keeps failing: all calls then fail at once, except for one probe at a
+time. Intervals are only as exact as the clocks of the callers.
 """
 
 from datetime import datetime, timedelta
@@ -14,25 +14,25 @@ from sqlalchemy.orm import Session
 
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import CallThrottled
+from whyviral.integrations.ports.call_recorder import CallIntent, ExternalCall
 
-from .calls import CallIntent, ExternalCall
 from .models import ProviderLimit
 from .policies import POLICIES, ProviderPolicy
 
 MAX_SLOT_WAIT = timedelta(seconds=2)
-"""A turn that comes within it is taken and waited for; for a later one nobody stays awake."""
+"""The longest wait for a slot inside a process; a later slot is refused, and the caller comes back for it."""
 MAX_COOLDOWN = timedelta(hours=1)
-"""Whatever a provider asks for: with one more question an hour we learn that it has changed its mind."""
+"""The upper bound for a cooldown, so that one call an hour finds out whether the vendor answers again."""
 _SERVER_ERROR = 500
 
 
 def acquire(session: Session, intent: CallIntent, *, now: datetime) -> float:
-    """Take a turn at the provider and return the seconds to wait before the call; one statement unless it is refused.
+    """Reserve the next slot and return the seconds to wait for it; one statement unless the call is refused.
 
-    The key's row stays locked until the transaction ends: nothing slow may follow in it.
+    The key's row stays locked until the transaction ends, so nothing slow may follow in it.
 
     Raises:
-        CallThrottled: no turn is taken, and `retry_after_s` says when there may be one.
+        CallThrottled: no slot was reserved; `retry_after_s` says when to try again.
     """
     if intent.key_hash is None:
         return 0.0
@@ -48,7 +48,7 @@ def acquire(session: Session, intent: CallIntent, *, now: datetime) -> float:
             index_elements=[ProviderLimit.provider, ProviderLimit.key_hash],
             set_={
                 "next_slot_at": slot + min_interval,
-                # A probe keeps the others out for as long as its failure would: it may die and never tell its end.
+                # A probe restarts the open period: its process may die without reporting an outcome.
                 "opened_at": case((is_open, now), else_=null()),
                 "probe_id": case((is_open, intent.id), else_=null()),
                 "updated_at": func.now(),
@@ -71,17 +71,17 @@ def report(
     retry_after_s: float | None,
     now: datetime,
 ) -> None:
-    """Note what became of a call that was let in; an answer of the provider costs one statement that changes nothing.
+    """Record the outcome of a call that had a slot; a success costs one statement, which usually changes no row.
 
     Args:
-        session: of a short transaction of its own, right after the call.
-        intent: as it was let in.
-        call: how it ended.
-        retry_after_s: how long the provider asked us to wait, where it did.
-        now: the time.
+        session: a short transaction of its own, right after the call.
+        intent: the call as `acquire` got it.
+        call: the finished call.
+        retry_after_s: the wait that the vendor asked for, if any.
+        now: the current time.
     """
     if intent.key_hash is None or call.error_category == ErrorCategory.INTERNAL:
-        return  # what broke on our side tells nothing about the provider
+        return  # a failure on our side says nothing about the vendor
     if is_failure(call):
         _count_failure(session, intent, call, retry_after_s=retry_after_s, now=now)
     else:
@@ -89,7 +89,7 @@ def report(
 
 
 def is_failure(call: ExternalCall) -> bool:
-    """Whether a call ended as those do that are too many, or as those of a provider that is out of order."""
+    """Whether the outcome counts against the vendor: throttled, timed out or a server error."""
     match call.error_category:
         case ErrorCategory.RATE_LIMIT | ErrorCategory.TIMEOUT:
             return True
@@ -99,7 +99,7 @@ def is_failure(call: ExternalCall) -> bool:
 
 
 def _close(session: Session, intent: CallIntent) -> None:
-    """Let everybody in again if this call was the probe: one that was let in before the breaker opened says nothing."""
+    """Close the breaker if this call was its probe; a call from before the breaker opened does not count."""
     session.execute(
         update(ProviderLimit)
         .where(_is_row_of(intent), ProviderLimit.probe_id == intent.id)
@@ -127,16 +127,16 @@ def _count_failure(
 
 
 def _refusal(session: Session, intent: CallIntent, policy: ProviderPolicy, *, now: datetime) -> CallThrottled:
-    """Return why there is no slot, from the row as the statement before has found and locked it."""
+    """Return why there is no slot, from the row that the previous statement found and locked."""
     row = session.scalars(
         select(ProviderLimit).where(_is_row_of(intent)).execution_options(populate_existing=True)
     ).one()
     slot = max(at for at in (now, row.next_slot_at, row.cooldown_until) if at is not None)
     opens_at = now if row.opened_at is None else row.opened_at + policy.open_for
     if opens_at > now:
-        message, category = f"{policy.service} is out of order.", ErrorCategory.PROVIDER_ERROR
+        message, category = f"{policy.service} is not available at the moment.", ErrorCategory.PROVIDER_ERROR
     else:
-        message, category = f"{policy.service} asks us to slow down.", ErrorCategory.RATE_LIMIT
+        message, category = f"{policy.service} is limiting our requests at the moment.", ErrorCategory.RATE_LIMIT
     wait = max(slot, opens_at) - now
     return CallThrottled(message, provider=intent.provider, category=category, retry_after_s=wait.total_seconds())
 

@@ -1,4 +1,4 @@
-"""What calls to vendors cost on each day (UTC), and what those under way may yet cost: one row a day."""
+"""The money of each UTC day: what vendor calls have cost, and what is reserved for calls in flight."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,9 +12,9 @@ from whyviral.core.clock import day_of
 from .models import DailySpend
 
 
-def reserve_on(session: Session, day: date, usd: Decimal, *, most_usd: Decimal) -> bool:
-    """Reserve money of a day, unless all that is spent and reserved would then exceed `most_usd`."""
-    if usd > most_usd:
+def reserve(session: Session, day: date, usd: Decimal, *, max_usd: Decimal) -> bool:
+    """Reserve money of a day; False where spent plus reserved would exceed `max_usd`."""
+    if usd > max_usd:
         return False
     reserved = (
         upsert(DailySpend)
@@ -22,15 +22,15 @@ def reserve_on(session: Session, day: date, usd: Decimal, *, most_usd: Decimal) 
         .on_conflict_do_update(
             index_elements=[DailySpend.day],
             set_={"reserved_usd": DailySpend.reserved_usd + usd, "updated_at": func.now()},
-            where=DailySpend.spent_usd + DailySpend.reserved_usd + usd <= most_usd,
+            where=DailySpend.spent_usd + DailySpend.reserved_usd + usd <= max_usd,
         )
         .returning(DailySpend.day)
     )
     return session.scalar(reserved) is not None
 
 
-def settle_on(session: Session, day: date, *, spent_usd: Decimal, released_usd: Decimal) -> None:
-    """Note what was spent on a day, and give back what was reserved for it."""
+def settle(session: Session, day: date, *, spent_usd: Decimal, released_usd: Decimal) -> None:
+    """Book spent money to a day and release its reservation."""
     statement = upsert(DailySpend).values(day=day, spent_usd=spent_usd, reserved_usd=-released_usd)
     booked = {
         "spent_usd": DailySpend.spent_usd + spent_usd,
@@ -40,7 +40,7 @@ def settle_on(session: Session, day: date, *, spent_usd: Decimal, released_usd: 
     session.execute(statement.on_conflict_do_update(index_elements=[DailySpend.day], set_=booked))
 
 
-def is_room_left(session: Session, *, now: datetime, most_usd: Decimal) -> bool:
-    """Whether today may cost anything more."""
+def is_room_left(session: Session, *, now: datetime, max_usd: Decimal) -> bool:
+    """Whether spent plus reserved is still below `max_usd` today."""
     taken = session.scalar(select(DailySpend.spent_usd + DailySpend.reserved_usd).where(DailySpend.day == day_of(now)))
-    return (taken or Decimal(0)) < most_usd
+    return (taken or Decimal(0)) < max_usd

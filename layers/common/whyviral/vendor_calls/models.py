@@ -1,4 +1,4 @@
-"""Tables of vendor calls: the call log, the money of each day, and the circuit breaker of each key."""
+"""Tables of vendor calls: the call log, the daily budget, and the limits of each API key."""
 
 import uuid
 from datetime import date, datetime
@@ -20,11 +20,11 @@ from whyviral.core.database import Base, Identified
 
 
 class ExternalApiCallLog(Base):
-    """One call to a vendor and what it cost; partitioned by month.
+    """One call to a vendor and its cost; partitioned by month.
 
-    A call that may cost something has its row before it is made; without a duration its end is not known: whoever made
-    it has died meanwhile. No foreign keys: a log outlives what it is about, and a failed log write must never fail a
-    request.
+    A call that may cost something gets its row before it is made. A row without a duration belongs to a call whose
+    process died, so its end is unknown. There are no foreign keys: a log outlives the rows it names, and a failed log
+    write must never fail a request.
     """
 
     __tablename__ = "external_api_call_logs"
@@ -38,7 +38,7 @@ class ExternalApiCallLog(Base):
 
     id: Mapped[uuid.UUID] = mapped_column(server_default=func.gen_random_uuid())
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-    """The same as `started_at`, by whose day it is counted."""
+    """Equal to `started_at`; its UTC day is the day whose budget the call counts against."""
     provider: Mapped[str]
     operation: Mapped[str]
     started_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -47,9 +47,9 @@ class ExternalApiCallLog(Base):
     error_category: Mapped[str | None]
     cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))
     reserved_usd: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))
-    """The most it could cost, as it was reserved before the call; held until `cost_usd` is known. None: it was free."""
+    """The upper bound of the cost, reserved before the call until `cost_usd` is known. None: the call was free."""
     job_id: Mapped[str | None]
-    """The provider's work that it began, and whose price becomes its own, or with whose end it came."""
+    """The vendor's job that this call began, whose price becomes the call's, or whose end this call reported."""
     model: Mapped[str | None]
     input_tokens: Mapped[int | None]
     output_tokens: Mapped[int | None]
@@ -57,13 +57,13 @@ class ExternalApiCallLog(Base):
     analysis_request_id: Mapped[uuid.UUID | None]
     attempt: Mapped[int | None]
     step: Mapped[str | None]
-    """The stage of the pipeline that made it."""
+    """The pipeline stage that made the call."""
     post_id: Mapped[uuid.UUID | None]
     user_id: Mapped[uuid.UUID | None]
 
 
 class DailySpend(Identified, Base):
-    """What calls to vendors have cost on one day (UTC), and what those under way may yet cost."""
+    """What vendor calls have cost on one UTC day, and what is reserved for calls in flight."""
 
     __tablename__ = "daily_spend"
     __table_args__ = (UniqueConstraint("day"),)
@@ -74,21 +74,21 @@ class DailySpend(Identified, Base):
 
 
 class ProviderLimit(Identified, Base):
-    """What a provider bears with one of our keys, shared by all who call it."""
+    """Rate limit and circuit breaker state of one vendor API key, shared by all processes."""
 
     __tablename__ = "provider_limits"
     __table_args__ = (UniqueConstraint("provider", "key_hash"),)
 
     provider: Mapped[str]
     key_hash: Mapped[str]
-    """Names the key without telling it."""
+    """A hash that names the key without revealing it."""
     next_slot_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    """When the next call may be made, so that calls keep their distance."""
+    """The next free slot."""
     cooldown_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    """Until when the provider has asked us to wait."""
+    """The end of the wait that the vendor asked for."""
     failures: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)), server_default=text("'{}'"))
-    """When it refused us or failed, lately."""
+    """The times of recent failures, oldest first."""
     opened_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    """Since when nobody calls it, because it failed too often, or since its last probe; None: it is called."""
+    """When the breaker opened, or when its last probe started; None: the breaker is closed."""
     probe_id: Mapped[uuid.UUID | None]
-    """The call that was let through last since then; its success lets all others through."""
+    """The call that is the current probe; its success closes the breaker."""

@@ -1,4 +1,4 @@
-"""Amounts as JSON, and how much may be spent."""
+"""Amounts of money as JSON, and spending limits."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -7,18 +7,18 @@ from typing import Annotated
 from pydantic import PlainSerializer
 
 type Usd = Annotated[Decimal, PlainSerializer(float, return_type=float, when_used="json")]
-"""What vendors cost, in dollars and fractions of cents."""
+"""An amount in US dollars, with fractions of a cent; a number in JSON."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpendLimits:
-    """What calls to vendors may cost at most."""
+    """The upper bounds for the cost of vendor calls."""
 
     per_request_usd: Decimal
-    """For one analysis request, all its attempts together."""
+    """For one analysis request over all its attempts."""
     per_day_usd: Decimal
-    """For all of them on one day (UTC)."""
+    """For all work of one UTC day."""
 
 
 NOTHING_TO_SPEND = SpendLimits(Decimal(0), Decimal(0))
-"""For those who make free calls only: one that might cost something is refused."""
+"""For callers of free endpoints only: any call that could cost something is refused."""

@@ -1,4 +1,4 @@
-"""What each provider bears with one key, and when we leave it in peace."""
+"""The rate limit and circuit breaker settings of each vendor, per API key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,33 +7,33 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True)
 class ProviderPolicy:
-    """How one provider is treated."""
+    """The limits that apply to one vendor."""
 
     service: str
-    """Its name in sentences for the user."""
+    """The vendor's name in messages to users."""
     requests_per_second: float | None
-    """Of one key, where its owner has not said how many it may make; None: they keep no distance."""
+    """The limit of one key where no setting says otherwise; None: no minimum interval."""
     cooldown: timedelta
-    """After a refusal for haste that does not say how long it lasts."""
+    """The wait after a rate limit error without a Retry-After."""
     max_failures: int
-    """So many calls refused for haste, failed or unanswered open the breaker …"""
+    """The number of throttled, failed or unanswered calls that opens the breaker ..."""
     failure_window: timedelta
-    """… where they come within so long."""
+    """... when they fall within this time."""
     open_for: timedelta
-    """Then nobody calls, and after it one at a time; longer than any call lasts, so that there is one probe."""
+    """How long the open breaker refuses all calls before it allows a probe; longer than any call, so only one runs."""
 
     def min_interval(self, requests_per_second: float | None) -> timedelta:
-        """Return the time between two calls; a fifth more than it must be, since calls travel for differently long.
+        """Return the time between two calls: 20 % above the required minimum, because network delays vary.
 
-        With a twenty-fifth more, which is what the vendor advises, one call in a hundred of fifty requests at once came
-        too soon on a busy machine: tests/behaviour/test_many_requests.py. Source: twitterapi.io, 5.2 s for one in 5 s.
+        With the 4 % that the vendor advises, one in a hundred calls of fifty concurrent requests arrived too early on a
+        busy machine: tests/behaviour/test_many_requests.py. Source: twitterapi.io, 5.2 s for one in 5 s.
         """
         per_second = requests_per_second or self.requests_per_second
         return timedelta(seconds=1.2 / per_second) if per_second else timedelta()
 
 
 POLICIES: Mapping[str, ProviderPolicy] = {
-    # The least paid tier: 3 a second; a key without credit has 1 in 5 s, said by TWITTERAPI_REQUESTS_PER_SECOND.
+    # The least paid tier: 3 a second; a key without credit has 1 in 5 s, set by TWITTERAPI_REQUESTS_PER_SECOND.
     # Source: twitterapi.io/qps-limits, 2025-12.
     "twitterapi": ProviderPolicy(
         service="The source of X posts",
@@ -43,9 +43,9 @@ POLICIES: Mapping[str, ProviderPolicy] = {
         failure_window=timedelta(minutes=1),
         open_for=timedelta(minutes=1),
     ),
-    # 25 refusals for haste in 5 minutes block an address until support lifts it, and 10 are a warning; the longest
-    # pause it advises is 32 s. There is no limit by the second: the distance bounds how many have their turn or are
-    # under way when one is refused, since they may all be refused after it.
+    # 25 rate limit errors in 5 minutes block our address until support lifts the block; 10 are a warning. The longest
+    # pause it advises is 32 s. It has no limit per second: the interval bounds how many calls are in flight when one
+    # is refused, because all of those may be refused as well.
     # Source: docs.brightdata.com, "Rate limits", 2026-11.
     "brightdata": ProviderPolicy(
         service="The scraping service",
@@ -55,7 +55,7 @@ POLICIES: Mapping[str, ProviderPolicy] = {
         failure_window=timedelta(minutes=5),
         open_for=timedelta(minutes=5),
     ),
-    # Quotas are by project, model, minute and day, and told with each refusal.
+    # Quotas are per project, model, minute and day, and each refusal names the one that was exceeded.
     # Source: ai.google.dev/gemini-api/docs/rate-limits, 2026-11.
     "gemini": ProviderPolicy(
         service="The model that explains posts",
@@ -65,7 +65,7 @@ POLICIES: Mapping[str, ProviderPolicy] = {
         failure_window=timedelta(minutes=1),
         open_for=timedelta(seconds=90),
     ),
-    # 10,000 units a day and no limit by the second that we could reach. Source:
+    # 10,000 units a day, and no limit per second that we could reach. Source:
     # developers.google.com/youtube/v3/determine_quota_cost, 2026-11.
     "youtube": ProviderPolicy(
         service="YouTube's Data API",

@@ -1,26 +1,22 @@
-"""What vendors charge, by day: a table that a setting can extend and correct; a price nobody knows is None."""
+"""Vendor prices by day: a built-in table that the setting PRICES can extend and correct."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-TWITTERAPI_CREDIT = "twitterapi/credit"
-BRIGHTDATA_RECORD = "brightdata/record"
+from whyviral.integrations.ports.price_list import BRIGHTDATA_RECORD, TWITTERAPI_CREDIT
 
 type PriceName = Annotated[
     str, StringConstraints(pattern=r"^(twitterapi/credit|brightdata/record|gemini/[^/\s]+/(input|output))$")
 ]
 """What is bought: a credit, a record, or a million tokens of a model."""
 type UsdSince = Mapping[date, Annotated[Decimal, Field(ge=0, le=1_000_000)]]
-"""USD by the day (UTC) since which they are asked."""
+"""USD by the UTC day from which the price holds."""
 type PriceChanges = dict[PriceName, UsdSince]
-
-_SMALLEST = Decimal("0.000001")
-"""What the ledger keeps; rounded here, so that a sum of calls is the same in Python and in SQL."""
 
 _BUILT_IN: Mapping[str, Mapping[date, Decimal]] = {
     # Source: twitterapi.io/pricing, 2026-11.
@@ -39,28 +35,18 @@ _BUILT_IN: Mapping[str, Mapping[date, Decimal]] = {
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """All prices that are known."""
+    """All known prices."""
 
     usd_since: Mapping[str, Mapping[date, Decimal]]
 
     def find(self, name: str, *, on: date) -> Decimal | None:
-        """Return what something costs on a day, or None where nobody knows; never a guess."""
+        """Return the price in USD on a UTC day, or None if it is not known; never a guess."""
         since = [day for day in self.usd_since.get(name, ()) if day <= on]
         return self.usd_since[name][max(since)] if since else None
 
     def with_changes(self, changes: Mapping[str, Mapping[date, Decimal]]) -> "PriceTable":
-        """Return the table with other prices for what `changes` names, whose days here no longer count."""
+        """Return the table with the prices in `changes`, each of which replaces all days of its name."""
         return PriceTable({**self.usd_since, **changes})
 
 
 PRICES = PriceTable(_BUILT_IN)
-
-
-def as_cost(usd: Decimal | None) -> Decimal | None:
-    """Round a cost, if it is known, to what the ledger keeps."""
-    return None if usd is None else usd.quantize(_SMALLEST, ROUND_HALF_EVEN)
-
-
-def as_bound(usd: Decimal | None) -> Decimal | None:
-    """Round the most that something can cost, if it is known, to what the ledger keeps, and never below it."""
-    return None if usd is None else usd.quantize(_SMALLEST, ROUND_CEILING)

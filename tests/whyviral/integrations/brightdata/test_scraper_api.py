@@ -17,6 +17,7 @@ from whyviral.integrations.brightdata.errors import SnapshotFailed, SnapshotLost
 from whyviral.integrations.brightdata.scraper_api import BrightDataClient, Dataset, Snapshot, Working
 from whyviral.integrations.errors import ProviderError
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 KEY = "stand-in"
@@ -33,7 +34,7 @@ def calls() -> CallCollector:
 
 @pytest.fixture
 def client(local_endpoints: Endpoints, calls: CallCollector) -> BrightDataClient:
-    return BrightDataClient(KEY, calls=calls, clock=lambda: NOW, timeout_s=WAIT_S)
+    return BrightDataClient(KEY, calls=calls, clock=lambda: NOW, timeout_s=WAIT_S, prices=PRICES)
 
 
 @pytest.fixture
@@ -321,7 +322,7 @@ def test_a_trigger_whose_answer_was_lost_may_be_billed_and_is_not_repeated(
 ) -> None:
     stand_ins.fault("brightdata", fault, times=1)
 
-    error = _refusal(BrightDataClient(KEY, calls=calls, timeout_s=timeout_s))
+    error = _refusal(BrightDataClient(KEY, calls=calls, timeout_s=timeout_s, prices=PRICES))
 
     assert isinstance(error, TriggerLost)
     assert (error.category, error.is_transient) == (category, False)
@@ -332,14 +333,14 @@ def test_a_trigger_whose_answer_was_lost_may_be_billed_and_is_not_repeated(
 def test_a_trigger_that_never_left_costs_nothing(local_endpoints: Endpoints, calls: CallCollector) -> None:
     endpoints.use(Endpoints(brightdata_url="http://127.0.0.1:1", stand_ins=frozenset({"brightdata"})))
 
-    assert _refusal(BrightDataClient(KEY, calls=calls)).is_transient
+    assert _refusal(BrightDataClient(KEY, calls=calls, prices=PRICES)).is_transient
     assert [call.cost_usd for call in calls.drain()] == [0]
 
 
 def test_silence_is_a_timeout(stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector) -> None:
     stand_ins.fault("brightdata", "timeout")
 
-    error = _refusal(BrightDataClient(KEY, calls=calls, timeout_s=0.5), "sd_1")
+    error = _refusal(BrightDataClient(KEY, calls=calls, timeout_s=0.5, prices=PRICES), "sd_1")
 
     assert (error.category, error.is_transient) == (ErrorCategory.TIMEOUT, True)
 
@@ -350,12 +351,12 @@ def test_a_cut_snapshot_is_a_transient_provider_error(
     pieces: Iterator[bytes] = iter([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
     endpoints.use(Endpoints(brightdata_url=serve_bytes(pieces), stand_ins=frozenset({"brightdata"})))
 
-    assert _refusal(BrightDataClient(KEY, calls=calls), "sd_1").is_transient
+    assert _refusal(BrightDataClient(KEY, calls=calls, prices=PRICES), "sd_1").is_transient
 
 
 def test_a_wrong_key_is_refused_and_never_shown(local_endpoints: Endpoints, calls: CallCollector) -> None:
     with pytest.raises(ProviderError) as failure:
-        BrightDataClient("bad-key", calls=calls).trigger(Dataset.INSTAGRAM_POSTS, [POST])
+        BrightDataClient("bad-key", calls=calls, prices=PRICES).trigger(Dataset.INSTAGRAM_POSTS, [POST])
 
     assert failure.value.category is ErrorCategory.AUTH
     assert "bad-key" not in f"{failure.value!s}{failure.value!r}{calls!r}"

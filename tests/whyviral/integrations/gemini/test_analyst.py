@@ -21,6 +21,7 @@ from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.gemini.analyst import GeminiAnalyst
 from whyviral.integrations.ports.analyst import AnalystPrompt, AnalystReply
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 MODEL, FALLBACK = "gemini-3.8-flash", "gemini-3.5-flash-lite"
@@ -422,7 +423,7 @@ def test_no_failure_tells_a_key_a_prompt_or_an_answer(
 @pytest.mark.parametrize("keys", [(), ("",), ("good", "two words")])
 def test_keys_that_cannot_be_sent_are_refused_at_once(keys: tuple[str, ...], calls: CallCollector) -> None:
     with pytest.raises(ValueError, match="GEMINI_API_KEY"):
-        GeminiAnalyst(keys, model=MODEL, fallback_model=None, calls=calls, timeout_s=WAIT_S)
+        GeminiAnalyst(keys, model=MODEL, fallback_model=None, calls=calls, timeout_s=WAIT_S, prices=PRICES)
 
 
 def test_no_sdk_is_loaded_before_it_is_used() -> None:

@@ -19,6 +19,7 @@ from whyviral.integrations.ports.analyst import AnalystPrompt
 from whyviral.integrations.ports.post_scraper import PostAsk, ScrapedPost, ScrapeJob
 from whyviral.integrations.twitterapi.scraper import TwitterApiScraper
 from whyviral.integrations.youtube.data_api import YouTubeDataApi
+from whyviral.vendor_calls.prices import PRICES
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 KEY = "stand-in"
@@ -37,7 +38,9 @@ def calls() -> RefusingCollector:
 
 
 def analyst_of(calls: RefusingCollector, *keys: str) -> GeminiAnalyst:
-    return GeminiAnalyst(keys, model=MODEL, fallback_model=SPARE, calls=calls, timeout_s=WAIT_S, clock=lambda: NOW)
+    return GeminiAnalyst(
+        keys, model=MODEL, fallback_model=SPARE, calls=calls, timeout_s=WAIT_S, clock=lambda: NOW, prices=PRICES
+    )
 
 
 def test_a_refused_call_is_never_made_and_nothing_is_recorded(
@@ -46,7 +49,7 @@ def test_a_refused_call_is_never_made_and_nothing_is_recorded(
     calls.refusals[hash_of_key(KEY)] = RESTS
 
     with pytest.raises(CallThrottled) as refused:
-        TwitterApiScraper(KEY, calls=calls).fetch_posts(asks_for("101"))
+        TwitterApiScraper(KEY, calls=calls, prices=PRICES).fetch_posts(asks_for("101"))
 
     assert (refused.value.retry_after_s, calls.drain(), stand_ins.calls("twitterapi")) == (40.0, [], [])
 
@@ -58,7 +61,7 @@ def test_a_post_does_without_replies_that_are_not_let_through(
     calls.refusals[hash_of_key(KEY)] = RESTS
     calls.lets = 1
 
-    outcome = TwitterApiScraper(KEY, calls=calls).fetch_posts(asks_for("101"))["101"]
+    outcome = TwitterApiScraper(KEY, calls=calls, prices=PRICES).fetch_posts(asks_for("101"))["101"]
 
     assert isinstance(outcome, ScrapedPost)
     assert len(stand_ins.calls("twitterapi")) == 1
@@ -67,7 +70,7 @@ def test_a_post_does_without_replies_that_are_not_let_through(
 def test_the_pace_of_a_tier_goes_with_each_call(
     stand_ins: StandInsClient, local_endpoints: Endpoints, calls: RefusingCollector
 ) -> None:
-    TwitterApiScraper(KEY, calls=calls, requests_per_second=0.2).fetch_posts(asks_for("101"))
+    TwitterApiScraper(KEY, calls=calls, requests_per_second=0.2, prices=PRICES).fetch_posts(asks_for("101"))
 
     assert [(intent.key_hash, intent.requests_per_second) for intent in calls.begun] == [(hash_of_key(KEY), 0.2)]
 
@@ -79,7 +82,7 @@ def test_a_job_is_kept_when_it_may_not_be_asked_about(
     running = PostAsk("Hphoto", path_word="p", job=ScrapeJob("sd_1", "posts", 1))
 
     with pytest.raises(CallThrottled):
-        InstagramScraper(KEY, calls=calls).fetch_posts([running, *asks_for("Hother")])
+        InstagramScraper(KEY, calls=calls, prices=PRICES).fetch_posts([running, *asks_for("Hother")])
 
     assert stand_ins.calls("brightdata") == []
 
@@ -91,7 +94,7 @@ def test_what_a_run_has_learnt_outlives_a_refusal_in_it(
     calls.lets = 1
     asks = [PostAsk("Hphoto", path_word="p", job=None), PostAsk("Hreel", path_word="reel", job=None)]
 
-    outcomes = InstagramScraper(KEY, calls=calls).fetch_posts(asks)
+    outcomes = InstagramScraper(KEY, calls=calls, prices=PRICES).fetch_posts(asks)
 
     assert set(outcomes) == {"Hphoto"}  # its job has begun; the other post is asked for again
 

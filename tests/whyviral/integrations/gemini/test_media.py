@@ -21,6 +21,7 @@ from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.gemini.analyst import GeminiAnalyst
 from whyviral.integrations.ports.analyst import AnalystPrompt, InlineMedia, MediaPart, VideoUrl
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 PROMPT = AnalystPrompt(system="You explain posts.", user="[F1] likes = 10 likes (x metrics)", version="v1")
 WATCH = "https://www.youtube.com/watch?v=jNQXAC9IVRw"
@@ -34,7 +35,12 @@ class Shape(BaseModel):
 @pytest.fixture
 def analyst(local_endpoints: Endpoints) -> GeminiAnalyst:
     return GeminiAnalyst(
-        ["stand-in"], model="gemini-3.8-flash", fallback_model=None, calls=CallCollector(), timeout_s=WAIT_S
+        ["stand-in"],
+        model="gemini-3.8-flash",
+        fallback_model=None,
+        calls=CallCollector(),
+        timeout_s=WAIT_S,
+        prices=PRICES,
     )
 
 

@@ -16,8 +16,10 @@ from whyviral.integrations.brightdata.scraper_api import BrightDataClient, Datas
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.gemini.analyst import GeminiAnalyst
 from whyviral.integrations.ports.analyst import AnalystPrompt, InlineMedia, MediaPart, VideoUrl
+from whyviral.integrations.ports.call_recorder import CallIntent, ExternalCall
 from whyviral.integrations.twitterapi.scraper import TwitterApiScraper
-from whyviral.vendor_calls.calls import CallCollector, CallIntent, ExternalCall
+from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 MODEL = "gemini-3.8-flash"
@@ -57,7 +59,7 @@ def calls() -> Announced:
 
 def analyst(calls: Announced, *, model: str = MODEL) -> GeminiAnalyst:
     return GeminiAnalyst(
-        ["stand-in"], model=model, fallback_model=None, calls=calls, timeout_s=WAIT_S, clock=lambda: NOW
+        ["stand-in"], model=model, fallback_model=None, calls=calls, timeout_s=WAIT_S, clock=lambda: NOW, prices=PRICES
     )
 
 
@@ -123,7 +125,9 @@ def test_tweets_and_their_replies_are_announced_by_the_page(calls: Announced, st
     stand_ins.add_post(id="101")
     stand_ins.add_post(id="102", metrics={"likes": 1, "comments": 0})
 
-    TwitterApiScraper("stand-in", calls=calls, clock=lambda: NOW).fetch_posts(asks_for("101", "102", "404"))
+    TwitterApiScraper("stand-in", calls=calls, clock=lambda: NOW, prices=PRICES).fetch_posts(
+        asks_for("101", "102", "404")
+    )
 
     assert calls.most() == [3 * TWEET_USD, 20 * TWEET_USD]
     assert all((call.cost_usd or 0) <= (intent.most_usd or 0) for intent, call in calls.pairs())
@@ -135,7 +139,7 @@ def test_a_job_is_announced_with_a_record_for_each_input_and_asking_about_it_is_
 ) -> None:
     stand_ins.control("brightdata", {"delay_s": 0})
     stand_ins.add_instagram_post("DTq8Yc2kR1A", ("image", b"picture"))
-    client = BrightDataClient("stand-in", calls=calls, clock=lambda: NOW)
+    client = BrightDataClient("stand-in", calls=calls, clock=lambda: NOW, prices=PRICES)
     urls = [{"url": f"https://www.instagram.com/p/{code}/"} for code in ("DTq8Yc2kR1A", "C9zzInVeNtd")]
 
     job_id = client.trigger(Dataset.INSTAGRAM_POSTS, urls)

@@ -26,6 +26,7 @@ from whyviral.integrations.ports.post_scraper import (
     ScrapePending,
 )
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 PHOTO, REEL, OTHER, GONE = "DTq8Yc2kR1A", "DVa01kXoT4s", "DIWPWGpsUQX", "C9zzInVeNtd"
@@ -50,7 +51,9 @@ def fetch(stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallColl
 
     def fetch(*posts: str | PostAsk, timeout_s: float = WAIT_S) -> Mapping[str, ScrapeOutcome]:
         asks = [PostAsk(post) if isinstance(post, str) else post for post in posts]
-        return InstagramScraper("stand-in", calls=calls, clock=lambda: NOW, timeout_s=timeout_s).fetch_posts(asks)
+        return InstagramScraper(
+            "stand-in", calls=calls, clock=lambda: NOW, timeout_s=timeout_s, prices=PRICES
+        ).fetch_posts(asks)
 
     return fetch
 

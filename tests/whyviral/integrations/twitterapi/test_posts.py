@@ -14,6 +14,7 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.ports.post_scraper import MediaKind, ScrapedAuthor, ScrapedMedia, ScrapedPost, ScrapeFailure
 from whyviral.integrations.twitterapi.scraper import TwitterApiScraper
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 type Scrape = Callable[..., ScrapedPost | ScrapeFailure]
 
@@ -28,7 +29,7 @@ def scrape(stand_ins: StandInsClient, local_endpoints: Endpoints) -> Scrape:
 
     def scrape(raw: dict[str, Any] | None = None, **fields: Any) -> ScrapedPost | ScrapeFailure:
         stand_ins.add_post(id="101", raw=raw or {}, **fields)
-        return TwitterApiScraper("stand-in", calls=CallCollector()).fetch_posts(asks_for("101"))["101"]
+        return TwitterApiScraper("stand-in", calls=CallCollector(), prices=PRICES).fetch_posts(asks_for("101"))["101"]
 
     return scrape
 

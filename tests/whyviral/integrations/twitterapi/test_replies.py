@@ -13,6 +13,7 @@ from whyviral.core.endpoints import Endpoints
 from whyviral.integrations.ports.post_scraper import ScrapedComment, ScrapedPost
 from whyviral.integrations.twitterapi.scraper import MOST_POSTS_WITH_REPLIES, TwitterApiScraper
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 ONE_TWEET_USD = Decimal("0.00015")
 REPLIES = "/twitter/tweet/replies/v2"
@@ -29,7 +30,7 @@ def calls() -> CallCollector:
 
 @pytest.fixture
 def scraper(local_endpoints: Endpoints, calls: CallCollector) -> TwitterApiScraper:
-    return TwitterApiScraper("stand-in", calls=calls, timeout_s=WAIT_S)
+    return TwitterApiScraper("stand-in", calls=calls, timeout_s=WAIT_S, prices=PRICES)
 
 
 def comments_of(scraper: TwitterApiScraper, post_id: str = "101") -> list[ScrapedComment]:
@@ -127,7 +128,7 @@ def test_a_post_whose_replies_never_come_does_without(
     stand_ins.add_post(id="101", comments=COMMENTS)
     stand_ins.fault("twitterapi", "timeout", path=REPLIES)
 
-    assert comments_of(TwitterApiScraper("stand-in", calls=calls, timeout_s=3.0)) == []
+    assert comments_of(TwitterApiScraper("stand-in", calls=calls, timeout_s=3.0, prices=PRICES)) == []
     assert [call.error_category is None for call in calls.drain()] == [True, False]
 
 

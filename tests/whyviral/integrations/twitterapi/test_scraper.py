@@ -32,7 +32,9 @@ def calls() -> CallCollector:
 
 @pytest.fixture
 def scraper(local_endpoints: Endpoints, calls: CallCollector) -> TwitterApiScraper:
-    return TwitterApiScraper(KEY, calls=calls, clock=lambda: NOW, timeout_s=WAIT_S, most_posts_with_replies=0)
+    return TwitterApiScraper(
+        KEY, calls=calls, clock=lambda: NOW, timeout_s=WAIT_S, most_posts_with_replies=0, prices=PRICES
+    )
 
 
 def _failure(scraper: TwitterApiScraper, post_id: str = "101") -> ScrapeFailure:
@@ -305,7 +307,7 @@ def test_silence_is_a_timeout_of_unknown_price_and_is_not_repeated(
     stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector
 ) -> None:
     stand_ins.fault("twitterapi", "timeout")
-    scraper = TwitterApiScraper(KEY, calls=calls, timeout_s=0.5)
+    scraper = TwitterApiScraper(KEY, calls=calls, timeout_s=0.5, prices=PRICES)
 
     with pytest.raises(ProviderError) as failure:
         scraper.fetch_posts(asks_for("101"))
@@ -316,7 +318,7 @@ def test_silence_is_a_timeout_of_unknown_price_and_is_not_repeated(
 
 def test_a_call_that_never_left_costs_nothing(local_endpoints: Endpoints, calls: CallCollector) -> None:
     endpoints.use(Endpoints(twitterapi_url="http://127.0.0.1:1", stand_ins=frozenset({"twitterapi"})))
-    scraper = TwitterApiScraper(KEY, calls=calls)
+    scraper = TwitterApiScraper(KEY, calls=calls, prices=PRICES)
 
     with pytest.raises(ProviderError) as failure:
         scraper.fetch_posts(asks_for("101"))
@@ -341,7 +343,7 @@ def test_an_answer_that_is_cut_is_one_that_cannot_be_read(
 
 def test_a_wrong_key_is_refused_and_never_repeated(local_endpoints: Endpoints, calls: CallCollector) -> None:
     with pytest.raises(ProviderError) as failure:
-        TwitterApiScraper("bad-key", calls=calls).fetch_posts(asks_for("101"))
+        TwitterApiScraper("bad-key", calls=calls, prices=PRICES).fetch_posts(asks_for("101"))
 
     assert failure.value.category is ErrorCategory.AUTH
     assert "bad-key" not in f"{failure.value!s}{failure.value!r}{calls!r}"

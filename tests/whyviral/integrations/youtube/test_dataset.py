@@ -26,6 +26,7 @@ from whyviral.integrations.youtube.errors import TOO_LONG, YouTubeBlocked
 from whyviral.integrations.youtube.posts import MAX_DURATION_S
 from whyviral.integrations.youtube.scraper import YouTubeScraper
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 BOT_CHECK = {"playability": {"status": "LOGIN_REQUIRED", "reason": "Sign in to confirm you\u2019re not a bot"}}
 
@@ -37,7 +38,7 @@ def calls() -> CallCollector:
 
 @pytest.fixture
 def scraper(local_endpoints: Endpoints, calls: CallCollector) -> YouTubeScraper:
-    return YouTubeScraper(calls=calls, brightdata_api_key="a-key")
+    return YouTubeScraper(calls=calls, brightdata_api_key="a-key", prices=PRICES)
 
 
 def set_up(stand_ins: StandInsClient, **settings: Any) -> None:
@@ -98,7 +99,7 @@ def test_what_a_job_has_told_is_kept_where_the_key_of_the_data_api_is_refused(
     add_video(stand_ins, raw=BOT_CHECK)
     ask = begun(scraper)
     scraper.fetch_posts([ask])
-    refused = YouTubeScraper(calls=calls, data_api_key="bad-key", brightdata_api_key="a-key")
+    refused = YouTubeScraper(calls=calls, data_api_key="bad-key", brightdata_api_key="a-key", prices=PRICES)
 
     outcomes = refused.fetch_posts([ask, *asks_for("otherVideo1")])
 
@@ -111,7 +112,7 @@ def test_with_numbers_of_the_data_api_nothing_is_paid_for(
     stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector
 ) -> None:
     add_video(stand_ins, raw=BOT_CHECK)
-    scraper = YouTubeScraper(calls=calls, data_api_key="a-key", brightdata_api_key="a-key")
+    scraper = YouTubeScraper(calls=calls, data_api_key="a-key", brightdata_api_key="a-key", prices=PRICES)
 
     assert isinstance(scraper.fetch_posts(asks_for(GOOD_ID))[GOOD_ID], ScrapedPost)
     assert stand_ins.calls("brightdata") == []
@@ -224,7 +225,7 @@ def test_what_is_real_and_what_is_played_here_are_not_mixed(
 ) -> None:
     add_video(stand_ins, raw=BOT_CHECK)
     endpoints.use(replace(local_endpoints, stand_ins=frozenset({stand_in})))
-    scraper = YouTubeScraper(calls=calls, brightdata_api_key="a-key")
+    scraper = YouTubeScraper(calls=calls, brightdata_api_key="a-key", prices=PRICES)
 
     with pytest.raises(YouTubeBlocked):
         scraper.fetch_posts(asks_for(GOOD_ID))
@@ -236,7 +237,7 @@ def test_a_service_that_refuses_us_too_leaves_the_refusal_of_youtube(
     stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector
 ) -> None:
     add_video(stand_ins, raw=BOT_CHECK)
-    scraper = YouTubeScraper(calls=calls, brightdata_api_key="bad-key")
+    scraper = YouTubeScraper(calls=calls, brightdata_api_key="bad-key", prices=PRICES)
 
     with pytest.raises(YouTubeBlocked):
         scraper.fetch_posts(asks_for(GOOD_ID))

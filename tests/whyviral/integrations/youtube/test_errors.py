@@ -14,6 +14,7 @@ from whyviral.integrations.ports.post_scraper import ScrapedPost, ScrapeFailure
 from whyviral.integrations.youtube.errors import YouTubeBlocked, refusal_of_status, refusal_of_text
 from whyviral.integrations.youtube.scraper import YouTubeScraper
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def calls() -> CallCollector:
 
 @pytest.fixture
 def scraper(local_endpoints: Endpoints, calls: CallCollector) -> YouTubeScraper:
-    return YouTubeScraper(calls=calls)
+    return YouTubeScraper(calls=calls, prices=PRICES)
 
 
 def says(status: str, reason: str | None = None, subreason: str | None = None) -> dict[str, Any]:
@@ -235,7 +236,7 @@ def test_a_run_ends_with_its_budget_and_leaves_the_rest_for_the_next(
     add_video(stand_ins)
     add_video(stand_ins, BAD_ID)
     stand_ins.fault("youtube", "timeout", path="/www/watch")
-    scraper = YouTubeScraper(calls=calls, budget_s=0.6)
+    scraper = YouTubeScraper(calls=calls, budget_s=0.6, prices=PRICES)
 
     with pytest.raises(ProviderError) as caught:
         scraper.fetch_posts(asks_for(BAD_ID, GOOD_ID))
@@ -245,7 +246,7 @@ def test_a_run_ends_with_its_budget_and_leaves_the_rest_for_the_next(
 
 
 def test_no_time_at_all_is_no_failure(local_endpoints: Endpoints, calls: CallCollector) -> None:
-    assert YouTubeScraper(calls=calls, budget_s=0).fetch_posts(asks_for(GOOD_ID)) == {}
+    assert YouTubeScraper(calls=calls, budget_s=0, prices=PRICES).fetch_posts(asks_for(GOOD_ID)) == {}
     assert calls.drain() == []
 
 
@@ -275,7 +276,9 @@ def test_what_has_no_end_or_is_too_long_is_not_taken(
 ) -> None:
     add_video(stand_ins, BAD_ID, **fields)
 
-    failure = YouTubeScraper(calls=CallCollector(), data_api_key=key).fetch_posts(asks_for(BAD_ID))[BAD_ID]
+    failure = YouTubeScraper(calls=CallCollector(), data_api_key=key, prices=PRICES).fetch_posts(asks_for(BAD_ID))[
+        BAD_ID
+    ]
 
     assert isinstance(failure, ScrapeFailure)
     assert failure.category is ErrorCategory.UNSUPPORTED

@@ -28,6 +28,7 @@ from whyviral.integrations.ports.post_scraper import (
 from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
 from whyviral.integrations.youtube.scraper import YouTubeScraper
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 BOT_CHECK = {"status": "LOGIN_REQUIRED", "reason": "Sign in to confirm you\u2019re not a bot"}
 WORDS = [{"start_s": 1, "end_s": 2, "text": "red kites"}]
@@ -68,12 +69,12 @@ def calls() -> CallCollector:
 
 @pytest.fixture
 def scraper(local_endpoints: Endpoints, calls: CallCollector) -> YouTubeScraper:
-    return YouTubeScraper(calls=calls)
+    return YouTubeScraper(calls=calls, prices=PRICES)
 
 
 @pytest.fixture
 def keyed(local_endpoints: Endpoints, calls: CallCollector) -> YouTubeScraper:
-    return YouTubeScraper(calls=calls, data_api_key="a-key")
+    return YouTubeScraper(calls=calls, data_api_key="a-key", prices=PRICES)
 
 
 def post_of(scraper: YouTubeScraper, video_id: str = GOOD_ID) -> ScrapedPost:
@@ -279,7 +280,7 @@ def test_a_key_that_does_not_work_is_not_worked_around(
     stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector
 ) -> None:
     add_video(stand_ins)
-    scraper = YouTubeScraper(calls=calls, data_api_key="bad-key")
+    scraper = YouTubeScraper(calls=calls, data_api_key="bad-key", prices=PRICES)
 
     with pytest.raises(ProviderError) as caught:
         scraper.fetch_posts(asks_for(GOOD_ID))
@@ -321,7 +322,9 @@ def test_no_secret_is_written_to_a_log(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     add_video(stand_ins, **FULL)
-    scraper = YouTubeScraper(calls=calls, data_api_key="sesame-open", proxy_url="http://me:sesame@proxy.invalid:1")
+    scraper = YouTubeScraper(
+        calls=calls, data_api_key="sesame-open", proxy_url="http://me:sesame@proxy.invalid:1", prices=PRICES
+    )
 
     scraper.fetch_posts(asks_for(GOOD_ID))
 
@@ -332,7 +335,7 @@ def test_no_secret_is_written_to_a_log(
 @pytest.mark.parametrize("proxy_url", ["proxy:3128", "http://a b:1", "ftp://secret@proxy:1", "http://\u00e4:1"])
 def test_a_proxy_that_cannot_be_one_is_named_and_not_shown(proxy_url: str) -> None:
     with pytest.raises(ValueError, match="YOUTUBE_PROXY_URL") as caught:
-        YouTubeScraper(calls=CallCollector(), proxy_url=proxy_url)
+        YouTubeScraper(calls=CallCollector(), proxy_url=proxy_url, prices=PRICES)
 
     assert proxy_url not in str(caught.value)
 
@@ -342,7 +345,7 @@ def test_a_certificate_that_nobody_has_signed_is_accepted_from_the_stand_in_only
 ) -> None:
     add_video(stand_ins)
     endpoints.use(Endpoints())
-    scraper = YouTubeScraper(calls=calls, proxy_url=stand_ins.youtube_proxy_url)
+    scraper = YouTubeScraper(calls=calls, proxy_url=stand_ins.youtube_proxy_url, prices=PRICES)
 
     with pytest.raises(ProviderError) as caught:
         scraper.fetch_posts(asks_for(GOOD_ID))
@@ -352,7 +355,8 @@ def test_a_certificate_that_nobody_has_signed_is_accepted_from_the_stand_in_only
 
 
 def test_yt_dlp_is_loaded_for_the_first_video_only() -> None:
-    program = "import sys, whyviral.integrations.youtube.scraper, whyviral.integrations.youtube.audio; print('yt_dlp' in sys.modules)"
+    modules = "whyviral.integrations.youtube.scraper, whyviral.integrations.youtube.audio"
+    program = f"import sys, {modules}; print('yt_dlp' in sys.modules)"
 
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 

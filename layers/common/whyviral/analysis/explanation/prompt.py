@@ -46,7 +46,11 @@ def build_prompt(evidence: Evidence) -> AnalystPrompt:
 
 @cache
 def _rubric() -> str:
-    return resources.files("functions.analyze").joinpath("prompts", f"{PROMPT_VERSION}.md").read_text(encoding="utf-8")
+    return (
+        resources.files("whyviral.analysis.explanation")
+        .joinpath("prompts", f"{PROMPT_VERSION}.md")
+        .read_text(encoding="utf-8")
+    )
 
 
 def _fact_line(fact: Fact) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from whyviral.integrations.ports.call_recorder import ExternalCall
 from whyviral.social.media.service import may_get_more
 from whyviral.social.models import Post
-from whyviral.vendor_calls.calls import ExternalCall
 
 from .ask_model import Explanation
 from .attachments import exhibit_record

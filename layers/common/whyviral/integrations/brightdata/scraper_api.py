@@ -22,8 +22,8 @@ from whyviral.integrations.http.api_keys import checked_key, hash_of_key
 from whyviral.integrations.http.bounded import HttpAnswer, fetch, post_json, shared_client
 from whyviral.integrations.http.call_recorder import CallOutcome, recorded_call
 from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
-from whyviral.vendor_calls.calls import CallCollector
-from whyviral.vendor_calls.prices import BRIGHTDATA_RECORD, PRICES, PriceTable, as_bound, as_cost
+from whyviral.integrations.ports.call_recorder import CallRecorder
+from whyviral.integrations.ports.price_list import BRIGHTDATA_RECORD, PriceList, as_bound, as_cost
 
 from .errors import (
     PROVIDER,
@@ -89,11 +89,11 @@ class BrightDataClient:
         self,
         api_key: str,
         *,
-        calls: CallCollector,
+        calls: CallRecorder,
         clock: Clock = utc_now,
         client: httpx.Client | None = None,
         timeout_s: float = TIMEOUT_S,
-        prices: PriceTable = PRICES,
+        prices: PriceList,
     ) -> None:
         key = checked_key(api_key, name="BRIGHTDATA_API_KEY")
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/json"}

@@ -15,7 +15,7 @@ from whyviral.integrations.http.api_keys import checked_key
 from whyviral.integrations.http.bounded import HttpAnswer, exchange, retry_after_s, shared_client
 from whyviral.integrations.http.call_recorder import recorded_call
 from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
-from whyviral.vendor_calls.calls import CallCollector
+from whyviral.integrations.ports.call_recorder import CallRecorder
 
 PROVIDER = "clerk"
 SERVICE = "The sign-in service"
@@ -55,7 +55,7 @@ class ClerkHttp:
         self,
         secret_key: str,
         *,
-        calls: CallCollector,
+        calls: CallRecorder,
         clock: Clock = utc_now,
         client: httpx.Client | None = None,
         timeout_s: float = _TIMEOUT_S,

@@ -15,7 +15,7 @@ from whyviral.core.clock import utc_now
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.http.vendor_model import Lenient, VendorModel
-from whyviral.vendor_calls.calls import CallCollector
+from whyviral.integrations.ports.call_recorder import CallRecorder
 
 from .api_call import PROVIDER, SERVICE, USER_AGENT, ClerkHttp, ClerkRefusal, NotUnderstood
 from .users import ClerkUser, Milliseconds, UnreadableUser, moment_of, read_user
@@ -66,7 +66,7 @@ class _Verdict(VendorModel):
 class ClerkClient:
     """Asks Clerk's Backend API; every method raises `ProviderError` where Clerk cannot or will not answer."""
 
-    def __init__(self, secret_key: str, *, calls: CallCollector, **options: Any) -> None:
+    def __init__(self, secret_key: str, *, calls: CallRecorder, **options: Any) -> None:
         """Make a client; `options` are those of `ClerkHttp`."""
         self._http = ClerkHttp(secret_key, calls=calls, **options)
 

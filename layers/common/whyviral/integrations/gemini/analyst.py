@@ -16,8 +16,8 @@ from whyviral.integrations.http.api_keys import hash_of_key
 from whyviral.integrations.http.call_recorder import CallOutcome, recorded_call
 from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
 from whyviral.integrations.ports.analyst import AnalystPrompt, AnalystReply
-from whyviral.vendor_calls.calls import CallCollector
-from whyviral.vendor_calls.prices import PRICES, PriceTable
+from whyviral.integrations.ports.call_recorder import CallRecorder
+from whyviral.integrations.ports.price_list import PriceList
 
 from .answers import GeminiAnswer
 from .errors import PROVIDER, Fallback, GeminiError, error_of_refusal, error_of_status, unreadable_reply
@@ -55,10 +55,10 @@ class GeminiAnalyst:
         *,
         model: str,
         fallback_model: str | None,
-        calls: CallCollector,
+        calls: CallRecorder,
         timeout_s: float,
         clock: Clock = utc_now,
-        prices: PriceTable = PRICES,
+        prices: PriceList,
     ) -> None:
         """Make the analyst; the SDK is loaded with the first question.
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from whyviral.integrations.ports.analyst import AnalystPrompt, InlineMedia, MediaPart
-from whyviral.vendor_calls.prices import PriceTable, as_bound, as_cost
+from whyviral.integrations.ports.price_list import PriceList, as_bound, as_cost
 
 _MILLION = 1_000_000
 _CONTEXT_TOKENS = 1_048_576
@@ -23,7 +23,7 @@ _TOKENS_A_SECOND_OF_SOUND = 40
 """32, and what there may be around them. Source: ai.google.dev, "Understand and count tokens", 2026-11."""
 
 
-def cost_usd(prices: PriceTable, model: str, *, on: date, input_tokens: int, output_tokens: int) -> Decimal | None:
+def cost_usd(prices: PriceList, model: str, *, on: date, input_tokens: int, output_tokens: int) -> Decimal | None:
     """Return the price of a call, or None for a model, or a day, of which we know none.
 
     Tokens that Gemini had cached are charged like the others here: their lower price is not known, and a ledger that
@@ -33,7 +33,7 @@ def cost_usd(prices: PriceTable, model: str, *, on: date, input_tokens: int, out
 
 
 def most_usd(
-    prices: PriceTable,
+    prices: PriceList,
     model: str,
     prompt: AnalystPrompt,
     *,
@@ -46,7 +46,7 @@ def most_usd(
     return as_bound(_usd(prices, model, on=on, input_tokens=tokens, output_tokens=max_output_tokens))
 
 
-def _usd(prices: PriceTable, model: str, *, on: date, input_tokens: int, output_tokens: int) -> Decimal | None:
+def _usd(prices: PriceList, model: str, *, on: date, input_tokens: int, output_tokens: int) -> Decimal | None:
     input_usd = prices.find(f"gemini/{model}/input", on=on)
     output_usd = prices.find(f"gemini/{model}/output", on=on)
     if input_usd is None or output_usd is None:

@@ -10,7 +10,7 @@ from whyviral.core import endpoints
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
-from whyviral.vendor_calls.calls import CallCollector, CallIntent, ExternalCall
+from whyviral.integrations.ports.call_recorder import CallIntent, CallRecorder, ExternalCall
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class CallOutcome:
 
 @contextmanager
 def recorded_call(
-    calls: CallCollector,
+    calls: CallRecorder,
     *,
     provider: str,
     operation: str,

@@ -28,9 +28,9 @@ from whyviral.integrations.brightdata.scraper_api import (
     Working,
 )
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.integrations.ports.post_scraper import PostAsk, ScrapedPost, ScrapeFailure, ScrapeJob, ScrapePending
-from whyviral.vendor_calls.calls import CallCollector
-from whyviral.vendor_calls.prices import PRICES, PriceTable
+from whyviral.integrations.ports.price_list import PriceList
 
 from .ids import media_id_of
 from .posts import lacks_its_video, read_record
@@ -118,11 +118,11 @@ class InstagramScraper:
         self,
         api_key: str,
         *,
-        calls: CallCollector,
+        calls: CallRecorder,
         clock: Clock = utc_now,
         client: httpx.Client | None = None,
         timeout_s: float = TIMEOUT_S,
-        prices: PriceTable = PRICES,
+        prices: PriceList,
     ) -> None:
         self._provider = BrightDataClient(
             api_key, calls=calls, clock=clock, client=client, timeout_s=timeout_s, prices=prices

@@ -19,8 +19,8 @@ from whyviral.integrations.http.api_keys import checked_key
 from whyviral.integrations.http.bounded import shared_client
 from whyviral.integrations.http.call_recorder import CallOutcome, recorded_call
 from whyviral.integrations.http.deadlines import ends_by
+from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.integrations.ports.media_store import BUCKET, is_named_by
-from whyviral.vendor_calls.calls import CallCollector
 
 from .errors import PROVIDER, is_duplicate, refusal, too_large, too_late, unreachable, unreadable
 
@@ -47,7 +47,7 @@ class SupabaseMediaStore:
         url: str,
         secret_key: str,
         *,
-        calls: CallCollector,
+        calls: CallRecorder,
         clock: Clock = utc_now,
         client: httpx.Client | None = None,
         timeout_s: float = _TOTAL_TIMEOUT_S,

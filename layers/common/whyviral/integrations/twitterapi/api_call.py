@@ -15,8 +15,8 @@ from whyviral.integrations.http.api_keys import checked_key, hash_of_key
 from whyviral.integrations.http.bounded import HttpAnswer, fetch, shared_client
 from whyviral.integrations.http.call_recorder import CallOutcome, recorded_call
 from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
-from whyviral.vendor_calls.calls import CallCollector
-from whyviral.vendor_calls.prices import TWITTERAPI_CREDIT, PriceTable, as_bound, as_cost
+from whyviral.integrations.ports.call_recorder import CallRecorder
+from whyviral.integrations.ports.price_list import TWITTERAPI_CREDIT, PriceList, as_bound, as_cost
 
 from .errors import PROVIDER, SERVICE, find_refusal, unreadable
 
@@ -32,11 +32,11 @@ class TwitterApiCalls:
         self,
         api_key: str,
         *,
-        calls: CallCollector,
+        calls: CallRecorder,
         clock: Clock,
         client: httpx.Client | None,
         requests_per_second: float | None = None,
-        prices: PriceTable,
+        prices: PriceList,
     ) -> None:
         key = checked_key(api_key, name="TWITTERAPI_KEY")
         self._headers = {"X-API-Key": key, "Accept": "application/json"}

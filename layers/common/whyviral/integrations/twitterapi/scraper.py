@@ -11,9 +11,9 @@ import httpx
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ConnectionDropped, ProviderError
+from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.integrations.ports.post_scraper import PostAsk, ScrapedPost, ScrapeFailure
-from whyviral.vendor_calls.calls import CallCollector
-from whyviral.vendor_calls.prices import PRICES, PriceTable
+from whyviral.integrations.ports.price_list import PriceList
 
 from .api_call import TwitterApiCalls
 from .errors import NOT_AN_ID, NOT_FOUND, STRANGER, UnreadableAnswer
@@ -42,13 +42,13 @@ class TwitterApiScraper:
         self,
         api_key: str,
         *,
-        calls: CallCollector,
+        calls: CallRecorder,
         clock: Clock = utc_now,
         client: httpx.Client | None = None,
         requests_per_second: float | None = None,
         timeout_s: float = _TIMEOUT_S,
         most_posts_with_replies: int = MOST_POSTS_WITH_REPLIES,
-        prices: PriceTable = PRICES,
+        prices: PriceList,
     ) -> None:
         self._api = TwitterApiCalls(
             api_key,

@@ -9,7 +9,7 @@ from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.http.call_recorder import recorded_call
-from whyviral.vendor_calls.calls import CallCollector
+from whyviral.integrations.ports.call_recorder import CallRecorder
 
 from . import errors as failures
 from .errors import PROVIDER
@@ -28,7 +28,7 @@ class YouTubeAudio:
     def __init__(
         self,
         *,
-        calls: CallCollector,
+        calls: CallRecorder,
         clock: Clock = utc_now,
         proxy_url: str | None = None,
         deno_path: str | None = None,

@@ -15,8 +15,8 @@ from whyviral.integrations.http.api_keys import checked_key, hash_of_key
 from whyviral.integrations.http.bounded import HttpAnswer, fetch, retry_after_s, shared_client
 from whyviral.integrations.http.call_recorder import recorded_call
 from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
+from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.integrations.ports.post_scraper import ScrapedComment
-from whyviral.vendor_calls.calls import CallCollector
 
 from .data_items import read_comments
 from .errors import PROVIDER
@@ -44,7 +44,7 @@ class YouTubeDataApi:
         self,
         api_key: str,
         *,
-        calls: CallCollector,
+        calls: CallRecorder,
         clock: Clock = utc_now,
         client: httpx.Client | None = None,
         timeout_s: float = _TIMEOUT_S,

@@ -21,6 +21,7 @@ from whyviral.integrations.brightdata.errors import (
 from whyviral.integrations.brightdata.scraper_api import FIRST_WAIT_S, BrightDataClient, Dataset, Working
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel
+from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.integrations.ports.post_scraper import (
     PostAsk,
     ScrapedPost,
@@ -29,8 +30,7 @@ from whyviral.integrations.ports.post_scraper import (
     ScrapeOutcome,
     ScrapePending,
 )
-from whyviral.vendor_calls.calls import CallCollector
-from whyviral.vendor_calls.prices import PRICES, PriceTable
+from whyviral.integrations.ports.price_list import PriceList
 
 from . import errors as failures
 from .data_items import from_digits, read_moment
@@ -90,7 +90,7 @@ class Resumed:
 class YouTubeDataset:
     """Begins jobs for videos and asks about them."""
 
-    def __init__(self, api_key: str, *, calls: CallCollector, clock: Clock, prices: PriceTable = PRICES) -> None:
+    def __init__(self, api_key: str, *, calls: CallRecorder, clock: Clock, prices: PriceList) -> None:
         self._provider = BrightDataClient(api_key, calls=calls, clock=clock, timeout_s=_TIMEOUT_S, prices=prices)
 
     def begin(self, asks: Sequence[PostAsk]) -> Outcomes:

@@ -11,9 +11,9 @@ from whyviral.core.clock import Clock, utc_now
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.brightdata.errors import PROVIDER as BRIGHTDATA
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.integrations.ports.post_scraper import PostAsk, ScrapedComment, ScrapedPost, ScrapeFailure, ScrapeOutcome
-from whyviral.vendor_calls.calls import CallCollector
-from whyviral.vendor_calls.prices import PRICES, PriceTable
+from whyviral.integrations.ports.price_list import PriceList
 
 from . import errors as failures
 from .data_api import YouTubeDataApi
@@ -40,14 +40,14 @@ class YouTubeScraper:
     def __init__(
         self,
         *,
-        calls: CallCollector,
+        calls: CallRecorder,
         clock: Clock = utc_now,
         data_api_key: str | None = None,
         proxy_url: str | None = None,
         brightdata_api_key: str | None = None,
         client: httpx.Client | None = None,
         budget_s: float = _BUDGET_S,
-        prices: PriceTable = PRICES,
+        prices: PriceList,
     ) -> None:
         self._calls = calls
         self._clock = clock

@@ -11,8 +11,8 @@ from whyviral.core.clock import Clock
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.http.call_recorder import recorded_call
 from whyviral.integrations.http.untrusted_json import NotJson
+from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.integrations.ports.transcript import Transcript
-from whyviral.vendor_calls.calls import CallCollector
 
 from . import errors as failures
 from .captions import MAX_CAPTIONS_BYTES, Track, read_captions
@@ -36,7 +36,7 @@ class Seen:
 class Visitor:
     """Sees videos; yt-dlp is loaded for the first one."""
 
-    def __init__(self, *, calls: CallCollector, clock: Clock, proxy_url: str | None) -> None:
+    def __init__(self, *, calls: CallRecorder, clock: Clock, proxy_url: str | None) -> None:
         self._calls = calls
         self._clock = clock
         self._proxy_url = proxy_url
