@@ -13,11 +13,11 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session
 
+from whyviral.accounts import repository as accounts_repository
 from whyviral.accounts import service as account_service
 from whyviral.accounts import sign_in
 from whyviral.accounts.models import EmailVerification, User, VerificationPurpose
 from whyviral.accounts.profiles import profile_of
-from whyviral.accounts.repository import VerificationRepository
 from whyviral.accounts.sign_in import InvalidCode, Ticket
 from whyviral.analytics.authentications import Authentication, Caller, record_authentication
 from whyviral.analytics.models import AuthenticationEvent as Event
@@ -173,21 +173,22 @@ class SignInService:
             verification_id=sent.verification_id,
             expires_at=sent.expires_at,
         )
-        VerificationRepository(self._session).save(verification)
+        accounts_repository.save_verification(self._session, verification)
         self._session.commit()
 
     def _set_password(self, attempt: _Attempt, purpose: VerificationPurpose, code: str, password: str) -> str:
         """Set the password of the user whom the code was sent to, and return Clerk's id of them."""
-        verifications = VerificationRepository(self._session)
-        verification = verifications.find(attempt.email_hash, purpose, now=self._services.clock())
+        verification = accounts_repository.find_verification(
+            self._session, attempt.email_hash, purpose, now=self._services.clock()
+        )
         if verification is None:
             raise InvalidCode
         self._session.commit()
         code_hash = sign_in.prove(attempt.clerk, verification, code, hashes=self._services.hashes)
-        verifications.note_proof(verification.verification_id, code_hash)
+        accounts_repository.record_proof(self._session, verification.verification_id, code_hash)
         self._session.commit()  # Clerk takes the code once: should the password be refused, it is known to be right
         sign_in.set_password(attempt.clerk, verification.clerk_user_id, password)
-        verifications.delete(verification.verification_id)
+        accounts_repository.delete_verification(self._session, verification.verification_id)
         self._session.commit()
         return verification.clerk_user_id
 

@@ -29,9 +29,9 @@ from tests.fakes.media_store import FakeMediaStore
 from tests.fixtures.pipeline import Pipeline
 from tests.fixtures.waits import WAIT_S
 from whyviral.accounts.models import User
+from whyviral.analysis import repository as analysis_repository
 from whyviral.analysis.models import PostState
 from whyviral.analysis.pipeline import Outcome, RequestJob
-from whyviral.analysis.repository import PipelineRepository
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
@@ -164,7 +164,7 @@ class WorkerBench:
     def request_too(self, job: Job) -> Job:
         """Make a request of somebody else for the posts of another one."""
         with session_scope(self.pipeline.engine) as session:
-            asked = PipelineRepository(session).list_posts(job.request_id)
+            asked = analysis_repository.list_request_posts(session, job.request_id)
             posts = [session.get_one(Post, row.post_id) for row in asked]
             request = create_request(
                 session,

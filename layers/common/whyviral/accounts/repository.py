@@ -26,180 +26,177 @@ from .models import (
 from .profiles import Profile
 
 
-class AccountRepository:
-    """Users, plans and subscriptions."""
+def find_user(session: Session, clerk_user_id: str) -> User | None:
+    """Return the user that Clerk knows by this id."""
+    return session.scalar(select(User).where(User.clerk_user_id == clerk_user_id))
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
-    def find_user(self, clerk_user_id: str) -> User | None:
-        """Return the user that Clerk knows by this id."""
-        return self._session.scalar(select(User).where(User.clerk_user_id == clerk_user_id))
+def find_user_and_revocation(session: Session, clerk_user_id: str, session_id: str) -> tuple[User, bool] | None:
+    """Return the user, and whether this session has ended, in one statement."""
+    found = session.execute(
+        _USER_AND_REVOCATION, {"clerk_user_id": clerk_user_id, "session_id": session_id}
+    ).one_or_none()
+    return None if found is None else (found[0], found[1])
 
-    def find_user_and_revocation(self, clerk_user_id: str, session_id: str) -> tuple[User, bool] | None:
-        """Return the user, and whether this session has ended, in one statement."""
-        found = self._session.execute(
-            _USER_AND_REVOCATION, {"clerk_user_id": clerk_user_id, "session_id": session_id}
-        ).one_or_none()
-        return None if found is None else (found[0], found[1])
 
-    def insert_user(self, clerk_user_id: str, profile: Profile) -> None:
-        """Insert the user unless another request has just done so."""
-        self._session.execute(
-            insert(User)
-            .values(
-                clerk_user_id=clerk_user_id,
-                email=profile.email,
-                email_verified=profile.email_verified,
-                full_name=profile.full_name,
-                profile_image=profile.image_url,
-                clerk_updated_at=profile.updated_at,
-            )
-            .on_conflict_do_nothing(index_elements=[User.clerk_user_id])
+def insert_user(session: Session, clerk_user_id: str, profile: Profile) -> None:
+    """Insert the user unless another request has just done so."""
+    session.execute(
+        insert(User)
+        .values(
+            clerk_user_id=clerk_user_id,
+            email=profile.email,
+            email_verified=profile.email_verified,
+            full_name=profile.full_name,
+            profile_image=profile.image_url,
+            clerk_updated_at=profile.updated_at,
         )
+        .on_conflict_do_nothing(index_elements=[User.clerk_user_id])
+    )
 
-    def update_profile(self, clerk_user_id: str, profile: Profile) -> bool:
-        """Take over what Clerk says, unless it is older than what we have; return whether it was taken."""
-        is_news = or_(User.clerk_updated_at.is_(None), User.clerk_updated_at < profile.updated_at)
-        changed = self._session.execute(
-            update(User)
-            .where(User.clerk_user_id == clerk_user_id, User.deleted_at.is_(None), is_news)
-            .values(
-                email=profile.email,
-                email_verified=profile.email_verified,
-                full_name=case((User.is_named_here, User.full_name), else_=profile.full_name),
-                profile_image=profile.image_url,
-                clerk_updated_at=profile.updated_at,
-            )
-            .returning(User.id)
+
+def update_profile(session: Session, clerk_user_id: str, profile: Profile) -> bool:
+    """Take over what Clerk says, unless it is older than what we have; return whether it was taken."""
+    is_news = or_(User.clerk_updated_at.is_(None), User.clerk_updated_at < profile.updated_at)
+    changed = session.execute(
+        update(User)
+        .where(User.clerk_user_id == clerk_user_id, User.deleted_at.is_(None), is_news)
+        .values(
+            email=profile.email,
+            email_verified=profile.email_verified,
+            full_name=case((User.is_named_here, User.full_name), else_=profile.full_name),
+            profile_image=profile.image_url,
+            clerk_updated_at=profile.updated_at,
         )
-        return changed.first() is not None
+        .returning(User.id)
+    )
+    return changed.first() is not None
 
-    def anonymise_user(self, clerk_user_id: str, *, now: datetime) -> uuid.UUID:
-        """Forget who the user was and return their id; what they paid and had stays, without a name."""
-        nothing: dict[str, Any] = {
-            "email": None,
-            "email_verified": False,
-            "full_name": None,
-            "company_name": None,
-            "profile_image": None,
-            "is_admin": False,
-        }
-        # A user never seen gets a row as well: it keeps late news of them from making one.
-        made = insert(User).values(clerk_user_id=clerk_user_id, deleted_at=now, **nothing)
-        changes = nothing | {"deleted_at": func.coalesce(User.deleted_at, now), "updated_at": func.now()}
-        return self._session.execute(
-            made.on_conflict_do_update(index_elements=[User.clerk_user_id], set_=changes).returning(User.id)
-        ).scalar_one()
 
-    def insert_subscription(self, user_id: uuid.UUID, *, plan_slug: str) -> None:
-        """Give the user this plan unless a current subscription exists."""
-        plan_id = select(Plan.id).where(Plan.slug == plan_slug).scalar_subquery()
-        self._session.execute(
-            insert(Subscription)
-            .values(user_id=user_id, plan_id=plan_id, status=SubscriptionStatus.ACTIVE)
-            .on_conflict_do_nothing(index_elements=[Subscription.user_id], index_where=IS_CURRENT)
+def anonymise_user(session: Session, clerk_user_id: str, *, now: datetime) -> uuid.UUID:
+    """Forget who the user was and return their id; what they paid and had stays, without a name."""
+    nothing: dict[str, Any] = {
+        "email": None,
+        "email_verified": False,
+        "full_name": None,
+        "company_name": None,
+        "profile_image": None,
+        "is_admin": False,
+    }
+    # A user never seen gets a row as well: it keeps late news of them from making one.
+    made = insert(User).values(clerk_user_id=clerk_user_id, deleted_at=now, **nothing)
+    changes = nothing | {"deleted_at": func.coalesce(User.deleted_at, now), "updated_at": func.now()}
+    return session.execute(
+        made.on_conflict_do_update(index_elements=[User.clerk_user_id], set_=changes).returning(User.id)
+    ).scalar_one()
+
+
+def insert_subscription(session: Session, user_id: uuid.UUID, *, plan_slug: str) -> None:
+    """Give the user this plan unless a current subscription exists."""
+    plan_id = select(Plan.id).where(Plan.slug == plan_slug).scalar_subquery()
+    session.execute(
+        insert(Subscription)
+        .values(user_id=user_id, plan_id=plan_id, status=SubscriptionStatus.ACTIVE)
+        .on_conflict_do_nothing(index_elements=[Subscription.user_id], index_where=IS_CURRENT)
+    )
+
+
+def find_current_plan(session: Session, user_id: uuid.UUID) -> Plan | None:
+    """Return the plan of the user's current subscription."""
+    return session.scalar(
+        select(Plan)
+        .join(Subscription, Subscription.plan_id == Plan.id)
+        .where(Subscription.user_id == user_id, Subscription.status.in_(CURRENT_STATUSES))
+    )
+
+
+def find_current_subscription(session: Session, user_id: uuid.UUID) -> Subscription | None:
+    """Return the user's current subscription with its plan and the one it goes down to."""
+    return session.scalar(
+        select(Subscription)
+        .where(Subscription.user_id == user_id, Subscription.status.in_(CURRENT_STATUSES))
+        .options(joinedload(Subscription.plan), joinedload(Subscription.downgrade_to_plan))
+    )
+
+
+def list_active_plans(session: Session, *, page: int) -> Page[Plan]:
+    """Return what can be bought, the cheapest first."""
+    count = session.scalar(select(func.count()).where(Plan.is_active)) or 0
+    plans: Sequence[Plan] = session.scalars(
+        select(Plan)
+        .where(Plan.is_active)
+        .order_by(Plan.price_cents, Plan.slug)
+        .limit(PAGE_SIZE)
+        .offset(offset_of(page))
+    ).all()
+    return Page(rows=plans, count=count, number=page)
+
+
+def is_session_revoked(session: Session, session_id: str) -> bool:
+    """Whether a session has ended."""
+    return bool(session.scalar(select(_is_revoked(session_id))))
+
+
+def revoke_session(session: Session, session_id: str, reason: RevocationReason) -> bool:
+    """Note the end of a session; return whether it is news."""
+    noted = session.execute(
+        insert(RevokedSession)
+        .values(session_id=session_id, reason=reason)
+        .on_conflict_do_nothing(index_elements=[RevokedSession.session_id])
+        .returning(RevokedSession.id)
+    )
+    return noted.first() is not None
+
+
+def find_verification(
+    session: Session, email_hash: str, purpose: VerificationPurpose, *, now: datetime
+) -> EmailVerification | None:
+    """Return the verification under way for an address, unless it is too old."""
+    return session.scalar(
+        select(EmailVerification).where(
+            EmailVerification.email_hash == email_hash,
+            EmailVerification.purpose == purpose,
+            EmailVerification.expires_at > now,
         )
+    )
 
-    def find_current_plan(self, user_id: uuid.UUID) -> Plan | None:
-        """Return the plan of the user's current subscription."""
-        return self._session.scalar(
-            select(Plan)
-            .join(Subscription, Subscription.plan_id == Plan.id)
-            .where(Subscription.user_id == user_id, Subscription.status.in_(CURRENT_STATUSES))
+
+def save_verification(session: Session, verification: EmailVerification) -> None:
+    """Put a verification in the place of an earlier one of the same address and purpose."""
+    values = {
+        "clerk_user_id": verification.clerk_user_id,
+        "email_address_id": verification.email_address_id,
+        "verification_id": verification.verification_id,
+        "expires_at": verification.expires_at,
+        "proven_code_hash": None,
+    }
+    session.execute(
+        insert(EmailVerification)
+        .values(email_hash=verification.email_hash, purpose=verification.purpose, **values)
+        .on_conflict_do_update(
+            index_elements=[EmailVerification.email_hash, EmailVerification.purpose],
+            set_={**values, "updated_at": func.now()},
         )
-
-    def find_current_subscription(self, user_id: uuid.UUID) -> Subscription | None:
-        """Return the user's current subscription with its plan and the one it goes down to."""
-        return self._session.scalar(
-            select(Subscription)
-            .where(Subscription.user_id == user_id, Subscription.status.in_(CURRENT_STATUSES))
-            .options(joinedload(Subscription.plan), joinedload(Subscription.downgrade_to_plan))
-        )
-
-    def list_active_plans(self, *, page: int) -> Page[Plan]:
-        """Return what can be bought, the cheapest first."""
-        count = self._session.scalar(select(func.count()).where(Plan.is_active)) or 0
-        plans: Sequence[Plan] = self._session.scalars(
-            select(Plan)
-            .where(Plan.is_active)
-            .order_by(Plan.price_cents, Plan.slug)
-            .limit(PAGE_SIZE)
-            .offset(offset_of(page))
-        ).all()
-        return Page(rows=plans, count=count, number=page)
+    )
 
 
-class SessionRepository:
-    """Sessions that have ended."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def is_revoked(self, session_id: str) -> bool:
-        """Whether a session has ended."""
-        return bool(self._session.scalar(select(_is_revoked(session_id))))
-
-    def revoke(self, session_id: str, reason: RevocationReason) -> bool:
-        """Note the end of a session; return whether it is news."""
-        noted = self._session.execute(
-            insert(RevokedSession)
-            .values(session_id=session_id, reason=reason)
-            .on_conflict_do_nothing(index_elements=[RevokedSession.session_id])
-            .returning(RevokedSession.id)
-        )
-        return noted.first() is not None
+def record_proof(session: Session, verification_id: str, code_hash: str) -> None:
+    """Keep which code was right."""
+    session.execute(
+        update(EmailVerification)
+        .where(EmailVerification.verification_id == verification_id)
+        .values(proven_code_hash=code_hash)
+    )
 
 
-class VerificationRepository:
-    """Codes on their way."""
+def delete_verification(session: Session, verification_id: str) -> None:
+    """Forget a verification that has served its purpose."""
+    session.execute(delete(EmailVerification).where(EmailVerification.verification_id == verification_id))
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
-    def find(self, email_hash: str, purpose: VerificationPurpose, *, now: datetime) -> EmailVerification | None:
-        """Return the verification under way for an address, unless it is too old."""
-        return self._session.scalar(
-            select(EmailVerification).where(
-                EmailVerification.email_hash == email_hash,
-                EmailVerification.purpose == purpose,
-                EmailVerification.expires_at > now,
-            )
-        )
-
-    def save(self, verification: EmailVerification) -> None:
-        """Put a verification in the place of an earlier one of the same address and purpose."""
-        values = {
-            "clerk_user_id": verification.clerk_user_id,
-            "email_address_id": verification.email_address_id,
-            "verification_id": verification.verification_id,
-            "expires_at": verification.expires_at,
-            "proven_code_hash": None,
-        }
-        self._session.execute(
-            insert(EmailVerification)
-            .values(email_hash=verification.email_hash, purpose=verification.purpose, **values)
-            .on_conflict_do_update(
-                index_elements=[EmailVerification.email_hash, EmailVerification.purpose],
-                set_={**values, "updated_at": func.now()},
-            )
-        )
-
-    def note_proof(self, verification_id: str, code_hash: str) -> None:
-        """Keep which code was right."""
-        self._session.execute(
-            update(EmailVerification)
-            .where(EmailVerification.verification_id == verification_id)
-            .values(proven_code_hash=code_hash)
-        )
-
-    def delete(self, verification_id: str) -> None:
-        """Forget a verification that has served its purpose."""
-        self._session.execute(delete(EmailVerification).where(EmailVerification.verification_id == verification_id))
-
-    def delete_of_user(self, clerk_user_id: str) -> None:
-        """Forget what was under way for a user."""
-        self._session.execute(delete(EmailVerification).where(EmailVerification.clerk_user_id == clerk_user_id))
+def delete_verifications(session: Session, clerk_user_id: str) -> None:
+    """Forget what was under way for a user."""
+    session.execute(delete(EmailVerification).where(EmailVerification.clerk_user_id == clerk_user_id))
 
 
 def _is_revoked(session_id: str | BindParameter[str]) -> Exists:

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 from whyviral.core.errors import AppError
 from whyviral.core.pagination import Page
 
+from . import repository
 from .models import Plan, RevocationReason, Subscription, User
 from .profiles import Profile
-from .repository import AccountRepository, SessionRepository, VerificationRepository
 
 FREE_PLAN = "free"
 
@@ -61,12 +61,12 @@ def find_user(session: Session, clerk_user_id: str) -> User | None:
     Raises:
         AccountDeleted: the user was deleted here.
     """
-    return _unless_deleted(AccountRepository(session).find_user(clerk_user_id))
+    return _unless_deleted(repository.find_user(session, clerk_user_id))
 
 
 def find_any_user(session: Session, clerk_user_id: str) -> User | None:
     """Return the user known to Clerk by this id, deleted or not."""
-    return AccountRepository(session).find_user(clerk_user_id)
+    return repository.find_user(session, clerk_user_id)
 
 
 def find_signed_in_user(session: Session, clerk_user_id: str, *, session_id: str) -> User | None:
@@ -76,8 +76,8 @@ def find_signed_in_user(session: Session, clerk_user_id: str, *, session_id: str
         AccountDeleted: the user was deleted here.
         SessionRevoked: the session has ended.
     """
-    found = AccountRepository(session).find_user_and_revocation(clerk_user_id, session_id)
-    user, is_revoked = found or (None, SessionRepository(session).is_revoked(session_id))
+    found = repository.find_user_and_revocation(session, clerk_user_id, session_id)
+    user, is_revoked = found or (None, repository.is_session_revoked(session, session_id))
     _unless_deleted(user)
     if is_revoked:
         raise SessionRevoked
@@ -86,12 +86,11 @@ def find_signed_in_user(session: Session, clerk_user_id: str, *, session_id: str
 
 def create_user(session: Session, clerk_user_id: str, profile: Profile) -> User:
     """Create the user with a Free subscription; safe to call from many requests at once, each gets the same row."""
-    accounts = AccountRepository(session)
-    accounts.insert_user(clerk_user_id, profile)
+    repository.insert_user(session, clerk_user_id, profile)
     user = find_user(session, clerk_user_id)
     if user is None:  # an insert that met a conflict waits for the other transaction, so the row is visible by now
         raise RuntimeError("a user that was just inserted is not there")
-    accounts.insert_subscription(user.id, plan_slug=FREE_PLAN)
+    repository.insert_subscription(session, user.id, plan_slug=FREE_PLAN)
     return user
 
 
@@ -103,7 +102,7 @@ def sync_user(session: Session, clerk_user_id: str, profile: Profile) -> None:
     """
     if find_user(session, clerk_user_id) is None:
         create_user(session, clerk_user_id, profile)
-    AccountRepository(session).update_profile(clerk_user_id, profile)
+    repository.update_profile(session, clerk_user_id, profile)
 
 
 def rename(user: User, changes: dict[str, str | None]) -> User:
@@ -117,13 +116,13 @@ def rename(user: User, changes: dict[str, str | None]) -> User:
 
 def delete_user(session: Session, clerk_user_id: str, *, now: datetime) -> uuid.UUID:
     """Forget who a user was, for ever, and return the id that their rows keep; their tokens stop working at once."""
-    VerificationRepository(session).delete_of_user(clerk_user_id)
-    return AccountRepository(session).anonymise_user(clerk_user_id, now=now)
+    repository.delete_verifications(session, clerk_user_id)
+    return repository.anonymise_user(session, clerk_user_id, now=now)
 
 
 def revoke_session(session: Session, session_id: str, reason: RevocationReason) -> bool:
     """End a session here: its tokens stop working at once; return whether that is news."""
-    return SessionRepository(session).revoke(session_id, reason)
+    return repository.revoke_session(session, session_id, reason)
 
 
 def get_user_plan(session: Session, user_id: uuid.UUID) -> Plan:
@@ -132,7 +131,7 @@ def get_user_plan(session: Session, user_id: uuid.UUID) -> Plan:
     Raises:
         NoCurrentPlan: there is none.
     """
-    plan = AccountRepository(session).find_current_plan(user_id)
+    plan = repository.find_current_plan(session, user_id)
     if plan is None:
         raise NoCurrentPlan
     return plan
@@ -144,7 +143,7 @@ def get_user_subscription(session: Session, user_id: uuid.UUID) -> Subscription:
     Raises:
         NoCurrentSubscription: there is none.
     """
-    subscription = AccountRepository(session).find_current_subscription(user_id)
+    subscription = repository.find_current_subscription(session, user_id)
     if subscription is None:
         raise NoCurrentSubscription
     return subscription
@@ -152,7 +151,7 @@ def get_user_subscription(session: Session, user_id: uuid.UUID) -> Subscription:
 
 def list_plans(session: Session, *, page: int) -> Page[Plan]:
     """Return what can be bought, the cheapest first."""
-    return AccountRepository(session).list_active_plans(page=page)
+    return repository.list_active_plans(session, page=page)
 
 
 def _unless_deleted(user: User | None) -> User | None:

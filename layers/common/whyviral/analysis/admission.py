@@ -17,8 +17,8 @@ from whyviral.usage import service as usage_service
 from whyviral.usage.repository import CountedUrl
 from whyviral.vendor_calls import daily_budget
 
+from . import repository
 from .models import PostAnalysisRequest, PostState, RequestStatus, Stage
-from .repository import RequestRepository
 
 MAX_URLS_PER_CALL = 100
 """Above any plan: a call with more is a mistake, whoever makes it."""
@@ -138,13 +138,12 @@ def admit(
         _new_request(platform, own_posts, execution_arn_of=execution_arn_of)
         for platform, own_posts in by_platform.items()
     ]
-    repository = RequestRepository(session, user_id)
-    inserted = repository.insert(requests)
+    inserted = repository.insert_requests(session, user_id, requests)
     urls = [CountedUrl(request.id, request.platform, url) for request in inserted for url in request.post_urls]
     usage_service.increment_usage(session, user_id, urls, plan=plan, now=now)
     rows = zip(inserted, by_platform.values(), strict=True)
-    repository.insert_posts([row for request, own_posts in rows for row in _new_posts(request, own_posts)])
-    repository.insert_statuses([_first_status(request) for request in inserted])
+    repository.insert_posts(session, [row for request, own_posts in rows for row in _new_posts(request, own_posts)])
+    repository.insert_statuses(session, [_first_status(request) for request in inserted])
     record_events(session, *(_admitted(request) for request in inserted))
     return inserted
 

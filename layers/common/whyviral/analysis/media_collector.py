@@ -31,9 +31,9 @@ from whyviral.vendor_calls.ledger import Ledger
 from whyviral.vendor_calls.money import NOTHING_TO_SPEND
 from whyviral.vendor_calls.settlement import record_calls
 
+from . import repository
 from .models import AnalysisRequestPost, PostState, Stage
 from .pipeline import CollectResult, Outcome, PostJob, fail_post, lock_current, record_status
-from .repository import PipelineRepository
 
 # The function has 60 s (template.yaml). What is under way when they are over would be lost without a word, so the last
 # medium is begun with time to spare, and what is too slow is given up in time to say so.
@@ -195,7 +195,7 @@ class MediaCollector:
 
 
 def _load(session: Session, job: PostJob) -> tuple[AnalysisRequestPost, Post]:
-    row = PipelineRepository(session).find_post(job.request_id, job.request_post_id)
+    row = repository.find_request_post(session, job.request_id, job.request_post_id)
     if row is None or row.post is None:
         raise LookupError("CollectMedia was given a post that was never fetched")
     return row, row.post

@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
+from . import repository
 from .models import RequestStatus, Stage
 from .outcome import fail_request
 from .pipeline import Outcome, RequestJob, StageResult, lock_current
-from .repository import PipelineRepository
 
 # The stage that works after each step that a user sees. A step is written when its stage begins, but for the two that
 # say what there is to read: behind those the next stage has its turn.
@@ -46,8 +46,8 @@ def list_unfinished(
         limit: how many at most.
         execution_prefix: how the ARNs of their executions begin; empty for any, even for none.
     """
-    rows = PipelineRepository(session).list_unfinished(
-        started_before=started_before, limit=limit, execution_prefix=execution_prefix
+    rows = repository.list_unfinished(
+        session, started_before=started_before, limit=limit, execution_prefix=execution_prefix
     )
     return [
         Unfinished(
@@ -70,6 +70,6 @@ def end_orphaned(session: Session, job: RequestJob, *, error: str, now: datetime
     """
     if lock_current(session, job) is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
-    last = PipelineRepository(session).find_last_stage(job.request_id, attempt=job.attempt)
+    last = repository.find_last_stage(session, job.request_id, attempt=job.attempt)
     stage = _STAGE_AFTER.get(last or "", Stage.FETCHING_POSTS)
     return fail_request(session, job, stage=stage, error=error, now=now)

@@ -13,9 +13,9 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.social import service as social_service
 from whyviral.usage import service as usage_service
 
+from . import repository
 from .models import SUGGESTIONS, AnalysisRequestPost, PostAnalysisRequest, PostState, RequestStatus, Stage
 from .pipeline import Outcome, PostJob, RequestJob, StageResult, fail_post, lock_current, record_status
-from .repository import PipelineRepository
 from .stage_failure import StageFailure, read_stage_failure
 
 _LOST = "This post was lost on our side before it was explained; try again."
@@ -31,7 +31,7 @@ def finish_request(session: Session, job: RequestJob, *, now: datetime) -> Stage
     request = lock_current(session, job)
     if request is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
-    posts = PipelineRepository(session).list_posts(request.id)
+    posts = repository.list_request_posts(session, request.id)
     for post in _unfinished(posts):
         fail_post(post, stage=Stage.ANALYSING, category=ErrorCategory.INTERNAL, message=_LOST)
     is_explained = _close(session, request, posts, now=now)
@@ -60,7 +60,7 @@ def fail_request(
     if request is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
     stage_failure = read_stage_failure(stage, error, cause)
-    posts = PipelineRepository(session).list_posts(request.id)
+    posts = repository.list_request_posts(session, request.id)
     if stage is Stage.FETCHING_POSTS and stage_failure.has_ended:
         # Whoever tries again need not wait until the leases of a dead function end.
         pending = [post.platform_post_id for post in posts if post.state == PostState.PENDING]
@@ -75,7 +75,7 @@ def fail_post_of_stage(session: Session, job: PostJob, *, stage: Stage, error: s
     """Close one URL whose stage broke; the others go on."""
     if lock_current(session, job) is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
-    post = PipelineRepository(session).find_post(job.request_id, job.request_post_id)
+    post = repository.find_request_post(session, job.request_id, job.request_post_id)
     if post is not None and _unfinished([post]):
         stage_failure = read_stage_failure(stage, error, cause)
         if stage is Stage.ANALYSING and stage_failure.has_ended:
@@ -129,7 +129,7 @@ def _close(
         "analysed": len(explained),
         "partial": sum(post.is_partial for post in explained),
         "failed": len(posts) - len(explained),
-        "viral": PipelineRepository(session).count_viral(request.id),
+        "viral": repository.count_viral_posts(session, request.id),
     }
     request.posts_processed = len(explained)
     request.finished_at = now
@@ -139,7 +139,7 @@ def _close(
     _settle(session, request, explained)
     if explained:
         session.flush()
-        PipelineRepository(session).record_analysed(request)
+        repository.record_analysed_posts(session, request)
         _complete(session, request, explained)
     else:
         _fail(session, request, posts, stage_failure)

@@ -13,8 +13,8 @@ from whyviral.integrations.errors import ProviderError
 from whyviral.vendor_calls.budget_owner import OwnerCosts
 from whyviral.vendor_calls.call_log import CallOwner
 
+from . import repository
 from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysisRequest, PostState, Stage
-from .repository import PipelineRepository
 
 
 class Outcome(StrEnum):
@@ -61,17 +61,18 @@ class RequestJob(BaseModel):
 
     def reserve(self, session: Session, usd: Decimal, *, max_usd: Decimal) -> bool:
         """Reserve the cost of one call; False where the attempt is over or the request would exceed `max_usd`."""
-        return PipelineRepository(session).reserve(self.request_id, self.attempt, usd, max_usd=max_usd)
+        return repository.reserve_cost(session, self.request_id, self.attempt, usd, max_usd=max_usd)
 
     def is_current(self, session: Session) -> bool:
         """Whether this is the request's current attempt and the request has not ended."""
-        return PipelineRepository(session).is_current(self.request_id, self.attempt)
+        return repository.is_current(session, self.request_id, self.attempt)
 
     def settle(self, session: Session, costs: Sequence[OwnerCosts]) -> None:
         """Book costs to this request, and those of finished vendor jobs to the requests that began them."""
-        repository = PipelineRepository(session)
         for each in costs:
-            repository.settle(each.owner_id, calls=each.calls, cost_usd=each.cost_usd, released_usd=each.released_usd)
+            repository.settle_cost(
+                session, each.owner_id, calls=each.calls, cost_usd=each.cost_usd, released_usd=each.released_usd
+            )
 
 
 class PostJob(RequestJob):
@@ -102,7 +103,7 @@ class CollectResult(PostResult):
 
 def lock_current(session: Session, job: RequestJob) -> PostAnalysisRequest | None:
     """Lock the request if `job` is still its current attempt; None tells a late loser to change nothing."""
-    return PipelineRepository(session).lock_current(job.request_id, job.attempt)
+    return repository.lock_current(session, job.request_id, job.attempt)
 
 
 def record_status(session: Session, request: PostAnalysisRequest, stage: Stage, *, progress: int, message: str) -> None:
@@ -115,12 +116,12 @@ def record_status(session: Session, request: PostAnalysisRequest, stage: Stage, 
         progress: percent; what is shown never falls.
         message: one sentence.
     """
-    repository = PipelineRepository(session)
-    if repository.find_status(request.id, attempt=request.attempt, stage=stage, message=message) is not None:
+    if repository.find_status(session, request.id, attempt=request.attempt, stage=stage, message=message) is not None:
         return
     request.status_seq += 1
     request.progress = max(request.progress, progress)
     repository.add_status(
+        session,
         AnalysisStatus(
             request_id=request.id,
             seq=request.status_seq,
@@ -130,7 +131,7 @@ def record_status(session: Session, request: PostAnalysisRequest, stage: Stage, 
             message=message,
             cost_usd=request.cost_usd,
             stage_cost_usd=request.cost_usd - repository.cost_before(request.id, request.status_seq),
-        )
+        ),
     )
     session.flush()
 

@@ -28,9 +28,9 @@ from whyviral.vendor_calls.ledger import Ledger
 from whyviral.vendor_calls.money import SpendLimits
 from whyviral.vendor_calls.settlement import record_calls
 
+from . import repository
 from .models import AnalysisRequestPost, PostAnalysisRequest, PostState, Stage
 from .pipeline import Outcome, PostJob, PostResult, fail_post, fail_post_by_provider, lock_current, record_status
-from .repository import PipelineRepository
 
 ANALYSE_BUDGET = timedelta(seconds=70)
 """From the start of the Map to the last moment at which a model is asked; with a run of 85 s, what Step Functions
@@ -106,7 +106,7 @@ class PostExplainer:
             if row.asked_until is not None and row.asked_until > self._clock():
                 return self._wait_for_other(job, row, row.asked_until)
             row.asked_until = self._clock() + timedelta(seconds=MODEL_TIMEOUT_S)
-            comments = PipelineRepository(session).find_comments(post.id)
+            comments = repository.list_comments(session, post.id)
             self._announce(session, request)
         return self._ask_and_save(job, post, comments)
 
@@ -122,7 +122,7 @@ class PostExplainer:
         return PostResult(request_post_id=job.request_post_id, outcome=Outcome.WAIT, wait_s=wait_s)
 
     def _load(self, session: Session, job: ExplainJob) -> tuple[AnalysisRequestPost, Post]:
-        row = PipelineRepository(session).find_post(job.request_id, job.request_post_id)
+        row = repository.find_request_post(session, job.request_id, job.request_post_id)
         if row is None or row.post is None:
             raise LookupError("AnalysePosts was given a post that was never fetched")
         return row, row.post
@@ -183,7 +183,7 @@ class PostExplainer:
                 return PostResult(request_post_id=job.request_post_id, outcome=Outcome.SUPERSEDED)
             is_stand_in = endpoints.current().is_stand_in("supabase")
             values = analysis_columns(post, explanation, spent, storage_is_stand_in=is_stand_in)
-            PipelineRepository(session).save_analysis(job.request_id, post.id, values)
+            repository.save_analysis(session, job.request_id, post.id, values)
             row, _ = self._load(session, job)
             row.state = PostState.ANALYSED
             row.asked_until = None
@@ -218,7 +218,7 @@ class PostExplainer:
 
     def _report_progress(self, session: Session, request: PostAnalysisRequest) -> None:
         session.flush()
-        posts = PipelineRepository(session).list_posts(request.id)
+        posts = repository.list_request_posts(session, request.id)
         analysed = sum(post.state == PostState.ANALYSED for post in posts)
         progress = 55 + 40 * analysed // len(posts)
         message = f"{analysed} of {len(posts)} posts are explained."

@@ -25,10 +25,10 @@ from whyviral.vendor_calls.ledger import Ledger
 from whyviral.vendor_calls.money import SpendLimits
 from whyviral.vendor_calls.settlement import record_calls
 
+from . import repository
 from .display_names import name_of
 from .models import AnalysisRequestPost, PostAnalysisRequest, PostState, RequestStatus, Stage
 from .pipeline import Outcome, RequestJob, StageResult, fail_post, fail_post_by_provider, lock_current, record_status
-from .repository import PipelineRepository
 
 FETCH_BUDGET = timedelta(seconds=420)
 """From the start of the execution to the end of the last wait; with one run of 65 s and what Step Functions retries the
@@ -128,7 +128,7 @@ class PostFetcher:
             request.status = RequestStatus.PROCESSING
             request.started_at = self._clock()
         record_status(session, request, Stage.FETCHING_POSTS, progress=5, message="Fetching the posts.")
-        pending = _pending(PipelineRepository(session).list_posts(request.id))
+        pending = _pending(repository.list_request_posts(session, request.id))
         if not pending:
             return ()
         is_stand_in = self._sources[Platform(request.platform)].is_stand_in
@@ -178,7 +178,7 @@ class PostFetcher:
                 is_stand_in=source.is_stand_in,
             )
             if is_current:
-                posts = PipelineRepository(session).list_posts(job.request_id)
+                posts = repository.list_request_posts(session, job.request_id)
                 _attach(posts, fetched.posts)
                 _fail(posts, fetched.failures)
                 if failure is not None and not failure.is_transient:
@@ -196,7 +196,7 @@ class PostFetcher:
         request = lock_current(session, job)
         if request is None:
             return FetchResult(outcome=Outcome.SUPERSEDED)
-        posts = PipelineRepository(session).list_posts(request.id)
+        posts = repository.list_request_posts(session, request.id)
         if pending := _pending(posts):
             wait_s = self._wait_s(job, asked, do_others_wait=any(post.state == PostState.FETCHED for post in posts))
             if wait_s is not None:
@@ -208,7 +208,7 @@ class PostFetcher:
             _give_up(pending, asked.failure, working=asked.working_s.keys())
         fetched = [post.id for post in posts if post.state in (PostState.FETCHED, PostState.COLLECTED)]
         if fetched:
-            request.display_name = name_of(PipelineRepository(session).list_fetched(request.id))
+            request.display_name = name_of(repository.list_fetched_posts(session, request.id))
             known = sum(post.state != PostState.FAILED for post in posts)
             message = f"{known} of {len(posts)} posts are fetched."
             record_status(session, request, Stage.SOCIAL_DATA_FETCHED, progress=30, message=message)

@@ -30,312 +30,331 @@ class ReopenedPost:
     """Whether it is fetched anew because the platform no longer serves the links to its media."""
 
 
-class RequestRepository:
-    """Analysis requests as their owner sees them: every query takes the owner's id."""
+def insert_requests(session: Session, user_id: uuid.UUID, rows: Sequence[dict[str, Any]]) -> list[PostAnalysisRequest]:
+    """Insert requests of this user; the returned rows are in the order given."""
+    statement = insert(PostAnalysisRequest).values([row | {"user_id": user_id} for row in rows])
+    inserted = {row.id: row for row in session.scalars(statement.returning(PostAnalysisRequest))}
+    return [inserted[row["id"]] for row in rows]
 
-    def __init__(self, session: Session, user_id: uuid.UUID) -> None:
-        self._session = session
-        self._user_id = user_id
 
-    def insert(self, rows: Sequence[dict[str, Any]]) -> list[PostAnalysisRequest]:
-        """Insert requests of this user; the returned rows are in the order given."""
-        statement = insert(PostAnalysisRequest).values([row | {"user_id": self._user_id} for row in rows])
-        inserted = {row.id: row for row in self._session.scalars(statement.returning(PostAnalysisRequest))}
-        return [inserted[row["id"]] for row in rows]
+def insert_posts(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert the URLs of requests."""
+    session.execute(insert(AnalysisRequestPost).values(rows))
 
-    def insert_posts(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert the URLs of requests."""
-        self._session.execute(insert(AnalysisRequestPost).values(rows))
 
-    def insert_statuses(self, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert steps of requests."""
-        self._session.execute(insert(AnalysisStatus).values(rows))
+def insert_statuses(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert steps of requests."""
+    session.execute(insert(AnalysisStatus).values(rows))
 
-    def list_page(self, number: int) -> Page[PostAnalysisRequest]:
-        """Return one page of the user's requests, newest first."""
-        own = PostAnalysisRequest.user_id == self._user_id
-        count = self._session.scalar(select(func.count()).select_from(PostAnalysisRequest).where(own)) or 0
-        rows = self._session.scalars(
-            select(PostAnalysisRequest)
-            .where(own)
-            .order_by(PostAnalysisRequest.created_at.desc(), PostAnalysisRequest.id)
-            .limit(PAGE_SIZE)
-            .offset(offset_of(number))
-        ).all()
-        return Page(rows=rows, count=count, number=number)
 
-    def find_detail(self, request_id: uuid.UUID) -> PostAnalysisRequest | None:
-        """Return a request of the user with its history, URLs and analyses."""
-        return self._session.scalar(
-            select(PostAnalysisRequest)
-            .where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == self._user_id)
-            .options(
-                selectinload(PostAnalysisRequest.status_history),
-                selectinload(PostAnalysisRequest.posts),
-                selectinload(PostAnalysisRequest.post_analyses),
+def list_requests(session: Session, user_id: uuid.UUID, number: int) -> Page[PostAnalysisRequest]:
+    """Return one page of the user's requests, newest first."""
+    own = PostAnalysisRequest.user_id == user_id
+    count = session.scalar(select(func.count()).select_from(PostAnalysisRequest).where(own)) or 0
+    rows = session.scalars(
+        select(PostAnalysisRequest)
+        .where(own)
+        .order_by(PostAnalysisRequest.created_at.desc(), PostAnalysisRequest.id)
+        .limit(PAGE_SIZE)
+        .offset(offset_of(number))
+    ).all()
+    return Page(rows=rows, count=count, number=number)
+
+
+def find_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> PostAnalysisRequest | None:
+    """Return a request of the user with its history, URLs and analyses."""
+    return session.scalar(
+        select(PostAnalysisRequest)
+        .where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == user_id)
+        .options(
+            selectinload(PostAnalysisRequest.status_history),
+            selectinload(PostAnalysisRequest.posts),
+            selectinload(PostAnalysisRequest.post_analyses),
+        )
+    )
+
+
+def lock_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> PostAnalysisRequest | None:
+    """Lock and return a request of the user: nothing begins or ends it meanwhile."""
+    return session.scalar(
+        select(PostAnalysisRequest)
+        .where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == user_id)
+        .with_for_update()
+    )
+
+
+def begin_attempt(
+    session: Session, request: PostAnalysisRequest, *, execution_arn: str, now: datetime
+) -> PostAnalysisRequest:
+    """Give an ended and locked request its next attempt."""
+    values = {
+        "status": RequestStatus.PENDING,
+        "attempt": request.attempt + 1,
+        "retry_count": request.retry_count + 1,
+        "status_seq": request.status_seq + 1,
+        "attempt_started_at": now,
+        "execution_arn": execution_arn,
+        **dict.fromkeys(("error_stage", "error_category", "error_details", "finished_at")),
+    }
+    statement = update(PostAnalysisRequest).where(PostAnalysisRequest.id == request.id).values(values)
+    return session.scalars(
+        statement.returning(PostAnalysisRequest), execution_options={"populate_existing": True}
+    ).one()
+
+
+def reopen_posts(session: Session, request: PostAnalysisRequest) -> Sequence[ReopenedPost]:
+    """Give the unfinished posts of an ended and locked request back to the stage that still has to do something.
+
+    In one statement, whatever their number: a post that we do not have, or whose links to media are dead, has to be
+    fetched; one of which a file is missing has to be collected; of the others everything is there.
+    """
+    post_id = AnalysisRequestPost.post_id
+    is_fetched = exists().where(Post.id == post_id, Post.fetched_at.is_not(None))
+    has_dead_links = exists().where(PostMedia.post_id == post_id, PostMedia.error.has_key(DEAD_LINK))
+    lacks_file = exists().where(
+        PostMedia.post_id == post_id, PostMedia.storage_path.is_(None), PostMedia.is_page.is_(False)
+    )
+    state = case(
+        (not_(is_fetched) | has_dead_links, PostState.PENDING),
+        (lacks_file, PostState.FETCHED),
+        else_=PostState.COLLECTED,
+    )
+    columns = (AnalysisRequestPost.url, AnalysisRequestPost.is_partial, has_dead_links)
+    rows = session.execute(
+        update(AnalysisRequestPost)
+        .where(
+            AnalysisRequestPost.request_id == request.id,
+            or_(AnalysisRequestPost.state != PostState.ANALYSED, AnalysisRequestPost.is_partial),
+        )
+        .values(state=state, **dict.fromkeys(("error_stage", "error_category", "error", "error_details")))
+        .returning(*columns)
+        .execution_options(synchronize_session=False)
+    )
+    return [ReopenedPost(*row) for row in rows]
+
+
+def is_owner(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> bool:
+    """Whether the request exists and is the user's."""
+    return (
+        session.scalar(
+            select(PostAnalysisRequest.id).where(
+                PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == user_id
             )
         )
-
-    def lock(self, request_id: uuid.UUID) -> PostAnalysisRequest | None:
-        """Lock and return a request of the user: nothing begins or ends it meanwhile."""
-        return self._session.scalar(
-            select(PostAnalysisRequest)
-            .where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == self._user_id)
-            .with_for_update()
-        )
-
-    def begin_attempt(self, request: PostAnalysisRequest, *, execution_arn: str, now: datetime) -> PostAnalysisRequest:
-        """Give an ended and locked request its next attempt."""
-        values = {
-            "status": RequestStatus.PENDING,
-            "attempt": request.attempt + 1,
-            "retry_count": request.retry_count + 1,
-            "status_seq": request.status_seq + 1,
-            "attempt_started_at": now,
-            "execution_arn": execution_arn,
-            **dict.fromkeys(("error_stage", "error_category", "error_details", "finished_at")),
-        }
-        statement = update(PostAnalysisRequest).where(PostAnalysisRequest.id == request.id).values(values)
-        return self._session.scalars(
-            statement.returning(PostAnalysisRequest), execution_options={"populate_existing": True}
-        ).one()
-
-    def reopen_posts(self, request: PostAnalysisRequest) -> Sequence[ReopenedPost]:
-        """Give the unfinished posts of an ended and locked request back to the stage that still has to do something.
-
-        In one statement, whatever their number: a post that we do not have, or whose links to media are dead, has to be
-        fetched; one of which a file is missing has to be collected; of the others everything is there.
-        """
-        post_id = AnalysisRequestPost.post_id
-        is_fetched = exists().where(Post.id == post_id, Post.fetched_at.is_not(None))
-        has_dead_links = exists().where(PostMedia.post_id == post_id, PostMedia.error.has_key(DEAD_LINK))
-        lacks_file = exists().where(
-            PostMedia.post_id == post_id, PostMedia.storage_path.is_(None), PostMedia.is_page.is_(False)
-        )
-        state = case(
-            (not_(is_fetched) | has_dead_links, PostState.PENDING),
-            (lacks_file, PostState.FETCHED),
-            else_=PostState.COLLECTED,
-        )
-        columns = (AnalysisRequestPost.url, AnalysisRequestPost.is_partial, has_dead_links)
-        rows = self._session.execute(
-            update(AnalysisRequestPost)
-            .where(
-                AnalysisRequestPost.request_id == request.id,
-                or_(AnalysisRequestPost.state != PostState.ANALYSED, AnalysisRequestPost.is_partial),
-            )
-            .values(state=state, **dict.fromkeys(("error_stage", "error_category", "error", "error_details")))
-            .returning(*columns)
-            .execution_options(synchronize_session=False)
-        )
-        return [ReopenedPost(*row) for row in rows]
-
-    def is_owner(self, request_id: uuid.UUID) -> bool:
-        """Whether the request exists and is the user's."""
-        return (
-            self._session.scalar(
-                select(PostAnalysisRequest.id).where(
-                    PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == self._user_id
-                )
-            )
-            is not None
-        )
-
-    def list_posts_page(self, request_id: uuid.UUID, number: int) -> Page[Post]:
-        """Return one page of a request's readable posts with their media, in the order of its URLs."""
-        joined = (
-            select(Post)
-            .join(AnalysisRequestPost, AnalysisRequestPost.post_id == Post.id)
-            .join(PostAnalysisRequest, PostAnalysisRequest.id == AnalysisRequestPost.request_id)
-            .where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == self._user_id)
-        )
-        count = self._session.scalar(select(func.count()).select_from(joined.subquery())) or 0
-        rows = self._session.scalars(
-            joined.order_by(AnalysisRequestPost.position)
-            .limit(PAGE_SIZE)
-            .offset(offset_of(number))
-            .options(selectinload(Post.media))
-        ).all()
-        return Page(rows=rows, count=count, number=number)
+        is not None
+    )
 
 
-class PipelineRepository:
-    """Analysis requests as the pipeline sees them: every change is fenced by the request's attempt."""
+def list_posts_page(session: Session, user_id: uuid.UUID, request_id: uuid.UUID, number: int) -> Page[Post]:
+    """Return one page of a request's readable posts with their media, in the order of its URLs."""
+    joined = (
+        select(Post)
+        .join(AnalysisRequestPost, AnalysisRequestPost.post_id == Post.id)
+        .join(PostAnalysisRequest, PostAnalysisRequest.id == AnalysisRequestPost.request_id)
+        .where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == user_id)
+    )
+    count = session.scalar(select(func.count()).select_from(joined.subquery())) or 0
+    rows = session.scalars(
+        joined.order_by(AnalysisRequestPost.position)
+        .limit(PAGE_SIZE)
+        .offset(offset_of(number))
+        .options(selectinload(Post.media))
+    ).all()
+    return Page(rows=rows, count=count, number=number)
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
-    def lock_current(self, request_id: uuid.UUID, attempt: int) -> PostAnalysisRequest | None:
-        """Lock and return the request if `attempt` is still the current one and has no end yet."""
-        return self._session.scalar(
-            select(PostAnalysisRequest)
-            .where(
-                PostAnalysisRequest.id == request_id,
-                PostAnalysisRequest.attempt == attempt,
-                PostAnalysisRequest.status.in_(_UNFINISHED),
-            )
-            .with_for_update(of=PostAnalysisRequest)
-        )
-
-    def list_posts(self, request_id: uuid.UUID) -> list[AnalysisRequestPost]:
-        """Return the URLs of a request in their order."""
-        return list(
-            self._session.scalars(
-                select(AnalysisRequestPost)
-                .where(AnalysisRequestPost.request_id == request_id)
-                .order_by(AnalysisRequestPost.position)
-            )
-        )
-
-    def list_fetched(self, request_id: uuid.UUID) -> list[Post]:
-        """Return the posts of a request that we have, in the order of its URLs."""
-        return list(
-            self._session.scalars(
-                select(Post)
-                .join(AnalysisRequestPost, AnalysisRequestPost.post_id == Post.id)
-                .where(AnalysisRequestPost.request_id == request_id)
-                .order_by(AnalysisRequestPost.position)
-            )
-        )
-
-    def find_post(self, request_id: uuid.UUID, request_post_id: uuid.UUID) -> AnalysisRequestPost | None:
-        """Return one URL of a request with its post and the post's media."""
-        return self._session.scalar(
-            select(AnalysisRequestPost)
-            .where(AnalysisRequestPost.id == request_post_id, AnalysisRequestPost.request_id == request_id)
-            .options(selectinload(AnalysisRequestPost.post).selectinload(Post.media))
-        )
-
-    def find_comments(self, post_id: uuid.UUID) -> list[dict[str, Any]]:
-        """Return the comments that the platform gave us with a post, the most relevant first."""
-        comments = self._session.scalar(select(PostComments.comments).where(PostComments.post_id == post_id))
-        return comments or []
-
-    def find_status(self, request_id: uuid.UUID, *, attempt: int, stage: str, message: str) -> AnalysisStatus | None:
-        """Return a step of this attempt that says the same."""
-        return self._session.scalar(
-            select(AnalysisStatus)
-            .where(
-                AnalysisStatus.request_id == request_id,
-                AnalysisStatus.attempt == attempt,
-                AnalysisStatus.stage == stage,
-                AnalysisStatus.message == message,
-            )
-            .limit(1)
-        )
-
-    def cost_before(self, request_id: uuid.UUID, seq: int) -> ColumnElement[Decimal]:
-        """Return what the request had cost at the step before `seq`, as part of the statement that adds the step."""
-        before = select(AnalysisStatus.cost_usd).where(
-            AnalysisStatus.request_id == request_id, AnalysisStatus.seq == seq - 1
-        )
-        return func.coalesce(before.scalar_subquery(), 0)
-
-    def add_status(self, status: AnalysisStatus) -> None:
-        """Append a step."""
-        self._session.add(status)
-
-    def reserve(self, request_id: uuid.UUID, attempt: int, usd: Decimal, *, max_usd: Decimal) -> bool:
-        """Count a call of the current attempt and reserve what it may cost, while all of it stays within `max_usd`."""
-        taken = PostAnalysisRequest.cost_usd + PostAnalysisRequest.reserved_usd
-        reserved = (
-            update(PostAnalysisRequest)
-            .where(
-                PostAnalysisRequest.id == request_id,
-                PostAnalysisRequest.attempt == attempt,
-                PostAnalysisRequest.status.in_(_UNFINISHED),
-                taken + usd <= max_usd,
-            )
-            .values(
-                total_api_calls=PostAnalysisRequest.total_api_calls + 1,
-                reserved_usd=PostAnalysisRequest.reserved_usd + usd,
-            )
-            .returning(PostAnalysisRequest.id)
-            .execution_options(synchronize_session=False)
-        )
-        return self._session.scalar(reserved) is not None
-
-    def is_current(self, request_id: uuid.UUID, attempt: int) -> bool:
-        """Whether an attempt is the current one and has no end yet."""
-        current = select(PostAnalysisRequest.id).where(
+def lock_current(session: Session, request_id: uuid.UUID, attempt: int) -> PostAnalysisRequest | None:
+    """Lock and return the request if `attempt` is still the current one and has no end yet."""
+    return session.scalar(
+        select(PostAnalysisRequest)
+        .where(
             PostAnalysisRequest.id == request_id,
             PostAnalysisRequest.attempt == attempt,
             PostAnalysisRequest.status.in_(_UNFINISHED),
         )
-        return self._session.scalar(current) is not None
+        .with_for_update(of=PostAnalysisRequest)
+    )
 
-    def settle(self, request_id: uuid.UUID, *, calls: int, cost_usd: Decimal, released_usd: Decimal) -> None:
-        """Add calls and costs to the request, whichever attempt made them, and release their reservation."""
-        self._session.execute(
-            update(PostAnalysisRequest)
-            .where(PostAnalysisRequest.id == request_id)
-            .values(
-                total_api_calls=PostAnalysisRequest.total_api_calls + calls,
-                cost_usd=PostAnalysisRequest.cost_usd + cost_usd,
-                reserved_usd=PostAnalysisRequest.reserved_usd - released_usd,
-            )
-            .execution_options(synchronize_session=False)
+
+def list_request_posts(session: Session, request_id: uuid.UUID) -> list[AnalysisRequestPost]:
+    """Return the URLs of a request in their order."""
+    return list(
+        session.scalars(
+            select(AnalysisRequestPost)
+            .where(AnalysisRequestPost.request_id == request_id)
+            .order_by(AnalysisRequestPost.position)
         )
+    )
 
-    def save_analysis(self, request_id: uuid.UUID, post_id: uuid.UUID, values: dict[str, Any]) -> None:
-        """Save the analysis of a post, overwriting an earlier one of the same request."""
-        self._session.execute(
-            upsert(PostAnalysis)
-            .values(request_id=request_id, post_id=post_id, **values)
-            .on_conflict_do_update(
-                index_elements=[PostAnalysis.request_id, PostAnalysis.post_id],
-                set_=values | {"updated_at": func.now()},
-            )
+
+def list_fetched_posts(session: Session, request_id: uuid.UUID) -> list[Post]:
+    """Return the posts of a request that we have, in the order of its URLs."""
+    return list(
+        session.scalars(
+            select(Post)
+            .join(AnalysisRequestPost, AnalysisRequestPost.post_id == Post.id)
+            .where(AnalysisRequestPost.request_id == request_id)
+            .order_by(AnalysisRequestPost.position)
         )
+    )
 
-    def record_analysed(self, request: PostAnalysisRequest) -> None:
-        """Note for the request's user which posts were explained, again for those that had been before."""
-        analysed = select(
-            literal(request.user_id), AnalysisRequestPost.post_id, literal(PostActivity.ANALYSED, Text)
-        ).where(AnalysisRequestPost.request_id == request.id, AnalysisRequestPost.state == PostState.ANALYSED)
-        self._session.execute(
-            upsert(UserPostActivity)
-            .from_select(["user_id", "post_id", "activity"], analysed)
-            .on_conflict_do_update(
-                index_elements=[UserPostActivity.user_id, UserPostActivity.post_id, UserPostActivity.activity],
-                set_={"updated_at": func.now()},
-            )
+
+def find_request_post(
+    session: Session, request_id: uuid.UUID, request_post_id: uuid.UUID
+) -> AnalysisRequestPost | None:
+    """Return one URL of a request with its post and the post's media."""
+    return session.scalar(
+        select(AnalysisRequestPost)
+        .where(AnalysisRequestPost.id == request_post_id, AnalysisRequestPost.request_id == request_id)
+        .options(selectinload(AnalysisRequestPost.post).selectinload(Post.media))
+    )
+
+
+def list_comments(session: Session, post_id: uuid.UUID) -> list[dict[str, Any]]:
+    """Return the comments that the platform gave us with a post, the most relevant first."""
+    comments = session.scalar(select(PostComments.comments).where(PostComments.post_id == post_id))
+    return comments or []
+
+
+def find_status(
+    session: Session, request_id: uuid.UUID, *, attempt: int, stage: str, message: str
+) -> AnalysisStatus | None:
+    """Return a step of this attempt that says the same."""
+    return session.scalar(
+        select(AnalysisStatus)
+        .where(
+            AnalysisStatus.request_id == request_id,
+            AnalysisStatus.attempt == attempt,
+            AnalysisStatus.stage == stage,
+            AnalysisStatus.message == message,
         )
+        .limit(1)
+    )
 
-    def count_viral(self, request_id: uuid.UUID) -> int:
-        """Return how many posts of the request are viral."""
-        return (
-            self._session.scalar(
-                select(func.count())
-                .select_from(PostAnalysis)
-                .where(PostAnalysis.request_id == request_id, PostAnalysis.is_viral)
-            )
-            or 0
-        )
 
-    def list_unfinished(
-        self, *, started_before: datetime, limit: int, execution_prefix: str
-    ) -> Sequence[PostAnalysisRequest]:
-        """Return requests without an end whose attempt was admitted before a moment, untouched ones first."""
-        conditions = [
+def cost_before(request_id: uuid.UUID, seq: int) -> ColumnElement[Decimal]:
+    """Return what the request had cost at the step before `seq`, as part of the statement that adds the step."""
+    before = select(AnalysisStatus.cost_usd).where(
+        AnalysisStatus.request_id == request_id, AnalysisStatus.seq == seq - 1
+    )
+    return func.coalesce(before.scalar_subquery(), 0)
+
+
+def add_status(session: Session, status: AnalysisStatus) -> None:
+    """Append a step."""
+    session.add(status)
+
+
+def reserve_cost(session: Session, request_id: uuid.UUID, attempt: int, usd: Decimal, *, max_usd: Decimal) -> bool:
+    """Count a call of the current attempt and reserve what it may cost, while all of it stays within `max_usd`."""
+    taken = PostAnalysisRequest.cost_usd + PostAnalysisRequest.reserved_usd
+    reserved = (
+        update(PostAnalysisRequest)
+        .where(
+            PostAnalysisRequest.id == request_id,
+            PostAnalysisRequest.attempt == attempt,
             PostAnalysisRequest.status.in_(_UNFINISHED),
-            PostAnalysisRequest.attempt_started_at < started_before,
-        ]
-        if execution_prefix:
-            conditions.append(PostAnalysisRequest.execution_arn.startswith(execution_prefix, autoescape=True))
-        is_begun = PostAnalysisRequest.status != RequestStatus.PENDING
-        return self._session.scalars(
-            select(PostAnalysisRequest)
-            .where(*conditions)
-            .order_by(is_begun, PostAnalysisRequest.attempt_started_at)
-            .limit(limit)
-        ).all()
-
-    def find_last_stage(self, request_id: uuid.UUID, *, attempt: int) -> str | None:
-        """Return the last step of an attempt."""
-        return self._session.scalar(
-            select(AnalysisStatus.stage)
-            .where(AnalysisStatus.request_id == request_id, AnalysisStatus.attempt == attempt)
-            .order_by(AnalysisStatus.seq.desc())
-            .limit(1)
+            taken + usd <= max_usd,
         )
+        .values(
+            total_api_calls=PostAnalysisRequest.total_api_calls + 1,
+            reserved_usd=PostAnalysisRequest.reserved_usd + usd,
+        )
+        .returning(PostAnalysisRequest.id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.scalar(reserved) is not None
+
+
+def is_current(session: Session, request_id: uuid.UUID, attempt: int) -> bool:
+    """Whether an attempt is the current one and has no end yet."""
+    current = select(PostAnalysisRequest.id).where(
+        PostAnalysisRequest.id == request_id,
+        PostAnalysisRequest.attempt == attempt,
+        PostAnalysisRequest.status.in_(_UNFINISHED),
+    )
+    return session.scalar(current) is not None
+
+
+def settle_cost(
+    session: Session, request_id: uuid.UUID, *, calls: int, cost_usd: Decimal, released_usd: Decimal
+) -> None:
+    """Add calls and costs to the request, whichever attempt made them, and release their reservation."""
+    session.execute(
+        update(PostAnalysisRequest)
+        .where(PostAnalysisRequest.id == request_id)
+        .values(
+            total_api_calls=PostAnalysisRequest.total_api_calls + calls,
+            cost_usd=PostAnalysisRequest.cost_usd + cost_usd,
+            reserved_usd=PostAnalysisRequest.reserved_usd - released_usd,
+        )
+        .execution_options(synchronize_session=False)
+    )
+
+
+def save_analysis(session: Session, request_id: uuid.UUID, post_id: uuid.UUID, values: dict[str, Any]) -> None:
+    """Save the analysis of a post, overwriting an earlier one of the same request."""
+    session.execute(
+        upsert(PostAnalysis)
+        .values(request_id=request_id, post_id=post_id, **values)
+        .on_conflict_do_update(
+            index_elements=[PostAnalysis.request_id, PostAnalysis.post_id],
+            set_=values | {"updated_at": func.now()},
+        )
+    )
+
+
+def record_analysed_posts(session: Session, request: PostAnalysisRequest) -> None:
+    """Note for the request's user which posts were explained, again for those that had been before."""
+    analysed = select(
+        literal(request.user_id), AnalysisRequestPost.post_id, literal(PostActivity.ANALYSED, Text)
+    ).where(AnalysisRequestPost.request_id == request.id, AnalysisRequestPost.state == PostState.ANALYSED)
+    session.execute(
+        upsert(UserPostActivity)
+        .from_select(["user_id", "post_id", "activity"], analysed)
+        .on_conflict_do_update(
+            index_elements=[UserPostActivity.user_id, UserPostActivity.post_id, UserPostActivity.activity],
+            set_={"updated_at": func.now()},
+        )
+    )
+
+
+def count_viral_posts(session: Session, request_id: uuid.UUID) -> int:
+    """Return how many posts of the request are viral."""
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(PostAnalysis)
+            .where(PostAnalysis.request_id == request_id, PostAnalysis.is_viral)
+        )
+        or 0
+    )
+
+
+def list_unfinished(
+    session: Session, *, started_before: datetime, limit: int, execution_prefix: str
+) -> Sequence[PostAnalysisRequest]:
+    """Return requests without an end whose attempt was admitted before a moment, untouched ones first."""
+    conditions = [
+        PostAnalysisRequest.status.in_(_UNFINISHED),
+        PostAnalysisRequest.attempt_started_at < started_before,
+    ]
+    if execution_prefix:
+        conditions.append(PostAnalysisRequest.execution_arn.startswith(execution_prefix, autoescape=True))
+    is_begun = PostAnalysisRequest.status != RequestStatus.PENDING
+    return session.scalars(
+        select(PostAnalysisRequest)
+        .where(*conditions)
+        .order_by(is_begun, PostAnalysisRequest.attempt_started_at)
+        .limit(limit)
+    ).all()
+
+
+def find_last_stage(session: Session, request_id: uuid.UUID, *, attempt: int) -> str | None:
+    """Return the last step of an attempt."""
+    return session.scalar(
+        select(AnalysisStatus.stage)
+        .where(AnalysisStatus.request_id == request_id, AnalysisStatus.attempt == attempt)
+        .order_by(AnalysisStatus.seq.desc())
+        .limit(1)
+    )

@@ -10,9 +10,10 @@ from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory
 from whyviral.core.errors import AppError
 
+from . import repository
 from .admission import count_again
 from .models import PostAnalysisRequest, RequestStatus, Stage
-from .repository import ReopenedPost, RequestRepository
+from .repository import ReopenedPost
 from .service import RequestNotFound
 
 
@@ -77,21 +78,20 @@ def retry(
         UsageLimitReached: the plan does not allow as many posts today.
         NoCurrentPlan: the user has no plan.
     """
-    repository = RequestRepository(session, user_id)
-    request = repository.lock(request_id)
+    request = repository.lock_request(session, user_id, request_id)
     if request is None:
         raise RequestNotFound(request_id)
     if request.status in (RequestStatus.PENDING, RequestStatus.PROCESSING):
         raise AnalysisStillRunning(request)
-    posts = repository.reopen_posts(request)
+    posts = repository.reopen_posts(session, request)
     if not posts:
         raise AnalysisComplete(request)
     if request.retry_count >= request.max_retries:
         raise RetriesUsedUp(request)
     count_again(session, request, [post.url for post in posts if not post.is_partial], now=now)
     arn = execution_arn_of(request.id, request.attempt + 1)
-    request = repository.begin_attempt(request, execution_arn=arn, now=now)
-    repository.insert_statuses([_first_status(request, posts)])
+    request = repository.begin_attempt(session, request, execution_arn=arn, now=now)
+    repository.insert_statuses(session, [_first_status(request, posts)])
     record_events(session, *_events(request, posts))
     return request
 

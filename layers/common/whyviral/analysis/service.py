@@ -8,8 +8,8 @@ from whyviral.core.errors import AppError
 from whyviral.core.pagination import Page
 from whyviral.social.models import Post
 
+from . import repository
 from .models import PostAnalysisRequest
-from .repository import RequestRepository
 
 
 class RequestNotFound(AppError):
@@ -24,7 +24,7 @@ class RequestNotFound(AppError):
 
 def list_requests(session: Session, user_id: uuid.UUID, *, page: int) -> Page[PostAnalysisRequest]:
     """Return one page of the user's requests, newest first."""
-    return RequestRepository(session, user_id).list_page(page)
+    return repository.list_requests(session, user_id, page)
 
 
 def get_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> PostAnalysisRequest:
@@ -33,7 +33,7 @@ def get_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> 
     Raises:
         RequestNotFound: it does not exist or is not the user's.
     """
-    request = RequestRepository(session, user_id).find_detail(request_id)
+    request = repository.find_request(session, user_id, request_id)
     if request is None:
         raise RequestNotFound(request_id)
     return request
@@ -45,7 +45,6 @@ def list_posts(session: Session, user_id: uuid.UUID, request_id: uuid.UUID, *, p
     Raises:
         RequestNotFound: the request does not exist or is not the user's.
     """
-    repository = RequestRepository(session, user_id)
-    if not repository.is_owner(request_id):
+    if not repository.is_owner(session, user_id, request_id):
         raise RequestNotFound(request_id)
-    return repository.list_posts_page(request_id, page)
+    return repository.list_posts_page(session, user_id, request_id, page)

@@ -16,112 +16,115 @@ from .engagement import engagement_score
 from .models import DEAD_LINK, Post, PostComments, PostMedia
 
 
-class PostRepository:
-    """Posts of one platform, shared by all users."""
+def claim_posts(
+    session: Session,
+    platform: str,
+    urls_by_id: Mapping[str, str],
+    *,
+    lease_owner: uuid.UUID,
+    now: datetime,
+    lease: timedelta,
+    fresh_since: datetime,
+    is_stand_in: bool,
+) -> list[Post]:
+    """Claim, in one statement, every post that is neither fresh nor being fetched by somebody else.
 
-    def __init__(self, session: Session, platform: str) -> None:
-        self._session = session
-        self._platform = platform
+    Posts are taken in the order of their ids, here and in `lock_by_platform_ids`, so that two transactions never
+    wait for each other.
+    """
+    rows = [
+        {
+            "platform": platform,
+            "platform_post_id": post_id,
+            "url": urls_by_id[post_id],
+            "claimed_by": lease_owner,
+            "claimed_until": now + lease,
+        }
+        for post_id in sorted(urls_by_id)
+    ]
+    statement = upsert(Post).values(rows)
+    free = or_(Post.claimed_until.is_(None), Post.claimed_until < now, Post.claimed_by == lease_owner)
+    claimed = statement.on_conflict_do_update(
+        index_elements=[Post.platform, Post.platform_post_id],
+        set_={"claimed_by": lease_owner, "claimed_until": now + lease, "updated_at": func.now()},
+        where=and_(_is_stale(fresh_since, is_stand_in=is_stand_in), free),
+    ).returning(Post)
+    return list(session.scalars(claimed, execution_options={"populate_existing": True}))
 
-    def claim(
-        self,
-        urls_by_id: Mapping[str, str],
-        *,
-        lease_owner: uuid.UUID,
-        now: datetime,
-        lease: timedelta,
-        fresh_since: datetime,
-        is_stand_in: bool,
-    ) -> list[Post]:
-        """Claim, in one statement, every post that is neither fresh nor being fetched by somebody else.
 
-        Posts are taken in the order of their ids, here and in `lock_by_platform_ids`, so that two transactions never
-        wait for each other.
-        """
-        rows = [
-            {
-                "platform": self._platform,
-                "platform_post_id": post_id,
-                "url": urls_by_id[post_id],
-                "claimed_by": lease_owner,
-                "claimed_until": now + lease,
-            }
-            for post_id in sorted(urls_by_id)
-        ]
-        statement = upsert(Post).values(rows)
-        free = or_(Post.claimed_until.is_(None), Post.claimed_until < now, Post.claimed_by == lease_owner)
-        claimed = statement.on_conflict_do_update(
-            index_elements=[Post.platform, Post.platform_post_id],
-            set_={"claimed_by": lease_owner, "claimed_until": now + lease, "updated_at": func.now()},
-            where=and_(_is_stale(fresh_since, is_stand_in=is_stand_in), free),
-        ).returning(Post)
-        return list(self._session.scalars(claimed, execution_options={"populate_existing": True}))
-
-    def list_fresh(self, platform_post_ids: Collection[str], *, fresh_since: datetime, is_stand_in: bool) -> list[Post]:
-        """Return the posts among these that can be used as they are."""
-        return list(
-            self._session.scalars(
-                select(Post).where(
-                    Post.platform == self._platform,
-                    Post.platform_post_id.in_(platform_post_ids),
-                    not_(_is_stale(fresh_since, is_stand_in=is_stand_in)),
-                )
+def list_fresh_posts(
+    session: Session, platform: str, platform_post_ids: Collection[str], *, fresh_since: datetime, is_stand_in: bool
+) -> list[Post]:
+    """Return the posts among these that can be used as they are."""
+    return list(
+        session.scalars(
+            select(Post).where(
+                Post.platform == platform,
+                Post.platform_post_id.in_(platform_post_ids),
+                not_(_is_stale(fresh_since, is_stand_in=is_stand_in)),
             )
         )
+    )
 
-    def lock_by_platform_ids(self, platform_post_ids: Collection[str]) -> list[Post]:
-        """Return the posts that exist among these, locked in the order in which `claim` takes them."""
-        return list(
-            self._session.scalars(
-                select(Post)
-                .where(Post.platform == self._platform, Post.platform_post_id.in_(platform_post_ids))
-                .order_by(collate(Post.platform_post_id, "C"))
-                # Not FOR UPDATE: requests that refer to a post meanwhile need not wait.
-                .with_for_update(key_share=True)
-            )
+
+def lock_posts(session: Session, platform: str, platform_post_ids: Collection[str]) -> list[Post]:
+    """Return the posts that exist among these, locked in the order in which `claim` takes them."""
+    return list(
+        session.scalars(
+            select(Post)
+            .where(Post.platform == platform, Post.platform_post_id.in_(platform_post_ids))
+            .order_by(collate(Post.platform_post_id, "C"))
+            # Not FOR UPDATE: requests that refer to a post meanwhile need not wait.
+            .with_for_update(key_share=True)
         )
+    )
 
-    def update_fetched(self, post: Post, scraped: ScrapedPost, *, fetched_at: datetime, is_stand_in: bool) -> None:
-        """Overwrite the post with what the platform says now, and end the claim and the job."""
-        post.username = scraped.author.username or None
-        post.author = asdict(scraped.author)
-        post.content = scraped.text
-        post.language = scraped.language
-        post.posted_at = scraped.posted_at
-        post.metrics = dict(scraped.metrics)
-        post.engagement_score = engagement_score(scraped.metrics, scraped.author.followers)
-        post.details = dict(scraped.details)
-        post.raw = dict(scraped.raw)
-        post.fetched_at = fetched_at
-        post.is_stand_in = is_stand_in
-        post.claimed_by = post.claimed_until = post.scrape_job = None
 
-    def save_comments(
-        self, scraped_by_post: Sequence[tuple[Post, ScrapedPost]], *, distrusted: Collection[uuid.UUID]
-    ) -> None:
-        """Overwrite the comments of posts that came with some, in at most two statements; `distrusted` lose theirs."""
-        if distrusted:
-            self._session.execute(delete(PostComments).where(PostComments.post_id.in_(distrusted)))
-        rows = [
-            {"post_id": post.id, "comments": [_comment_as_json(comment) for comment in scraped.comments]}
-            for post, scraped in scraped_by_post
-            if scraped.comments
-        ]
-        if rows:
-            statement = upsert(PostComments).values(rows)
-            renewed = {"comments": statement.excluded.comments, "updated_at": func.now()}
-            self._session.execute(statement.on_conflict_do_update(index_elements=[PostComments.post_id], set_=renewed))
+def update_fetched_post(post: Post, scraped: ScrapedPost, *, fetched_at: datetime, is_stand_in: bool) -> None:
+    """Overwrite the post with what the platform says now, and end the claim and the job."""
+    post.username = scraped.author.username or None
+    post.author = asdict(scraped.author)
+    post.content = scraped.text
+    post.language = scraped.language
+    post.posted_at = scraped.posted_at
+    post.metrics = dict(scraped.metrics)
+    post.engagement_score = engagement_score(scraped.metrics, scraped.author.followers)
+    post.details = dict(scraped.details)
+    post.raw = dict(scraped.raw)
+    post.fetched_at = fetched_at
+    post.is_stand_in = is_stand_in
+    post.claimed_by = post.claimed_until = post.scrape_job = None
 
-    def release_claims(self, platform_post_ids: Collection[str], *, lease_owner: uuid.UUID) -> None:
-        """Release this owner's leases; a post that was never fetched, and on which no job runs, is deleted."""
-        self.lock_by_platform_ids(platform_post_ids)
-        claimed = and_(
-            Post.platform == self._platform,
-            Post.platform_post_id.in_(platform_post_ids),
-            Post.claimed_by == lease_owner,
-        )
-        self._session.execute(delete(Post).where(claimed, Post.fetched_at.is_(None), Post.scrape_job.is_(None)))
-        self._session.execute(update(Post).where(claimed).values(claimed_by=None, claimed_until=None))
+
+def save_comments(
+    session: Session, scraped_by_post: Sequence[tuple[Post, ScrapedPost]], *, distrusted: Collection[uuid.UUID]
+) -> None:
+    """Overwrite the comments of posts that came with some, in at most two statements; `distrusted` lose theirs."""
+    if distrusted:
+        session.execute(delete(PostComments).where(PostComments.post_id.in_(distrusted)))
+    rows = [
+        {"post_id": post.id, "comments": [_comment_as_json(comment) for comment in scraped.comments]}
+        for post, scraped in scraped_by_post
+        if scraped.comments
+    ]
+    if rows:
+        statement = upsert(PostComments).values(rows)
+        renewed = {"comments": statement.excluded.comments, "updated_at": func.now()}
+        session.execute(statement.on_conflict_do_update(index_elements=[PostComments.post_id], set_=renewed))
+
+
+def release_claims(
+    session: Session, platform: str, platform_post_ids: Collection[str], *, lease_owner: uuid.UUID
+) -> None:
+    """Release this owner's leases; a post that was never fetched, and on which no job runs, is deleted."""
+    lock_posts(session, platform, platform_post_ids)
+    claimed = and_(
+        Post.platform == platform,
+        Post.platform_post_id.in_(platform_post_ids),
+        Post.claimed_by == lease_owner,
+    )
+    session.execute(delete(Post).where(claimed, Post.fetched_at.is_(None), Post.scrape_job.is_(None)))
+    session.execute(update(Post).where(claimed).values(claimed_by=None, claimed_until=None))
 
 
 def _is_stale(fresh_since: datetime, *, is_stand_in: bool) -> ColumnElement[bool]:

@@ -12,8 +12,8 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.ports.post_scraper import ScrapedPost, ScrapeFailure, ScrapeJob, ScrapeOutcome, ScrapePending
 from whyviral.social.media.service import replace_media
 
+from . import repository
 from .models import Post
-from .repository import PostRepository
 
 CLAIM_LEASE = timedelta(seconds=120)
 """Longer than one run of the scrape function, so that a lease ends only when its holder has died."""
@@ -62,8 +62,9 @@ def claim_posts(
         reuse_for: how old a fetched post may be to be used as it is.
         is_stand_in: whether a stand-in would fetch them; what the two sources say is never mixed.
     """
-    posts = PostRepository(session, platform)
-    claimed = posts.claim(
+    claimed = repository.claim_posts(
+        session,
+        platform,
         urls_by_id,
         lease_owner=lease_owner,
         now=now,
@@ -72,8 +73,12 @@ def claim_posts(
         is_stand_in=is_stand_in,
     )
     claimed_by_id = {post.platform_post_id: post for post in claimed}
-    others = posts.list_fresh(
-        urls_by_id.keys() - claimed_by_id.keys(), fresh_since=now - reuse_for, is_stand_in=is_stand_in
+    others = repository.list_fresh_posts(
+        session,
+        platform,
+        urls_by_id.keys() - claimed_by_id.keys(),
+        fresh_since=now - reuse_for,
+        is_stand_in=is_stand_in,
     )
     fresh = {post.platform_post_id: post for post in others}
     busy = frozenset(urls_by_id.keys() - claimed_by_id.keys() - fresh.keys())
@@ -95,10 +100,9 @@ def save_scraped(
     A post that could not be had leaves no new row. A job is stored with the post, whoever asks for it next; those in
     `unanswered` keep theirs.
     """
-    repository = PostRepository(session, platform)
     # All at once, answered or not: two turns would take them out of order, and two requests could wait for each other.
     # A post is missing, or claimed by another, only when our claim has outlived its lease.
-    locked = repository.lock_by_platform_ids(outcomes.keys() | unanswered)
+    locked = repository.lock_posts(session, platform, outcomes.keys() | unanswered)
     known = {post.platform_post_id: post for post in locked}
     for post_id, post in known.items():
         if post_id in outcomes and post.claimed_by == lease_owner:
@@ -108,18 +112,18 @@ def save_scraped(
     saved = [(known[id_], told) for id_, told in outcomes.items() if isinstance(told, ScrapedPost) and id_ in known]
     distrusted = {post.id for post, _ in saved if post.is_stand_in != is_stand_in}
     for post, scraped in saved:
-        repository.update_fetched(post, scraped, fetched_at=fetched_at, is_stand_in=is_stand_in)
+        repository.update_fetched_post(post, scraped, fetched_at=fetched_at, is_stand_in=is_stand_in)
     session.flush()
     if saved:
         replace_media(session, saved, distrusted=distrusted)
-        repository.save_comments(saved, distrusted=distrusted)
+        repository.save_comments(session, saved, distrusted=distrusted)
     failures = {
         post_id: _as_removed(failure) if _was_seen(known.get(post_id), is_stand_in=is_stand_in) else failure
         for post_id, failure in outcomes.items()
         if isinstance(failure, ScrapeFailure)
     }
     if ended := failures.keys() | unanswered:
-        repository.release_claims(ended, lease_owner=lease_owner)
+        repository.release_claims(session, platform, ended, lease_owner=lease_owner)
     return Fetched(posts={post.platform_post_id: post for post, _ in saved}, failures=failures)
 
 
@@ -131,7 +135,7 @@ def release_claims(
     session: Session, platform: str, platform_post_ids: Collection[str], *, lease_owner: uuid.UUID
 ) -> None:
     """Give up claims, so that the next one who asks may fetch the posts, and go on with the jobs that run for them."""
-    PostRepository(session, platform).release_claims(platform_post_ids, lease_owner=lease_owner)
+    repository.release_claims(session, platform, platform_post_ids, lease_owner=lease_owner)
 
 
 def find_job(post: Post, *, now: datetime, is_stand_in: bool) -> ScrapeJob | None:

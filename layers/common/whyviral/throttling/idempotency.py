@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from whyviral.core.errors import AppError
 
-from .repository import IdempotencyRepository
+from . import repository
 
 KEY_LIFETIME = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
@@ -78,11 +78,19 @@ def claim(session: Session, user_id: uuid.UUID, *, key: str, fingerprint: str, n
         IdempotencyKeyReused: the key was sent with something else.
         CallStillRunning: the first call has no answer yet.
     """
-    keys = IdempotencyRepository(session, user_id)
     claimed = Claim(user_id, key, uuid.uuid4())
-    if keys.claim(key, fingerprint, claimed.lease, now=now, leased_until=now + LEASE, expires_at=now + KEY_LIFETIME):
+    if repository.claim_key(
+        session,
+        user_id,
+        key,
+        fingerprint,
+        claimed.lease,
+        now=now,
+        leased_until=now + LEASE,
+        expires_at=now + KEY_LIFETIME,
+    ):
         return claimed
-    held = keys.find(key)
+    held = repository.find_key(session, user_id, key)
     if held is None:  # given back since
         raise CallStillRunning
     if held.fingerprint != fingerprint:
@@ -98,12 +106,12 @@ def store_answer(session: Session, claim: Claim, answer: StoredAnswer) -> None:
     Raises:
         CallStillRunning: the call took so long that another one has claimed the key.
     """
-    if not IdempotencyRepository(session, claim.user_id).store_answer(
-        claim.key, claim.lease, status_code=answer.status_code, answer=answer.body
+    if not repository.store_answer(
+        session, claim.user_id, claim.key, claim.lease, status_code=answer.status_code, answer=answer.body
     ):
         raise CallStillRunning
 
 
 def give_back(session: Session, claim: Claim) -> None:
     """Forget the key of a call that had no effect; harmless when another call has claimed it since."""
-    IdempotencyRepository(session, claim.user_id).delete(claim.key, claim.lease)
+    repository.delete_key(session, claim.user_id, claim.key, claim.lease)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from whyviral.core.errors import AppError
 
-from .repository import RateWindowRepository
+from . import repository
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def hit(session: Session, *, scope: str, subject: str, limit: int, window: timed
         window: its length; a call counts from its moment until exactly this much later.
         now: aware UTC. A call that lost a race to a later one counts at that one's time.
     """
-    window_row = RateWindowRepository(session).hit(scope, subject, limit=limit, window=window, now=now)
+    window_row = repository.hit_window(session, scope, subject, limit=limit, window=window, now=now)
     return _state(window_row.hits, allowed=window_row.was_allowed, limit=limit, window=window, now=now)
 
 

@@ -47,87 +47,81 @@ class Window:
     was_allowed: bool
 
 
-class RateWindowRepository:
-    """Windows of calls."""
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    def hit(self, scope: str, subject: str, *, limit: int, window: timedelta, now: datetime) -> Window:
-        """Count a call if fewer than `limit` count already, and forget those that have left the window."""
-        values = {"scope": scope, "subject": subject, "limit": limit, "window": window, "now": now}
-        hits, was_allowed = self._session.execute(_HIT, values).one()
-        return Window(hits=list(hits), was_allowed=was_allowed)
+def hit_window(session: Session, scope: str, subject: str, *, limit: int, window: timedelta, now: datetime) -> Window:
+    """Count a call if fewer than `limit` count already, and forget those that have left the window."""
+    values = {"scope": scope, "subject": subject, "limit": limit, "window": window, "now": now}
+    hits, was_allowed = session.execute(_HIT, values).one()
+    return Window(hits=list(hits), was_allowed=was_allowed)
 
 
-class IdempotencyRepository:
-    """Keys of one user."""
-
-    def __init__(self, session: Session, user_id: uuid.UUID) -> None:
-        self._session = session
-        self._user_id = user_id
-
-    def claim(
-        self,
-        key: str,
-        fingerprint: str,
-        lease: uuid.UUID,
-        *,
-        now: datetime,
-        leased_until: datetime,
-        expires_at: datetime,
-    ) -> bool:
-        """Claim a key that is new, expired, or of a call that died without an answer; return whether it is ours."""
-        fresh = {
-            "fingerprint": fingerprint,
-            "lease": lease,
-            "leased_until": leased_until,
-            "expires_at": expires_at,
-            "status_code": None,
-            "answer": None,
-        }
-        has_expired = IdempotencyKey.expires_at <= now
-        has_died = and_(
-            IdempotencyKey.answer.is_(None),
-            IdempotencyKey.leased_until <= now,
-            IdempotencyKey.fingerprint == fingerprint,
+def claim_key(
+    session: Session,
+    user_id: uuid.UUID,
+    key: str,
+    fingerprint: str,
+    lease: uuid.UUID,
+    *,
+    now: datetime,
+    leased_until: datetime,
+    expires_at: datetime,
+) -> bool:
+    """Claim a key that is new, expired, or of a call that died without an answer; return whether it is ours."""
+    fresh = {
+        "fingerprint": fingerprint,
+        "lease": lease,
+        "leased_until": leased_until,
+        "expires_at": expires_at,
+        "status_code": None,
+        "answer": None,
+    }
+    has_expired = IdempotencyKey.expires_at <= now
+    has_died = and_(
+        IdempotencyKey.answer.is_(None),
+        IdempotencyKey.leased_until <= now,
+        IdempotencyKey.fingerprint == fingerprint,
+    )
+    claimed = session.execute(
+        upsert(IdempotencyKey)
+        .values(user_id=user_id, key=key, **fresh)
+        .on_conflict_do_update(
+            index_elements=[IdempotencyKey.user_id, IdempotencyKey.key],
+            set_=fresh | {"updated_at": func.now()},
+            where=or_(has_expired, has_died),
         )
-        claimed = self._session.execute(
-            upsert(IdempotencyKey)
-            .values(user_id=self._user_id, key=key, **fresh)
-            .on_conflict_do_update(
-                index_elements=[IdempotencyKey.user_id, IdempotencyKey.key],
-                set_=fresh | {"updated_at": func.now()},
-                where=or_(has_expired, has_died),
-            )
-            .returning(IdempotencyKey.id)
-        )
-        return claimed.first() is not None
+        .returning(IdempotencyKey.id)
+    )
+    return claimed.first() is not None
 
-    def find(self, key: str) -> IdempotencyKey | None:
-        """Return a key of the user."""
-        return self._session.scalar(
-            select(IdempotencyKey).where(IdempotencyKey.user_id == self._user_id, IdempotencyKey.key == key),
-            execution_options={"populate_existing": True},
-        )
 
-    def store_answer(self, key: str, lease: uuid.UUID, *, status_code: int, answer: str) -> bool:
-        """Store the answer of the call that has the lease; return whether it still has it."""
-        stored = self._session.execute(
-            update(IdempotencyKey)
-            .where(*self._leased(key, lease))
-            .values(status_code=status_code, answer=answer)
-            .returning(IdempotencyKey.id),
-            execution_options={"synchronize_session": False},
-        )
-        return stored.first() is not None
+def find_key(session: Session, user_id: uuid.UUID, key: str) -> IdempotencyKey | None:
+    """Return a key of the user."""
+    return session.scalar(
+        select(IdempotencyKey).where(IdempotencyKey.user_id == user_id, IdempotencyKey.key == key),
+        execution_options={"populate_existing": True},
+    )
 
-    def delete(self, key: str, lease: uuid.UUID) -> None:
-        """Delete a key that this lease still holds without an answer."""
-        self._session.execute(
-            delete(IdempotencyKey).where(*self._leased(key, lease), IdempotencyKey.answer.is_(None)),
-            execution_options={"synchronize_session": False},
-        )
 
-    def _leased(self, key: str, lease: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
-        return (IdempotencyKey.user_id == self._user_id, IdempotencyKey.key == key, IdempotencyKey.lease == lease)
+def store_answer(
+    session: Session, user_id: uuid.UUID, key: str, lease: uuid.UUID, *, status_code: int, answer: str
+) -> bool:
+    """Store the answer of the call that has the lease; return whether it still has it."""
+    stored = session.execute(
+        update(IdempotencyKey)
+        .where(*_leased(user_id, key, lease))
+        .values(status_code=status_code, answer=answer)
+        .returning(IdempotencyKey.id),
+        execution_options={"synchronize_session": False},
+    )
+    return stored.first() is not None
+
+
+def delete_key(session: Session, user_id: uuid.UUID, key: str, lease: uuid.UUID) -> None:
+    """Delete a key that this lease still holds without an answer."""
+    session.execute(
+        delete(IdempotencyKey).where(*_leased(user_id, key, lease), IdempotencyKey.answer.is_(None)),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def _leased(user_id: uuid.UUID, key: str, lease: uuid.UUID) -> tuple[ColumnElement[bool], ...]:
+    return (IdempotencyKey.user_id == user_id, IdempotencyKey.key == key, IdempotencyKey.lease == lease)

@@ -83,63 +83,56 @@ class CountedUrl:
     url: str
 
 
-class UsageRepository:
-    """What one user has used."""
+def count_urls(
+    session: Session, user_id: uuid.UUID, urls: Sequence[CountedUrl], *, day: date, limit: int
+) -> tuple[frozenset[str], int]:
+    """Count and reserve the URLs if every platform allows it; return the platforms that do, and how many are held.
 
-    def __init__(self, session: Session, user_id: uuid.UUID) -> None:
-        self._session = session
-        self._user_id = user_id
-
-    def count_urls(self, urls: Sequence[CountedUrl], *, day: date, limit: int) -> tuple[frozenset[str], int]:
-        """Count and reserve the URLs if every platform allows it; return the platforms that do, and how many are held.
-
-        Where a platform does not, the transaction must be rolled back.
-        """
-        values = {
-            "user_id": self._user_id,
-            "request_ids": [url.request_id for url in urls],
-            "platforms": [url.platform for url in urls],
-            "urls": [url.url for url in urls],
-            "day": day,
-            "limit": limit,
-        }
-        platforms, reserved = self._session.execute(_COUNT_URLS, values).one()
-        return frozenset(platforms), reserved
-
-    def list_day(self, day: date) -> Sequence[UserUsage]:
-        """Return the user's rows of a day, one per platform that was used."""
-        own = select(UserUsage).where(UserUsage.user_id == self._user_id, UserUsage.usage_date == day)
-        # Rows are changed by statements that the session knows nothing of.
-        return self._session.scalars(own, execution_options={"populate_existing": True}).all()
-
-    def list_page(self, number: int, *, first: date | None, last: date | None, platform: str | None) -> Page[UserUsage]:
-        """Return one page of the user's days, newest first; None leaves a side open."""
-        conditions = [UserUsage.user_id == self._user_id]
-        if first is not None:
-            conditions.append(UserUsage.usage_date >= first)
-        if last is not None:
-            conditions.append(UserUsage.usage_date <= last)
-        if platform is not None:
-            conditions.append(UserUsage.platform == platform)
-        count = self._session.scalar(select(func.count()).select_from(UserUsage).where(*conditions)) or 0
-        rows = self._session.scalars(
-            select(UserUsage)
-            .where(*conditions)
-            .order_by(UserUsage.usage_date.desc(), UserUsage.platform)
-            .limit(PAGE_SIZE)
-            .offset(offset_of(number))
-        ).all()
-        return Page(rows=rows, count=count, number=number)
+    Where a platform does not, the transaction must be rolled back.
+    """
+    values = {
+        "user_id": user_id,
+        "request_ids": [url.request_id for url in urls],
+        "platforms": [url.platform for url in urls],
+        "urls": [url.url for url in urls],
+        "day": day,
+        "limit": limit,
+    }
+    platforms, reserved = session.execute(_COUNT_URLS, values).one()
+    return frozenset(platforms), reserved
 
 
-class SettlementRepository:
-    """What the pipeline owes its users at the end of a request."""
+def list_day(session: Session, user_id: uuid.UUID, day: date) -> Sequence[UserUsage]:
+    """Return the user's rows of a day, one per platform that was used."""
+    own = select(UserUsage).where(UserUsage.user_id == user_id, UserUsage.usage_date == day)
+    # Rows are changed by statements that the session knows nothing of.
+    return session.scalars(own, execution_options={"populate_existing": True}).all()
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
 
-    def settle(self, request_id: uuid.UUID, *, explained: Sequence[str], suggestions: int) -> Settlement:
-        """Charge the held URLs that were explained, and return the others on the day they were counted."""
-        values = {"request_id": request_id, "explained": list(explained), "suggestions": suggestions}
-        settled = self._session.execute(_SETTLE, values).one_or_none()
-        return Settlement() if settled is None else Settlement(*settled)
+def list_usage(
+    session: Session, user_id: uuid.UUID, number: int, *, first: date | None, last: date | None, platform: str | None
+) -> Page[UserUsage]:
+    """Return one page of the user's days, newest first; None leaves a side open."""
+    conditions = [UserUsage.user_id == user_id]
+    if first is not None:
+        conditions.append(UserUsage.usage_date >= first)
+    if last is not None:
+        conditions.append(UserUsage.usage_date <= last)
+    if platform is not None:
+        conditions.append(UserUsage.platform == platform)
+    count = session.scalar(select(func.count()).select_from(UserUsage).where(*conditions)) or 0
+    rows = session.scalars(
+        select(UserUsage)
+        .where(*conditions)
+        .order_by(UserUsage.usage_date.desc(), UserUsage.platform)
+        .limit(PAGE_SIZE)
+        .offset(offset_of(number))
+    ).all()
+    return Page(rows=rows, count=count, number=number)
+
+
+def settle_usage(session: Session, request_id: uuid.UUID, *, explained: Sequence[str], suggestions: int) -> Settlement:
+    """Charge the held URLs that were explained, and return the others on the day they were counted."""
+    values = {"request_id": request_id, "explained": list(explained), "suggestions": suggestions}
+    settled = session.execute(_SETTLE, values).one_or_none()
+    return Settlement() if settled is None else Settlement(*settled)

@@ -13,8 +13,9 @@ from whyviral.core.clock import day_of, end_of_day
 from whyviral.core.errors import AppError
 from whyviral.core.pagination import Page
 
+from . import repository
 from .models import UserUsage
-from .repository import CountedUrl, Settlement, SettlementRepository, UsageRepository
+from .repository import CountedUrl, Settlement
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,7 @@ def increment_usage(
     Raises:
         UsageLimitReached: for the first platform, by name, that does not allow it.
     """
-    counted, reserved = UsageRepository(session, user_id).count_urls(
-        urls, day=day_of(now), limit=plan.max_analyses_per_day
-    )
+    counted, reserved = repository.count_urls(session, user_id, urls, day=day_of(now), limit=plan.max_analyses_per_day)
     for platform in sorted({url.platform for url in urls} - counted):
         requested = sum(url.platform == platform for url in urls)
         check_usage_limit(session, user_id, platform, requested=requested, plan=plan, now=now)
@@ -114,7 +113,7 @@ def check_usage_limit(
     Raises:
         UsageLimitReached: they would not.
     """
-    rows = UsageRepository(session, user_id).list_day(day_of(now))
+    rows = repository.list_day(session, user_id, day_of(now))
     used = next((row.url_lookups for row in rows if row.platform == platform), 0)
     if used + requested > plan.max_analyses_per_day:
         raise UsageLimitReached(platform, plan=plan, used=used, requested=requested, resets_at=end_of_day(now))
@@ -129,12 +128,12 @@ def settle_usage(session: Session, request_id: uuid.UUID, *, explained: Sequence
         explained: the URLs that have an analysis.
         suggestions: how many suggestions each of those analyses holds.
     """
-    return SettlementRepository(session).settle(request_id, explained=explained, suggestions=suggestions)
+    return repository.settle_usage(session, request_id, explained=explained, suggestions=suggestions)
 
 
 def get_usage_today(session: Session, user_id: uuid.UUID, *, platforms: Sequence[str], now: datetime) -> UsageToday:
     """Return what the user has used today on each of the platforms."""
-    rows = {row.platform: row for row in UsageRepository(session, user_id).list_day(day_of(now))}
+    rows = {row.platform: row for row in repository.list_day(session, user_id, day_of(now))}
     return UsageToday(
         date=day_of(now),
         resets_at=end_of_day(now),
@@ -185,4 +184,4 @@ def list_usage(
     platform: str | None = None,
 ) -> Page[UserUsage]:
     """Return one page of the user's days, newest first, from `first` to `last`, both included."""
-    return UsageRepository(session, user_id).list_page(page, first=first, last=last, platform=platform)
+    return repository.list_usage(session, user_id, page, first=first, last=last, platform=platform)

@@ -12,8 +12,8 @@ from tests.fixtures.waits import WAIT_S
 from whyviral.analysis.pipeline import Outcome
 from whyviral.analysis.post_fetcher import FetchJob, FetchResult
 from whyviral.core.database import session_scope
+from whyviral.social import repository as social_repository
 from whyviral.social.platforms import Platform
-from whyviral.social.repository import PostRepository
 
 
 def fetch_at_once(pipeline: Pipeline, jobs: list[FetchJob]) -> list[FetchResult]:
@@ -63,12 +63,11 @@ def test_a_run_that_leaves_a_post_for_later_locks_its_posts_in_the_order_of_ever
     pipeline.source.unanswered = {"101"}
     job = pipeline.admit("101", "102")
     with session_scope(pipeline.engine) as session, ThreadPoolExecutor(1) as pool:
-        other = PostRepository(session, Platform.X)
-        pipeline.source.during = lambda: other.lock_by_platform_ids(["101"])
+        pipeline.source.during = lambda: social_repository.lock_posts(session, Platform.X, ["101"])
         running = pool.submit(pipeline.fetch, job)
         wait_for_a_waiter(pipeline)
 
-        other.lock_by_platform_ids(["102"])
+        social_repository.lock_posts(session, Platform.X, ["102"])
         session.commit()
 
         assert running.result(WAIT_S).outcome == Outcome.WAIT

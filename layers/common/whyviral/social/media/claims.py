@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from whyviral.social.models import PostMedia
 
-from .repository import MediaRepository
+from . import repository
 
 LEASE = timedelta(seconds=60)
 """How long a claim lasts after it was made or renewed; renewed four times as often, it outlives a slow database."""
@@ -40,21 +40,22 @@ def claim_medium(
         replaces: claimants that this one has replaced: whatever they are still doing counts no more.
         now: the time of the claim.
     """
-    repository = MediaRepository(session)
-    claimed = repository.claim(media_id, lease_owner=lease_owner, replaces=replaces, now=now, until=now + LEASE)
+    claimed = repository.claim_medium(
+        session, media_id, lease_owner=lease_owner, replaces=replaces, now=now, until=now + LEASE
+    )
     if claimed is not None:
         return claimed
-    return NotClaimed.BUSY if repository.is_unprocessed(media_id) else NotClaimed.DONE
+    return NotClaimed.BUSY if repository.is_unprocessed(session, media_id) else NotClaimed.DONE
 
 
 def renew_claim(session: Session, media_id: uuid.UUID, *, lease_owner: uuid.UUID, now: datetime) -> None:
     """Prolong a claim; one that somebody else has taken over stays theirs."""
-    MediaRepository(session).set_claim(media_id, lease_owner=lease_owner, until=now + LEASE)
+    repository.set_claim(session, media_id, lease_owner=lease_owner, until=now + LEASE)
 
 
 def release_claim(session: Session, media_id: uuid.UUID, *, lease_owner: uuid.UUID) -> None:
     """End a claim, so that the next one need not wait for its end."""
-    MediaRepository(session).set_claim(media_id, lease_owner=lease_owner, until=None)
+    repository.set_claim(session, media_id, lease_owner=lease_owner, until=None)
 
 
 def may_record(
@@ -71,9 +72,8 @@ def may_record(
     A success is true whoever found it out, and is saved unless somebody was faster. A failure is saved only while
     nobody else is at work: theirs may succeed.
     """
-    repository = MediaRepository(session)
-    repository.lock_post(post_id)  # first, as those do who replace a post's media
-    medium = repository.lock(media_id)
+    repository.lock_post(session, post_id)  # first, as those do who replace a post's media
+    medium = repository.lock_medium(session, media_id)
     if medium is None or medium.processed_at is not None:
         return False
     is_free = medium.claimed_until is None or medium.claimed_until <= now

@@ -18,7 +18,7 @@ from whyviral.integrations.ports.transcript import Transcript
 from whyviral.social.models import DEAD_LINK, Post, PostMedia
 from whyviral.social.transcripts import as_json, from_json, with_times
 
-from .repository import MediaRepository
+from . import repository
 
 _BETWEEN_MEDIA = "\n\n"
 _PASSING = frozenset(category for category in ErrorCategory if category.may_pass)
@@ -76,25 +76,24 @@ def replace_media(
         scraped_by_post: posts and what the platform says of them now.
         distrusted: ids of posts of which nothing is kept, since another source spoke of them before.
     """
-    repository = MediaRepository(session)
     scraped = {
         (post.id, position): medium for post, told in scraped_by_post for position, medium in enumerate(told.media)
     }
-    known = repository.list_of_posts([post.id for post, _ in scraped_by_post])
+    known = repository.list_media(session, [post.id for post, _ in scraped_by_post])
     gone = [
         row.id
         for row in known
         if row.post_id in distrusted or not _is_same_file(row, scraped.get((row.post_id, row.position)))
     ]
-    repository.delete(gone)
+    repository.delete_media(session, gone)
     if scraped:
-        repository.put([(post_id, position, medium) for (post_id, position), medium in scraped.items()])
-    _tell_posts(repository, [post for post, _ in scraped_by_post])
+        repository.put_media(session, [(post_id, position, medium) for (post_id, position), medium in scraped.items()])
+    _update_transcripts(session, [post for post, _ in scraped_by_post])
 
 
 def list_unprocessed_media(session: Session, post_ids: Collection[uuid.UUID]) -> list[PostMedia]:
     """Return the videos that the worker still has to read: stored ones, and pages whose captions we do not have."""
-    return MediaRepository(session).list_unprocessed(post_ids)
+    return repository.list_unprocessed(session, post_ids)
 
 
 def may_get_more(medium: PostMedia) -> bool:
@@ -138,26 +137,26 @@ def record_stored(
         "bytes": size_bytes,
         "error": None,
     }
-    MediaRepository(session).store(media_id, values | _size(size) | _thumbnail(thumbnail))
+    repository.store_medium(session, media_id, values | _size(size) | _thumbnail(thumbnail))
 
 
 def record_unstored(session: Session, media_id: uuid.UUID, failure: MediaFailure, *, source_url: str) -> None:
     """Save why a medium could not be stored from this URL, unless it has another by now, or somebody has stored it."""
-    MediaRepository(session).update_unstored(media_id, {"error": failure.as_json()}, source_url=source_url)
+    repository.update_unstored_medium(session, media_id, {"error": failure.as_json()}, source_url=source_url)
 
 
 def record_failed(session: Session, media_id: uuid.UUID, failure: MediaFailure) -> None:
     """Save why a medium could not be read; it is left to be tried again."""
-    MediaRepository(session).update(media_id, {"error": failure.as_json()})
+    repository.update_medium(session, media_id, {"error": failure.as_json()})
 
 
 def record_transcript(session: Session, post_id: uuid.UUID, media_id: uuid.UUID, transcript: Transcript) -> None:
     """Save what is said in a medium, and in all media of its post; without segments it is known to have no speech."""
-    repository = MediaRepository(session)
-    post = repository.lock_post(post_id)
+    post = repository.lock_post(session, post_id)
     if post is None:
         return
-    repository.update(
+    repository.update_medium(
+        session,
         media_id,
         {
             "segments": as_json(transcript),
@@ -168,13 +167,13 @@ def record_transcript(session: Session, post_id: uuid.UUID, media_id: uuid.UUID,
             "has_speech": bool(transcript.text),
         },
     )
-    _tell_posts(repository, [post])
+    _update_transcripts(session, [post])
     session.flush()
 
 
 def record_measured(session: Session, media_id: uuid.UUID, findings: MediaFindings) -> None:
     """Save what was measured of a medium before the worker is done with it."""
-    MediaRepository(session).update(media_id, _measured(findings))
+    repository.update_medium(session, media_id, _measured(findings))
 
 
 def record_processed(
@@ -198,7 +197,7 @@ def record_processed(
     if findings is not None:  # else what was found out before stays
         values["frames"] = None if findings.frames is None else [dict(frame) for frame in findings.frames]
         values |= _measured(findings) | _thumbnail(findings.thumbnail)
-    MediaRepository(session).update(media_id, values)
+    repository.update_medium(session, media_id, values)
 
 
 def _measured(findings: MediaFindings) -> dict[str, Any]:
@@ -227,9 +226,9 @@ def _without_query(url: str) -> str:
     return url.partition("?")[0]
 
 
-def _tell_posts(repository: MediaRepository, posts: Sequence[Post]) -> None:
+def _update_transcripts(session: Session, posts: Sequence[Post]) -> None:
     """Write down for each post what is said in all its media, in their order; None while nobody has listened."""
-    media = repository.list_of_posts([post.id for post in posts])
+    media = repository.list_media(session, [post.id for post in posts])
     for post in posts:
         told = [medium for medium in media if medium.post_id == post.id and medium.transcript is not None]
         spoken = [medium for medium in told if medium.transcript]
