@@ -98,7 +98,7 @@ def _token(arguments: argparse.Namespace) -> int:
 
 
 def _webhook(arguments: argparse.Namespace) -> int:
-    from local.aws.webhook_queue import send_sample  # noqa: PLC0415
+    from local.stack.clerk_events import send_sample  # noqa: PLC0415
 
     ready = _ready()
     if ready["token"] is None:

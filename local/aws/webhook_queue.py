@@ -1,25 +1,21 @@
-"""Webhooks on one machine: the queue with what Lambda does for it, and who sends events."""
+"""Amazon SQS on one machine: the webhooks' queue, and the polling that Lambda does for it."""
 
 import json
 import threading
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
-import httpx
 
 from local.aws.interpreter import Invoke
 from local.aws.sandbox_pool import LambdaServiceClosed
-from local.stand_ins.clerk.webhooks import event_of, headers_of, new_event_id
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 FUNCTION = "WebhooksFunction"
-CLERK_PATH = "/api/accounts/webhook/clerk/"
 _VISIBILITY_S = 20
 _MOST_RECEIVES = 5
 _POLL_S = 0.5
@@ -27,9 +23,9 @@ _POLL_S = 0.5
 
 @contextmanager
 def queue(invoke: Invoke, *, visibility_s: int = _VISIBILITY_S) -> Iterator[str]:
-    """Make the queue, in the moto server that this process runs, and hand what comes to the function; yields its URL.
+    """Create the queue in this process's moto server, and pass its messages to the function; yields the queue's URL.
 
-    A message that fails is seen again after `visibility_s`, five times in all, and then goes where nobody looks.
+    A failed message becomes visible again after `visibility_s`. After five deliveries it goes to the dead-letter queue.
     """
     client: SQSClient = boto3.client("sqs")
     dead = client.create_queue(QueueName="webhooks-dead")["QueueUrl"]
@@ -62,7 +58,7 @@ def _poll(client: "SQSClient", url: str, invoke: Invoke, stopped: threading.Even
 
 
 def _act_on(messages: list["MessageTypeDef"], invoke: Invoke) -> list[str]:
-    """Hand messages to the function and return the receipts of those that it has done."""
+    """Pass messages to the function and return the receipts of those that it processed."""
     records = [{"messageId": message["MessageId"], "body": message["Body"]} for message in messages]
     invocation = invoke(FUNCTION, json.dumps({"Records": records}).encode())
     if invocation.function_error:
@@ -70,33 +66,3 @@ def _act_on(messages: list["MessageTypeDef"], invoke: Invoke) -> list[str]:
     failures = json.loads(invocation.payload)["batchItemFailures"]
     failed = {failure["itemIdentifier"] for failure in failures}
     return [message["ReceiptHandle"] for message in messages if message["MessageId"] not in failed]
-
-
-def subscribe(stand_ins_url: str, api_url: str) -> None:
-    """Have the stand-in of Clerk tell the running system what happens to its users."""
-    _control(stand_ins_url, "clerk/instance", {"webhook_url": f"{api_url}{CLERK_PATH}"})
-
-
-def send_sample(stand_ins_url: str, api_url: str, event_type: str, email: str) -> int:
-    """Send a signed sample event of Clerk's, about the user with this address, and return the status."""
-    user = _control(stand_ins_url, "clerk/users", {"email": email})
-    user_id: str = user["id"]
-    data: dict[str, Any]
-    match event_type.split("."):
-        case ["user", "deleted"]:
-            data = {"object": "user", "id": user_id, "deleted": True, "external_id": None}
-        case ["user", _]:
-            data = {**user, "updated_at": int(time.time() * 1000)}
-        case ["session", status]:
-            session_id = _control(stand_ins_url, "tokens", {"email": email})["session_id"]
-            data = {"object": "session", "id": session_id, "user_id": user_id, "status": status}
-        case _:
-            data = {"object": event_type.partition(".")[0], "id": user_id}
-    body = json.dumps(event_of(event_type, data)).encode()
-    headers = headers_of(body, event_id=new_event_id())
-    return httpx.post(f"{api_url}{CLERK_PATH}", content=body, headers=headers, timeout=30).status_code
-
-
-def _control(stand_ins_url: str, name: str, order: Mapping[str, Any]) -> Any:
-    reply = httpx.post(f"{stand_ins_url}/__control/{name}", json=order, timeout=10)
-    return reply.raise_for_status().json()

@@ -26,7 +26,7 @@ from local.aws.template import FunctionSpec, Template, read_template
 from local.aws.workflow import Workflow
 from local.database.postgres import Postgres
 from local.database.product import prepare
-from local.stack import accounts, recovery
+from local.stack import accounts, clerk_events, recovery
 from local.stack.configuration import Configuration, HalfConfigured, configure, stand_ins_needed
 from whyviral.core.database import build_engine
 
@@ -159,7 +159,7 @@ def running(
         token = None
         if "clerk" in vendors:
             token = accounts.demo_token(stand_ins_url, api_url, database_url)
-            webhook_queue.subscribe(stand_ins_url, api_url)
+            clerk_events.subscribe(stand_ins_url, api_url)
         yield Stack(
             ready=Ready(api=api_url, stand_ins=stand_ins_url, database_url=database_url, token=token),
             workflow=workflow,

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from local.aws.template import read_template
-from local.aws.webhook_queue import send_sample
+from local.stack.clerk_events import send_sample
 from local.stack.system import ROOT
 from tests.behaviour.posts import publish
 from tests.behaviour.recovery.hurry import hurried_template
