@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue, StringConstraints, field_validator, model
 
 from local.stand_ins.scenario.orders import Order, OrderPart
 
-SAMPLES = Path(__file__).parents[3] / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 _MAX_MEDIA_BYTES = 64 * 1024 * 1024
 _MAX_X_ID = 2**63 - 1
 
