@@ -63,13 +63,13 @@ def packages_of_other_architecture() -> Iterator[Path]:
 @pytest.fixture(scope="session")
 def runtime_python() -> Path:
     """A Python that has what Lambda's managed runtime has, and nothing else."""
-    _run(["./bootstrap", "lambda"])
+    run_tool(["./bootstrap", "lambda"])
     return ROOT / ".tools" / "lambda" / "bin" / "python"
 
 
 def _build(architecture: str, folder: Path) -> Path:
-    _run(["./bootstrap", "sam"])
-    _run(
+    run_tool(["./bootstrap", "sam"])
+    run_tool(
         [
             *(".tools/sam/bin/sam", "build", "--build-dir", str(folder)),
             *("--parameter-overrides", f"Architecture={architecture}"),
@@ -81,9 +81,11 @@ def _build(architecture: str, folder: Path) -> Path:
     return folder
 
 
-def _run(command: list[str], **variables: str) -> None:
+def run_tool(command: list[str], **variables: str) -> str:
+    """Run a command in the checkout and return what it prints; the test fails with it."""
     # The flags of a `make test` that runs this are not for the make that SAM runs.
     inherited = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}}
     done = subprocess.run(command, cwd=ROOT, env=inherited | variables, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.fail(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+    return done.stdout

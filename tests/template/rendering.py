@@ -41,8 +41,8 @@ class _Chooser:
         match value:
             case {"Fn::If": [str(name), yes, no]}:
                 return self.chosen(yes if self.holds({"Condition": name}) else no)
-            case {"Fn::FindInMap": [str(mapping), key, str(name)]}:
-                return self._mappings[mapping][self._value(key)][name]
+            case {"Fn::FindInMap": [str(mapping), key, name]}:
+                return self._mappings[mapping][str(self._value(key))][self._value(name)]
             case dict():
                 inner = {key: self.chosen(each) for key, each in value.items()}
                 return {key: each for key, each in inner.items() if each != NO_VALUE}

@@ -1,0 +1,107 @@
+"""What CloudFormation creates: the template after the SAM transform, for one stack and for two in one account."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from tests.template.conftest import ROOT, Properties, run_tool
+from tests.template.rendering import render
+
+EVERYTHING = {"TranscribeCompute": "managed-gpu", "TranscribeMode": "warm", "AlarmEmail": "ops@example.com"}
+ACCOUNT_WIDE = {"AWS::ApiGateway::Account"}
+"""Types of which an account has one a region, whichever stack writes it."""
+NAMES = {"Name", "Family"}
+"""Names that AWS's schemas do not call identifiers, because an ARN or an id is one as well."""
+
+
+@pytest.fixture(scope="module")
+def printed() -> Properties:
+    run_tool(["./bootstrap", "sam"])
+    script = str(ROOT / "tests" / "template" / "sam_transform.py")
+    found: Properties = json.loads(run_tool([".tools/sam/bin/python", script, "template.yaml"]))
+    return found
+
+
+@pytest.fixture(scope="module")
+def transformed(printed: Properties) -> Properties:
+    """The template with all its parameters still open."""
+    document: Properties = printed["template"]
+    return document
+
+
+@pytest.fixture(scope="module")
+def identifiers(printed: Properties) -> dict[str, list[str]]:
+    """What tells one resource of a type from another, by type."""
+    found: dict[str, list[str]] = printed["identifiers"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def created(transformed: Properties) -> Properties:
+    """Every resource of the largest stack."""
+    return render(transformed, **EVERYTHING)
+
+
+def resolved(value: Any, stack: str, resources: Properties) -> Any:
+    """Return a value as it is in a stack; resources that CloudFormation names itself have the stack in their names."""
+    match value:
+        case {"Ref": "AWS::StackName"}:
+            return stack
+        case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), *_]} if name in resources:
+            return f"{stack}-{name}-generated"
+        case {"Fn::Sub": str(text)}:
+            return re.sub(r"\$\{AWS::StackName\}", stack, text)
+        case dict():
+            return {key: resolved(each, stack, resources) for key, each in value.items()}
+        case list():
+            return [resolved(each, stack, resources) for each in value]
+    return value
+
+
+def names(resources: Properties, identifiers: Mapping[str, list[str]], stack: str) -> Iterator[tuple[str, str]]:
+    """Yield the type and the name of each resource that the template names itself."""
+    for resource in resources.values():
+        kind, properties = resource["Type"], resource.get("Properties", {})
+        given = {key: properties[key] for key in sorted(NAMES.union(identifiers[kind])) if key in properties}
+        if given and kind not in ACCOUNT_WIDE:
+            yield kind, json.dumps(resolved(given, stack, resources))
+
+
+def test_two_stacks_have_no_name_in_common(created: Properties, identifiers: dict[str, list[str]]) -> None:
+    one, other = (set(names(created, identifiers, stack)) for stack in ("one", "other"))
+
+    assert {name for kind, name in one if kind == "AWS::Scheduler::Schedule"} == {
+        '{"Name": "one-retention"}',
+        '{"Name": "one-sweeper"}',
+    }
+    assert one & other == set()
+
+
+def test_the_check_of_names_finds_a_name_that_two_stacks_share(
+    created: Properties, identifiers: dict[str, list[str]]
+) -> None:
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "alarms"}}
+    resources = created | {"Shared": topic}
+
+    one, other = (set(names(resources, identifiers, stack)) for stack in ("one", "other"))
+
+    assert one & other == {("AWS::SNS::Topic", '{"TopicName": "alarms"}')}
+
+
+def test_the_account_setting_for_logs_waits_for_a_key_and_the_api_waits_for_the_setting(created: Properties) -> None:
+    # Source: CloudFormation, "AWS::ApiGateway::Account": where API Gateway was never used, the setting must depend on
+    # another of its resources. The API cannot be that one: its stage writes logs, so it comes after the setting.
+    assert created["LogsFirst"]["Type"] == "AWS::ApiGateway::ApiKey"
+    assert created["LogsFirst"]["Properties"] == {"Enabled": False}
+    assert created["ApiLogAccount"]["DependsOn"] == "LogsFirst"
+    assert created["Api"]["DependsOn"] == "ApiLogAccount"
+    assert created["ApiliveStage"]["Properties"]["RestApiId"] == {"Ref": "Api"}
+
+
+def test_a_stack_that_leaves_the_account_setting_alone_makes_nothing_for_it(transformed: Properties) -> None:
+    resources = render(transformed, ApiLogRole="existing")
+
+    assert resources.keys() & {"LogsFirst", "ApiLogAccount", "ApiLogAccountRole"} == set()
