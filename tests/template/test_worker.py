@@ -1,6 +1,7 @@
 """What template.yaml makes of the worker in each compute and each mode."""
 
 import json
+import os
 import re
 from itertools import product
 
@@ -10,12 +11,20 @@ from functions.transcribe.settings import JobSettings, WorkerSettings
 from local.aws.template import read_template
 from tests.template.conftest import ROOT, Properties, of_type
 from tests.template.rendering import render
+from whyviral.integrations.aws.clients import aws_client
 
 COMPUTES = ("fargate-cpu", "managed-gpu")
 MODES = ("task", "warm")
 ADDED_BY_THE_STATE_MACHINE = {"TASK_TOKEN", "REQUEST_ID", "ATTEMPT"}
-# Source: Amazon ECS, "Task definition parameters for Fargate": sizes that go together, in MiB for 4 vCPU.
-FARGATE_4_VCPU_MIB = range(8192, 30721, 1024)
+REGION_VARIABLES = {"AWS_REGION", "AWS_DEFAULT_REGION"}
+# Source: Amazon ECS, "Task definition parameters for Fargate": the memory in MiB that goes with CPU units.
+FARGATE_MIB = {
+    2048: range(4096, 16385, 1024),
+    4096: range(8192, 30721, 1024),
+    8192: range(16384, 61441, 4096),
+    16384: range(32768, 122881, 8192),
+}
+DEFAULT_FARGATE_QUOTA_VCPUS = 6
 
 
 @pytest.fixture(params=product(COMPUTES, MODES), ids="-".join)
@@ -89,17 +98,30 @@ def test_a_task_on_an_instance_asks_for_no_address_of_its_own(document: Properti
     assert (network["AssignPublicIp"], machine["AssignPublicIp"]) == ("DISABLED", "DISABLED")
 
 
-def test_the_sizes_are_ones_that_exist(document: Properties, compute: str) -> None:
-    resources = render(document, TranscribeCompute=compute)
-    task, memory = task_of(resources), int(task_of(resources)["Memory"])
+def test_every_size_that_can_be_chosen_is_one_that_fargate_has(document: Properties) -> None:
+    for vcpus in document["Parameters"]["TranscribeVcpus"]["AllowedValues"]:
+        resources = render(document, TranscribeVcpus=vcpus)
+        task = task_of(resources)
 
-    assert task["Cpu"] == "4096"
+        assert int(task["Cpu"]) == vcpus * 1024
+        assert int(task["Memory"]) in FARGATE_MIB[vcpus * 1024]
+        assert container_of(resources)["Memory"] == task["Memory"]
+
+
+def test_workers_of_three_requests_fit_the_quota_of_a_new_account(document: Properties) -> None:
+    task = task_of(render(document))
+
+    assert 3 * int(task["Cpu"]) <= DEFAULT_FARGATE_QUOTA_VCPUS * 1024
+
+
+def test_a_worker_with_a_gpu_fits_the_smallest_instance_that_may_come(document: Properties) -> None:
+    resources = render(document, TranscribeCompute="managed-gpu")
+    task = task_of(resources)
+
+    wanted = resources["GpuCapacity"]["Properties"]["ManagedInstancesProvider"]["InstanceLaunchTemplate"]
+    assert int(task["Cpu"]) <= wanted["InstanceRequirements"]["VCpuCount"]["Min"] * 1024
+    assert int(task["Memory"]) < wanted["InstanceRequirements"]["MemoryMiB"]["Min"]
     assert container_of(resources)["Memory"] == task["Memory"]
-    if compute == "fargate-cpu":
-        assert memory in FARGATE_4_VCPU_MIB
-    else:
-        wanted = resources["GpuCapacity"]["Properties"]["ManagedInstancesProvider"]["InstanceLaunchTemplate"]
-        assert memory < wanted["InstanceRequirements"]["MemoryMiB"]["Min"]
 
 
 def test_the_role_of_instances_has_a_name_that_ecs_may_pass_on(document: Properties) -> None:
@@ -139,8 +161,25 @@ def test_the_worker_is_given_every_setting_it_needs_and_none_it_does_not_read(va
 
     given = variables_of(container_of(variant)).keys()
 
-    assert needed <= given <= {name.upper() for name in fields}
+    assert needed <= given <= {name.upper() for name in fields} | REGION_VARIABLES
     assert given & ADDED_BY_THE_STATE_MACHINE == set()
+
+
+def test_the_worker_finds_its_region_where_ecs_names_none(variant: Properties, monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = variables_of(container_of(variant))
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in REGION_VARIABLES:
+        assert variables[name] == {"Ref": "AWS::Region"}
+        monkeypatch.setenv(name, "eu-west-3")
+
+    assert aws_client("stepfunctions", timeout_s=1, tries=1).meta.region_name == "eu-west-3"
+
+
+def test_a_revision_of_the_task_outlives_the_executions_that_name_it(document: Properties) -> None:
+    task = document["Resources"]["TranscribeTask"]
+
+    assert (task["UpdateReplacePolicy"], task["DeletionPolicy"]) == ("Retain", "Delete")
 
 
 def test_secrets_are_given_by_ecs_and_never_as_plain_text(document: Properties) -> None:
@@ -165,12 +204,15 @@ def test_a_proxy_can_be_reached_only_when_there_is_one(document: Properties) -> 
     assert "YOUTUBE_PROXY_URL" not in variables_of(container_of(without))
 
 
-def test_the_state_machine_may_start_this_task_with_its_two_roles_and_nothing_else(variant: Properties) -> None:
+def test_the_state_machine_may_start_this_family_with_its_two_roles_and_nothing_else(variant: Properties) -> None:
     (policy,) = variant["AnalysisRole"]["Properties"]["Policies"]
     statements = {str(each["Action"]): each for each in policy["PolicyDocument"]["Statement"]}
     task = task_of(variant)
 
-    assert statements["ecs:RunTask"]["Resource"] == {"Ref": "TranscribeTask"}
+    family = task["Family"]["Fn::Sub"]
+    assert statements["ecs:RunTask"]["Resource"] == {
+        "Fn::Sub": f"arn:${{AWS::Partition}}:ecs:${{AWS::Region}}:${{AWS::AccountId}}:task-definition/{family}:*"
+    }
     assert statements["ecs:RunTask"]["Condition"] == {"ArnEquals": {"ecs:cluster": {"Fn::GetAtt": ["Cluster", "Arn"]}}}
     assert statements["iam:PassRole"]["Resource"] == [task["TaskRoleArn"], task["ExecutionRoleArn"]]
     assert statements["iam:PassRole"]["Condition"] == {
