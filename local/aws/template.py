@@ -16,13 +16,14 @@ ACCOUNT_ID = "000000000000"
 _DEFAULT_TIMEOUT_S = 3
 _DEFAULT_MEMORY_MB = 128
 
-# What there is on AWS alone. A task that waits for one of two slots gives no sign of life, and a laptop is slower than
-# four cores: hence the heartbeat and the timeout.
+# Substitutions for what exists on AWS only. A task sends no heartbeat while it waits for one of two slots, and the
+# timeout includes that wait. A Map works on as many posts at once as a function has sandboxes (MAX_SANDBOXES).
 _ON_ONE_MACHINE = MappingProxyType(
     {
         "AssignPublicIp": "DISABLED",
         "CapacityProvider": "FARGATE",
         "ClusterArn": f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:cluster/local",
+        "MapConcurrency": "8",
         "SubnetIds": "subnet-local",
         "TaskSecurityGroupId": "sg-local",
         "TranscribeHeartbeat": "120",

@@ -6,8 +6,9 @@ import pytest
 
 from tests.statemachine.conftest import Answer, Died, Execution, Machine
 
-HAPPY = ["FetchPosts", "CheckFetchedPosts", "CollectMedia", "CollectMediaOfPost", "CheckCollectedPosts", "AnalysePosts"]
-HAPPY += ["AnalysePost", "CheckAnalysedPost", "PostAnalysed", "FinishRequest", "CheckOutcome", "RequestFinished"]
+HAPPY = ["FetchPosts", "CheckFetchedPosts", "CollectMedia", "CheckTimeToCollect", "CollectMediaOfPost"]
+HAPPY += ["CheckCollectedPosts", "AnalysePosts", "StartPost", "CheckTimeToAnalyse", "AnalysePost", "CheckAnalysedPost"]
+HAPPY += ["PostAnalysed", "FinishRequest", "CheckOutcome", "RequestFinished"]
 LARGEST_STATE_BYTES = 16 * 1024
 
 

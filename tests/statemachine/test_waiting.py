@@ -11,6 +11,15 @@ TASKS = ("Scrape", "Media", "Analyze", "Finish")
 AWS_ERRORS = ("TooManyRequestsException", "ServiceException")
 PATIENCE: Answer = {"outcome": "wait", "wait_s": 1, "request_post_id": "post-2", "posts": []}
 GIVEN_UP = "Lambda.TooManyRequestsException"
+LIMITS = {"CheckTimeToCollect": 550_000, "CheckTimeToAnalyse": 1_412_000}
+"""In milliseconds of the execution."""
+
+
+def without_time(machine: Machine, gate: str) -> str:
+    """Return the definition with no time left from the start at one of the states that look at the clock."""
+    limit = LIMITS[gate]
+    assert machine.workflow.definition.count(f"> {limit} %}}") == 1
+    return machine.workflow.definition.replace(f"> {limit} %}}", "> -1 %}")
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +30,8 @@ def executions(machine: Machine) -> dict[str, Execution]:
         "provider": machine.start({"Scrape": [PATIENCE]}),
         "model": machine.start({"Analyze post-2": [PATIENCE]}, posts=["post-1", "post-2"]),
         "timeout": machine.start({"Scrape": [Slow()]}, definition=json.dumps(impatient)),
+        "late media": machine.start(posts=["post-1", "post-2"], definition=without_time(machine, "CheckTimeToCollect")),
+        "late model": machine.start(posts=["post-1", "post-2"], definition=without_time(machine, "CheckTimeToAnalyse")),
         "FailRequest": machine.start({"Scrape": [Died()], "Fail": [Refused()]}),
         "FailUnanalysedPost": machine.start({"Analyze": [Died()], "Fail post-1": [Refused()]}),
         "FailUncollectedPost": machine.start({"Media": [Died()], "Fail post-1": [Refused()]}),
@@ -28,7 +39,7 @@ def executions(machine: Machine) -> dict[str, Execution]:
     for task, error in product(TASKS, AWS_ERRORS):
         started[f"{task} {error}"] = machine.start({task: [Refused(error)]})
     for task in TASKS:
-        started[f"{task} for good"] = machine.start({task: [Refused()] * 4})
+        started[f"{task} for good"] = machine.start({task: [Refused()] * 6})
     return {name: machine.finish(each) for name, each in started.items()}
 
 
@@ -45,7 +56,7 @@ def test_a_model_that_needs_time_is_waited_for_and_the_clock_keeps_running(execu
 
     events = execution.script.events("AnalyzeFunction")
     assert sorted(event["request_post_id"] for event in events) == ["post-1", "post-2", "post-2"]
-    assert len({event["started_at"] for event in events}) == 1
+    assert len({event["started_at"] for event in events if event["request_post_id"] == "post-2"}) == 1
     assert [set(event) for event in events] == [{"request_id", "attempt", "request_post_id", "started_at"}] * 3
     assert execution.status == "SUCCEEDED"
 
@@ -86,3 +97,23 @@ def test_what_lambda_goes_on_refusing_is_given_up(
     executions: dict[str, Execution], task: str, told: tuple[str | None, str, str]
 ) -> None:
     assert executions[f"{task} for good"].failures == [told]
+
+
+def test_a_post_whose_turn_to_be_collected_comes_too_late_is_left_to_finish_request(
+    executions: dict[str, Execution],
+) -> None:
+    execution = executions["late media"]
+
+    assert execution.functions == ["Scrape", "Finish"]
+    assert execution.states.count("PostNotCollected") == 2
+    assert execution.states[-3:] == ["FinishRequest", "CheckOutcome", "RequestFinished"]
+
+
+def test_a_post_whose_turn_to_be_analysed_comes_too_late_is_left_to_finish_request(
+    executions: dict[str, Execution],
+) -> None:
+    execution = executions["late model"]
+
+    assert execution.functions == ["Scrape", "Media", "Media", "Finish"]
+    assert execution.states.count("PostNotAnalysed") == 2
+    assert execution.states[-3:] == ["FinishRequest", "CheckOutcome", "RequestFinished"]

@@ -70,7 +70,7 @@ def test_a_failed_attempt_that_was_replaced_ends_without_a_word(machine: Machine
     ("answers", "error", "cause"),
     [
         ([Died("MediaBroken")], "MediaBroken", ""),
-        ([Refused()] * 3, "AmazonECS.Unknown", "said the test"),
+        ([Refused()] * 6, "AmazonECS.Unknown", "said the test"),
     ],
     ids=["fails", "cannot start"],
 )

@@ -1,11 +1,14 @@
 """The state machine's definition and the template that deploys it agree."""
 
+import json
 import re
 from collections.abc import Iterator
 
 import pytest
 
-from tests.template.conftest import Properties, of_type
+from local.aws.sandbox_pool import MAX_SANDBOXES
+from local.aws.template import read_template
+from tests.template.conftest import ROOT, Properties, of_type
 
 
 def _states(definition: Properties) -> Iterator[tuple[str, Properties]]:
@@ -94,3 +97,11 @@ def test_the_logs_hold_no_data_of_an_execution(state_machine: Properties) -> Non
     assert state_machine["Type"] == "STANDARD"
     assert state_machine["Logging"]["Level"] == "ERROR"
     assert state_machine["Logging"]["IncludeExecutionData"] is False
+
+
+def test_a_map_on_one_machine_works_on_as_many_posts_as_a_function_has_sandboxes() -> None:
+    definition = json.loads(read_template(ROOT / "template.yaml").local_definition())
+
+    maps = [state for _, state in _states(definition) if state["Type"] == "Map"]
+
+    assert {state["MaxConcurrency"] for state in maps} == {f"{{% $number('{MAX_SANDBOXES}') %}}"}

@@ -102,8 +102,21 @@ def test_one_cause_on_our_side_is_enough_to_alarm(pipeline: Pipeline) -> None:
     assert pipeline.read(job).error_category == ErrorCategory.NOT_FOUND
 
 
-@pytest.mark.parametrize("reached", [PostState.PENDING, PostState.FETCHED, PostState.COLLECTED])
-def test_a_post_that_was_lost_on_the_way_is_an_internal_failure(pipeline: Pipeline, reached: PostState) -> None:
+LOST = "This post was lost on our side before it was explained; try again."
+TOO_LATE = "There was no time left to explain this post; try again."
+
+
+@pytest.mark.parametrize(
+    ("reached", "category", "message"),
+    [
+        (PostState.PENDING, ErrorCategory.INTERNAL, LOST),
+        (PostState.FETCHED, ErrorCategory.TIMEOUT, TOO_LATE),
+        (PostState.COLLECTED, ErrorCategory.TIMEOUT, TOO_LATE),
+    ],
+)
+def test_a_post_whose_turn_did_not_come_is_a_failure_on_our_side(
+    pipeline: Pipeline, reached: PostState, category: ErrorCategory, message: str
+) -> None:
     job = explain_all(pipeline, "20")
     lost = pipeline.admit("21")
     match reached:
@@ -118,8 +131,8 @@ def test_a_post_that_was_lost_on_the_way_is_an_internal_failure(pipeline: Pipeli
 
     request = pipeline.read(lost)
     assert [row.state for row in request.posts] == [PostState.FAILED]
-    assert (request.error_stage, request.error_category) == (Stage.ANALYSING, ErrorCategory.INTERNAL)
-    assert request.error == "This post was lost on our side before it was explained; try again."
+    assert (request.error_stage, request.error_category) == (Stage.ANALYSING, category)
+    assert request.error == message
 
 
 def test_an_old_attempt_finishes_nothing(pipeline: Pipeline) -> None:

@@ -19,6 +19,7 @@ from .pipeline import Outcome, PostJob, RequestJob, StageResult, fail_post, lock
 from .stage_failure import StageFailure, read_stage_failure
 
 _LOST = "This post was lost on our side before it was explained; try again."
+_TOO_LATE = "There was no time left to explain this post; try again."
 _UNWATCHED = "Not every video could be watched and listened to; what was missed is left out of the explanation."
 
 
@@ -33,7 +34,10 @@ def finish_request(session: Session, job: RequestJob, *, now: datetime) -> Stage
         return StageResult(outcome=Outcome.SUPERSEDED)
     posts = repository.list_request_posts(session, request.id)
     for post in _unfinished(posts):
-        fail_post(post, stage=Stage.ANALYSING, category=ErrorCategory.INTERNAL, message=_LOST)
+        # The state machine starts no post that it could not finish in time. One that was not even fetched is a bug.
+        is_late = post.state != PostState.PENDING
+        category, message = (ErrorCategory.TIMEOUT, _TOO_LATE) if is_late else (ErrorCategory.INTERNAL, _LOST)
+        fail_post(post, stage=Stage.ANALYSING, category=category, message=message)
     is_explained = _close(session, request, posts, now=now)
     if any(_is_ours(post) for post in posts):
         return StageResult(outcome=Outcome.FAILED)

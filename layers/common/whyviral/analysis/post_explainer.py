@@ -33,8 +33,8 @@ from .models import AnalysisRequestPost, PostAnalysisRequest, PostState, Stage
 from .pipeline import Outcome, PostJob, PostResult, fail_post, fail_post_by_provider, lock_current, record_status
 
 ANALYSE_BUDGET = timedelta(seconds=70)
-"""From the start of the Map to the last moment at which a model is asked; with a run of 85 s, what Step Functions
-retries and FailRequest the stage stays below its 180 s (tests/statemachine/test_longest_path.py)."""
+"""From the start of a post's turn to the last moment at which a model is asked about it. The state machine starts no
+turn that could not end in time (tests/statemachine/test_longest_path.py)."""
 MODEL_TIMEOUT_S = 65.0
 """For reading the media and for all tries of one invocation; the rest of the function's 80 s is for saving and saying
 so."""
@@ -52,7 +52,7 @@ _ENDS = {PostState.ANALYSED: Outcome.ANALYSED, PostState.FAILED: Outcome.FAILED}
 
 
 class ExplainJob(PostJob):
-    """AnalysePosts for one URL; `started_at` is when the Map began."""
+    """AnalysePosts for one URL; `started_at` is when the post's turn began."""
 
     started_at: datetime
 
