@@ -331,3 +331,9 @@ def test_lost_work_raises_an_alarm_by_words_that_are_logged(
     assert [words in pattern for pattern in patterns] == [True]
     assert f'"{words}"' in (ROOT / "functions" / source).read_text(encoding="utf-8")
     assert metric in {alarm["MetricName"] for alarm in alarms}
+
+
+def test_every_parameter_is_documented(document: Properties) -> None:
+    text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+
+    assert {name for name in document["Parameters"] if f"`{name}`" not in text and f"`{name}=" not in text} == set()
