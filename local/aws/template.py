@@ -1,4 +1,4 @@
-"""What the local stack reads from template.yaml, so that one file says which functions and which pipeline there are."""
+"""Reads template.yaml for the local stack, so that one file defines the functions and the pipeline."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -12,7 +12,7 @@ import yaml
 REGION = "us-east-1"
 ACCOUNT_ID = "000000000000"
 
-# Source: AWS Lambda, "Lambda quotas" and the AWS::Lambda::Function reference: what holds when a template is silent.
+# AWS's defaults. Source: AWS Lambda, "Lambda quotas" and the AWS::Lambda::Function reference.
 _DEFAULT_TIMEOUT_S = 3
 _DEFAULT_MEMORY_MB = 128
 
@@ -36,20 +36,20 @@ _ON_ONE_MACHINE = MappingProxyType(
 _SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9_.:]+)\}")
 
 type Resolver = Callable[[str, str | None], str]
-"""From a logical id and an attribute (None for !Ref) to the value it has where the stack runs."""
+"""Resolves a logical id and an attribute (None for !Ref) to its value where the stack runs."""
 
 
 class TemplateError(Exception):
-    """template.yaml, or the state machine it names, says something the local stack cannot follow."""
+    """The local stack cannot interpret template.yaml or the state machine that it names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When the scheduler calls a function, and with what."""
+    """A schedule of a function, and the input of its calls."""
 
     expression: str
     input: str
-    """JSON; `<aws.scheduler.scheduled-time>` in it stands for the moment."""
+    """JSON, in which `<aws.scheduler.scheduled-time>` stands for the scheduled time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +61,14 @@ class FunctionSpec:
     timeout_s: float = _DEFAULT_TIMEOUT_S
     memory_mb: int = _DEFAULT_MEMORY_MB
     variables: frozenset[str] = frozenset()
-    """Names of the environment variables it is deployed with."""
+    """Names of its environment variables on AWS."""
     schedules: tuple[Schedule, ...] = ()
     is_waited_for: bool = True
-    """Whether somebody may wait for its answer; nobody does where only schedules and events call it."""
+    """Whether a caller waits for its answer; false if only schedules and events call it."""
 
     @property
     def arn(self) -> str:
-        """The name by which the state machine calls this function on one machine."""
+        """The ARN of this function on one machine."""
         return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{self.name}"
 
 
@@ -80,28 +80,28 @@ class TaskSpec:
     container: str
     module: str
     variables: frozenset[str] = frozenset()
-    """Names of the environment variables it is deployed with, secrets included."""
+    """Names of its environment variables on AWS, secrets included."""
 
     @property
     def arn(self) -> str:
-        """The name by which the state machine runs this task on one machine."""
+        """The ARN of this task definition on one machine."""
         return f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:task-definition/{self.name}:1"
 
 
 @dataclass(frozen=True, slots=True)
 class StateMachineSpec:
-    """The AWS::Serverless::StateMachine, its definition as written and what is to be put into it."""
+    """The AWS::Serverless::StateMachine: its definition as written, and the substitutions."""
 
     name: str
     source: str
     substitutions: Mapping[str, Any]
 
     def definition(self, resolve: Resolver, given: Mapping[str, str] = MappingProxyType({})) -> str:
-        """Return the definition as it is deployed: every `${Name}` replaced; JSONata's `{% $name %}` is left alone.
+        """Return the definition with every `${Name}` replaced. JSONata's `{% $name %}` stays.
 
         Args:
-            resolve: Finds what substitutions refer to.
-            given: Substitutions that count instead of the template's.
+            resolve: Resolves the references in substitutions.
+            given: Substitutions that override the template's.
 
         Raises:
             TemplateError: A name has no substitution, or a substitution is more than a scalar, !Ref or !GetAtt.
@@ -118,7 +118,7 @@ class StateMachineSpec:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The functions and the tasks by logical id, and the state machine."""
+    """The functions and tasks of the stack by logical id, and its state machine."""
 
     functions: Mapping[str, FunctionSpec]
     tasks: Mapping[str, TaskSpec]
@@ -159,7 +159,7 @@ def read_template(path: Path) -> Template:
 
 
 def local_resolver(functions: Collection[str], tasks: Mapping[str, TaskSpec] = MappingProxyType({})) -> Resolver:
-    """Return what resolves functions and tasks to the ARN they have on one machine."""
+    """Return a resolver of functions and tasks to their ARNs on one machine."""
 
     def resolve(logical_id: str, attribute: str | None) -> str:
         if logical_id in functions and attribute == "Arn":

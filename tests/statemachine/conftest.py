@@ -1,4 +1,4 @@
-"""The state machine as it is deployed, run with functions that do as a test's script says."""
+"""Runs the deployed state machine with scripted functions and a scripted worker."""
 
 import json
 import threading
@@ -28,33 +28,33 @@ ROOT = Path(__file__).resolve().parents[2]
 
 type State = dict[str, Any]
 type Answer = Mapping[str, Any] | str | "Died" | "Refused" | "Slow" | "Silent" | None
-"""What a function or the worker answers, or how it does not."""
+"""The answer of a function or of the worker, or the way in which it fails."""
 
 
 @dataclass(frozen=True, slots=True)
 class Died:
-    """The function ended with an error of this name."""
+    """The function fails with an error of this name."""
 
     error: str = "Runtime.ExitError"
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Lambda did not even run the function, or ECS the worker."""
+    """Lambda refuses to run the function, or ECS the worker."""
 
     error: str = "TooManyRequestsException"
 
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """The function takes longer than a state with a timeout of a second."""
+    """The function takes longer than a state timeout of one second."""
 
     seconds: float = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """The worker is started and has no end; `beats_s` is how long it gives signs of life."""
+    """The worker starts and never reports a result; it sends heartbeats for `beats_s` seconds."""
 
     beats_s: float = 0
 
@@ -70,13 +70,13 @@ _GOOD = {
 
 @dataclass(slots=True)
 class Script:
-    """What the functions and the worker answer in one execution, in order; what a script does not say goes well."""
+    """The answers of the functions and the worker in one execution, in order. Calls without an entry succeed."""
 
     posts: Sequence[str] = ("post-1",)
     videos: Sequence[str] = ()
-    """The posts that have something for the worker."""
+    """The posts that need the worker."""
     answers: dict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque))
-    """By function, or by function and post as in `AnalyzeFunction post-1`."""
+    """Keys are a function, or a function and a post as in `AnalyzeFunction post-1`."""
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def answer(self, function: str, event: dict[str, Any]) -> Answer:
@@ -97,7 +97,7 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """How an execution went."""
+    """A finished execution."""
 
     status: str
     error: str | None
@@ -107,14 +107,14 @@ class Execution:
 
     @property
     def states(self) -> list[str]:
-        """The states that were entered, in order."""
+        """The states that the execution entered, in order."""
         return [
             event["stateEnteredEventDetails"]["name"] for event in self.history if "stateEnteredEventDetails" in event
         ]
 
     @property
     def failures(self) -> list[tuple[str | None, str, str]]:
-        """What FailFunction was told: post, stage, error."""
+        """The failures that FailFunction received: post, stage, error."""
         return [
             (event.get("request_post_id"), event["stage"], event["error"])
             for event in self.script.events("FailFunction")
@@ -126,7 +126,7 @@ class Execution:
 
 
 class Machine:
-    """Runs executions side by side, each with its own script."""
+    """Runs executions in parallel, each with its own script."""
 
     def __init__(self, workflow: Workflow, scripts: dict[str, Script]) -> None:
         self.workflow = workflow
@@ -141,7 +141,7 @@ class Machine:
         videos: Sequence[str] = (),
         definition: str | None = None,
     ) -> tuple[str, Script]:
-        """Start an execution; `answers` are those of `Worker`, of a function, `Analyze`, or about `Analyze post-1`."""
+        """Start an execution; keys of `answers` are `Worker`, `Analyze`, or with a post `Analyze post-1`."""
         script = Script(posts=posts, videos=videos)
         for name, own in (answers or {}).items():
             function, _, post = name.partition(" ")
@@ -182,7 +182,7 @@ class Machine:
 
 
 def report(variables: Mapping[str, str], answer: Answer) -> None:
-    """End the task as the worker does, or not at all."""
+    """Report an answer to Step Functions as the worker does; `Silent` reports no result."""
     client = boto3.client("stepfunctions", endpoint_url=variables["AWS_ENDPOINT_URL"])
     match answer:
         case Silent(beats_s):
@@ -197,7 +197,7 @@ def report(variables: Mapping[str, str], answer: Answer) -> None:
 
 
 def without_long_pauses(definition: str) -> str:
-    """Return the definition with pauses of at most a second between tries; which error is retried how often stays."""
+    """Return the definition with pauses of one second at most between tries. The number of tries stays."""
     parsed = json.loads(definition)
     for _, state in states_of(parsed):
         for retrier in state.get("Retry", ()):
@@ -252,7 +252,7 @@ def definition() -> State:
 
 
 def states_of(definition: State) -> Iterator[tuple[str, State]]:
-    """Every state by name, those inside Maps included."""
+    """Yield every state with its name, including those inside Maps."""
     for name, state in definition["States"].items():
         yield name, state
         if "ItemProcessor" in state:

@@ -1,4 +1,4 @@
-"""What the deployed state machine does, whatever the functions do."""
+"""Runs the deployed state machine through each outcome of its functions."""
 
 import json
 

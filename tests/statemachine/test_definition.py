@@ -1,4 +1,4 @@
-"""What must hold of the definition as it is written; how it agrees with template.yaml is in tests/template/."""
+"""Checks the definition by itself; tests/template/ checks that it agrees with template.yaml."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ from whyviral.analysis.post_fetcher import FetchJob, FetchResult
 
 FAILURE = {"stage", "error", "cause"}
 CAUSE = "{% $type($states.errorOutput.Cause) = 'string' ? $substring($states.errorOutput.Cause, 0, 4096) : '' %}"
-"""Some errors come without a cause or with null, and an expression that fails would itself be an error."""
+"""Some errors have no cause, or null, and an expression that fails would itself be an error."""
 JOBS: dict[str, set[str]] = {
     "FetchPosts": set(FetchJob.model_fields),
     "CollectMediaOfPost": set(PostJob.model_fields),
@@ -47,7 +47,7 @@ REFUSALS = {
     "sqs": {"SQS.AmazonSQSException", "SQS.SdkClientException"},
 }
 TOO_LATE = {"States.HeartbeatTimeout", "States.Timeout"}
-"""What AWS calls a worker without a sign of life, and one without a result; moto has the second name for both."""
+"""AWS's error names for a missed heartbeat and for a missing result. moto uses the second name for both."""
 WORKERS = {"ProcessMedia": "ecs", "ProcessMediaWarm": "sqs"}
 
 
@@ -58,12 +58,12 @@ def states(definition: State) -> dict[str, State]:
 
 @pytest.fixture(scope="module")
 def calls(states: dict[str, State]) -> dict[str, State]:
-    """The states that call a function."""
+    """The states that invoke a function."""
     return {name: state for name, state in states.items() if state.get("Resource") == "arn:aws:states:::lambda:invoke"}
 
 
 def followers(state: State) -> Iterator[str]:
-    """The states that may come after one, its failures included."""
+    """Yield the states that may follow a state, including those that follow a failure."""
     for path in (state, *state.get("Catch", ()), *state.get("Choices", ())):
         if "Next" in path:
             yield path["Next"]
@@ -78,7 +78,7 @@ def own_classes() -> set[str]:
 
 
 def expressions(value: Any) -> Iterator[str]:
-    """Every JSONata expression in a part of the definition."""
+    """Yield every JSONata expression in a part of the definition."""
     if isinstance(value, str) and value.startswith("{%"):
         yield value
     elif isinstance(value, dict | list):
@@ -106,7 +106,7 @@ def test_every_error_name_is_one_of_aws_or_a_class_of_ours(states: dict[str, Sta
 
 
 def retriers(state: State) -> dict[str, State]:
-    """Return the retrier of each error name; no name may have two, as only the first would be used."""
+    """Return the retrier of each error name. A name has only one, because Step Functions uses the first."""
     pairs = [(error, retrier) for retrier in state["Retry"] for error in retrier["ErrorEquals"]]
     assert len(dict(pairs)) == len(pairs)
     return dict(pairs)

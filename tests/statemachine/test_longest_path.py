@@ -1,8 +1,8 @@
-"""How long an execution can take: budgets of the code, timeouts and retries of the file.
+"""Proves how long an execution can take, from the code's budgets and the definition's timeouts and retries.
 
-The file retries errors with which AWS refuses a call or fails to start it; AWS reports them within `REFUSED_S`. A run
-that uses up its time ends in States.Timeout or Sandbox.Timedout, and neither is retried. A worker that was started is
-never started again.
+The definition retries errors with which AWS refuses a call or fails to start it. AWS reports them within `REFUSED_S`.
+A run that uses up its time ends in States.Timeout or Sandbox.Timedout, and neither is retried. A worker that was
+started is never started again.
 
 How many posts a Map works on at once is a parameter of the stack, so the number of posts gives no bound. Instead each
 Map starts no post after a fixed age of the execution, and time that earlier stages did not need is left to it.
@@ -25,11 +25,11 @@ from whyviral.social.service import CLAIM_LEASE
 from whyviral.vendor_calls.circuit_breaker import MAX_SLOT_WAIT
 
 MOST_POSTS = 50
-"""In a request: the Business plan's."""
+"""Posts in one request of the Business plan."""
 REFUSED_S = 2.0
 TO_SAVE_S = 20
 LONGEST_S = 1700
-"""Of the 1800 s after which an execution is ended."""
+"""Of the 1800 s after which Step Functions ends an execution."""
 DOCUMENT = load_document(ROOT / "template.yaml")
 WORKERS: Mapping[str, Mapping[str, str]] = DOCUMENT["Mappings"]["Worker"]
 MAP_CONCURRENCY: Mapping[str, Any] = DOCUMENT["Parameters"]["MapConcurrency"]

@@ -1,4 +1,4 @@
-"""What the deployed state machine waits for; all executions that do so run side by side."""
+"""Runs the parts of the deployed state machine that wait; all these executions run in parallel."""
 
 import json
 from itertools import product
@@ -12,11 +12,11 @@ AWS_ERRORS = ("TooManyRequestsException", "ServiceException")
 PATIENCE: Answer = {"outcome": "wait", "wait_s": 1, "request_post_id": "post-2", "posts": []}
 GIVEN_UP = "Lambda.TooManyRequestsException"
 LIMITS = {"CheckTimeToCollect": 550_000, "CheckTimeToAnalyse": 1_412_000}
-"""In milliseconds of the execution."""
+"""Ages of the execution in milliseconds."""
 
 
 def without_time(machine: Machine, gate: str) -> str:
-    """Return the definition with no time left from the start at one of the states that look at the clock."""
+    """Return the definition with no time left at one of the two states that compare the execution's age."""
     limit = LIMITS[gate]
     assert machine.workflow.definition.count(f"> {limit} %}}") == 1
     return machine.workflow.definition.replace(f"> {limit} %}}", "> -1 %}")

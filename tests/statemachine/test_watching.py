@@ -1,4 +1,4 @@
-"""What the deployed state machine does about video and sound, whatever the worker does."""
+"""Runs the deployed state machine with video and sound, through each outcome of the worker."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ OWN = ("ChooseWorker", "ProcessMedia", "ProcessMediaWarm", "NoteUnwatchedMedia",
 
 
 def way(execution: Execution) -> list[str]:
-    """The states from the collected posts to what follows the media."""
+    """Return the states from the collected posts to the state after the media."""
     outer = [name for name in execution.states if name in (*WATCHED, *OWN, "Superseded", "FailRequest")]
     return outer[outer.index("CheckCollectedPosts") :]
 

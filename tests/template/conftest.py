@@ -1,4 +1,4 @@
-"""The template, the definition of the state machine, and what `sam build` makes of them, once a session."""
+"""The template, the state machine's definition and the packages that `sam build` makes, each loaded once a session."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def of_type(resources: Properties, resource_type: str) -> dict[str, Properties]:
 
 @pytest.fixture(scope="session")
 def packages() -> Iterator[Path]:
-    """What would be deployed, for the architecture of this machine: one folder a function, and the layer's."""
+    """The packages for this machine's architecture: one folder for each function, and one for the layer."""
     with TemporaryDirectory(prefix="whyviral-packages-") as folder:
         yield _build(OWN_ARCHITECTURE, Path(folder) / "build")
 
@@ -62,7 +62,7 @@ def packages_of_other_architecture() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def runtime_python() -> Path:
-    """A Python that has what Lambda's managed runtime has, and nothing else."""
+    """A Python with the packages of Lambda's managed runtime and no others."""
     run_tool(["./bootstrap", "lambda"])
     return ROOT / ".tools" / "lambda" / "bin" / "python"
 
@@ -82,8 +82,8 @@ def _build(architecture: str, folder: Path) -> Path:
 
 
 def run_tool(command: list[str], **variables: str) -> str:
-    """Run a command in the checkout and return what it prints; the test fails with it."""
-    # The flags of a `make test` that runs this are not for the make that SAM runs.
+    """Run a command in the checkout and return its output; fail the test if the command fails."""
+    # The make that SAM runs must not inherit the flags of `make test`.
     inherited = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MFLAGS", "MAKELEVEL"}}
     done = subprocess.run(command, cwd=ROOT, env=inherited | variables, capture_output=True, text=True, check=False)
     if done.returncode:

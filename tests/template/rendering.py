@@ -1,4 +1,4 @@
-"""A template as CloudFormation sees it for certain parameters: conditions decided, mappings looked up, choices made."""
+"""Renders a template for given parameters: evaluates conditions, mappings and Fn::If."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ NO_VALUE: Properties = {"Ref": "AWS::NoValue"}
 
 
 def render(document: Properties, **parameters: str | int) -> Properties:
-    """Return the resources that exist, without conditions; other functions stay as they are."""
+    """Return the resources that the stack would have. Intrinsic functions other than those above stay as they are."""
     defaults = {name: each["Default"] for name, each in document["Parameters"].items() if "Default" in each}
     chooser = _Chooser(document, defaults | parameters)
     return {

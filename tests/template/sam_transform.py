@@ -2,8 +2,8 @@
 
 usage: sam_transform.py TEMPLATE
 
-Prints JSON: `template`, and `identifiers`, which holds by resource type the properties that tell one resource of a type
-from another. They come from the schemas that AWS publishes, as cfn-lint carries them.
+Prints JSON with `template` and `identifiers`: for each resource type, the properties that identify a resource. They
+come from AWS's published schemas, which cfn-lint contains.
 """
 
 import json
@@ -21,10 +21,10 @@ UPLOADED = "s3://bucket/key"
 
 
 class NoManagedPolicies:
-    """The template names managed policies by ARN, so that the transform has none to look up."""
+    """A lookup of managed policies without entries, because the template names policies by ARN."""
 
     def load(self) -> dict[str, str]:
-        """Return no policy."""
+        """Return an empty lookup."""
         return {}
 
 
@@ -38,7 +38,7 @@ def uploaded(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def identifiers(resource_type: str) -> list[str]:
-    """Return the properties that identify a resource, and names that cannot be changed later."""
+    """Return the identifying properties of a resource type, and its names that cannot be changed later."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(REGION, resource_type).schema
     groups = [schema.get("primaryIdentifier", []), *schema.get("additionalIdentifiers", [])]
     fixed_names = [path for path in schema.get("createOnlyProperties", []) if path.endswith("Name")]

@@ -1,4 +1,4 @@
-"""What is deployed: each function with its own code and packages, beside a layer that holds the rest."""
+"""The built packages: each function contains its own code and dependencies, and the layer contains the rest."""
 
 import json
 import os
@@ -24,7 +24,7 @@ from whyviral.core.endpoints import Endpoints
 
 SPECS = read_template(ROOT / "template.yaml").functions
 LAYER = Path("CommonLayer", "python")
-# Plausible, and of no use: nothing here gets far enough to use one.
+# Well-formed but fake. No test here reaches a service that would check one.
 SETTINGS = {
     "ACCESS_LOG_DAYS": "90",
     "ALLOWED_HOSTS": "api.example.com",
@@ -64,7 +64,7 @@ def _top_level(folder: Path) -> set[str]:
 
 
 def _code(folder: Path) -> dict[Path, int]:
-    """The machine each compiled module is for, by its path."""
+    """Return the machine type of each compiled module, by path."""
     return {
         path.relative_to(folder): struct.unpack_from("<H", path.read_bytes(), 18)[0]  # e_machine of the ELF header
         for path in folder.rglob("*.so")
@@ -75,7 +75,7 @@ def _code(folder: Path) -> dict[Path, int]:
 def _lambda_service(
     spec: FunctionSpec, packages: Path, python: Path, log_folder: Path, **settings: str
 ) -> Iterator[LambdaService]:
-    """One built function with its layer, under Lambda's own runtime client."""
+    """Run one built function with its layer under Lambda's own runtime client."""
     own = {"PYTHONPATH": str(packages / LAYER), "PYTHONPYCACHEPREFIX": str(packages.parent / "bytecode"), **settings}
     with LambdaService(
         {spec.name: spec},

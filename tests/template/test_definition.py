@@ -1,4 +1,4 @@
-"""The state machine's definition and the template that deploys it agree."""
+"""Checks that the state machine's definition and the template that deploys it agree."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tests.template.conftest import ROOT, Properties, of_type
 
 
 def _states(definition: Properties) -> Iterator[tuple[str, Properties]]:
-    """Every state by name, those inside Maps and Parallels included."""
+    """Yield every state with its name, including those inside Maps and Parallels."""
     for name, state in definition["States"].items():
         yield name, state
         for inner in (state.get("ItemProcessor"), *state.get("Branches", ())):
@@ -28,7 +28,7 @@ def state_machine(resources: Properties) -> Properties:
 
 @pytest.fixture(scope="session")
 def invoked(definition: Properties) -> dict[str, str]:
-    """The substitution that each invoking task takes its function from, by the task's name."""
+    """The substitution that names each task's function, by the task's name."""
     return {
         name: state["Arguments"]["FunctionName"].strip("${}")
         for name, state in _states(definition)

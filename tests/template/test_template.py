@@ -1,4 +1,4 @@
-"""What template.yaml promises beyond being valid: who may do what, who knows which secret, what is kept how long."""
+"""Checks template.yaml beyond validity: permissions, secrets, retention, alarms and timeouts."""
 
 import json
 import re
@@ -55,7 +55,7 @@ def _statements(role: Properties) -> list[Properties]:
 
 
 def _all_statements(resources: Properties) -> dict[str, list[Properties]]:
-    """What every role, and every policy that is added to one, allows."""
+    """Return the statements of every role and of every policy that is attached to one."""
     added = {
         name: policy["PolicyDocument"]["Statement"]
         for name, policy in of_type(resources, "AWS::IAM::RolePolicy").items()
@@ -75,7 +75,7 @@ def _variables(document: Properties, function: Properties) -> Properties:
 
 
 def _settings_of(function: Properties) -> type[DeployableSettings]:
-    """The settings class that the handler loads."""
+    """Return the settings class that the handler loads."""
     module = function["Handler"].rsplit(".", 1)[0]
     source = (ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
     (name,) = set(re.findall(r"(\w+Settings)\.load\(\)", source))

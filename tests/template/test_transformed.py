@@ -1,4 +1,4 @@
-"""What CloudFormation creates: the template after the SAM transform, for one stack and for two in one account."""
+"""Checks the template after the SAM transform, for one stack and for two in the same account."""
 
 import json
 import re
@@ -12,9 +12,9 @@ from tests.template.rendering import render
 
 EVERYTHING = {"TranscribeCompute": "managed-gpu", "TranscribeMode": "warm", "AlarmEmail": "ops@example.com"}
 ACCOUNT_WIDE = {"AWS::ApiGateway::Account"}
-"""Types of which an account has one a region, whichever stack writes it."""
+"""Types of which an account has one per region, shared by all stacks."""
 NAMES = {"Name", "Family"}
-"""Names that AWS's schemas do not call identifiers, because an ARN or an id is one as well."""
+"""Names of types whose identifier in AWS's schemas is an ARN or an id instead."""
 
 
 @pytest.fixture(scope="module")
@@ -27,26 +27,26 @@ def printed() -> Properties:
 
 @pytest.fixture(scope="module")
 def transformed(printed: Properties) -> Properties:
-    """The template with all its parameters still open."""
+    """The transformed template, for any parameters."""
     document: Properties = printed["template"]
     return document
 
 
 @pytest.fixture(scope="module")
 def identifiers(printed: Properties) -> dict[str, list[str]]:
-    """What tells one resource of a type from another, by type."""
+    """The properties that identify a resource, by resource type."""
     found: dict[str, list[str]] = printed["identifiers"]
     return found
 
 
 @pytest.fixture(scope="module")
 def created(transformed: Properties) -> Properties:
-    """Every resource of the largest stack."""
+    """All resources of a stack with every option in use."""
     return render(transformed, **EVERYTHING)
 
 
 def resolved(value: Any, stack: str, resources: Properties) -> Any:
-    """Return a value as it is in a stack; resources that CloudFormation names itself have the stack in their names."""
+    """Return a value as a stack would have it. Names that CloudFormation generates contain the stack's name."""
     match value:
         case {"Ref": "AWS::StackName"}:
             return stack
@@ -62,7 +62,7 @@ def resolved(value: Any, stack: str, resources: Properties) -> Any:
 
 
 def names(resources: Properties, identifiers: Mapping[str, list[str]], stack: str) -> Iterator[tuple[str, str]]:
-    """Yield the type and the name of each resource that the template names itself."""
+    """Yield type and name of each resource that has a name in the template."""
     for resource in resources.values():
         kind, properties = resource["Type"], resource.get("Properties", {})
         given = {key: properties[key] for key in sorted(NAMES.union(identifiers[kind])) if key in properties}

@@ -1,4 +1,4 @@
-"""What template.yaml makes of the worker in each compute and each mode."""
+"""Checks the worker that template.yaml describes, for each compute and each mode."""
 
 import json
 import os
