@@ -141,7 +141,7 @@ def test_a_worker_without_capacity_is_asked_for_five_times_more_five_seconds_apa
     by_error = retriers(states["ProcessMedia"])
 
     for error in NO_CAPACITY:
-        retrier = {key: value for key, value in by_error[error].items() if key != "Comment"}
+        retrier = dict(by_error[error])
         assert set(retrier.pop("ErrorEquals")) == NO_CAPACITY
         assert retrier == {"IntervalSeconds": 5, "MaxAttempts": 5, "BackoffRate": 1}
 
