@@ -62,6 +62,7 @@ def build(local_endpoints: Endpoints, calls: CallCollector) -> Build:
             "fallback_model": FALLBACK,
             "timeout_s": WAIT_S,
             "clock": lambda: NOW,
+            "prices": PRICES,
         }
         return GeminiAnalyst(keys or ("stand-in",), calls=calls, **(defaults | options))
 

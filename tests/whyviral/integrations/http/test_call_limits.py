@@ -20,13 +20,13 @@ LAYER = Path(next(iter(whyviral.__path__)))
 LONGEST_CALL_S = 29
 """API Gateway waits no longer; whoever else calls has more."""
 OPENERS = {
-    "boto3.client": {"aws.py"},
+    "boto3.client": {"integrations/aws/clients.py"},
     "boto3.resource": set(),
-    "create_engine": {"database.py"},
-    "httpx.Client": {"deadlines.py"},
-    "httpx2.Client": {"gemini_sdk.py"},
-    "httpcore.ConnectionPool": {"deadlines.py", "guarded_http.py"},
-    "httpcore2.ConnectionPool": {"gemini_sdk.py"},
+    "create_engine": {"core/database.py"},
+    "httpx.Client": {"integrations/http/deadlines.py"},
+    "httpx2.Client": {"integrations/gemini/sdk.py"},
+    "httpcore.ConnectionPool": {"integrations/http/deadlines.py", "integrations/http/ssrf_guard.py"},
+    "httpcore2.ConnectionPool": {"integrations/gemini/sdk.py"},
     "socket.create_connection": set(),
     "urllib.request.urlopen": set(),
 }
@@ -37,10 +37,11 @@ SHORTCUTS = {"get", "post", "put", "patch", "delete", "head", "request", "stream
 
 def calls() -> Iterator[tuple[str, str]]:
     """Yield the module and the dotted name of every call in the product."""
-    for path in [*LAYER.rglob("*.py"), *(ROOT / "functions").rglob("*.py")]:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
-                yield path.name, ast.unparse(node.func)
+    for folder in (LAYER, ROOT / "functions"):
+        for path in folder.rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and isinstance(node.func, (ast.Name, ast.Attribute)):
+                    yield path.relative_to(folder).as_posix(), ast.unparse(node.func)
 
 
 def test_connections_are_opened_where_limits_are_set() -> None:
