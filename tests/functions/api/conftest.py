@@ -6,10 +6,11 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from pydantic import HttpUrl, SecretStr
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
@@ -65,8 +66,12 @@ def rows(api_engine: Engine) -> Iterator[Session]:
 
 @pytest.fixture
 def settings(api_database_url: str) -> ApiSettings:
+    return _settings(api_database_url)
+
+
+def _settings(database_url: str) -> ApiSettings:
     return ApiSettings(
-        supabase_db_url=SecretStr(api_database_url),
+        supabase_db_url=SecretStr(database_url),
         clerk_publishable_key=CLERK_STAND_IN_PUBLISHABLE_KEY,
         clerk_secret_key=SecretStr(CLERK_STAND_IN_SECRET_KEY),
         state_machine_arn="arn:aws:states:eu-central-1:000000000000:stateMachine:fake",
@@ -81,9 +86,19 @@ def workflow() -> FakeWorkflow:
     return FakeWorkflow()
 
 
+@cache
+def _routes() -> APIRouter:
+    """Return the routes, which are the same whatever the settings.
+
+    FastAPI works out what a route takes at the first request, which takes longer than most tests.
+    """
+    return create_app(_settings("postgresql://nobody@127.0.0.1:1/nothing")).router
+
+
 @pytest.fixture
 def app(settings: ApiSettings, workflow: FakeWorkflow, local_endpoints: Endpoints) -> Iterator[FastAPI]:
     app = create_app(settings)
+    app.router = _routes()
     replace_services(app, workflow=workflow, settle_s=0.0)
     yield app
     app.state.services.engine.dispose()
