@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from local.aws.template import read_template
+from local.demo import Client, DemoFailed
 from local.stack.clerk_events import send_sample
 from local.stack.system import ROOT
 from tests.behaviour.posts import publish
@@ -151,6 +152,11 @@ def test_a_post_that_its_platform_does_not_show_is_not_found(system: System, url
     request = system.analyse(url)
 
     assert (request["status"], request["error_category"]) == ("FAILED", "not_found")
+
+
+def test_the_demo_says_why_a_url_is_refused(system: System) -> None:
+    with pytest.raises(DemoFailed, match=r"https://example\.com/post/1: Only"):
+        Client(system.api).analyse(["https://example.com/post/1"])
 
 
 def test_a_user_pays_only_for_what_was_explained(system: System) -> None:

@@ -2,6 +2,7 @@ import io
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 import av
@@ -89,7 +90,7 @@ def test_loudness_is_what_another_implementation_of_the_norm_finds(seconds: floa
     sound = np.concatenate([tone(seconds, level=0.02), (rng.normal(0, 0.1, 4 * SOUND_RATE)).astype(np.float32)])
     path = write_media(tmp_path / "a.wav", sound=sound, codecs=("", "pcm_f32le"))
     stereo = np.stack([sound, sound], axis=1)
-    pyloudnorm = pytest.importorskip("pyloudnorm")  # not above: with it comes SciPy, which every process would import
+    pyloudnorm = import_module("pyloudnorm")  # not above: with it comes SciPy, which every process would import
     meter = pyloudnorm.Meter(SOUND_RATE)
 
     with open_media(path) as container:
