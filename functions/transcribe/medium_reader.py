@@ -28,7 +28,7 @@ from .speech import measure_speech
 from .whisper import Listener
 
 MAX_FILE_BYTES = 262_144_000
-"""The bucket's own limit; see migration 0002."""
+"""The bucket's own limit; see the initial migration."""
 MAX_DOWNLOAD_S = 180.0
 MIN_TIME_S = 5.0
 """With less than this left no medium is begun."""

@@ -30,7 +30,7 @@ MEDIA_TYPES = (
     "audio/mpeg",
     "audio/webm",
 )
-"""As migration 0002 sets them."""
+"""As the initial migration sets them."""
 MEDIA_LIMIT_BYTES = 262_144_000
 # Source: supabase/storage, src/storage/limits.ts, 2026-08.
 _KEY = re.compile(r"[\w/!.\-*'() &$@=;:+,?]{1,1024}", re.ASCII)

@@ -17,7 +17,7 @@ from whyviral.integrations.ports.media_store import BUCKET
 KEY = "sb_secret_any"
 HEADERS = {"apikey": KEY, "Authorization": f"Bearer {KEY}"}
 BASE = "/supabase/storage/v1"
-MIGRATION = Path(__file__).parents[4] / "migrations" / "versions" / "0002_media" / "storage.sql"
+MIGRATION = Path(__file__).parents[4] / "migrations" / "versions" / "0001_initial" / "storage.sql"
 
 
 def call(stand_ins: StandInsClient, method: str, path: str, **fields: Any) -> httpx.Response:

@@ -5,7 +5,7 @@ from pathlib import PurePosixPath
 from typing import BinaryIO, Protocol
 
 BUCKET = "whyviral-media"
-"""Made by migration 0002 on Supabase, by the stand-in itself here."""
+"""Created by the initial migration on Supabase, and by the stand-in itself locally."""
 
 
 _DIGEST_CHARACTERS = 32

@@ -26,7 +26,7 @@ from .file_types import MAX_PIXELS, SIGNATURE_BYTES, SNIFFED_BYTES, FileType, is
 from .service import MediaFailure
 
 MAX_VIDEO_BYTES = 250 * 1024 * 1024
-"""As the bucket takes (migration 0002)."""
+"""What the bucket accepts (storage.sql of the initial migration)."""
 MAX_IMAGE_BYTES = 25 * 1024 * 1024
 _MAX_REDIRECTS = 3
 _MAX_URL = 4_000

@@ -1,5 +1,5 @@
--- Every step of an analysis is told to its user's browser by Supabase Realtime, as a private broadcast. Best effort:
--- without Supabase nothing is sent, and no failure to send ever reaches the row that was inserted.
+-- Each step of an analysis is sent to its user's browser by Supabase Realtime, as a private broadcast. Best effort: nothing
+-- is sent without Supabase, and a failure to send never reaches the insert that caused it.
 
 create function private.broadcast_analysis_status() returns trigger
 language plpgsql security definer set search_path = '' as $function$

@@ -1,23 +1,25 @@
--- Who may do what. Row-level security is on for every table, so what is not allowed below is forbidden:
---   whyviral_backend  the application: every row, data only; its login roles are made by the deployer
---   authenticated     Supabase's role of signed-in browsers: may read its own rows, and what belongs to them
--- The owner of the tables, who runs migrations, is restricted by neither.
+-- Roles, grants and row-level security, which is on for every table: what is not allowed below is forbidden.
+--   whyviral_backend  the application: data of every row, no schema changes; the deployer creates its login roles
+--   authenticated     Supabase's role of signed-in browsers: reads the user's own rows and what belongs to them
+-- The owner of the tables, which runs the migrations, is restricted by neither.
 
--- Roles belong to the whole server, so another database of it may have made this one already.
+-- Roles belong to the whole server, so another database on it may have created this one already.
 do $role$
 begin
   if not exists (select from pg_roles where rolname = 'whyviral_backend') then
     create role whyviral_backend nologin;
   end if;
 exception
-  when duplicate_object or unique_violation then null; -- made by somebody else since the line above
+  when duplicate_object or unique_violation then null; -- created by another session since the check
 end
 $role$;
 grant usage on schema public, private to whyviral_backend;
 grant execute on function private.ensure_log_partitions(integer) to whyviral_backend;
+grant execute on function private.drop_log_partitions(name, timestamptz) to whyviral_backend;
 
--- The user of the current request: the one whom Clerk's token names, as long as the account is not deleted. Null where
--- there is no Supabase, no token or no such user. `auth.jwt()` is looked up only when it is there.
+-- The id of the user whom Clerk's token names, while the account is not deleted and its session has not been revoked:
+-- a token outlives a sign-out by up to a minute. Null where there is no Supabase, no token or no such user.
+-- `auth.jwt()` is looked up only where it exists.
 create function private.current_user_id() returns uuid
 language plpgsql stable security definer set search_path = '' as $function$
 begin
@@ -27,12 +29,15 @@ begin
   return (
     select users.id from public.users
     where users.clerk_user_id = auth.jwt() ->> 'sub' and users.deleted_at is null
+      and not exists (
+        select from public.revoked_sessions as revoked where revoked.session_id = auth.jwt() ->> 'sid'
+      )
   );
 end
 $function$;
 revoke execute on function private.current_user_id() from public;
 
--- Every migration that makes a table calls this for it. Supabase may have granted new tables to browsers by itself.
+-- Every migration that creates a table calls this for it. Supabase may have granted new tables to browsers by default.
 create function private.protect(new_table regclass) returns void
 language plpgsql set search_path = '' as $function$
 declare
@@ -51,16 +56,21 @@ $function$;
 revoke execute on function private.protect(regclass) from public;
 
 select private.protect(new_table) from unnest(array[
-  'public.users', 'public.plans', 'public.subscriptions',
-  'public.platforms', 'public.posts', 'public.post_media', 'public.post_comments',
+  'public.users', 'public.plans', 'public.subscriptions', 'public.revoked_sessions', 'public.email_verifications',
+  'public.platforms', 'public.posts', 'public.post_media', 'public.post_comments', 'public.user_post_activity',
   'public.post_analysis_requests', 'public.analysis_request_posts', 'public.post_analyses',
-  'public.analysis_status_history', 'public.external_api_call_logs'
+  'public.analysis_status_history',
+  'public.rate_windows', 'public.idempotency_keys', 'public.user_usage', 'public.usage_reservations',
+  'public.webhook_events', 'public.job_runs',
+  'public.external_api_call_logs', 'public.provider_limits', 'public.daily_spend',
+  'public.api_access_logs', 'public.authentication_logs', 'public.app_logs',
+  'public.feedback'
 ]::regclass[]) as new_table;
 
--- Alembic's own table is nobody's business.
+-- Alembic's own table is for migrations only.
 alter table public.alembic_version enable row level security;
 
--- What a browser may read directly; the sub-selects make Postgres ask for the user once a statement, not once a row.
+-- What a browser may read directly. In the sub-selects, Postgres looks up the user once per statement and not per row.
 do $browser$
 begin
   if to_regprocedure('auth.jwt()') is null or not exists (select from pg_roles where rolname = 'authenticated') then
@@ -69,8 +79,8 @@ begin
   grant execute on function private.current_user_id() to authenticated;
   grant select on
     public.users, public.plans, public.subscriptions, public.platforms, public.posts, public.post_media,
-    public.post_comments, public.post_analysis_requests, public.analysis_request_posts, public.post_analyses,
-    public.analysis_status_history
+    public.post_comments, public.user_post_activity, public.post_analysis_requests, public.analysis_request_posts,
+    public.post_analyses, public.analysis_status_history, public.user_usage, public.usage_reservations
   to authenticated;
 
   create policy everyone_reads on public.plans for select to authenticated using (true);
@@ -80,10 +90,16 @@ begin
     using (id = (select private.current_user_id()));
   create policy owner_reads on public.subscriptions for select to authenticated
     using (user_id = (select private.current_user_id()));
+  create policy owner_reads on public.user_post_activity for select to authenticated
+    using (user_id = (select private.current_user_id()));
   create policy owner_reads on public.post_analysis_requests for select to authenticated
     using (user_id = (select private.current_user_id()));
+  create policy owner_reads on public.user_usage for select to authenticated
+    using (user_id = (select private.current_user_id()));
+  create policy owner_reads on public.usage_reservations for select to authenticated
+    using (user_id = (select private.current_user_id()));
 
-  -- Policies hold inside policies: the requests that these find are the reader's own, and so on downwards.
+  -- Policies apply inside policies too: these sub-selects find only requests, and hence posts, of the reader.
   create policy owner_reads on public.analysis_request_posts for select to authenticated
     using (exists (select from public.post_analysis_requests as request where request.id = request_id));
   create policy owner_reads on public.post_analyses for select to authenticated

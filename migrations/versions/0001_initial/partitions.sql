@@ -1,13 +1,15 @@
--- Logs are partitioned by month (UTC). The partitions live in the schema private: the Data API does not serve it, and
--- comparing the models with the database does not meet them.
+-- Two logs are partitioned by month (UTC). Their partitions live in the schema private, which the Data API does not
+-- serve, and which the comparison of models and database does not read.
 
 create schema if not exists private;
 
--- What no month was made for lands here: a log row is never refused.
+-- The default partitions take the rows of a month without a partition, so that a log row is never refused.
 create table private.external_api_call_logs_default partition of public.external_api_call_logs default;
 alter table private.external_api_call_logs_default enable row level security;
+create table private.api_access_logs_default partition of public.api_access_logs default;
+alter table private.api_access_logs_default enable row level security;
 
--- Makes the partition of one month unless it exists, and moves into it what the default partition took meanwhile.
+-- Creates the partition of one month unless it exists, and moves that month's rows out of the default partition.
 create function private.add_log_partition(log_table name, month timestamp) returns void
 language plpgsql set search_path = '' as $function$
 declare
@@ -35,7 +37,7 @@ end
 $function$;
 revoke execute on function private.add_log_partition(name, timestamp) from public;
 
--- Makes the partitions of this month and of `months_ahead` further ones, for every partitioned table of the schema
+-- Creates the partitions of this month and of `months_ahead` further ones, for every partitioned table of the schema
 -- public. Jobs call it as the backend, which may not create tables itself, hence the security definer.
 create function private.ensure_log_partitions(months_ahead integer) returns void
 language plpgsql security definer set search_path = '' as $function$
@@ -54,5 +56,34 @@ begin
 end
 $function$;
 revoke execute on function private.ensure_log_partitions(integer) from public;
+
+-- Drops the partitions of a log whose months ended before a moment, and returns how many. Jobs call it as the backend,
+-- which may not drop tables itself, hence the security definer. Dropping locks the whole log: giving up and being
+-- called again is better than making every request wait behind a long query.
+create function private.drop_log_partitions(log_table name, before timestamptz) returns integer
+language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $function$
+declare
+  dropped integer := 0;
+  partition_table name;
+begin
+  if before is null or before > now() then
+    raise exception 'before must be a moment of the past' using errcode = 'invalid_parameter_value';
+  end if;
+  for partition_table in
+    select class.relname
+    from pg_catalog.pg_inherits as inherits
+    join pg_catalog.pg_class as class on class.oid = inherits.inhrelid
+    where inherits.inhparent = to_regclass(format('public.%I', log_table))
+      and class.relnamespace = 'private'::regnamespace
+      and class.relname ~ (log_table || '_[0-9]{4}_[0-9]{2}$')
+      and (to_date(right(class.relname, 7), 'YYYY_MM') + interval '1 month') at time zone 'UTC' <= before
+  loop
+    execute format('drop table private.%I', partition_table);
+    dropped := dropped + 1;
+  end loop;
+  return dropped;
+end
+$function$;
+revoke execute on function private.drop_log_partitions(name, timestamptz) from public;
 
 select private.ensure_log_partitions(3);

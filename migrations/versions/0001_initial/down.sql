@@ -1,3 +1,5 @@
+-- The bucket of storage.sql stays: it may hold files, which SQL must not delete.
+
 do $topic$
 begin
   if to_regclass('realtime.messages') is not null then
@@ -9,17 +11,23 @@ $topic$;
 alter table public.alembic_version disable row level security;
 
 drop table
+  public.feedback,
+  public.api_access_logs, public.authentication_logs, public.app_logs,
+  public.external_api_call_logs, public.provider_limits, public.daily_spend,
+  public.webhook_events, public.job_runs,
+  public.rate_windows, public.idempotency_keys, public.user_usage, public.usage_reservations,
   public.analysis_status_history, public.post_analyses, public.analysis_request_posts, public.post_analysis_requests,
-  public.post_comments, public.post_media, public.posts, public.platforms,
-  public.subscriptions, public.plans, public.users, public.external_api_call_logs;
+  public.user_post_activity, public.post_comments, public.post_media, public.posts, public.platforms,
+  public.revoked_sessions, public.email_verifications, public.subscriptions, public.plans, public.users;
 
 drop function
   private.broadcast_analysis_status(), private.current_user_id(), private.protect(regclass),
-  private.ensure_log_partitions(integer), private.add_log_partition(name, timestamp);
+  private.ensure_log_partitions(integer), private.add_log_partition(name, timestamp),
+  private.drop_log_partitions(name, timestamptz);
 
 revoke usage on schema public, private from whyviral_backend;
 
--- The schema and the role may be in use elsewhere: by something that is not ours, by a login role, by another database.
+-- The schema and the role may be in use elsewhere: by objects that are not ours, by a login role, by another database.
 do $shared$
 begin
   drop schema private;

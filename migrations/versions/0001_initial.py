@@ -1,0 +1,31 @@
+"""Every table, its security, and what Supabase's Realtime and Storage need: the schema of the first deployment.
+
+Revision ID: 0001_initial
+Revises:
+Create Date: 2026-11-28
+"""
+
+from pathlib import Path
+
+from alembic import op
+
+# Not "0001": a development database of that name, from the history before, must not be taken for up to date.
+revision = "0001_initial"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_SQL = Path(__file__).with_suffix("")
+
+
+def upgrade() -> None:
+    for part in ("tables", "partitions", "security", "realtime", "storage", "seeds"):
+        _run(part)
+
+
+def downgrade() -> None:
+    _run("down")
+
+
+def _run(part: str) -> None:
+    op.execute((_SQL / f"{part}.sql").read_text().rstrip().removesuffix(";"))
