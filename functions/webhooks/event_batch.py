@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from whyviral.analytics.events import Event, record_events
-from whyviral.analytics.models import EventCategory
+from whyviral.analytics.models import EventCategory, EventLevel
 from whyviral.core.clock import utc_now
 from whyviral.core.database import session_scope
 from whyviral.webhooks import inbox
@@ -51,15 +51,17 @@ def _process(engine: Engine, record: QueueRecord, logger: Logger) -> bool:
         logger.error("event failed", extra={"event": str(event_id), "error": error})  # noqa: TRY400 - messages quote rows
         with session_scope(engine) as session:
             inbox.record_failure(session, event_id, error)
-            record_events(session, _event("webhook_failed", event_id, error=error))
+            record_events(session, _event("webhook_failed", event_id, EventLevel.ERROR, error=error))
         return False
     return True
 
 
 def _act(session: Session, event: WebhookEvent) -> None:
     _ACTIONS[event.provider](session, event)
-    record_events(session, _event("webhook_processed", event.id, provider=event.provider, type=event.type))
+    record_events(
+        session, _event("webhook_processed", event.id, EventLevel.INFO, provider=event.provider, type=event.type)
+    )
 
 
-def _event(name: str, event_id: uuid.UUID, **details: str) -> Event:
-    return Event(EventCategory.SYSTEM, name, details={"event": str(event_id), **details})
+def _event(name: str, event_id: uuid.UUID, level: EventLevel, **details: str) -> Event:
+    return Event(EventCategory.SYSTEM, name, details={"event": str(event_id), **details}, level=level)

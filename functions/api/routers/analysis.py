@@ -34,6 +34,13 @@ _NO_MONEY: dict[int | str, dict[str, Any]] = {
         "headers": RETRY_AFTER,
     },
 }
+_UNAVAILABLE: dict[int | str, dict[str, Any]] = {
+    503: _NO_MONEY[503]
+    | {
+        "description": "`platform_unavailable`: posts of a platform cannot be analysed at present; details give "
+        "`platform`, and nothing was counted. " + _NO_MONEY[503]["description"]
+    },
+}
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     403: {
         "model": ErrorOut,
@@ -73,7 +80,7 @@ _NOT_NOW = (
     "/analyze/",
     status_code=202,
     response_model=AcceptedRequests,
-    responses=_REFUSALS | _NO_MONEY | call_responses(success=202),
+    responses=_REFUSALS | _UNAVAILABLE | call_responses(success=202),
 )
 def analyze(body: AnalyzeBody, call: IdempotentCallDep, services: ServicesDep) -> Any:
     """Accept posts to explain: one request per platform, all or nothing."""

@@ -114,6 +114,7 @@ create table public.platforms (
   id uuid not null default gen_random_uuid(),
   slug text not null,
   name text not null,
+  is_active boolean not null default true,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint pk_platforms primary key (id),
@@ -458,13 +459,13 @@ create table public.webhook_events (
   processed_at timestamptz,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
-  constraint pk_billing_events primary key (id),
-  constraint uq_billing_events_provider_event_id unique (provider, event_id),
-  constraint ck_billing_events_provider check (provider in ('clerk', 'dodo')),
-  constraint ck_billing_events_state check (state in ('RECEIVED', 'PROCESSED', 'IGNORED', 'FAILED'))
+  constraint pk_webhook_events primary key (id),
+  constraint uq_webhook_events_provider_event_id unique (provider, event_id),
+  constraint ck_webhook_events_provider check (provider in ('clerk', 'dodo')),
+  constraint ck_webhook_events_state check (state in ('RECEIVED', 'PROCESSED', 'IGNORED', 'FAILED'))
 );
-create index ix_billing_events_provider_subject_id on public.webhook_events (provider, subject_id);
-create index ix_billing_events_state_created_at on public.webhook_events (state, created_at);
+create index ix_webhook_events_provider_subject_id on public.webhook_events (provider, subject_id);
+create index ix_webhook_events_state_created_at on public.webhook_events (state, created_at);
 
 create table public.job_runs (
   id uuid not null default gen_random_uuid(),
@@ -590,6 +591,7 @@ create unique index uq_authentication_logs_impersonation on public.authenticatio
 create table public.app_logs (
   id uuid not null default gen_random_uuid(),
   category text not null,
+  level text not null default 'INFO',
   event text not null,
   user_id uuid,
   analysis_request_id uuid,
@@ -597,7 +599,8 @@ create table public.app_logs (
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint pk_app_logs primary key (id),
-  constraint ck_app_logs_category check (category in ('AUTH', 'SCRAPE', 'API', 'ANALYSIS', 'BILLING', 'SYSTEM'))
+  constraint ck_app_logs_category check (category in ('AUTH', 'SCRAPE', 'API', 'ANALYSIS', 'BILLING', 'SYSTEM')),
+  constraint ck_app_logs_level check (level in ('DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL'))
 );
 create index ix_app_logs_created_at on public.app_logs (created_at);
 create index ix_app_logs_user_id_created_at on public.app_logs (user_id, created_at);

@@ -3,18 +3,31 @@
 import uuid
 from typing import Any
 
-from sqlalchemy import select
+import pytest
+from sqlalchemy import insert, select
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from tests.factories import create_user
 from whyviral.analytics.authentications import Authentication, Caller, record_authentication
 from whyviral.analytics.events import Event, record_events
-from whyviral.analytics.models import AppLog, AuthenticationEvent, AuthenticationLog, EventCategory
+from whyviral.analytics.models import (
+    AppLog,
+    AuthenticationEvent,
+    AuthenticationLog,
+    AuthenticationOutcome,
+    EventCategory,
+    EventLevel,
+)
 
 
 def events(session: Session) -> list[tuple[str, str, uuid.UUID | None, dict[str, Any]]]:
     rows = session.scalars(select(AppLog).order_by(AppLog.event))
     return [(row.category, row.event, row.user_id, row.details) for row in rows]
+
+
+def levels(session: Session) -> dict[str, str]:
+    return {row.event: row.level for row in session.scalars(select(AppLog))}
 
 
 def test_events_are_written_in_one_go(session: Session) -> None:
@@ -30,6 +43,40 @@ def test_events_are_written_in_one_go(session: Session) -> None:
         ("ANALYSIS", "admitted", user_id, {"urls": 2}),
         ("SYSTEM", "something", None, {}),
     ]
+
+
+def test_an_event_has_the_level_info_unless_it_says_otherwise(session: Session) -> None:
+    record_events(
+        session,
+        Event(EventCategory.SYSTEM, "finished"),
+        Event(EventCategory.SYSTEM, "failed", level=EventLevel.ERROR),
+    )
+
+    assert levels(session) == {"finished": "INFO", "failed": "ERROR"}
+
+
+def test_only_the_five_levels_of_logging_are_stored(session: Session) -> None:
+    for level in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+        session.execute(insert(AppLog).values(category="SYSTEM", event="x", level=level))
+
+    with pytest.raises(ProgrammingError, match="ck_app_logs_level"):
+        session.execute(insert(AppLog).values(category="SYSTEM", event="x", level="NOTICE"))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "level"),
+    [
+        (AuthenticationOutcome.SUCCEEDED, "INFO"),
+        (AuthenticationOutcome.REFUSED, "INFO"),
+        (AuthenticationOutcome.FAILED, "WARNING"),
+    ],
+)
+def test_a_sign_in_that_fails_on_our_side_is_a_warning(
+    session: Session, outcome: AuthenticationOutcome, level: str
+) -> None:
+    record_authentication(session, Authentication(AuthenticationEvent.SIGN_IN, outcome), Caller())
+
+    assert levels(session) == {"sign_in": level}
 
 
 def test_an_event_that_cannot_be_written_stops_nobody(session: Session) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Date, cast, func, literal_column, select
 from sqlalchemy.orm import Session
 
-from whyviral.analytics.models import AppLog, AuthenticationLog
+from whyviral.analytics.models import AppLog, AuthenticationLog, EventCategory, EventLevel
 from whyviral.core.pagination import Page
 from whyviral.core.paging import read_page
 from whyviral.vendor_calls.models import ExternalApiCallLog
@@ -73,7 +73,8 @@ class EventOut(_Row):
     """Something that happened."""
 
     id: uuid.UUID
-    category: str
+    category: EventCategory
+    level: EventLevel
     event: str
     user_id: uuid.UUID | None
     analysis_request_id: uuid.UUID | None

@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel
 from sqlalchemy import Engine
 
 from whyviral.analytics.events import Event, record_events
-from whyviral.analytics.models import EventCategory
+from whyviral.analytics.models import EventCategory, EventLevel
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.jobs import job_runs
@@ -39,14 +39,14 @@ def run_once(
     except Exception as exc:
         with session_scope(engine) as session:
             job_runs.fail(session, job, due_at, error=type(exc).__name__, now=clock())
-            record_events(session, _event("job_failed", job, error=type(exc).__name__))
+            record_events(session, _event("job_failed", job, EventLevel.ERROR, error=type(exc).__name__))
         raise
     with session_scope(engine) as session:
         job_runs.finish(session, job, due_at, results=results, now=clock())
         if any(results.values()):  # else its row says enough: some jobs run every other minute and find nothing
-            record_events(session, _event("job_finished", job, **results))
+            record_events(session, _event("job_finished", job, EventLevel.INFO, **results))
     return results
 
 
-def _event(name: str, job: str, **details: str | int) -> Event:
-    return Event(EventCategory.SYSTEM, name, details={"job": job, **details})
+def _event(name: str, job: str, level: EventLevel, **details: str | int) -> Event:
+    return Event(EventCategory.SYSTEM, name, details={"job": job, **details}, level=level)

@@ -78,6 +78,20 @@ class SpendLimitReached(AppError):
         )
 
 
+class PlatformUnavailable(AppError):
+    """A platform of the call is switched off, so that none of its posts can be analysed at present."""
+
+    status_code = 503
+    code = "platform_unavailable"
+
+    def __init__(self, platform: str) -> None:
+        super().__init__(
+            f"Posts of {platform} cannot be analysed at the moment, so nothing of this call was; send the posts of "
+            "other platforms on their own, or try again later.",
+            details={"platform": platform},
+        )
+
+
 def check_daily_budget(session: Session, *, max_usd_per_day: Decimal, now: datetime) -> None:
     """Refuse what would cost money, before anything is counted for it, on a day that may cost nothing more.
 
@@ -125,6 +139,7 @@ def admit(
 
     Raises:
         PlanUrlLimitExceeded: more posts than the plan allows in one call.
+        PlatformUnavailable: a platform is switched off.
         UsageLimitReached: more posts than the plan still allows on a platform today.
         NoCurrentPlan: the user has no plan.
     """
@@ -138,7 +153,7 @@ def admit(
         _new_request(platform, own_posts, execution_arn_of=execution_arn_of)
         for platform, own_posts in by_platform.items()
     ]
-    inserted = repository.insert_requests(session, user_id, requests)
+    inserted = _check_platforms(repository.insert_requests(session, user_id, requests))
     urls = [CountedUrl(request.id, request.platform, url) for request in inserted for url in request.post_urls]
     usage_service.increment_usage(session, user_id, urls, plan=plan, now=now)
     rows = zip(inserted, by_platform.values(), strict=True)
@@ -146,6 +161,13 @@ def admit(
     repository.insert_statuses(session, [_first_status(request) for request in inserted])
     record_events(session, *(_admitted(request) for request in inserted))
     return inserted
+
+
+def _check_platforms(inserted: Sequence[tuple[PostAnalysisRequest, bool]]) -> list[PostAnalysisRequest]:
+    for request, is_platform_active in inserted:
+        if not is_platform_active:
+            raise PlatformUnavailable(request.platform)
+    return [request for request, _ in inserted]
 
 
 def count_again(session: Session, request: PostAnalysisRequest, urls: Sequence[str], *, now: datetime) -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from whyviral.analytics.events import Event, record_events
-from whyviral.analytics.models import EventCategory
+from whyviral.analytics.models import EventCategory, EventLevel
 from whyviral.core.errors import ErrorCategory
 from whyviral.social import service as social_service
 from whyviral.usage import service as usage_service
@@ -200,7 +200,8 @@ def _fail(
 
 
 def _record_end(session: Session, request: PostAnalysisRequest, stage_failure: StageFailure | None) -> None:
-    name = "analysis_finished" if request.status == RequestStatus.COMPLETED else "analysis_failed"
+    is_completed = request.status == RequestStatus.COMPLETED
+    name, level = ("analysis_finished", EventLevel.INFO) if is_completed else ("analysis_failed", EventLevel.WARNING)
     details = {
         "platform": request.platform,
         "attempt": request.attempt,
@@ -209,4 +210,4 @@ def _record_end(session: Session, request: PostAnalysisRequest, stage_failure: S
         "stage": stage_failure.stage if stage_failure else request.error_stage,
         "category": stage_failure.category if stage_failure else request.error_category,
     }
-    record_events(session, Event(EventCategory.ANALYSIS, name, request.user_id, request.id, details))
+    record_events(session, Event(EventCategory.ANALYSIS, name, request.user_id, request.id, details, level))

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, selectinload
 
 from whyviral.core.pagination import PAGE_SIZE, Page, offset_of
-from whyviral.social.models import DEAD_LINK, Post, PostActivity, PostComments, PostMedia, UserPostActivity
+from whyviral.social.models import DEAD_LINK, PlatformRow, Post, PostActivity, PostComments, PostMedia, UserPostActivity
 
 from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysis, PostAnalysisRequest, PostState, RequestStatus
 
@@ -30,10 +30,15 @@ class ReopenedPost:
     """Whether it is fetched anew because the platform no longer serves the links to its media."""
 
 
-def insert_requests(session: Session, user_id: uuid.UUID, rows: Sequence[dict[str, Any]]) -> list[PostAnalysisRequest]:
-    """Insert requests of this user; the returned rows are in the order given."""
+def insert_requests(
+    session: Session, user_id: uuid.UUID, rows: Sequence[dict[str, Any]]
+) -> list[tuple[PostAnalysisRequest, bool]]:
+    """Insert requests of this user; return each, in the order given, with whether its platform is active."""
     statement = insert(PostAnalysisRequest).values([row | {"user_id": user_id} for row in rows])
-    inserted = {row.id: row for row in session.scalars(statement.returning(PostAnalysisRequest))}
+    # Read in the same statement: a statement of its own would be another round trip.
+    is_active = PostAnalysisRequest.platform.in_(select(PlatformRow.slug).where(PlatformRow.is_active))
+    returned = session.execute(statement.returning(PostAnalysisRequest, is_active))
+    inserted = {request.id: (request, active) for request, active in returned}
     return [inserted[row["id"]] for row in rows]
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from whyviral.core.logging import build_logger
 
-from .models import AppLog, AuthenticationEvent, AuthenticationLog, AuthenticationOutcome, EventCategory
+from .models import AppLog, AuthenticationEvent, AuthenticationLog, AuthenticationOutcome, EventCategory, EventLevel
 
 logger = build_logger("analytics")
 
@@ -58,5 +58,6 @@ def _insert(happened: Authentication, caller: Caller) -> Insert:
         .cte("noted")
     )
     details = literal({"outcome": happened.outcome, "reason": happened.reason}, JSONB)
-    event = select(literal(EventCategory.AUTH, Text), noted.c.event, noted.c.user_id, details)
-    return insert(AppLog).from_select(["category", "event", "user_id", "details"], event)
+    level = EventLevel.WARNING if happened.outcome is AuthenticationOutcome.FAILED else EventLevel.INFO
+    event = select(literal(EventCategory.AUTH, Text), literal(level, Text), noted.c.event, noted.c.user_id, details)
+    return insert(AppLog).from_select(["category", "level", "event", "user_id", "details"], event)

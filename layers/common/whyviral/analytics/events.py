@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from whyviral.core.logging import build_logger
 
-from .models import AppLog, EventCategory
+from .models import AppLog, EventCategory, EventLevel
 
 logger = build_logger("analytics")
 
@@ -25,7 +25,9 @@ class Event:
     user_id: uuid.UUID | None = None
     analysis_request_id: uuid.UUID | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
-    """Ids, counts and names; never what somebody wrote, nor their address."""
+    """Ids, counts and names; never text that a user wrote, nor an address."""
+    level: EventLevel = EventLevel.INFO
+    """WARNING: a user did not get what was asked for. ERROR: a fault of ours, which an operator should look at."""
 
 
 def record_events(session: Session, *events: Event) -> None:
@@ -47,6 +49,7 @@ def _insert(session: Session, events: Sequence[Event]) -> None:
     rows = [
         {
             "category": event.category,
+            "level": event.level,
             "event": event.name,
             "user_id": event.user_id,
             "analysis_request_id": event.analysis_request_id,

@@ -49,18 +49,30 @@ class EventCategory(StrEnum):
     SYSTEM = "SYSTEM"
 
 
+class EventLevel(StrEnum):
+    """How serious an event is, in the levels of `logging`."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+    CRITICAL = "CRITICAL"
+
+
 class AppLog(Identified, Base):
-    """One business event: ids, counts and names, never what somebody wrote."""
+    """One business event: ids, counts and names, never text that a user wrote."""
 
     __tablename__ = "app_logs"
     __table_args__ = (
         one_of("category", EventCategory),
+        one_of("level", EventLevel),
         Index(None, "created_at"),
         Index(None, "user_id", "created_at"),
         Index(None, "analysis_request_id"),
     )
 
     category: Mapped[str]
+    level: Mapped[str] = mapped_column(server_default=EventLevel.INFO)
     event: Mapped[str]
     user_id: Mapped[uuid.UUID | None]
     analysis_request_id: Mapped[uuid.UUID | None]

@@ -27,6 +27,8 @@ class PlatformRow(Identified, Base):
 
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    """Whether new posts of it are accepted; an operator switches it off with SQL while a provider is out of service."""
 
 
 class PostMedia(Identified, Base):
