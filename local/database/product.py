@@ -1,19 +1,34 @@
 """The product's database on an embedded server: made, migrated, and reachable as a deployed function would reach it."""
 
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from local.database.postgres import Postgres
-from tools.migrate import migrate
+from tools.migrate import alembic_config, migrate
 from whyviral.core.database import build_engine
 
 NAME = "whyviral"
 _APP_ROLE = "whyviral_api"
 
 
+class UnknownRevision(RuntimeError):
+    """A database has a schema that no migration of this checkout made, so that none can upgrade it."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(f"the schema has the unknown revision {revision}")
+        self.revision = revision
+
+
 def prepare(server: Postgres) -> str:
-    """Bring the product's database up to date, making it if need be, and return the application's URL to it."""
+    """Create the product's database if it is missing, upgrade it, and return the application's URL to it.
+
+    Raises:
+        UnknownRevision: the database was migrated by another version of this program.
+    """
     if not _exists(server.url, "select 1 from pg_database where datname = :name", NAME):
         create_database(server, NAME)
+    check_revision(server.url_of(NAME))
     migrate(server.url_of(NAME))
     add_app_role(server)
     return app_url(server, NAME)
@@ -22,6 +37,24 @@ def prepare(server: Postgres) -> str:
 def app_url(server: Postgres, database: str) -> str:
     """Return the URL of a database for the application's role: data only, no tables made or changed."""
     return server.url_of(database, role=_APP_ROLE)
+
+
+def check_revision(database_url: str) -> None:
+    """Check that a database is empty or at a revision of this checkout.
+
+    Raises:
+        UnknownRevision: it is not.
+    """
+    known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
+    engine = build_engine(database_url)
+    try:
+        with engine.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_heads()
+    finally:
+        engine.dispose()
+    for revision in current:
+        if revision not in known:
+            raise UnknownRevision(revision)
 
 
 def add_app_role(server: Postgres) -> None:

@@ -25,7 +25,7 @@ from local.aws.tasks import TaskService
 from local.aws.template import FunctionSpec, Template, read_template
 from local.aws.workflow import Workflow
 from local.database.postgres import Postgres
-from local.database.product import prepare
+from local.database.product import UnknownRevision, prepare
 from local.stack import accounts, clerk_events, recovery
 from local.stack.configuration import Configuration, HalfConfigured, configure, stand_ins_needed
 from whyviral.core.database import build_engine
@@ -191,7 +191,15 @@ def _only_one(data: Path) -> Iterator[None]:
 
 
 def _embedded(stack: ExitStack, data: Path, logs: Path) -> str:
-    return prepare(stack.enter_context(Postgres(data / "postgres", log=logs / "postgres.log")))
+    server = stack.enter_context(Postgres(data / "postgres", log=logs / "postgres.log"))
+    try:
+        return prepare(server)
+    except UnknownRevision as exc:
+        fallback = "run `make reset`" if data.resolve().is_relative_to(DATA.resolve()) else "delete that folder"
+        raise StackError(
+            f"the database in {data.name}/ was created by another version of this program (schema revision "
+            f"{exc.revision}) and cannot be upgraded; {fallback} to start again without its data"
+        ) from exc
 
 
 def _reachable(database_url: str) -> str:
