@@ -187,6 +187,14 @@ def test_a_session_that_has_ended_sees_nothing_any_more(two_users: TwoUsers, sid
         assert connection.scalar(count_rows("post_analysis_requests")) == rows
 
 
+@pytest.mark.parametrize("role", ["anon", "authenticated"])
+def test_browsers_neither_read_nor_write_alembics_own_table(two_users: TwoUsers, role: str) -> None:
+    with browser(two_users, two_users.ada.clerk_user_id, role=role) as connection:
+        assert_forbidden(connection, count_rows("alembic_version"))
+        for write in ("delete from {}", "truncate {}", "update {} set version_num = 'x'"):
+            assert_forbidden(connection, text(write.format("public.alembic_version")))
+
+
 @pytest.mark.parametrize("table", HIDDEN)
 def test_logs_are_not_for_browsers(two_users: TwoUsers, table: str) -> None:
     with browser(two_users, two_users.ada.clerk_user_id) as connection:
@@ -210,22 +218,22 @@ def test_browsers_reach_nothing_private(two_users: TwoUsers) -> None:
     with browser(two_users, two_users.ada.clerk_user_id) as connection:
         assert_forbidden(connection, text("select private.ensure_log_partitions(1)"))
         assert_forbidden(connection, text("select * from private.external_api_call_logs_default"))
-        assert connection.scalar(text("select count(*) from public.alembic_version")) == 0
 
 
 def test_a_step_is_broadcast_to_its_user_alone(two_users: TwoUsers) -> None:
     with two_users.owner.connect() as connection:
         messages = connection.execute(
-            text("select topic, event, extension, private, payload from realtime.messages order by topic")
+            text("select id, topic, event, extension, private, payload from realtime.messages order by topic")
         ).all()
 
-    assert [tuple(message) for message in messages] == [
+    assert [tuple(message)[1:] for message in messages] == [
         (
             f"user:{person.clerk_user_id}",
             "analysis_status",
             "broadcast",
             True,
             {
+                "id": str(message.id),  # added by Realtime
                 "request_id": str(person.request_id),
                 "seq": 1,
                 "stage": "fetching_posts",
@@ -233,7 +241,7 @@ def test_a_step_is_broadcast_to_its_user_alone(two_users: TwoUsers) -> None:
                 "message": "Fetching 1 post",
             },
         )
-        for person in (two_users.ada, two_users.bob)
+        for person, message in zip((two_users.ada, two_users.bob), messages, strict=True)
     ]
 
 
@@ -245,8 +253,41 @@ def test_a_browser_may_join_its_own_topic_only(two_users: TwoUsers) -> None:
             ("user:", False),
             ("", False),
         ]:
-            connection.execute(text("select set_config('realtime.topic', :topic, true)"), {"topic": topic})
-            assert bool(connection.scalar(text("select count(*) from realtime.messages"))) is may_join
+            assert may_read_topic(connection, topic) is may_join
+
+
+def may_read_topic(connection: Connection, topic: str) -> bool:
+    """Whether Realtime would let the browser of this transaction join: it may read a message of the topic."""
+    connection.execute(text("select set_config('realtime.topic', :topic, true)"), {"topic": topic})
+    return bool(connection.scalar(text("select count(*) from realtime.messages")))
+
+
+def test_a_deleted_user_may_no_longer_join_its_own_topic(two_users: TwoUsers) -> None:
+    with two_users.owner.connect() as connection:
+        connection.execute(
+            text("update public.users set deleted_at = now() where id = :id"), {"id": two_users.ada.user_id}
+        )
+        become_browser(connection, two_users.ada.clerk_user_id)
+
+        assert not may_read_topic(connection, f"user:{two_users.ada.clerk_user_id}")
+
+
+@pytest.mark.parametrize(("sid", "may_join"), [("sess_ended", False), ("sess_other", True), (None, True)])
+def test_a_session_that_has_ended_may_no_longer_join_its_own_topic(
+    two_users: TwoUsers, sid: str | None, may_join: bool
+) -> None:
+    with two_users.owner.connect() as connection:
+        connection.execute(
+            text("insert into public.revoked_sessions (session_id, reason) values ('sess_ended', 'signed_out')")
+        )
+        become_browser(connection, two_users.ada.clerk_user_id, sid=sid)
+
+        assert may_read_topic(connection, f"user:{two_users.ada.clerk_user_id}") is may_join
+
+
+def test_a_user_whom_the_database_does_not_know_joins_no_topic(two_users: TwoUsers) -> None:
+    with browser(two_users, "user_unknown") as connection:
+        assert not may_read_topic(connection, "user:user_unknown")
 
 
 @pytest.mark.parametrize(
@@ -254,6 +295,7 @@ def test_a_browser_may_join_its_own_topic_only(two_users: TwoUsers) -> None:
     [
         "drop function realtime.send(jsonb, text, text, boolean)",
         "drop schema realtime cascade",
+        "drop table realtime.messages_default",  # the partition of the day is missing
         "alter table realtime.messages rename to gone",
         """
         create or replace function realtime.send(payload jsonb, event text, topic text, private boolean default true)
@@ -298,6 +340,8 @@ def test_going_down_leaves_supabases_own_schemas_as_they_were(postgres: Postgres
     run_script(url, SHIM.read_text())
     config = alembic_config(url)
     command.ensure_version(config)
+    # Not given back to browsers when going down.
+    run_script(url, "revoke all on public.alembic_version from anon, authenticated")
     before = dump_schema(url)
 
     command.upgrade(config, "head")

@@ -105,6 +105,7 @@ def test_the_backend_reads_writes_changes_and_deletes(session: Session) -> None:
         "create index mine on public.users (full_name)",
         "select * from private.external_api_call_logs_default",
         "select private.protect('public.users')",
+        "select private.hide_from_browsers('public.users')",
         "select private.add_log_partition('external_api_call_logs', now()::timestamp)",
         "select private.current_user_id()",
     ],

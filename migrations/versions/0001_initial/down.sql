@@ -21,7 +21,8 @@ drop table
   public.revoked_sessions, public.email_verifications, public.subscriptions, public.plans, public.users;
 
 drop function
-  private.broadcast_analysis_status(), private.current_user_id(), private.protect(regclass),
+  private.broadcast_analysis_status(), private.current_user_id(),
+  private.protect(regclass), private.hide_from_browsers(regclass),
   private.ensure_log_partitions(integer), private.add_log_partition(name, timestamp),
   private.drop_log_partitions(name, timestamptz);
 

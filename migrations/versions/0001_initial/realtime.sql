@@ -31,12 +31,18 @@ revoke execute on function private.broadcast_analysis_status() from public;
 create trigger broadcast_analysis_status after insert on public.analysis_status_history
   for each row execute function private.broadcast_analysis_status();
 
+-- A browser joins a private topic if it may read the messages of it: those of its own user, as long as the account and
+-- the session are valid. The token alone does not decide, since it outlives both.
 do $topic$
 begin
   if to_regprocedure('auth.jwt()') is null or to_regclass('realtime.messages') is null then
     return; -- not Supabase
   end if;
   create policy whyviral_reads_own_topic on realtime.messages for select to authenticated
-    using (extension = 'broadcast' and (select realtime.topic()) = 'user:' || (select auth.jwt() ->> 'sub'));
+    using (
+      extension = 'broadcast'
+      and (select realtime.topic()) = 'user:' || (select auth.jwt() ->> 'sub')
+      and (select private.current_user_id()) is not null
+    );
 end
 $topic$;

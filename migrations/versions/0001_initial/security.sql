@@ -37,20 +37,30 @@ end
 $function$;
 revoke execute on function private.current_user_id() from public;
 
--- Every migration that creates a table calls this for it. Supabase may have granted new tables to browsers by default.
-create function private.protect(new_table regclass) returns void
+-- Takes back what Supabase may have granted to browsers by default, and turns row-level security on. The revocation is
+-- needed beside it: `truncate` is not subject to row-level security.
+create function private.hide_from_browsers(hidden_table regclass) returns void
 language plpgsql set search_path = '' as $function$
 declare
   browser_role name;
 begin
-  execute format('alter table %s enable row level security', new_table);
+  execute format('alter table %s enable row level security', hidden_table);
+  for browser_role in select rolname from pg_catalog.pg_roles where rolname in ('anon', 'authenticated') loop
+    execute format('revoke all on %s from %I', hidden_table, browser_role);
+  end loop;
+end
+$function$;
+revoke execute on function private.hide_from_browsers(regclass) from public;
+
+-- Every migration that creates a table calls this for it: the backend may use it, and browsers may not.
+create function private.protect(new_table regclass) returns void
+language plpgsql set search_path = '' as $function$
+begin
+  perform private.hide_from_browsers(new_table);
   execute format('grant select, insert, update, delete on %s to whyviral_backend', new_table);
   execute format(
     'create policy backend on %s as permissive for all to whyviral_backend using (true) with check (true)', new_table
   );
-  for browser_role in select rolname from pg_catalog.pg_roles where rolname in ('anon', 'authenticated') loop
-    execute format('revoke all on %s from %I', new_table, browser_role);
-  end loop;
 end
 $function$;
 revoke execute on function private.protect(regclass) from public;
@@ -68,7 +78,7 @@ select private.protect(new_table) from unnest(array[
 ]::regclass[]) as new_table;
 
 -- Alembic's own table is for migrations only.
-alter table public.alembic_version enable row level security;
+select private.hide_from_browsers('public.alembic_version');
 
 -- What a browser may read directly. In the sub-selects, Postgres looks up the user once per statement and not per row.
 do $browser$
