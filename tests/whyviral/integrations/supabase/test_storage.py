@@ -1,6 +1,8 @@
 import hashlib
 import io
+import json
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -138,7 +140,43 @@ def test_a_file_that_is_gone_is_a_lasting_error(open_store: Open, calls: CallCol
         False,
         404,
     )
-    assert [(call.status, call.error_category) for call in calls.drain()] == [(404, "provider_error")]
+    # Asked three times: the storage also answers so for a moment while a file is being replaced.
+    assert [(call.status, call.error_category) for call in calls.drain()] == [(404, "provider_error")] * 3
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (400, {"statusCode": "404", "error": "not_found", "message": "Object not found", "code": "NoSuchKey"}),
+        (500, {"statusCode": "500", "error": "InternalError", "message": "x", "code": "InternalError"}),
+        (502, "<html><h1>502 Bad Gateway</h1>"),
+    ],
+)
+def test_a_file_that_is_being_replaced_is_asked_for_again(
+    stand_ins: StandInsClient, open_store: Open, calls: CallCollector, status: int, body: Any
+) -> None:
+    store, read = open_store(), io.BytesIO()
+    put(store)
+    calls.drain()
+    stand_ins.fault("supabase", "status", path=OBJECT, status=status, body=body, times=2)
+
+    assert store.get(PATH, read, max_bytes=len(CONTENT)) == len(CONTENT)
+
+    assert read.getvalue() == CONTENT
+    assert [call.error_category for call in calls.drain()] == ["provider_error", "provider_error", None]
+
+
+@pytest.mark.parametrize(("status", "error"), [(403, "AccessDenied"), (413, "EntityTooLarge"), (429, "SlowDown")])
+def test_other_refusals_of_a_read_are_believed_at_once(
+    stand_ins: StandInsClient, open_store: Open, calls: CallCollector, status: int, error: str
+) -> None:
+    body = {"statusCode": str(status), "error": error, "message": error, "code": error}
+    stand_ins.fault("supabase", "status", path=OBJECT, status=400, body=body)
+
+    with pytest.raises(ProviderError):
+        open_store().get(PATH, io.BytesIO(), max_bytes=10)
+
+    assert [call.status for call in calls.drain()] == [status]
 
 
 def error(status: int, code: str, name: str, message: str) -> dict[str, str]:
@@ -266,6 +304,29 @@ def test_an_upload_that_is_taken_too_slowly_is_given_up(open_store: Open) -> Non
         open_store(timeout_s=0.3).put(PATH, SlowFile(CONTENT * 20), content_type="image/jpeg")
 
     assert failure.value.category is ErrorCategory.TIMEOUT
+
+
+def test_a_large_upload_that_is_refused_early_ends_with_the_reason(
+    open_store: Open, serve_bytes: Serve, calls: CallCollector
+) -> None:
+    is_over = threading.Event()
+    body = json.dumps(error(415, "InvalidMimeType", "invalid_mime_type", "mime type image/svg+xml is not supported"))
+
+    def refuse() -> Iterator[bytes]:
+        yield f"HTTP/1.1 400 Bad Request\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
+        is_over.wait(60)  # reads no more, and keeps the connection open
+        yield b""
+
+    with tempfile.TemporaryFile() as file:
+        file.truncate(200_000_000)
+
+        with pytest.raises(ProviderError) as failure:
+            open_store(serve_bytes(refuse())).put(PATH, file, content_type="image/svg+xml")
+
+        is_over.set()
+        assert file.tell() < 200_000_000
+    assert (failure.value.category, failure.value.status) == (ErrorCategory.MEDIA_ERROR, 415)
+    assert [(call.status, call.error_category) for call in calls.drain()] == [(415, "media_error")]
 
 
 def test_an_upload_whose_answer_never_comes_ends_in_time_however_long_the_upload_took(

@@ -13,6 +13,8 @@ from contextvars import ContextVar
 import httpcore
 import httpx
 
+from whyviral.integrations.duplex_stream import DuplexNetwork
+
 _MOMENT_S = 0.001
 """What an exchange gets whose time is over, so that it ends with the timeout of the step in which it is."""
 _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)
@@ -50,7 +52,7 @@ class TimedNetwork(httpcore.NetworkBackend):
     """Connects as usual, and heeds `ends_by`."""
 
     def __init__(self, sockets: httpcore.NetworkBackend | None = None) -> None:
-        self._sockets = sockets or httpcore.SyncBackend()
+        self._sockets = sockets or DuplexNetwork()
 
     def connect_tcp(
         self,

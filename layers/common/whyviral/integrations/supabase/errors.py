@@ -26,6 +26,12 @@ def is_duplicate(status: int) -> bool:
     return status == HTTPStatus.CONFLICT
 
 
+def is_passing_read_refusal(error: ProviderError) -> bool:
+    """Whether a refused read, of which nothing has been received, may succeed in a moment."""
+    is_missing = error.status == HTTPStatus.NOT_FOUND
+    return is_missing or (error.status is not None and error.status >= HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
 def refusal(status: int, text: str) -> ProviderError:
     """Return what an error answer means.
 

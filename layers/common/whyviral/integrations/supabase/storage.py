@@ -22,13 +22,23 @@ from whyviral.integrations.http.deadlines import ends_by
 from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.integrations.ports.media_store import BUCKET, is_named_by
 
-from .errors import PROVIDER, is_duplicate, refusal, too_large, too_late, unreachable, unreadable
+from .errors import (
+    PROVIDER,
+    is_duplicate,
+    is_passing_read_refusal,
+    refusal,
+    too_large,
+    too_late,
+    unreachable,
+    unreadable,
+)
 
 _PUT = "POST /storage/v1/object/{bucket}/{path}"
 _GET = "GET /storage/v1/object/{bucket}/{path}"
 _ONE_YEAR_S = "31536000"
 """What a path names never changes, so that caches may keep it as long as they like."""
-_TRIES = 2
+_UPLOAD_TRIES = 2
+_READ_TRIES = 3
 _PAUSE_S = 0.5
 _CONNECT_TIMEOUT_S = 5.0
 _SILENCE_TIMEOUT_S = 20.0
@@ -86,7 +96,7 @@ class SupabaseMediaStore:
             ProviderError: it could not be stored.
         """
         ends_at = time.monotonic() + self._timeout_s
-        for tries_left in reversed(range(_TRIES)):
+        for tries_left in reversed(range(_UPLOAD_TRIES)):
             try:
                 with ends_by(ends_at):
                     return self._put_once(path, file, content_type=content_type, ends_at=ends_at)
@@ -99,15 +109,25 @@ class SupabaseMediaStore:
     def get(self, path: str, into: BinaryIO, *, max_bytes: int) -> int:
         """Write a stored file into `into`, in pieces, and return its size in bytes.
 
+        A missing file or an error of the storage is believed only when it stays: while other processes store the file
+        of the same path again, the storage answers 404 or 500 for a moment.
+
         Raises:
             ProviderError: it could not be read, is larger than `max_bytes`, or is not what its path names.
         """
         ends_at = time.monotonic() + self._timeout_s
-        with (
-            recorded_call(self._calls, provider=PROVIDER, operation=_GET, clock=self._clock) as call,
-            _in_our_words(),
-            ends_by(ends_at),
-        ):
+        for tries_left in reversed(range(_READ_TRIES)):
+            try:
+                with ends_by(ends_at):
+                    return self._get_once(path, into, max_bytes=max_bytes, ends_at=ends_at)
+            except ProviderError as exc:
+                if not (tries_left and is_passing_read_refusal(exc) and time.monotonic() + _PAUSE_S < ends_at):
+                    raise
+            self._sleep(_PAUSE_S)
+        raise AssertionError("unreachable")  # the last try returns or raises
+
+    def _get_once(self, path: str, into: BinaryIO, *, max_bytes: int, ends_at: float) -> int:
+        with recorded_call(self._calls, provider=PROVIDER, operation=_GET, clock=self._clock) as call, _in_our_words():
             request = self._client.build_request(
                 "GET", f"{self._url}/object/{BUCKET}/{path}", headers=self._headers, timeout=self._timeout(ends_at)
             )
@@ -119,7 +139,7 @@ class SupabaseMediaStore:
                 size, sha256 = _copy(response, into, max_bytes=max_bytes, ends_at=ends_at)
             finally:
                 response.close()
-            if not is_named_by(path, sha256=sha256):  # such as a page of whatever stands before the storage
+            if not is_named_by(path, sha256=sha256):  # such as a page of the gateway before the storage
                 raise unreadable(call.status)
             return size
 
