@@ -7,38 +7,79 @@ from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from starlette.types import Receive, Scope, Send
 
-from local.stand_ins.state import State
+from local.stand_ins.scenario.faults import drop_connection
+from local.stand_ins.state import StandIns, State
+from local.stand_ins.stored_files import answer_with
 from local.stand_ins.supabase.multipart import BrokenForm, Part, boundary_of, read_parts
-from local.stand_ins.supabase.storage import Bucket, StorageRefusal, StoredObject
+from local.stand_ins.supabase.storage import PROJECT_LIMIT_BYTES, Bucket, StorageRefusal
 
-_KEY_START = "sb_secret_"
+SECRET_KEY = "sb_secret_stand_in"  # noqa: S105 - opens nothing but the stand-in
+"""The secret key of the project; no other one is accepted."""
+_PUBLISHABLE = "sb_publishable_"
 _TRUE_STATUSES = frozenset({416, 429, 500, 502, 503, 504, 544})
 """All others are told by the body alone, under status 400."""
 _MOST_DELETED = 1000
+_UNREAD_BYTES = 256 * 1024
+"""A longer body has not arrived when its head is refused."""
+_KEPT_OPEN_S = 60.0
 
 
 def error_body(status: int) -> Mapping[str, Any]:
     """Return the body of an error that the storage itself reports."""
-    return {"statusCode": str(status), "error": "InternalError", "message": "Internal error", "code": "InternalError"}
+    return {
+        "statusCode": str(status),
+        "error": "InternalError",
+        "message": "Internal server error",
+        "code": "InternalError",
+    }
 
 
-async def render_storage_refusal(_request: Request, refusal: Exception) -> JSONResponse:
+async def render_storage_refusal(request: Request, refusal: Exception) -> JSONResponse:
     """Answer as the storage does."""
     assert isinstance(refusal, StorageRefusal)  # noqa: S101 - registered for this class only
     body = {"statusCode": str(refusal.status), "error": refusal.error, "message": refusal.message, "code": refusal.code}
-    return JSONResponse(body, refusal.status if refusal.status in _TRUE_STATUSES else HTTPStatus.BAD_REQUEST)
+    status = refusal.status if refusal.status in _TRUE_STATUSES else HTTPStatus.BAD_REQUEST
+    is_early = refusal.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+    if is_early and int(request.headers.get("content-length", _UNREAD_BYTES + 1)) > _UNREAD_BYTES:
+        return _EarlyAnswer(body, status)
+    return JSONResponse(body, status)
 
 
-async def _require_key(apikey: Annotated[str, Header()] = "", authorization: Annotated[str, Header()] = "") -> None:
-    if not apikey.startswith(_KEY_START) or authorization != f"Bearer {apikey}":
+class _EarlyAnswer(JSONResponse):
+    """Answers without reading the rest of the request, and keeps the connection open, as the storage does."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        # What is not received is not read: the server stops reading when its buffer is full.
+        await scope["app"].state.stand_ins.faults.pause(_KEPT_OPEN_S)
+        await drop_connection(scope, receive)
+
+
+def _check_key(request: Request) -> None:
+    """Refuse a call without the project's secret key, which counts beside `apikey` only where both are the same."""
+    apikey, authorization = (request.headers.get(name, "") for name in ("apikey", "authorization"))
+    if not authorization:
+        message = "headers must have required property 'authorization'"
+        raise StorageRefusal(400, "Error", message, "InvalidRequest")
+    if authorization == f"Bearer {apikey}" and apikey.startswith(_PUBLISHABLE):
+        raise StorageRefusal(403, "Unauthorized", "new row violates row-level security policy", "AccessDenied")
+    if (apikey, authorization) != (SECRET_KEY, f"Bearer {SECRET_KEY}"):
         raise StorageRefusal(403, "Unauthorized", "Invalid Compact JWS", "AccessDenied")
+
+
+async def _require_key(request: Request) -> None:
+    _check_key(request)
 
 
 router = APIRouter(prefix="/supabase/storage/v1")
 _keyed = APIRouter(dependencies=[Depends(_require_key)])
+_readable = APIRouter()
+"""Included last: its paths also match those of the others."""
 
 
 class BucketOrder(BaseModel):
@@ -71,20 +112,22 @@ class SignOrder(BaseModel):
 
 
 @router.api_route("/object/public/{bucket}/{path:path}", methods=["GET", "HEAD"])
-async def get_public(state: State, bucket: str, path: str) -> Response:
-    """Return a file of a public bucket; of another one nobody learns even that it exists."""
+async def get_public(state: State, request: Request, bucket: str, path: str) -> Response:
+    """Return a file of a public bucket; a private bucket is reported as missing."""
     if not state.storage.bucket(bucket).public:
         raise StorageRefusal(404, "Bucket not found", "Bucket not found", "NoSuchBucket")
-    return _file(state, state.storage.find(bucket, path))
+    return _file(state, request, bucket, path)
 
 
 @router.get("/object/sign/{bucket}/{path:path}")
-async def get_signed(state: State, bucket: str, path: str, token: Annotated[str, Query()] = "") -> Response:
-    """Return a file to who has a signed URL of it."""
+async def get_signed(
+    state: State, request: Request, bucket: str, path: str, token: Annotated[str, Query()] = ""
+) -> Response:
+    """Return a file to the holder of a signed URL of it."""
     signed = state.storage.tokens.get(token)
     if signed is None or signed[:2] != (bucket, path) or signed[2] < datetime.now(UTC):
         raise StorageRefusal(400, "InvalidJWT", "jwt expired", "InvalidJWT")
-    return _file(state, state.storage.find(bucket, path))
+    return _file(state, request, bucket, path)
 
 
 @_keyed.post("/object/sign/{bucket}/{path:path}")
@@ -98,8 +141,7 @@ async def sign(state: State, bucket: str, path: str, order: SignOrder) -> dict[s
 
 @_keyed.post("/object/list/{bucket}")
 async def list_objects(state: State, bucket: str, order: ListOrder) -> list[dict[str, Any]]:
-    """List a folder by name; folders in it have no id."""
-    state.storage.bucket(bucket)
+    """List a folder by name; folders in it have no id, and a bucket that does not exist has nothing in it."""
     below = f"{order.prefix.strip('/')}/" if order.prefix.strip("/") else ""
     rows: dict[str, dict[str, Any]] = {}
     for (owner, name), stored in state.storage.objects.items():
@@ -115,11 +157,14 @@ async def get_info(state: State, bucket: str, path: str) -> dict[str, Any]:
     return state.storage.find(bucket, path).as_row()
 
 
-@_keyed.get("/object/authenticated/{bucket}/{path:path}")
-@_keyed.api_route("/object/{bucket}/{path:path}", methods=["GET", "HEAD"])
-async def get_object(state: State, bucket: str, path: str) -> Response:
-    """Return a file of any bucket."""
-    return _file(state, state.storage.find(bucket, path))
+# The inner decorator is registered first: the other path would take `authenticated` for a bucket.
+@_readable.api_route("/object/{bucket}/{path:path}", methods=["GET", "HEAD"])
+@_readable.api_route("/object/authenticated/{bucket}/{path:path}", methods=["GET", "HEAD"])
+async def get_object(state: State, request: Request, bucket: str, path: str) -> Response:
+    """Return a file; the key counts only where the bucket is not public."""
+    if not state.storage.bucket(bucket).public:
+        _check_key(request)
+    return _file(state, request, bucket, path)
 
 
 @_keyed.post("/object/{bucket}/{path:path}")
@@ -133,8 +178,8 @@ async def create_object(
 
 @_keyed.put("/object/{bucket}/{path:path}")
 async def replace_object(state: State, request: Request, bucket: str, path: str) -> dict[str, str]:
-    """Replace a file that is there."""
-    state.storage.find(bucket, path)
+    """Keep a file in place of the one that has its name, if any."""
+    state.storage.check_key(bucket, path, may_replace=True)
     return await _receive(state, request, bucket, path)
 
 
@@ -149,6 +194,8 @@ async def create_bucket(state: State, order: BucketOrder) -> dict[str, str]:
     """Make a bucket."""
     if order.id in state.storage.buckets:
         raise StorageRefusal(409, "Duplicate", "The resource already exists", "BucketAlreadyExists")
+    if (order.file_size_limit or 0) > PROJECT_LIMIT_BYTES:
+        raise StorageRefusal(413, "Payload too large", "The object exceeded the maximum allowed size", "EntityTooLarge")
     state.storage.buckets[order.id] = Bucket(**order.model_dump())
     return {"name": order.id}
 
@@ -163,11 +210,12 @@ async def get_bucket(state: State, bucket: str) -> dict[str, Any]:
 
 
 router.include_router(_keyed)
+router.include_router(_readable)
 
 
-def _file(state: State, stored: StoredObject) -> Response:
-    headers = {"cache-control": stored.cache_control, "etag": stored.etag}
-    return FileResponse(state.storage.path_of(stored), media_type=stored.mimetype, headers=headers)
+def _file(state: StandIns, request: Request, bucket: str, path: str) -> Response:
+    stored = state.storage.find(bucket, path)
+    return answer_with(request, stored, state.storage.path_of(stored))
 
 
 async def _receive(state: State, request: Request, bucket: str, path: str) -> dict[str, str]:
@@ -192,7 +240,8 @@ async def _open_form(body: AsyncIterator[bytes], boundary: bytes) -> tuple[str, 
     try:
         async for part, piece in parts:
             if part.is_file:
-                return part.content_type or "text/plain", f"max-age={max_age.decode() or '3600'}", _rest(piece, parts)
+                cache_control = f"max-age={max_age.decode()}" if max_age else "no-cache"
+                return part.content_type or "text/plain", cache_control, _rest(piece, parts)
             if part.name == "cacheControl":
                 max_age += piece
     except BrokenForm as exc:

@@ -32,8 +32,12 @@ MEDIA_TYPES = (
 )
 """As the initial migration sets them."""
 MEDIA_LIMIT_BYTES = 262_144_000
+PROJECT_LIMIT_BYTES = MEDIA_LIMIT_BYTES
+"""What the project allows for a file; a bucket can only allow less. In Supabase it is a setting."""
+_LONGEST_SEGMENT = 255
+"""Of a key; a longer one is a file name that the server's file system refuses."""
 # Source: supabase/storage, src/storage/limits.ts, 2026-08.
-_KEY = re.compile(r"[\w/!.\-*'() &$@=;:+,?]{1,1024}", re.ASCII)
+_KEY = re.compile(r"[\w/!.\-*'() &$@=;:+,?]{1,2048}", re.ASCII)
 
 
 class StorageRefusal(Exception):
@@ -116,8 +120,10 @@ class Storage:
     def check_key(self, bucket_id: str, name: str, *, may_replace: bool) -> None:
         """Raise unless a file may have this name, or replace the one that has it."""
         self.bucket(bucket_id)
-        if not _KEY.fullmatch(name) or name.endswith("/"):
+        if not _KEY.fullmatch(name):
             raise StorageRefusal(400, "InvalidKey", f"Invalid key: {name}", "InvalidKey")
+        if any(len(segment) > _LONGEST_SEGMENT for segment in name.split("/")):
+            raise StorageRefusal(500, "InternalError", "Internal server error", "InternalError")
         if not may_replace and (bucket_id, name) in self.objects:
             raise StorageRefusal(409, "Duplicate", "The resource already exists", "KeyAlreadyExists")
 

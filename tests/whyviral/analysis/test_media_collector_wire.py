@@ -39,7 +39,7 @@ def test_photo_video_and_poster_of_a_post_end_up_public_as_they_were(
     collector = MediaCollector(
         pipeline.engine,
         download=Downloader(GuardedHttp(), gateway_url=local_endpoints.media_gateway_url).download,
-        build_store=partial(SupabaseMediaStore, f"{stand_ins.base_url}/supabase", "sb_secret_test"),
+        build_store=partial(SupabaseMediaStore, f"{stand_ins.base_url}/supabase", "sb_secret_stand_in"),
         clock=pipeline.clock,
     )
 
