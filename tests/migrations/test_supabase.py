@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import Connection, Engine, Executable, Select, func, select, table, text
+from pydantic import BaseModel
+from sqlalchemy import Connection, Engine, Executable, Select, func, literal_column, select, table, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
@@ -18,9 +19,13 @@ from local.database.postgres import Postgres
 from tests import factories
 from tests.fixtures.database import dump_schema, run_script
 from tools.migrate import alembic_config, migrate
+from whyviral.accounts.schemas import PlanOut, ProfileOut, SubscriptionOut
 from whyviral.analysis.models import AnalysisStatus
+from whyviral.analysis.schemas import PostAnalysisOut, RequestPostOut, RequestSummary, StatusOut
 from whyviral.core.database import build_engine, session_scope
 from whyviral.social.models import Post
+from whyviral.social.schemas import MediaOut, PostOut
+from whyviral.usage.schemas import PlatformUsageOut
 
 SHIM = Path(__file__).parents[1] / "fixtures" / "supabase_shim.sql"
 OWN_ROWS = {
@@ -32,10 +37,7 @@ OWN_ROWS = {
     "analysis_status_history": 1,
     "posts": 2,
     "post_media": 1,
-    "post_comments": 1,
-    "user_post_activity": 1,
     "user_usage": 1,
-    "usage_reservations": 1,
     "plans": 3,
     "platforms": 3,
 }
@@ -51,10 +53,36 @@ HIDDEN = [
     "feedback",
     "idempotency_keys",
     "job_runs",
+    "post_comments",
     "provider_limits",
     "rate_windows",
     "revoked_sessions",
+    "usage_reservations",
+    "user_post_activity",
 ]
+# A column that joins tables, or stands for a whole object that the API nests.
+LINKS = {
+    "subscriptions": {"plan_id", "downgrade_to_plan_id"},
+    "platforms": {"slug", "name"},
+    "post_media": {"post_id", "position"},
+    "analysis_request_posts": {"request_id", "position"},
+    "post_analyses": {"request_id"},
+    "analysis_status_history": {"request_id"},
+    "user_usage": {"usage_date"},
+}
+SHOWN_BY_API: dict[str, type[BaseModel] | None] = {
+    "users": ProfileOut,
+    "plans": PlanOut,
+    "subscriptions": SubscriptionOut,
+    "platforms": None,
+    "posts": PostOut,
+    "post_media": MediaOut,
+    "post_analysis_requests": RequestSummary,
+    "analysis_request_posts": RequestPostOut,
+    "post_analyses": PostAnalysisOut,
+    "analysis_status_history": StatusOut,
+    "user_usage": PlatformUsageOut,
+}
 WRITES = ["insert into {} default values", "update {} set created_at = now()", "delete from {}", "truncate {} cascade"]
 EVERY_TABLE = sorted([*OWN_ROWS, *HIDDEN])
 
@@ -157,6 +185,50 @@ def test_the_rows_seen_are_really_the_readers(two_users: TwoUsers) -> None:
         assert connection.scalars(text("select request_id from public.post_analyses")).all() == [
             two_users.ada.request_id
         ]
+
+
+@pytest.mark.parametrize("table", OWN_ROWS)
+def test_browsers_read_no_column_that_the_api_does_not_show(two_users: TwoUsers, table: str) -> None:
+    with two_users.owner.connect() as connection:
+        granted = connection.scalars(
+            text(
+                "select column_name from information_schema.column_privileges where table_schema = 'public'"
+                " and table_name = :table and grantee = 'authenticated' and privilege_type = 'SELECT'"
+            ),
+            {"table": table},
+        ).all()
+
+    schema = SHOWN_BY_API[table]
+    assert granted
+    assert set(granted) - set(schema.model_fields if schema else ()) - LINKS.get(table, set()) == set()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        "post_analysis_requests.execution_arn",
+        "post_analysis_requests.error_details",
+        "post_analysis_requests.reserved_usd",
+        "analysis_request_posts.error_details",
+        "posts.raw",
+        "posts.scrape_job",
+        "posts.claimed_by",
+        "post_media.source_url",
+        "post_media.storage_path",
+        "post_media.measurements",
+        "plans.provider_product_id",
+        "subscriptions.provider_customer_id",
+        "users.clerk_user_id",
+        "users.deleted_at",
+    ],
+)
+def test_internal_columns_are_hidden_from_their_own_user(two_users: TwoUsers, column: str) -> None:
+    table_name, name = column.split(".")
+    with browser(two_users, two_users.ada.clerk_user_id) as connection:
+        for columns in (name, "*"):
+            assert_forbidden(
+                connection, select(literal_column(columns)).select_from(table(table_name, schema="public"))
+            )
 
 
 @pytest.mark.parametrize("sub", ["user_nobody", "", None])

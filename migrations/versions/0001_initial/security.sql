@@ -80,18 +80,51 @@ select private.protect(new_table) from unnest(array[
 -- Alembic's own table is for migrations only.
 select private.hide_from_browsers('public.alembic_version');
 
--- What a browser may read directly. In the sub-selects, Postgres looks up the user once per statement and not per row.
+-- What a browser may read directly: the columns that our API shows, and those that join them. Supabase's Data API serves
+-- what is granted here. In the sub-selects, Postgres looks up the user once per statement and not per row.
 do $browser$
 begin
   if to_regprocedure('auth.jwt()') is null or not exists (select from pg_roles where rolname = 'authenticated') then
     return; -- not Supabase
   end if;
   grant execute on function private.current_user_id() to authenticated;
-  grant select on
-    public.users, public.plans, public.subscriptions, public.platforms, public.posts, public.post_media,
-    public.post_comments, public.user_post_activity, public.post_analysis_requests, public.analysis_request_posts,
-    public.post_analyses, public.analysis_status_history, public.user_usage, public.usage_reservations
-  to authenticated;
+
+  grant select (
+    id, email, email_verified, full_name, company_name, profile_image, is_admin, created_at
+  ) on public.users to authenticated;
+  grant select (
+    id, slug, name, max_urls, max_handles, max_analyses_per_day, max_questions_per_day, price_cents, interval
+  ) on public.plans to authenticated;
+  grant select (
+    id, plan_id, status, provider, current_period_start, current_period_end, downgrade_to_plan_id, downgrade_at
+  ) on public.subscriptions to authenticated;
+  grant select (slug, name) on public.platforms to authenticated;
+  grant select (
+    id, platform, url, username, author, content, language, posted_at, metrics, engagement_score, details, transcript,
+    formatted_transcript, fetched_at, is_stand_in
+  ) on public.posts to authenticated;
+  grant select (
+    id, post_id, position, kind, content_type, supabase_url, thumbnail_url, width, height, duration_s, has_speech,
+    language, transcript, transcript_source, transcript_truncated
+  ) on public.post_media to authenticated;
+  grant select (
+    id, platform, post_urls, display_name, status, progress, attempt, retry_count, max_retries, error_stage,
+    error_category, results, posts_processed, total_api_calls, cost_usd, duration_seconds, created_at, updated_at
+  ) on public.post_analysis_requests to authenticated;
+  grant select (
+    request_id, position, url, state, post_id, is_partial, error_category, error
+  ) on public.analysis_request_posts to authenticated;
+  grant select (
+    id, request_id, post_id, metrics, is_viral, virality_reasoning, quick_takeaways, creator_context,
+    content_observation, replicable_elements, viral_formula, improvements, suggestions_for_future_posts, analysis_data,
+    metadata_used, created_at
+  ) on public.post_analyses to authenticated;
+  grant select (
+    request_id, seq, attempt, stage, progress, message, cost_usd, stage_cost_usd, created_at
+  ) on public.analysis_status_history to authenticated;
+  grant select (
+    usage_date, platform, handle_analyses, url_lookups, post_suggestions, questions_asked
+  ) on public.user_usage to authenticated;
 
   create policy everyone_reads on public.plans for select to authenticated using (true);
   create policy everyone_reads on public.platforms for select to authenticated using (true);
@@ -100,13 +133,9 @@ begin
     using (id = (select private.current_user_id()));
   create policy owner_reads on public.subscriptions for select to authenticated
     using (user_id = (select private.current_user_id()));
-  create policy owner_reads on public.user_post_activity for select to authenticated
-    using (user_id = (select private.current_user_id()));
   create policy owner_reads on public.post_analysis_requests for select to authenticated
     using (user_id = (select private.current_user_id()));
   create policy owner_reads on public.user_usage for select to authenticated
-    using (user_id = (select private.current_user_id()));
-  create policy owner_reads on public.usage_reservations for select to authenticated
     using (user_id = (select private.current_user_id()));
 
   -- Policies apply inside policies too: these sub-selects find only requests, and hence posts, of the reader.
@@ -119,8 +148,6 @@ begin
   create policy owner_reads on public.posts for select to authenticated
     using (exists (select from public.analysis_request_posts as asked where asked.post_id = posts.id));
   create policy owner_reads on public.post_media for select to authenticated
-    using (exists (select from public.posts as post where post.id = post_id));
-  create policy owner_reads on public.post_comments for select to authenticated
     using (exists (select from public.posts as post where post.id = post_id));
 end
 $browser$;
