@@ -13,9 +13,9 @@ from starlette.types import Receive, Scope, Send
 
 from local.stand_ins.scenario.faults import drop_connection
 from local.stand_ins.state import StandIns, State
-from local.stand_ins.stored_files import answer_with
 from local.stand_ins.supabase.multipart import BrokenForm, Part, boundary_of, read_parts
 from local.stand_ins.supabase.storage import PROJECT_LIMIT_BYTES, Bucket, StorageRefusal
+from local.stand_ins.supabase.stored_files import answer_with
 
 SECRET_KEY = "sb_secret_stand_in"  # noqa: S105 - opens nothing but the stand-in
 """The secret key of the project; no other one is accepted."""

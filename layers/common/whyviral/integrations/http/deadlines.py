@@ -13,7 +13,7 @@ from contextvars import ContextVar
 import httpcore
 import httpx
 
-from whyviral.integrations.duplex_stream import DuplexNetwork
+from whyviral.integrations.http.duplex_stream import DuplexNetwork
 
 _MOMENT_S = 0.001
 """What an exchange gets whose time is over, so that it ends with the timeout of the step in which it is."""

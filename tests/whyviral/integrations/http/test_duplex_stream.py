@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from whyviral.integrations.duplex_stream import DuplexNetwork
+from whyviral.integrations.http.duplex_stream import DuplexNetwork
 
 REFUSAL = b"HTTP/1.1 415 Unsupported Media Type\r\nContent-Length: 7\r\n\r\nrefused"
 SUCCESS = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
