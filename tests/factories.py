@@ -4,6 +4,7 @@ Keyword arguments are the row's own columns; what a test does not name has a pla
 """
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
@@ -11,7 +12,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tests.fakes.analyst import VALID_ANSWER
 from whyviral.accounts.models import Plan, Subscription, SubscriptionStatus, User
+from whyviral.analysis.facts.fact_sheet import Fact
+from whyviral.analysis.facts.virality import judge
 from whyviral.analysis.models import (
     AnalysisRequestPost,
     AnalysisStatus,
@@ -25,6 +29,22 @@ from whyviral.social.models import Post, PostActivity, PostComments, PostMedia, 
 from whyviral.usage.models import UsageReservation, UserUsage
 
 _numbers = count(1)
+METADATA_USED = {
+    "facts": [asdict(Fact("F1", "likes", 300_000, "likes", "x metrics"))],
+    "verdict": asdict(judge([])),
+    "media_sent": [],
+    "media_left_out": [],
+    "transcripts": [],
+    "transcript_spans": [],
+    "gaps": [],
+    "provider": "gemini",
+    "model": "gemini-3.8-flash",
+    "prompt_version": "v3",
+    "input_tokens": 100,
+    "output_tokens": 50,
+    "cost_usd": 0.001234,
+    "stand_ins": [],
+}
 
 
 def create_user(session: Session, **columns: Any) -> User:
@@ -149,13 +169,13 @@ def create_analysis(session: Session, request: PostAnalysisRequest, post: Post, 
                 "virality_reasoning": "It is the first post of the platform.",
                 "quick_takeaways": ["Be first.", "Be short.", "Be yourself."],
                 "creator_context": "A founder of the platform.",
-                "content_observation": {"hook": "just setting up"},
+                "content_observation": VALID_ANSWER["content_observation"],
                 "replicable_elements": ["Brevity"],
                 "viral_formula": "A first time, said plainly.",
                 "improvements": ["Say what it is for."],
                 "suggestions_for_future_posts": ["One", "Two", "Three", "Four"],
-                "analysis_data": {},
-                "metadata_used": {},
+                "analysis_data": VALID_ANSWER,
+                "metadata_used": METADATA_USED,
             }
             | columns
         ),

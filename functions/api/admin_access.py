@@ -1,28 +1,21 @@
-"""Who may use the routes of administrators; to everybody else there are none."""
+"""Who may use the routes of administrators; for other callers those routes do not exist."""
 
 from fastapi import Request
 
 from whyviral.analytics.events import Event, require_event
 from whyviral.analytics.models import EventCategory
-from whyviral.core.errors import AppError
 
 from .authentication import CurrentUser
 from .dependencies import SessionDep
-from .errors import NOTHING_HERE
+from .errors import NothingHere
 
 
-class NotAdministrator(AppError):
-    """The caller is no administrator, to whom there is nothing at this address."""
-
-    status_code = 404
-    code = "not_found"
-
-    def __init__(self) -> None:
-        super().__init__(NOTHING_HERE)
+class NotAdministrator(NothingHere):
+    """The caller is not an administrator, so the answer is that of an address without a route."""
 
 
 def require_administrator(request: Request, user: CurrentUser, session: SessionDep) -> None:
-    """Let administrators in, and write down what they read: without that record they read nothing."""
+    """Admit administrators and record what they read; if the record fails, the request fails too."""
     if not user.is_admin:
         raise NotAdministrator
     details = {"path": request.url.path, "query": sorted(request.query_params)}

@@ -1,4 +1,4 @@
-"""The API as one FastAPI application, whatever runs it: Mangum on Lambda, uvicorn elsewhere."""
+"""The API as one FastAPI application, which Mangum runs on Lambda and uvicorn elsewhere."""
 
 import asyncio
 from urllib.parse import urlsplit
@@ -13,26 +13,27 @@ from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
 
 from .dependencies import Services
-from .errors import ERROR_RESPONSES, install_error_handlers
+from .error_responses import EVERY_ROUTE, error_responses
+from .errors import install_error_handlers
 from .idempotent_call import REPLAYED_HEADER, install_replays
 from .middleware import RequestContext, UnhandledErrorMiddleware
+from .openapi import DescribedApi, operation_id_of
 from .routers import accounts, admin, analysis, feedback, health, sign_in, social, usage
 from .settings import ApiSettings
 
 _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id", REPLAYED_HEADER]
-_DESCRIPTION = "Paste the URL of a social post and learn why it went viral: facts first, the explanation second."
 
 
 def create_app(settings: ApiSettings) -> FastAPI:
     """Build the application with its collaborators; nothing is connected until the first request."""
     public_base_url = str(settings.public_base_url).rstrip("/")
     logger = build_logger("api", debug=settings.debug)
-    app = FastAPI(
+    app = DescribedApi(
         title="whyviral",
         version="0.1.0",
-        description=_DESCRIPTION,
         redirect_slashes=False,
-        responses=ERROR_RESPONSES,
+        responses=error_responses(*EVERY_ROUTE),
+        generate_unique_id_function=operation_id_of,
     )
     app.state.services = Services(
         engine=build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size),

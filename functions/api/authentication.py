@@ -22,15 +22,12 @@ from whyviral.vendor_calls import call_log
 from whyviral.vendor_calls.calls import CallCollector
 
 from .dependencies import Services, ServicesDep, SessionDep, caller_of, services_of
-from .errors import ErrorOut
-
-UNAUTHENTICATED: dict[int | str, dict[str, Any]] = {
-    401: {"model": ErrorOut, "description": "The session token is missing, expired or not ours."}
-}
+from .error_responses import DATABASE, Errors
+from .errors import ProviderUnavailable
 
 
 class NotAuthenticated(AppError):
-    """The request carries no session token."""
+    """The request carries no session token in its Authorization header."""
 
     status_code = 401
     code = "not_authenticated"
@@ -40,16 +37,22 @@ class NotAuthenticated(AppError):
 
 
 class InvalidToken(AppError):
-    """The session token does not prove who is calling."""
+    """The session token is expired, forged or not meant for this service; `details.reason` says which."""
 
     status_code = 401
     code = "invalid_token"
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            f"The session token was refused ({reason.replace('_', ' ')}); get a fresh one and try again.",
+            f"The session token is not valid ({reason.replace('_', ' ')}); get a new one and try again.",
             details={"reason": reason},
         )
+
+
+TOKEN_ERRORS: Errors = (InvalidToken, account_service.SessionRevoked, account_service.AccountDeleted)
+"""What a session token can be refused with."""
+SIGNED_IN: Errors = (*DATABASE, ProviderUnavailable, NotAuthenticated, *TOKEN_ERRORS)
+"""What every route for signed-in users can answer."""
 
 
 class AuthenticatedRoute(APIRoute):
@@ -88,7 +91,7 @@ def verify_token(services: Services, token: str) -> SessionClaims:
 
 
 _documented_scheme = HTTPBearer(
-    auto_error=False, scheme_name="ClerkSessionToken", description="A session token of Clerk, good for a minute."
+    auto_error=False, scheme_name="ClerkSessionToken", description="A session token of Clerk, valid for one minute."
 )
 
 

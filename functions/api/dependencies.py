@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
-from pydantic import SecretStr
+from pydantic import BeforeValidator, SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -108,4 +108,14 @@ async def get_session(services: ServicesDep, _connection: Annotated[None, Connec
 
 
 type SessionDep = Annotated[Session, Depends(get_session, scope="function")]
-type PageNumber = Annotated[int, Query(ge=1, le=MAX_PAGE, description="Pages count from 1 and hold 20 rows.")]
+
+
+def _require_digits(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]+", value):
+        raise ValueError("write a whole number in digits only")
+    return value
+
+
+WholeNumber = BeforeValidator(_require_digits)
+"""Refuses the other spellings of a number that pydantic reads: `1_000`, `1.0`, `+1`."""
+PageNumber = Annotated[int, WholeNumber, Query(ge=1, le=MAX_PAGE, description="Pages count from 1 and hold 20 rows.")]

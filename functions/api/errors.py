@@ -1,4 +1,7 @@
-"""Every failure in one form: `{"error", "code", "request_id", "details"?, "analysis_request_id"?}`."""
+"""Every failure in one form: `{"error", "code", "request_id", "details"?, "analysis_request_id"?}`.
+
+The errors of this file are those of the edge; every other one stands beside the service that raises it.
+"""
 
 import json
 import math
@@ -10,7 +13,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import DBAPIError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
@@ -19,43 +21,112 @@ from whyviral.core.errors import AppError, ErrorCategory
 from whyviral.integrations.errors import ProviderError
 
 
-class ErrorOut(BaseModel):
-    """What went wrong and what to do about it."""
+class UnknownHost(AppError):
+    """The request names a host that this server does not serve."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "error": "There is nothing at this address; see /docs.",
-                    "code": "not_found",
-                    "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
-                }
-            ]
-        }
-    )
+    status_code = 400
+    code = "unknown_host"
 
-    error: str
-    code: str
-    request_id: str
-    details: list[dict[str, Any]] | dict[str, Any] | None = None
-    analysis_request_id: uuid.UUID | None = None
-    """The analysis that the address names."""
+    def __init__(self) -> None:
+        super().__init__("This server does not serve that host name; check the address of the request.")
 
 
-ERROR_RESPONSES: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorOut, "description": "The request does not name a host we serve."},
-    413: {"model": ErrorOut, "description": "The body is over 1 MiB."},
-    422: {"model": ErrorOut, "description": "The request has the wrong form; details name each problem."},
-    500: {"model": ErrorOut, "description": "A bug of ours."},
-    503: {"model": ErrorOut, "description": "Something we depend on is not available; try again."},
+class NothingHere(AppError):
+    """There is nothing at this address for the caller."""
+
+    status_code = 404
+    code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is nothing at this address; see /docs for the addresses.")
+
+
+class MethodNotAllowed(AppError):
+    """The address does not support the method of the request."""
+
+    status_code = 405
+    code = "method_not_allowed"
+
+    def __init__(self) -> None:
+        super().__init__("This address does not support that method; see /docs for the methods.")
+
+
+class BodyTooLarge(AppError):
+    """The body is larger than 1 MiB."""
+
+    status_code = 413
+    code = "body_too_large"
+
+    def __init__(self) -> None:
+        super().__init__("The body is too large; send at most 1 MiB.")
+
+
+class InvalidRequest(AppError):
+    """The body, a parameter or a header has the wrong form; `details` lists each problem by field."""
+
+    status_code = 422
+    code = "invalid_request"
+
+    def __init__(self, problems: list[dict[str, str]]) -> None:
+        super().__init__("The request has the wrong form; correct the fields listed in details.", details=problems)
+
+
+class BodyNotJson(AppError):
+    """The body is not JSON."""
+
+    status_code = 422
+    code = InvalidRequest.code
+
+    def __init__(self) -> None:
+        super().__init__("The body cannot be read as JSON; send valid JSON in UTF-8.")
+
+
+class InternalError(AppError):
+    """The server failed because of a bug."""
+
+    status_code = 500
+    code = "internal_error"
+
+    def __init__(self) -> None:
+        super().__init__("Something went wrong on our side. Try again; if it keeps failing, send us the request_id.")
+
+
+class ProviderUnavailable(AppError):
+    """A service that this call depends on does not answer, or refuses our own account."""
+
+    status_code = 503
+    code = "provider_unavailable"
+    has_retry_after = True
+
+    def __init__(self, failure: ProviderError) -> None:
+        super().__init__(failure.message, retry_after_s=failure.retry_after_s or _RETRY_AFTER_S)
+
+
+class ProviderRefusedUs(ProviderUnavailable):
+    """A service refuses our own account, so that retrying is useless until we have repaired that."""
+
+    status_code = 502
+
+
+class DatabaseUnavailable(AppError):
+    """The database does not answer."""
+
+    status_code = 503
+    code = "database_unavailable"
+    has_retry_after = True
+
+    def __init__(self) -> None:
+        super().__init__("The database cannot be reached; try again in a moment.", retry_after_s=_RETRY_AFTER_S)
+
+
+_OF_STATUS: Mapping[int, type[NothingHere | MethodNotAllowed | BodyTooLarge | BodyNotJson]] = {
+    # 400: FastAPI's answer to a body that is not even wrong JSON: not UTF-8, nested too deep, endless digits.
+    400: BodyNotJson,
+    404: NothingHere,
+    405: MethodNotAllowed,
+    413: BodyTooLarge,
 }
-_CODES = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
-NOTHING_HERE = "There is nothing at this address; see /docs."
-_SENTENCES = {
-    404: NOTHING_HERE,
-    405: "This address does not take that method; see /docs.",
-    413: "The body is too large; send at most 1 MiB.",
-}
+"""Our error for each status with which the framework refuses a request itself."""
 _RETRY_AFTER_S = 5.0
 _MOST_PROBLEMS = 100
 DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, TimeoutError, ConnectionError)
@@ -71,23 +142,19 @@ class _AsciiResponse(JSONResponse):
         return json.dumps(content, separators=(",", ":")).encode()
 
 
-def error_response(
-    request: Request,
-    *,
-    status: int,
-    code: str,
-    message: str,
-    details: Any = None,
-    headers: Mapping[str, str] | None = None,
-) -> JSONResponse:
-    """Render a failure, and leave its code for the record of the request."""
-    request.state.error_code = code
-    body: dict[str, Any] = {"error": message, "code": code, "request_id": str(request.state.request_id)}
-    if details is not None:
-        body["details"] = details
+def error_response(request: Request, error: AppError, *, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """Render a failure, and leave its code for the access log."""
+    request.state.error_code = error.code
+    body: dict[str, Any] = {
+        "error": error.message,
+        "code": error.code,
+        "request_id": str(request.state.request_id),
+    }
+    if error.details is not None:
+        body["details"] = error.details
     if (analysis_request_id := _analysis_request_id(request)) is not None:
         body["analysis_request_id"] = analysis_request_id
-    return _AsciiResponse(body, status_code=status, headers=dict(headers) if headers else None)
+    return _AsciiResponse(body, status_code=error.status_code, headers={**(headers or {}), **_headers_of(error)})
 
 
 def _analysis_request_id(request: Request) -> str | None:
@@ -111,81 +178,50 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def _on_app_error(request: Request, exc: AppError) -> JSONResponse:
-    return error_response(
-        request,
-        status=exc.status_code,
-        code=exc.code,
-        message=exc.message,
-        details=exc.details,
-        headers=_headers_of(exc),
-    )
+    return error_response(request, exc)
 
 
-def _headers_of(exc: AppError) -> dict[str, str]:
+def _headers_of(error: AppError) -> dict[str, str]:
     headers = {}
-    if exc.status_code == HTTPStatus.UNAUTHORIZED:
+    if error.status_code == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    if exc.retry_after_s is not None:
-        headers |= _retry_after(exc.retry_after_s)
+    if error.retry_after_s is not None:
+        headers["Retry-After"] = str(math.ceil(error.retry_after_s))
     return headers
 
 
 def _on_invalid_request(request: Request, exc: RequestValidationError) -> JSONResponse:
     problems = exc.errors()
     if any(problem["type"] == "json_invalid" for problem in problems):
-        return _not_json(request)
-    details = [
-        {"field": ".".join(str(part) for part in problem["loc"]), "problem": problem["msg"]}
-        for problem in problems[:_MOST_PROBLEMS]
-    ]
+        return error_response(request, BodyNotJson())
     return error_response(
         request,
-        status=422,
-        code="invalid_request",
-        message="The request has the wrong form; details name each problem.",
-        details=details,
+        InvalidRequest(
+            [
+                {"field": ".".join(str(part) for part in problem["loc"]), "problem": problem["msg"]}
+                for problem in problems[:_MOST_PROBLEMS]
+            ]
+        ),
     )
-
-
-def _not_json(request: Request) -> JSONResponse:
-    return error_response(request, status=422, code="invalid_request", message="The body is not JSON that can be read.")
 
 
 def _on_http_exception(request: Request, exc: HTTPException) -> JSONResponse:
-    if exc.status_code == HTTPStatus.BAD_REQUEST:
-        # FastAPI's word for a body that is not even wrong JSON: not UTF-8, nested too deep, endless digits.
-        return _not_json(request)
-    return error_response(
-        request,
-        status=exc.status_code,
-        code=_CODES.get(exc.status_code, "error"),
-        message=_SENTENCES.get(exc.status_code, str(exc.detail)),
-        headers=exc.headers,
-    )
+    error = _OF_STATUS.get(exc.status_code)
+    if error is None:
+        raise exc
+    return error_response(request, error(), headers=exc.headers)
 
 
 def _on_provider_error(request: Request, exc: ProviderError) -> JSONResponse:
-    return error_response(
-        request,
-        # 502: our own account was refused, so that trying again is of no use until we have repaired it.
-        status=502 if exc.category is ErrorCategory.AUTH else 503,
-        code="provider_unavailable",
-        message=exc.message,
-        headers=_retry_after(exc.retry_after_s),
-    )
+    is_our_account = exc.category is ErrorCategory.AUTH
+    return error_response(request, ProviderRefusedUs(exc) if is_our_account else ProviderUnavailable(exc))
 
 
 def _on_database_error(request: Request, exc: Exception) -> JSONResponse:
     if not _is_unavailable(exc):
         raise exc
     request.state.is_database_silent = sqlstate(exc) is None
-    return error_response(
-        request,
-        status=503,
-        code="database_unavailable",
-        message="The database cannot be reached; try again in a moment.",
-        headers=_retry_after(None),
-    )
+    return error_response(request, DatabaseUnavailable())
 
 
 def _is_unavailable(exc: Exception) -> bool:
@@ -199,7 +235,3 @@ def sqlstate(exc: BaseException) -> str | None:
     """Return the server's code of a database error."""
     fields = exc.orig.args[0] if isinstance(exc, DBAPIError) and exc.orig and exc.orig.args else None
     return fields.get("C") if isinstance(fields, dict) else None
-
-
-def _retry_after(seconds: float | None) -> dict[str, str]:
-    return {"Retry-After": str(math.ceil(seconds or _RETRY_AFTER_S))}

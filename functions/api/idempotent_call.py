@@ -1,4 +1,4 @@
-"""Calls that cost something: limited in how often they are made, and repeatable by key without a second effect."""
+"""Calls that cost something: rate limited, and repeatable by idempotency key without a second effect."""
 
 import hashlib
 import json
@@ -15,12 +15,12 @@ from whyviral.accounts.models import User
 from whyviral.core.clock import Clock
 from whyviral.core.errors import AppError
 from whyviral.throttling import idempotency, rate_limits
-from whyviral.throttling.idempotency import Claim, StoredAnswer
+from whyviral.throttling.idempotency import CallStillRunning, Claim, IdempotencyKeyReused, StoredAnswer
 from whyviral.throttling.rate_limits import RateLimited, RatePolicy, RateState
 
-from .authentication import CurrentUser
+from .authentication import SIGNED_IN, CurrentUser
 from .dependencies import ServicesDep, SessionDep
-from .errors import ErrorOut
+from .error_responses import RETRY_AFTER, Responses, error_responses
 
 type IdempotencyKey = Annotated[
     str | None,
@@ -28,7 +28,7 @@ type IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[\x21-\x7e]+$",
-        description="Made by the client, such as a UUID: the same request sent again with the same key within 24 hours "
+        description="A key that the client makes, such as a UUID. A request repeated with the same key within 24 hours "
         "has no second effect and gets the first answer again.",
     ),
 ]
@@ -36,28 +36,21 @@ _RATE_HEADERS: dict[str, Any] = {
     "RateLimit": {"schema": {"type": "string"}, "description": '`"analysis";r=19;t=3600`: calls left, and seconds.'},
     "RateLimit-Policy": {"schema": {"type": "string"}, "description": '`"analysis";q=20;w=3600`: calls in seconds.'},
 }
-RETRY_AFTER: dict[str, Any] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
 REPLAYED_HEADER = "Idempotency-Replayed"
 _REPLAYED: dict[str, Any] = {
-    REPLAYED_HEADER: {"schema": {"type": "string"}, "description": "`true` where an earlier answer is sent again."}
+    REPLAYED_HEADER: {
+        "schema": {"type": "string"},
+        "description": "`true` if this is the stored answer to an earlier request.",
+    }
 }
 
 
-def call_responses(success: int, *, conflicts: str = "") -> dict[int | str, dict[str, Any]]:
-    """Document what every such call may answer beside its own; `conflicts` says when it answers 409 itself."""
-    return {
-        success: {"headers": _RATE_HEADERS | _REPLAYED},
-        409: {
-            "model": ErrorOut,
-            "description": f"{conflicts}`idempotency_key_in_use`: the first request with this key is still running.",
-            "headers": RETRY_AFTER,
-        },
-        429: {
-            "model": ErrorOut,
-            "description": "`rate_limited`: too many calls; refused ones do not count.",
-            "headers": RETRY_AFTER | _RATE_HEADERS,
-        },
-    }
+def call_responses(success: int, *errors: type[AppError]) -> Responses:
+    """Return the `responses` of such a call: its headers, and its own errors with those that every call can answer."""
+    responses = error_responses(*SIGNED_IN, *errors, CallStillRunning, IdempotencyKeyReused, RateLimited)
+    responses[success] = {"headers": _RATE_HEADERS | _REPLAYED}
+    responses[RateLimited.status_code]["headers"] = RETRY_AFTER | _RATE_HEADERS
+    return responses
 
 
 class Replayed(Exception):

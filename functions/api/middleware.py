@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from whyviral.core.database import skip_pings_for_connections_used_since_now
 
 from .access_log import AccessLog
-from .errors import error_response, sqlstate
+from .errors import InternalError, UnknownHost, error_response, sqlstate
 
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -73,9 +73,7 @@ class RequestContext:
         if _is_allowed(Headers(scope=scope).get("host", ""), self._allowed_hosts):
             await self._app(scope, _bounded(receive), send)
             return
-        response = error_response(
-            Request(scope), status=400, code="unknown_host", message="This server does not answer to that host name."
-        )
+        response = error_response(Request(scope), UnknownHost())
         await response(scope, receive, send)
 
     async def _record(self, scope: Scope, status: int, duration_s: float) -> None:
@@ -116,12 +114,7 @@ class UnhandledErrorMiddleware:
             self._logger.error("unhandled error", extra=details)  # noqa: TRY400 - see _trace
             if has_begun:  # only the connection can tell
                 raise
-            response = error_response(
-                Request(scope),
-                status=500,
-                code="internal_error",
-                message="Something went wrong on our side; try again.",
-            )
+            response = error_response(Request(scope), InternalError())
             await response(scope, receive, send)
 
 

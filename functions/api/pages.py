@@ -1,9 +1,10 @@
 """Lists as JSON: `{"count", "next", "previous", "results"}`."""
 
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from whyviral.core.pagination import Page
 
@@ -11,17 +12,17 @@ from .dependencies import Services
 
 
 class PageOut[Item](BaseModel):
-    """One page of a list."""
+    """One page of a list. Each list is a subclass, whose name is that of its schema."""
 
-    count: int
-    next: str | None
-    previous: str | None
+    count: int = Field(description="How many rows there are on all pages.")
+    next: str | None = Field(description="The URL of the next page; null on the last one.")
+    previous: str | None = Field(description="The URL of the previous page; null on the first one.")
     results: list[Item]
 
 
-def page_out[Row, Item: BaseModel](
-    page: Page[Row], item: type[Item], *, request: Request, services: Services
-) -> PageOut[Item]:
+def page_out[List: PageOut[Any]](
+    page: Page[Any], list_type: type[List], *, request: Request, services: Services
+) -> List:
     """Return the page with links that start at PUBLIC_BASE_URL, whatever host the client used, and filter alike."""
     base = f"{services.public_base_url}{request.url.path}"
     filters = [(name, value) for name, value in request.query_params.multi_items() if name != "page"]
@@ -29,9 +30,9 @@ def page_out[Row, Item: BaseModel](
     def link(number: int) -> str:
         return f"{base}?{urlencode([*filters, ('page', number)])}"
 
-    return PageOut(
+    return list_type(
         count=page.count,
         next=link(page.number + 1) if page.has_next else None,
         previous=link(page.number - 1) if page.number > 1 else None,
-        results=[item.model_validate(row) for row in page.rows],
+        results=list(page.rows),
     )

@@ -1,12 +1,16 @@
-"""Health: alive, ready, and whole."""
+"""Health: whether the process runs, whether the database answers, and whether everything does.
 
-from typing import Any, Literal
+Monitors also ask with HEAD, which answers with the same status and no body.
+"""
+
+from enum import StrEnum
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import text
 
 from functions.api.dependencies import ConnectionDep, Services, ServicesDep
+from functions.api.error_responses import Responses
 from functions.api.errors import DATABASE_ERRORS
 from whyviral.core.database import session_scope
 from whyviral.integrations.errors import ProviderError
@@ -14,32 +18,61 @@ from whyviral.integrations.errors import ProviderError
 router = APIRouter(prefix="/health", tags=["health"])
 
 
+class HealthStatus(StrEnum):
+    """Whether something works."""
+
+    OK = "ok"
+    UNAVAILABLE = "unavailable"
+
+
 class Health(BaseModel):
     """What works and what does not."""
 
-    status: Literal["ok", "unavailable"]
-    checks: dict[str, Literal["ok", "unavailable"]] = {}
+    status: HealthStatus = Field(description="`ok` if every check is.")
+    checks: dict[str, HealthStatus] = {}
 
 
-_UNAVAILABLE: dict[int | str, dict[str, Any]] = {503: {"model": Health, "description": "Something does not work."}}
+_UNAVAILABLE: Responses = {503: {"model": Health, "description": "At least one check failed."}}
 
 
 @router.get("/live/", response_model=Health)
-def live() -> Health:
-    """Say that the process runs; no I/O."""
-    return Health(status="ok")
+def get_liveness() -> Health:
+    """Say that the process runs, without I/O."""
+    return Health(status=HealthStatus.OK)
 
 
 @router.get("/ready/", response_model=Health, responses=_UNAVAILABLE, dependencies=[ConnectionDep])
-def ready(services: ServicesDep, response: Response) -> Health:
+def get_readiness(services: ServicesDep, response: Response) -> Health:
     """Say whether the database answers."""
     return _health(response, database=_database_works(services))
 
 
 @router.get("/", response_model=Health, responses=_UNAVAILABLE, dependencies=[ConnectionDep])
-def health(services: ServicesDep, response: Response) -> Health:
+def get_health(services: ServicesDep, response: Response) -> Health:
     """Say whether the database and the state machine answer."""
     return _health(response, database=_database_works(services), state_machine=_state_machine_works(services))
+
+
+@router.head("/live/", include_in_schema=False)
+def head_liveness() -> Response:
+    """Answer as `get_liveness` does, without a body."""
+    return Response()
+
+
+@router.head("/ready/", include_in_schema=False, dependencies=[ConnectionDep])
+def head_readiness(services: ServicesDep) -> Response:
+    """Answer as `get_readiness` does, without a body."""
+    response = Response()
+    get_readiness(services, response)
+    return response
+
+
+@router.head("/", include_in_schema=False, dependencies=[ConnectionDep])
+def head_health(services: ServicesDep) -> Response:
+    """Answer as `get_health` does, without a body."""
+    response = Response()
+    get_health(services, response)
+    return response
 
 
 def _health(response: Response, **checks: bool) -> Health:
@@ -47,9 +80,13 @@ def _health(response: Response, **checks: bool) -> Health:
     if not is_healthy:
         response.status_code = 503
     return Health(
-        status="ok" if is_healthy else "unavailable",
-        checks={name: "ok" if works else "unavailable" for name, works in checks.items()},
+        status=_status(works=is_healthy),
+        checks={name: _status(works=works) for name, works in checks.items()},
     )
+
+
+def _status(*, works: bool) -> HealthStatus:
+    return HealthStatus.OK if works else HealthStatus.UNAVAILABLE
 
 
 def _database_works(services: Services) -> bool:

@@ -1,73 +1,71 @@
-"""Signing up and in, and resetting a password; none of it needs a token, none of it tells who has an account."""
+"""Sign-up, sign-in and password reset. No route needs a token, and no answer reveals who has an account."""
 
 from typing import Any
 
 from fastapi import APIRouter
 
-from functions.api.errors import ErrorOut
+from functions.api.authentication import TOKEN_ERRORS
+from functions.api.error_responses import CLERK, Errors, error_responses
 from functions.api.sign_in import SettledRoute, SignInDep
 from whyviral.accounts.schemas import (
     LoginBody,
     PasswordChanged,
-    ProfileOut,
     ProofBody,
     ResetAccepted,
     ResetBody,
+    SignInAnswer,
     SignUpBody,
     TicketOut,
     TokenLoginBody,
     VerificationRequired,
 )
+from whyviral.accounts.sign_in import (
+    AccountBanned,
+    AccountLocked,
+    EmailNotVerified,
+    EmailRefused,
+    InvalidCode,
+    InvalidCredentials,
+    PasswordRefused,
+    TwoFactorRequired,
+)
+from whyviral.throttling.rate_limits import RateLimited
 
-_FAILURES: dict[int | str, dict[str, Any]] = {
-    429: {"model": ErrorOut, "description": "`rate_limited`: too many calls for this address; see Retry-After."},
-    502: {"model": ErrorOut, "description": "Clerk refuses our own account; we have to repair that."},
-}
-_SIGN_UP_FAILURES: dict[int | str, dict[str, Any]] = {
-    422: {
-        "model": ErrorOut,
-        "description": "`invalid_request`: the body has the wrong form. `email_refused`: Clerk takes no such address.",
-    },
-}
-_CODE_FAILURES: dict[int | str, dict[str, Any]] = {
-    400: {"model": ErrorOut, "description": "`invalid_code`: wrong, too old, used, or never sent; which is not told."},
-    422: {
-        "model": ErrorOut,
-        "description": "`password_refused`: details give the reason. `invalid_request`: the form.",
-    },
-}
-_LOGIN_FAILURES: dict[int | str, dict[str, Any]] = {
-    401: {
-        "model": ErrorOut,
-        "description": "`invalid_credentials`: e-mail or password is wrong, which is not told. `invalid_token`, "
-        "`session_revoked`, `account_deleted`: the token is of no use.",
-    },
-    403: {
-        "model": ErrorOut,
-        "description": "The password is right, but: `two_factor_required`, `email_not_verified`, `account_locked`, "
-        "`account_banned`.",
-    },
-}
+_COMMON: Errors = (*CLERK, RateLimited)
+_CODE_ERRORS: Errors = (*_COMMON, InvalidCode, PasswordRefused)
+_LOG_IN_ERRORS: Errors = (
+    *_COMMON,
+    InvalidCredentials,
+    *TOKEN_ERRORS,
+    TwoFactorRequired,
+    EmailNotVerified,
+    AccountLocked,
+    AccountBanned,
+)
 
-router = APIRouter(prefix="/api/accounts", tags=["sign-in"], route_class=SettledRoute, responses=_FAILURES)
+router = APIRouter(
+    prefix="/api/accounts", tags=["sign-in"], route_class=SettledRoute, responses=error_responses(*_COMMON)
+)
 
 
-@router.post("/signup/", status_code=201, response_model=VerificationRequired, responses=_SIGN_UP_FAILURES)
+@router.post(
+    "/signup/", status_code=201, response_model=VerificationRequired, responses=error_responses(*_COMMON, EmailRefused)
+)
 def sign_up(body: SignUpBody, desk: SignInDep) -> Any:
-    """Begin a sign-up: if the address has no account yet, a code is sent to it."""
+    """Start a sign-up: if the address has no account yet, a code is sent to it."""
     desk.sign_up(body.email)
     return VerificationRequired()
 
 
-@router.post("/signup/verify/", response_model=TicketOut, responses=_CODE_FAILURES)
+@router.post("/signup/verify/", response_model=TicketOut, responses=error_responses(*_CODE_ERRORS))
 def verify_sign_up(body: ProofBody, desk: SignInDep) -> Any:
-    """Finish a sign-up with the code and a password; the ticket signs in."""
+    """Finish a sign-up with the code and a password. The ticket in the answer signs the user in."""
     return desk.verify(body.email, body.code.get_secret_value(), body.password.get_secret_value())
 
 
-@router.post("/login/", response_model=ProfileOut | TicketOut, responses=_LOGIN_FAILURES)
-def login(body: LoginBody, desk: SignInDep) -> Any:
-    """Exchange a session token for the profile of its user, or e-mail and password for a ticket that signs in."""
+@router.post("/login/", response_model=SignInAnswer, responses=error_responses(*_LOG_IN_ERRORS))
+def log_in(body: LoginBody, desk: SignInDep) -> Any:
+    """Exchange a session token for its user's profile, or e-mail and password for a sign-in ticket."""
     if isinstance(body, TokenLoginBody):
         return desk.log_in_with_token(body.token.get_secret_value())
     return desk.log_in(body.email, body.password.get_secret_value())
@@ -75,13 +73,13 @@ def login(body: LoginBody, desk: SignInDep) -> Any:
 
 @router.post("/reset-password/", status_code=202, response_model=ResetAccepted)
 def reset_password(body: ResetBody, desk: SignInDep) -> Any:
-    """Begin to reset a password: if somebody signs in by the address, a code is sent to it."""
+    """Start a password reset: if an account signs in with the address, a code is sent to it."""
     desk.reset_password(body.email)
     return ResetAccepted()
 
 
-@router.post("/reset-password/confirm/", response_model=PasswordChanged, responses=_CODE_FAILURES)
-def confirm_reset(body: ProofBody, desk: SignInDep) -> Any:
-    """Finish it with the code and the new password; all sessions of the user end."""
+@router.post("/reset-password/confirm/", response_model=PasswordChanged, responses=error_responses(*_CODE_ERRORS))
+def confirm_password_reset(body: ProofBody, desk: SignInDep) -> Any:
+    """Finish a password reset with the code and a new password. All sessions of the user end."""
     desk.confirm_reset(body.email, body.code.get_secret_value(), body.password.get_secret_value())
     return PasswordChanged()

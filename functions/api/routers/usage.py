@@ -1,4 +1,4 @@
-"""Usage: what the caller has used, and what their plan still allows."""
+"""Usage: what the caller has used, and what remains of their plan."""
 
 import re
 from datetime import date
@@ -7,27 +7,35 @@ from typing import Annotated, Any, Self
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from functions.api.authentication import UNAUTHENTICATED, AuthenticatedRoute, CurrentUser
-from functions.api.dependencies import MAX_PAGE, ServicesDep, SessionDep
-from functions.api.errors import ErrorOut
+from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, CurrentUser
+from functions.api.dependencies import MAX_PAGE, ServicesDep, SessionDep, WholeNumber
+from functions.api.error_responses import error_responses
 from functions.api.pages import PageOut, page_out
+from whyviral.accounts.service import NoCurrentPlan
 from whyviral.social.platforms import Platform
 from whyviral.usage import service as usage_service
 from whyviral.usage.schemas import LimitsOut, UsageDayOut, UsageTodayOut
 
 router = APIRouter(
-    prefix="/api/accounts/usage", tags=["accounts"], route_class=AuthenticatedRoute, responses=UNAUTHENTICATED
+    prefix="/api/accounts/usage",
+    tags=["accounts"],
+    route_class=AuthenticatedRoute,
+    responses=error_responses(*SIGNED_IN),
 )
 _PLATFORMS = [platform.value for platform in Platform]
 
 
 def _check_day(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-        raise ValueError("give a day as YYYY-MM-DD")  # anything else may be read as a time since 1970
+        raise ValueError("write the day as YYYY-MM-DD")  # pydantic would read a number as seconds since 1970
     return value
 
 
-type _Day = Annotated[date, BeforeValidator(_check_day)]
+_Day = Annotated[date, BeforeValidator(_check_day)]
+
+
+class UsageHistory(PageOut[UsageDayOut]):
+    """One page of days."""
 
 
 class HistoryQuery(BaseModel):
@@ -36,7 +44,7 @@ class HistoryQuery(BaseModel):
     first: Annotated[_Day | None, Field(alias="from", description="The first UTC day, YYYY-MM-DD.")] = None
     last: Annotated[_Day | None, Field(alias="to", description="The last UTC day, included.")] = None
     platform: Platform | None = None
-    page: Annotated[int, Field(ge=1, le=MAX_PAGE, description="Pages count from 1 and hold 20 rows.")] = 1
+    page: Annotated[int, WholeNumber, Field(ge=1, le=MAX_PAGE, description="Pages count from 1 and hold 20 rows.")] = 1
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
@@ -47,17 +55,17 @@ class HistoryQuery(BaseModel):
 
 @router.get("/", response_model=UsageTodayOut)
 def get_usage(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
-    """Return what the caller has used since midnight UTC, on every platform."""
+    """Return what the caller has used since midnight UTC, by platform."""
     return usage_service.get_usage_today(session, user.id, platforms=_PLATFORMS, now=services.clock())
 
 
 @router.get(
     "/limits/",
     response_model=LimitsOut,
-    responses={403: {"model": ErrorOut, "description": "`no_current_plan`: there is no plan."}},
+    responses=error_responses(*SIGNED_IN, NoCurrentPlan),
 )
 def get_limits(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
-    """Return what the caller's plan allows, and what is left of it today on every platform."""
+    """Return what the caller's plan allows, and what is left today, by platform."""
     limits = usage_service.get_limits(session, user.id, platforms=_PLATFORMS, now=services.clock())
     return LimitsOut(
         plan=limits.plan.slug,
@@ -70,16 +78,16 @@ def get_limits(user: CurrentUser, session: SessionDep, services: ServicesDep) ->
     )
 
 
-@router.get("/history/", response_model=PageOut[UsageDayOut])
-def list_usage(
+@router.get("/history/", response_model=UsageHistory)
+def list_usage_history(
     query: Annotated[HistoryQuery, Query()],
     request: Request,
     user: CurrentUser,
     session: SessionDep,
     services: ServicesDep,
 ) -> Any:
-    """List the days on which the caller used something, newest first, one row per day and platform."""
+    """List what the caller used, one row per day and platform, newest first."""
     found = usage_service.list_usage(
         session, user.id, page=query.page, first=query.first, last=query.last, platform=query.platform
     )
-    return page_out(found, UsageDayOut, request=request, services=services)
+    return page_out(found, UsageHistory, request=request, services=services)

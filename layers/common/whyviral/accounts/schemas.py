@@ -4,8 +4,9 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr, StringConstraints, model_validator
-from pydantic.config import JsonDict
+from pydantic import BaseModel, ConfigDict, Field, RootModel, Secret, SecretStr, StringConstraints, model_validator
+
+from .models import BillingInterval, BillingProvider, SubscriptionStatus
 
 _LONGEST_TOKEN = 8_192
 
@@ -18,17 +19,14 @@ type Email = Annotated[
         pattern=r"^[^@\s\x00-\x1f\x7f<>,;:()]{1,64}@[^@\s\x00-\x1f\x7f<>,;:()]{1,189}$",
     ),
 ]
-"""Enough to tell an address from a slip; whether mail arrives is proven by a code."""
+"""Checked for form only; that mail arrives is proven by a code."""
 type Password = Annotated[SecretStr, Field(min_length=1, max_length=256)]
 type NewPassword = Annotated[SecretStr, Field(min_length=8, max_length=72)]
-"""Clerk's own limits, which saves asking it."""
+"""With Clerk's own limits, so that other passwords need no call to Clerk."""
 type Code = Secret[Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]]
 type Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
 ]
-
-
-_PROOF: JsonDict = {"email": "ada@example.com", "code": "424242", "password": "correct horse battery"}
 
 
 class _Body(BaseModel):
@@ -38,17 +36,13 @@ class _Body(BaseModel):
 
 
 class SignUpBody(_Body):
-    """Whose account to make."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "ada@example.com"}]})
+    """The address to sign up."""
 
     email: Email
 
 
 class ProofBody(_Body):
-    """An address, the code that was sent to it, and the password that shall count from now on."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [_PROOF]})
+    """An address, the code that was sent to it, and the new password."""
 
     email: Email
     code: Code
@@ -56,20 +50,14 @@ class ProofBody(_Body):
 
 
 class PasswordLoginBody(_Body):
-    """Who signs in."""
-
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"email": "ada@example.com", "password": "correct horse battery"}]}
-    )
+    """The credentials of a user."""
 
     email: Email
     password: Password
 
 
 class TokenLoginBody(_Body):
-    """Who has signed in with Clerk already."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"token": "eyJ…"}]})
+    """A session token of a user who has signed in with Clerk."""
 
     token: Annotated[SecretStr, Field(min_length=1, max_length=_LONGEST_TOKEN)]
 
@@ -78,17 +66,13 @@ type LoginBody = PasswordLoginBody | TokenLoginBody
 
 
 class ResetBody(_Body):
-    """Whose password to reset."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"email": "ada@example.com"}]})
+    """The address of the account."""
 
     email: Email
 
 
 class ProfileChanges(_Body):
-    """What users may change about themselves; null removes it."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"full_name": "Ada Lovelace", "company_name": None}]})
+    """What users can change in their profile; null removes a value."""
 
     full_name: Name | None = None
     company_name: Name | None = None
@@ -105,7 +89,7 @@ class _Row(BaseModel):
 
 
 class ProfileOut(_Row):
-    """A user, as they see themselves."""
+    """The caller's own profile."""
 
     id: uuid.UUID
     email: str | None
@@ -128,15 +112,15 @@ class PlanOut(_Row):
     max_analyses_per_day: int
     max_questions_per_day: int
     price_cents: int
-    interval: str
+    interval: BillingInterval
 
 
 class SubscriptionOut(_Row):
     """A user's current subscription."""
 
     id: uuid.UUID
-    status: str
-    provider: str | None
+    status: SubscriptionStatus
+    provider: BillingProvider | None
     current_period_start: datetime | None
     current_period_end: datetime | None
     downgrade_at: datetime | None
@@ -145,26 +129,30 @@ class SubscriptionOut(_Row):
 
 
 class TicketOut(_Row):
-    """A ticket that the frontend exchanges once: `signIn.create({strategy: "ticket", ticket})`."""
+    """A ticket that the frontend exchanges once for a session: `signIn.create({strategy: "ticket", ticket})`."""
 
     ticket: str
     expires_in_seconds: int
 
 
+class SignInAnswer(RootModel[ProfileOut | TicketOut]):
+    """The profile for a session token, or a ticket for e-mail and password."""
+
+
 class VerificationRequired(BaseModel):
-    """The same answer whoever has the address: a code is on its way if it can be signed up."""
+    """The same answer for every address: a code is sent if the address can be signed up."""
 
     status: Literal["verification_required"] = "verification_required"
 
 
 class ResetAccepted(BaseModel):
-    """The same answer whether or not the address is known."""
+    """The same answer for every address: a code is sent if an account signs in with it."""
 
     status: Literal["code_sent_if_known"] = "code_sent_if_known"
 
 
 class PasswordChanged(BaseModel):
-    """The password counts from now on, and all sessions have ended at Clerk."""
+    """The password is changed, and all sessions at Clerk have ended."""
 
     status: Literal["password_changed"] = "password_changed"
 
@@ -173,5 +161,6 @@ class SignedOut(BaseModel):
     """The session has ended here."""
 
     status: Literal["signed_out"] = "signed_out"
-    revoked_at_clerk: bool
-    """False: Clerk could not be reached, so that the session lives on there although it is of no use here."""
+    revoked_at_clerk: bool = Field(
+        description="False: Clerk could not be reached. The session stays open at Clerk, but is refused here."
+    )

@@ -22,7 +22,7 @@ from .logs import CallOut, EventOut
 
 
 class AnyRequestOut(RequestSummary):
-    """An analysis request and whose it is."""
+    """An analysis request with its user."""
 
     user_id: uuid.UUID
     execution_arn: str | None
@@ -36,7 +36,7 @@ class AnyRequest(AnyRequestOut):
 
 
 class TimelineOut(BaseModel):
-    """A request, and all that was done about it in the order in which it was done."""
+    """A request with its calls to vendors and its events, each in the order of time."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -9,7 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Date, cast, func, literal_column, select
 from sqlalchemy.orm import Session
 
-from whyviral.analytics.models import AppLog, AuthenticationLog, EventCategory, EventLevel
+from whyviral.analytics.models import (
+    AppLog,
+    AuthenticationEvent,
+    AuthenticationLog,
+    AuthenticationOutcome,
+    EventCategory,
+    EventLevel,
+)
+from whyviral.core.errors import ErrorCategory
 from whyviral.core.pagination import Page
 from whyviral.core.paging import read_page
 from whyviral.vendor_calls.models import ExternalApiCallLog
@@ -29,9 +37,9 @@ class CallOut(_Row):
     provider: str
     operation: str
     started_at: datetime
-    duration_ms: Annotated[int | None, Field(description="Null where nobody knows how it ended.")]
+    duration_ms: Annotated[int | None, Field(description="Null where the end of the call is not known.")]
     status: int | None
-    error_category: str | None
+    error_category: ErrorCategory | None
     cost_usd: Usd | None
     model: str | None
     input_tokens: int | None
@@ -44,7 +52,7 @@ class CallOut(_Row):
 
 
 class DayOut(_Row):
-    """What one vendor was asked on one UTC day, and what that cost."""
+    """The calls to one vendor on one UTC day, and their cost."""
 
     day: date
     provider: str
@@ -55,11 +63,11 @@ class DayOut(_Row):
 
 
 class AuthenticationOut(_Row):
-    """Who signed in, up or out, or tried to."""
+    """One sign-in, sign-up or sign-out, or an attempt at it."""
 
     id: uuid.UUID
-    event: str
-    outcome: str
+    event: AuthenticationEvent
+    outcome: AuthenticationOutcome
     reason: str | None
     user_id: uuid.UUID | None
     actor: str | None
@@ -70,7 +78,7 @@ class AuthenticationOut(_Row):
 
 
 class EventOut(_Row):
-    """Something that happened."""
+    """One business event."""
 
     id: uuid.UUID
     category: EventCategory

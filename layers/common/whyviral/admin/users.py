@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from whyviral.accounts.models import CURRENT_STATUSES, Plan, Subscription, User
+from whyviral.accounts.models import CURRENT_STATUSES, Plan, Subscription, SubscriptionStatus, User
 from whyviral.core.pagination import Page
 from whyviral.core.paging import read_page
 
@@ -26,7 +26,7 @@ class UserOverview(BaseModel):
     company_name: str | None
     is_admin: bool
     plan: str | None
-    subscription_status: str | None
+    subscription_status: SubscriptionStatus | None
     created_at: datetime
     deleted_at: datetime | None
 

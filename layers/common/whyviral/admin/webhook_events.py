@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from whyviral.core.pagination import Page
 from whyviral.core.paging import read_page
-from whyviral.webhooks.models import EventState, WebhookEvent
+from whyviral.webhooks.models import EventProvider, EventState, WebhookEvent
 
 
 class WebhookOut(BaseModel):
@@ -19,7 +19,7 @@ class WebhookOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: uuid.UUID
-    provider: str
+    provider: EventProvider
     event_id: str
     type: str
     subject_id: str | None

@@ -2,21 +2,26 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from whyviral.analysis.facts.fact_sheet import Fact
+from whyviral.analysis.facts.virality import Verdict
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.ports.transcript import TranscriptSource
+from whyviral.social.platforms import Platform
+from whyviral.social.schemas import Seconds
 from whyviral.vendor_calls.money import Usd
 
-from .models import RequestStatus, Stage
+from .models import PostState, RequestStatus, Stage
+from .provenance import Citation, SentAs, ShownAs, StandInPart
 
 
 class AnalyzeBody(BaseModel):
     """Posts to explain, of any mix of platforms."""
 
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"post_urls": ["https://x.com/jack/status/20"]}]}
-    )
+    model_config = ConfigDict(extra="forbid")
 
     post_urls: Annotated[
         list[str], Field(min_length=1, fail_fast=True, description="URLs as copied from the app or browser.")
@@ -27,11 +32,21 @@ class _Row(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
+class RequestResults(BaseModel):
+    """How the posts of an ended request ended."""
+
+    posts: int
+    analysed: int
+    partial: Annotated[int, Field(description="Of those analysed: without something that a retry may get.")]
+    failed: int
+    viral: int
+
+
 class RequestSummary(_Row):
     """An analysis request in a list."""
 
     id: uuid.UUID
-    platform: str
+    platform: Platform
     post_urls: list[str]
     display_name: str | None
     status: RequestStatus
@@ -40,13 +55,13 @@ class RequestSummary(_Row):
     retry_count: int
     max_retries: int
     error_stage: Stage | None
-    error_category: str | None
+    error_category: ErrorCategory | None
     error: Annotated[str | None, Field(description="A sentence that says why the request failed.")]
-    results: dict[str, int] | None
+    results: RequestResults | None
     posts_processed: int
     total_api_calls: int
     cost_usd: Usd
-    duration_seconds: Usd | None
+    duration_seconds: Seconds | None
     created_at: datetime
     updated_at: datetime
 
@@ -60,7 +75,7 @@ class StatusOut(_Row):
     progress: int
     message: str
     cost_usd: Usd | None
-    stage_cost_usd: Annotated[Usd | None, Field(description="What of `cost_usd` was spent since the step before.")]
+    stage_cost_usd: Annotated[Usd | None, Field(description="The part of `cost_usd` spent since the previous step.")]
     created_at: datetime
 
 
@@ -68,36 +83,119 @@ class RequestPostOut(_Row):
     """One URL of a request: how far it has come, or why it failed."""
 
     url: str
-    state: str
+    state: PostState
     post_id: uuid.UUID | None
     is_partial: Annotated[
         bool,
         Field(
-            description="Whether its analysis was made without something that a retry may get; it stays readable until "
+            description="Whether its analysis was made without something that a retry may get. It stays readable until "
             "a better one replaces it."
         ),
     ]
-    error_category: str | None
+    error_category: ErrorCategory | None
     error: str | None
 
 
-class PostAnalysisOut(_Row):
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+Absent = Field(exclude_if=_is_none)
+"""A field that is left out of the JSON where it has no value."""
+
+
+class MediaExhibitOut(BaseModel):
+    """A medium, or a moment of a video."""
+
+    kind: ShownAs
+    media_id: uuid.UUID
+    at_s: Annotated[float | None, Absent, Field(description="The moment of a frame; absent for other kinds.")] = None
+
+
+class MediaSentOut(MediaExhibitOut):
+    """What the model was shown."""
+
+    id: Citation
+    how: SentAs
+    bytes: Annotated[int | None, Field(description="Null where the model's vendor fetched it by URL.")]
+    from_s: Annotated[float | None, Absent, Field(description="Only where fetched by URL.")] = None
+    to_s: Annotated[float | None, Absent, Field(description="Only where fetched by URL.")] = None
+
+
+class MediaLeftOut(MediaExhibitOut):
+    """What the model was not shown."""
+
+    reason: Annotated[str, Field(description="Why, in words that follow `because`.")]
+
+
+class TranscriptUsedOut(BaseModel):
+    """The transcript of one medium."""
+
+    media_id: uuid.UUID
+    source: TranscriptSource
+    language: str | None
+    is_truncated: bool
+
+
+class TranscriptSpanOut(BaseModel):
+    """A span of the transcript that the model can cite."""
+
+    id: Citation
+    video: Annotated[int, Field(description="Which video of the post, from 1.")]
+    from_s: float
+    to_s: float
+
+
+class MetadataUsed(BaseModel):
+    """What an analysis rests on: facts, verdict, media, transcript, model and cost."""
+
+    facts: list[Fact]
+    verdict: Verdict
+    media_sent: list[MediaSentOut]
+    media_left_out: list[MediaLeftOut]
+    transcripts: list[TranscriptUsedOut]
+    transcript_spans: list[TranscriptSpanOut]
+    gaps: Annotated[list[str], Field(description="What could not be found out about the post.")]
+    provider: str
+    model: str
+    prompt_version: str
+    input_tokens: int
+    output_tokens: int
+    cost_usd: Annotated[float | None, Field(description="Null where the price of a call is not known.")]
+    stand_ins: list[StandInPart]
+
+
+class ContentObservationOut(BaseModel):
+    """What the post is, as a viewer meets it."""
+
+    hook: str
+    tone: str
+    format: str
+    audience: str
+
+
+class ExplanationOut(_Row):
+    """The model's answer; its prose cites facts, spans and media as [F1], [T1] and [M1]."""
+
+    virality_reasoning: str
+    quick_takeaways: list[str]
+    creator_context: str
+    content_observation: ContentObservationOut
+    replicable_elements: list[str]
+    viral_formula: str
+    improvements: list[str]
+    suggestions_for_future_posts: list[str]
+
+
+class PostAnalysisOut(ExplanationOut):
     """Why one post went viral, or did not."""
 
     id: uuid.UUID
     post_id: uuid.UUID
     metrics: dict[str, int]
-    is_viral: bool
-    virality_reasoning: str
-    quick_takeaways: list[str]
-    creator_context: str
-    content_observation: dict[str, Any]
-    replicable_elements: list[str]
-    viral_formula: str
-    improvements: list[str]
-    suggestions_for_future_posts: list[str]
-    analysis_data: dict[str, Any]
-    metadata_used: dict[str, Any]
+    is_viral: Annotated[bool, Field(description="Computed from the facts, not by the model.")]
+    analysis_data: Annotated[ExplanationOut, Field(description="The model's whole answer.")]
+    metadata_used: MetadataUsed
     created_at: datetime
 
 

@@ -58,11 +58,14 @@ class AppError(Exception):
     """An expected failure that the API renders as `{"error", "code", "request_id", "details"?}`.
 
     Subclasses stand beside the service that raises them, set `code` and `status_code`, and build
-    `message` from the values that explain the failure.
+    `message` from the values that explain the failure. The first sentence of a subclass's docstring is
+    what the API's documentation says about its code.
     """
 
-    status_code: ClassVar[int] = 400
-    code: ClassVar[str] = "bad_request"
+    status_code: ClassVar[int]
+    code: ClassVar[str]
+    has_retry_after: ClassVar[bool] = False
+    """Whether the answer carries `Retry-After`, for the documentation."""
 
     def __init__(
         self, message: str, *, details: ErrorDetails | None = None, retry_after_s: float | None = None
@@ -71,4 +74,4 @@ class AppError(Exception):
         self.message = message
         self.details = details
         self.retry_after_s = retry_after_s
-        """When the same call may succeed; None: nobody knows, or it never will."""
+        """When the same call may succeed; None: that is not known, or it never will."""

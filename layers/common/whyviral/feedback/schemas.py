@@ -10,13 +10,9 @@ from .models import LONGEST_TEXT, FeedbackCategory
 
 
 class FeedbackBody(BaseModel):
-    """What somebody wants us to know."""
+    """A message to us."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        hide_input_in_errors=True,
-        json_schema_extra={"examples": [{"category": "idea", "text": "Compare two posts side by side."}]},
-    )
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     category: FeedbackCategory
     text: Annotated[
@@ -25,7 +21,7 @@ class FeedbackBody(BaseModel):
 
 
 class FeedbackOut(BaseModel):
-    """What was kept."""
+    """A message that was saved."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -7,6 +7,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, computed_field
 
+from whyviral.integrations.ports.post_scraper import MediaKind
+from whyviral.integrations.ports.transcript import TranscriptSource
+
+from .platforms import Platform
+
 
 def _message_of(error: Any) -> Any:
     return error["message"] if isinstance(error, dict) else error
@@ -29,7 +34,7 @@ class MediaOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: uuid.UUID
-    kind: str
+    kind: MediaKind
     content_type: str | None
     supabase_url: str | None
     thumbnail_url: str | None
@@ -39,11 +44,12 @@ class MediaOut(BaseModel):
     has_speech: bool | None
     language: str | None
     transcript: str | None
-    transcript_source: str | None
+    transcript_source: TranscriptSource | None
     transcript_truncated: bool
     frames: list[FrameOut] | None
-    error: Annotated[str | None, BeforeValidator(_message_of)]
-    """What went wrong with this medium alone."""
+    error: Annotated[
+        str | None, BeforeValidator(_message_of), Field(description="What went wrong with this medium alone.")
+    ]
 
 
 class PostOut(BaseModel):
@@ -52,7 +58,7 @@ class PostOut(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: uuid.UUID
-    platform: str
+    platform: Platform
     url: str
     username: str | None
     author: dict[str, Any] | None
@@ -68,7 +74,7 @@ class PostOut(BaseModel):
     is_stand_in: bool
     media: list[MediaOut]
 
-    @computed_field(description="Whether any of the media is spoken; null when there is nothing that could be.")
+    @computed_field(description="Whether somebody speaks in any of the media; null where that is not known.")
     def has_speech(self) -> bool | None:
         """Summarise the media."""
         known = [medium.has_speech for medium in self.media if medium.has_speech is not None]

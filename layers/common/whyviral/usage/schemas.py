@@ -4,6 +4,8 @@ from datetime import date, datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from whyviral.social.platforms import Platform
+
 type Day = date
 """The type under another name than that of the fields."""
 
@@ -15,11 +17,11 @@ class _Row(BaseModel):
 class PlatformUsageOut(_Row):
     """What was used on one platform."""
 
-    platform: str
+    platform: Platform
     url_lookups: int = Field(description="URLs analysed, or being analysed.")
     questions_asked: int = Field(description="Questions asked in chats.")
     handle_analyses: int = Field(description="Handles analysed.")
-    post_suggestions: int = Field(description="Suggestions for next posts delivered; counted, not limited.")
+    post_suggestions: int = Field(description="Suggestions for future posts received; counted, not limited.")
 
 
 class UsageTodayOut(_Row):
@@ -39,7 +41,7 @@ class UsageDayOut(PlatformUsageOut):
 class PlatformAllowanceOut(_Row):
     """What is left on one platform today."""
 
-    platform: str
+    platform: Platform
     analyses_left: int
     questions_left: int
     handles_left: int
@@ -48,7 +50,7 @@ class PlatformAllowanceOut(_Row):
 class LimitsOut(BaseModel):
     """What the caller's plan allows, and what is left of it today."""
 
-    plan: str = Field(description="The plan's slug.", examples=["free"])
+    plan: str = Field(description="The plan's slug.")
     max_urls: int = Field(description="URLs in one call.")
     max_analyses_per_day: int = Field(description="URLs a day, on each platform.")
     max_questions_per_day: int = Field(description="Questions a day, on each platform.")

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from whyviral.analysis.provenance import SentAs, ShownAs
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.ports.analyst import InlineMedia, MediaPart
 from whyviral.integrations.ports.media_store import MediaStore
 
-from .media_choice import Candidate, Exhibit, LeftOut, Reason, ShownAs, StoredFile
+from .media_choice import Candidate, Exhibit, LeftOut, Reason, StoredFile
 
 FILE_TIMEOUT_S = 5.0
 """For reading one of them."""
@@ -42,8 +43,8 @@ class Attachment:
         """Return what is saved of it: never the bytes."""
         record: dict[str, Any] = {"id": self.id, **exhibit_record(self.exhibit)}
         if isinstance(self.part, InlineMedia):
-            return record | {"how": "inline", "bytes": len(self.part.data)}
-        return record | {"how": "url", "bytes": None, "from_s": self.part.start_s, "to_s": self.part.end_s}
+            return record | {"how": SentAs.INLINE, "bytes": len(self.part.data)}
+        return record | {"how": SentAs.URL, "bytes": None, "from_s": self.part.start_s, "to_s": self.part.end_s}
 
 
 def exhibit_record(exhibit: Exhibit) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
+from whyviral.analysis.provenance import ShownAs
 from whyviral.integrations.ports.analyst import VideoUrl
 from whyviral.integrations.ports.post_scraper import MediaKind
 from whyviral.social.models import Post, PostMedia
@@ -29,15 +30,6 @@ _JPEG = "image/jpeg"
 _PICTURES = frozenset({_JPEG, "image/png", "image/webp", "image/heic"})
 _VIDEOS = {"video/mp4": "video/mp4", "video/quicktime": "video/mov", "video/webm": "video/webm"}
 """What storage calls a video, and the model. Source: ai.google.dev, "Image understanding", "Video understanding"."""
-
-
-class ShownAs(StrEnum):
-    """What the model gets of a medium."""
-
-    IMAGE = "image"
-    THUMBNAIL = "thumbnail"
-    FRAME = "frame"
-    VIDEO = "video"
 
 
 class Reason(StrEnum):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from whyviral.analysis.provenance import StandInPart
 from whyviral.integrations.ports.call_recorder import ExternalCall
 from whyviral.social.media.service import may_get_more
 from whyviral.social.models import Post
@@ -84,12 +85,12 @@ def _model_used(explanation: Explanation, spent: Sequence[ExternalCall]) -> dict
     }
 
 
-def _stand_ins(post: Post, explanation: Explanation, *, storage_is_stand_in: bool) -> list[str]:
-    """Name what a stand-in gave: `post` is all that the platform told, its captions and comments included."""
+def _stand_ins(post: Post, explanation: Explanation, *, storage_is_stand_in: bool) -> list[StandInPart]:
+    """Name what came from a stand-in."""
     was_read = any(attachment.is_inline for attachment in explanation.evidence.attachments)
     claims = {
-        "post": post.is_stand_in,
-        "storage": was_read and storage_is_stand_in,
-        "model": explanation.reply.is_stand_in,
+        StandInPart.POST: post.is_stand_in,
+        StandInPart.STORAGE: was_read and storage_is_stand_in,
+        StandInPart.MODEL: explanation.reply.is_stand_in,
     }
     return [name for name, is_one in claims.items() if is_one]

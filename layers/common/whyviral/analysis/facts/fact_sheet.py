@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from whyviral.analysis.provenance import Citation
+
 type FactValue = bool | int | float | str | tuple[str, ...]
 
 
@@ -12,7 +14,7 @@ type FactValue = bool | int | float | str | tuple[str, ...]
 class Fact:
     """One thing we measured."""
 
-    id: str
+    id: Citation
     """`F1`, `F2`, … in the order of one call; what a claim cites."""
     name: str
     value: FactValue

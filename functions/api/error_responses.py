@@ -1,0 +1,59 @@
+"""How a route declares the errors it can answer, so that its documentation lists their codes by status."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from whyviral.core.errors import AppError
+
+from .errors import (
+    BodyTooLarge,
+    DatabaseUnavailable,
+    InternalError,
+    InvalidRequest,
+    ProviderRefusedUs,
+    ProviderUnavailable,
+    UnknownHost,
+)
+
+type Responses = dict[int | str, dict[str, Any]]
+type Errors = Sequence[type[AppError]]
+
+SCHEMA = "#/components/schemas/ErrorOut"
+EVERY_ROUTE: Errors = (UnknownHost, BodyTooLarge, InvalidRequest, InternalError)
+"""What any route can answer before or beside its own work."""
+DATABASE: Errors = (*EVERY_ROUTE, DatabaseUnavailable)
+"""What a route with a database can answer."""
+CLERK: Errors = (*DATABASE, ProviderUnavailable, ProviderRefusedUs)
+"""What a route can answer that calls Clerk."""
+RETRY_AFTER: dict[str, Any] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
+
+
+def error_responses(*errors: type[AppError]) -> Responses:
+    """Return the `responses` of a route that can answer these errors.
+
+    Where a router and its route both declare a status, the route's codes replace those of the router, so a route
+    declares the common errors as well.
+    """
+    by_status: dict[int, list[type[AppError]]] = {}
+    for error in errors:
+        by_status.setdefault(error.status_code, []).append(error)
+    return {status: _response(found) for status, found in by_status.items()}
+
+
+def meaning_of(error: type[AppError]) -> str:
+    """Return the first sentence of what the error's class says about itself."""
+    return " ".join((error.__doc__ or "").strip().partition("\n\n")[0].split())
+
+
+def _response(errors: Iterable[type[AppError]]) -> dict[str, Any]:
+    meanings: dict[str, str] = {}
+    for error in errors:
+        meanings.setdefault(error.code, meaning_of(error))
+    response: dict[str, Any] = {
+        "description": "\n".join(f"- `{code}`: {meaning}" for code, meaning in meanings.items()),
+        # Keywords beside `$ref` narrow it (JSON Schema 2020-12); tools that ignore them see the one form of errors.
+        "content": {"application/json": {"schema": {"$ref": SCHEMA, "properties": {"code": {"enum": list(meanings)}}}}},
+    }
+    if any(error.has_retry_after for error in errors):
+        response["headers"] = RETRY_AFTER
+    return response

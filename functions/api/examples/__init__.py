@@ -1,0 +1,25 @@
+"""Examples for the API's description: one for each model, together one story of one user and one request.
+
+An example that holds another model's JSON holds that model's example, so that ids and numbers agree everywhere.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import accounts, administration, analyses, posts
+from .constants import REQUEST_ID
+
+ERROR: Mapping[str, Any] = {
+    "error": f"There is no analysis request {REQUEST_ID}. Check the id, or list your requests.",
+    "code": "analysis_request_not_found",
+    "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    "details": None,
+    "analysis_request_id": REQUEST_ID,
+}
+EXAMPLES: Mapping[type, Mapping[str, Any]] = {
+    **accounts.EXAMPLES,
+    **posts.EXAMPLES,
+    **analyses.EXAMPLES,
+    **administration.EXAMPLES,
+}
+"""By model; the schema of the model has the same name."""

@@ -1,0 +1,161 @@
+"""Examples of analyses: Ada asks why one post went viral, and is told."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from functions.api.routers.analysis import RequestList
+from whyviral.analysis import schemas
+from whyviral.analysis.facts.fact_sheet import Fact
+from whyviral.analysis.facts.virality import Verdict
+
+from .constants import ENDED_AT, MEDIA_ID, METRICS, PLATFORM, POST_ID, POST_URL, REQUEST_ID, STARTED_AT, page_of
+
+
+def _fact(number: int, name: str, value: object, unit: str, source: str) -> dict[str, Any]:
+    about = {"name": name, "value": value, "unit": unit, "source": source}
+    return {"id": f"F{number}", **about, "is_quotation": False}
+
+
+_FACTS = [
+    _fact(1, "likes", METRICS["likes"], "likes", "x metrics"),
+    _fact(2, "comments", METRICS["comments"], "comments", "x metrics"),
+    _fact(3, "shares", METRICS["shares"], "shares", "x metrics"),
+    _fact(4, "views", METRICS["views"], "views", "x metrics"),
+    _fact(5, "followers", 500_000, "accounts", "x author"),
+    _fact(6, "engagements", 112_000, "engagements", "computed from F1, F2 and F3"),
+    _fact(7, "engagements_per_view", 0.056, "ratio", "computed from F6 and F4"),
+    _fact(8, "views_per_follower", 4.0, "ratio", "computed from F4 and F5"),
+]
+_VERDICT = {
+    "is_viral": True,
+    "rule": "v0",
+    "score": 0.8333,
+    "threshold": 0.5,
+    "n": 0,
+    "confidence": "medium",
+    "reasons": [
+        "Reach: views is 2000000 [F4], 2 of 2 points (1 from 100000, 2 from 1000000).",
+        "Spread beyond followers: views_per_follower is 4.0 [F8], 2 of 2 points (1 from 1, 2 from 3).",
+        "Engagement strength: engagements_per_view is 0.056 [F7], 1 of 2 points (1 from 0.03, 2 from 0.08).",
+        "No baseline: not compared with other posts of this creator.",
+    ],
+}
+_EXHIBIT = {"kind": "frame", "media_id": MEDIA_ID, "at_s": 1.5}
+_SENT = {**_EXHIBIT, "id": "M1", "how": "inline", "bytes": 48_213}
+_LEFT_OUT = {"kind": "video", "media_id": MEDIA_ID, "reason": "it is too large to send"}
+_TRANSCRIPT = {"media_id": MEDIA_ID, "source": "whisper", "language": "en", "is_truncated": False}
+_SPAN = {"id": "T1", "video": 1, "from_s": 0.0, "to_s": 2.5}
+_COST_USD = 0.001234
+_METADATA = {
+    "facts": _FACTS,
+    "verdict": _VERDICT,
+    "media_sent": [_SENT],
+    "media_left_out": [_LEFT_OUT],
+    "transcripts": [_TRANSCRIPT],
+    "transcript_spans": [_SPAN],
+    "gaps": [],
+    "provider": "gemini",
+    "model": "gemini-3.8-flash",
+    "prompt_version": "v3",
+    "input_tokens": 2_480,
+    "output_tokens": 612,
+    "cost_usd": _COST_USD,
+    "stand_ins": [],
+}
+_OBSERVATION = {
+    "hook": "The first words say that something new begins [T1].",
+    "tone": "Plain and offhand.",
+    "format": "One sentence with a short video [M1].",
+    "audience": "People who follow new products.",
+}
+_EXPLANATION = {
+    "virality_reasoning": "It was seen four times as often as its author has followers [F8].",
+    "quick_takeaways": ["Say it first.", "Say it in one sentence.", "Show it at once [M1]."],
+    "creator_context": "A founder with 500000 followers [F5].",
+    "content_observation": _OBSERVATION,
+    "replicable_elements": ["Announce something new in one plain sentence."],
+    "viral_formula": "A first time, said plainly.",
+    "improvements": ["Say what the product is for."],
+    "suggestions_for_future_posts": [
+        "Show the second step.",
+        "Answer the most asked question.",
+        "Tell how it began.",
+        "Invite a first user.",
+    ],
+}
+_ANALYSIS = {
+    **_EXPLANATION,
+    "id": "2b3c4d5e-6f70-4819-a2b3-c4d5e6f70819",
+    "post_id": POST_ID,
+    "metrics": METRICS,
+    "is_viral": _VERDICT["is_viral"],
+    "analysis_data": _EXPLANATION,
+    "metadata_used": _METADATA,
+    "created_at": ENDED_AT,
+}
+_RESULTS = {"posts": 1, "analysed": 1, "partial": 0, "failed": 0, "viral": 1}
+SUMMARY = {
+    "id": REQUEST_ID,
+    "platform": PLATFORM,
+    "post_urls": [POST_URL],
+    "display_name": "jack: just setting up my twttr",
+    "status": "COMPLETED",
+    "progress": 100,
+    "attempt": 1,
+    "retry_count": 0,
+    "max_retries": 3,
+    "error_stage": None,
+    "error_category": None,
+    "error": None,
+    "results": _RESULTS,
+    "posts_processed": 1,
+    "total_api_calls": 2,
+    "cost_usd": _COST_USD,
+    "duration_seconds": 72.0,
+    "created_at": STARTED_AT,
+    "updated_at": ENDED_AT,
+}
+STEP = {
+    "seq": 9,
+    "attempt": 1,
+    "stage": "analysis_complete",
+    "progress": 100,
+    "message": "All posts are explained.",
+    "cost_usd": _COST_USD,
+    "stage_cost_usd": 0.0,
+    "created_at": ENDED_AT,
+}
+POST_OF_REQUEST = {
+    "url": POST_URL,
+    "state": "ANALYSED",
+    "post_id": POST_ID,
+    "is_partial": False,
+    "error_category": None,
+    "error": None,
+}
+
+EXAMPLES: Mapping[type, Mapping[str, Any]] = {
+    Fact: _FACTS[-1],
+    Verdict: _VERDICT,
+    schemas.MediaSentOut: _SENT,
+    schemas.MediaLeftOut: _LEFT_OUT,
+    schemas.TranscriptUsedOut: _TRANSCRIPT,
+    schemas.TranscriptSpanOut: _SPAN,
+    schemas.MetadataUsed: _METADATA,
+    schemas.ContentObservationOut: _OBSERVATION,
+    schemas.ExplanationOut: _EXPLANATION,
+    schemas.PostAnalysisOut: _ANALYSIS,
+    schemas.AnalyzeBody: {"post_urls": ["https://x.com/jack/status/20"]},
+    schemas.AcceptedRequests: {"requests": [SUMMARY]},
+    schemas.RequestResults: _RESULTS,
+    schemas.RequestSummary: SUMMARY,
+    RequestList: page_of(SUMMARY),
+    schemas.StatusOut: STEP,
+    schemas.RequestPostOut: POST_OF_REQUEST,
+    schemas.RequestDetail: {
+        **SUMMARY,
+        "status_history": [STEP],
+        "posts": [POST_OF_REQUEST],
+        "post_analyses": [_ANALYSIS],
+    },
+}

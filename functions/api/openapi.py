@@ -1,0 +1,105 @@
+"""The API's description of itself: what FastAPI derives from the routes, completed with error codes and examples."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field
+
+from whyviral.core.errors import AppError
+
+from .error_responses import SCHEMA, meaning_of
+from .errors import MethodNotAllowed, NothingHere
+from .examples import ERROR, EXAMPLES
+
+_DESCRIPTION = """\
+Paste the URL of a social post and learn why it went viral: facts first, the explanation second.
+
+## Errors
+
+Every error has one form, `ErrorOut`: `error` is a sentence for people, `code` is for programs. Each operation lists the
+codes that it can answer; an address or a method that does not exist is answered by the API as a whole.
+
+| code | status | meaning |
+|---|---|---|
+"""
+_ANYWHERE = (NothingHere, MethodNotAllowed)
+"""Errors that belong to no operation."""
+
+
+class ErrorOut(BaseModel):
+    """What went wrong and what to do about it."""
+
+    error: str = Field(description="A sentence for people.")
+    code: str
+    request_id: str = Field(description="Names the request in our logs; also in the header X-Request-Id.")
+    details: list[dict[str, Any]] | dict[str, Any] | None = Field(None, description="The values behind the error.")
+    analysis_request_id: uuid.UUID | None = Field(None, description="The analysis that the address names.")
+
+
+def operation_id_of(route: APIRoute) -> str:
+    """Name an operation after its route function, whose name is unique over all routers."""
+    return route.name
+
+
+class DescribedApi(FastAPI):
+    """FastAPI whose description also lists every error code and has an example of every model."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description, made at the first call."""
+        document = super().openapi()
+        if "ErrorCode" not in document["components"]["schemas"]:
+            _add_errors(document)
+            _add_examples(document["components"]["schemas"])
+        return document
+
+
+def _add_errors(document: dict[str, Any]) -> None:
+    statuses: dict[str, set[int]] = {}
+    for status, codes in _documented(document):
+        for code in codes:
+            statuses.setdefault(code, set()).add(status)
+    for error in _ANYWHERE:
+        statuses.setdefault(error.code, set()).add(error.status_code)
+    codes = sorted(statuses, key=lambda code: (min(statuses[code]), code))
+    meanings = _meanings(AppError)
+    document["info"]["description"] = _DESCRIPTION + "\n".join(
+        f"| `{code}` | {', '.join(map(str, sorted(statuses[code])))} | {meanings[code]} |" for code in codes
+    )
+    schemas = document["components"]["schemas"]
+    schemas["ErrorOut"] = ErrorOut.model_json_schema()
+    schemas["ErrorOut"]["properties"]["code"] = {"$ref": "#/components/schemas/ErrorCode"}
+    schemas["ErrorOut"]["examples"] = [ERROR]
+    schemas["ErrorCode"] = {
+        "type": "string",
+        "title": "ErrorCode",
+        "description": "Why a call failed, for programs.",
+        "enum": codes,
+    }
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+
+
+def _documented(document: Mapping[str, Any]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the status and the codes of every documented error."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, response in operation["responses"].items():
+                schema = response["content"]["application/json"]["schema"]
+                if schema.get("$ref") == SCHEMA:
+                    yield int(status), schema["properties"]["code"]["enum"]
+
+
+def _meanings(error: type[AppError]) -> dict[str, str]:
+    """Return what each code means, by the class that introduces it."""
+    meanings: dict[str, str] = {}
+    for subclass in error.__subclasses__():
+        own = {subclass.code: meaning_of(subclass)} if "code" in vars(subclass) else {}
+        meanings = {**_meanings(subclass), **own, **meanings}
+    return meanings
+
+
+def _add_examples(schemas: dict[str, Any]) -> None:
+    for model, example in EXAMPLES.items():
+        schemas[model.__name__]["examples"] = [example]
