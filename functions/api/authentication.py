@@ -33,7 +33,7 @@ class NotAuthenticated(AppError):
     code = "not_authenticated"
 
     def __init__(self) -> None:
-        super().__init__("Sign in first: send a session token as `Authorization: Bearer <token>`.")
+        super().__init__("Sign in first: send your session token as `Authorization: Bearer <token>`.")
 
 
 class InvalidToken(AppError):

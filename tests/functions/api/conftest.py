@@ -4,11 +4,13 @@ import dataclasses
 import io
 import json
 import logging
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 from pydantic import HttpUrl, SecretStr
@@ -112,7 +114,28 @@ def replace_services(app: FastAPI, **services: Any) -> None:
 @pytest.fixture
 def client(app: FastAPI) -> Iterator[TestClient]:
     with TestClient(app, base_url=f"http://{HOST}", follow_redirects=False) as client:
+        client.event_hooks = {"response": [ErrorCodesCheck(app)]}
         yield client
+
+
+class ErrorCodesCheck:
+    """Checks of every answer of the API that the description of its operation lists its error code."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._paths = app.openapi()["paths"]
+        self._routes = {re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): path for path in self._paths}
+
+    def __call__(self, response: httpx.Response) -> None:
+        path = response.request.url.path.rstrip("/") + "/"
+        route = next((route for pattern, route in self._routes.items() if pattern.fullmatch(path)), None)
+        operation = self._paths[route].get(response.request.method.lower()) if route else None
+        if operation is None or response.status_code < 400 or "/health/" in path:
+            return
+        response.read()
+        described = operation["responses"][str(response.status_code)]
+        codes = described["content"]["application/json"]["schema"]["properties"]["code"]["enum"]
+        assert response.json()["code"] in codes, (response.request.method, route)
+        assert "retry-after" not in response.headers or "Retry-After" in described["headers"]
 
 
 @pytest.fixture

@@ -74,7 +74,7 @@ def test_the_refusal_says_when_to_come_back_and_nothing_is_counted(
     assert reply.status_code == 503
     assert float(reply.headers["Retry-After"]) == UNTIL_MIDNIGHT_S
     assert reply.json() == {
-        "error": "No more posts can be analysed today; try again after midnight, UTC.",
+        "error": "No more posts can be analysed today. Try again after midnight UTC.",
         "code": "spend_limit_reached",
         "request_id": reply.headers["X-Request-Id"],
     }

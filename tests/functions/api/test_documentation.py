@@ -1,32 +1,49 @@
-"""The API as it describes itself."""
+"""The API as it describes itself: conventions that every operation and every schema keeps."""
 
 import re
+from collections.abc import Iterator
+from enum import StrEnum
 from typing import Any
 
+import openapi_spec_validator
 import pytest
 from fastapi import FastAPI
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
+from functions.api.errors import BodyNotJson
+from functions.api.examples import ERROR, EXAMPLES
+from functions.api.openapi import ErrorOut
 from tests.functions.api.routes import PUBLIC
-from whyviral.accounts.schemas import (
-    PasswordLoginBody,
-    ProfileChanges,
-    ProofBody,
-    ResetBody,
-    SignUpBody,
-    TokenLoginBody,
-)
-from whyviral.analysis.schemas import AnalyzeBody
-from whyviral.feedback.schemas import FeedbackBody
+from whyviral.analysis.facts.fact_sheet import Fact
+from whyviral.analysis.facts.virality import judge
+from whyviral.analysis.schemas import MetadataUsed
+from whyviral.core.database import Base
+from whyviral.core.errors import AppError
 
 MAY_BE_MISSING = {"GET /api/accounts/subscription/"}
-FORM = {"$ref": "#/components/schemas/ErrorOut"}
+REF = "#/components/schemas/"
+OPEN_SETS = {
+    ("CallOut", "provider"): "vendors are added",
+    ("DayOut", "provider"): "vendors are added",
+    ("MetadataUsed", "provider"): "vendors are added",
+    ("EventOut", "event"): "events are added",
+    ("CallOut", "step"): "each owner of calls names its own steps",
+    ("MediaLeftOut", "reason"): "a sentence",
+    ("AuthenticationOut", "reason"): "error codes of several services",
+}
+"""Fields that are named like a column with a closed set, or for another reason, and yet hold other strings."""
 
 
 @pytest.fixture
 def description(app: FastAPI) -> dict[str, Any]:
     return app.openapi()
+
+
+@pytest.fixture
+def schemas(description: dict[str, Any]) -> dict[str, Any]:
+    schemas: dict[str, Any] = description["components"]["schemas"]
+    return schemas
 
 
 def operations(description: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -37,14 +54,49 @@ def operations(description: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def test_every_route_of_the_api_documents_its_failures_in_the_one_form(description: dict[str, Any]) -> None:
+def replies(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield every documented answer with the operation and the status that it belongs to."""
     for name, operation in operations(description):
-        if " /api/" not in name:
-            continue
-        failures = {status: reply for status, reply in operation["responses"].items() if status >= "400"}
-        assert failures.keys() - {"401", "403", "404", "409", "429", "502"} == {"400", "413", "422", "500", "503"}, name
-        assert ("404" in failures) == ("{" in name or "/admin/" in name or name in MAY_BE_MISSING), name
-        assert all(reply["content"]["application/json"]["schema"] == FORM for reply in failures.values()), name
+        for status, reply in operation["responses"].items():
+            yield name, status, reply["content"]["application/json"]["schema"]
+
+
+def properties(schemas: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield every property of every schema, without null and without the list around it."""
+    for schema_name, schema in schemas.items():
+        for name, found in schema.get("properties", {}).items():
+            for part in found.get("anyOf", [found]):
+                if part.get("type") != "null":
+                    yield schema_name, name, part["items"] if part.get("type") == "array" else part
+
+
+def own_subclasses[Kind](kind: type[Kind]) -> Iterator[type[Kind]]:
+    """Yield the classes of ours that derive from a class, at any depth."""
+    for subclass in kind.__subclasses__():
+        if subclass.__module__.startswith(("whyviral.", "functions.api.")):
+            yield subclass
+        yield from own_subclasses(subclass)
+
+
+def test_the_description_is_valid_openapi(description: dict[str, Any]) -> None:
+    openapi_spec_validator.validate(description)
+
+
+def test_every_operation_is_named_after_what_it_does(description: dict[str, Any]) -> None:
+    ids = [operation["operationId"] for _, operation in operations(description)]
+
+    assert [id_ for id_ in ids if not re.fullmatch(r"[a-z]+(_[a-z]+)+", id_)] == []
+    assert sorted(ids) == sorted(set(ids))
+    assert {"list_requests", "get_request", "list_all_requests", "get_timeline"} <= set(ids)
+
+
+def test_every_schema_has_a_plain_name(schemas: dict[str, Any]) -> None:
+    assert [name for name in schemas if not re.fullmatch(r"([A-Z][a-z]+)+", name)] == []
+
+
+def test_every_operation_says_in_a_sentence_what_it_does(description: dict[str, Any]) -> None:
+    for name, operation in operations(description):
+        assert operation["description"].endswith("."), name
 
 
 def test_every_route_but_the_public_ones_wants_a_session_token(description: dict[str, Any]) -> None:
@@ -56,29 +108,156 @@ def test_every_route_but_the_public_ones_wants_a_session_token(description: dict
             assert name in public or "401" in operation["responses"], name
 
 
-def test_every_route_says_in_a_sentence_what_it_does(description: dict[str, Any]) -> None:
+def test_every_answer_of_success_has_a_named_schema(description: dict[str, Any], schemas: dict[str, Any]) -> None:
+    for name, status, schema in replies(description):
+        if status < "400":
+            assert schema.keys() == {"$ref"}, name
+            assert schema["$ref"].removeprefix(REF) in schemas
+
+
+def test_every_object_has_one_example(schemas: dict[str, Any]) -> None:
+    objects = {name for name, schema in schemas.items() if "properties" in schema or name == "SignInAnswer"}
+
+    assert {name for name, schema in schemas.items() if len(schema.get("examples", [])) == 1} == objects
+
+
+@pytest.mark.parametrize("model", EXAMPLES, ids=lambda model: model.__name__)
+def test_an_example_is_what_it_is_an_example_of(model: type) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(model)
+    example = EXAMPLES[model]
+
+    found = adapter.validate_python(example, by_alias=True, by_name=True)
+
+    if model.__name__.endswith(("Body", "Changes")):  # holds secrets, which are not dumped
+        assert found.model_fields_set == example.keys()
+    else:
+        assert adapter.dump_python(found, mode="json") == example
+
+
+def test_examples_agree_with_each_other(schemas: dict[str, Any]) -> None:
+    """A schema inside another one has the same example in both places."""
+    for name, schema in schemas.items():
+        for example in schema.get("examples", []):
+            for field, found in schema.get("properties", {}).items():
+                for part in found.get("anyOf", [found]):
+                    items = part.get("type") == "array"
+                    inner = (part["items"] if items else part).get("$ref", "").removeprefix(REF)
+                    if "examples" in schemas.get(inner, {}) and example[field] is not None:
+                        (expected,) = schemas[inner]["examples"]
+                        assert expected in (example[field] if items else [example[field]]), (name, field)
+
+
+def test_the_verdict_of_the_example_follows_from_its_facts() -> None:
+    used = TypeAdapter(MetadataUsed).validate_python(EXAMPLES[MetadataUsed])
+
+    assert judge(used.facts) == used.verdict
+    assert all(isinstance(fact, Fact) for fact in used.facts)
+
+
+def test_a_field_named_like_a_column_of_a_closed_set_is_an_enum(schemas: dict[str, Any]) -> None:
+    closed = {
+        match[1]
+        for table in Base.metadata.tables.values()
+        for constraint in table.constraints
+        if (match := re.match(r"(\w+) in \(", str(getattr(constraint, "sqltext", ""))))
+    }
+    assert {"status", "stage", "error_category", "kind", "provider", "event", "outcome", "interval"} <= closed
+
+    plain = {
+        (name, field)
+        for name, field, schema in properties(schemas)
+        if field in closed | {"platform"} and schema.get("type") == "string" and not schema.keys() & {"enum", "const"}
+    }
+    assert plain <= OPEN_SETS.keys(), plain - OPEN_SETS.keys()
+
+
+def test_no_plain_string_of_an_example_is_a_member_of_an_enum(schemas: dict[str, Any]) -> None:
+    members = {str(member) for enum in own_subclasses(StrEnum) for member in enum}
+    plain = {
+        (name, field): schemas[name]["examples"][0][field]
+        for name, field, schema in properties(schemas)
+        if schema.get("type") == "string" and "const" not in schema and "examples" in schemas[name]
+    }
+
+    found = {
+        where: value
+        for where, values in plain.items()
+        for value in (values if isinstance(values, list) else [values])
+        if value in members and where not in OPEN_SETS
+    }
+    assert found == {}
+
+
+def test_a_duration_is_no_amount_of_money(schemas: dict[str, Any]) -> None:
+    types = {(name, field): schema.get("$ref", "").removeprefix(REF) for name, field, schema in properties(schemas)}
+
+    money = {field for (_, field), kind in types.items() if kind == "Usd"}
+    assert {field for field in money if not field.endswith("_usd")} == set()
+    assert types["RequestSummary", "duration_seconds"] == types["MediaOut", "duration_s"] == "Seconds"
+
+
+def test_every_route_of_the_api_documents_its_failures_in_the_one_form(description: dict[str, Any]) -> None:
     for name, operation in operations(description):
-        assert operation["description"].endswith("."), name
+        if " /api/" not in name:
+            continue
+        failures = {status: reply for status, reply in operation["responses"].items() if status >= "400"}
+        assert failures.keys() - {"401", "403", "404", "409", "429", "502"} == {"400", "413", "422", "500", "503"}, name
+        assert ("404" in failures) == ("{" in name or "/admin/" in name or name in MAY_BE_MISSING), name
 
 
-def test_the_description_is_one_that_tools_accept(description: dict[str, Any]) -> None:
-    names = [name for kind in description["components"].values() for name in kind]
-    ids = [operation["operationId"] for _, operation in operations(description)]
+def test_every_failure_lists_its_codes(description: dict[str, Any], schemas: dict[str, Any]) -> None:
+    known = set(schemas["ErrorCode"]["enum"])
 
-    assert all(re.fullmatch(r"[A-Za-z0-9._-]+", name) for name in names)
-    assert len(set(ids)) == len(ids)
+    for name, status, schema in replies(description):
+        if status >= "400" and "/health/" not in name:
+            codes = schema["properties"]["code"]["enum"]
+            assert schema["$ref"] == f"{REF}ErrorOut", name
+            assert codes, name
+            assert set(codes) <= known, name
+
+
+def test_every_error_of_the_code_is_in_the_table_and_in_an_operation(
+    description: dict[str, Any], schemas: dict[str, Any]
+) -> None:
+    errors = {error for error in own_subclasses(AppError) if hasattr(error, "code")}
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([0-9, ]+) \|", description["info"]["description"], re.MULTILINE))
+    listed: dict[str, set[str]] = {"not_found": {"404"}, "method_not_allowed": {"405"}}
+    for name, status, schema in replies(description):
+        if status >= "400" and "/health/" not in name:
+            for code in schema["properties"]["code"]["enum"]:
+                listed.setdefault(code, set()).add(status)
+
+    assert len(errors) > 30
+    assert {(error.code, str(error.status_code)) for error in errors} == {
+        (code, status) for code, statuses in listed.items() for status in statuses
+    }
+    assert {code: set(statuses.split(", ")) for code, statuses in rows.items()} == listed
+    assert schemas["ErrorCode"]["enum"] == list(rows)
+
+
+def test_the_meaning_of_a_code_is_a_sentence(description: dict[str, Any]) -> None:
+    meanings = re.findall(r"^\| `\w+` \| [0-9, ]+ \| (.+) \|$", description["info"]["description"], re.MULTILINE)
+
+    assert [meaning for meaning in meanings if not re.fullmatch(r"[A-Z].*\.", meaning)] == []
+
+
+def test_the_example_of_an_error_is_one(client: TestClient, schemas: dict[str, Any]) -> None:
+    assert ErrorOut.model_validate(ERROR).model_dump(mode="json") == ERROR
+    assert ERROR["code"] in schemas["ErrorCode"]["enum"]
+    assert client.get("/api/nothing/").json().keys() <= ERROR.keys()
+    assert BodyNotJson.code in schemas["ErrorCode"]["enum"]
 
 
 def test_the_refusals_of_analyze_are_documented_by_their_codes(description: dict[str, Any]) -> None:
-    replies = description["paths"]["/api/analysis/analyze/"]["post"]["responses"]
+    responses = description["paths"]["/api/analysis/analyze/"]["post"]["responses"]
 
-    codes = {status: re.findall(r"`(\w+)`:", replies[status]["description"]) for status in ("403", "409", "422", "429")}
+    codes = {status: re.findall(r"`(\w+)`:", responses[status]["description"]) for status in ("403", "409", "422")}
     assert codes == {
         "403": ["max_urls_exceeded", "usage_limit_reached", "no_current_plan"],
         "409": ["idempotency_key_in_use"],
         "422": ["invalid_request", "too_many_urls", "invalid_post_urls", "idempotency_key_reused"],
-        "429": ["rate_limited"],
     }
+    assert responses["429"]["headers"].keys() == {"Retry-After", "RateLimit", "RateLimit-Policy"}
 
 
 def test_the_documentation_finds_its_description_behind_the_stage(client: TestClient) -> None:
@@ -90,24 +269,3 @@ def test_the_documentation_finds_its_description_behind_the_stage(client: TestCl
 
 def test_the_description_names_the_stage_as_where_to_send_requests(client: TestClient) -> None:
     assert client.get("/openapi.json").json()["servers"] == [{"url": "/live"}]
-
-
-def test_every_body_that_is_sent_and_every_failure_has_an_example(description: dict[str, Any]) -> None:
-    schemas = description["components"]["schemas"]
-    sent = set()
-    for _, operation in operations(description):
-        if "requestBody" in operation:
-            schema = operation["requestBody"]["content"]["application/json"]["schema"]
-            sent |= {part["$ref"].rpartition("/")[2] for part in schema.get("anyOf", [schema])}
-
-    assert {"AnalyzeBody", "FeedbackBody", "ProfileChanges"} <= sent
-    assert [name for name in (*sent, "ErrorOut") if not schemas[name].get("examples")] == []
-
-
-@pytest.mark.parametrize(
-    "body",
-    [AnalyzeBody, FeedbackBody, ProfileChanges, ProofBody, PasswordLoginBody, ResetBody, SignUpBody, TokenLoginBody],
-)
-def test_an_example_is_what_it_is_an_example_of(body: type[BaseModel]) -> None:
-    for example in body.model_json_schema()["examples"]:
-        assert body.model_validate(example).model_fields_set == example.keys()

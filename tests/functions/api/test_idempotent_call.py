@@ -80,7 +80,7 @@ def test_twenty_calls_an_hour_are_answered_and_the_next_is_told_when(
     assert rate(replies[19]) == (POLICY, '"analysis";r=0;t=2460', None)
     assert rate(replies[20]) == (POLICY, '"analysis";r=0;t=2400', "2400")
     assert replies[20].json() == {
-        "error": "Too many calls: at most 20 are answered in 3600 seconds; try again in 2400 seconds.",
+        "error": "Too many calls: at most 20 are allowed in 60 minutes. Try again in 40 minutes.",
         "code": "rate_limited",
         "request_id": replies[20].headers["X-Request-Id"],
         "details": {"limit": 20, "window_s": 3600, "retry_after_s": 2400},
@@ -152,8 +152,8 @@ def test_a_plan_that_is_used_up_says_how_much_and_until_when(
 
     assert refused.status_code == 403
     assert refused.json() == {
-        "error": "The Free plan analyses 10 URLs a day on x: 9 are used and this call has 2; "
-        "send fewer, upgrade, or wait until midnight UTC.",
+        "error": "The Free plan allows 10 URLs a day on x. You have used 9, and this call has 2. "
+        "Send fewer, upgrade, or try again after midnight UTC.",
         "code": "usage_limit_reached",
         "request_id": refused.headers["X-Request-Id"],
         "details": {"platform": "x", "limit": 10, "used": 9, "requested": 2, "resets_at": "2026-11-26T00:00:00Z"},

@@ -64,7 +64,10 @@ def test_every_bad_url_is_named() -> None:
     with pytest.raises(InvalidPostUrls) as caught:
         parse_post_urls(["https://x.com/jack", X, "https://example.com/"])
 
-    assert caught.value.message == "2 of 3 URLs cannot be analysed, so nothing was; details say why for each."
+    assert (
+        caught.value.message
+        == "2 of 3 URLs cannot be analysed, so no analysis was started. See the reasons in details."
+    )
     assert caught.value.details == [
         {
             "url": "https://x.com/jack",

@@ -109,7 +109,7 @@ def test_a_retry_after_a_partial_success_explains_the_rest_only(pipeline: Pipeli
     request = pipeline.read(job)
     assert (request.attempt, request.retry_count, len(pipeline.model.prompts)) == (2, 1, 3)
     assert [step.message for step in request.status_history if step.attempt == 2] == [
-        "Trying again: 1 of 2 posts.",
+        "Retrying 1 of 2 posts.",
         "Fetching the posts.",
         "2 of 2 posts are fetched.",
         "Collecting the posts' media.",
@@ -260,7 +260,7 @@ def test_a_post_with_dead_links_is_fetched_anew_once(pipeline: Pipeline, is_fetc
         (PostState.ANALYSED, False, None) if is_fetched else (PostState.ANALYSED, True, ErrorCategory.REMOVED)
     ]
     messages = [step.message for step in pipeline.read(job).status_history]
-    assert any(message.endswith("those posts are fetched anew.") for message in messages)
+    assert any(message.endswith("those posts are fetched again.") for message in messages)
 
 
 def test_what_failed_for_all_posts_is_told_with_its_provider_and_nothing_secret(pipeline: Pipeline) -> None:

@@ -80,8 +80,8 @@ def test_the_limit_is_exact(session: Session, user: User) -> None:
 
     assert used(session, user) == {(TODAY, "x"): 10}
     assert refusal.value.message == (
-        "The Free plan analyses 10 URLs a day on x: 10 are used and this call has 1; "
-        "send fewer, upgrade, or wait until midnight UTC."
+        "The Free plan allows 10 URLs a day on x. You have used 10, and this call has 1. "
+        "Send fewer, upgrade, or try again after midnight UTC."
     )
     assert refusal.value.details == {
         "platform": "x",

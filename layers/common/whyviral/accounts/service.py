@@ -16,43 +16,43 @@ FREE_PLAN = "free"
 
 
 class AccountDeleted(AppError):
-    """The token is good, but its user has been deleted here."""
+    """The user of this token has been deleted."""
 
     status_code = 401
     code = "account_deleted"
 
     def __init__(self) -> None:
-        super().__init__("This account has been deleted; sign up again to use whyviral.")
+        super().__init__("This account has been deleted. Sign up again to use whyviral.")
 
 
 class SessionRevoked(AppError):
-    """The token is good, but its session has ended."""
+    """The session of this token has ended."""
 
     status_code = 401
     code = "session_revoked"
 
     def __init__(self) -> None:
-        super().__init__("This session has ended; sign in again.")
+        super().__init__("This session has ended. Sign in again.")
 
 
 class NoCurrentPlan(AppError):
-    """The user has no subscription in force."""
+    """The user has no active plan."""
 
     status_code = 403
     code = "no_current_plan"
 
     def __init__(self) -> None:
-        super().__init__("Your account has no active plan; choose one to analyse posts.")
+        super().__init__("Your account has no active plan. Choose a plan to analyse posts.")
 
 
 class NoCurrentSubscription(AppError):
-    """There is no subscription to show."""
+    """The user has no active subscription."""
 
     status_code = 404
     code = "no_current_subscription"
 
     def __init__(self) -> None:
-        super().__init__("Your account has no active subscription; choose a plan.")
+        super().__init__("Your account has no active subscription. Choose a plan to get one.")
 
 
 def find_user(session: Session, clerk_user_id: str) -> User | None:

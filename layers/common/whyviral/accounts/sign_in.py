@@ -19,93 +19,97 @@ TICKET_LIFE_S = 120
 
 
 class InvalidCredentials(AppError):
-    """E-mail and password do not belong together, or there is no such account: which of both is not told."""
+    """The e-mail address or the password is wrong; the answer does not reveal which."""
 
     status_code = 401
     code = "invalid_credentials"
 
     def __init__(self) -> None:
-        super().__init__("E-mail or password is wrong, or this account signs in another way.")
+        super().__init__(
+            "The e-mail address or password is wrong, or this account signs in another way. "
+            "Check them, or reset the password."
+        )
 
 
 class SignInRefused(AppError):
-    """The password is right, yet a ticket may not be given; told to nobody without the password."""
+    """The password is right, but the account may not sign in; only the owner of the password learns so."""
 
     status_code = 403
-    code = "sign_in_refused"
 
 
 class AccountBanned(SignInRefused):
-    """Clerk's administrators have banned the user."""
+    """The account has been banned."""
 
     code = "account_banned"
 
     def __init__(self) -> None:
-        super().__init__("This account has been banned; write to us if you think that is a mistake.")
+        super().__init__("This account has been banned. Write to us if you think that is a mistake.")
 
 
 class AccountLocked(SignInRefused):
-    """Clerk has locked the account for a while."""
+    """The account is locked for a while after too many attempts to sign in."""
 
     code = "account_locked"
 
     def __init__(self) -> None:
-        super().__init__("This account is locked after too many attempts to sign in; try again later.")
+        super().__init__("This account is locked after too many attempts to sign in. Try again later.")
 
 
 class TwoFactorRequired(SignInRefused):
-    """The user has a second factor, which a ticket might skip."""
+    """The account needs a second factor, which this route cannot ask for."""
 
     code = "two_factor_required"
 
     def __init__(self) -> None:
-        super().__init__("This account has two-factor sign-in: sign in with Clerk's own form, then send its token.")
+        super().__init__(
+            "This account uses two-factor sign-in. Sign in with the sign-in form, then send the session token."
+        )
 
 
 class EmailNotVerified(SignInRefused):
-    """The address has not been proven."""
+    """The e-mail address has not been verified."""
 
     code = "email_not_verified"
 
     def __init__(self) -> None:
-        super().__init__("This address has not been verified; sign up once more to get a new code.")
+        super().__init__("This e-mail address has not been verified. Sign up again to get a new code.")
 
 
 class EmailRefused(AppError):
-    """Clerk does not take the address."""
+    """The e-mail address cannot be used to sign up."""
 
     status_code = 422
     code = "email_refused"
 
     def __init__(self) -> None:
-        super().__init__("This e-mail address cannot be used; check it, or use another one.")
+        super().__init__("This e-mail address cannot be used. Check it, or use another one.")
 
 
 class PasswordRefused(AppError):
-    """Clerk does not take the password."""
+    """The password is too weak, too short, too long or known from a data breach; `details.reason` says which."""
 
     status_code = 422
     code = "password_refused"
 
     def __init__(self, reason: str) -> None:
-        sentence = _PASSWORD_SENTENCES.get(reason, "This password is not strong enough; choose another one.")
+        sentence = _PASSWORD_SENTENCES.get(reason, "This password is not strong enough. Choose another one.")
         super().__init__(sentence, details={"reason": reason})
 
 
 class InvalidCode(AppError):
-    """The code proves nothing: wrong, too old, used, or of an address that no code was sent to; which is not told."""
+    """The code is wrong, expired, used or was never sent; the answer does not reveal which."""
 
     status_code = 400
     code = "invalid_code"
 
     def __init__(self) -> None:
-        super().__init__("The code is wrong or has expired; check it, or ask for a new one.")
+        super().__init__("The code is wrong or has expired. Check it, or request a new one.")
 
 
 _PASSWORD_SENTENCES = {
-    "pwned": "This password is known from a data breach; choose another one.",
-    "length_too_short": "This password is too short; use at least 8 characters.",
-    "length_too_long": "This password is too long; use at most 72 characters.",
+    "pwned": "This password is known from a data breach. Choose another one.",
+    "length_too_short": "This password is too short. Use at least 8 characters.",
+    "length_too_long": "This password is too long. Use at most 72 characters.",
 }
 
 

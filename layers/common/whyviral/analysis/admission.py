@@ -21,12 +21,12 @@ from . import repository
 from .models import PostAnalysisRequest, PostState, RequestStatus, Stage
 
 MAX_URLS_PER_CALL = 100
-"""Above any plan: a call with more is a mistake, whoever makes it."""
+"""Above the limit of any plan, so that a call with more is a mistake."""
 FIRST_ATTEMPT = 1
 
 
 class InvalidPostUrls(AppError):
-    """At least one URL of the call is not a post; nothing of the call is kept."""
+    """At least one URL is not a post, so none was accepted; `details` gives the reason for each."""
 
     status_code = 422
     code = "invalid_post_urls"
@@ -34,47 +34,47 @@ class InvalidPostUrls(AppError):
     def __init__(self, problems: Sequence[tuple[str, InvalidPostUrl]], *, given: int) -> None:
         which = "The URL" if given == 1 else f"{len(problems)} of {given} URLs"
         super().__init__(
-            f"{which} cannot be analysed, so nothing was; details say why for each.",
+            f"{which} cannot be analysed, so no analysis was started. See the reasons in details.",
             details=[{"url": url, "reason": error.reason, "message": error.message} for url, error in problems],
         )
 
 
 class TooManyUrls(AppError):
-    """More URLs than any plan allows."""
+    """The call has more than 100 URLs."""
 
     status_code = 422
     code = "too_many_urls"
 
     def __init__(self, given: int) -> None:
         super().__init__(
-            f"{given} URLs in one call are too many; send at most {MAX_URLS_PER_CALL}.",
+            f"{given} URLs in one call are too many. Send at most {MAX_URLS_PER_CALL}.",
             details={"given": given, "max": MAX_URLS_PER_CALL},
         )
 
 
 class PlanUrlLimitExceeded(AppError):
-    """More URLs than the user's plan allows in one call."""
+    """The call has more URLs than the user's plan allows in one call."""
 
     status_code = 403
     code = "max_urls_exceeded"
 
     def __init__(self, given: int, *, max_urls: int, plan: str) -> None:
         super().__init__(
-            f"The {plan} plan analyses at most {max_urls} URLs in one call, and this one has {given}; "
-            "send fewer or upgrade.",
+            f"The {plan} plan allows {max_urls} URLs in one call, and this call has {given}. Send fewer, or upgrade.",
             details={"given": given, "max_urls": max_urls, "plan": plan},
         )
 
 
 class SpendLimitReached(AppError):
-    """Calls to vendors have cost today what they may in one day, or might once those under way have ended."""
+    """The daily budget for analyses is used up; nothing was counted."""
 
     status_code = 503
     code = "spend_limit_reached"
+    has_retry_after = True
 
     def __init__(self, *, retry_after_s: float) -> None:
         super().__init__(
-            "No more posts can be analysed today; try again after midnight, UTC.", retry_after_s=retry_after_s
+            "No more posts can be analysed today. Try again after midnight UTC.", retry_after_s=retry_after_s
         )
 
 
@@ -93,10 +93,10 @@ class PlatformUnavailable(AppError):
 
 
 def check_daily_budget(session: Session, *, max_usd_per_day: Decimal, now: datetime) -> None:
-    """Refuse what would cost money, before anything is counted for it, on a day that may cost nothing more.
+    """Refuse a call that costs money once the daily budget is used up, before anything is counted for it.
 
     Raises:
-        SpendLimitReached: until midnight, UTC.
+        SpendLimitReached: until midnight UTC.
     """
     if not daily_budget.is_room_left(session, now=now, max_usd=max_usd_per_day):
         raise SpendLimitReached(retry_after_s=(end_of_day(now) - now).total_seconds())

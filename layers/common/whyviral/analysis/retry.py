@@ -1,4 +1,4 @@
-"""Trying again: an ended request gets another attempt, which goes on from what is there."""
+"""Retries: an ended request gets another attempt, which resumes from what is already there."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from .service import RequestNotFound
 
 
 class _RetryRefused(AppError):
-    """A request cannot be tried again, or not now."""
+    """A request cannot be retried, or not now."""
 
     status_code = 409
 
@@ -28,33 +28,30 @@ class _RetryRefused(AppError):
 
 
 class AnalysisStillRunning(_RetryRefused):
-    """An attempt is under way."""
+    """The analysis is still running."""
 
     code = "analysis_still_running"
 
     def __init__(self, request: PostAnalysisRequest) -> None:
-        super().__init__("This analysis is still running; it can be tried again when it has ended.", request)
+        super().__init__("This analysis is still running. Retry it after it has ended.", request)
 
 
 class AnalysisComplete(_RetryRefused):
-    """There is nothing left that another try may get."""
+    """The analysis is complete, so that there is nothing to retry."""
 
     code = "analysis_complete"
 
     def __init__(self, request: PostAnalysisRequest) -> None:
-        super().__init__("This analysis is complete; there is nothing left to try again.", request)
+        super().__init__("This analysis is complete. There is nothing to retry.", request)
 
 
 class RetriesUsedUp(_RetryRefused):
-    """It was tried again as often as it may be."""
+    """The analysis has no retries left."""
 
     code = "retries_used_up"
 
     def __init__(self, request: PostAnalysisRequest) -> None:
-        super().__init__(
-            f"This analysis was tried again {request.retry_count} times, which is as often as it may be; ask anew.",
-            request,
-        )
+        super().__init__("No retries left; start a new analysis.", request)
 
 
 def retry(
@@ -65,16 +62,16 @@ def retry(
     execution_arn_of: Callable[[uuid.UUID, int], str],
     now: datetime,
 ) -> PostAnalysisRequest:
-    """Begin another attempt of an ended request, for its posts without an analysis and those with a partial one.
+    """Start another attempt of an ended request, for its posts without an analysis and those with a partial one.
 
-    What was fetched, stored, heard and explained is kept. Posts without an analysis count again, today. The caller
-    starts the execution after the commit; when this raises, the transaction must be rolled back.
+    Everything fetched, stored, transcribed and explained is kept. Posts without an analysis count again, today. The
+    caller starts the execution after the commit; when this raises, the transaction must be rolled back.
 
     Raises:
         RequestNotFound: it does not exist or is not the user's.
         AnalysisStillRunning: it has not ended.
-        AnalysisComplete: every post has an analysis that lacks nothing.
-        RetriesUsedUp: there were as many retries as are allowed.
+        AnalysisComplete: every post has a complete analysis.
+        RetriesUsedUp: no retries are left.
         UsageLimitReached: the plan does not allow as many posts today.
         NoCurrentPlan: the user has no plan.
     """
@@ -97,9 +94,9 @@ def retry(
 
 
 def _first_status(request: PostAnalysisRequest, posts: Sequence[ReopenedPost]) -> dict[str, object]:
-    message = f"Trying again: {len(posts)} of {len(request.post_urls)} posts."
+    message = f"Retrying {len(posts)} of {len(request.post_urls)} posts."
     if anew := _count_anew(posts):
-        message += f" The links to media of {anew} of them have expired: those posts are fetched anew."
+        message += f" Media links of {anew} of them have expired, so those posts are fetched again."
     return {
         "request_id": request.id,
         "seq": request.status_seq,

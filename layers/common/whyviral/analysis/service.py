@@ -1,4 +1,4 @@
-"""What a user may see of their analyses."""
+"""What users can read of their own analyses."""
 
 import uuid
 
@@ -13,13 +13,13 @@ from .models import PostAnalysisRequest
 
 
 class RequestNotFound(AppError):
-    """There is no such request, or it is somebody else's."""
+    """There is no such analysis request, or it belongs to another user."""
 
     status_code = 404
     code = "analysis_request_not_found"
 
     def __init__(self, request_id: uuid.UUID) -> None:
-        super().__init__(f"There is no analysis request {request_id}.")
+        super().__init__(f"There is no analysis request {request_id}. Check the id, or list your requests.")
 
 
 def list_requests(session: Session, user_id: uuid.UUID, *, page: int) -> Page[PostAnalysisRequest]:

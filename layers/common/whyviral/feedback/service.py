@@ -1,4 +1,4 @@
-"""Keeping what users want us to know."""
+"""Saving feedback."""
 
 import uuid
 from datetime import timedelta
@@ -17,7 +17,7 @@ FEEDBACK_RATE = RatePolicy("feedback", limit=10, window=timedelta(hours=1))
 
 
 def give_feedback(session: Session, user_id: uuid.UUID, *, category: FeedbackCategory, text: str) -> Feedback:
-    """Keep what a user wrote."""
+    """Save what a user wrote."""
     feedback = Feedback(user_id=user_id, category=category, text=text)
     session.add(feedback)
     session.flush()
@@ -28,5 +28,5 @@ def give_feedback(session: Session, user_id: uuid.UUID, *, category: FeedbackCat
 
 
 def delete_feedback(session: Session, user_id: uuid.UUID) -> None:
-    """Forget what a user wrote."""
+    """Delete all feedback of a user."""
     session.execute(delete(Feedback).where(Feedback.user_id == user_id))

@@ -22,24 +22,25 @@ _ASK_AGAIN_AFTER_S = 1
 
 
 class IdempotencyKeyReused(AppError):
-    """The key belongs to another call."""
+    """The Idempotency-Key was sent before with another request."""
 
     status_code = 422
     code = "idempotency_key_reused"
 
     def __init__(self) -> None:
-        super().__init__("This Idempotency-Key was sent with another request; use a new key for a new request.")
+        super().__init__("This Idempotency-Key was sent with another request. Use a new key for a new request.")
 
 
 class CallStillRunning(AppError):
-    """The first call with the key has no answer yet."""
+    """The first request with this Idempotency-Key is still running."""
 
     status_code = 409
     code = "idempotency_key_in_use"
+    has_retry_after = True
 
     def __init__(self) -> None:
         super().__init__(
-            "The first request with this Idempotency-Key is still running; ask again in a moment.",
+            "The first request with this Idempotency-Key is still running. Try again in a moment.",
             retry_after_s=_ASK_AGAIN_AFTER_S,
         )
 

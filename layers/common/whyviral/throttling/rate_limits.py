@@ -10,6 +10,8 @@ from whyviral.core.errors import AppError
 
 from . import repository
 
+_MINUTES_FROM_S = 120
+
 
 @dataclass(frozen=True, slots=True)
 class RatePolicy:
@@ -40,19 +42,24 @@ class RateState:
 
 
 class RateLimited(AppError):
-    """The caller has called too often."""
+    """The caller has made too many calls; refused calls do not count."""
 
     status_code = 429
     code = "rate_limited"
+    has_retry_after = True
 
     def __init__(self, policy: RatePolicy, state: RateState) -> None:
         window_s = round(policy.window.total_seconds())
         super().__init__(
-            f"Too many calls: at most {policy.limit} are answered in {window_s} seconds; "
-            f"try again in {state.retry_after_s} seconds.",
+            f"Too many calls: at most {policy.limit} are allowed in {_in_words(window_s)}. "
+            f"Try again in {_in_words(state.retry_after_s or window_s)}.",
             details={"limit": policy.limit, "window_s": window_s, "retry_after_s": state.retry_after_s},
             retry_after_s=state.retry_after_s,
         )
+
+
+def _in_words(seconds: int) -> str:
+    return f"{seconds} seconds" if seconds < _MINUTES_FROM_S else f"{math.ceil(seconds / 60)} minutes"
 
 
 def hit(session: Session, *, scope: str, subject: str, limit: int, window: timedelta, now: datetime) -> RateState:

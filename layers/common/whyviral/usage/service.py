@@ -58,7 +58,7 @@ class Limits:
 
 
 class UsageLimitReached(AppError):
-    """The plan does not allow as many analyses on a platform today."""
+    """The plan's daily limit on a platform does not allow this many URLs; `details` gives the numbers."""
 
     status_code = 403
     code = "usage_limit_reached"
@@ -66,8 +66,8 @@ class UsageLimitReached(AppError):
     def __init__(self, platform: str, *, plan: Plan, used: int, requested: int, resets_at: datetime) -> None:
         limit = plan.max_analyses_per_day
         super().__init__(
-            f"The {plan.name} plan analyses {limit} URLs a day on {platform}: {used} are used and this call has "
-            f"{requested}; send fewer, upgrade, or wait until midnight UTC.",
+            f"The {plan.name} plan allows {limit} URLs a day on {platform}. You have used {used}, and this call has "
+            f"{requested}. Send fewer, upgrade, or try again after midnight UTC.",
             details={
                 "platform": platform,
                 "limit": limit,

@@ -157,6 +157,7 @@ def test_without_that_record_they_read_nothing(
     [
         ("costs/", {"days": 0}),
         ("costs/", {"days": 401}),
+        ("costs/", {"days": "1_0"}),
         ("external-calls/", {"provider": "Not a vendor"}),
         ("requests/", {"status": "LOST"}),
         ("requests/", {"user_id": "x"}),

@@ -135,8 +135,8 @@ def test_an_execution_that_cannot_be_started_is_left_pending(
     ]
 
 
-NOT_JSON = "The body is not JSON that can be read."
-WRONG_FORM = "The request has the wrong form; details name each problem."
+NOT_JSON = "The body cannot be read as JSON; send valid JSON in UTF-8."
+WRONG_FORM = "The request has the wrong form; correct the fields listed in details."
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_every_url_that_is_no_post_is_named_with_its_reason_and_nothing_is_writt
     assert reply.status_code == 422
     error = reply.json()
     assert error["code"] == "invalid_post_urls"
-    assert error["error"] == "12 of 14 URLs cannot be analysed, so nothing was; details say why for each."
+    assert error["error"] == "12 of 14 URLs cannot be analysed, so no analysis was started. See the reasons in details."
     assert [(problem["url"], problem["reason"]) for problem in error["details"]] == LOOK_ALIKES
     assert all(problem.keys() == {"url", "reason", "message"} and problem["message"] for problem in error["details"])
     assert count_rows() == before

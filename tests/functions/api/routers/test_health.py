@@ -25,6 +25,19 @@ def test_everything_works_and_nobody_needs_a_token_to_know(
     assert (reply.status_code, reply.json()) == (200, {"status": "ok", "checks": checks})
 
 
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready/", "/health"])
+def test_a_head_request_is_answered_without_a_body(client: TestClient, path: str) -> None:
+    reply = client.head(path)
+
+    assert (reply.status_code, reply.content) == (200, b"")
+
+
+def test_a_head_request_tells_that_the_state_machine_is_down(client: TestClient, workflow: FakeWorkflow) -> None:
+    workflow.is_down = True
+
+    assert (client.head("/health/").status_code, client.head("/health/ready/").status_code) == (503, 200)
+
+
 def test_alive_needs_no_database(client: TestClient) -> None:
     with count_statements() as statements:
         client.get("/health/live/")

@@ -78,7 +78,7 @@ def test_the_twenty_first_row_is_on_a_page_of_its_own_and_links_start_at_the_pub
     assert second == {"count": 21, "next": None, "previous": f"{BASE_URL}/api/analysis/requests/?page=1"}
 
 
-@pytest.mark.parametrize("page", ["0", "-1", "abc", "1.5", "", "10001", "9" * 5_000])
+@pytest.mark.parametrize("page", ["0", "-1", "abc", "1.5", "1.0", "1_000", "%2B1", "%201", "", "10001", "9" * 5_000])
 def test_a_page_that_is_no_page_is_refused(client: TestClient, somebody: SignedIn, page: str) -> None:
     reply = client.get(f"{LIST}?page={page}", headers=somebody.headers)
 
@@ -249,7 +249,8 @@ def test_what_is_somebody_elses_does_not_exist(
 
     assert [reply.status_code for reply in replies] == [404, 404]
     assert [reply.json()["error"] for reply in replies] == [
-        f"There is no analysis request {request_id}." for request_id in (theirs, nobodys)
+        f"There is no analysis request {request_id}. Check the id, or list your requests."
+        for request_id in (theirs, nobodys)
     ]
     assert replies[0].json()["code"] == "analysis_request_not_found"
 

@@ -112,7 +112,7 @@ def test_a_failed_request_begins_its_next_attempt(
     assert [url.state for url in urls_of(rows, request)] == [PostState.COLLECTED] * 2
     step = rows.scalars(select(AnalysisStatus).where(AnalysisStatus.request_id == request.id, AnalysisStatus.seq == 2))
     assert [(told.attempt, told.stage, told.progress, told.message) for told in step] == [
-        (2, Stage.RETRYING, 30, "Trying again: 2 of 2 posts.")
+        (2, Stage.RETRYING, 30, "Retrying 2 of 2 posts.")
     ]
 
 
@@ -148,7 +148,7 @@ def test_each_post_goes_back_to_the_stage_that_has_something_to_do(
     ]
     message = rows.scalars(select(AnalysisStatus.message).where(AnalysisStatus.request_id == request.id)).one()
     assert message == (
-        "Trying again: 5 of 5 posts. The links to media of 1 of them have expired: those posts are fetched anew."
+        "Retrying 5 of 5 posts. Media links of 1 of them have expired, so those posts are fetched again."
     )
 
 
@@ -186,9 +186,9 @@ def test_a_partial_analysis_alone_is_tried_again_for_nothing(
     assert used(rows, somebody) == 10
 
 
-RUNNING = "analysis_still_running", "This analysis is still running; it can be tried again when it has ended."
-COMPLETE = "analysis_complete", "This analysis is complete; there is nothing left to try again."
-USED_UP = "retries_used_up", "This analysis was tried again 3 times, which is as often as it may be; ask anew."
+RUNNING = "analysis_still_running", "This analysis is still running. Retry it after it has ended."
+COMPLETE = "analysis_complete", "This analysis is complete. There is nothing to retry."
+USED_UP = "retries_used_up", "No retries left; start a new analysis."
 DONE = {"status": RequestStatus.COMPLETED}
 
 

@@ -240,7 +240,10 @@ def test_who_may_not_sign_in_is_told_the_same_whatever_is_wrong(
     status, answer = post(LOGIN, email=email, password=PASSWORD)
 
     assert (status, answer["code"]) == (401, "invalid_credentials")
-    assert answer["error"] == "E-mail or password is wrong, or this account signs in another way."
+    assert answer["error"] == (
+        "The e-mail address or password is wrong, or this account signs in another way. "
+        "Check them, or reset the password."
+    )
     assert events(rows)[0] == ("sign_in", "refused", "invalid_credentials")
 
 
