@@ -11,7 +11,7 @@ from whyviral.core.database import Base, Identified, one_of
 
 
 class SubscriptionStatus(StrEnum):
-    """Life of a subscription."""
+    """Status of a subscription."""
 
     ACTIVE = "ACTIVE"
     PENDING = "PENDING"
@@ -31,7 +31,7 @@ IS_CURRENT = text("status in ('ACTIVE', 'TRIAL', 'CANCELING')")
 
 
 class BillingProvider(StrEnum):
-    """Who bills a subscription; a Free one has nobody."""
+    """The payment provider of a subscription; a Free one has none."""
 
     STRIPE = "STRIPE"
     DODO = "DODO"

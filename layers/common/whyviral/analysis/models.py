@@ -20,7 +20,7 @@ SUGGESTIONS = 4
 
 
 class RequestStatus(StrEnum):
-    """Life of an analysis request."""
+    """Status of an analysis request."""
 
     PENDING = "PENDING"
     PROCESSING = "PROCESSING"
@@ -39,7 +39,7 @@ class PostState(StrEnum):
 
 
 class Stage(StrEnum):
-    """The steps a user sees."""
+    """The steps of an analysis that users see."""
 
     REQUEST_CREATED = "request_created"
     FETCHING_POSTS = "fetching_posts"

@@ -80,7 +80,7 @@ class AppLog(Identified, Base):
 
 
 class AuthenticationEvent(StrEnum):
-    """What somebody wanted, or what befell an account."""
+    """A step of signing in, up or out, or an end of an account or a session."""
 
     SIGN_UP = "sign_up"
     SIGN_UP_VERIFY = "sign_up_verify"
@@ -94,7 +94,7 @@ class AuthenticationEvent(StrEnum):
 
 
 class AuthenticationOutcome(StrEnum):
-    """What became of it: refused is the caller's side, failed is ours or the provider's."""
+    """How it ended: `refused` is the caller's side, `failed` is ours or the provider's."""
 
     SUCCEEDED = "succeeded"
     REFUSED = "refused"

@@ -8,7 +8,7 @@ type ErrorDetails = Sequence[Mapping[str, Any]] | Mapping[str, Any]
 
 
 class ErrorCategory(StrEnum):
-    """Why a URL or a request gave no analysis; stored, shown, and the same for every provider."""
+    """Why a URL or a request gave no analysis; the same categories for every provider."""
 
     RATE_LIMIT = "rate_limit"
     AUTH = "auth"

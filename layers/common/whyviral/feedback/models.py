@@ -14,7 +14,7 @@ LONGEST_TEXT = 5_000
 
 
 class FeedbackCategory(StrEnum):
-    """What somebody writes about."""
+    """The kind of a message to us."""
 
     BUG = "bug"
     IDEA = "idea"

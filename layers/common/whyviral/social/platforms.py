@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Platform(StrEnum):
-    """A platform; tables and JSON hold its value as plain text."""
+    """A platform whose posts can be analysed."""
 
     INSTAGRAM = "instagram"
     X = "x"

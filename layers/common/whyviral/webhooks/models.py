@@ -12,14 +12,14 @@ from whyviral.core.database import Base, Identified, one_of
 
 
 class EventProvider(StrEnum):
-    """Who sends webhooks."""
+    """The sender of a webhook."""
 
     CLERK = "clerk"
     DODO = "dodo"
 
 
 class EventState(StrEnum):
-    """Life of an event; a failed one is tried again whenever it is delivered again."""
+    """State of a webhook; a failed one is retried when it is delivered again."""
 
     RECEIVED = "RECEIVED"
     PROCESSED = "PROCESSED"

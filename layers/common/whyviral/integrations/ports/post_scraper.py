@@ -12,7 +12,7 @@ from .transcript import Transcript
 
 
 class MediaKind(StrEnum):
-    """What a medium of a post is."""
+    """The kind of a medium."""
 
     IMAGE = "image"
     VIDEO = "video"

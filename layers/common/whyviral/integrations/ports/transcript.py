@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class TranscriptSource(StrEnum):
-    """Who wrote a transcript down."""
+    """How a transcript was made."""
 
     CAPTIONS = "captions"
     """People, by hand."""
