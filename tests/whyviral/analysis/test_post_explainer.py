@@ -14,6 +14,7 @@ from whyviral.analysis.explanation.prompt import PROMPT_VERSION
 from whyviral.analysis.models import PostAnalysis, PostState, Stage
 from whyviral.analysis.pipeline import Outcome, PostResult, RequestJob
 from whyviral.analysis.post_explainer import ANALYSE_BUDGET, MODEL_TIMEOUT_S
+from whyviral.analysis.schemas import MetadataUsed
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.ports.call_recorder import ExternalCall
 
@@ -55,6 +56,7 @@ def test_what_an_analysis_rests_on_is_saved_with_it(pipeline: Pipeline) -> None:
     pipeline.explain(job, post)
 
     used = analysis_of(pipeline, job).metadata_used
+    assert MetadataUsed.model_validate(used).model_dump(mode="json") == used  # the API shows it as it is saved
     facts = {fact["name"]: fact for fact in used.pop("facts")}
     verdict = used.pop("verdict")
     assert used == {

@@ -15,6 +15,7 @@ from tests.fixtures.pipeline import Pipeline, check_books
 from whyviral.analysis.models import PostAnalysis, PostState
 from whyviral.analysis.pipeline import Outcome, RequestJob
 from whyviral.analysis.post_explainer import MODEL_TIMEOUT_S, READING_BUDGET_S
+from whyviral.analysis.schemas import MetadataUsed
 from whyviral.core.database import session_scope
 from whyviral.core.endpoints import Endpoints, current, use
 from whyviral.core.errors import ErrorCategory
@@ -78,7 +79,10 @@ def played_by_stand_ins(*vendors: str) -> Iterator[None]:
 
 
 def used_by(pipeline: Pipeline, job: RequestJob) -> dict[str, Any]:
-    return analysis_of(pipeline, job).metadata_used
+    """Return what the analysis rests on, which the API shows as it is saved."""
+    used = analysis_of(pipeline, job).metadata_used
+    assert MetadataUsed.model_validate(used).model_dump(mode="json") == used
+    return used
 
 
 def analysis_of(pipeline: Pipeline, job: RequestJob) -> PostAnalysis:
