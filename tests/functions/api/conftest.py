@@ -26,6 +26,7 @@ from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAN
 from tests.factories import create_subscription, create_user
 from tests.fakes.workflow import FakeWorkflow
 from tests.fixtures.stand_ins import StandInsClient
+from tools.openapi import render_openapi
 from whyviral.accounts.models import User
 from whyviral.core.database import Base, build_engine
 from whyviral.core.endpoints import Endpoints
@@ -112,17 +113,23 @@ def replace_services(app: FastAPI, **services: Any) -> None:
 
 
 @pytest.fixture
-def client(app: FastAPI) -> Iterator[TestClient]:
+def client(app: FastAPI, check_error_codes: "ErrorCodesCheck") -> Iterator[TestClient]:
     with TestClient(app, base_url=f"http://{HOST}", follow_redirects=False) as client:
-        client.event_hooks = {"response": [ErrorCodesCheck(app)]}
+        client.event_hooks = {"response": [check_error_codes]}
         yield client
+
+
+@pytest.fixture(scope="session")
+def check_error_codes() -> "ErrorCodesCheck":
+    """Make the check once, because the description takes longer to make than most tests take."""
+    return ErrorCodesCheck(json.loads(render_openapi())["paths"])
 
 
 class ErrorCodesCheck:
     """Checks of every answer of the API that the description of its operation lists its error code."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self._paths = app.openapi()["paths"]
+    def __init__(self, paths: dict[str, Any]) -> None:
+        self._paths = paths
         self._routes = {re.compile(re.sub(r"\{\w+\}", "[^/]+", path)): path for path in self._paths}
 
     def __call__(self, response: httpx.Response) -> None:

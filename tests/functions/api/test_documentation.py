@@ -1,5 +1,6 @@
 """The API as it describes itself: conventions that every operation and every schema keeps."""
 
+import json
 import re
 from collections.abc import Iterator
 from enum import StrEnum
@@ -7,7 +8,6 @@ from typing import Any
 
 import openapi_spec_validator
 import pytest
-from fastapi import FastAPI
 from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
@@ -15,6 +15,7 @@ from functions.api.errors import BodyNotJson
 from functions.api.examples import ERROR, EXAMPLES
 from functions.api.openapi import ErrorOut
 from tests.functions.api.routes import PUBLIC
+from tools.openapi import render_openapi
 from whyviral.analysis.facts.fact_sheet import Fact
 from whyviral.analysis.facts.virality import judge
 from whyviral.analysis.schemas import MetadataUsed
@@ -35,12 +36,13 @@ OPEN_SETS = {
 """Fields that are named like a column with a closed set, or for another reason, and yet hold other strings."""
 
 
-@pytest.fixture
-def description(app: FastAPI) -> dict[str, Any]:
-    return app.openapi()
+@pytest.fixture(scope="module")
+def description() -> dict[str, Any]:
+    description: dict[str, Any] = json.loads(render_openapi())
+    return description
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def schemas(description: dict[str, Any]) -> dict[str, Any]:
     schemas: dict[str, Any] = description["components"]["schemas"]
     return schemas
