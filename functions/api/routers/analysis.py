@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, CurrentUser
 from functions.api.dependencies import PageNumber, Services, ServicesDep, SessionDep
 from functions.api.error_responses import error_responses
-from functions.api.idempotent_call import IdempotentCallDep, call_responses
+from functions.api.idempotent_call import IdempotentCall, IdempotentCallDep, call_responses
 from functions.api.pages import PageOut, page_out
 from whyviral.accounts.service import NoCurrentPlan
 from whyviral.analysis import service as analysis_service
