@@ -54,7 +54,7 @@ def read_event(event_id: str, body: bytes) -> IncomingEvent:
     """Return the event in a body whose signature is good.
 
     Raises:
-        UnreadableEvent: it is none.
+        UnreadableEvent: it is none, or does not name the user or session that we would have to act on.
     """
     try:
         document = parse_untrusted_json(body)
@@ -62,6 +62,8 @@ def read_event(event_id: str, body: bytes) -> IncomingEvent:
     except (NotJson, ValidationError):
         raise UnreadableEvent from None
     about = envelope.data
+    if envelope.type in _ACTIONS and about.id is None:
+        raise UnreadableEvent  # refused now, or it would fail in the queue for ever
     return IncomingEvent(
         provider=EventProvider.CLERK,
         event_id=event_id,

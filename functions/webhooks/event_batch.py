@@ -1,12 +1,13 @@
-"""Events of the inbox are acted on, as the queue names them; one that fails comes again, the others do not."""
+"""Acts on the events of the inbox that the queue names: a message that fails comes again, the others do not."""
 
-import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from pydantic import BaseModel, Field
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -22,38 +23,53 @@ from . import clerk_events
 _ACTIONS: dict[str, Callable[[Session, WebhookEvent], None]] = {EventProvider.CLERK: clerk_events.act_on}
 
 
-class QueueRecord(BaseModel):
-    """One message."""
-
-    message_id: str = Field(alias="messageId")
-    body: str
+class EventFailed(Exception):
+    """Acting on an event has failed, which the inbox and the log have been told of."""
 
 
-class QueueBatch(BaseModel):
-    """What SQS hands to the function."""
-
-    records: Sequence[QueueRecord] = Field(alias="Records")
+class UnreadableMessage(Exception):
+    """The body of a queue message does not name an event."""
 
 
-def process_batch(engine: Engine, batch: QueueBatch, *, logger: Logger) -> dict[str, Any]:
-    """Act on each event and return which messages must come again."""
-    failed = [record.message_id for record in batch.records if not _process(engine, record, logger)]
-    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
+class _Message(BaseModel):
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    event: uuid.UUID
 
 
-def _process(engine: Engine, record: QueueRecord, logger: Logger) -> bool:
-    event_id = uuid.UUID(json.loads(record.body)["event"])
+def process_batch(engine: Engine, batch: Mapping[str, Any], *, logger: Logger) -> dict[str, Any]:
+    """Act on each event that a batch of SQS names and return which messages must come again."""
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    with processor(list(batch["Records"]), lambda record: _process(engine, record, logger)):
+        processor.process()
+    return dict(processor.response())
+
+
+def _process(engine: Engine, record: SQSRecord, logger: Logger) -> None:
+    event_id = _event_id(record, logger)
     try:
         with session_scope(engine) as session:
             inbox.process(session, event_id, lambda event: _act(session, event), now=utc_now())
-    except Exception as exc:  # noqa: BLE001 - the outermost edge: one event's bug must not repeat the others
+    except Exception as exc:
         error = type(exc).__name__
         logger.error("event failed", extra={"event": str(event_id), "error": error})  # noqa: TRY400 - messages quote rows
         with session_scope(engine) as session:
             inbox.record_failure(session, event_id, error)
             record_events(session, _event("webhook_failed", event_id, EventLevel.ERROR, error=error))
-        return False
-    return True
+        raise EventFailed from exc
+
+
+def _event_id(record: SQSRecord, logger: Logger) -> uuid.UUID:
+    """Return the event that a message names.
+
+    Raises:
+        UnreadableMessage: it names none; the message ends in the dead-letter queue, where an alarm reports it.
+    """
+    try:
+        return _Message.model_validate_json(record.body).event
+    except ValidationError:
+        logger.error("queue message unreadable", extra={"message_id": record.message_id})  # noqa: TRY400 - quotes the body
+        raise UnreadableMessage from None
 
 
 def _act(session: Session, event: WebhookEvent) -> None:

@@ -8,7 +8,6 @@ from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 from whyviral.integrations.aws.event_queue import SqsEventQueue
 
-from .event_batch import QueueBatch, process_batch
 from .gateway import GatewayRequest
 from .receiver import Receiver, senders
 from .settings import WebhooksSettings
@@ -27,5 +26,7 @@ _receiver = Receiver(
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Take one webhook, or act on a batch of them."""
     if "Records" in event:
-        return process_batch(_engine, QueueBatch.model_validate(event), logger=_logger)
+        from .event_batch import process_batch  # noqa: PLC0415 - Powertools' batch classes are for the queue only
+
+        return process_batch(_engine, event, logger=_logger)
     return _receiver.receive(GatewayRequest.model_validate(event))

@@ -1,13 +1,9 @@
 """What the webhooks' function reads from its environment."""
 
-import base64
-import binascii
-
 from pydantic import SecretStr, field_validator
 
 from whyviral.core.settings import DeployableSettings
-
-_PREFIX = "whsec_"
+from whyviral.integrations.signed_webhooks import signing_key
 
 
 class WebhooksSettings(DeployableSettings):
@@ -16,15 +12,14 @@ class WebhooksSettings(DeployableSettings):
     clerk_webhook_secret: SecretStr
     webhook_queue_url: str
 
+    @field_validator("clerk_webhook_secret", mode="before")
+    @classmethod
+    def _strip(cls, secret: object) -> object:
+        return secret.strip() if isinstance(secret, str) else secret
+
     @field_validator("clerk_webhook_secret")
     @classmethod
     def _is_signing_secret(cls, secret: SecretStr) -> SecretStr:
-        # With a broken one every webhook would be refused, and nobody would know why.
-        text = secret.get_secret_value()
-        try:
-            key = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
-        except binascii.Error:
-            key = b""
-        if not text.startswith(_PREFIX) or not key:
-            raise ValueError("not a signing secret: whsec_ and base64, as Clerk's dashboard shows it")
+        # With a broken secret every webhook would be refused, and no log would say why.
+        signing_key(secret.get_secret_value())
         return secret

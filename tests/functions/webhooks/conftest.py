@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine, delete, select
 from sqlalchemy.orm import Session
 
-from functions.webhooks.event_batch import QueueBatch, process_batch
+from functions.webhooks.event_batch import process_batch
 from functions.webhooks.gateway import GatewayRequest
 from functions.webhooks.receiver import Receiver, senders
 from local.database import product
@@ -76,11 +76,15 @@ class Webhooks:
     def work(self) -> list[str]:
         """Act on what is queued; return the messages that must come again, which are queued again."""
         events, self.queue.events = self.queue.events, []
-        records = [{"messageId": str(event), "body": json.dumps({"event": str(event)})} for event in events]
-        answer = process_batch(self.engine, QueueBatch.model_validate({"Records": records}), logger=self.logger)
-        failed = [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+        failed = self.work_on({str(event): json.dumps({"event": str(event)}) for event in events})
         self.queue.events += [event for event in events if str(event) in failed]
         return failed
+
+    def work_on(self, messages: Mapping[str, str]) -> list[str]:
+        """Act on queue messages, bodies by id; return the ids of those that must come again."""
+        records = [{"messageId": message_id, "body": body} for message_id, body in messages.items()]
+        answer = process_batch(self.engine, {"Records": records}, logger=self.logger)
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def rows[Row](self, model: type[Row]) -> list[Row]:
         """Return all rows of a table, the oldest first."""

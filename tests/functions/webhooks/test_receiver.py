@@ -12,10 +12,12 @@ from functions.webhooks.settings import WebhooksSettings
 from local.stand_ins.clerk.webhooks import event_of, headers_of, new_event_id
 from tests.functions.webhooks.conftest import PATH, USER_ID, Webhooks, user_data
 from whyviral.core.settings import SettingsError
+from whyviral.integrations.signed_webhooks import verified_event_id
 from whyviral.webhooks.models import WebhookEvent
 
 BODY = json.dumps(event_of("user.created", user_data())).encode()
 OTHER_SECRET = "whsec_b3RoZXI="
+OLD_SIGNATURE = headers_of(BODY, event_id="msg_1", secret=OTHER_SECRET)["svix-signature"]
 
 
 def signed(**changes: str) -> dict[str, str]:
@@ -51,11 +53,24 @@ def test_neither_a_slash_nor_the_way_the_body_comes_matters(webhooks: Webhooks, 
     assert webhooks.hand_over(BODY, headers, path=path, is_base64=is_base64)[0] == 200
 
 
-def test_one_good_signature_among_others_is_enough(webhooks: Webhooks) -> None:
-    good = signed()["svix-signature"]
-    old = headers_of(BODY, event_id="msg_1", secret=OTHER_SECRET)["svix-signature"]
+@pytest.mark.parametrize(
+    "junk", ["v1a,c2ln", "junk", "v1", "v1,", "v1,!!!", "v1,abc", "v1,ä", "v1,a,b", ",", " ", "v2,c2ln", OLD_SIGNATURE]
+)
+def test_one_good_signature_among_others_is_enough(webhooks: Webhooks, junk: str) -> None:
+    headers = signed()
+    good = headers["svix-signature"]
 
-    assert webhooks.hand_over(BODY, signed(**{"svix-signature": f"v1a,c2ln {old} {good}"}))[0] == 200
+    assert webhooks.hand_over(BODY, headers | {"svix-signature": f"{junk} {good}"})[0] == 200
+    assert webhooks.hand_over(BODY, headers | {"svix-signature": f"{good} {junk}"})[0] == 200
+
+
+def test_an_id_with_a_dot_cannot_move_the_borders_of_the_signed_text(webhooks: Webhooks) -> None:
+    moment = int(time.time())
+    moved = f"{moment}.".encode() + BODY  # signed as the body of msg_1, it is also BODY as signed for msg_1.<moment>
+    headers = headers_of(moved, event_id="msg_1", at_s=moment) | {"svix-id": f"msg_1.{moment}"}
+
+    assert webhooks.hand_over(BODY, headers)[0] == 401
+    assert webhooks.rows(WebhookEvent) == []
 
 
 UNSIGNED: dict[str, Callable[[], dict[str, str]]] = {
@@ -216,5 +231,17 @@ def test_a_secret_that_cannot_sign_is_an_error_of_the_start(monkeypatch: pytest.
     with pytest.raises(SettingsError) as error:
         WebhooksSettings.load()
 
-    problem = "Value error, not a signing secret: whsec_ and base64, as Clerk's dashboard shows it"
+    problem = "Value error, not a signing secret: whsec_ and base64, as the sender's dashboard shows it"
     assert str(error.value).endswith(f"CLERK_WEBHOOK_SECRET: {problem if secret else 'Field required'}")
+
+
+@pytest.mark.parametrize("secret", ["whsec_ZXhhbXBsZQ==", "whsec_ZXhhbXBsZQ", " whsec_ZXhhbXBsZQ\n"])
+def test_a_secret_may_come_without_padding_and_between_blanks(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    monkeypatch.setenv("WEBHOOK_QUEUE_URL", "https://sqs.example/queue")
+    monkeypatch.setenv("CLERK_WEBHOOK_SECRET", secret)
+    headers = headers_of(BODY, event_id="msg_1", secret="whsec_ZXhhbXBsZQ==")
+
+    loaded = WebhooksSettings.load().clerk_webhook_secret.get_secret_value()
+
+    assert verified_event_id(loaded, headers=headers, body=BODY, prefix="svix") == "msg_1"

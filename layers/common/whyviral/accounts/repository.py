@@ -56,8 +56,14 @@ def insert_user(session: Session, clerk_user_id: str, profile: Profile) -> None:
 
 
 def update_profile(session: Session, clerk_user_id: str, profile: Profile) -> bool:
-    """Take over what Clerk says, unless it is older than what we have; return whether it was taken."""
-    is_news = or_(User.clerk_updated_at.is_(None), User.clerk_updated_at < profile.updated_at)
+    """Take over what Clerk says, unless it is older than what we have; return whether it was taken.
+
+    A profile without a date is taken only where nothing dated is stored: it may be older.
+    """
+    has_no_date = User.clerk_updated_at.is_(None)
+    is_news = (
+        has_no_date if profile.updated_at is None else or_(has_no_date, User.clerk_updated_at < profile.updated_at)
+    )
     changed = session.execute(
         update(User)
         .where(User.clerk_user_id == clerk_user_id, User.deleted_at.is_(None), is_news)

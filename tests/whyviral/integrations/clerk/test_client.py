@@ -51,6 +51,9 @@ def test_a_user_is_described_and_the_call_is_free(
     ("addresses", "email", "is_verified"),
     [
         ([], None, False),
+        (None, None, False),
+        ([{"id": "idn_1"}, {"id": "idn_2", "email_address": None}], None, False),
+        ([{"email_address": "b@b.co"}, {"id": "idn_1", "email_address": "a@b.co"}], "a@b.co", False),
         ([{"id": "idn_2", "email_address": "b@b.co", "verification": {"status": "verified"}}], None, False),
         ([{"id": "idn_1", "email_address": "a@b.co", "verification": None}], "a@b.co", False),
         ([{"id": "idn_1", "email_address": "a@b.co", "verification": {"status": "unverified"}}], "a@b.co", False),
@@ -65,7 +68,7 @@ def test_a_user_is_described_and_the_call_is_free(
     ],
 )
 def test_the_email_is_the_primary_one(
-    stand_ins: StandInsClient, clerk: ClerkClient, addresses: list[Any], email: str | None, is_verified: bool
+    stand_ins: StandInsClient, clerk: ClerkClient, addresses: list[Any] | None, email: str | None, is_verified: bool
 ) -> None:
     body = {
         "id": "user_1",

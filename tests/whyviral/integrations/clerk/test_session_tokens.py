@@ -3,8 +3,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
+from local.stand_ins.clerk.tokens import SigningKey
 from tests.fixtures.stand_ins import StandInsClient
 from whyviral.core import endpoints
 from whyviral.core.endpoints import Endpoints
@@ -57,6 +59,12 @@ def _encoded(part: dict[str, Any]) -> str:
 def test_a_publishable_key_names_its_host() -> None:
     assert frontend_host("pk_test_aGFwcHktY2F0LTEuY2xlcmsuYWNjb3VudHMuZGV2JA==") == "happy-cat-1.clerk.accounts.dev"
     assert frontend_host("pk_live_aGFwcHktY2F0LTEuY2xlcmsuYWNjb3VudHMuZGV2JA") == "happy-cat-1.clerk.accounts.dev"
+
+
+def test_blanks_around_a_publishable_key_do_not_matter() -> None:
+    key = "pk_test_aGFwcHktY2F0LTEuY2xlcmsuYWNjb3VudHMuZGV2JA=="
+
+    assert frontend_host(f" \t{key}\n") == "happy-cat-1.clerk.accounts.dev"
 
 
 @pytest.mark.parametrize(
@@ -231,6 +239,29 @@ def test_a_key_that_the_token_brings_along_is_never_used(
 
     assert _refusal(verifier, f"{_encoded(header)}.{payload}.{signature}") == "unknown_key"
     assert {call["path"] for call in stand_ins.calls("clerk")} == {"/.well-known/jwks.json"}
+
+
+@pytest.mark.parametrize("change", [{"use": "enc"}, {"key_ops": ["encrypt"]}, {"key_ops": []}, {"key_ops": "verify"}])
+def test_a_key_that_is_not_for_verifying_signatures_is_not_used(
+    stand_ins: StandInsClient, verifier: SessionTokenVerifier, change: dict[str, Any]
+) -> None:
+    token = stand_ins.token()["token"]
+    (key,) = httpx.get(f"{stand_ins.base_url}/clerk/.well-known/jwks.json").json()["keys"]
+    other = SigningKey.generate(kid="ins_other").jwks()["keys"][0]
+    stand_ins.fault("clerk", "status", path="/.well-known", status=200, body={"keys": [key | change, other]})
+
+    assert _refusal(verifier, token) == "unknown_key"
+
+
+@pytest.mark.parametrize("change", [{"key_ops": ["verify"]}, {"key_ops": ["sign", "verify"]}, {"key_ops": None}])
+def test_a_key_that_may_verify_is_used(
+    stand_ins: StandInsClient, verifier: SessionTokenVerifier, change: dict[str, Any]
+) -> None:
+    token = stand_ins.token()
+    (key,) = httpx.get(f"{stand_ins.base_url}/clerk/.well-known/jwks.json").json()["keys"]
+    stand_ins.fault("clerk", "status", path="/.well-known", status=200, body={"keys": [key | change]})
+
+    assert verifier.verify(token["token"]).user_id == token["user_id"]
 
 
 def test_the_keys_are_fetched_once_for_many_tokens(stand_ins: StandInsClient, verifier: SessionTokenVerifier) -> None:

@@ -79,12 +79,12 @@ class _Claims(VendorModel):
 
 
 def frontend_host(publishable_key: str) -> str:
-    """Return the host of the Frontend API that a publishable key names.
+    """Return the host of the Frontend API that a publishable key names; blanks around the key do not matter.
 
     Raises:
         ValueError: not a publishable key.
     """
-    match publishable_key.split("_", 2):
+    match publishable_key.strip().split("_", 2):
         case ["pk", "test" | "live", encoded]:
             host = _decode_host(encoded)
         case _:

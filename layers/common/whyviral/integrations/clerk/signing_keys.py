@@ -114,5 +114,11 @@ def _signs_session_tokens(entry: Any) -> bool:
         and entry.get("kty") == "RSA"
         and entry.get("alg", "RS256") == "RS256"
         and entry.get("use", "sig") == "sig"
+        and _may_verify(entry.get("key_ops"))
         and isinstance(entry.get("kid"), str)
     )
+
+
+def _may_verify(operations: Any) -> bool:
+    """Whether `key_ops`, which is optional, allows to verify signatures. Source: RFC 7517, 4.3."""
+    return operations is None or (isinstance(operations, list) and "verify" in operations)

@@ -45,8 +45,8 @@ class _Verification(VendorModel):
 
 
 class _EmailAddress(VendorModel):
-    id: Annotated[str, Field(max_length=255)]
-    email_address: Annotated[str, Field(max_length=_LONGEST_EMAIL)]
+    id: Lenient[Annotated[str, Field(max_length=255)]] = None
+    email_address: Lenient[Annotated[str, Field(max_length=_LONGEST_EMAIL)]] = None
     reserved: Lenient[bool] = None
     verification: Lenient[_Verification] = None
 
@@ -61,7 +61,7 @@ class _User(VendorModel):
     last_name: Lenient[Annotated[str, Field(max_length=_LONGEST_NAME)]] = None
     image_url: Lenient[Annotated[str, Field(max_length=_LONGEST_URL)]] = None
     primary_email_address_id: str | None = None
-    email_addresses: Sequence[_EmailAddress] = ()
+    email_addresses: Sequence[_EmailAddress] | None = None
     banned: Lenient[bool] = None
     locked: Lenient[bool] = None
     two_factor_enabled: Lenient[bool] = None
@@ -86,8 +86,16 @@ def moment_of(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
+def _primary_address(user: _User) -> _EmailAddress | None:
+    """Return the entry that the user names as primary; one without an address does not count."""
+    if user.primary_email_address_id is None:
+        return None
+    matching = (entry for entry in user.email_addresses or () if entry.id == user.primary_email_address_id)
+    return next((entry for entry in matching if entry.email_address is not None), None)
+
+
 def _to_user(user: _User) -> ClerkUser:
-    primary = next((entry for entry in user.email_addresses if entry.id == user.primary_email_address_id), None)
+    primary = _primary_address(user)
     is_verified = primary is not None and primary.is_verified
     return ClerkUser(
         id=user.id,
