@@ -10,6 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
 
+from local.private_file import write_private
 from local.processes.lifetime import end_with_parent
 from local.stack.configuration import read_user_settings
 from local.stack.system import DATA, ROOT, StackError, is_running, running
@@ -68,7 +69,7 @@ def _run(arguments: argparse.Namespace) -> int:
         for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signal_number, stop)
         ready = json.dumps(stack.ready.as_dict())
-        (data / RUN_FILE).write_text(ready + "\n")
+        write_private(data / RUN_FILE, ready + "\n")  # it holds a token and the database's password
         try:
             print(f"READY {ready}", flush=True)
             if stack.stand_in_vendors:

@@ -18,6 +18,7 @@ from local.aws.failure_events import Publish
 from local.aws.interpreter import Invoke, repaired
 from local.aws.tasks import TaskRefused
 from local.aws.template import ACCOUNT_ID, REGION
+from local.same_origin import same_origin_only
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -128,7 +129,7 @@ def _only_one() -> Iterator[None]:
 def _server() -> Iterator[str]:
     # It logs every failure that a state machine handles, ten lines each; the execution's history tells the same.
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
-    application = DomainDispatcherApplication(create_backend_app)
+    application = same_origin_only(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_QuietHandler)
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), name="moto", daemon=True)
     thread.start()

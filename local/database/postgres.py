@@ -1,10 +1,16 @@
 """An embedded Postgres: the server of a Python wheel, over TCP on loopback, with its data in a folder of the caller.
 
+Every role has a password, as any user of this machine reaches a port on loopback. The owner's stands in a file of mode
+0600 inside the data folder, of mode 0700; those of other roles follow from it.
+
 The wheel's own starter is not used: it listens on a socket file only, adds a system user when root runs it, widens the
 rights of every parent folder, and leaves the server running when its owner is killed.
 """
 
+import hashlib
+import hmac
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -18,11 +24,18 @@ from typing import IO, Self
 
 import psutil
 
+from local.private_file import write_private
+
 _HOST = "127.0.0.1"
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 10.0
 _PREVIOUS_OWNER_TIMEOUT_S = 5.0
 _PORTS_TRIED = 50
+_OWNER = "postgres"
+_ACCESS_RULES = """\
+local all all scram-sha-256
+host  all all 127.0.0.1/32 scram-sha-256
+"""
 
 # Small, and nothing waits for the disk: commits survive a crash of the server, though not one of the machine.
 _OPTIONS = {
@@ -57,10 +70,11 @@ class Postgres:
         self._log = log or self._data.with_name(f"{self._data.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
         self._port: int | None = None
+        self._password = ""
 
     @property
     def url(self) -> str:
-        """The superuser's URL; only this machine can reach it, and it needs no password."""
+        """The superuser's URL, with its password; only this machine can reach it."""
         return self.url_of("postgres")
 
     @property
@@ -70,11 +84,25 @@ class Postgres:
             raise PostgresError("the server is not running")
         return self._process.pid
 
-    def url_of(self, database: str, *, role: str = "postgres") -> str:
-        """Return the URL of a database of this server for a role."""
+    @property
+    def has_ended(self) -> bool:
+        """Whether the server was started and has ended by itself, or was killed."""
+        return self._process is not None and self._process.poll() is not None
+
+    def url_of(self, database: str, *, role: str = _OWNER) -> str:
+        """Return the URL of a database of this server for a role, with the role's password."""
         if self._port is None:
             raise PostgresError("the server is not running")
-        return f"postgresql://{role}@{_HOST}:{self._port}/{database}"
+        return f"postgresql://{role}:{self.password_of(role)}@{_HOST}:{self._port}/{database}"
+
+    def password_of(self, role: str) -> str:
+        """Return the password that `url_of` puts into a role's URL; who makes a role gives it this one.
+
+        It follows from the owner's, from which it does not lead back.
+        """
+        if role == _OWNER:
+            return self._password
+        return hmac.digest(self._password.encode(), role.encode(), hashlib.sha256).hex()
 
     def start(self) -> None:
         """Make the data folder if there is none, and return when the server accepts connections.
@@ -87,12 +115,38 @@ class Postgres:
         with self._log.open("wb") as log:
             if not (self._data / "PG_VERSION").exists():
                 self._make_data(log)
+            if not self._password_file.exists():  # made when every local user was let in
+                self._set_password(self._data, log)
+            self._password = self._password_file.read_text()
             port = _free_port(self._wanted_port)
             options = [f"-c{name}={value}" for name, value in _OPTIONS.items()]
             arguments = ["-D", str(self._data), "-h", _HOST, "-p", str(port), "-k", "", *options]
             self._process = _spawn("postgres", arguments, folder=self._data, log=log)
         self._port = port
         self._wait_until_ready(self._process)
+
+    def restart(self) -> None:
+        """Start a server that has ended again, on its port, so that its URLs stay valid.
+
+        Raises:
+            PostgresError: it does not start, or its port is taken.
+        """
+        port, wanted = self._port, self._wanted_port
+        self.stop()
+        deadline = time.monotonic() + _PREVIOUS_OWNER_TIMEOUT_S
+        self._wanted_port = port
+        while True:
+            try:
+                self.start()
+                break
+            except PostgresError:  # processes of the killed server may still be ending
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+        self._wanted_port = wanted
+        if self._port != port:
+            self.stop()
+            raise PostgresError(f"port {port} of the database is taken by another process")
 
     def stop(self) -> None:
         """End the server: politely, then at once. Does nothing when it is not running."""
@@ -125,7 +179,23 @@ class Postgres:
         arguments = ["-D", str(folder), "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync"]
         if _spawn("initdb", arguments, folder=folder, log=log).wait() != 0:
             raise PostgresError(self._explain("cannot make a data folder"))
+        self._set_password(folder, log)
         folder.rename(self._data)
+
+    def _set_password(self, folder: Path, log: IO[bytes]) -> None:
+        """Give the owner a new password, and let in only clients that have one; the server must not run.
+
+        Done in single-user mode: initdb would read the password from a file, and where root becomes another user
+        there is none that both may read. The file is written last, so that an interrupted change is made again.
+        """
+        password = secrets.token_hex(32)
+        arguments = ["--single", "-c", "fsync=off", "-D", str(folder), "postgres"]
+        process = _spawn("postgres", arguments, folder=folder, log=log, stdin=subprocess.PIPE)
+        process.communicate(f"alter role {_OWNER} password '{password}'\n".encode())
+        if process.returncode != 0:
+            raise PostgresError(self._explain("cannot set the password of the database"))
+        (folder / "pg_hba.conf").write_text(_ACCESS_RULES)
+        write_private(folder / self._password_file.name, password)
 
     def _clear_half_made_data(self) -> None:
         if not self._half_made_data.exists():
@@ -159,6 +229,10 @@ class Postgres:
     def _pid_file(self) -> Path:
         return self._data / "postmaster.pid"
 
+    @property
+    def _password_file(self) -> Path:
+        return self._data / "owner-password"
+
     def _pid_in_file(self) -> int | None:
         lines = self._pid_file_lines()
         return int(lines[0]) if lines and lines[0].isdecimal() else None
@@ -188,12 +262,14 @@ class Postgres:
         return "\n".join([f"{problem} ({self._log}):", *last_lines])
 
 
-def _spawn(program: str, arguments: list[str], *, folder: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _spawn(
+    program: str, arguments: list[str], *, folder: Path, log: IO[bytes], stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     """Start a program of the wheel as somebody else than root, in a process group that Ctrl-C does not reach."""
     binary = binaries() / program
     return subprocess.Popen(
         [sys.executable, "-m", "local.processes.unprivileged", str(os.getpid()), str(folder), str(binary), *arguments],
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=log,
         stderr=log,
         start_new_session=True,

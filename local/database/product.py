@@ -61,6 +61,7 @@ def add_app_role(server: Postgres) -> None:
     """Make the login that stands for a deployed function, once a migration has made the role that it belongs to."""
     if not _exists(server.url, "select 1 from pg_roles where rolname = :name", _APP_ROLE):
         _execute(server.url, f"create role {_APP_ROLE} login in role whyviral_backend")
+    _execute(server.url, f"alter role {_APP_ROLE} password '{server.password_of(_APP_ROLE)}'")
 
 
 def create_database(server: Postgres, name: str, *, template: str = "template1") -> None:

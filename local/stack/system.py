@@ -24,7 +24,8 @@ from local.aws.schedules import scheduled
 from local.aws.tasks import TaskService
 from local.aws.template import FunctionSpec, Template, read_template
 from local.aws.workflow import Workflow
-from local.database.postgres import Postgres
+from local.database.embedded_database import EmbeddedDatabase
+from local.database.postgres import Postgres, PostgresError
 from local.database.product import UnknownRevision, prepare
 from local.stack import accounts, clerk_events, recovery
 from local.stack.configuration import Configuration, HalfConfigured, configure, stand_ins_needed
@@ -71,12 +72,22 @@ class Stack:
     lambdas: LambdaService
     stand_in_vendors: frozenset[str]
     servers: Mapping[str, subprocess.Popen[bytes]]
+    database: EmbeddedDatabase | None
+    """None where the user has a database of their own."""
 
     def check(self) -> None:
-        """Raise `StackError` when a part of the system has ended by itself."""
+        """Start an embedded database that has ended again; raise `StackError` when another part has ended by itself.
+
+        Call it from the thread that entered `running`: the database ends with the thread that started it.
+        """
         for name, process in self.servers.items():
             if process.poll() is not None:
                 raise StackError(f"{name} has ended with status {process.returncode}; its log says why")
+        if self.database is not None:
+            try:
+                self.database.check()
+            except PostgresError as exc:
+                raise StackError(str(exc)) from exc
 
 
 @contextmanager
@@ -127,7 +138,8 @@ def running(
         stand_ins = stack.enter_context(_server("local.stand_ins", stand_ins_port, _inherited(), logs, options))
         say("starting the database")
         own_database_url = user_settings.get("SUPABASE_DB_URL")
-        database_url = _reachable(own_database_url) if own_database_url else _embedded(stack, data, logs)
+        database = None if own_database_url else _embedded(stack, data, logs, say)
+        database_url = _prepared(database, data) if database else _reachable(str(own_database_url))
         configuration = configure(
             user_settings,
             database_url=database_url,
@@ -166,6 +178,7 @@ def running(
             lambdas=lambdas,
             stand_in_vendors=vendors,
             servers={"the stand-ins": stand_ins, "the API": api},
+            database=database,
         )
 
 
@@ -190,15 +203,18 @@ def _only_one(data: Path) -> Iterator[None]:
         yield
 
 
-def _embedded(stack: ExitStack, data: Path, logs: Path) -> str:
-    server = stack.enter_context(Postgres(data / "postgres", log=logs / "postgres.log"))
+def _embedded(stack: ExitStack, data: Path, logs: Path, say: Callable[[str], None]) -> EmbeddedDatabase:
+    return EmbeddedDatabase(stack.enter_context(Postgres(data / "postgres", log=logs / "postgres.log")), say)
+
+
+def _prepared(database: EmbeddedDatabase, data: Path) -> str:
     try:
-        return prepare(server)
+        return prepare(database.server)
     except UnknownRevision as exc:
-        fallback = "run `make reset`" if data.resolve().is_relative_to(DATA.resolve()) else "delete that folder"
+        what_to_do = "run `make reset`" if data.resolve().is_relative_to(DATA.resolve()) else "delete that folder"
         raise StackError(
             f"the database in {data.name}/ was created by another version of this program (schema revision "
-            f"{exc.revision}) and cannot be upgraded; {fallback} to start again without its data"
+            f"{exc.revision}) and cannot be upgraded; {what_to_do} to start again without its data"
         ) from exc
 
 

@@ -51,7 +51,8 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_running_system_is_small_and_an_interrupt_ends_all_of_it(tmp_path: Path, temporary: Path) -> None:
     with running_command(tmp_path / "data") as (process, ready):
-        assert (tmp_path / "data" / "run.json").read_text() == json.dumps(ready) + "\n"
+        run_file = tmp_path / "data" / "run.json"
+        assert (run_file.read_text(), run_file.stat().st_mode & 0o777) == (json.dumps(ready) + "\n", 0o600)
         assert set(ready) == {"api", "stand_ins", "database_url", "token"}
         assert _analyse(ready, SAMPLE)["status"] == "COMPLETED"
         processes = tree_of(process)
@@ -89,6 +90,19 @@ def test_a_killed_system_leaves_nothing_behind_and_its_data_survive(tmp_path: Pa
         process.send_signal(signal.SIGTERM)
 
         assert _are_gone(processes)
+
+
+def test_a_killed_database_is_started_again(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with running_command(data) as (process, ready):
+        (server,) = (each for each in tree_of(process) if str(data / "postgres") in each.cmdline())
+
+        server.kill()
+
+        assert _gone_within([server], _END_S)
+        headers = {"Authorization": f"Bearer {ready['token']}"}
+        _until(lambda: httpx.get(f"{ready['api']}/api/analysis/requests/", headers=headers, timeout=30).is_success)
+        assert _analyse(ready, SAMPLE)["status"] == "COMPLETED"
 
 
 def test_a_killed_make_takes_the_system_with_it(tmp_path: Path) -> None:

@@ -391,7 +391,7 @@ def test_no_outage_of_realtime_loses_a_step(two_users: TwoUsers, outage: str) ->
 
 def test_a_migration_needs_no_superuser(postgres: Postgres, template: str) -> None:
     owner = "supabase_postgres"
-    run_script(postgres.url, f"create role {owner} login createrole")
+    run_script(postgres.url, f"create role {owner} login createrole password '{postgres.password_of(owner)}'")
     run_script(postgres.url, f"create database owned owner {owner}")
     run_script(postgres.url_of("owned"), SHIM.read_text())
     run_script(postgres.url_of("owned"), f"alter table realtime.messages owner to {owner}")

@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
+from local.same_origin import SameOriginOnly
 from local.stand_ins.brightdata import routes as brightdata
 from local.stand_ins.clerk import routes as clerk
 from local.stand_ins.clerk.errors import error_body
@@ -27,6 +28,7 @@ def create_app(storage_folder: Path | None = None) -> FastAPI:
     app = FastAPI(title="Stand-ins", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.stand_ins = StandIns(storage=Storage(storage_folder))
     app.add_middleware(Gate, stand_ins=app.state.stand_ins)
+    app.add_middleware(SameOriginOnly, prefix=control.router.prefix)
     app.add_exception_handler(Refusal, render_refusal)
     app.add_exception_handler(StorageRefusal, supabase.render_storage_refusal)
     app.add_exception_handler(RequestValidationError, _explain)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
 from local.aws.lambda_service import LambdaService
 from local.aws.sandbox import Invocation
-from local.aws.template import FunctionSpec, StateMachineSpec, local_resolver
+from local.aws.template import REGION, FunctionSpec, StateMachineSpec, local_resolver
 from local.aws.workflow import Workflow, WorkflowAlreadyRunning
 from tests.fixtures.waits import WAIT_S, wait_until
 
@@ -149,3 +150,18 @@ def test_the_users_own_aws_account_is_out_of_sight(monkeypatch: pytest.MonkeyPat
         assert "AWS_PROFILE" not in os.environ
 
     assert os.environ["AWS_PROFILE"] == "production"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
+)
+def test_a_web_page_reaches_nothing_of_the_workflow(headers: dict[str, str]) -> None:
+    request = {"X-Amz-Target": "AWSStepFunctions.ListStateMachines", "Content-Type": "application/x-amz-json-1.0"}
+    signature = f"AWS4-HMAC-SHA256 Credential=local/20261128/{REGION}/states/aws4_request"
+    with Workflow("Wait", WAITING, unused) as workflow:
+        sent = request | {"Authorization": signature}
+        own = httpx.post(workflow.endpoint_url, content="{}", headers=sent)
+        foreign = httpx.post(workflow.endpoint_url, content="{}", headers=sent | headers)
+
+    assert (own.status_code, own.json()["stateMachines"][0]["name"]) == (200, "Wait")
+    assert (foreign.status_code, "Wait" in foreign.text) == (403, False)

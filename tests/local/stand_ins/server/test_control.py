@@ -180,3 +180,40 @@ def test_half_a_surrogate_pair_is_refused_everywhere(stand_ins: StandInsClient, 
     reply = stand_ins.http.post("/__control/posts", content=content, headers={"Content-Type": "application/json"})
 
     assert reply.status_code in {400, 422}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "evil.example:80", "Origin": "http://evil.example:80"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": ""},
+        {"Host": "[::1"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_web_page_can_order_nothing(stand_ins: StandInsClient, headers: dict[str, str]) -> None:
+    replies = [
+        stand_ins.http.post("/__control/tokens", json={"email": "ann@example.com"}, headers=headers),
+        stand_ins.http.get("/__control/calls", headers=headers),
+        stand_ins.http.post("/__control/media", json={}, headers=headers),
+    ]
+
+    assert [reply.status_code for reply in replies] == [403] * 3
+    assert not any("token" in reply.text for reply in replies)
+
+
+def test_a_page_of_this_server_and_a_typed_address_are_answered(stand_ins: StandInsClient) -> None:
+    port = stand_ins.base_url.rpartition(":")[2]
+    own = [
+        {"Host": f"localhost:{port}", "Origin": f"http://localhost:{port}", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {},
+    ]
+
+    assert [stand_ins.http.get("/__control/calls", headers=headers).status_code for headers in own] == [200] * 3
