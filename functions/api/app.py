@@ -13,6 +13,7 @@ from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
 
 from .dependencies import Services
+from .documentation import install_documentation
 from .error_responses import EVERY_ROUTE, error_responses
 from .errors import install_error_handlers
 from .idempotent_call import REPLAYED_HEADER, install_replays
@@ -32,6 +33,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
         title="whyviral",
         version="0.1.0",
         redirect_slashes=False,
+        docs_url=None,  # FastAPI's own pages load their scripts from another host
+        redoc_url=None,
         responses=error_responses(*EVERY_ROUTE),
         generate_unique_id_function=operation_id_of,
     )
@@ -61,6 +64,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         admin.router,
     ):
         app.include_router(router)
+    install_documentation(app)
     install_error_handlers(app)
     install_replays(app)
     app.add_middleware(UnhandledErrorMiddleware, logger=logger)

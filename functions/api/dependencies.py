@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
@@ -42,7 +43,9 @@ class Services:
     """Of all calls to vendors together."""
     clock: Clock = utc_now
     settle_s: float = 1.0
-    """How long an answer at the front desk takes at least; longer than Clerk usually does."""
+    """An answer at the front desk takes a whole number of these; longer than Clerk usually takes. Zero: no waiting."""
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def clerk(self, calls: CallCollector) -> ClerkClient:
         """Return a client of Clerk's that records its calls."""

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from whyviral.core.database import skip_pings_for_connections_used_since_now
+from whyviral.core.security_headers import SECURITY_HEADERS
 
 from .access_log import AccessLog
 from .errors import InternalError, UnknownHost, error_response, sqlstate
@@ -62,6 +63,8 @@ class RequestContext:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 headers.update(scope["state"].get("answer_headers", {}))
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         try:

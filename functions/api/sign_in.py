@@ -1,7 +1,6 @@
 """The front desk: what people who are not signed in may ask for, how often, and that time tells them nothing."""
 
-import asyncio
-import time
+import math
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -42,20 +41,33 @@ MAIL_RATE = RatePolicy("sign-in-mail", limit=5, window=timedelta(hours=1))
 
 
 class SettledRoute(APIRoute):
-    """A route that answers no sooner than a set time, so that how long Clerk was asked tells nothing."""
+    """A route whose answers take a whole number of `settle_s`, so that small differences in time tell nothing.
+
+    The large differences are in how often Clerk is asked, which is the same with and without an account
+    (`whyviral.accounts.sign_in`); so it stays when Clerk takes a second for each call.
+    """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap FastAPI's handler; nothing is held while the rest of the time passes."""
         handle = super().get_route_handler()
 
         async def settle(request: Request) -> Response:
-            settled_at = time.monotonic() + services_of(request).settle_s
+            services = services_of(request)
+            started_mono_s = services.monotonic()
             try:
                 return await handle(request)
             finally:
-                await asyncio.sleep(max(0.0, settled_at - time.monotonic()))
+                took_s = services.monotonic() - started_mono_s
+                await services.sleep(_rest_s(took_s, step_s=services.settle_s))
 
         return settle
+
+
+def _rest_s(took_s: float, *, step_s: float) -> float:
+    """Return how long it is until the next multiple of a step, of which there is at least one."""
+    if step_s == 0:
+        return 0.0
+    return max(1, math.ceil(took_s / step_s)) * step_s - took_s
 
 
 @dataclass(slots=True)
@@ -160,10 +172,8 @@ class SignInService:
 
     def _send_code(self, attempt: _Attempt, purpose: VerificationPurpose) -> None:
         user = attempt.user
-        if user is None or user.email_address_id is None:
-            return
         sent = sign_in.send_code(attempt.clerk, user)
-        if sent is None:
+        if sent is None or user is None or user.email_address_id is None:
             return
         verification = EmailVerification(
             email_hash=attempt.email_hash,
@@ -181,9 +191,10 @@ class SignInService:
         verification = accounts_repository.find_verification(
             self._session, attempt.email_hash, purpose, now=self._services.clock()
         )
+        self._session.commit()  # no transaction is open while Clerk is asked
         if verification is None:
+            sign_in.check_code_of_nothing(attempt.clerk, code)
             raise InvalidCode
-        self._session.commit()
         code_hash = sign_in.prove(attempt.clerk, verification, code, hashes=self._services.hashes)
         accounts_repository.record_proof(self._session, verification.verification_id, code_hash)
         self._session.commit()  # Clerk takes the code once: should the password be refused, it is known to be right

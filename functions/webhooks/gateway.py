@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from whyviral.core.security_headers import SECURITY_HEADERS
+
 MAX_BODY_BYTES = 256 * 1024
 """Clerk's and Dodo's events have a few KiB."""
 
@@ -70,4 +72,5 @@ def refusal(refused: Refused, request: GatewayRequest) -> dict[str, Any]:
 
 
 def _answer(status: int, body: Mapping[str, Any]) -> dict[str, Any]:
-    return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": json.dumps(body)}
+    headers = {"Content-Type": "application/json", **SECURITY_HEADERS}
+    return {"statusCode": status, "headers": headers, "body": json.dumps(body)}

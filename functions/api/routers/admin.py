@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 
-from functions.api.admin_access import NotAdministrator, require_administrator
+from functions.api.admin_access import ImpersonationNotAllowed, NotAdministrator, require_administrator
 from functions.api.authentication import SIGNED_IN, AuthenticatedRoute
 from functions.api.dependencies import PageNumber, ServicesDep, SessionDep, WholeNumber
 from functions.api.error_responses import error_responses
@@ -27,7 +27,7 @@ router = APIRouter(
     prefix="/api/admin",
     tags=["administration"],
     route_class=AuthenticatedRoute,
-    responses=error_responses(*SIGNED_IN, NotAdministrator),
+    responses=error_responses(*SIGNED_IN, NotAdministrator, ImpersonationNotAllowed),
     dependencies=[Depends(require_administrator, scope="function")],
 )
 

@@ -1,5 +1,6 @@
 """The API as it describes itself: conventions that every operation and every schema keeps."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
+from functions.api.documentation import ASSETS_FOLDER
 from functions.api.errors import BodyNotJson
 from functions.api.examples import ERROR, EXAMPLES
 from functions.api.openapi import ErrorOut
@@ -266,8 +268,35 @@ def test_the_documentation_finds_its_description_behind_the_stage(client: TestCl
     page = client.get("/docs")
 
     assert page.status_code == 200
-    assert "url: '/live/openapi.json'" in page.text
+    assert 'data-description="/live/openapi.json"' in page.text
 
 
 def test_the_description_names_the_stage_as_where_to_send_requests(client: TestClient) -> None:
     assert client.get("/openapi.json").json()["servers"] == [{"url": "/live"}]
+
+
+def test_the_documentation_needs_no_other_host_and_no_inline_script(client: TestClient) -> None:
+    page = client.get("/docs")
+
+    addresses = re.findall(r'(?:src|href|data-description)="([^"]*)"', page.text)
+    assert addresses[0] == "data:,"
+    assert len(addresses) == 5
+    for address in addresses[1:]:
+        assert address.startswith("/live/")
+        assert client.get(address.removeprefix("/live")).status_code == 200
+    assert re.findall(r"<script[^>]*>([^<]*)", page.text) == ["", ""]
+    assert "style=" not in page.text
+    policy = page.headers["Content-Security-Policy"]
+    assert "http" not in policy
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none'; script-src 'self';")
+
+
+def test_the_vendored_files_are_those_of_the_package_with_their_licence() -> None:
+    readme = (ASSETS_FOLDER / "README.md").read_text()
+    sums = dict(re.findall(r"\| (\S+) \| ([0-9a-f]{64}) \|", readme))
+
+    assert sums.keys() == {"swagger-ui-bundle.js", "swagger-ui.css"}
+    for name, expected in sums.items():
+        assert hashlib.sha256((ASSETS_FOLDER / name).read_bytes()).hexdigest() == expected
+    assert "Apache License" in (ASSETS_FOLDER / "LICENSE").read_text()

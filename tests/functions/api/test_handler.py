@@ -150,7 +150,7 @@ def test_a_preflight_is_answered(invoke: Invoke) -> None:
 def test_the_documentation_works_behind_the_stage(invoke: Invoke) -> None:
     page, description = invoke("GET", "/docs"), invoke("GET", "/openapi.json")
 
-    assert f"url: '/{STAGE}/openapi.json'" in page["body"]
+    assert f'data-description="/{STAGE}/openapi.json"' in page["body"]
     assert json.loads(description["body"])["servers"] == [{"url": f"/{STAGE}"}]
 
 

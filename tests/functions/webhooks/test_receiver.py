@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from functions.webhooks.gateway import GatewayRequest
 from functions.webhooks.settings import WebhooksSettings
 from local.stand_ins.clerk.webhooks import event_of, headers_of, new_event_id
 from tests.functions.webhooks.conftest import PATH, USER_ID, Webhooks, user_data
+from whyviral.core.security_headers import SECURITY_HEADERS
 from whyviral.core.settings import SettingsError
 from whyviral.integrations.signed_webhooks import verified_event_id
 from whyviral.webhooks.models import WebhookEvent
@@ -245,3 +247,12 @@ def test_a_secret_may_come_without_padding_and_between_blanks(monkeypatch: pytes
     loaded = WebhooksSettings.load().clerk_webhook_secret.get_secret_value()
 
     assert verified_event_id(loaded, headers=headers, body=BODY, prefix="svix") == "msg_1"
+
+
+def test_every_answer_tells_browsers_how_little_to_do_with_it(webhooks: Webhooks) -> None:
+    context = {"requestContext": {"requestId": "request-1"}, "body": BODY.decode()}
+    signed_post = {"httpMethod": "POST", "path": PATH, "headers": signed()} | context
+    for event in (signed_post, signed_post | {"headers": {}}, signed_post | {"path": "/nothing"}):
+        answer = webhooks.receiver.receive(GatewayRequest.model_validate(event))
+
+        assert SECURITY_HEADERS.items() <= answer["headers"].items()

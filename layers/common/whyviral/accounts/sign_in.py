@@ -3,6 +3,9 @@
 Clerk turns no e-mail and password into a session for a backend; it verifies the password and gives a ticket, which the
 frontend exchanges. Nobody's password counts before they have proven their address: an account that is signed up here
 has one that nobody knows until the code comes back together with the owner's own.
+
+Each step makes as many calls to Clerk for an address without an account as for one with: where there is nothing to ask
+about, Clerk is asked about an id that it does not know. Else the time of an answer would tell which is which.
 """
 
 import hmac
@@ -16,6 +19,10 @@ from .keyed_hashes import KeyedHashes
 from .models import EmailVerification
 
 TICKET_LIFE_S = 120
+_NO_USER_ID = f"user_{'0' * 27}"
+_NO_ADDRESS_ID = f"idn_{'0' * 27}"
+_NO_VERIFICATION_ID = f"ver_{'0' * 27}"
+"""These have the form of Clerk's ids and name nothing."""
 
 
 class InvalidCredentials(AppError):
@@ -129,7 +136,8 @@ def check_password(clerk: ClerkClient, email: str, password: str) -> ClerkUser:
         SignInRefused: they are right, but must not be enough.
     """
     user = clerk.find_user_by_email(email)
-    if user is None or not _is_password_of(clerk, user, password):
+    is_right = _is_password_of(clerk, _NO_USER_ID if user is None else user.id, password)
+    if user is None or not is_right:
         raise InvalidCredentials
     if user.is_banned:
         raise AccountBanned
@@ -142,11 +150,11 @@ def check_password(clerk: ClerkClient, email: str, password: str) -> ClerkUser:
     return user
 
 
-def _is_password_of(clerk: ClerkClient, user: ClerkUser, password: str) -> bool:
+def _is_password_of(clerk: ClerkClient, clerk_user_id: str, password: str) -> bool:
     try:
-        return clerk.verify_password(user.id, password)
+        return clerk.verify_password(clerk_user_id, password)
     except ClerkRefusal as exc:
-        if exc.status == HTTPStatus.NOT_FOUND:  # deleted since it was found
+        if exc.status == HTTPStatus.NOT_FOUND:  # no such user, or deleted since it was found
             return False
         raise
 
@@ -161,12 +169,19 @@ def find_claimant(clerk: ClerkClient, email: str) -> ClerkUser | None:
 
     A sign-up that was begun before, perhaps by somebody else, is gone on with: it holds nothing yet.
     """
+    created = _create_unless_taken(clerk, email)
+    user = clerk.find_user_by_email(email)
+    if created is not None:  # Clerk's search may not know it yet
+        return created
+    return user if user is not None and user.is_unclaimed else None
+
+
+def _create_unless_taken(clerk: ClerkClient, email: str) -> ClerkUser | None:
     try:
         return clerk.create_unclaimed_user(email)
     except ClerkRefusal as exc:
         if "form_identifier_exists" in exc.codes:
-            user = clerk.find_user_by_email(email)
-            return user if user is not None and user.is_unclaimed else None
+            return None
         if exc.status == HTTPStatus.UNPROCESSABLE_ENTITY and any(code.startswith("form_") for code in exc.codes):
             raise EmailRefused from exc
         raise
@@ -178,16 +193,20 @@ def find_owner(clerk: ClerkClient, email: str) -> ClerkUser | None:
     return user if user is not None and user.email_verified and not user.is_banned else None
 
 
-def send_code(clerk: ClerkClient, user: ClerkUser) -> SentCode | None:
-    """Send a code to the user's address; None when one sent a moment ago is still good."""
-    if user.email_address_id is None:
-        return None
+def send_code(clerk: ClerkClient, user: ClerkUser | None) -> SentCode | None:
+    """Send a code to the user's address; None without one, and when one sent a moment ago is still good."""
+    address_id = None if user is None else user.email_address_id
     try:
-        return clerk.send_code(user.email_address_id)
+        return clerk.send_code(address_id or _NO_ADDRESS_ID)
     except ClerkRefusal as exc:
-        if "verification_code_too_many_requests" in exc.codes:
+        if exc.status == HTTPStatus.NOT_FOUND or "verification_code_too_many_requests" in exc.codes:
             return None
         raise
+
+
+def check_code_of_nothing(clerk: ClerkClient, code: str) -> None:
+    """Ask Clerk about a code that was never sent, where there is none to ask about."""
+    clerk.check_code(_NO_ADDRESS_ID, verification_id=_NO_VERIFICATION_ID, code=code)
 
 
 def prove(clerk: ClerkClient, verification: EmailVerification, code: str, *, hashes: KeyedHashes) -> str:

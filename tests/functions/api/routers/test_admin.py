@@ -12,7 +12,9 @@ from starlette.testclient import TestClient
 
 from tests.factories import create_post, create_request, create_status
 from tests.fixtures.database import count_statements
+from tests.fixtures.stand_ins import StandInsClient
 from tests.functions.api.conftest import SignedIn
+from tests.functions.api.routes import MATRIX, address_of
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import AppLog, AuthenticationLog, EventCategory
 from whyviral.vendor_calls.models import ExternalApiCallLog
@@ -190,3 +192,34 @@ def test_no_route_needs_more_statements_than_promised(
     # One of them writes down who has read.
     assert set(needed.values()) == {4}
     assert len(statements) == 7
+
+
+@pytest.mark.parametrize("path", [path for method, path in MATRIX if path.startswith(f"{ADMIN}/")])
+def test_an_impersonated_session_reads_nothing(
+    client: TestClient, sign_in: Callable[..., SignedIn], stand_ins: StandInsClient, rows: Session, path: str
+) -> None:
+    admin = sign_in(is_admin=True).user
+    request = create_request(rows, admin)
+    rows.commit()
+    claims = {"sub": admin.clerk_user_id, "act": {"iss": "https://dashboard.clerk.com", "sub": "user_support"}}
+    token = stand_ins.token(str(admin.email), overrides=claims)["token"]
+    headers = {"Authorization": f"Bearer {token}"}
+
+    refused = client.get(address_of(path, request.id), headers=headers)
+    own = client.get("/api/accounts/me/", headers=headers)
+
+    assert (refused.status_code, refused.json()["code"]) == (403, "impersonation_not_allowed")
+    assert own.status_code == 200
+    rows.rollback()
+    assert rows.scalars(select(AppLog).where(AppLog.user_id == admin.id, AppLog.event == "admin_read")).all() == []
+
+
+def test_to_an_impersonated_user_who_is_no_administrator_there_is_nothing(
+    client: TestClient, somebody: SignedIn, stand_ins: StandInsClient
+) -> None:
+    claims = {"sub": somebody.user.clerk_user_id, "act": {"sub": "user_support"}}
+    token = stand_ins.token(str(somebody.user.email), overrides=claims)["token"]
+
+    reply = client.get(f"{ADMIN}/users/", headers={"Authorization": f"Bearer {token}"})
+
+    assert (reply.status_code, reply.json()["code"]) == (404, "not_found")

@@ -1,0 +1,9 @@
+// Starts Swagger UI on the page that functions/api/documentation.py makes; a file of its own, as the policy of the page
+// allows no inline script.
+const element = document.getElementById("swagger-ui");
+SwaggerUIBundle({
+  domNode: element,
+  url: element.dataset.description,
+  deepLinking: true,
+  validatorUrl: null, // it would send the description to another host
+});
