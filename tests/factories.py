@@ -51,7 +51,10 @@ def create_user(session: Session, **columns: Any) -> User:
     number = next(_numbers)
     return _add(
         session,
-        User(**{"clerk_user_id": f"user_{number:027}", "email": f"user-{number}@example.com"} | columns),
+        User(
+            **{"clerk_user_id": f"user_{number:027}", "email": f"user-{number}@example.com", "email_verified": True}
+            | columns
+        ),
     )
 
 

@@ -39,6 +39,8 @@ class AccessLog:
         """Record a request that has been answered."""
         if route in UNRECORDED_ROUTES or _is_preflight(request) or self._monotonic() < self._paused_until:
             return
+        if getattr(request.state, "is_repeated_refusal", False):
+            return
         access = _access(request, route=route, status=status, duration_s=duration_s)
         services = services_of(request)
         if getattr(request.state, "is_database_silent", False):

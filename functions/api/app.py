@@ -51,6 +51,8 @@ def create_app(settings: ApiSettings) -> FastAPI:
         workflow=StepFunctionsWorkflow(settings.state_machine_arn),
         public_base_url=public_base_url,
         max_cost_usd_per_day=settings.max_cost_usd_per_day,
+        free_share_of_day=settings.free_share_of_day,
+        require_verified_email=settings.require_verified_email,
     )
     for router in (
         health.router,

@@ -41,6 +41,10 @@ class Services:
     public_base_url: str
     max_cost_usd_per_day: Decimal
     """Of all calls to vendors together."""
+    free_share_of_day: Decimal
+    """How much of it Free users may use, from 0 to 1."""
+    require_verified_email: bool
+    """Whether only verified accounts may start an analysis."""
     clock: Clock = utc_now
     settle_s: float = 1.0
     """An answer at the front desk takes a whole number of these; longer than Clerk usually takes. Zero: no waiting."""

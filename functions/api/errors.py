@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from whyviral.core.errors import AppError, ErrorCategory
 from whyviral.integrations.errors import ProviderError
+from whyviral.throttling.rate_limits import RateLimited
 
 
 class UnknownHost(AppError):
@@ -178,6 +179,8 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def _on_app_error(request: Request, exc: AppError) -> JSONResponse:
+    # A flood is recorded once per window, or the records would be the damage.
+    request.state.is_repeated_refusal = isinstance(exc, RateLimited) and exc.is_repeated
     return error_response(request, exc)
 
 

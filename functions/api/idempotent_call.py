@@ -125,7 +125,7 @@ class IdempotentCall:
         """
         claim = self._claim(body)
         check(self.session)
-        self._count(rate)
+        self._count(rate, claim)
         self.session.commit()
         try:
             yield RunningCall(self.session, claim)
@@ -153,7 +153,7 @@ class IdempotentCall:
         asked = f"{self.request.method} {self.request.scope['path']}\n{content}"
         return hashlib.sha256(asked.encode()).hexdigest()
 
-    def _count(self, policy: RatePolicy) -> None:
+    def _count(self, policy: RatePolicy, claim: Claim | None) -> None:
         state = rate_limits.hit(
             self.session,
             scope=policy.scope,
@@ -164,6 +164,9 @@ class IdempotentCall:
         )
         self.request.state.answer_headers = rate_headers(policy, state)
         if not state.allowed:
+            if claim is not None:
+                idempotency.give_back(self.session, claim)
+            self.session.commit()  # that a call was refused in this window
             raise RateLimited(policy, state)
 
 

@@ -15,29 +15,33 @@ from sqlalchemy.orm import Session
 from whyviral.accounts import repository as accounts_repository
 from whyviral.accounts import service as account_service
 from whyviral.accounts import sign_in
+from whyviral.accounts.client_network import network_of
 from whyviral.accounts.models import EmailVerification, User, VerificationPurpose
-from whyviral.accounts.profiles import profile_of
 from whyviral.accounts.sign_in import InvalidCode, Ticket
-from whyviral.analytics.authentications import Authentication, Caller, record_authentication
+from whyviral.analytics.authentications import Authentication, Caller, list_sign_in_addresses, record_authentication
 from whyviral.analytics.models import AuthenticationEvent as Event
 from whyviral.analytics.models import AuthenticationOutcome as Outcome
 from whyviral.core.errors import AppError
 from whyviral.integrations.clerk.client import ClerkClient, ClerkUser
-from whyviral.integrations.clerk.session_tokens import SessionClaims
 from whyviral.integrations.errors import ProviderError
 from whyviral.throttling.rate_limits import RateLimited, RatePolicy, hit
 from whyviral.vendor_calls import call_log
 from whyviral.vendor_calls.calls import CallCollector
 
+from .account_verification import refresh_profile
 from .authentication import user_of, verify_token
 from .dependencies import CallerDep, Services, ServicesDep, SessionDep, services_of
 
 ADDRESS_RATE = RatePolicy("sign-in-address", limit=60, window=timedelta(minutes=10))
-"""Of all calls here together, per address of the connection."""
+"""Of all calls here together, per network that connects: an IPv4 address, or the /64 of an IPv6 address."""
 PASSWORD_RATE = RatePolicy("sign-in-password", limit=10, window=timedelta(minutes=15))
+"""Per e-mail address and network: passwords that a stranger tries elsewhere do not lock the owner out."""
+GUESSING_RATE = RatePolicy("sign-in-guessing", limit=100, window=timedelta(minutes=15))
+"""Per e-mail address, of all networks but those from which its owner has signed in lately."""
 CODE_RATE = RatePolicy("sign-in-code", limit=10, window=timedelta(minutes=15))
 MAIL_RATE = RatePolicy("sign-in-mail", limit=5, window=timedelta(hours=1))
-"""These three are counted per e-mail address, known or not."""
+"""These two are counted per e-mail address, known or not."""
+_LATELY = timedelta(days=30)
 
 
 class SettledRoute(APIRoute):
@@ -86,6 +90,7 @@ class SignInService:
         self._session: Session = session
         self._services: Services = services
         self._caller: Caller = caller
+        self._network = network_of(caller.address)
 
     def sign_up(self, email: str) -> None:
         """Send a code to whoever has the address, unless it belongs to an account already."""
@@ -107,7 +112,7 @@ class SignInService:
 
     def log_in_with_token(self, token: str) -> User:
         """Return the user of a session token, as Clerk knows them now."""
-        self._admit(Event.SIGN_IN, ADDRESS_RATE, self._caller.address or "unknown")
+        self._admit(Event.SIGN_IN, ADDRESS_RATE, self._network)
         try:
             claims = verify_token(self._services, token)
             user = user_of(self._session, self._services, claims, caller=self._caller)
@@ -116,7 +121,7 @@ class SignInService:
             self._record(Authentication(Event.SIGN_IN, Outcome.REFUSED, reason=exc.code))
             raise
         self._session.commit()  # no transaction is open while Clerk is asked
-        reason = self._sync(user, claims)
+        reason = self._sync(user)
         signed_in = Authentication(Event.SIGN_IN, reason=reason, user_id=user.id, session_id=claims.session_id)
         self._record(signed_in)
         return user
@@ -135,8 +140,11 @@ class SignInService:
     @contextmanager
     def _attempt(self, event: Event, email: str, rate: RatePolicy) -> Iterator[_Attempt]:
         email_hash = self._services.hashes.of_email(email)
-        self._admit(event, ADDRESS_RATE, self._caller.address or "unknown", email_hash)
-        self._admit(event, rate, email_hash, email_hash)
+        self._admit(event, ADDRESS_RATE, self._network, email_hash)
+        if rate is PASSWORD_RATE:
+            self._admit_password(email_hash)
+        else:
+            self._admit(event, rate, email_hash, email_hash)
         calls = CallCollector()
         attempt = _Attempt(self._services.clerk(calls), email_hash)
         outcome, reason = Outcome.SUCCEEDED, None
@@ -159,8 +167,19 @@ class SignInService:
         state = hit(self._session, scope=rate.scope, subject=subject, limit=rate.limit, window=rate.window, now=now)
         self._session.commit()  # the call counts, whatever becomes of it
         if not state.allowed:
-            self._record(Authentication(event, Outcome.REFUSED, RateLimited.code, email_hash=email_hash))
+            if state.is_first_refusal:
+                self._record(Authentication(event, Outcome.REFUSED, RateLimited.code, email_hash=email_hash))
             raise RateLimited(rate, state)
+
+    def _admit_password(self, email_hash: str) -> None:
+        self._admit(Event.SIGN_IN, PASSWORD_RATE, f"{email_hash} {self._network}", email_hash)
+        if not self._has_signed_in_from_here(email_hash):
+            self._admit(Event.SIGN_IN, GUESSING_RATE, email_hash, email_hash)
+
+    def _has_signed_in_from_here(self, email_hash: str) -> bool:
+        since = self._services.clock() - _LATELY
+        addresses = list_sign_in_addresses(self._session, email_hash, since=since)
+        return self._network in {network_of(address) for address in addresses}
 
     def _record(self, happened: Authentication) -> None:
         record_authentication(self._session, happened, self._caller)
@@ -203,19 +222,13 @@ class SignInService:
         self._session.commit()
         return verification.clerk_user_id
 
-    def _sync(self, user: User, claims: SessionClaims) -> str | None:
+    def _sync(self, user: User) -> str | None:
         """Take over what Clerk says now; return why that was not possible."""
-        calls = CallCollector()
         try:
-            known = self._services.clerk(calls).get_user(claims.user_id)
+            refresh_profile(self._session, self._services, user)
         except ProviderError as exc:
             return f"clerk_{exc.category}"  # the token alone says who they are
-        else:
-            account_service.sync_user(self._session, claims.user_id, profile_of(known))
-            self._session.refresh(user)
-            return None
-        finally:
-            call_log.record_calls(self._session, calls.drain(), call_log.CallOwner(user_id=user.id))
+        return None
 
 
 type SignInDep = Annotated[SignInService, Depends(SignInService)]

@@ -9,16 +9,18 @@ from aws_lambda_powertools import Logger
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 
+from functions.api.account_verification import require_verified_user
 from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, CurrentUser
 from functions.api.dependencies import PageNumber, Services, ServicesDep, SessionDep
 from functions.api.error_responses import error_responses
 from functions.api.idempotent_call import IdempotentCall, IdempotentCallDep, call_responses
 from functions.api.pages import PageOut, page_out
-from whyviral.accounts.service import NoCurrentPlan
+from whyviral.accounts.service import NoCurrentPlan, VerifiedEmailRequired
 from whyviral.analysis import service as analysis_service
 from whyviral.analysis.admission import (
     InvalidPostUrls,
     PlanUrlLimitExceeded,
+    FreeShareReached,
     PlatformUnavailable,
     SpendLimitReached,
     TooManyUrls,
@@ -58,11 +60,14 @@ class RequestList(PageOut[RequestSummary]):
         NoCurrentPlan,
         SpendLimitReached,
         PlatformUnavailable,
+        FreeShareReached,
+        VerifiedEmailRequired,
     ),
 )
 def analyze_posts(body: AnalyzeBody, call: IdempotentCallDep, services: ServicesDep) -> Any:
     """Start the analysis of posts: one request per platform, for all of the URLs or for none."""
     posts = parse_post_urls(body.post_urls)
+    require_verified_user(call.session, services, call.user)
     with call.run_once(body, rate=ANALYSIS_RATE, check=room_check(call, services)) as once:
         requests = admit(
             once.session, call.user.id, posts, execution_arn_of=services.workflow.execution_arn, now=call.clock()
@@ -75,8 +80,13 @@ def analyze_posts(body: AnalyzeBody, call: IdempotentCallDep, services: Services
 
 
 def room_check(call: IdempotentCall, services: Services) -> Callable[[Session], None]:
-    """Return a check that refuses a call once the daily budget is used up."""
-    return partial(check_daily_budget, max_usd_per_day=services.max_cost_usd_per_day, now=call.clock())
+    """Return a check that refuses a call once the daily budget, or the part of it for free plans, is used up."""
+    return partial(
+        check_daily_budget,
+        call.user.id,
+        max_usd_per_day=services.max_cost_usd_per_day,
+        free_share=services.free_share_of_day,
+        now=call.clock(),
 
 
 def _start(request: PostAnalysisRequest, services: ServicesDep) -> None:
@@ -117,6 +127,7 @@ def get_request(request_id: uuid.UUID, user: CurrentUser, session: SessionDep) -
         UsageLimitReached,
         NoCurrentPlan,
         SpendLimitReached,
+        FreeShareReached,
     ),
 )
 def retry_request(request_id: uuid.UUID, call: IdempotentCallDep, services: ServicesDep) -> Any:

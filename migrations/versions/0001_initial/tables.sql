@@ -17,6 +17,7 @@ create table public.users (
   is_named_here boolean not null default false,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  phone_or_wallet_verified boolean not null default false,
   constraint pk_users primary key (id),
   constraint uq_users_clerk_user_id unique (clerk_user_id)
 );
@@ -375,6 +376,8 @@ create table public.rate_windows (
   expires_at timestamptz not null,
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
+  refusals integer not null default 0,
+  refused_since timestamptz,
   constraint pk_rate_windows primary key (id),
   constraint uq_rate_windows_scope_subject unique (scope, subject),
   constraint ck_rate_windows_subject_is_bounded check (char_length(subject) between 1 and 320)

@@ -1,7 +1,7 @@
 """Days that may cost nothing more."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -100,6 +100,51 @@ def test_nothing_is_tried_again_on_such_a_day(
 
 def test_another_day_has_its_own_money(client: TestClient, somebody: SignedIn, spend: Spend) -> None:
     spend("10", now=datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC))
+
+    assert client.post(PATH, json=BODY, headers=somebody.headers).status_code == 202
+
+
+@pytest.mark.parametrize(
+    ("plan", "cost", "created_at", "status"),
+    [
+        ("free", ("1.999999", "0"), NOW, 202),
+        ("free", ("2", "0"), NOW, 503),
+        ("free", ("1", "1"), NOW, 503),
+        ("pro", ("2", "0"), NOW, 202),
+        ("free", ("2", "0"), NOW - timedelta(days=1), 202),
+    ],
+)
+def test_free_users_together_may_use_a_share_of_the_day(
+    client: TestClient,
+    sign_in: Callable[..., SignedIn],
+    spend: Spend,
+    rows: Session,
+    plan: str,
+    cost: tuple[str, str],
+    created_at: datetime,
+    status: int,
+) -> None:
+    another = sign_in("free")
+    request = create_request(rows, another.user, [create_post(rows)])
+    request.cost_usd, request.reserved_usd = (Decimal(part) for part in cost)
+    request.created_at = created_at
+    rows.commit()
+    spend(*cost)
+
+    reply = client.post(PATH, json=BODY, headers=sign_in(plan).headers)
+
+    request.created_at = NOW - timedelta(days=365)  # the database is that of other tests, too
+    rows.commit()
+    assert (reply.status_code, reply.json().get("code")) == (status, "free_share_reached" if status == 503 else None)
+
+
+def test_what_paying_users_cost_does_not_count_as_free(
+    client: TestClient, sign_in: Callable[..., SignedIn], somebody: SignedIn, spend: Spend, rows: Session
+) -> None:
+    request = create_request(rows, sign_in("business").user, [create_post(rows)])
+    request.cost_usd, request.created_at = Decimal(9), NOW
+    rows.commit()
+    spend("9")
 
     assert client.post(PATH, json=BODY, headers=somebody.headers).status_code == 202
 

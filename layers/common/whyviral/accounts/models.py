@@ -71,6 +71,8 @@ class User(Identified, Base):
     company_name: Mapped[str | None]
     profile_image: Mapped[str | None]
     email_verified: Mapped[bool] = mapped_column(server_default=text("false"))
+    phone_or_wallet_verified: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Accounts without an e-mail address have one of these."""
     is_admin: Mapped[bool] = mapped_column(server_default=text("false"))
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     clerk_updated_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

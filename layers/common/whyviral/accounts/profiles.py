@@ -14,6 +14,7 @@ class Profile:
 
     email: str | None = None
     email_verified: bool = False
+    phone_or_wallet_verified: bool = False
     full_name: str | None = None
     image_url: str | None = None
     updated_at: datetime | None = None
@@ -25,6 +26,7 @@ def profile_of(user: "ClerkUser") -> Profile:
     return Profile(
         email=user.email,
         email_verified=user.email_verified,
+        phone_or_wallet_verified=user.phone_or_wallet_verified,
         full_name=user.full_name,
         image_url=user.image_url,
         updated_at=user.updated_at,

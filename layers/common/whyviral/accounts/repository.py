@@ -47,6 +47,7 @@ def insert_user(session: Session, clerk_user_id: str, profile: Profile) -> None:
             clerk_user_id=clerk_user_id,
             email=profile.email,
             email_verified=profile.email_verified,
+            phone_or_wallet_verified=profile.phone_or_wallet_verified,
             full_name=profile.full_name,
             profile_image=profile.image_url,
             clerk_updated_at=profile.updated_at,
@@ -70,6 +71,7 @@ def update_profile(session: Session, clerk_user_id: str, profile: Profile) -> bo
         .values(
             email=profile.email,
             email_verified=profile.email_verified,
+            phone_or_wallet_verified=profile.phone_or_wallet_verified,
             full_name=case((User.is_named_here, User.full_name), else_=profile.full_name),
             profile_image=profile.image_url,
             clerk_updated_at=profile.updated_at,
@@ -84,6 +86,7 @@ def anonymise_user(session: Session, clerk_user_id: str, *, now: datetime) -> uu
     nothing: dict[str, Any] = {
         "email": None,
         "email_verified": False,
+        "phone_or_wallet_verified": False,
         "full_name": None,
         "company_name": None,
         "profile_image": None,

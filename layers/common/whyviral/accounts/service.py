@@ -55,6 +55,21 @@ class NoCurrentSubscription(AppError):
         super().__init__("Your account has no active subscription. Choose a plan to get one.")
 
 
+class VerifiedEmailRequired(AppError):
+    """The account has proven no way to reach its owner."""
+
+    status_code = 403
+    code = "verified_email_required"
+
+    def __init__(self) -> None:
+        super().__init__("Verify your e-mail address first; then analyse posts.")
+
+
+def is_verified(user: User) -> bool:
+    """Whether the user has proven an e-mail address, a phone number or a wallet."""
+    return user.email_verified or user.phone_or_wallet_verified
+
+
 def find_user(session: Session, clerk_user_id: str) -> User | None:
     """Return the user known to Clerk by this id, or None at first sight.
 

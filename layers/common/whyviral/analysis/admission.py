@@ -18,6 +18,7 @@ from whyviral.usage.repository import CountedUrl
 from whyviral.vendor_calls import daily_budget
 
 from . import repository
+from .free_share import is_free_share_used
 from .models import PostAnalysisRequest, PostState, RequestStatus, Stage
 
 MAX_URLS_PER_CALL = 100
@@ -92,14 +93,34 @@ class PlatformUnavailable(AppError):
         )
 
 
-def check_daily_budget(session: Session, *, max_usd_per_day: Decimal, now: datetime) -> None:
+class FreeShareReached(AppError):
+    """Users of the Free plan have used up their share of the daily budget; nothing was counted."""
+
+    status_code = 503
+    code = "free_share_reached"
+    has_retry_after = True
+
+    def __init__(self, *, retry_after_s: float) -> None:
+        super().__init__(
+            "Today's free analyses are used up; upgrade your plan, or try again after midnight UTC.",
+            retry_after_s=retry_after_s,
+        )
+
+
+def check_daily_budget(
+    user_id: uuid.UUID, session: Session, *, max_usd_per_day: Decimal, free_share: Decimal, now: datetime
+) -> None:
     """Refuse a call that costs money once the daily budget is used up, before anything is counted for it.
 
     Raises:
         SpendLimitReached: until midnight UTC.
+        FreeShareReached: until midnight UTC, for a user of the Free plan.
     """
+    retry_after_s = (end_of_day(now) - now).total_seconds()
     if not daily_budget.is_room_left(session, now=now, max_usd=max_usd_per_day):
-        raise SpendLimitReached(retry_after_s=(end_of_day(now) - now).total_seconds())
+        raise SpendLimitReached(retry_after_s=retry_after_s)
+    if free_share < 1 and is_free_share_used(session, user_id, most_usd=max_usd_per_day * free_share, now=now):
+        raise FreeShareReached(retry_after_s=retry_after_s)
 
 
 def parse_post_urls(urls: Sequence[str]) -> list[PostUrl]:

@@ -1,7 +1,9 @@
 """A record of who signed in, up or out, or tried to."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 from sqlalchemy import Insert, Text, insert, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
@@ -14,6 +16,7 @@ from whyviral.core.logging import build_logger
 from .models import AppLog, AuthenticationEvent, AuthenticationLog, AuthenticationOutcome, EventCategory, EventLevel
 
 logger = build_logger("analytics")
+_MOST_ADDRESSES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,21 @@ def record_authentication(session: Session, happened: Authentication, caller: Ca
             session.execute(_insert(happened, caller))
     except SQLAlchemyError as exc:
         logger.warning("authentication not recorded", extra={"event": happened.event, "error": type(exc).__name__})
+
+
+def list_sign_in_addresses(session: Session, email_hash: str, *, since: datetime) -> Sequence[str | None]:
+    """Return the network addresses from which the owner of an e-mail address has signed in since a moment."""
+    return session.scalars(
+        select(AuthenticationLog.address)
+        .where(
+            AuthenticationLog.email_hash == email_hash,
+            AuthenticationLog.created_at >= since,
+            AuthenticationLog.event == AuthenticationEvent.SIGN_IN,
+            AuthenticationLog.outcome == AuthenticationOutcome.SUCCEEDED,
+        )
+        .distinct()
+        .limit(_MOST_ADDRESSES)
+    ).all()
 
 
 def _insert(happened: Authentication, caller: Caller) -> Insert:

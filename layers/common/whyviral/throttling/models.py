@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, DateTime, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -30,6 +30,9 @@ class RateWindow(Identified, Base):
     """Whether the last call was."""
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     """From then on the row says nothing and may be deleted."""
+    refusals: Mapped[int] = mapped_column(server_default=text("0"))
+    """Calls refused since `refused_since`, at most one window long; only the first of them is recorded elsewhere."""
+    refused_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class IdempotencyKey(Identified, Base):

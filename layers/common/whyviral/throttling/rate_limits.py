@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from whyviral.core.errors import AppError
 
 from . import repository
+from .repository import Window
 
 _MINUTES_FROM_S = 120
 
@@ -39,10 +40,16 @@ class RateState:
     """Whole seconds until the oldest counted call leaves the window, which allows one more."""
     retry_after_s: int | None
     """Whole seconds until a refused call would be allowed; None for an allowed one."""
+    is_first_refusal: bool = False
+    """Whether the call is the first refused one in its window: the others are not worth a record each."""
 
 
 class RateLimited(AppError):
-    """The caller has made too many calls; refused calls do not count."""
+    """The caller has made too many calls; refused calls do not count.
+
+    Attributes:
+        is_repeated: whether a refusal in the same window was recorded before.
+    """
 
     status_code = 429
     code = "rate_limited"
@@ -56,6 +63,7 @@ class RateLimited(AppError):
             details={"limit": policy.limit, "window_s": window_s, "retry_after_s": state.retry_after_s},
             retry_after_s=state.retry_after_s,
         )
+        self.is_repeated = not state.is_first_refusal
 
 
 def _in_words(seconds: int) -> str:
@@ -77,10 +85,11 @@ def hit(session: Session, *, scope: str, subject: str, limit: int, window: timed
         now: aware UTC. A call that lost a race to a later one counts at that one's time.
     """
     window_row = repository.hit_window(session, scope, subject, limit=limit, window=window, now=now)
-    return _state(window_row.hits, allowed=window_row.was_allowed, limit=limit, window=window, now=now)
+    return _state(window_row, limit=limit, window=window, now=now)
 
 
-def _state(hits: list[datetime], *, allowed: bool, limit: int, window: timedelta, now: datetime) -> RateState:
+def _state(row: Window, *, limit: int, window: timedelta, now: datetime) -> RateState:
+    hits, allowed = row.hits, row.was_allowed
     freed_at = hits[-limit] + window if 0 < limit <= len(hits) else now + window
     return RateState(
         allowed=allowed,
@@ -88,6 +97,7 @@ def _state(hits: list[datetime], *, allowed: bool, limit: int, window: timedelta
         remaining=max(0, limit - len(hits)),
         reset_after_s=_seconds(hits[0] + window - now) if hits else 0,
         retry_after_s=None if allowed else _seconds(freed_at - now),
+        is_first_refusal=not allowed and row.refusals == 1,
     )
 
 

@@ -14,17 +14,29 @@ from .models import IdempotencyKey
 # clock that is a little behind can never find a window that another caller has already emptied. A conflicting insert
 # waits for the row's lock and then sees its latest version: no two calls decide on the same times.
 _HIT = text("""
-    insert into rate_windows as own (scope, subject, hits, was_allowed, expires_at)
+    insert into rate_windows as own (scope, subject, hits, was_allowed, expires_at, refusals, refused_since)
     values (
       :scope, :subject,
       case when :limit > 0 then array[cast(:now as timestamptz)] else '{}' end, :limit > 0,
-      cast(:now as timestamptz) + cast(:window as interval)
+      cast(:now as timestamptz) + cast(:window as interval),
+      case when :limit > 0 then 0 else 1 end, case when :limit > 0 then null else cast(:now as timestamptz) end
     )
-    on conflict (scope, subject) do update set (hits, was_allowed, expires_at, updated_at) = (
+    on conflict (scope, subject) do update
+    set (hits, was_allowed, expires_at, refusals, refused_since, updated_at) = (
       select
         case when cardinality(recent) < :limit then recent || at else recent end,
         cardinality(recent) < :limit,
         at + cast(:window as interval),
+        case
+          when cardinality(recent) < :limit then own.refusals
+          when own.refused_since > at - cast(:window as interval) then own.refusals + 1
+          else 1
+        end,
+        case
+          when cardinality(recent) < :limit or own.refused_since > at - cast(:window as interval)
+            then own.refused_since
+          else at
+        end,
         now()
       from
         (select greatest(cast(:now as timestamptz), own.hits[cardinality(own.hits)]) as at) as clock,
@@ -35,7 +47,7 @@ _HIT = text("""
           ) as recent
         ) as pruned
     )
-    returning hits, was_allowed
+    returning hits, was_allowed, refusals
 """)
 
 
@@ -45,13 +57,15 @@ class Window:
 
     hits: list[datetime]
     was_allowed: bool
+    refusals: int
+    """Refused calls in the window that began with the first of them."""
 
 
 def hit_window(session: Session, scope: str, subject: str, *, limit: int, window: timedelta, now: datetime) -> Window:
     """Count a call if fewer than `limit` count already, and forget those that have left the window."""
     values = {"scope": scope, "subject": subject, "limit": limit, "window": window, "now": now}
-    hits, was_allowed = session.execute(_HIT, values).one()
-    return Window(hits=list(hits), was_allowed=was_allowed)
+    hits, was_allowed, refusals = session.execute(_HIT, values).one()
+    return Window(hits=list(hits), was_allowed=was_allowed, refusals=refusals)
 
 
 def claim_key(

@@ -28,6 +28,8 @@ class ClerkUser:
     email: str | None
     """The primary address."""
     email_verified: bool = False
+    phone_or_wallet_verified: bool = False
+    """Whether any of the user's phone numbers or wallets is verified."""
     full_name: str | None = None
     image_url: str | None = None
     updated_at: datetime | None = None
@@ -55,6 +57,16 @@ class _EmailAddress(VendorModel):
         return self.verification is not None and self.verification.status == "verified"
 
 
+class _Identification(VendorModel):
+    """A phone number or a wallet."""
+
+    verification: Lenient[_Verification] = None
+
+    @property
+    def is_verified(self) -> bool:
+        return self.verification is not None and self.verification.status == "verified"
+
+
 class _User(VendorModel):
     id: Annotated[str, Field(min_length=1, max_length=255)]
     first_name: Lenient[Annotated[str, Field(max_length=_LONGEST_NAME)]] = None
@@ -62,6 +74,8 @@ class _User(VendorModel):
     image_url: Lenient[Annotated[str, Field(max_length=_LONGEST_URL)]] = None
     primary_email_address_id: str | None = None
     email_addresses: Sequence[_EmailAddress] | None = None
+    phone_numbers: Lenient[Sequence[_Identification]] = None
+    web3_wallets: Lenient[Sequence[_Identification]] = None
     banned: Lenient[bool] = None
     locked: Lenient[bool] = None
     two_factor_enabled: Lenient[bool] = None
@@ -101,6 +115,9 @@ def _to_user(user: _User) -> ClerkUser:
         id=user.id,
         email=primary.email_address if primary else None,
         email_verified=is_verified,
+        phone_or_wallet_verified=any(
+            each.is_verified for each in (*(user.phone_numbers or ()), *(user.web3_wallets or ()))
+        ),
         full_name=" ".join(part for part in (user.first_name, user.last_name) if part) or None,
         image_url=user.image_url,
         updated_at=None if user.updated_at is None else moment_of(user.updated_at),
