@@ -337,3 +337,14 @@ def test_every_parameter_is_documented(document: Properties) -> None:
     text = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 
     assert {name for name in document["Parameters"] if f"`{name}`" not in text and f"`{name}=" not in text} == set()
+
+
+def test_webhooks_have_a_throttle_of_their_own(resources: Properties, functions: dict[str, Properties]) -> None:
+    settings = {entry["ResourcePath"]: entry for entry in resources["Api"]["Properties"]["MethodSettings"]}
+    event = functions["WebhooksFunction"]["Events"]["FromClerk"]["Properties"]
+
+    own = settings["/" + event["Path"].replace("/", "~1")]
+
+    assert own["HttpMethod"] == event["Method"]
+    assert own["ThrottlingRateLimit"] <= settings["/*"]["ThrottlingRateLimit"]
+    assert own["ThrottlingBurstLimit"] <= settings["/*"]["ThrottlingBurstLimit"]

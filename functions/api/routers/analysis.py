@@ -18,9 +18,9 @@ from functions.api.pages import PageOut, page_out
 from whyviral.accounts.service import NoCurrentPlan, VerifiedEmailRequired
 from whyviral.analysis import service as analysis_service
 from whyviral.analysis.admission import (
+    FreeShareReached,
     InvalidPostUrls,
     PlanUrlLimitExceeded,
-    FreeShareReached,
     PlatformUnavailable,
     SpendLimitReached,
     TooManyUrls,
@@ -87,6 +87,7 @@ def room_check(call: IdempotentCall, services: Services) -> Callable[[Session], 
         max_usd_per_day=services.max_cost_usd_per_day,
         free_share=services.free_share_of_day,
         now=call.clock(),
+    )
 
 
 def _start(request: PostAnalysisRequest, services: ServicesDep) -> None:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -39,8 +40,17 @@ def test_the_limit_is_exact_and_a_caller_is_told_where_they_stand(session: Sessi
         RateState(allowed=True, limit=3, remaining=2, reset_after_s=3600, retry_after_s=None),
         RateState(allowed=True, limit=3, remaining=1, reset_after_s=3000, retry_after_s=None),
         RateState(allowed=True, limit=3, remaining=0, reset_after_s=2400, retry_after_s=None),
-        RateState(allowed=False, limit=3, remaining=0, reset_after_s=1800, retry_after_s=1800),
+        RateState(allowed=False, limit=3, remaining=0, reset_after_s=1800, retry_after_s=1800, is_first_refusal=True),
     ]
+
+
+def test_the_first_refusal_in_a_window_is_told_from_the_others(session: Session) -> None:
+    minutes = (0, 1, 2, 3, 61, 62, 62, 64, 65)  # allowed: 0, 1, and in the next hour 61, 62
+
+    states = [hit_at(session, NOON + timedelta(minutes=minute), limit=2) for minute in minutes]
+
+    assert [state.allowed for state in states] == [True, True, False, False, True, True, False, False, False]
+    assert [state.is_first_refusal for state in states] == [False, False, True] + [False] * 3 + [True, False, False]
 
 
 @pytest.mark.parametrize(("after", "allowed"), [(HOUR - MICROSECOND, False), (HOUR, True), (HOUR + MICROSECOND, True)])
@@ -71,7 +81,8 @@ def test_every_scope_and_every_subject_has_a_window_of_its_own(session: Session)
 def test_where_nothing_is_allowed_not_even_the_first_call_is(session: Session) -> None:
     states = [hit_at(session, NOON, limit=0) for _ in range(2)]
 
-    assert states == [RateState(allowed=False, limit=0, remaining=0, reset_after_s=0, retry_after_s=3600)] * 2
+    refused = RateState(allowed=False, limit=0, remaining=0, reset_after_s=0, retry_after_s=3600)
+    assert states == [replace(refused, is_first_refusal=True), refused]
 
 
 def test_a_limit_that_was_lowered_holds_at_once(session: Session) -> None:
@@ -81,7 +92,14 @@ def test_a_limit_that_was_lowered_holds_at_once(session: Session) -> None:
     state = hit_at(session, NOON + timedelta(minutes=3), limit=2)
 
     # With two allowed, the last call but one has to leave.
-    assert state == RateState(allowed=False, limit=2, remaining=0, reset_after_s=57 * 60, retry_after_s=58 * 60)
+    assert state == RateState(
+        allowed=False,
+        limit=2,
+        remaining=0,
+        reset_after_s=57 * 60,
+        retry_after_s=58 * 60,
+        is_first_refusal=True,
+    )
 
 
 def test_a_call_that_lost_a_race_counts_at_the_time_of_the_later_one(session: Session) -> None:
