@@ -5,6 +5,7 @@ import io
 import json
 import logging
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -30,6 +31,7 @@ from tools.openapi import render_openapi
 from whyviral.accounts.models import User
 from whyviral.core.database import Base, build_engine
 from whyviral.core.endpoints import Endpoints
+from whyviral.throttling.models import RateWindow
 
 HOST = "api.example.com"
 ORIGIN = "https://app.example.com"
@@ -189,3 +191,22 @@ def logged(app: FastAPI) -> Iterator[Callable[[], list[dict[str, Any]]]]:
     logger.addHandler(handler)
     yield lambda: [json.loads(line) for line in stream.getvalue().splitlines()]
     logger.removeHandler(handler)
+
+
+@pytest.fixture
+def email() -> str:
+    """An address that Clerk has never seen."""
+    return f"new{time.monotonic_ns()}@example.com"
+
+
+@pytest.fixture
+def post(client: TestClient, rows: Session) -> Callable[..., tuple[int, Any]]:
+    """Return a function that posts a body and returns status and answer; nobody has called before."""
+    rows.query(RateWindow).delete()
+    rows.commit()
+
+    def post(path: str, **body: Any) -> tuple[int, Any]:
+        reply = client.post(path, json=body)
+        return reply.status_code, reply.json()
+
+    return post

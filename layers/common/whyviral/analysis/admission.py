@@ -15,11 +15,10 @@ from whyviral.core.errors import AppError
 from whyviral.social.post_urls import InvalidPostUrl, PostUrl, parse_post_url
 from whyviral.usage import service as usage_service
 from whyviral.usage.repository import CountedUrl
-from whyviral.vendor_calls import daily_budget
 
 from . import repository
-from .free_share import is_free_share_used
 from .models import PostAnalysisRequest, PostState, RequestStatus, Stage
+from .spent_today import get_spent_today
 
 MAX_URLS_PER_CALL = 100
 """Above the limit of any plan, so that a call with more is a mistake."""
@@ -117,9 +116,10 @@ def check_daily_budget(
         FreeShareReached: until midnight UTC, for a user of the Free plan.
     """
     retry_after_s = (end_of_day(now) - now).total_seconds()
-    if not daily_budget.is_room_left(session, now=now, max_usd=max_usd_per_day):
+    spent = get_spent_today(session, user_id, now=now)
+    if spent.by_all_usd >= max_usd_per_day:
         raise SpendLimitReached(retry_after_s=retry_after_s)
-    if free_share < 1 and is_free_share_used(session, user_id, most_usd=max_usd_per_day * free_share, now=now):
+    if spent.by_free_users_usd is not None and spent.by_free_users_usd >= max_usd_per_day * free_share:
         raise FreeShareReached(retry_after_s=retry_after_s)
 
 

@@ -2,8 +2,9 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, func, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
@@ -40,7 +41,7 @@ def settle(session: Session, day: date, *, spent_usd: Decimal, released_usd: Dec
     session.execute(statement.on_conflict_do_update(index_elements=[DailySpend.day], set_=booked))
 
 
-def is_room_left(session: Session, *, now: datetime, max_usd: Decimal) -> bool:
-    """Whether spent plus reserved is still below `max_usd` today."""
-    taken = session.scalar(select(DailySpend.spent_usd + DailySpend.reserved_usd).where(DailySpend.day == day_of(now)))
-    return (taken or Decimal(0)) < max_usd
+def taken_usd(now: datetime) -> ScalarSelect[Any]:
+    """Return, as a part of a statement, what today has cost and may yet cost; null where there was no call."""
+    taken = select(DailySpend.spent_usd + DailySpend.reserved_usd).where(DailySpend.day == day_of(now))
+    return taken.scalar_subquery()

@@ -1,27 +1,36 @@
-"""What the analyses of users of the Free plan cost together on one day (UTC)."""
+"""What the current day (UTC) has cost: all together, and for users of the Free plan."""
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ScalarSelect, case, func, select
 from sqlalchemy.orm import Session
 
 from whyviral.accounts.models import CURRENT_STATUSES, Plan, Subscription
 from whyviral.accounts.service import FREE_PLAN
 from whyviral.core.clock import end_of_day
+from whyviral.vendor_calls import daily_budget
 
 from .models import PostAnalysisRequest, RequestStatus
 
 
-def is_free_share_used(session: Session, user_id: uuid.UUID, *, most_usd: Decimal, now: datetime) -> bool:
-    """Whether a user is on the Free plan, and today's requests of all such users cost `most_usd` or more.
+@dataclass(frozen=True, slots=True)
+class SpentToday:
+    """USD spent, and reserved for calls under way."""
 
-    What their calls under way may yet cost counts as well. Requests count on the day they were made.
-    """
+    by_all_usd: Decimal
+    by_free_users_usd: Decimal | None
+    """None: the caller is not on the Free plan."""
+
+
+def get_spent_today(session: Session, user_id: uuid.UUID, *, now: datetime) -> SpentToday:
+    """Return what today has cost, in one statement; the requests of Free users count on the day they were made."""
     is_free = (Plan.slug == FREE_PLAN) & Subscription.status.in_(CURRENT_STATUSES)
     free_users = select(Subscription.user_id).join(Plan, Plan.id == Subscription.plan_id).where(is_free)
-    cost_usd = (
+    cost_usd: ScalarSelect[Any] = (
         select(func.coalesce(func.sum(PostAnalysisRequest.cost_usd + PostAnalysisRequest.reserved_usd), 0))
         .where(
             PostAnalysisRequest.status.in_(list(RequestStatus)),  # all of them: the index begins with the status
@@ -32,4 +41,5 @@ def is_free_share_used(session: Session, user_id: uuid.UUID, *, most_usd: Decima
         .scalar_subquery()
     )
     is_caller_free = free_users.where(Subscription.user_id == user_id).exists()
-    return bool(session.scalar(select(is_caller_free & (cost_usd >= most_usd))))
+    taken_usd, free_usd = session.execute(select(daily_budget.taken_usd(now), case((is_caller_free, cost_usd)))).one()
+    return SpentToday(by_all_usd=taken_usd or Decimal(0), by_free_users_usd=free_usd)
