@@ -28,8 +28,6 @@ class ClerkUser:
     email: str | None
     """The primary address."""
     email_verified: bool = False
-    phone_or_wallet_verified: bool = False
-    """Whether any of the user's phone numbers or wallets is verified."""
     full_name: str | None = None
     image_url: str | None = None
     updated_at: datetime | None = None
@@ -40,6 +38,8 @@ class ClerkUser:
     has_second_factor: bool = False
     is_unclaimed: bool = False
     """The address is only reserved, by a sign-up through the Backend API, and nobody has ever signed in."""
+    phone_or_wallet_verified: bool = False
+    """Whether any of the user's phone numbers or wallets is verified."""
 
 
 class _Verification(VendorModel):
