@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psutil
-from sqlalchemy import Engine, Row, func, make_url, select, text
+from sqlalchemy import Engine, Row, func, select, text
 
 from local.aws.sandbox import Moment, Sandbox
+from local.database.product import NAME
 from tests.behaviour.recovery.hurry import hurried_template
 from tests.behaviour.system import System, run_system
 from tests.fixtures.waits import wait_until
@@ -112,8 +113,9 @@ class TroubledSystem:
         that is tested. So its failures and rests are forgotten; test_provider_limits.py is about them.
         """
         with run_system(data, template=hurried_template(), invocation_hook=self.invocation_hook) as system:
-            url = make_url(system.stack.ready.database_url).set(username="postgres")
-            self._owner = build_engine(url.render_as_string(hide_password=False))
+            database = system.stack.database
+            assert database is not None
+            self._owner = build_engine(database.server.url_of(NAME))
             self._system = system
             with self._owner.begin() as connection:
                 connection.exec_driver_sql(_FORGIVE)

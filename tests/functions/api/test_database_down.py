@@ -160,7 +160,8 @@ def test_a_connection_that_is_cut_while_we_wait_counts_as_away(
     app.state.services.engine.dispose()
     patience_s = 2.0
     with server(carry) as address:
-        engine = build_engine(f"postgresql://{url.username}@{address}/{url.database}", socket_timeout_s=patience_s)
+        cut_url = f"postgresql://{url.username}:{url.password}@{address}/{url.database}"
+        engine = build_engine(cut_url, socket_timeout_s=patience_s)
         replace_services(app, engine=engine)
         assert client.get(LIST, headers=somebody.headers).status_code == 200
         is_over.set()
@@ -188,7 +189,7 @@ def test_connections_that_the_server_has_ended_are_replaced_unnoticed(
 def test_a_connection_that_is_never_given_back_is_not_waited_for_for_ever(
     client: TestClient, somebody: SignedIn, app: FastAPI, api_database_url: str
 ) -> None:
-    url = build_engine(api_database_url).url.set(password="")
+    url = build_engine(api_database_url).url
     engine = create_engine(url, pool_size=1, max_overflow=0, pool_timeout=0.1)
     replace_services(app, engine=engine)
     with engine.connect():
