@@ -15,7 +15,7 @@ from local.demo import SAMPLE_URLS
 from local.stack.system import ROOT
 from tests.behaviour.command import LOCAL, environment_of, free_port, running_command, tree_of
 from tests.behaviour.system import wait_for_end
-from tests.fixtures.waits import WAIT_S
+from tests.fixtures.waits import WAIT_S, wait_until
 
 SAMPLE = "https://x.com/jack/status/20"
 
