@@ -11,7 +11,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from whyviral.core.database import skip_pings_for_connections_used_since_now
 from whyviral.core.security_headers import SECURITY_HEADERS
 
 from .access_log import AccessLog
@@ -53,7 +52,6 @@ class RequestContext:
         if scope["path"].startswith(("/api/", "/health")) and not scope["path"].endswith("/"):
             scope["path"] += "/"
         started = time.perf_counter()
-        skip_pings_for_connections_used_since_now()
         status = 0
 
         async def send_with_id(message: Message) -> None:

@@ -1,24 +1,15 @@
-"""When a connection is asked whether it lives, and what a statement without a transaction leaves behind."""
+"""When a dead connection is replaced, and what a statement without a transaction leaves behind."""
 
-import gc
+import time
 from collections.abc import Iterator
-from contextvars import copy_context
 
 import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 
-from whyviral.core.database import (
-    build_engine,
-    session_scope,
-    single_statement,
-    skip_pings_for_connections_used_since_now,
-)
+from whyviral.core.database import build_engine, session_scope, single_statement
 
-pytestmark = [  # pg8000 forgets the socket of a dead connection, and its buffer
-    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
-    pytest.mark.filterwarnings("ignore:Exception ignored in. <_io.Buffered:pytest.PytestUnraisableExceptionWarning"),
-]
 _WHO_AM_I = text("select pg_backend_pid()")
 
 
@@ -28,7 +19,6 @@ def pooled(engine: Engine) -> Iterator[Engine]:
     pooled = build_engine(engine.url.set(drivername="postgresql").render_as_string(hide_password=False))
     yield pooled
     pooled.dispose()
-    gc.collect()
 
 
 def use(pooled: Engine) -> int:
@@ -49,25 +39,30 @@ def test_a_connection_that_died_in_the_pool_is_replaced(engine: Engine, pooled: 
     assert use(pooled) != died
 
 
-def test_one_that_was_used_since_is_taken_without_asking(engine: Engine, pooled: Engine) -> None:
-    def use_again() -> None:
-        skip_pings_for_connections_used_since_now()
-        kill(engine, use(pooled))
-        use(pooled)
+def test_one_that_dies_within_a_transaction_is_not(engine: Engine, pooled: Engine) -> None:
+    with Session(pooled) as session:
+        kill(engine, int(session.scalars(_WHO_AM_I).one()))
+        with pytest.raises(DBAPIError) as caught:
+            session.scalars(_WHO_AM_I)
 
-    with pytest.raises((DBAPIError, ConnectionError)):
-        copy_context().run(use_again)
+    assert caught.value.connection_invalidated
+    assert use(pooled) > 0
 
 
-def test_one_that_was_used_before_is_asked_all_the_same(engine: Engine, pooled: Engine) -> None:
+def test_a_single_statement_is_sent_over_a_connection_that_lives(engine: Engine, pooled: Engine) -> None:
     died = use(pooled)
     kill(engine, died)
 
-    def use_again() -> int:
-        skip_pings_for_connections_used_since_now()
-        return use(pooled)
+    with single_statement(pooled, used_since_mono_s=time.monotonic()) as connection:
+        assert connection.scalar(_WHO_AM_I) != died
 
-    assert copy_context().run(use_again) != died
+
+def test_a_single_statement_is_not_sent_twice(engine: Engine, pooled: Engine) -> None:
+    started_at = time.monotonic()
+    kill(engine, use(pooled))
+
+    with single_statement(pooled, used_since_mono_s=started_at) as connection, pytest.raises(DBAPIError):
+        connection.scalar(_WHO_AM_I)
 
 
 def test_a_single_statement_is_done_when_it_has_run_and_the_next_transaction_is_one(pooled: Engine) -> None:

@@ -83,9 +83,9 @@ def test_values_are_redacted_wherever_they_stand() -> None:
 
 
 def test_a_setting_that_is_a_secret_is_hidden_whatever_it_looks_like() -> None:
-    DeployableSettings(supabase_db_url=SecretStr("plain words nobody would suspect"))
+    DeployableSettings(supabase_db_url=SecretStr("postgresql://app:@db/plain-words-nobody-suspects"))
 
-    assert redacted("it said: plain words nobody would suspect!") == "it said: [hidden]!"
+    assert redacted("it said: db/plain-words-nobody-suspects!") == "it said: [hidden]!"
 
 
 def test_a_word_that_is_short_is_no_secret() -> None:

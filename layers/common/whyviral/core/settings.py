@@ -2,9 +2,10 @@
 
 from typing import Any, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from .database_url import check_database_url
 from .redaction import hide
 
 
@@ -24,6 +25,12 @@ class DeployableSettings(BaseSettings):
 
     supabase_db_url: SecretStr
     db_pool_size: int = 1
+
+    @field_validator("supabase_db_url")
+    @classmethod
+    def _check_database_url(cls, url: SecretStr) -> SecretStr:
+        check_database_url(url.get_secret_value())
+        return url
 
     def model_post_init(self, _context: Any) -> None:
         """Keep the secrets out of the logs of this process."""

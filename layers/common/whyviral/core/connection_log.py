@@ -1,0 +1,35 @@
+"""One line in the log when the database cannot be reached, and one when it can again."""
+
+import threading
+import time
+from collections.abc import Callable
+
+from .connection_failures import Failure
+from .logging import build_logger
+
+_REPEAT_S = 60.0
+logger = build_logger("database")
+
+
+class ConnectionLog:
+    """Reports the failures of one engine's connections: each reason once, and again every minute while it lasts."""
+
+    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._failure: Failure | None = None
+        self._reported_at_mono_s = 0.0
+
+    def note(self, failure: Failure | None) -> None:
+        """Report a failure, or the end of one."""
+        with self._lock:
+            before, self._failure = self._failure, failure
+            now = self._monotonic()
+            is_due = failure is not before or now - self._reported_at_mono_s >= _REPEAT_S
+            if failure is not None and is_due:
+                self._reported_at_mono_s = now
+        if failure is not None and is_due:
+            details = {"reason": failure.value, "what_to_do": failure.what_to_do}
+            logger.error("the database cannot be reached", extra=details)
+        elif failure is None and before is not None:
+            logger.info("the database can be reached again", extra={"reason": before.value})

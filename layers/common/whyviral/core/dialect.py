@@ -1,0 +1,52 @@
+"""SQLAlchemy's dialect for our driver: the server's own placeholders, and savepoints that cost no round trip."""
+
+from typing import Any
+
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.base import PGCompiler, PGIdentifierPreparer
+from sqlalchemy.dialects.postgresql.pg8000 import PGDialect_pg8000
+from sqlalchemy.engine import Connection as EngineConnection
+
+from .connection_failures import ConnectionFailed
+from .driver import Connection
+
+DRIVERNAME = "postgresql+whyviral"
+
+
+class Dialect(PGDialect_pg8000):
+    """PostgreSQL through `driver.Connection`."""
+
+    driver = "whyviral"
+    supports_statement_cache = True
+    statement_compiler = PGCompiler
+    preparer = PGIdentifierPreparer
+
+    def __init__(self, **options: Any) -> None:
+        # `$1` as the server reads it: nothing scans a statement again before it is sent.
+        super().__init__(paramstyle="numeric_dollar", **options)
+
+    def connect(self, *args: Any, **options: Any) -> Any:
+        """Open a connection."""
+        return Connection(*args, **options)
+
+    def is_disconnect(self, e: Exception, connection: Any, cursor: Any) -> bool:
+        """Whether an error means that the connection is of no use any more."""
+        return isinstance(e, ConnectionFailed) or bool(super().is_disconnect(e, connection, cursor))
+
+    def do_savepoint(self, connection: EngineConnection, name: str) -> None:
+        """Set a savepoint together with the next statement."""
+        _driver_of(connection).defer(f"savepoint {name}")
+
+    def do_release_savepoint(self, connection: EngineConnection, name: str) -> None:
+        """Release a savepoint together with the next statement."""
+        _driver_of(connection).defer(f"release savepoint {name}")
+
+
+def _driver_of(connection: EngineConnection) -> Connection:
+    driver = connection.connection.dbapi_connection
+    if not isinstance(driver, Connection):
+        raise TypeError("the dialect is used with a connection that is not its own")
+    return driver
+
+
+registry.register("postgresql.whyviral", __name__, Dialect.__name__)

@@ -1,0 +1,340 @@
+"""The database driver: pg8000's connection with one network round trip per statement, made for transaction poolers.
+
+pg8000 sends a parameterised statement as three messages that each wait for the server. A transaction pooler may run
+them on three servers. Here Parse, Bind, Describe, Execute and one Sync leave in a single flush.
+
+What opens a transaction or a savepoint has no result, so it is deferred and sent with the statement that follows.
+"""
+
+import errno
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from struct import Struct
+from typing import Any
+
+from pg8000 import legacy
+from pg8000.converters import make_params
+from pg8000.core import Context
+from pg8000.exceptions import DatabaseError, InterfaceError
+
+from .column_values import PARSERS
+from .connection_failures import ConnectionFailed, Failure, explain
+
+_READY = b"Z"
+_NULL_LENGTH = -1
+_MOST_DESCRIPTIONS = 500
+_UNACKNOWLEDGED_MS = 5_000
+"""A peer that acknowledges no data for this long is gone; one that is merely slow acknowledges at once."""
+_TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
+"""Linux only."""
+_header = Struct("!ci").unpack
+_length = Struct("!i").unpack_from
+_int32 = Struct("!i").pack
+_int16 = Struct("!H").pack
+_SQLSTATE_INVALID_AUTHORIZATION = "28000"
+_SQLSTATE_UNIQUE_VIOLATION = "23505"
+_EXECUTE = b"E" + _int32(9) + b"\x00" + _int32(0)
+_DESCRIBE_PORTAL = b"D" + _int32(6) + b"P\x00"
+_SYNC = b"S" + _int32(4)
+_TERMINATE = b"X" + _int32(4)
+
+
+class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
+    """A connection that begins its transactions by itself and replaces its socket when that proves dead.
+
+    Transactions begin with the first statement, which is also the liveness check: when the network fails under it, it
+    is sent once more over a new connection. Nothing has been committed by then. No session state is ever lost, since
+    a transaction pooler keeps none.
+    """
+
+    def __init__(
+        self,
+        user: str,
+        *,
+        host: str,
+        port: int = 5432,
+        timeout: float | None = None,
+        statement_timeout_ms: int | None = None,
+        on_failure: Callable[[Failure | None], None] = lambda _failure: None,
+        **options: Any,
+    ) -> None:
+        """Connect.
+
+        Args:
+            user: the login role.
+            host: where the server or its pooler is.
+            port: as above.
+            timeout: seconds that connecting and each answer may take.
+            statement_timeout_ms: how long the server runs a statement of a transaction; None: as long as it takes.
+            on_failure: called with the reason when a connection fails, and with None when one succeeds.
+            options: passed to pg8000: `database`, `password`, `ssl_context`, `application_name`.
+
+        Raises:
+            ConnectionFailed: saying why and what to do.
+        """
+        self._address = (host, port)
+        self._timeout_s = timeout
+        self._options = {"user": user, "host": host, "port": port, **options}
+        self._on_failure = on_failure
+        self._opening = ["begin"]
+        if statement_timeout_ms is not None:
+            # SET LOCAL only: anything else leaks to other clients of the transaction pooler.
+            self._opening.append(f"set local statement_timeout = {statement_timeout_ms:d}")
+        self._deferred: list[str] = []
+        self._descriptions: dict[bytes, tuple[list[dict[str, Any]], list[Callable[[str], Any]]]] = {}
+        self.autocommit = False
+        self.used_at_mono_s = 0.0
+        self._is_doubtful = False
+        self._connect()
+        self.pg_types.update(PARSERS)
+
+    def _connect(self) -> None:
+        sock: socket.socket | None = None
+        try:
+            sock = self._open_socket()
+            super().__init__(sock=sock, **self._options)
+        except (OSError, DatabaseError, InterfaceError) as exc:
+            if sock is not None:
+                sock.close()
+            self._sock = self._usock = None
+            failure = explain(exc)
+            self._on_failure(failure)
+            raise ConnectionFailed(failure) from exc
+        self._on_failure(None)
+        self.used_at_mono_s = time.monotonic()
+
+    def _open_socket(self) -> socket.socket:
+        sock = socket.create_connection(self._address, self._timeout_s)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        if _TCP_USER_TIMEOUT is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, _TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS)
+        return sock
+
+    def _reconnect(self) -> None:
+        types, adapters, autocommit = self.pg_types, self.py_types, self.autocommit
+        self._abandon()
+        self._connect()
+        self.pg_types, self.py_types, self.autocommit = types, adapters, autocommit
+
+    def _abandon(self) -> None:
+        """Close the socket without a word: the server may be gone, or in the middle of an answer."""
+        file, sock = self._sock, self._usock
+        self._sock = self._usock = None
+        self._transaction_status = None
+        self._deferred.clear()
+        if sock is None:
+            return
+        with suppress(OSError):
+            sock.shutdown(socket.SHUT_RDWR)  # so that closing the file does not wait to send what it still holds
+        for end in (file, sock):
+            with suppress(OSError, ValueError):
+                end.close()
+
+    def cursor(self) -> "Cursor":
+        """Return a cursor."""
+        return Cursor(self)
+
+    def close(self) -> None:
+        """Say goodbye and close the socket; a connection that is closed or broken already is left as it is."""
+        if self._sock is not None:
+            with suppress(OSError, ValueError):
+                self._sock.write(_TERMINATE)
+                self._sock.flush()
+        self._abandon()
+
+    def defer(self, statement: str) -> None:
+        """Send a statement that has no result, such as SAVEPOINT, together with the next one."""
+        self._deferred.append(statement)
+
+    def commit_each(self, *, used_since_mono_s: float) -> None:
+        """Make each statement a transaction of its own, until `autocommit` is set to False.
+
+        Args:
+            used_since_mono_s: when the connection was not used since, it is pinged before the next statement, which
+                could not be sent again. By `time.monotonic`.
+        """
+        self.autocommit = True
+        self._is_doubtful = self.used_at_mono_s < used_since_mono_s
+
+    def _ping(self) -> None:
+        try:
+            self._exchange(_message(b"Q", b"select 1\x00"), Context("select 1"))
+        except (InterfaceError, DatabaseError):
+            self._reconnect()
+
+    def commit(self) -> None:
+        """Commit in one round trip, or in none when no statement was sent."""
+        if not self._in_transaction:
+            self._deferred.clear()
+            return
+        self.execute_simple("commit")
+
+    def rollback(self) -> None:
+        """Roll back in one round trip, or in none when no statement was sent."""
+        self._deferred.clear()
+        if self._in_transaction:
+            self.execute_simple("rollback")
+
+    def execute_simple(self, statement: str) -> Context:
+        """Run SQL without parameters."""
+        before, is_first = self._take_deferred()
+        sql = ";".join([*before, statement])
+        return self._send(_message(b"Q", sql.encode() + b"\x00"), statement, is_first=is_first)
+
+    def execute_unnamed(
+        self, statement: str, vals: Sequence[Any] = (), oids: Sequence[int] = (), stream: Any = None
+    ) -> Context:
+        """Run one statement with parameters `$1`, `$2`, and so on, in one flush; COPY keeps pg8000's exchange."""
+        before, is_first = self._take_deferred()
+        if stream is not None:
+            if before:
+                self._send(_message(b"Q", ";".join(before).encode() + b"\x00"), before[0], is_first=is_first)
+            return super().execute_unnamed(statement, vals=vals, oids=oids, stream=stream)
+        messages = [_run(sql, (), ()) for sql in before]
+        messages.append(_run(statement, make_params(self.py_types, vals), oids, describe=True))
+        messages.append(_SYNC)
+        return self._send(b"".join(messages), statement, is_first=is_first)
+
+    def _take_deferred(self) -> tuple[list[str], bool]:
+        """Return what goes before the next statement, and whether that one is the first of its transaction."""
+        is_first = not self._in_transaction and not self.autocommit
+        before = [*self._opening, *self._deferred] if is_first else [*self._deferred]
+        self._deferred.clear()
+        return before, is_first
+
+    def _send(self, messages: bytes, statement: str, *, is_first: bool) -> Context:
+        if self._is_doubtful:
+            self._is_doubtful = False
+            self._ping()
+        try:
+            return self._exchange(messages, Context(statement))
+        except InterfaceError as exc:
+            if not is_first or not _is_peer_gone(exc.__cause__):
+                raise
+        self._reconnect()
+        return self._exchange(messages, Context(statement))
+
+    def _exchange(self, messages: bytes, context: Context) -> Context:
+        """Send messages and read the answer; what fails in between leaves no half-read answer behind."""
+        if self._sock is None:
+            raise InterfaceError("connection is closed")
+        try:
+            self._sock.write(messages)
+            self._sock.flush()
+            self._read_answer(context)
+        except OSError as exc:
+            self._abandon()
+            raise InterfaceError("network error") from exc
+        except BaseException:
+            self._abandon()
+            raise
+        self.used_at_mono_s = time.monotonic()
+        if context.error is not None:
+            raise context.error
+        return context
+
+    def handle_messages(self, context: Context) -> None:
+        """Read one answer; pg8000 calls this for COPY."""
+        self._read_answer(context)
+        if context.error is not None:
+            raise context.error
+
+    def _read_answer(self, context: Context) -> None:
+        read, handlers = self._sock.read, self.message_types
+        code = None
+        while code != _READY:
+            code, length = _header(_exactly(read, 5))
+            handlers[code](_exactly(read, length - 4), context)
+
+    def handle_ROW_DESCRIPTION(self, data: bytes, context: Context) -> None:  # noqa: N802 - pg8000's name
+        """Read the columns of a result, once for each statement."""
+        known = self._descriptions.get(data)
+        if known is None:
+            super().handle_ROW_DESCRIPTION(data, context)
+            if len(self._descriptions) >= _MOST_DESCRIPTIONS:
+                self._descriptions.clear()
+            self._descriptions[data] = (context.columns, context.input_funcs)
+            return
+        context.columns, context.input_funcs = known
+        if context.rows is None:
+            context.rows = []
+
+    def handle_DATA_ROW(self, data: bytes, context: Context) -> None:  # noqa: N802 - pg8000's name
+        """Read a row."""
+        at, row = 2, []
+        for parse in context.input_funcs:
+            (length,) = _length(data, at)
+            at += 4
+            if length == _NULL_LENGTH:
+                row.append(None)
+                continue
+            end = at + length
+            row.append(parse(data[at:end].decode()))
+            at = end
+        context.rows.append(row)
+
+
+class Cursor(legacy.Cursor):  # type: ignore[misc] # pg8000 has no types
+    """A cursor whose statements carry the server's own placeholders: `$1`, `$2`, and so on."""
+
+    def execute(self, operation: str, args: Sequence[Any] = (), stream: Any = None) -> "Cursor":
+        """Run a statement, which begins a transaction unless the connection is in autocommit."""
+        connection = self._c
+        if connection is None:
+            raise InterfaceError("Cursor closed")
+        oids, self._input_oids = self._input_oids, ()
+        try:
+            if args or stream is not None:
+                self._context = connection.execute_unnamed(operation, args, oids, stream)
+            else:
+                self._context = connection.execute_simple(operation)
+        except DatabaseError as exc:
+            raise _specific(exc) from exc
+        self._row_iter = iter(self._context.rows or ())
+        return self
+
+
+def _message(code: bytes, body: bytes) -> bytes:
+    return code + _int32(len(body) + 4) + body
+
+
+def _run(statement: str, params: Sequence[str | None], oids: Sequence[int], *, describe: bool = False) -> bytes:
+    """Return the messages that run a statement as the unnamed one. Source: PostgreSQL, "Message Formats"."""
+    types = b"".join(_int32(max(oid, 0)) for oid in oids)  # pg8000 says -1 for a NULL of no type
+    values = b"".join(map(_value, params))
+    parse = _message(b"P", b"\x00" + statement.encode() + b"\x00" + _int16(len(oids)) + types)
+    bind = _message(b"B", b"\x00\x00" + _int16(0) + _int16(len(params)) + values + _int16(0))
+    return parse + bind + (_DESCRIBE_PORTAL if describe else b"") + _EXECUTE
+
+
+def _value(text: str | None) -> bytes:
+    if text is None:
+        return _int32(_NULL_LENGTH)
+    encoded = text.encode()
+    return _int32(len(encoded)) + encoded
+
+
+def _exactly(read: Callable[[int], bytes], size: int) -> bytes:
+    data = read(size)
+    if len(data) < size:
+        raise ConnectionResetError(errno.ECONNRESET, "the server closed the connection")
+    return data
+
+
+def _is_peer_gone(exc: BaseException | None) -> bool:
+    """Whether the connection itself failed; an answer that is merely late has no error number."""
+    return isinstance(exc, OSError) and exc.errno is not None
+
+
+def _specific(exc: DatabaseError) -> Exception:
+    """Return the DBAPI's class for a server's error, as pg8000 chooses it."""
+    fields = exc.args[0]
+    code = fields.get("C") if isinstance(fields, dict) else None
+    if code == _SQLSTATE_INVALID_AUTHORIZATION:
+        return InterfaceError(fields)  # type: ignore[no-any-return] # pg8000 has no types
+    if code == _SQLSTATE_UNIQUE_VIOLATION:
+        return legacy.IntegrityError(fields)  # type: ignore[no-any-return] # pg8000 has no types
+    return legacy.ProgrammingError(fields)  # type: ignore[no-any-return] # pg8000 has no types
