@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from whyviral.core.logging import build_logger
 from whyviral.core.redaction import HIDDEN, hide, redacted, redacted_values
-from whyviral.core.settings import DeployableSettings
+from whyviral.core.settings import StorageSettings
 
 JWT = "eyJhbGciOiJSUzI1NiIsImtpZCI6Imluc18xIn0.eyJzdWIiOiJ1c2VyXzEifQ.c2lnbmF0dXJl"
 
@@ -83,9 +83,13 @@ def test_values_are_redacted_wherever_they_stand() -> None:
 
 
 def test_a_setting_that_is_a_secret_is_hidden_whatever_it_looks_like() -> None:
-    DeployableSettings(supabase_db_url=SecretStr("postgresql://app:@db/plain-words-nobody-suspects"))
+    StorageSettings(
+        supabase_db_url=SecretStr("postgresql://app@db/postgres"),
+        supabase_url="https://example.supabase.co",
+        supabase_secret_key=SecretStr("plain words nobody would suspect"),
+    )
 
-    assert redacted("it said: db/plain-words-nobody-suspects!") == "it said: [hidden]!"
+    assert redacted("it said: plain words nobody would suspect!") == "it said: [hidden]!"
 
 
 def test_a_word_that_is_short_is_no_secret() -> None:
