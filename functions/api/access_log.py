@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
@@ -22,45 +23,76 @@ from .errors import DATABASE_ERRORS
 
 UNRECORDED_ROUTES = frozenset({"/health/live/"})
 """Asked every few seconds, and promised to need nothing."""
-_LONGEST_WAIT_S = 1.0
-"""For a connection, when requests need all of them; the insert itself ends with the socket's timeout at the latest."""
-_PAUSE_S = 30.0
+_LONGEST_WAIT_S = 10.0
+"""For a connection, when requests need all of them; the client has its answer by then."""
+_FIRST_PAUSE_S = 1.0
+_LONGEST_PAUSE_S = 30.0
+_REPORT_S = 30.0
 
 
 class AccessLog:
-    """Writes rows, and gives up for a while when the database takes none: a record is not worth an outage."""
+    """Writes rows; where the database takes none it backs off, and counts and reports what it dropped.
+
+    The pause doubles with each failure in a row: a record is not worth an outage.
+    """
 
     def __init__(self, logger: Logger, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._logger = logger
         self._monotonic = monotonic
-        self._paused_until = 0.0
+        self._pause_s = _FIRST_PAUSE_S
+        self._paused_until_mono_s = 0.0
+        self._dropped = 0
+        self._reported_at_mono_s = 0.0
 
     async def write(self, request: Request, *, route: str | None, status: int, duration_s: float) -> None:
         """Record a request that has been answered."""
-        if route in UNRECORDED_ROUTES or _is_preflight(request) or self._monotonic() < self._paused_until:
+        if route in UNRECORDED_ROUTES or _is_preflight(request):
+            return
+        if self._monotonic() < self._paused_until_mono_s:
+            self._drop("paused")
+            return
+        if getattr(request.state, "is_database_silent", False):
+            # The request has just waited for the database; its record would wait as long again.
+            self._pause("the database does not answer")
             return
         if getattr(request.state, "is_repeated_refusal", False):
             return
         access = _access(request, route=route, status=status, duration_s=duration_s)
         services = services_of(request)
-        if getattr(request.state, "is_database_silent", False):
-            # Whoever waits for the answer has just waited for the database, and would wait as long again.
-            self._pause(access, "the database does not answer")
-            return
         try:
             async with asyncio.timeout(_LONGEST_WAIT_S):
                 await services.connections.acquire()
-            try:
-                await run_in_threadpool(_insert, services.engine, access)
-            finally:
-                services.connections.release()
+        except TimeoutError:
+            self._drop("no connection was free")
+            return
+        try:
+            await run_in_threadpool(_insert, services.engine, access, time.monotonic() - duration_s)
         except (SQLAlchemyError, *DATABASE_ERRORS) as exc:
-            self._pause(access, type(exc).__name__)
+            self._pause(type(exc).__name__)
+        else:
+            self._pause_s = _FIRST_PAUSE_S
+            self._report("the database takes records again")
+        finally:
+            services.connections.release()
 
-    def _pause(self, access: ApiAccess, error: str) -> None:
-        self._paused_until = self._monotonic() + _PAUSE_S
-        details = {"request_id": access.request_id, "error": error, "pause_s": _PAUSE_S}
-        self._logger.warning("access not recorded", extra=details)
+    def _pause(self, reason: str) -> None:
+        self._paused_until_mono_s = self._monotonic() + self._pause_s
+        self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+        self._drop(reason)
+
+    def _drop(self, reason: str) -> None:
+        self._dropped += 1
+        if self._reported_at_mono_s == 0.0 or self._monotonic() - self._reported_at_mono_s >= _REPORT_S:
+            self._report(reason)
+
+    def _report(self, reason: str) -> None:
+        dropped, self._dropped = self._dropped, 0
+        if dropped == 0:
+            return
+        self._reported_at_mono_s = self._monotonic()
+        self._logger.warning("accesses not recorded", extra={"dropped": dropped, "reason": reason})
+        with single_metric(name="AccessesDropped", unit=MetricUnit.Count, value=dropped, namespace="whyviral"):
+            pass  # written when the block ends
 
 
 def _is_preflight(request: Request) -> bool:
@@ -83,6 +115,6 @@ def _access(request: Request, *, route: str | None, status: int, duration_s: flo
     )
 
 
-def _insert(engine: Engine, access: ApiAccess) -> None:
-    with single_statement(engine) as connection:
+def _insert(engine: Engine, access: ApiAccess, used_since_mono_s: float) -> None:
+    with single_statement(engine, used_since_mono_s=used_since_mono_s) as connection:
         record_access(connection, access)
