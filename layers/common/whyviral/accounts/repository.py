@@ -1,7 +1,6 @@
 """Every query of accounts."""
 
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +8,8 @@ from sqlalchemy import BindParameter, Exists, bindparam, case, delete, exists, f
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, joinedload
 
-from whyviral.core.pagination import PAGE_SIZE, Page, offset_of
+from whyviral.core.pagination import Page
+from whyviral.core.paging import read_page
 
 from .models import (
     CURRENT_STATUSES,
@@ -130,15 +130,8 @@ def find_current_subscription(session: Session, user_id: uuid.UUID) -> Subscript
 
 def list_active_plans(session: Session, *, page: int) -> Page[Plan]:
     """Return what can be bought, the cheapest first."""
-    count = session.scalar(select(func.count()).where(Plan.is_active)) or 0
-    plans: Sequence[Plan] = session.scalars(
-        select(Plan)
-        .where(Plan.is_active)
-        .order_by(Plan.price_cents, Plan.slug)
-        .limit(PAGE_SIZE)
-        .offset(offset_of(page))
-    ).all()
-    return Page(rows=plans, count=count, number=page)
+    active = select(Plan).where(Plan.is_active).order_by(Plan.price_cents, Plan.slug)
+    return read_page(session, active, page)
 
 
 def is_session_revoked(session: Session, session_id: str) -> bool:

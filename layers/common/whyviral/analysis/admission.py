@@ -1,7 +1,7 @@
 """Admission: from pasted URLs to requests that the pipeline can start, all or nothing."""
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -174,12 +174,18 @@ def admit(
         _new_request(platform, own_posts, execution_arn_of=execution_arn_of)
         for platform, own_posts in by_platform.items()
     ]
-    inserted = _check_platforms(repository.insert_requests(session, user_id, requests))
+    pairs = zip(requests, by_platform.values(), strict=True)
+    inserted = _check_platforms(
+        repository.insert_requests(
+            session,
+            user_id,
+            requests,
+            posts=[row for request, own_posts in pairs for row in _new_posts(request, own_posts)],
+            statuses=[_first_status(request) for request in requests],
+        )
+    )
     urls = [CountedUrl(request.id, request.platform, url) for request in inserted for url in request.post_urls]
     usage_service.increment_usage(session, user_id, urls, plan=plan, now=now)
-    rows = zip(inserted, by_platform.values(), strict=True)
-    repository.insert_posts(session, [row for request, own_posts in rows for row in _new_posts(request, own_posts)])
-    repository.insert_statuses(session, [_first_status(request) for request in inserted])
     record_events(session, *(_admitted(request) for request in inserted))
     return inserted
 
@@ -228,10 +234,10 @@ def _new_request(
     }
 
 
-def _new_posts(request: PostAnalysisRequest, posts: Sequence[PostUrl]) -> list[dict[str, object]]:
+def _new_posts(request: Mapping[str, object], posts: Sequence[PostUrl]) -> list[dict[str, object]]:
     return [
         {
-            "request_id": request.id,
+            "request_id": request["id"],
             "position": position,
             "url": post.canonical_url,
             "platform_post_id": post.post_id,
@@ -242,11 +248,11 @@ def _new_posts(request: PostAnalysisRequest, posts: Sequence[PostUrl]) -> list[d
     ]
 
 
-def _first_status(request: PostAnalysisRequest) -> dict[str, object]:
+def _first_status(request: Mapping[str, object]) -> dict[str, object]:
     return {
-        "request_id": request.id,
-        "seq": request.status_seq,
-        "attempt": request.attempt,
+        "request_id": request["id"],
+        "seq": request["status_seq"],
+        "attempt": request["attempt"],
         "stage": Stage.REQUEST_CREATED,
         "progress": 0,
         "message": "The request is accepted.",

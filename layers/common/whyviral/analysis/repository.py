@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Text, case, exists, func, insert, literal,
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, selectinload
 
-from whyviral.core.pagination import PAGE_SIZE, Page, offset_of
+from whyviral.core.pagination import Page
+from whyviral.core.paging import read_page
 from whyviral.social.models import DEAD_LINK, PlatformRow, Post, PostActivity, PostComments, PostMedia, UserPostActivity
 
 from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysis, PostAnalysisRequest, PostState, RequestStatus
@@ -31,20 +32,30 @@ class ReopenedPost:
 
 
 def insert_requests(
-    session: Session, user_id: uuid.UUID, rows: Sequence[dict[str, Any]]
+    session: Session,
+    user_id: uuid.UUID,
+    rows: Sequence[dict[str, Any]],
+    *,
+    posts: Sequence[dict[str, Any]],
+    statuses: Sequence[dict[str, Any]],
 ) -> list[tuple[PostAnalysisRequest, bool]]:
-    """Insert requests of this user; return each, in the order given, with whether its platform is active."""
-    statement = insert(PostAnalysisRequest).values([row | {"user_id": user_id} for row in rows])
-    # Read in the same statement: a statement of its own would be another round trip.
+    """Insert requests of this user with their URLs and first steps, in one statement.
+
+    Returns:
+        Each request with whether its platform is active, in the order given.
+    """
     is_active = PostAnalysisRequest.platform.in_(select(PlatformRow.slug).where(PlatformRow.is_active))
-    returned = session.execute(statement.returning(PostAnalysisRequest, is_active))
-    inserted = {request.id: (request, active) for request, active in returned}
+    statement = (
+        insert(PostAnalysisRequest)
+        .values([row | {"user_id": user_id} for row in rows])
+        .returning(PostAnalysisRequest, is_active)
+        .add_cte(
+            insert(AnalysisRequestPost).values(posts).cte("new_posts"),
+            insert(AnalysisStatus).values(statuses).cte("new_statuses"),
+        )
+    )
+    inserted = {request.id: (request, active) for request, active in session.execute(statement)}
     return [inserted[row["id"]] for row in rows]
-
-
-def insert_posts(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert the URLs of requests."""
-    session.execute(insert(AnalysisRequestPost).values(rows))
 
 
 def insert_statuses(session: Session, rows: Sequence[dict[str, Any]]) -> None:
@@ -54,16 +65,9 @@ def insert_statuses(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 
 def list_requests(session: Session, user_id: uuid.UUID, number: int) -> Page[PostAnalysisRequest]:
     """Return one page of the user's requests, newest first."""
-    own = PostAnalysisRequest.user_id == user_id
-    count = session.scalar(select(func.count()).select_from(PostAnalysisRequest).where(own)) or 0
-    rows = session.scalars(
-        select(PostAnalysisRequest)
-        .where(own)
-        .order_by(PostAnalysisRequest.created_at.desc(), PostAnalysisRequest.id)
-        .limit(PAGE_SIZE)
-        .offset(offset_of(number))
-    ).all()
-    return Page(rows=rows, count=count, number=number)
+    own = select(PostAnalysisRequest).where(PostAnalysisRequest.user_id == user_id)
+    newest_first = own.order_by(PostAnalysisRequest.created_at.desc(), PostAnalysisRequest.id)
+    return read_page(session, newest_first, number)
 
 
 def find_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> PostAnalysisRequest | None:
@@ -158,14 +162,8 @@ def list_posts_page(session: Session, user_id: uuid.UUID, request_id: uuid.UUID,
         .join(PostAnalysisRequest, PostAnalysisRequest.id == AnalysisRequestPost.request_id)
         .where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == user_id)
     )
-    count = session.scalar(select(func.count()).select_from(joined.subquery())) or 0
-    rows = session.scalars(
-        joined.order_by(AnalysisRequestPost.position)
-        .limit(PAGE_SIZE)
-        .offset(offset_of(number))
-        .options(selectinload(Post.media))
-    ).all()
-    return Page(rows=rows, count=count, number=number)
+    in_order = joined.order_by(AnalysisRequestPost.position).options(selectinload(Post.media))
+    return read_page(session, in_order, number)
 
 
 def lock_current(session: Session, request_id: uuid.UUID, attempt: int) -> PostAnalysisRequest | None:

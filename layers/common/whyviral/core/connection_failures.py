@@ -8,8 +8,8 @@ from typing import Any
 
 from pg8000.exceptions import InterfaceError
 
-_HOSTNAME_MISMATCH = 62
-"""Source: OpenSSL, `X509_V_ERR_HOSTNAME_MISMATCH`."""
+_NAME_MISMATCHES = frozenset({62, 64})
+"""Of a host name, of an IP address. Source: OpenSSL, x509_vfy.h."""
 
 
 class Failure(StrEnum):
@@ -95,7 +95,7 @@ class ConnectionFailed(InterfaceError):  # type: ignore[misc] # pg8000 has no ty
 def explain(exc: BaseException) -> Failure:
     """Return why connecting failed."""
     if isinstance(exc, ssl.SSLCertVerificationError):
-        is_other_host = exc.verify_code == _HOSTNAME_MISMATCH
+        is_other_host = exc.verify_code in _NAME_MISMATCHES
         return Failure.WRONG_HOST_NAME if is_other_host else Failure.WRONG_CERTIFICATE
     for kind, failure in _BY_CLASS.items():
         if isinstance(exc, kind):

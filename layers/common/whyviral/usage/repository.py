@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from whyviral.core.pagination import PAGE_SIZE, Page, offset_of
+from whyviral.core.pagination import Page
+from whyviral.core.paging import read_page
 
 from .models import UserUsage
 
@@ -120,15 +121,8 @@ def list_usage(
         conditions.append(UserUsage.usage_date <= last)
     if platform is not None:
         conditions.append(UserUsage.platform == platform)
-    count = session.scalar(select(func.count()).select_from(UserUsage).where(*conditions)) or 0
-    rows = session.scalars(
-        select(UserUsage)
-        .where(*conditions)
-        .order_by(UserUsage.usage_date.desc(), UserUsage.platform)
-        .limit(PAGE_SIZE)
-        .offset(offset_of(number))
-    ).all()
-    return Page(rows=rows, count=count, number=number)
+    days = select(UserUsage).where(*conditions).order_by(UserUsage.usage_date.desc(), UserUsage.platform)
+    return read_page(session, days, number)
 
 
 def settle_usage(session: Session, request_id: uuid.UUID, *, explained: Sequence[str], suggestions: int) -> Settlement:

@@ -277,7 +277,7 @@ def test_no_route_needs_more_statements_for_twenty_rows_than_for_one(
             assert reply.status_code == 200
             needed[name].append(len(statements))
 
-    assert needed == {"list": [3, 3], "detail": [5, 5], "posts": [5, 5]}
+    assert needed == {"list": [2, 2], "detail": [5, 5], "posts": [4, 4]}
 
 
 def test_analyze_needs_as_many_statements_for_fifty_urls_as_for_one(
@@ -292,4 +292,4 @@ def test_analyze_needs_as_many_statements_for_fifty_urls_as_for_one(
         assert reply.status_code == 202
         needed.append(len(statements))
 
-    assert needed == [9, 9]
+    assert needed == [7, 7]
