@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from sqlalchemy.orm import Session
 
@@ -24,6 +23,7 @@ from whyviral.vendor_calls.calls import CallCollector
 from .dependencies import Services, ServicesDep, SessionDep, caller_of, services_of
 from .error_responses import DATABASE, Errors
 from .errors import ProviderUnavailable
+from .transactions import TransactionRoute
 
 
 class NotAuthenticated(AppError):
@@ -55,7 +55,7 @@ SIGNED_IN: Errors = (*DATABASE, ProviderUnavailable, NotAuthenticated, *TOKEN_ER
 """What every route for signed-in users can answer."""
 
 
-class AuthenticatedRoute(APIRoute):
+class AuthenticatedRoute(TransactionRoute):
     """A route whose session token is verified before anything of the body is parsed."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -63,18 +63,26 @@ class AuthenticatedRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def authenticate_first(request: Request) -> Response:
-            # In a thread: the keys may have to be fetched.
-            request.state.claims = await run_in_threadpool(_verify, request)
+            request.state.claims = await _claims_of(services_of(request), _token_of(request))
             return await handle(request)
 
         return authenticate_first
 
 
-def _verify(request: Request) -> SessionClaims:
+def _token_of(request: Request) -> str:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise NotAuthenticated
-    return verify_token(services_of(request), token.strip())
+    return token.strip()
+
+
+async def _claims_of(services: Services, token: str) -> SessionClaims:
+    """Verify a token; in a thread only where the keys may have to be fetched."""
+    try:
+        claims = services.verifier.verify_with_known_keys(token)
+    except InvalidSessionToken as exc:
+        raise InvalidToken(exc.reason) from exc
+    return claims or await run_in_threadpool(verify_token, services, token)
 
 
 def verify_token(services: Services, token: str) -> SessionClaims:

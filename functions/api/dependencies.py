@@ -101,14 +101,16 @@ ConnectionDep = Depends(wait_for_connection, scope="function")
 
 
 async def get_session(services: ServicesDep, _connection: Annotated[None, ConnectionDep]) -> AsyncIterator[Session]:
-    """Open the transaction of this request; it commits when the route returns, before the answer is sent.
+    """Open the transaction of this request; it commits before the answer is sent.
 
-    A thread is taken only for what talks to the database: a session connects with its first statement.
+    A thread is taken only for what talks to the database: a session connects with its first statement, and the routes
+    of `TransactionRoute` have committed already.
     """
     session = Session(services.engine, expire_on_commit=False)
     try:
         yield session
-        await run_in_threadpool(session.commit)
+        if session.in_transaction():
+            await run_in_threadpool(session.commit)
     finally:
         if session.in_transaction():
             await run_in_threadpool(session.close)

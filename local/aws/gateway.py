@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,6 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 _PATHS = ("/api/accounts/webhook/", "/api/billing/webhook/")
 _MAX_BYTES = 10 * 1024 * 1024
 """Source: AWS, "Quotas for REST APIs", payload size."""
+
+
+_WEBHOOKS_AT_ONCE = 8
 
 
 class WebhookGateway:
@@ -29,6 +32,8 @@ class WebhookGateway:
         """
         self._app = app
         self._invoke = invoke
+        # Threads of their own: webhooks that wait for their function must not take those that answer the API.
+        self._limiter = CapacityLimiter(_WEBHOOKS_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request."""
@@ -40,7 +45,8 @@ class WebhookGateway:
         if len(body) > _MAX_BYTES:
             await Response(status_code=413)(scope, receive, send)
             return
-        answer = await run_in_threadpool(self._invoke, json.dumps(_gateway_event(request, body)).encode())
+        event = json.dumps(_gateway_event(request, body)).encode()
+        answer = await to_thread.run_sync(self._invoke, event, limiter=self._limiter)
         await _response(answer)(scope, receive, send)
 
 

@@ -9,6 +9,7 @@ from functions.api.dependencies import CallerDep, PageNumber, ServicesDep, Sessi
 from functions.api.error_responses import DATABASE, error_responses
 from functions.api.pages import PageOut, page_out
 from functions.api.sign_out import sign_out
+from functions.api.transactions import TransactionRoute
 from whyviral.accounts import service as account_service
 from whyviral.accounts.schemas import PlanOut, ProfileChanges, ProfileOut, SignedOut, SubscriptionOut
 from whyviral.accounts.service import NoCurrentSubscription
@@ -17,7 +18,9 @@ PREFIX = "/api/accounts"
 router = APIRouter(
     prefix=PREFIX, tags=["accounts"], route_class=AuthenticatedRoute, responses=error_responses(*SIGNED_IN)
 )
-public_router = APIRouter(prefix=PREFIX, tags=["accounts"], responses=error_responses(*DATABASE))
+public_router = APIRouter(
+    prefix=PREFIX, tags=["accounts"], route_class=TransactionRoute, responses=error_responses(*DATABASE)
+)
 
 
 class PlanList(PageOut[PlanOut]):
@@ -25,9 +28,8 @@ class PlanList(PageOut[PlanOut]):
 
 
 @router.get("/me/", response_model=ProfileOut)
-async def get_me(user: CurrentUser) -> Any:
+def get_me(user: CurrentUser) -> Any:
     """Return the caller's profile."""
-    # Async only because a plain function would run, and its answer would be validated, in a thread each.
     return user
 
 

@@ -1,16 +1,21 @@
 """Webhooks on one machine: API Gateway's part, and the queue with Lambda's."""
 
+import asyncio
 import base64
 import json
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
+import httpx
 import pytest
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from local.aws import webhook_queue
 from local.aws.gateway import WebhookGateway, lambda_invoker
@@ -49,6 +54,32 @@ def test_everything_else_reaches_the_application() -> None:
     client = gateway(lambda _: pytest.fail("not a webhook"))
 
     assert client.get("/api/accounts/webhooks/").text == "the application"
+
+
+def test_webhooks_that_wait_for_their_function_take_no_thread_from_the_api() -> None:
+    is_over = threading.Event()
+
+    def invoke(_event: bytes) -> bytes:
+        is_over.wait(60)
+        return json.dumps(ANSWER).encode()
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await run_in_threadpool(time.sleep, 0)
+        await PlainTextResponse("the application")(scope, receive, send)
+
+    async def ask() -> tuple[int, list[int]]:
+        transport = httpx.ASGITransport(WebhookGateway(answer, invoke=invoke))
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+            waiting = [asyncio.create_task(client.post("/api/billing/webhook/dodo")) for _ in range(60)]
+            try:
+                await asyncio.sleep(0.1)  # until they have taken what threads they get
+                async with asyncio.timeout(20):
+                    status = (await client.get("/api/accounts/me/")).status_code
+            finally:
+                is_over.set()
+            return status, [reply.status_code for reply in await asyncio.gather(*waiting)]
+
+    assert asyncio.run(ask()) == (200, [201] * 60)
 
 
 def test_a_function_that_fails_is_the_gateways_error() -> None:

@@ -46,6 +46,7 @@ class Base(DeclarativeBase):
 class Identified:
     """A row with a UUID made by the database and the two times every table has."""
 
+    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": True}  # an update returns its time, too
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(

@@ -129,7 +129,27 @@ class SessionTokenVerifier:
             InvalidSessionToken: it proves nothing.
             ProviderError: the instance's keys cannot be had, so nothing can be said.
         """
-        claims = _read_claims(self._verified_payload(token))
+        return self._checked(self._verified_payload(token))
+
+    def verify_with_known_keys(self, token: str) -> SessionClaims | None:
+        """Return what the token proves by the keys at hand; None where only `verify` can tell, which may fetch keys.
+
+        Raises:
+            InvalidSessionToken: it proves nothing.
+        """
+        key = self._keys.find_known(_key_id(token))
+        if key is None:
+            return None
+        try:
+            payload = self._decode(token, key)
+        except InvalidSessionToken as exc:
+            if exc.reason == "bad_signature":  # the key may have been rotated
+                return None
+            raise
+        return self._checked(payload)
+
+    def _checked(self, payload: dict[str, Any]) -> SessionClaims:
+        claims = _read_claims(payload)
         self._check(claims)
         return SessionClaims(
             user_id=claims.sub,

@@ -60,6 +60,10 @@ class SigningKeys:
             )
         return self._keys.get(key_id)
 
+    def find_known(self, key_id: str) -> jwt.PyJWK | None:
+        """Return the key if it was fetched recently; does no I/O."""
+        return None if self._is_older_than(_LIFESPAN, self._fetched_at) else self._keys.get(key_id)
+
     def find_again(self, key_id: str, *, instead_of: jwt.PyJWK) -> jwt.PyJWK | None:
         """Return the key as the instance has it now: a rotated key may come back under the id of the old one.
 
