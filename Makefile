@@ -61,6 +61,10 @@ check: install  ## format, lint, types, import contracts, migrations, template, 
 	@.venv/bin/squawk --reporter gcc migrations/versions/*/*.sql
 	@$(MAKE) check-template check-statemachine
 
+.PHONY: round-trips
+round-trips: install  # how often each route waits for the database
+	@exec $(PY) -m pytest tests/functions/api/test_round_trips.py -q
+
 bench: install  ## the measured promises, as a table and bench/results/latest.json
 	@exec $(PY) -m bench
 

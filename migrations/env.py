@@ -14,6 +14,7 @@ import whyviral.accounts.models
 import whyviral.analysis.models
 import whyviral.analytics.models
 import whyviral.core.database
+import whyviral.core.database_url
 import whyviral.feedback.models
 import whyviral.jobs.models
 import whyviral.social.models
@@ -27,11 +28,16 @@ _LOCK_TIMEOUT = "5s"
 
 
 def _database_url() -> str:
-    given = context.config.attributes.get("database_url")
-    url = given or os.environ.get("SUPABASE_DIRECT_DB_URL") or os.environ.get("SUPABASE_DB_URL")
-    if not url:
-        raise CommandError("set SUPABASE_DIRECT_DB_URL (or SUPABASE_DB_URL) to the database that should be migrated")
-    return str(url)
+    if given := context.config.attributes.get("database_url"):
+        return str(given)
+    for setting in ("SUPABASE_DIRECT_DB_URL", "SUPABASE_DB_URL"):
+        if url := os.environ.get(setting):
+            try:
+                whyviral.core.database_url.check_database_url(url)
+            except ValueError as exc:
+                raise CommandError(f"{setting}: {exc}") from None
+            return url
+    raise CommandError("set SUPABASE_DIRECT_DB_URL (or SUPABASE_DB_URL) to the database that should be migrated")
 
 
 def _render() -> None:

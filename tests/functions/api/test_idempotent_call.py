@@ -370,4 +370,4 @@ def test_a_key_costs_two_statements_and_a_repetition_three_in_all(
             assert reply.status_code == 202
             needed.append(len(statements))
 
-    assert needed == [11, 3, 11, 3]
+    assert needed == [9, 3, 9, 3]
