@@ -82,7 +82,9 @@ async def _claims_of(services: Services, token: str) -> SessionClaims:
         claims = services.verifier.verify_with_known_keys(token)
     except InvalidSessionToken as exc:
         raise InvalidToken(exc.reason) from exc
-    return claims or await run_in_threadpool(verify_token, services, token)
+    if claims is None:
+        return await run_in_threadpool(verify_token, services, token)
+    return claims
 
 
 def verify_token(services: Services, token: str) -> SessionClaims:

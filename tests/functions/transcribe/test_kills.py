@@ -51,7 +51,7 @@ def variables(
     return {
         **waiting_tasks.environment,
         ENDPOINTS_VARIABLE: dump_endpoints(local_endpoints),
-        "SUPABASE_DB_URL": worker.pipeline.engine.url.render_as_string(hide_password=False).replace("+pg8000", ""),
+        "SUPABASE_DB_URL": worker.pipeline.engine.url.render_as_string(hide_password=False).replace("+whyviral", ""),
         "SUPABASE_URL": f"{stand_ins.base_url}/supabase",
         "SUPABASE_SECRET_KEY": _KEY,
         "TMPDIR": str(tmp_path),

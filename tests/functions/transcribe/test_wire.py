@@ -31,7 +31,7 @@ _KEY = "sb_secret_stand_in"
 def processor(
     pipeline: Pipeline, stand_ins: StandInsClient, local_endpoints: Endpoints, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MediaProcessor]:
-    url = pipeline.engine.url.render_as_string(hide_password=False).replace("+pg8000", "")
+    url = pipeline.engine.url.render_as_string(hide_password=False).replace("+whyviral", "")
     monkeypatch.setenv("SUPABASE_DB_URL", url)
     monkeypatch.setenv("SUPABASE_URL", f"{stand_ins.base_url}/supabase")
     monkeypatch.setenv("SUPABASE_SECRET_KEY", _KEY)

@@ -18,12 +18,12 @@ class Dialect(PGDialect_pg8000):
 
     driver = "whyviral"
     supports_statement_cache = True
-    statement_compiler = PGCompiler
-    preparer = PGIdentifierPreparer
+    statement_compiler = PGCompiler  # type: ignore[assignment] # pg8000's differs in placeholders
+    preparer = PGIdentifierPreparer  # type: ignore[assignment] # likewise
 
     def __init__(self, **options: Any) -> None:
         # `$1` as the server reads it: nothing scans a statement again before it is sent.
-        super().__init__(paramstyle="numeric_dollar", **options)
+        super().__init__(paramstyle="numeric_dollar", **options)  # type: ignore[no-untyped-call] # SQLAlchemy's
 
     def connect(self, *args: Any, **options: Any) -> Any:
         """Open a connection."""
@@ -31,7 +31,9 @@ class Dialect(PGDialect_pg8000):
 
     def is_disconnect(self, e: Exception, connection: Any, cursor: Any) -> bool:
         """Whether an error means that the connection is of no use any more."""
-        return isinstance(e, ConnectionFailed) or bool(super().is_disconnect(e, connection, cursor))
+        if isinstance(e, ConnectionFailed):
+            return True
+        return bool(super().is_disconnect(e, connection, cursor))  # type: ignore[no-untyped-call] # SQLAlchemy's
 
     def do_savepoint(self, connection: EngineConnection, name: str) -> None:
         """Set a savepoint together with the next statement."""

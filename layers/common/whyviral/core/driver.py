@@ -49,6 +49,12 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
     a transaction pooler keeps none.
     """
 
+    pg_types: dict[int, Callable[[str], Any]]
+    py_types: dict[Any, Callable[[Any], str | None]]
+    _sock: Any
+    _usock: Any
+    _transaction_status: bytes | None
+
     def __init__(
         self,
         user: str,
@@ -264,7 +270,8 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
 
     def handle_DATA_ROW(self, data: bytes, context: Context) -> None:  # noqa: N802 - pg8000's name
         """Read a row."""
-        at, row = 2, []
+        at = 2
+        row: list[Any] = []
         for parse in context.input_funcs:
             (length,) = _length(data, at)
             at += 4
@@ -279,6 +286,8 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
 
 class Cursor(legacy.Cursor):  # type: ignore[misc] # pg8000 has no types
     """A cursor whose statements carry the server's own placeholders: `$1`, `$2`, and so on."""
+
+    _input_oids: Sequence[int]
 
     def execute(self, operation: str, args: Sequence[Any] = (), stream: Any = None) -> "Cursor":
         """Run a statement, which begins a transaction unless the connection is in autocommit."""

@@ -49,7 +49,10 @@ class DeployableSettings(BaseSettings):
         try:
             return cls()
         except ValidationError as exc:
-            problems = "; ".join(f"{str(error['loc'][0]).upper()}: {error['msg']}" for error in exc.errors())
+            problems = "; ".join(
+                f"{str(error['loc'][0]).upper()}: {error['msg'].removeprefix('Value error, ')}"
+                for error in exc.errors()
+            )
             raise SettingsError(f"cannot start, check these settings: {problems}") from None
 
 
