@@ -93,6 +93,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         self.autocommit = False
         self.used_at_mono_s = 0.0
         self._is_doubtful = False
+        self._may_reconnect = False
         self._connect()
         self.pg_types.update(PARSERS)
 
@@ -109,6 +110,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
             self._on_failure(failure)
             raise ConnectionFailed(failure) from exc
         self._on_failure(None)
+        self._may_reconnect = False
         self.used_at_mono_s = time.monotonic()
 
     def _open_socket(self) -> socket.socket:
@@ -173,6 +175,8 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
 
     def commit(self) -> None:
         """Commit in one round trip, or in none when no statement was sent."""
+        if self._sock is None:
+            raise InterfaceError("connection is closed")
         if not self._in_transaction:
             self._deferred.clear()
             return
@@ -183,6 +187,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         self._deferred.clear()
         if self._in_transaction:
             self.execute_simple("rollback")
+        self._may_reconnect = True  # whatever broke the connection, no transaction is left to lose
 
     def execute_simple(self, statement: str) -> Context:
         """Run SQL without parameters."""
@@ -212,6 +217,8 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         return before, is_first
 
     def _send(self, messages: bytes, statement: str, *, is_first: bool) -> Context:
+        if self._sock is None and self._may_reconnect:
+            self._reconnect()
         if self._is_doubtful:
             self._is_doubtful = False
             self._ping()
@@ -227,6 +234,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         """Send messages and read the answer; what fails in between leaves no half-read answer behind."""
         if self._sock is None:
             raise InterfaceError("connection is closed")
+        self._may_reconnect = False
         try:
             self._sock.write(messages)
             self._sock.flush()

@@ -1,0 +1,188 @@
+"""What the driver sends, and that nothing of a failed statement is left for the next one."""
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pytest
+from pg8000.exceptions import InterfaceError
+from sqlalchemy import Engine, make_url, text
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm import Session
+
+from tests.factories import create_user
+from tests.fixtures.counting_proxy import CountingProxy
+from whyviral.core.database import build_engine, session_scope, single_statement
+from whyviral.core.driver import Connection
+
+
+@pytest.fixture
+def proxy(engine: Engine) -> Iterator[CountingProxy]:
+    with CountingProxy(str(engine.url.host), int(engine.url.port or 0)) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def counted(engine: Engine, proxy: CountingProxy) -> Iterator[Engine]:
+    """An engine with one connection, open already, whose round trips are counted."""
+    url = make_url(f"postgresql://{engine.url.username}@127.0.0.1:{proxy.port}/{engine.url.database}")
+    counted = build_engine(url.render_as_string())
+    with session_scope(counted) as session:
+        session.execute(text("select 1"))
+    proxy.take()
+    yield counted
+    counted.dispose()
+
+
+def test_a_transaction_waits_once_for_each_statement_and_once_for_its_commit(
+    counted: Engine, proxy: CountingProxy
+) -> None:
+    with session_scope(counted) as session:
+        for number in range(5):
+            session.execute(text("select cast(:number as int)"), {"number": number})
+
+    assert proxy.take() == 6
+
+
+def test_a_single_statement_waits_once(counted: Engine, proxy: CountingProxy) -> None:
+    with single_statement(counted, used_since_mono_s=0.0) as connection:
+        connection.execute(text("select cast(:number as int)"), {"number": 1})
+
+    assert proxy.take() == 1
+
+
+def test_a_transaction_without_a_statement_never_waits(counted: Engine, proxy: CountingProxy) -> None:
+    with session_scope(counted) as session, session.begin_nested():
+        session.connection()
+
+    assert proxy.take() == 0
+
+
+def test_a_savepoint_costs_nothing_until_it_is_rolled_back(counted: Engine, proxy: CountingProxy) -> None:
+    with session_scope(counted) as session:
+        with session.begin_nested():
+            session.execute(text("select 1"))
+        with pytest.raises(DBAPIError), session.begin_nested():
+            session.execute(text("select cast(:word as int)"), {"word": "no number"})
+        assert session.scalar(text("select 2")) == 2
+
+    # Two statements, one that fails, ROLLBACK TO SAVEPOINT, and the commit.
+    assert proxy.take() == 5
+
+
+def test_what_a_failed_savepoint_did_is_undone_and_what_was_before_it_stays(session: Session) -> None:
+    create_user(session, clerk_user_id="user_before")
+    savepoint = session.begin_nested()
+    create_user(session, clerk_user_id="user_within")
+    with pytest.raises(IntegrityError):
+        create_user(session, clerk_user_id="user_before")
+    savepoint.rollback()
+
+    names = session.scalars(text("select clerk_user_id from users where clerk_user_id like 'user\\_%n'")).all()
+    before = session.scalars(text("select 1 from users where clerk_user_id = 'user_before'")).all()
+    assert (names, before) == ([], [1])
+
+
+def test_statements_of_a_transaction_are_limited_in_time_and_those_of_migrations_are_not(engine: Engine) -> None:
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    limits = []
+    for socket_timeout_s in (10, None):
+        other = build_engine(url, socket_timeout_s=socket_timeout_s)
+        with session_scope(other) as session:
+            limits.append(session.scalar(text("show statement_timeout")))
+        other.dispose()
+
+    assert limits == ["8s", "0"]
+
+
+def test_an_answer_that_cannot_be_read_is_not_left_to_the_next_statement(engine: Engine) -> None:
+    def fail(_text: str) -> Any:
+        raise ArithmeticError
+
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    other = build_engine(url)
+    with other.connect() as connection:
+        driver = connection.connection.dbapi_connection
+        assert isinstance(driver, Connection)
+        driver.register_in_adapter(23, fail)
+        with pytest.raises(ArithmeticError):
+            connection.execute(text("select generate_series(1, 1000)"))
+    with session_scope(other) as session:
+        assert session.scalar(text("select 'next'")) == "next"
+    other.dispose()
+
+
+def test_a_transaction_that_broke_does_not_go_on_as_another_one(engine: Engine) -> None:
+    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    other = build_engine(url)
+    with other.connect() as connection:
+        connection.execute(text("select 1"))
+        driver = connection.connection.dbapi_connection
+        assert isinstance(driver, Connection)
+        driver._abandon()
+        with pytest.raises(DBAPIError):
+            connection.execute(text("select 2"))
+        with pytest.raises(InterfaceError):
+            driver.commit()
+    other.dispose()
+
+
+def test_copy_works_as_before(engine: Engine) -> None:
+    with engine.connect() as connection:
+        driver = connection.connection.dbapi_connection
+        assert isinstance(driver, Connection)
+        cursor = driver.cursor()
+        cursor.execute("create temporary table numbers (number int) on commit drop")
+        cursor.execute("copy numbers from stdin", stream=io.BytesIO(b"1\n2\n3\n"))
+        out = io.BytesIO()
+        cursor.execute("copy numbers to stdout", stream=out)
+        driver.rollback()
+
+    assert out.getvalue() == b"1\n2\n3\n"
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("timestamptz '2026-11-28 15:48:27.5+00'", datetime(2026, 11, 28, 15, 48, 27, 500_000, tzinfo=UTC)),
+        ("timestamptz '2026-11-28 15:48:27+02'", datetime(2026, 11, 28, 13, 48, 27, tzinfo=UTC)),
+        ("timestamptz 'infinity'", "infinity"),
+        ("date '2026-11-28'", date(2026, 11, 28)),
+        (
+            "array['a', 'b c', 'd,e', 'f\"g', 'h\\i', '', 'NULL', null]",
+            ["a", "b c", "d,e", 'f"g', "h\\i", "", "NULL", None],
+        ),
+        ("array[]::text[]", []),
+        ("array[array['a', 'b'], array['c', 'd']]", [["a", "b"], ["c", "d"]]),
+        ("array[1, null, 3]", [1, None, 3]),
+        ("array[timestamptz '2026-01-02 03:04:05+00']", [datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)]),
+        ("'{\"a\": [1, null]}'::jsonb", {"a": [1, None]}),
+        ("1.50::numeric", Decimal("1.50")),
+        ("'6f1ed002-ab5b-4b4a-9a5a-1d6d0d6a0001'::uuid", UUID("6f1ed002-ab5b-4b4a-9a5a-1d6d0d6a0001")),
+        ("null::text", None),
+        ("'100 % ü \U0001f600'", "100 % ü \U0001f600"),
+    ],
+)
+def test_values_are_read_as_they_are(session: Session, sql: str, value: object) -> None:
+    escaped = sql.replace(":", "\\:")
+
+    assert session.scalar(text(f"select {escaped}")) == value
+
+
+@pytest.mark.parametrize("offset_h", [-5, 0, 2])
+def test_a_time_keeps_its_moment_and_its_zone(session: Session, offset_h: int) -> None:
+    session.execute(text("select set_config('timezone', :zone, true)"), {"zone": f"Etc/GMT{-offset_h:+d}"})
+    at = datetime(2026, 11, 28, 12, 0, 0, 123_456, tzinfo=UTC)
+
+    read = session.scalar(text("select cast(:at as timestamptz)"), {"at": at})
+
+    assert (read, read.tzinfo) == (at, timezone(timedelta(hours=offset_h)))
+
+
+def test_a_value_of_a_megabyte_goes_there_and_back(session: Session) -> None:
+    value = "ü" * 500_000
+
+    assert session.scalar(text("select cast(:value as text)"), {"value": value}) == value
