@@ -21,6 +21,7 @@ from pg8000.exceptions import DatabaseError, InterfaceError
 
 from .column_values import PARSERS
 from .connection_failures import ConnectionFailed, Failure, explain
+from .wire_messages import SYNC, TERMINATE, query, run
 
 _READY = b"Z"
 _NULL_LENGTH = -1
@@ -31,14 +32,8 @@ _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 """Linux only."""
 _header = Struct("!ci").unpack
 _length = Struct("!i").unpack_from
-_int32 = Struct("!i").pack
-_int16 = Struct("!H").pack
 _SQLSTATE_INVALID_AUTHORIZATION = "28000"
 _SQLSTATE_UNIQUE_VIOLATION = "23505"
-_EXECUTE = b"E" + _int32(9) + b"\x00" + _int32(0)
-_DESCRIBE_PORTAL = b"D" + _int32(6) + b"P\x00"
-_SYNC = b"S" + _int32(4)
-_TERMINATE = b"X" + _int32(4)
 
 
 class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
@@ -149,7 +144,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         """Say goodbye and close the socket; a connection that is closed or broken already is left as it is."""
         if self._sock is not None:
             with suppress(OSError, ValueError):
-                self._sock.write(_TERMINATE)
+                self._sock.write(TERMINATE)
                 self._sock.flush()
         self._abandon()
 
@@ -169,7 +164,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
 
     def _ping(self) -> None:
         try:
-            self._exchange(_message(b"Q", b"select 1\x00"), Context("select 1"))
+            self._exchange(query("select 1"), Context("select 1"))
         except (InterfaceError, DatabaseError):
             self._reconnect()
 
@@ -193,7 +188,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         """Run SQL without parameters."""
         before, is_first = self._take_deferred()
         sql = ";".join([*before, statement])
-        return self._send(_message(b"Q", sql.encode() + b"\x00"), statement, is_first=is_first)
+        return self._send(query(sql), statement, is_first=is_first)
 
     def execute_unnamed(
         self, statement: str, vals: Sequence[Any] = (), oids: Sequence[int] = (), stream: Any = None
@@ -202,11 +197,11 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         before, is_first = self._take_deferred()
         if stream is not None:
             if before:
-                self._send(_message(b"Q", ";".join(before).encode() + b"\x00"), before[0], is_first=is_first)
+                self._send(query(";".join(before)), before[0], is_first=is_first)
             return super().execute_unnamed(statement, vals=vals, oids=oids, stream=stream)
-        messages = [_run(sql, (), ()) for sql in before]
-        messages.append(_run(statement, make_params(self.py_types, vals), oids, describe=True))
-        messages.append(_SYNC)
+        messages = [run(sql, (), ()) for sql in before]
+        messages.append(run(statement, make_params(self.py_types, vals), oids, describe=True))
+        messages.append(SYNC)
         return self._send(b"".join(messages), statement, is_first=is_first)
 
     def _take_deferred(self) -> tuple[list[str], bool]:
@@ -312,26 +307,6 @@ class Cursor(legacy.Cursor):  # type: ignore[misc] # pg8000 has no types
             raise _specific(exc) from exc
         self._row_iter = iter(self._context.rows or ())
         return self
-
-
-def _message(code: bytes, body: bytes) -> bytes:
-    return code + _int32(len(body) + 4) + body
-
-
-def _run(statement: str, params: Sequence[str | None], oids: Sequence[int], *, describe: bool = False) -> bytes:
-    """Return the messages that run a statement as the unnamed one. Source: PostgreSQL, "Message Formats"."""
-    types = b"".join(_int32(max(oid, 0)) for oid in oids)  # pg8000 says -1 for a NULL of no type
-    values = b"".join(map(_value, params))
-    parse = _message(b"P", b"\x00" + statement.encode() + b"\x00" + _int16(len(oids)) + types)
-    bind = _message(b"B", b"\x00\x00" + _int16(0) + _int16(len(params)) + values + _int16(0))
-    return parse + bind + (_DESCRIBE_PORTAL if describe else b"") + _EXECUTE
-
-
-def _value(text: str | None) -> bytes:
-    if text is None:
-        return _int32(_NULL_LENGTH)
-    encoded = text.encode()
-    return _int32(len(encoded)) + encoded
 
 
 def _exactly(read: Callable[[int], bytes], size: int) -> bytes:
