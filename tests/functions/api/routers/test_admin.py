@@ -190,7 +190,7 @@ def test_no_route_needs_more_statements_than_promised(
         read(client, admin, f"requests/{request.id}/")
 
     # One of them writes down who has read.
-    assert set(needed.values()) == {4}
+    assert set(needed.values()) == {3}
     assert len(statements) == 7
 
 
