@@ -78,7 +78,8 @@ def _streams(video: Video) -> Json:
         stream["contentLength"] = str(len(video.file.content))
         stream["bitrate"] = round(len(video.file.content) * 8 / max(video.duration_s, 1))
     alone = [_sound(stream, len(sound))] if video.file and (sound := sound_of(video.file.content)) else []
-    return {"expiresInSeconds": "21540", "formats": [stream], "adaptiveFormats": alone}
+    manifest = f"https://manifest.googlevideo.com/api/manifest/hls_variant/id/{video.post.id}/file/index.m3u8"
+    return {"expiresInSeconds": "21540", "formats": [stream], "adaptiveFormats": alone, "hlsManifestUrl": manifest}
 
 
 def _sound(stream: Json, size: int) -> Json:

@@ -69,6 +69,14 @@ async def get_stream(state: State, request: Request, id: str = "", itag: int = 1
     return Response(content[start : end + 1], 206 if is_part else 200, headers if is_part else None, "video/mp4")
 
 
+@router.get("/media/api/manifest/hls_variant/id/{video_id}/file/index.m3u8")
+async def get_manifest(state: State, video_id: str) -> Response:
+    """Return the manifest that the player's answer names; the stand-in has plain files only, so it lists none."""
+    if find_video(state, video_id) is None:
+        return Response(status_code=404)
+    return Response("#EXTM3U\n", media_type="application/vnd.apple.mpegurl")
+
+
 @thumbnails_router.get("/vi/{video_id}/{name}.jpg")
 async def get_thumbnail(state: State, video_id: str, name: str) -> Response:
     """Return the picture of a video; one that has none gets a plain picture, as YouTube gives each video some frame."""

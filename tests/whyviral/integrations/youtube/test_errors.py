@@ -94,7 +94,42 @@ OF_ONE_VIDEO = [
 ]
 
 
-@pytest.mark.parametrize(("playability", "category", "sentence"), OF_ONE_VIDEO)
+CANNOT = "cannot be played"
+STATED = [
+    (says("UNPLAYABLE", "This live stream recording is not available."), ErrorCategory.UNSUPPORTED, "no recording"),
+    (says("LIVE_STREAM_OFFLINE", "Offline."), ErrorCategory.UNSUPPORTED, "offline"),
+    (says("LIVE_STREAM_OFFLINE", "This live stream is offline."), ErrorCategory.UNSUPPORTED, "offline"),
+    (says("UNPLAYABLE", "We\u2019re processing this video."), ErrorCategory.UNSUPPORTED, "still processing"),
+    (
+        says("UNPLAYABLE", "This video is age-restricted and only available on YouTube"),
+        ErrorCategory.UNSUPPORTED,
+        "adults",
+    ),
+    (
+        says("UNPLAYABLE", REMOVED, "The uploader has not made this video available."),
+        ErrorCategory.UNSUPPORTED,
+        "channel has not made",
+    ),
+    (says("ERROR", "This content isn\u2019t available."), ErrorCategory.UNSUPPORTED, CANNOT),
+    (says("UNPLAYABLE", "This video is available with YouTube Premium"), ErrorCategory.UNSUPPORTED, "Premium"),
+    (says("UNPLAYABLE", "This video requires a subscription"), ErrorCategory.UNSUPPORTED, "subscription"),
+    (says("LOGIN_REQUIRED", "Please sign in"), ErrorCategory.UNSUPPORTED, "signed-in"),
+    (says("LOGIN_REQUIRED", "Un texto nuevo"), ErrorCategory.UNSUPPORTED, "signed-in"),
+    (says("ERROR", "This video doesn't exist"), ErrorCategory.NOT_FOUND, "no public video"),
+    (
+        says("UNPLAYABLE", REMOVED, "This video contains content from NAME, who has blocked it on copyright grounds"),
+        ErrorCategory.UNSUPPORTED,
+        "owner of a copyright",
+    ),
+    (says("UNPLAYABLE", REMOVED), ErrorCategory.UNSUPPORTED, CANNOT),
+    (says("UNPLAYABLE", REMOVED, "Words that are new to us."), ErrorCategory.UNSUPPORTED, CANNOT),
+    (says("ERROR", REMOVED, "Words that are new to us."), ErrorCategory.UNSUPPORTED, CANNOT),
+    (says("UNPLAYABLE"), ErrorCategory.UNSUPPORTED, CANNOT),
+    (says("A_STATUS_TO_COME", "Words that are new to us."), ErrorCategory.UNSUPPORTED, CANNOT),
+]
+
+
+@pytest.mark.parametrize(("playability", "category", "sentence"), OF_ONE_VIDEO + STATED)
 def test_a_video_that_is_refused_is_told_apart_and_leaves_the_others_alone(
     stand_ins: StandInsClient,
     scraper: YouTubeScraper,
@@ -125,6 +160,29 @@ OF_US = [
         60,
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    "playability",
+    [
+        says("UNPLAYABLE", REMOVED, "This video is unavailable. Error code: 152 - 4"),
+        says("ERROR", "An error occurred. Please try again later."),
+        says("UNPLAYABLE", "The page needs to be reloaded."),
+    ],
+)
+def test_a_fault_of_the_player_is_retried_and_does_not_block_our_address(
+    stand_ins: StandInsClient, scraper: YouTubeScraper, playability: dict[str, Any]
+) -> None:
+    add_video(stand_ins)
+    refuse_video(stand_ins, **playability)
+
+    outcomes = scraper.fetch_posts(asks_for(BAD_ID, GOOD_ID))
+    with pytest.raises(ProviderError) as caught:
+        scraper.fetch_posts(asks_for(BAD_ID))
+
+    assert list(outcomes) == [GOOD_ID]
+    assert (caught.value.category, caught.value.is_transient) == (ErrorCategory.PROVIDER_ERROR, True)
+    assert not isinstance(caught.value, YouTubeBlocked)
 
 
 @pytest.mark.parametrize(("playability", "sentence", "wait_s"), OF_US)
@@ -319,6 +377,9 @@ def test_an_id_that_spells_a_word_means_nothing(stand_ins: StandInsClient, scrap
         ("Requested format is not available. Use --list-formats", ErrorCategory.PROVIDER_ERROR),
         ("Incomplete YouTube ID x. URL y looks truncated.", ErrorCategory.INVALID_URL),
         ("All player responses are invalid. Your IP is likely being blocked by Youtube", ErrorCategory.RATE_LIMIT),
+        ("Offline.", ErrorCategory.UNSUPPORTED),
+        ("Video unavailable. Words that are new to us", ErrorCategory.UNSUPPORTED),
+        ("An error occurred. Please try again later.", ErrorCategory.PROVIDER_ERROR),
         ("Private video. Sign in if you've been granted access to this video", ErrorCategory.PRIVATE),
     ],
 )

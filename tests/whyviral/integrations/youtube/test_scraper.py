@@ -361,3 +361,48 @@ def test_yt_dlp_is_loaded_for_the_first_video_only() -> None:
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert result.stdout.strip() == "False"
+
+
+MANIFEST = "https://manifest.googlevideo.com/api/manifest/{}/x/file/index.m3u8"
+SOUND = {
+    "itag": 140,
+    "mimeType": 'audio/mp4; codecs="mp4a.40.2"',
+    "url": "https://rr1---sn-a.googlevideo.com/videoplayback",
+}
+
+
+@pytest.mark.parametrize("name", ["hlsManifestUrl", "dashManifestUrl"])
+@pytest.mark.parametrize("formats", [[SOUND], []], ids=["beside files", "alone"])
+@pytest.mark.parametrize("body", ["#EXTM3U\n", "<html>"])
+def test_a_manifest_harms_neither_its_video_nor_the_others(
+    stand_ins: StandInsClient, scraper: YouTubeScraper, name: str, formats: list[dict[str, Any]], body: str
+) -> None:
+    streams = {"adaptiveFormats": formats, name: MANIFEST.format(name)}
+    add_video(stand_ins, BAD_ID, raw={"player": {"streamingData": streams}})
+    add_video(stand_ins)
+    stand_ins.fault("youtube", "status", status=200, path="/media/api/manifest", body=body)
+
+    outcomes = scraper.fetch_posts(asks_for(BAD_ID, GOOD_ID))
+
+    assert {video_id: type(outcome) for video_id, outcome in outcomes.items()} == {
+        BAD_ID: ScrapedPost,
+        GOOD_ID: ScrapedPost,
+    }
+
+
+@pytest.mark.parametrize("key", [None, "a-key"])
+def test_a_page_that_is_too_large_fails_its_own_video_only(
+    stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector, key: str | None
+) -> None:
+    scraper = YouTubeScraper(calls=calls, data_api_key=key)
+    add_video(stand_ins, BAD_ID)
+    add_video(stand_ins)
+    stand_ins.fault("youtube", "status", status=200, path="/www/watch", body="x" * (16 * 1024 * 1024 + 1), times=1)
+
+    outcomes = scraper.fetch_posts(asks_for(BAD_ID, GOOD_ID))
+
+    assert isinstance(outcomes[GOOD_ID], ScrapedPost)
+    if key is None:
+        assert getattr(outcomes[BAD_ID], "category", None) is ErrorCategory.MEDIA_ERROR
+    else:  # the Data API has told enough of it
+        assert isinstance(outcomes[BAD_ID], ScrapedPost)

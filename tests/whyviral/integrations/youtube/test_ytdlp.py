@@ -115,3 +115,12 @@ def test_failures_of_one_video_do_not_reach_the_next(stand_ins: StandInsClient, 
 
     assert info["id"] == GOOD_ID
     assert session.status == 200
+
+
+def test_a_manifest_has_the_limit_of_a_page_and_not_of_a_file(
+    stand_ins: StandInsClient, session: YouTubeSession
+) -> None:
+    add_video(stand_ins)
+    url = f"https://manifest.googlevideo.com/api/manifest/hls_variant/id/{GOOD_ID}/file/index.m3u8"
+
+    assert session.read(url, timeout_s=5, max_bytes=100) == b"#EXTM3U\n"

@@ -144,10 +144,11 @@ class YouTubeScraper:
                 try:
                     seen = visitor.see(ask.post_id, timeout_s=min(left_s, _VIDEO_LIMIT_S))
                 except ProviderError as exc:
-                    if exc.category.is_users_side:
+                    is_too_large = exc.category is ErrorCategory.MEDIA_ERROR
+                    if exc.category.is_users_side or (is_too_large and ask.post_id not in told):
                         outcomes[ask.post_id] = _refused(ask.post_id, exc)
                         continue
-                    failure = exc
+                    failure = failure if is_too_large else exc
                 if seen or ask.post_id in told:
                     outcomes[ask.post_id] = self._post(ask, seen, told.get(ask.post_id))
         return failure

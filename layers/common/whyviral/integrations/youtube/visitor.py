@@ -1,4 +1,4 @@
-"""One visitor of YouTube: what yt-dlp sees of each video, until YouTube refuses the visitor."""
+"""One visitor of YouTube: fetches the metadata and captions of videos by yt-dlp, until YouTube refuses our address."""
 
 import time
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from whyviral.core.clock import Clock
+from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.http.call_recorder import recorded_call
 from whyviral.integrations.http.untrusted_json import NotJson
@@ -27,14 +28,14 @@ _CAPTIONS_LIMIT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What yt-dlp has learnt about a video."""
+    """The metadata and captions of one video."""
 
     info: Mapping[str, Any]
     transcript: Transcript | None
 
 
 class Visitor:
-    """Sees videos; yt-dlp is loaded for the first one."""
+    """Fetches videos one after the other; loads yt-dlp with the first one."""
 
     def __init__(self, *, calls: CallRecorder, clock: Clock, proxy_url: str | None) -> None:
         self._calls = calls
@@ -43,7 +44,7 @@ class Visitor:
         self._stack = ExitStack()
         self._session: YouTubeSession | None = None
         self.refusal: ProviderError | None = None
-        """Why no video can be seen any more."""
+        """Why no further video can be fetched."""
 
     def __enter__(self) -> Self:
         return self
@@ -54,10 +55,10 @@ class Visitor:
         self._stack.close()
 
     def see(self, video_id: str, *, timeout_s: float) -> Seen:
-        """Return what there is to see of a video.
+        """Return the metadata and captions of a video.
 
         Raises:
-            ProviderError: its category is on the user's side where only this video is meant.
+            ProviderError: `self.refusal` where it concerns every video; any other is about this one.
         """
         if self.refusal is not None:
             raise self.refusal
@@ -65,7 +66,8 @@ class Visitor:
         try:
             info = self._extract(video_id, timeout_s=timeout_s)
         except ProviderError as exc:
-            if isinstance(exc, YouTubeBlocked) or not (exc.is_transient or exc.category.is_users_side):
+            # Only these concern the next video as well; any other failure is about this one.
+            if isinstance(exc, YouTubeBlocked) or exc.category is ErrorCategory.AUTH:
                 self.refusal = exc
             raise
         video = Video.model_validate(info)
@@ -76,7 +78,7 @@ class Visitor:
         return Seen(info, self._find_captions(track, timeout_s=left_s) if track and left_s > 0 else None)
 
     def _open(self) -> "YouTubeSession":
-        # yt-dlp takes half a second to load, which only those pay who see a video.
+        # Loading yt-dlp takes half a second, so it is imported with the first video.
         from .ytdlp import open_session  # noqa: PLC0415
 
         return self._stack.enter_context(open_session(proxy_url=self._proxy_url))
@@ -88,14 +90,14 @@ class Visitor:
                 info = session.extract(video_id, timeout_s=timeout_s)
             finally:
                 call.status = session.status
-            if info.get("_type") != "video":  # the trailer of what must be paid for
+            if info.get("_type") != "video":  # the trailer of a video that must be paid for
                 raise failures.unsupported(failures.PAID)
             if info.get("id") != video_id:
                 raise failures.unreadable()
             return read_info(info)
 
     def _find_captions(self, track: Track, *, timeout_s: float) -> Transcript | None:
-        """Return the captions; those that cannot be had are like none: then the worker listens."""
+        """Return the captions, or None if they cannot be loaded: the worker transcribes the video then."""
         session = self._session
         assert session is not None  # noqa: S101 - a video has been extracted
         try:

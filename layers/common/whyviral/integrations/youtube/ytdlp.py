@@ -1,4 +1,4 @@
-"""YouTube through yt-dlp, bounded in time, size and hosts; imported with the first video, since it takes its time."""
+"""YouTube through yt-dlp, bounded in time, size and hosts. Imported with the first video, since the import is slow."""
 
 import time
 from collections import deque
@@ -24,6 +24,8 @@ from whyviral.core import endpoints
 from whyviral.core.clock import utc_now
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.http.bounded import retry_after_s
+from whyviral.integrations.youtube_hosts import is_media_file, is_youtube
+from whyviral.integrations.youtube_player import PLAYER_PATH, PlayerAnswers
 
 from . import errors as failures
 from .ids import watch_url
@@ -35,9 +37,9 @@ _MAX_PAGE_BYTES = 16 * 1024 * 1024
 _CHUNK_BYTES = 64 * 1024
 _MAX_MESSAGES = 50
 _MAX_MESSAGE = 2_000
-_DOMAIN = "youtube.com"
-_FILES_DOMAIN = "googlevideo.com"
 _OF_THE_PLAYER = ("formats", "subtitles", "automatic_captions")
+_NO_MANIFESTS = ["hls", "dash"]
+"""Not read: the plain files hold the same streams, and their captions and languages are in the player's answer."""
 _PROXY_AUTHENTICATION = "407"
 
 # Nothing that happens to be installed beside yt-dlp may change what it does.
@@ -45,21 +47,22 @@ all_plugins_loaded.value = True
 
 
 class _Cancelled(DownloadCancelled):  # type: ignore[misc] # yt-dlp has no types
-    """What stops yt-dlp from outside: it hands on this class where it would work around every other one."""
+    """Stops yt-dlp from outside; the one class of exception that yt-dlp always raises again."""
 
 
 @dataclass(slots=True)
 class _Watch:
-    """The bounds of what is going on, and what has gone wrong in it."""
+    """The limits of the current extraction or download, and what has failed in it."""
 
     should_stop: Callable[[], bool] = lambda: False
     ends_at: float = 0.0
     max_page_bytes: int = _MAX_PAGE_BYTES
     max_file_bytes: int = 0
     messages: deque[str] = field(default_factory=lambda: deque(maxlen=_MAX_MESSAGES))
-    """Errors and warnings of yt-dlp: some refusals are told in a warning only."""
+    """Errors and warnings of yt-dlp: some refusals appear in a warning only."""
+    player: PlayerAnswers = field(default_factory=PlayerAnswers)
     failure: RequestError | None = None
-    """Of the last request that failed: yt-dlp hides its status from the error it raises."""
+    """The last failed request: yt-dlp leaves its status out of the error that it raises."""
     unclosed: list[Response] = field(default_factory=list)
     status: int | None = None
     """Of the last answer."""
@@ -67,31 +70,32 @@ class _Watch:
     is_too_large: bool = False
 
     def start(self, *, timeout_s: float, max_page_bytes: int = _MAX_PAGE_BYTES, max_file_bytes: int = 0) -> None:
-        """Begin something new."""
+        """Start a new extraction, download or read."""
         self.ends_at = time.monotonic() + timeout_s
         self.max_page_bytes = max_page_bytes
         self.max_file_bytes = max_file_bytes
         self.messages.clear()
+        self.player.clear()
         self.close()
         self.status = None
         self.has_error = self.is_too_large = False
 
     def close(self) -> None:
-        """Forget the last failure; yt-dlp leaves its connection open, and may read on in it until then."""
+        """Drop the last failure and close its connection, which yt-dlp leaves open and may still read."""
         for response in self.unclosed:
             response.close()
         self.unclosed.clear()
         self.failure = None
 
     def check(self) -> float:
-        """Return the seconds that are left; without any, or when told to, stop yt-dlp."""
+        """Return the seconds left; stop yt-dlp when there are none, or when the caller asks to stop."""
         left_s = self.ends_at - time.monotonic()
         if left_s <= 0 or self.should_stop():
             raise _Cancelled("out of time")
         return left_s
 
     def failed(self, failure: RequestError) -> None:
-        """Keep what became of a request."""
+        """Record a failed request."""
         self.failure = failure
         self.status = None
         if isinstance(failure, HTTPError):
@@ -99,17 +103,17 @@ class _Watch:
             self.unclosed.append(failure.response)
 
     def check_size(self, size_bytes: int, *, max_bytes: int) -> None:
-        """Stop yt-dlp where more has come than may."""
+        """Stop yt-dlp when an answer is larger than its limit."""
         if size_bytes > max_bytes:
             self.is_too_large = True
             raise _Cancelled("too many bytes")
 
     def progress(self, progress: Mapping[str, Any]) -> None:
-        """Look at a download, which comes in several answers."""
+        """Check the size of a download, which arrives in several answers."""
         self.check_size(int(progress.get("downloaded_bytes") or 0), max_bytes=self.max_file_bytes)
 
     def debug(self, message: str) -> None:
-        """Do nothing: yt-dlp tells what it does."""
+        """Drop a debug message of yt-dlp."""
 
     def warning(self, message: str) -> None:
         """Keep a warning."""
@@ -122,7 +126,7 @@ class _Watch:
 
 
 class _BoundedResponse(Response):  # type: ignore[misc] # yt-dlp has no types
-    """An answer that is cut off when it is too long or too late."""
+    """An answer with a limit of size and time."""
 
     def __init__(self, response: Any, watch: _Watch) -> None:
         super().__init__(
@@ -134,7 +138,7 @@ class _BoundedResponse(Response):  # type: ignore[misc] # yt-dlp has no types
             extensions=response.extensions,
         )
         self._watch = watch
-        self._max_bytes = watch.max_file_bytes if _is_file(response.url) else watch.max_page_bytes
+        self._max_bytes = watch.max_file_bytes if is_media_file(response.url) else watch.max_page_bytes
         self._read_bytes = 0
 
     def read(self, amt: int | None = None) -> bytes:
@@ -144,6 +148,8 @@ class _BoundedResponse(Response):  # type: ignore[misc] # yt-dlp has no types
         body = bytearray()
         while piece := self._read_some(_CHUNK_BYTES):
             body += piece
+        if urlsplit(self.url).path == PLAYER_PATH:
+            self._watch.player.add(bytes(body))
         return bytes(body)
 
     def _read_some(self, amount: int) -> bytes:
@@ -155,20 +161,20 @@ class _BoundedResponse(Response):  # type: ignore[misc] # yt-dlp has no types
 
 
 class _Doorkeeper(BaseHandler):
-    """Looks at each request before any other handler sends it; those that redirects make are known only here."""
+    """Checks each request before another handler sends it; requests made by redirects can be checked only here."""
 
     def __init__(self, watch: _Watch) -> None:
         self._watch = watch
 
     def default_open(self, request: HandlerRequest) -> None:
-        """Refuse what does not go to YouTube, and give the rest no more time than is left for all of it."""
-        if not _is_youtube(request.full_url):
+        """Refuse a host that is not YouTube's, and limit the timeout to the time that is left."""
+        if not is_youtube(request.full_url):
             raise RequestError("not a host of YouTube")
         request.timeout = min(_SOCKET_TIMEOUT_S, max(_MOMENT_S, self._watch.ends_at - time.monotonic()))
 
 
 class _YouTubeRH(UrllibRH):  # type: ignore[misc] # yt-dlp has no types
-    """HTTP by the standard library, to YouTube and to nobody else."""
+    """HTTP by the standard library, to YouTube only."""
 
     def __init__(self, *, watch: _Watch, **options: Any) -> None:
         super().__init__(**options)
@@ -181,18 +187,18 @@ class _YouTubeRH(UrllibRH):  # type: ignore[misc] # yt-dlp has no types
 
 
 class _Downloader(YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
-    """yt-dlp whose every request passes here."""
+    """yt-dlp with every request under our limits."""
 
     def __init__(self, options: Mapping[str, Any], watch: _Watch) -> None:
         self._watch = watch
         super().__init__(dict(options))
 
     def build_request_director(self, _handlers: Any, preferences: Any = None) -> Any:
-        """Speak HTTP by the standard library alone, so that it does not matter what else is installed."""
+        """Use the standard library's HTTP alone, independent of what else is installed."""
         return super().build_request_director([partial(_YouTubeRH, watch=self._watch)], preferences)
 
     def urlopen(self, request: Any) -> Any:
-        """Send a request, as long as there is time; `_Doorkeeper` sees where it goes."""
+        """Send a request while there is time; `_Doorkeeper` checks its host."""
         left_s = self._watch.check()
         if isinstance(request, str):
             request = Request(request)
@@ -207,7 +213,7 @@ class _Downloader(YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
 
 
 class YouTubeSession:
-    """What YouTube takes for one visitor: several videos, with the same address and cookies."""
+    """One visitor in YouTube's eyes: several videos, with the same address and cookies."""
 
     def __init__(self, downloader: _Downloader, watch: _Watch) -> None:
         self._downloader = downloader
@@ -219,24 +225,26 @@ class YouTubeSession:
         return self._watch.status
 
     def extract(self, video_id: str, *, timeout_s: float) -> dict[str, Any]:
-        """Return what yt-dlp learns about a video; nothing is downloaded.
+        """Return the metadata of a video; nothing is downloaded.
 
         Raises:
-            ProviderError: YouTube shows no such video, or nothing was learnt; `YouTubeBlocked` where it refuses *us*.
+            ProviderError: YouTube refuses the video, or gave no answer; `YouTubeBlocked` if it refuses our address.
         """
         self._watch.start(timeout_s=timeout_s)
-        # Without `process` no format is chosen, which would cost time and may ask for more.
+        # With `process`, yt-dlp would also choose a format, which costs time and may send more requests.
         info = self._run(video_id, download=False, process=False)
-        if info.get("_type") == "video" and not any(info.get(name) for name in _OF_THE_PLAYER):
-            # The player gave no answer that could be read: what there is comes from the watch page alone.
-            raise failures.no_file() if self._watch.failure is None else self._failure(video_id)
-        return info
+        is_complete = info.get("_type") != "video" or any(info.get(name) for name in _OF_THE_PLAYER)
+        is_refused = self._watch.player.refused_status is not None
+        if is_complete or (self._watch.player.has_manifest and not is_refused):
+            return info
+        # What is known comes from the watch page alone: the player refused the video, or gave no readable answer.
+        raise self._failure(video_id) if is_refused or self._watch.failure else failures.no_file()
 
     def download(self, video_id: str, *, timeout_s: float, max_bytes: int) -> dict[str, Any]:
-        """Store the file that the options choose, and return what yt-dlp learnt.
+        """Store the file that the options choose, and return the metadata of its video.
 
         Raises:
-            ProviderError: as `extract`; or the file could not be loaded, was too large or came too late.
+            ProviderError: as `extract`; or the file could not be loaded, is too large or came too late.
         """
         self._watch.start(timeout_s=timeout_s, max_file_bytes=max_bytes)
         return self._run(video_id, download=True, process=True)
@@ -245,7 +253,7 @@ class YouTubeSession:
         """Return the body of a small file, such as captions.
 
         Raises:
-            ProviderError: it could not be had.
+            ProviderError: the file could not be loaded.
         """
         self._watch.start(timeout_s=timeout_s, max_page_bytes=max_bytes)
         try:
@@ -265,9 +273,12 @@ class YouTubeSession:
         return sanitized
 
     def _failure(self, video_id: str = "") -> ProviderError:
-        """Return what went wrong, in our words: YouTube's own may hold anything, and a proxy's a password."""
+        """Return the failure in our words: YouTube's own text may hold anything, and a proxy's a password."""
+        # An id may spell a word of a rule.
         messages = [message.replace(video_id, "") if video_id else message for message in self._watch.messages]
-        for message in messages:  # an id may spell a word that means something
+        if status := self._watch.player.refused_status:
+            return failures.refusal_of_playability(status, messages[0] if self._watch.has_error else "")
+        for message in messages:
             if refusal := failures.refusal_of_text(message):
                 return refusal
         if self._watch.is_too_large:
@@ -288,21 +299,21 @@ def open_session(
     """Set yt-dlp up for the block.
 
     Args:
-        proxy_url: asked in place of YouTube's own hosts; where a stand-in plays YouTube, that is asked instead.
+        proxy_url: the proxy to YouTube; a stand-in of YouTube takes its place.
         js_runtimes: as yt-dlp takes them; without one, some formats are missing.
         options: of yt-dlp, beside our own.
-        should_stop: asked before every request and every read; whether to give up.
+        should_stop: called before every request and every read; True ends the work.
     """
     stand_in_url = endpoints.current().youtube_proxy_url
     watch = _Watch(should_stop)
     own = {
-        "allowed_extractors": ["^youtube$"],  # playlists, channels and every other site end before a request is made
+        "allowed_extractors": ["^youtube$"],  # a playlist, channel or other site fails before a request is sent
         "cachedir": False,
         "extractor_retries": 1,
-        "ignoreerrors": True,  # told to the logger; otherwise each bug of yt-dlp would be an exception of its own
+        "ignoreerrors": True,  # sent to the logger; otherwise each bug of yt-dlp would be an exception of its own
         "js_runtimes": dict(js_runtimes or {}),
         "logger": watch,
-        "nocheckcertificate": stand_in_url is not None,  # its certificate is signed by nobody
+        "nocheckcertificate": stand_in_url is not None,  # its certificate is self-signed
         "noplaylist": True,
         "noprogress": True,
         "progress_hooks": [watch.progress],
@@ -310,9 +321,7 @@ def open_session(
         "quiet": True,
         "retries": 1,
         "socket_timeout": _SOCKET_TIMEOUT_S,
-        # Without a runtime for its script the player's page is of no use; the watch page, for likes and most replayed
-        # parts, and the player's answer remain.
-        "extractor_args": {"youtube": {} if js_runtimes else {"player_skip": ["configs", "js"]}},
+        "extractor_args": {"youtube": _extractor_args(has_js_runtime=bool(js_runtimes))},
     }
     with _Downloader(own | dict(options or {}), watch) as downloader:
         try:
@@ -321,26 +330,17 @@ def open_session(
             watch.close()
 
 
-def _is_youtube(url: str) -> bool:
-    return any(_is_below(url, domain) for domain in (_DOMAIN, _FILES_DOMAIN))
-
-
-def _is_file(url: str) -> bool:
-    return _is_below(url, _FILES_DOMAIN)
-
-
-def _is_below(url: str, domain: str) -> bool:
-    parts = urlsplit(url)
-    host = (parts.hostname or "").lower()
-    return parts.scheme == "https" and (host == domain or host.endswith(f".{domain}"))
+def _extractor_args(*, has_js_runtime: bool) -> dict[str, list[str]]:
+    # Without a runtime for its script the player's page is of no use; the watch page and the player's answer remain.
+    return {"skip": _NO_MANIFESTS} | ({} if has_js_runtime else {"player_skip": ["configs", "js"]})
 
 
 def _failure_of_request(failure: RequestError | None) -> ProviderError:
-    """Return what the last request that failed means; without one, yt-dlp did not understand what it got."""
+    """Return what the last failed request means; without one, yt-dlp could not read an answer."""
     if failure is None:
         return failures.unreadable()
     if isinstance(failure, HTTPError):
-        if failure.status == HTTPStatus.FORBIDDEN and _is_file(failure.response.url):
+        if failure.status == HTTPStatus.FORBIDDEN and is_media_file(failure.response.url):
             return failures.no_file(status=failure.status)
         asked = httpx.Headers({"Retry-After": failure.response.headers.get("Retry-After", "")})
         return failures.refusal_of_status(failure.status, retry_after_s=retry_after_s(asked, now=utc_now()))
