@@ -86,7 +86,17 @@ def test_a_date_that_is_none_is_absent(scrape: Scrape, created_at: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lang", "language"), [("en", "en"), ("pt-BR", "pt-BR"), ("und", None), ("qme", None), ("zxx", None), ("<b>", None)]
+    ("lang", "language"),
+    [
+        ("en", "en"),
+        ("pt-BR", "pt-BR"),
+        ("in", "id"),
+        ("iw", "he"),
+        ("und", None),
+        ("qme", None),
+        ("zxx", None),
+        ("<b>", None),
+    ],
 )
 def test_the_language_is_kept_when_it_is_one(scrape: Scrape, lang: str, language: str | None) -> None:
     assert _post(scrape({"lang": lang})).language == language

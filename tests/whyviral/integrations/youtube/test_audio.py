@@ -11,11 +11,11 @@ import pytest
 from local.stand_ins.scenario.posts import SAMPLES
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.waits import WAIT_S
-from tests.fixtures.youtube import GOOD_ID, add_video, refuse_video
+from tests.fixtures.youtube import BAD_ID, GOOD_ID, add_video, refuse_video
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.youtube.audio import YouTubeAudio
+from whyviral.integrations.youtube.audio import YouTubeAudio, choose_sound
 from whyviral.integrations.youtube.errors import YouTubeBlocked
 from whyviral.vendor_calls.calls import CallCollector
 
@@ -170,3 +170,62 @@ def test_a_download_ends_when_it_is_told_to(stand_ins: StandInsClient, audio: Yo
 
     assert len(stand_ins.calls("youtube")) == 1
     gc.collect()
+
+
+def stream(video_id: str, track: str, name: str, **fields: Any) -> dict[str, Any]:
+    url = f"https://rr1---sn-standin.googlevideo.com/videoplayback?id={video_id}&itag=140&track={track}"
+    audio_track = {"id": f"{track}.4", "displayName": name, "audioIsDefault": False}
+    return {"itag": 140, "url": url, "mimeType": 'audio/mp4; codecs="mp4a.40.2"', "audioTrack": audio_track} | fields
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_the_original_sound_is_stored_and_not_a_dub(
+    stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path, place: int
+) -> None:
+    dubs = [stream(BAD_ID, "hi", "Hindi", bitrate=30_000), stream(BAD_ID, "es", "Spanish", bitrate=40_000)]
+    streams = [*dubs[:place], stream(GOOD_ID, "en", "English original", bitrate=130_000), *dubs[place:]]
+    add_video(stand_ins, BAD_ID, media=media(UNREADABLE))  # its address has nothing under itag 140
+    add_video(stand_ins, media=MEDIA, raw={"player": {"streamingData": {"adaptiveFormats": streams}}})
+
+    path = download(audio, tmp_path)
+
+    with av.open(path) as file:
+        assert float(file.duration or 0) / av.time_base == pytest.approx(11, abs=1)
+
+
+def sound(number: str, **fields: Any) -> dict[str, Any]:
+    known = {"format_id": number, "protocol": "https", "acodec": "mp4a.40.5", "vcodec": "none", "ext": "m4a"}
+    return known | {"language_preference": -1, "abr": 48.0} | fields
+
+
+HINDI, SPANISH = sound("140-0", language="hi", abr=20.0), sound("140-1", language="es", abr=20.0)
+
+
+@pytest.mark.parametrize(
+    ("files", "chosen"),
+    [
+        ([HINDI, SPANISH, sound("140-2", language="en", language_preference=10, abr=128.0)], "140-2"),
+        ([HINDI, SPANISH, sound("140-2", language="en", language_preference=5, abr=128.0)], "140-2"),
+        ([sound("140-desc", language_preference=-10, abr=10.0), sound("140")], "140"),
+        ([sound("139-drc", abr=40.0), sound("140", abr=128.0)], "140"),
+        ([sound("139-drc", abr=40.0)], "139-drc"),
+        ([sound("139-drc", language_preference=10), sound("140", language="es")], "139-drc"),
+        ([sound("139", preference=-10), sound("140", abr=128.0)], "140"),
+        ([sound("139"), sound("599", abr=31.0), sound("140", abr=128.0)], "139"),
+        ([sound("140", abr=128.0), sound("141", abr=256.0)], "140"),
+        ([sound("249", ext="webm", abr=50.0), sound("140", abr=128.0)], "140"),
+        ([sound("251", ext="webm", abr=160.0), sound("249", ext="webm", abr=50.0)], "249"),
+        ([sound("18", vcodec="avc1", ext="mp4", abr=None), sound("140", abr=None, tbr=None)], "140"),
+        ([sound("18", vcodec="avc1", ext="mp4", abr=None)], "18"),
+        ([sound("233", protocol="m3u8_native"), sound("140", abr=128.0)], "140"),
+        ([sound("140", has_drm=True)], None),
+        ([sound("160", acodec="none"), sound("sb0", acodec=None)], None),
+        ([], None),
+    ],
+)
+def test_language_comes_before_size(files: list[dict[str, Any]], chosen: str | None) -> None:
+    found = choose_sound(files)
+    turned = choose_sound(files[::-1])
+
+    assert (found and found["format_id"]) == chosen
+    assert turned == found

@@ -40,6 +40,18 @@ HUMAN, MACHINE = TranscriptSource.CAPTIONS, TranscriptSource.AUTOMATIC_CAPTIONS
         (["de", "en"], [], None, ("de", HUMAN)),
         ([], ["fr", "en"], "en", ("en", MACHINE)),
         (["live_chat"], [], None, None),
+        ([], ["de-orig", "de", "en-orig", "en"], "en", ("en", MACHINE)),
+        ([], ["de-orig", "en-orig"], "en-GB", ("en", MACHINE)),
+        ([], ["de-orig", "en-orig"], None, None),
+        (["fr"], ["de-orig", "en-orig"], None, ("fr", HUMAN)),
+        ([], ["de-orig", "de"], "en", None),
+        (["de", "en"], [], "en-US", ("en", HUMAN)),
+        (["pt-PT", "pt-BR"], [], "pt-BR", ("pt-BR", HUMAN)),
+        (["pt-PT", "pt"], [], "pt-BR", ("pt", HUMAN)),
+        (["zh-Hans", "zh-Hant"], [], "zh-TW", ("zh-Hant", HUMAN)),
+        (["iw"], [], "he", ("he", HUMAN)),
+        (["en-nP7-2PuUl7o"], [], "en", ("en", HUMAN)),
+        (["es", "en-j3PyPqV-e1s"], ["en-orig"], None, ("en", HUMAN)),
         ([], [], "en", None),
     ],
 )
@@ -49,6 +61,13 @@ def test_what_was_spoken_is_chosen(
     found = chosen({name: track(name) for name in written}, {name: track(name) for name in automatic}, language)
 
     assert found == (None if expected is None else (*expected, "json3"))
+
+
+def test_the_address_of_a_track_names_its_language() -> None:
+    written = {"nP7-2PuUl7o": track("pt-BR"), "en-AB-cdefghij": track("en")}
+
+    assert chosen(written, {}, "pt") == ("pt-BR", HUMAN, "json3")
+    assert chosen(written, {}, "en") == ("en", HUMAN, "json3")
 
 
 def test_what_a_machine_translated_is_never_chosen() -> None:

@@ -112,3 +112,29 @@ def test_a_day_is_better_than_no_time(info: dict[str, Any], moment: datetime | N
 
 def test_the_title_of_its_music_is_told() -> None:
     assert read_video({"track": "A song"}, video_id=VIDEO_ID).details == {"sound": "A song"}
+
+
+def in_languages(*languages: tuple[str, int], claimed: str | None = None) -> str | None:
+    formats = [{"language": language, "language_preference": preference} for language, preference in languages]
+    return Video.model_validate({"formats": [*formats, {"width": 1}, None], "language": claimed}).speech_language
+
+
+@pytest.mark.parametrize(
+    ("languages", "claimed", "spoken"),
+    [
+        ([("de-DE", -1), ("en-US", 10)], None, "en-US"),
+        ([("de-DE", -1), ("en-US", 5)], "de", "en-US"),
+        ([("hi", -1), ("es", -1)], None, None),
+        ([("hi", -1), ("es", -1)], "es", "es"),
+        ([("en", -1), ("en-US", -1)], None, "en"),
+        ([("en-desc", -10)], None, "en"),
+        ([("en-desc", -10), ("fr", -1)], None, "fr"),
+        ([("iw", -1)], None, "he"),
+        ([], "pt_BR", "pt-BR"),
+        ([], None, None),
+    ],
+)
+def test_the_language_is_that_of_the_original_sound(
+    languages: list[tuple[str, int]], claimed: str | None, spoken: str | None
+) -> None:
+    assert in_languages(*languages, claimed=claimed) == spoken

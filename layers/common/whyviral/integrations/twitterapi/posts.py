@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel
+from whyviral.integrations.language_tags import read_language_tag
 from whyviral.integrations.ports.post_scraper import MediaKind, ScrapedAuthor, ScrapedMedia, ScrapedPost, ScrapeFailure
 
 from .errors import PRIVATE, REMOVED
@@ -23,8 +24,6 @@ _MAX_NAME = 200
 _MAX_RAW = 256 * 1024
 _REPOST = re.compile(r"RT @\w{1,20}: ")
 _SHORT_LINK = re.compile(r"https?://t\.co/\w+")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z]{2,8})?")
-_NO_LANGUAGE = re.compile(r"und|zxx|art|q[a-z]{2}")
 
 type TweetId = Annotated[str, Field(pattern=r"^[0-9]{1,19}$")]
 type Handle = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,20}$")]
@@ -116,7 +115,7 @@ def read_tweet(raw: Mapping[str, Any], *, post_id: str) -> ScrapedPost | ScrapeF
         text=text,
         posted_at=read_time(content.created_at),
         metrics=_metrics(content),
-        language=_language(content.lang),
+        language=read_language_tag(content.lang),
         media=media,
         details=_details(content),
         raw=_kept(raw, [medium for medium in chosen if isinstance(medium, SkippedMedium)]),
@@ -185,10 +184,6 @@ def read_time(text: str | None) -> datetime | None:
 
 def _parse_x_time(text: str) -> datetime:
     return datetime.strptime(text, "%a %b %d %H:%M:%S %z %Y")
-
-
-def _language(tag: str | None) -> str | None:
-    return tag if tag and _LANGUAGE.fullmatch(tag) and not _NO_LANGUAGE.fullmatch(tag) else None
 
 
 def _kept(raw: Mapping[str, Any], skipped: Sequence[SkippedMedium]) -> dict[str, Any]:

@@ -4,10 +4,11 @@ import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from whyviral.integrations.http.untrusted_json import parse_untrusted_json
+from whyviral.integrations.language_tags import find_language_tag, language_distance
 from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
 
 MAX_CAPTIONS_BYTES = 8 * 1024 * 1024
@@ -19,7 +20,7 @@ _MAX_SEGMENTS = 20_000
 _MAX_TEXT = 2_000
 """Of one line."""
 _MAX_S = 10**7
-_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+_LANG_PARAMETER = re.compile(r"[?&]lang=([A-Za-z0-9_-]+)")
 _BLANKS = re.compile(r"\s+")
 _MARKER = re.compile(r"[\[(♪][^\])♪]*[\])♪]|♪+")
 _TAG = re.compile(r"<[^>]{0,200}>")
@@ -42,26 +43,39 @@ def choose_track(
 ) -> Track | None:
     """Return the track that holds what was spoken, or None.
 
-    That is what people wrote down in the spoken language; or what YouTube itself heard; or, where neither is there,
-    what people wrote down in some other language. What was translated by a machine is never chosen.
+    The order is: written by people in the spoken language; heard by YouTube in the spoken language; written by people
+    in any language. A translation by a machine is never chosen, nor is what YouTube heard in a dub.
 
     Args:
         written: `subtitles` of yt-dlp.
         automatic: `automatic_captions` of yt-dlp.
-        speech_language: what else is known about the spoken language.
+        speech_language: the language of the original sound, as far as it is known.
     """
-    heard = next((name for name in automatic if name.endswith(_ORIGINAL)), None)
-    spoken = heard.removesuffix(_ORIGINAL) if heard else speech_language
-    people = [name for name in written if name != _CHAT]
-    in_spoken = [name for name in people if spoken and _is_same_language(name, spoken)]
-    machine = [name for name in (heard, spoken, *automatic) if name is not None and name in automatic]
-    candidates = (
-        *((written, name, TranscriptSource.CAPTIONS) for name in in_spoken),
-        *((automatic, name, TranscriptSource.AUTOMATIC_CAPTIONS) for name in machine),
-        *((written, name, TranscriptSource.CAPTIONS) for name in people),
-    )
-    tracks = (_track(tracks.get(name), name, source) for tracks, name, source in candidates)
-    return next((track for track in tracks if track), None)
+    people = _tracks(written, TranscriptSource.CAPTIONS)
+    originals = {name: formats for name, formats in automatic.items() if name.endswith(_ORIGINAL)}
+    heard = _tracks(originals or automatic, TranscriptSource.AUTOMATIC_CAPTIONS)
+    spoken = speech_language or _only_language(heard)
+    if spoken is None:
+        # Several languages were heard, and nothing says which of them is no dub; or a track that names none.
+        candidates = [*([] if any(track.language for track in heard) else heard), *people]
+    else:
+        others = _tracks(automatic, TranscriptSource.AUTOMATIC_CAPTIONS)
+        ranked = [_by_distance(tracks, spoken) for tracks in (people, heard, others)]
+        candidates = [*chain.from_iterable(ranked), *people]
+    return next(iter(candidates), None)
+
+
+def _only_language(tracks: Sequence[Track]) -> str | None:
+    """Return the language of all the tracks; None where they differ, or name none."""
+    languages = [track.language for track in tracks if track.language]
+    is_one = bool(languages) and all(language_distance(languages[0], other) is not None for other in languages)
+    return languages[0] if is_one else None
+
+
+def _by_distance(tracks: Sequence[Track], spoken: str) -> list[Track]:
+    """Return the tracks in the spoken language, exact matches first."""
+    ranked = [(language_distance(track.language, spoken), track) for track in tracks if track.language]
+    return [track for distance in range(3) for rank, track in ranked if rank == distance]
 
 
 def read_captions(body: bytes, track: Track) -> Transcript | None:
@@ -85,13 +99,9 @@ def read_captions(body: bytes, track: Track) -> Transcript | None:
     return Transcript(segments=tuple(segments), source=track.source, language=track.language)
 
 
-def read_language(tag: str | None) -> str | None:
-    """Return a language's tag, if that is what it is."""
-    return tag if tag and _LANGUAGE.fullmatch(tag) else None
-
-
-def _is_same_language(one: str, other: str) -> bool:
-    return one.partition("-")[0].lower() == other.partition("-")[0].lower()
+def _tracks(formats_by_name: Mapping[str, Any], source: TranscriptSource) -> list[Track]:
+    tracks = (_track(formats, name, source) for name, formats in formats_by_name.items() if name != _CHAT)
+    return [track for track in tracks if track]
 
 
 def _track(formats: Any, name: str, source: TranscriptSource) -> Track | None:
@@ -103,10 +113,17 @@ def _track(formats: Any, name: str, source: TranscriptSource) -> Track | None:
         if isinstance(entry, Mapping) and isinstance(entry.get("ext"), str) and isinstance(entry.get("url"), str)
     }
     for known in _FORMATS:
-        # A translation by a machine says so in its address only.
+        # Only the address says that a track was translated by a machine.
         if known in urls and "tlang=" not in urls[known]:
-            return Track(urls[known], known, source, read_language(name.removesuffix(_ORIGINAL)))
+            return Track(urls[known], known, source, _language_of(name, urls[known]))
     return None
+
+
+def _language_of(name: str, url: str) -> str | None:
+    """Return the language of a track: its address names it, while its name may end in the id of the track."""
+    parameter = _LANG_PARAMETER.search(url)
+    named = (parameter[1] if parameter else "", name)
+    return next(filter(None, (find_language_tag(tag.removesuffix(_ORIGINAL)) for tag in named)), None)
 
 
 def _json3_lines(document: Any) -> Iterator[SpokenSegment]:

@@ -12,11 +12,12 @@ from pydantic import Field
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
 from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel
+from whyviral.integrations.language_tags import find_language_tag, language_distance
 from whyviral.integrations.ports.post_scraper import MediaKind, ScrapedAuthor, ScrapedComment, ScrapedMedia, ScrapedPost
 from whyviral.integrations.ports.transcript import Transcript
 
 from . import errors as failures
-from .captions import Track, choose_track, read_language
+from .captions import Track, choose_track
 from .ids import watch_url
 
 MAX_DURATION_S = 4 * 3600
@@ -28,6 +29,8 @@ _MAX_RAW = 256 * 1024
 _MAX_TAGS = 100
 _MAX_PARTS = 200
 _LIVE = {"is_live": failures.LIVE_NOW, "post_live": failures.LIVE_NOW, "is_upcoming": failures.UPCOMING}
+_UNMARKED = -1
+_DESCRIPTION = "-desc"
 _TRACKS = {"subtitles", "automatic_captions", "formats"}
 """Their addresses are signed, expire within hours and name the address that asked: of no use later."""
 
@@ -44,6 +47,11 @@ class File(VendorModel):
     width: Lenient[Count] = None
     height: Lenient[Count] = None
     language: Lenient[str] = None
+    language_preference: Lenient[int] = None
+    """10 of the original sound, 5 of the default one, -1 of a dub or where YouTube names none, -10 of a description.
+
+    Source: yt-dlp 2026.10.26, extractor/youtube/_video.py.
+    """
 
 
 class Part(VendorModel):
@@ -86,9 +94,19 @@ class Video(VendorModel):
 
     @property
     def speech_language(self) -> str | None:
-        """The language in which is spoken, as far as anything says."""
-        told = (self.language, *(file.language for file in self.formats or () if file))
-        return next((language for language in map(read_language, told) if language), None)
+        """The language of the original sound; None where nothing says, or where dubs cannot be told from it."""
+        ranked: dict[int, list[str]] = {}
+        for file in self.formats or ():
+            if file and (language := find_language_tag((file.language or "").removesuffix(_DESCRIPTION))):
+                preference = _UNMARKED if file.language_preference is None else file.language_preference
+                ranked.setdefault(preference, []).append(language)
+        best = max(ranked, default=_UNMARKED)
+        claimed = find_language_tag(self.language)
+        if claimed and best <= _UNMARKED:
+            return claimed
+        languages = ranked.get(best, [])
+        is_one = all(language_distance(languages[0], other) is not None for other in languages)
+        return languages[0] if languages and is_one else None
 
     @property
     def is_portrait(self) -> bool | None:
