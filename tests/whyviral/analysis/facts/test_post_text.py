@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whyviral.analysis.facts.post_text import HOOK_CHARACTERS, count_characters, first_sentence, read_text
+from whyviral.analysis.post_links import cut_links
+from whyviral.social.platforms import Platform
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 FRANCE = "\U0001f1eb\U0001f1f7"
@@ -68,6 +70,104 @@ def test_links_count_as_links_and_as_nothing_else() -> None:
 
     assert (features.links, features.words) == (1, 1)
     assert (features.questions, features.exclamations, features.hashtags) == (0, 0, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "hashtags"),
+    [
+        ("#日〃", ("#日〃",)),
+        ("#ニュ\uff5eス #ウェ〜ブ", ("#ニュ\uff5eス", "#ウェ〜ブ")),
+        ("#דו״ח #ג\u05f3רף #תל־אביב", ("#דו״ח", "#ג\u05f3רף", "#תל־אביב")),
+        ("#col·lecció", ("#col·lecció",)),
+        ("#ལྷ་ས་", ("#ལྷ་ས་",)),
+        ("#می‌روم", ("#می‌روم",)),
+        ("#7th #7", ("#7th",)),
+        ("#_ #7_8 #\u0667 #〃 #① #・", ()),
+        ("#\ufe0f\u20e3 #\ufe0fred \u2764\ufe0f#heart", ("#heart",)),
+        ("凧#凧 凧。#風 \uff01\uff03空 (#line)", ("#風", "#空", "#line")),
+        ("#one#two #https://example.org #end", ("#end",)),
+        ("&#x27; &#kite", ()),
+    ],
+)
+def test_a_hashtag_ends_where_x_ends_it(text: str, hashtags: tuple[str, ...]) -> None:
+    assert read_text(text, platform=Platform.X).hashtags == hashtags
+
+
+@pytest.mark.parametrize(
+    ("text", "mentions"),
+    [
+        ("RT@kite_fan rt:@wind, Rt @line", ("@kite_fan", "@wind", "@line")),
+        ("start@kite sRT@kite @kite@example.com", ()),
+        ("go!@a #@b $@c %@d &@e *@f @@g _@h 7@i", ()),
+        ("@_@ hello", ()),
+        ("@mariaòrosa @joséphine", ()),
+        ("凧は@kite_fanさん (@wind) .@line", ("@kite_fan", "@wind", "@line")),
+        ("@http://example.org \uff20kite @1234", ("@kite", "@1234")),
+        ("@kite/builders @kite/7", ("@kite",)),
+        ("@paper.kite", ("@paper",)),
+        ("@" + "k" * 25, ("@" + "k" * 20,)),
+    ],
+)
+def test_a_mention_is_what_x_takes_for_one(text: str, mentions: tuple[str, ...]) -> None:
+    assert read_text(text, platform=Platform.X).mentions == mentions
+
+
+@pytest.mark.parametrize(
+    ("platform", "text", "mentions"),
+    [
+        (Platform.INSTAGRAM, "by @paper.kite. and @wind_, go!@kite @kite@example.com", ("@paper.kite", "@wind_")),
+        (Platform.YOUTUBE, "by @paper-kite and @凧.公式. me@example.org", ("@paper-kite", "@凧.公式")),
+        (None, "by @paper.kite. and @kite@example.com", ("@paper.kite",)),
+    ],
+)
+def test_each_platform_has_its_own_handles(platform: Platform | None, text: str, mentions: tuple[str, ...]) -> None:
+    assert read_text(text, platform=platform).mentions == mentions
+
+
+@pytest.mark.parametrize(
+    ("text", "links", "rest"),
+    [
+        ("https://example.com/【#タグ】登録してね", 1, "【#タグ】登録してね"),
+        ("見て→https://example.com/a、https://example.com/b。終わり", 2, "見て→ 、 。終わり"),
+        ("https://example.com/aを見て", 1, "を見て"),
+        ("https://example.com한국", 1, "한국"),
+        ("ดูhttps://example.com/กที่นี่", 1, "ดู กที่นี่"),
+        ("「https://example.com/」です", 1, "「 」です"),
+        ("https://example.com/\uff1fはい", 1, "\uff1fはい"),
+        ("https://例え.jp/凧 x", 1, "凧 x"),
+        ("https://ru.example.com/Змей y", 1, "y"),
+        ("(https://example.com/Kite_(bird)) z", 1, "( ) z"),
+        ("Seen https://example.com/a?b=c?", 1, "Seen ?"),
+        ("Read https://example.com/a.", 1, "Read"),
+        ("https://a.example/https://b.example/", 1, ""),
+    ],
+)
+def test_a_link_ends_where_its_script_goes_on(text: str, links: int, rest: str) -> None:
+    prose, found = cut_links(text)
+
+    assert (" ".join(prose.split()), found) == (rest, links)
+
+
+def test_text_behind_a_link_is_read() -> None:
+    features = read_text("https://example.com/【#タグ】登録してね")
+
+    assert (features.links, features.hashtags, features.hook) == (1, ("#タグ",), "【#タグ】登録してね")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("新しい凧を買いました", None),
+        ("ว่าวใหม่", None),
+        ("凧 kite", None),
+        ("새 연을 샀다", 3),
+        ("a kite called 凧 that we flew all day long on the beach near Lisbon", 15),
+        ("\u3164 \u2800 kite", 1),
+        ("", 0),
+    ],
+)
+def test_words_are_counted_only_where_blanks_part_them(text: str, words: int | None) -> None:
+    assert read_text(text).words == words
 
 
 def test_marks_of_other_scripts_count() -> None:

@@ -159,3 +159,58 @@ def test_the_most_replayed_moment_is_the_peak_after_the_beginning_with_what_is_s
 )
 def test_a_curve_that_cannot_be_has_no_peak(curve: Any) -> None:
     assert "most_replayed_at" not in captioned(details={"most_replayed": curve})
+
+
+JAPANESE = ("今日は新しいカメラを買いました", "とても嬉しいです")
+FROM_CAPTIONS = tuple(SpokenSegment(at, at + 5.0, line) for at, line in zip((0.0, 5.0), JAPANESE, strict=True))
+FROM_WHISPER = tuple(
+    SpokenSegment(
+        at, at + 5.0, line, [SpokenWord(at + 5.0 * n / len(line), at + 5.0, sign) for n, sign in enumerate(line)]
+    )
+    for at, line in zip((0.0, 5.0), JAPANESE, strict=True)
+)
+
+
+def test_a_script_without_blanks_reads_the_same_from_captions_and_from_whisper() -> None:
+    measured = {"speech_words": 46, "speech_wpm": 307.0, "first_word_s": 0.0, "speech_share": 0.5}
+
+    by_captions = captioned(segments=FROM_CAPTIONS)
+    by_whisper = captioned(segments=FROM_WHISPER, measurements=measured, transcript_source=TranscriptSource.WHISPER)
+
+    assert by_captions["spoken_hook"].value == by_whisper["spoken_hook"].value == "今日は新しいカメラ"
+    assert by_captions["speech_share"].value == by_whisper["speech_share"].value == 0.5
+    assert not (by_captions.keys() | by_whisper.keys()) & {"spoken_words", "speech_rate"}
+
+
+@pytest.mark.parametrize("line", ["ฉันซื้อกล้องใหม่วันนี้", "ខ្ញុំបានទិញកាមេរ៉ា", "我今天买了新相机", "買った new カメラ"])
+def test_words_that_no_blank_parts_are_not_counted(line: str) -> None:
+    assert not captioned(segments=[SpokenSegment(0, 3, line)]).keys() & {"spoken_words", "speech_rate"}
+
+
+def test_a_few_foreign_letters_leave_the_words_countable() -> None:
+    line = "this is the kite that they call 凧 where it was first flown over the hills"
+
+    assert captioned(segments=[SpokenSegment(0, 3, line)])["spoken_words"].value == 16
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("(laughs) hello there", 2),
+        ("\uff08拍手\uff09 hello", 1),
+        ("[door [creaks] slowly] hello", 1),
+        ("\u266a la la la \u266a", 3),
+        ("I *love* this", 3),
+        ("♪ (upbeat music) ♪ yes", 1),
+    ],
+)
+def test_only_what_is_said_or_sung_counts_as_words(line: str, words: int) -> None:
+    assert captioned(segments=[SpokenSegment(0, 3, line)])["spoken_words"].value == words
+
+
+def test_a_marker_that_reaches_over_timed_words_is_not_said() -> None:
+    words = [SpokenWord(n, n + 1.0, text) for n, text in enumerate(("[upbeat", "music]", "hello"))]
+
+    facts = captioned(segments=[SpokenSegment(0, 3, "[upbeat music] hello", words)])
+
+    assert (facts["spoken_hook"].value, facts["first_word"].value, facts["spoken_words"].value) == ("hello", 2.0, 1)

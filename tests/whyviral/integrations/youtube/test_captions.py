@@ -154,6 +154,68 @@ def test_markers_stay_beside_words_but_alone_they_are_no_speech() -> None:
     assert segments([music, {**music, "segs": [{"utf8": "\u266a\u266a"}]}]) == []
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[Music] [Applause]",
+        "- [Music]",
+        "(music)(applause)",
+        "\u266a (upbeat music) \u266a",
+        "\U0001f3b5 \U0001f3b5",
+        "*music*",
+        "- *music* *applause*",
+        "\uff08音楽\uff09",
+        "【拍手】",
+        "\uff3b음악\uff3d",
+        "(موسيقى)",
+        "<i>[Music]</i>",
+        "[ __ ]",
+        "[music (loud)]",
+        "{\\an8}[Music]",
+        "…",
+        "\u3164",
+        "\u200b",
+    ],
+)
+@pytest.mark.parametrize("source", [JSON3, SRV1, VTT], ids=lambda track: track.format)
+def test_a_track_of_sounds_alone_holds_no_speech(line: str, source: Track) -> None:
+    bodies = {
+        "json3": json.dumps({"events": [{"tStartMs": t, "dDurationMs": 9, "segs": [{"utf8": line}]} for t in (0, 9)]}),
+        "srv1": f'<transcript><text start="0" dur="1">{line}</text><text start="1" dur="1">{line}</text>',
+        "vtt": f"WEBVTT\n\n00:00.000 --> 00:01.000\n{line}\n\n00:01.000 --> 00:02.000\n{line}\n",
+    }
+
+    transcript = read_captions(bodies[source.format].encode(), source)
+
+    assert transcript is not None
+    assert transcript.segments == ()
+
+
+@pytest.mark.parametrize(
+    "line", ["\u266a la la la \u266a", "[Music] hello", "(applause) 5", "*music* ja", "ありがとう"]
+)
+def test_what_is_sung_or_said_beside_sounds_is_speech(line: str) -> None:
+    assert segments([{"tStartMs": 0, "dDurationMs": 1000, "segs": [{"utf8": line}]}]) == [(0.0, 1.0, line)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "read_as"),
+    [
+        ("tea &gt; coffee, it&#39;s R&amp;D", "tea > coffee, it's R&D"),
+        ("<b>bold</b> i <3 you &amp;lt;", "bold i <3 you &lt;"),
+        ("a < b and c > d", "a < b and c > d"),
+    ],
+)
+def test_escapes_and_tags_of_json3_are_read(sent: str, read_as: str) -> None:
+    words = [{"utf8": sent, "tOffsetMs": 0}]
+
+    transcript = read([{"tStartMs": 0, "dDurationMs": 1000, "segs": words}])
+
+    assert transcript is not None
+    assert [segment.text for segment in transcript.segments] == [read_as]
+    assert [word.text for segment in transcript.segments for word in segment.words] == [read_as]
+
+
 @pytest.mark.parametrize("body", [b"", b" \n"])
 def test_an_empty_file_is_no_captions(body: bytes) -> None:
     assert read_captions(body, JSON3) is None
@@ -180,6 +242,28 @@ def test_srv1_is_read_where_there_is_nothing_better() -> None:
 
     assert transcript is not None
     assert transcript.segments == (SpokenSegment(0.5, 2.0, "it's red"), SpokenSegment(2.0, 2.0, "up"))
+
+
+def test_tags_within_srv1_are_left_out() -> None:
+    body = '<text start="0" dur="1">&lt;b&gt;red&lt;/b&gt; &amp;amp; blue</text>'
+
+    transcript = read_captions(body.encode(), SRV1)
+
+    assert transcript is not None
+    assert transcript.segments == (SpokenSegment(0.0, 1.0, "red & blue"),)
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize(
+    "times", ["00:01.000 --> 00:02.000", "00:01.000-->00:02.000", "00:00:01,000\t-->  00:00:02,000 line:0"]
+)
+def test_vtt_is_read_in_the_forms_that_circulate(line_end: str, times: str) -> None:
+    body = line_end.join(["\ufeffWEBVTT", "", "1", times, "red", "kites", "", "NOTE no cue", ""])
+
+    transcript = read_captions(body.encode(), VTT)
+
+    assert transcript is not None
+    assert transcript.segments == (SpokenSegment(1.0, 2.0, "red kites"),)
 
 
 def test_vtt_is_read_once_for_each_line() -> None:

@@ -6,6 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
+from whyviral.analysis.post_links import cut_links
+from whyviral.analysis.words import has_countable_words, split_words
+from whyviral.social.platforms import Platform
+
 HOOK_CHARACTERS = 120
 MAX_TAG_CHARACTERS = 100
 
@@ -19,9 +23,26 @@ _EMOJI = re.compile(
     "|[0-9#*]\ufe0f?\u20e3"
     f"|{_PICTOGRAPH}(?:\u200d{_PICTOGRAPH})*"
 )
-_LINK = re.compile(r"https?://\S+", re.IGNORECASE)
-_HASH = re.compile(r"(?<![\w&#/])[#\uff03](?=\w)")
-_MENTION = re.compile(r"(?<![\w@/.+-])[@\uff20](\w{1,50}(?:\.\w{1,50}){0,4})")
+_HASH = re.compile(r"(?<![&#\uff03/])[#\uff03](?![\ufe0f\u20e3])")
+_BESIDE_LETTERS = frozenset(
+    "_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
+)
+"""Signs that belong to a hashtag beside letters, marks and digits: joiners, Hebrew quotes, wave dashes.
+
+Source: twitter/twitter-text, rb/lib/twitter-text/regex.rb and conformance/extract.yml, 2026-11.
+"""
+_PRESENTATION = "\ufe0e\ufe0f"
+_BEFORE_MENTION = r"(?:(?<![A-Za-z0-9_+~.-])[Rr][Tt]:?|(?<![A-Za-z0-9_!#$%&*@\uff20]))[@\uff20]"
+_BEHIND_MENTION = "(?![@\uff20\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0253-\u028b\u0300-\u036f\u1e00-\u1eff]|://)"
+_X_MENTION = re.compile(f"{_BEFORE_MENTION}([A-Za-z0-9_]{{1,20}}+)(?!/[A-Za-z]){_BEHIND_MENTION}")
+"""A name with a path is a list of X. Source: as above."""
+_YOUTUBE_MENTION = re.compile(r"(?<![\w@\uff20/.+-])[@\uff20]((?>\w(?:[\w.\u00b7-]{0,28}\w)?))(?![@\uff20]|://)")
+"""Handles of any script. Source: support.google.com/youtube/answer/11585688, 2026-11."""
+_DOTTED_MENTION = re.compile(
+    f"{_BEFORE_MENTION}((?>[A-Za-z0-9_](?:[A-Za-z0-9._]{{0,28}}[A-Za-z0-9_])?)){_BEHIND_MENTION}"
+)
+"""Instagram's handles have dots within."""
+_MENTIONS = {Platform.X: _X_MENTION, Platform.YOUTUBE: _YOUTUBE_MENTION}
 _QUESTION = re.compile("[?\uff1f\u061f\u2e2e\u055e]")
 _EXCLAMATION = re.compile("[!\uff01\u055c]")
 _SENTENCE_END = re.compile(
@@ -34,7 +55,8 @@ class TextFeatures:
     """Counts and quotations of one text; quotations are the author's words and stay untrusted."""
 
     characters: int
-    words: int
+    words: int | None
+    """None: the text is in a script without blanks, so that its words cannot be counted."""
     hook: str
     """The first sentence, shortened; empty where the text has no words of its own."""
     hashtags: Sequence[str]
@@ -46,16 +68,22 @@ class TextFeatures:
     emojis: int
 
 
-def read_text(text: str) -> TextFeatures:
-    """Count and quote what the text holds; links count as links and as nothing else."""
+def read_text(text: str, *, platform: Platform | None = None) -> TextFeatures:
+    """Count and quote what the text holds; links count as links and as nothing else.
+
+    Args:
+        text: of a post.
+        platform: whose rule for mentions holds; None: ASCII letters, digits, `_` and dots within.
+    """
     text = unicodedata.normalize("NFC", text)
-    prose, links = _LINK.subn(" ", text)
+    prose, links = cut_links(text)
+    mention = _MENTIONS.get(platform, _DOTTED_MENTION) if platform else _DOTTED_MENTION
     return TextFeatures(
         characters=count_characters(text),
-        words=sum(any(map(str.isalnum, chunk)) for chunk in prose.split()),
+        words=len(split_words(prose)) if has_countable_words(prose) else None,
         hook=first_sentence(prose),
         hashtags=_unique("#" + tag for tag in _hashtags(prose)),
-        mentions=_unique("@" + name for name in _MENTION.findall(prose)),
+        mentions=_unique("@" + name for name in mention.findall(prose)),
         links=links,
         questions=len(_QUESTION.findall(prose)),
         exclamations=len(_EXCLAMATION.findall(prose)),
@@ -92,9 +120,14 @@ def _shorten(text: str) -> str:
 
 
 def _hashtags(text: str) -> Iterator[str]:
+    """Yield the hashtags by X's rule, which the other platforms share in what matters here."""
     for match in _HASH.finditer(text):
+        before = text[match.start() - 1 : match.start()]
+        if before and before not in _PRESENTATION and _is_tag_character(before):
+            continue
         tag = "".join(takewhile(_is_tag_character, text[match.end() : match.end() + MAX_TAG_CHARACTERS]))
-        if not tag.isdecimal():  # platforms do not link #1
+        is_whole = not text.startswith(("#", "\uff03", "://"), match.end() + len(tag))
+        if is_whole and any(unicodedata.category(character)[0] in "LM" for character in tag):
             yield tag
 
 
@@ -106,8 +139,8 @@ def _unique(tags: Iterable[str]) -> Sequence[str]:
 
 
 def _is_tag_character(character: str) -> bool:
-    # Marks and the zero-width joiners are part of words in Hindi, Persian and others.
-    return character.isalnum() or character in "_\u200c\u200d" or unicodedata.category(character).startswith("M")
+    category = unicodedata.category(character)
+    return category[0] in "LM" or category == "Nd" or character in _BESIDE_LETTERS
 
 
 def _is_visible(character: str) -> bool:

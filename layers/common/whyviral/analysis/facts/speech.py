@@ -1,10 +1,12 @@
 """What is said in the first video of a post, how early and how fast, whoever wrote it down."""
 
 import math
-import re
 from collections.abc import Callable, Iterator, Sequence
 
+from whyviral.analysis.words import has_countable_words, split_pieces, split_words, writes_no_blanks
 from whyviral.integrations.ports.transcript import SpokenSegment
+from whyviral.integrations.sound_markers import blank_markers
+from whyviral.integrations.vendor_text import has_words
 
 from .fact_sheet import FactSheet, read_number
 from .languages import language_code
@@ -14,9 +16,8 @@ from .snapshot import MediumSnapshot, PostSnapshot
 HOOK_S = 3.0
 """How much of a video decides whether people stay."""
 MAX_SPOKEN_CHARACTERS = 300
-
-_CUE = re.compile(r"\[[^\[\]]{0,100}\]|[\u2669-\u266f]")
-"""What captions write down that nobody says: [Music], and notes around a song."""
+_LONGEST_WORD = 40
+_OF_COUNTED_WORDS = frozenset({"spoken_words", "speech_rate"})
 
 
 def add_speech(facts: FactSheet, post: PostSnapshot) -> None:
@@ -44,7 +45,10 @@ def _add_pace(facts: FactSheet, video: MediumSnapshot, source: str) -> None:
         ("speech_rate", "speech_wpm", "words per minute of speech", _words_per_minute),
         ("speech_share", "speech_share", "ratio", _speech_share),
     )
+    is_countable = has_countable_words(" ".join(blank_markers(segment.text) for segment in video.segments))
     for name, key, unit, compute in paces:
+        if name in _OF_COUNTED_WORDS and not is_countable:
+            continue  # captions and Whisper would tell different numbers of the same words
         measured = read_number(video.measurements, key)
         value = compute(video) if measured is None else measured
         # Lines may claim impossible times: before the beginning, or no time at all.
@@ -54,28 +58,49 @@ def _add_pace(facts: FactSheet, video: MediumSnapshot, source: str) -> None:
 
 def said_between(segments: Sequence[SpokenSegment], start_s: float, end_s: float) -> str:
     """Return the words that begin in a stretch of time, on one line, cut where they are too many to quote."""
-    said = " ".join(word for at_s, word in _words(segments) if start_s <= at_s < end_s)
-    return said if len(said) <= MAX_SPOKEN_CHARACTERS else said[:MAX_SPOKEN_CHARACTERS].rsplit(" ", 1)[0]
+    said = "".join(word for at_s, word in _pieces(segments) if start_s <= at_s < end_s).strip()
+    if len(said) <= MAX_SPOKEN_CHARACTERS:
+        return said
+    blank = said.rfind(" ", MAX_SPOKEN_CHARACTERS - _LONGEST_WORD, MAX_SPOKEN_CHARACTERS)
+    return said[: blank if blank > 0 else MAX_SPOKEN_CHARACTERS]
 
 
-def _words(segments: Sequence[SpokenSegment]) -> Iterator[tuple[float, str]]:
-    """Yield each word with its start; lines of captions time no words, so theirs are spread evenly over the line."""
+def _pieces(segments: Sequence[SpokenSegment]) -> Iterator[tuple[float, str]]:
+    """Yield what is said with its start, each piece with the blank before it, in scripts with and without blanks."""
     for segment in segments:
-        timed = [(word.start_s, text) for word in segment.words for text in _spoken(word.text)]
-        if timed:
-            yield from timed
-            continue
-        words = _spoken(segment.text)
-        step_s = (segment.end_s - segment.start_s) / len(words) if words else 0
-        yield from ((segment.start_s + number * step_s, word) for number, word in enumerate(words))
+        before = ""
+        for start_s, end_s, word in _words(segment):
+            # The blanks between Whisper's words are not those of the script.
+            is_one_run = bool(segment.words) and writes_no_blanks(before) and writes_no_blanks(word)
+            pieces = list(split_pieces(word))
+            step_s = (end_s - start_s) / len(pieces)
+            for number, piece in enumerate(pieces):
+                yield start_s + number * step_s, piece if number or is_one_run else f" {piece}"
+            before = word
 
 
-def _spoken(text: str) -> list[str]:
-    return [word for word in _CUE.sub(" ", text).split() if any(map(str.isalnum, word))]
+def _words(segment: SpokenSegment) -> Iterator[tuple[float, float, str]]:
+    """Yield each word with its times; lines of captions time no words, so theirs are spread evenly over the line."""
+    if timed := list(_timed_words(segment)):
+        yield from timed
+        return
+    words = split_words(blank_markers(segment.text))
+    step_s = (segment.end_s - segment.start_s) / len(words) if words else 0
+    for number, word in enumerate(words):
+        yield segment.start_s + number * step_s, segment.start_s + (number + 1) * step_s, word
+
+
+def _timed_words(segment: SpokenSegment) -> Iterator[tuple[float, float, str]]:
+    """Yield the words that the source has timed; a marker may reach over several of them."""
+    spoken, at = blank_markers(" ".join(word.text for word in segment.words)), 0
+    for word in segment.words:
+        for part in split_words(spoken[at : at + len(word.text)]):
+            yield word.start_s, word.end_s, part
+        at += len(word.text) + 1
 
 
 def _first_word_s(video: MediumSnapshot) -> float | None:
-    return next((at_s for at_s, _ in _words(video.segments)), None)
+    return next((start_s for segment in video.segments for start_s, _, _ in _words(segment)), None)
 
 
 def _spoken_words(video: MediumSnapshot) -> int | None:
@@ -95,8 +120,8 @@ def _speech_share(video: MediumSnapshot) -> float | None:
 
 
 def _word_count(video: MediumSnapshot) -> int:
-    return sum(1 for _ in _words(video.segments))
+    return sum(1 for segment in video.segments for _ in _words(segment))
 
 
 def _speech_s(video: MediumSnapshot) -> float:
-    return sum(max(0.0, line.end_s - line.start_s) for line in video.segments if _spoken(line.text))
+    return sum(max(0.0, line.end_s - line.start_s) for line in video.segments if has_words(blank_markers(line.text)))

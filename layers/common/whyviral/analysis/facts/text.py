@@ -22,9 +22,10 @@ def add_title(facts: FactSheet, post: PostSnapshot) -> None:
 
 def add_text(facts: FactSheet, post: PostSnapshot) -> None:
     """Add what can be counted and quoted from the text."""
-    text = read_text(post.text)
+    text = read_text(post.text, platform=post.platform)
     facts.add("text_length", text.characters, "characters", POST_TEXT)
-    facts.add("text_words", text.words, "words", POST_TEXT)
+    if text.words is not None:
+        facts.add("text_words", text.words, "words", POST_TEXT)
     if language := language_code(post.language):
         facts.add("language", language, "language code", f"{post.platform} post")
     # The hook of a video is what it shows and says first.

@@ -1,6 +1,5 @@
-"""Captions of YouTube: which of a video's tracks says what was spoken, and the words in it. All of it is untrusted."""
+"""Captions of YouTube: the track of a video that holds what was spoken, and its words. All of it is untrusted."""
 
-import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from typing import Any
 from whyviral.integrations.http.untrusted_json import parse_untrusted_json
 from whyviral.integrations.language_tags import find_language_tag, language_distance
 from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
+from whyviral.integrations.sound_markers import blank_markers
+from whyviral.integrations.vendor_text import decode_escapes, has_words, visible_text, without_tags
 
 MAX_CAPTIONS_BYTES = 8 * 1024 * 1024
 _FORMATS = ("json3", "srv1", "vtt")
@@ -22,10 +23,14 @@ _MAX_TEXT = 2_000
 _MAX_S = 10**7
 _LANG_PARAMETER = re.compile(r"[?&]lang=([A-Za-z0-9_-]+)")
 _BLANKS = re.compile(r"\s+")
-_MARKER = re.compile(r"[\[(♪][^\])♪]*[\])♪]|♪+")
-_TAG = re.compile(r"<[^>]{0,200}>")
+_STYLE = re.compile(r"\{\\[^{}]{0,100}\}")
+"""Codes of position and font that some programs leave in captions, such as `{\\an8}`."""
 _SRV1_LINE = re.compile(r'<text start="([0-9.]{1,12})"(?: dur="([0-9.]{1,12})")?[^>]{0,200}>(.*?)</text>', re.DOTALL)
-_VTT_TIMES = re.compile(r"((?:\d{1,4}:)?\d\d:\d\d\.\d{3}) +--> +((?:\d{1,4}:)?\d\d:\d\d\.\d{3})")
+_VTT_TIMES = re.compile(
+    r"((?:[0-9]{1,4}:)?[0-9]{2}:[0-9]{2}[.,][0-9]{3})[ \t]*-->[ \t]*((?:[0-9]{1,4}:)?[0-9]{2}:[0-9]{2}[.,][0-9]{3})"
+)
+"""Strict files have blanks around the arrow and a dot before the milliseconds; others circulate as well."""
+_LINE_END = re.compile(r"\r\n?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +84,13 @@ def _by_distance(tracks: Sequence[Track], spoken: str) -> list[Track]:
 
 
 def read_captions(body: bytes, track: Track) -> Transcript | None:
-    """Return what a file of captions says, or None where it is empty; without a single word in it, nobody speaks.
+    """Return the transcript in a file of captions, or None where it is empty; a file without a word has no segments.
 
     Raises:
-        NotJson: it is not what its format promises.
+        NotJson: the body is not in its format.
     """
     if not body.strip():
-        return None  # YouTube's way of refusing a track, or an address
+        return None  # how YouTube refuses a track, or our address
     match track.format:
         case "json3":
             lines = list(_json3_lines(parse_untrusted_json(body)))
@@ -94,7 +99,7 @@ def read_captions(body: bytes, track: Track) -> Transcript | None:
         case _:
             lines = list(_vtt_lines(body.decode("utf-8", errors="replace")))
     segments = _in_order(lines)
-    if all(_MARKER.fullmatch(segment.text) for segment in segments):
+    if not any(has_words(blank_markers(segment.text)) for segment in segments):
         segments = []
     return Transcript(segments=tuple(segments), source=track.source, language=track.language)
 
@@ -132,9 +137,9 @@ def _json3_lines(document: Any) -> Iterator[SpokenSegment]:
     for event in events if isinstance(events, list) else ():
         pieces = event.get("segs") if isinstance(event, Mapping) else None
         if not isinstance(pieces, list) or (start_ms := _number(event.get("tStartMs"))) is None:
-            continue  # it sets up a window, or is broken
+            continue  # it sets up a window, or cannot be read
         spoken = [piece for piece in pieces if isinstance(piece, Mapping) and isinstance(piece.get("utf8"), str)]
-        text = _text("".join(piece["utf8"] for piece in spoken))
+        text = _plain("".join(piece["utf8"] for piece in spoken))
         if text:
             end_ms = start_ms + (_number(event.get("dDurationMs")) or 0.0)
             words = tuple(_words(spoken, start_ms=start_ms, end_ms=end_ms))
@@ -145,7 +150,7 @@ def _words(pieces: Sequence[Mapping[str, Any]], *, start_ms: float, end_ms: floa
     """Yield the words of a line whose pieces have times of their own, which only automatic captions have."""
     if not any("tOffsetMs" in piece for piece in pieces):
         return
-    words = [(_number(piece.get("tOffsetMs")) or 0.0, _text(piece["utf8"])) for piece in pieces]
+    words = [(_number(piece.get("tOffsetMs")) or 0.0, _plain(piece["utf8"])) for piece in pieces]
     timed = [(start_ms + offset_ms, word) for offset_ms, word in words if word]
     for (from_ms, word), (to_ms, _) in pairwise([*timed, (end_ms, "")]):
         yield SpokenWord(from_ms / 1000, to_ms / 1000, word)
@@ -154,7 +159,7 @@ def _words(pieces: Sequence[Mapping[str, Any]], *, start_ms: float, end_ms: floa
 def _srv1_lines(text: str) -> Iterator[SpokenSegment]:
     for match in _SRV1_LINE.finditer(text):
         start_s, length_s = _number(match[1]), _number(match[2])
-        words = _text(html.unescape(html.unescape(match[3])))  # escaped twice
+        words = _plain(decode_escapes(match[3]))  # escaped twice: as XML, and before that as HTML
         if start_s is not None and words:
             yield SpokenSegment(start_s, start_s + (length_s or 0.0), words)
 
@@ -162,21 +167,21 @@ def _srv1_lines(text: str) -> Iterator[SpokenSegment]:
 def _vtt_lines(text: str) -> Iterator[SpokenSegment]:
     """Yield each new line once: automatic captions show a line again while the next one is spoken."""
     last = ""
-    for block in text.replace("\r\n", "\n").split("\n\n"):
+    for block in _LINE_END.sub("\n", text).split("\n\n"):
         times = _VTT_TIMES.search(block)
         if times is None:
             continue
-        lines = [_text(html.unescape(_TAG.sub("", line))) for line in block[times.end() :].split("\n")[1:]]
+        lines = [_plain(line) for line in block[times.end() :].split("\n")[1:]]
         new = [line for line in lines if line and line != last]
         if new:
             last = new[-1]
-            yield SpokenSegment(_vtt_seconds(times[1]), _vtt_seconds(times[2]), _text(" ".join(new)))
+            yield SpokenSegment(_vtt_seconds(times[1]), _vtt_seconds(times[2]), _joined(" ".join(new)))
 
 
 def _vtt_seconds(text: str) -> float:
     seconds = 0.0
     for part in text.split(":"):
-        seconds = seconds * 60 + float(part)
+        seconds = seconds * 60 + float(part.replace(",", "."))
     return seconds
 
 
@@ -209,5 +214,10 @@ def _number(value: Any) -> float | None:
     return number if 0 <= number <= _MAX_S * 1000 else None
 
 
-def _text(text: str) -> str:
+def _plain(text: str) -> str:
+    """Return the words of a line, without tags and escapes; empty where it shows nothing."""
+    return _joined(visible_text(decode_escapes(without_tags(_STYLE.sub("", text)))))
+
+
+def _joined(text: str) -> str:
     return _BLANKS.sub(" ", text).strip()[:_MAX_TEXT].rstrip()
