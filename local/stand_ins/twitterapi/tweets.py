@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import html
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -14,6 +15,7 @@ from local.stand_ins.scenario.posts import Post, PostFile, PostMediaKind
 type Json = dict[str, Any]
 
 _POSTER_SIZE = (320, 180)
+_LINK = re.compile(r"https?://[!-~]+")
 _HASHTAG = re.compile(r"(?<!\w)#(\w+)")
 _MENTION = re.compile(r"(?<!\w)@(\w{1,20})")
 _MEDIA_TYPES = {PostMediaKind.IMAGE: "photo", PostMediaKind.VIDEO: "video", PostMediaKind.GIF: "animated_gif"}
@@ -21,6 +23,7 @@ _MEDIA_TYPES = {PostMediaKind.IMAGE: "photo", PostMediaKind.VIDEO: "video", Post
 
 def tweet(post: Post) -> Json:
     """Return the tweet object, marked as a stand-in's in a field of its own."""
+    text, links = _shortened(post.text)
     # X puts one short link to all media of a post at the end of its text.
     link = f"https://t.co/{_key(post.media[0].content)[:10]}" if post.media else None
     told: Json = {
@@ -28,7 +31,7 @@ def tweet(post: Post) -> Json:
         "id": post.id,
         "url": f"https://x.com/{post.username}/status/{post.id}",
         "twitterUrl": f"https://twitter.com/{post.username}/status/{post.id}",
-        "text": f"{post.text} {link}".strip() if link else post.text,
+        "text": f"{text} {link}".strip() if link else text,
         "source": "Twitter Web App",
         "retweetCount": post.metrics.shares,
         "replyCount": post.metrics.comments,
@@ -48,7 +51,7 @@ def tweet(post: Post) -> Json:
         "extendedEntities": {"media": [_medium(post, file, link) for file in post.media]} if post.media else {},
         "card": None,
         "place": {},
-        "entities": _entities(post.text),
+        "entities": _entities(post.text) | ({"urls": links} if links else {}),
         "quoted_tweet": None,
         "retweeted_tweet": None,
         "isLimitedReply": False,
@@ -68,7 +71,7 @@ def _reply(post: Post, number: int, comment: Mapping[str, Any]) -> Json:
     return {
         "type": "tweet",
         "id": str(_number(f"{post.id} {number}") % 10**18 + 1),
-        "text": f"@{post.username} {comment.get('text', '')}",
+        "text": f"@{post.username} {html.escape(str(comment.get('text', '')), quote=False)}",
         "likeCount": comment.get("likes") or 0,
         "createdAt": _x_time(datetime.fromisoformat(str(posted_at)) if posted_at else post.posted_at),
         "isReply": True,
@@ -137,6 +140,16 @@ def _author(post: Post) -> Json:
         "isAutomated": False,
         "automatedBy": None,
     }
+
+
+def _shortened(text: str) -> tuple[str, list[Json]]:
+    """Return the text as X writes it, escaped and with short links, and the real addresses behind them."""
+    links = [
+        {"url": f"https://t.co/{_key(found.encode())[:10]}", "expanded_url": found} for found in _LINK.findall(text)
+    ]
+    for link in links:
+        text = text.replace(link["expanded_url"], link["url"])
+    return html.escape(text, quote=False), links
 
 
 def _entities(text: str) -> Json:

@@ -398,3 +398,21 @@ def test_text_is_cut_and_an_absurdly_large_record_is_not_kept_whole() -> None:
     post = read(IMAGE, description="b" * 300_000)
 
     assert (len(post.text), post.raw) == (30_000, {"record": None})
+
+
+@pytest.mark.parametrize(
+    ("likes", "count"), [("1,234", 1234), ("12,345,678", 12345678), ("12.3K", None), ("1,23", None)]
+)
+def test_a_count_as_text_is_read_unless_it_is_rounded(likes: str, count: int | None) -> None:
+    outcome = read_record({"user_posted": "kites", "description": "A kite.", "likes": likes}, post_id="CtnPcJU8aWK")
+
+    assert isinstance(outcome, ScrapedPost)
+    assert outcome.metrics.get("likes") == count
+
+
+@pytest.mark.parametrize("text", ["\u3164", "\u2800\u2800", "\u200b", "\ufe0f"])
+def test_a_caption_that_shows_nothing_is_no_text(text: str) -> None:
+    outcome = read_record({"user_posted": "kites", "description": text}, post_id="CtnPcJU8aWK")
+
+    assert isinstance(outcome, ScrapeFailure)
+    assert outcome.category is ErrorCategory.UNSUPPORTED

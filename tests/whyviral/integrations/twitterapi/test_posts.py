@@ -349,3 +349,53 @@ def test_a_medium_elsewhere_than_on_the_hosts_of_x_is_left_out(scrape: Scrape, u
 @pytest.mark.parametrize("media", [None, "x", {}, [None, 5, "x", []], [{"type": "photo"}], [{"video_info": []}]])
 def test_nonsense_in_place_of_media_is_no_media(scrape: Scrape, media: Any) -> None:
     assert _post(scrape({"extendedEntities": {"media": media}})).media == []
+
+
+@pytest.mark.parametrize(
+    ("text", "read_as"),
+    [
+        ("tea &gt; coffee, R&amp;D &lt;3", "tea > coffee, R&D <3"),
+        ("&amp;lt;b&amp;gt;", "&lt;b&gt;"),
+        ("see https://t.co/lnk and https://t.co/lnk2", "see https://example.com/x?a=1&lt=2 and https://t.co/lnk2"),
+        ("https://t.co/lnk, https://t.co/bad", "https://example.com/x?a=1&lt=2, https://t.co/bad"),
+    ],
+)
+def test_a_text_is_what_its_author_wrote(scrape: Scrape, text: str, read_as: str) -> None:
+    urls = [
+        {"url": "https://t.co/lnk", "expanded_url": "https://example.com/x?a=1&lt=2"},
+        {"url": "https://t.co/bad", "expanded_url": "javascript:alert(1)"},
+        {"url": None, "expanded_url": 5},
+        None,
+    ]
+    quoted = {"id": "7", "text": text, "author": {"userName": "other"}, "entities": {"urls": urls}}
+
+    post = _post(scrape({"text": text, "entities": {"urls": urls}, "quoted_tweet": quoted}))
+
+    assert post.text == read_as
+    assert post.details["quoted_post"]["text"] == read_as
+
+
+def test_names_are_escaped_as_well(scrape: Scrape) -> None:
+    assert _post(scrape({"author": {"name": "Tea &amp; Kites"}})).author.display_name == "Tea & Kites"
+
+
+def test_what_the_stand_in_escapes_and_shortens_is_read_back(scrape: Scrape) -> None:
+    text = "R&D <3 https://example.org/a?b=1&c=2 &amp; more"
+
+    assert _post(scrape(text=text)).text == text
+
+
+def test_replies_are_escaped_as_well(stand_ins: StandInsClient, scrape: Scrape) -> None:
+    comments = [{"text": "tea > coffee", "author": "reader", "likes": 3}, {"text": "\u3164", "author": "other"}]
+
+    assert [comment.text for comment in _post(scrape(comments=comments)).comments] == ["tea > coffee"]
+
+
+@pytest.mark.parametrize("text", ["RT @jack: i agree", "RT @jack: i agree\u2026 but"])
+def test_a_repost_typed_by_hand_is_a_post(scrape: Scrape, text: str) -> None:
+    assert _post(scrape({"text": text})).text == text
+
+
+@pytest.mark.parametrize("text", ["\u3164", "\u2800 \u200b", "https://t.co/lnk \u200b"])
+def test_a_text_that_shows_nothing_is_none(scrape: Scrape, text: str) -> None:
+    assert _failure(scrape({"text": text})).category is ErrorCategory.UNSUPPORTED

@@ -1,5 +1,6 @@
-"""Field types for documents of vendors: a field that is not what we expect is absent, and the rest still counts."""
+"""Field types for vendor documents: an unexpected value makes its field absent, and the other fields still count."""
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
@@ -18,7 +19,16 @@ Count = Annotated[int, Field(strict=True, ge=0, le=10**15)]
 """A count that fits a bigint; true, "12" and -1 are not counts."""
 
 
+_DIGITS = re.compile(r"[0-9]{1,16}|[0-9]{1,3}(?:,[0-9]{3}){1,5}")
+"""With commas between thousands or without; 12.3K is rounded, so that the count is not known."""
+
+
+def count_of_text(value: Any) -> Any:
+    """Return the count that a text such as "1,234" stands for; everything else as it is."""
+    return int(value.replace(",", "")) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
+
+
 class VendorModel(BaseModel):
-    """Base of what vendors send: unknown fields ignored, values never shown in errors."""
+    """Base class of vendor documents: unknown fields are ignored, and errors show no values."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)

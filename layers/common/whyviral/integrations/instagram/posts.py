@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field
 
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.http.media_urls import allowed_media_url
-from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel
+from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel, count_of_text
 from whyviral.integrations.ports.post_scraper import (
     MediaKind,
     ScrapedAuthor,
@@ -23,6 +23,7 @@ from whyviral.integrations.ports.post_scraper import (
     ScrapedPost,
     ScrapeFailure,
 )
+from whyviral.integrations.vendor_text import visible_text
 
 EMPTY_POST = "This post has no text, photo or video that can be fetched."
 
@@ -39,15 +40,11 @@ _PROFILE = re.compile(r"https://www\.instagram\.com/([A-Za-z0-9._]{1,30})/?")
 _VIDEO_TYPES = frozenset({"video", "reel"})
 
 
-def _from_text(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and re.fullmatch(r"[0-9]{1,16}", value) else value
-
-
 def _as_list(value: Any) -> Any:
     return value if isinstance(value, list) else [value]
 
 
-type LooseCount = Annotated[Count, BeforeValidator(_from_text)]
+type LooseCount = Annotated[Count, BeforeValidator(count_of_text)]
 """A count that may come as text."""
 type Seconds = Annotated[float, Field(ge=0, lt=10**7, allow_inf_nan=False)]
 """A number or numeric text; up to four months, as no column holds more."""
@@ -138,7 +135,7 @@ def read_record(raw: Mapping[str, Any], *, post_id: str) -> ScrapedPost | Scrape
     """Return the post that `raw` tells."""
     record = Record.model_validate(raw)
     media = list(_media(record))
-    text = (record.description or "")[:_MAX_TEXT].strip()
+    text = visible_text((record.description or "")[:_MAX_TEXT])
     if not text and all(medium.kind is MediaKind.THUMBNAIL for medium in media):
         return ScrapeFailure(post_id, ErrorCategory.UNSUPPORTED, EMPTY_POST)
     return ScrapedPost(
@@ -225,7 +222,7 @@ def _allowed(url: str | None) -> str | None:
 def _comments(record: Record) -> Iterator[ScrapedComment]:
     told = [comment for comment in record.top_comments or record.latest_comments or () if comment]
     for comment in told[:_MAX_COMMENTS]:
-        text = (comment.comment or comment.comments or "")[:_MAX_TEXT].strip()
+        text = visible_text((comment.comment or comment.comments or "")[:_MAX_TEXT])
         if text:
             yield ScrapedComment(
                 text=text,

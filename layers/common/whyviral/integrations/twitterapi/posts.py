@@ -15,6 +15,7 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel
 from whyviral.integrations.language_tags import read_language_tag
 from whyviral.integrations.ports.post_scraper import MediaKind, ScrapedAuthor, ScrapedMedia, ScrapedPost, ScrapeFailure
+from whyviral.integrations.vendor_text import decode_escapes, visible_text
 
 from .errors import PRIVATE, REMOVED
 from .media import Medium, SkippedMedium, choose_media
@@ -22,8 +23,10 @@ from .media import Medium, SkippedMedium, choose_media
 _MAX_TEXT = 30_000  # X allows 25,000
 _MAX_NAME = 200
 _MAX_RAW = 256 * 1024
-_REPOST = re.compile(r"RT @\w{1,20}: ")
-_SHORT_LINK = re.compile(r"https?://t\.co/\w+")
+_CUT_REPOST = re.compile(r"RT @\w{1,20}: .*\u2026\s*", re.DOTALL)
+"""X cuts the text of a repost at 140 characters; a text typed by hand may begin in the same way."""
+_SHORT_LINK = re.compile(r"https?://t\.co/[A-Za-z0-9]+")
+_ADDRESS = re.compile(r"https?://[^\s<>\"]{1,2048}", re.IGNORECASE)
 
 type TweetId = Annotated[str, Field(pattern=r"^[0-9]{1,19}$")]
 type Handle = Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{1,20}$")]
@@ -48,10 +51,18 @@ class Author(CamelModel):
     message: Lenient[str] = None
 
 
+class Link(VendorModel):
+    """A link in a text: X writes its own short address there."""
+
+    url: Lenient[str] = None
+    expanded_url: Lenient[str] = None
+
+
 class Attachments(VendorModel):
-    """Where X keeps media."""
+    """Where X keeps media and links."""
 
     media: Lenient[list[Lenient[Medium]]] = None
+    urls: Lenient[list[Lenient[Link]]] = None
 
 
 class Tweet(CamelModel):
@@ -78,7 +89,7 @@ class Tweet(CamelModel):
 
     @property
     def media(self) -> Sequence[Medium]:
-        """The attached media, from the first place that has any."""
+        """The attached media, from the first field that has any."""
         for place in (self.attached, self.attached_in_words_of_x, self.entities):
             if place and place.media:
                 return [medium for medium in place.media if medium]
@@ -86,14 +97,14 @@ class Tweet(CamelModel):
 
 
 def read_tweet(raw: Mapping[str, Any], *, post_id: str) -> ScrapedPost | ScrapeFailure:
-    """Return the post that `raw` tells, or why it gives none.
+    """Return the post in `raw`, or the reason why there is none.
 
     A repost is read as the post it repeats, under the id that was asked for. A quote without media of its own shows
     those of the post it quotes.
     """
     tweet = Tweet.model_validate(raw)
     content = tweet.retweeted_tweet or tweet
-    if tweet.retweeted_tweet is None and _REPOST.match(tweet.text or ""):
+    if tweet.retweeted_tweet is None and _CUT_REPOST.fullmatch(tweet.text or ""):
         return ScrapeFailure(
             post_id, ErrorCategory.UNSUPPORTED, "This post only repeats another one, which X does not show any more."
         )
@@ -103,8 +114,8 @@ def read_tweet(raw: Mapping[str, Any], *, post_id: str) -> ScrapedPost | ScrapeF
     shown = content.media or (content.quoted_tweet.media if content.quoted_tweet else ())
     chosen = list(choose_media(shown))
     media = [medium for medium in chosen if isinstance(medium, ScrapedMedia)]
-    text = _text(content)
-    if not _SHORT_LINK.sub("", text).strip() and all(medium.kind is MediaKind.THUMBNAIL for medium in media):
+    text = text_of(content)
+    if not _words_of(content) and all(medium.kind is MediaKind.THUMBNAIL for medium in media):
         return ScrapeFailure(
             post_id, ErrorCategory.UNSUPPORTED, "This post has no text, photo or video that can be fetched."
         )
@@ -130,7 +141,7 @@ def _author(author: Author | None, post_id: str) -> ScrapedAuthor | ScrapeFailur
         return ScrapeFailure(post_id, ErrorCategory.REMOVED, REMOVED)
     return ScrapedAuthor(
         username=author.user_name,
-        display_name=(author.name or "")[:_MAX_NAME].strip() or None,
+        display_name=decode_escapes(author.name or "")[:_MAX_NAME].strip() or None,
         followers=author.followers,
         is_verified=_either(author.is_verified, author.is_blue_verified),
     )
@@ -140,13 +151,24 @@ def _either(first: bool | None, second: bool | None) -> bool | None:
     return first if second is None else bool(first) or second
 
 
-def _text(tweet: Tweet) -> str:
-    """Return the words of a tweet without the short links that X adds for its media."""
-    text = (tweet.text or "")[:_MAX_TEXT]
-    for medium in tweet.media:
-        if medium.url and _SHORT_LINK.fullmatch(medium.url):
-            text = text.replace(medium.url, "")
-    return text.strip()
+def text_of(tweet: Tweet) -> str:
+    """Return the text with its real addresses and without the links that X adds for media; empty if nothing shows.
+
+    X escapes `&`, `<` and `>` for HTML. Source: tweepy/tweepy#451, mikf/gallery-dl#2756, 2026-11.
+    """
+    expanded = {
+        link.url: link.expanded_url
+        for link in (tweet.entities.urls or () if tweet.entities else ())
+        if link and link.url and link.expanded_url and _ADDRESS.fullmatch(link.expanded_url)
+    }
+    shown = expanded | {medium.url: "" for medium in tweet.media if medium.url}
+    text = decode_escapes((tweet.text or "")[:_MAX_TEXT])
+    return visible_text(_SHORT_LINK.sub(lambda match: shown.get(match[0], match[0]), text)[:_MAX_TEXT])
+
+
+def _words_of(tweet: Tweet) -> str:
+    """Return the text without short links: a post of links alone has nothing that can be analysed."""
+    return visible_text(decode_escapes(_SHORT_LINK.sub("", tweet.text or "")))
 
 
 def _details(tweet: Tweet) -> dict[str, Any]:
@@ -155,7 +177,7 @@ def _details(tweet: Tweet) -> dict[str, Any]:
     quoted = tweet.quoted_tweet
     if quoted is not None and quoted.author is not None and quoted.author.user_name is not None:
         url = f"https://x.com/i/status/{quoted.id}" if quoted.id else None
-        details["quoted_post"] = {"username": quoted.author.user_name, "text": _text(quoted), "url": url}
+        details["quoted_post"] = {"username": quoted.author.user_name, "text": text_of(quoted), "url": url}
     if tweet.in_reply_to_id is not None:
         details["replied_to"] = {"username": tweet.in_reply_to_username, "post_id": tweet.in_reply_to_id}
     return details

@@ -1,4 +1,4 @@
-"""Replies to a tweet as TwitterAPI.io tells them, made into comments. Everything in them is untrusted."""
+"""Replies to a tweet as TwitterAPI.io tells them, as comments. Everything in them is untrusted."""
 
 import re
 from collections.abc import Sequence
@@ -7,12 +7,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from whyviral.integrations.ports.post_scraper import ScrapedComment
+from whyviral.integrations.vendor_text import visible_text
 
-from .posts import Tweet, read_time
+from .posts import Tweet, read_time, text_of
 
 _MOST = 20
 _MAX_TEXT = 2_000
-_ADDRESSED_TO = re.compile(r"\A(?:@\w{1,20}\s+)+")
+_ADDRESSED_TO = re.compile(r"\A(?:@\w{1,20}(?:\s+|\Z))+")
 
 
 def read_replies(tweets: Sequence[Any], *, post_id: str) -> list[ScrapedComment]:
@@ -23,8 +24,8 @@ def read_replies(tweets: Sequence[Any], *, post_id: str) -> list[ScrapedComment]
             reply = Tweet.model_validate(raw)
         except ValidationError:
             continue
-        # X begins a reply with the names of those it answers.
-        text = _ADDRESSED_TO.sub("", (reply.text or "")[:_MAX_TEXT], count=1).strip()
+        # X begins a reply with the handles of the accounts that it answers.
+        text = visible_text(_ADDRESSED_TO.sub("", text_of(reply), count=1))[:_MAX_TEXT]
         if reply.id is None or reply.id == post_id or not text:
             continue
         author = reply.author.user_name if reply.author else None

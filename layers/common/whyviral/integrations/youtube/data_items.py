@@ -10,15 +10,15 @@ from pydantic import BeforeValidator, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel
+from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel, count_of_text
 from whyviral.integrations.ports.post_scraper import ScrapedComment
+from whyviral.integrations.vendor_text import decode_escapes, visible_text, without_tags
 
 from . import errors as failures
 
 _MAX_COMMENT = 10_000
 _MAX_NAME = 200
 _DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,4})M)?(?:(\d{1,6})S)?)?")
-_DIGITS = re.compile(r"[0-9]{1,15}")
 _LIVE = {"live": "is_live", "upcoming": "is_upcoming"}
 _PICTURES = ("maxres", "standard", "high", "medium", "default")
 _AGE_RESTRICTED = "ytAgeRestricted"
@@ -42,12 +42,7 @@ _CATEGORIES = {
 """Those that a video can have. Source: developers.google.com/youtube/v3/docs/videoCategories/list, 2026-11."""
 
 
-def from_digits(value: Any) -> Any:
-    """Return the number that a string of digits is; everything else as it is."""
-    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
-
-
-type Digits = Annotated[Count, BeforeValidator(from_digits)]
+type Digits = Annotated[Count, BeforeValidator(count_of_text)]
 """A count, which the API writes as a string."""
 
 
@@ -189,8 +184,13 @@ def read_comments(items: Sequence[Mapping[str, Any]]) -> list[ScrapedComment]:
             posted_at=read_moment(comment.published_at),
         )
         for comment in comments
-        if comment and (text := (comment.text_original or comment.text_display or "").strip())
+        if comment and (text := visible_text(_comment_text(comment)))
     ]
+
+
+def _comment_text(comment: Comment) -> str:
+    """Return the text as its author wrote it; `textDisplay` is HTML."""
+    return comment.text_original or decode_escapes(without_tags(comment.text_display or ""))
 
 
 def _picture(thumbnails: Mapping[str, Picture | None]) -> str | None:

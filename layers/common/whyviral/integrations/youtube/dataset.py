@@ -20,7 +20,7 @@ from whyviral.integrations.brightdata.errors import (
 )
 from whyviral.integrations.brightdata.scraper_api import FIRST_WAIT_S, BrightDataClient, Dataset, Working
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel
+from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel, count_of_text
 from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.integrations.ports.post_scraper import (
     PostAsk,
@@ -33,7 +33,7 @@ from whyviral.integrations.ports.post_scraper import (
 from whyviral.integrations.ports.price_list import PriceList
 
 from . import errors as failures
-from .data_items import from_digits, read_moment
+from .data_items import read_moment
 from .ids import watch_url
 from .posts import Video, read_info, read_video
 
@@ -52,7 +52,7 @@ _SENTENCES: Mapping[ErrorCategory, str] = {
 }
 _OTHERWISE = "YouTube could not be read for this video; try again."
 
-type Number = Annotated[Count, BeforeValidator(from_digits)]
+type Number = Annotated[Count, BeforeValidator(count_of_text)]
 type Outcomes = dict[str, ScrapeOutcome]
 
 

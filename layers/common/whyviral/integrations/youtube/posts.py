@@ -15,6 +15,7 @@ from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel
 from whyviral.integrations.language_tags import find_language_tag, language_distance
 from whyviral.integrations.ports.post_scraper import MediaKind, ScrapedAuthor, ScrapedComment, ScrapedMedia, ScrapedPost
 from whyviral.integrations.ports.transcript import Transcript
+from whyviral.integrations.vendor_text import visible_text
 
 from . import errors as failures
 from .captions import Track, choose_track
@@ -262,4 +263,4 @@ def _is_short(video: Video, path_word: str | None) -> bool | None:
 
 
 def _cut(text: str | None, limit: int = _MAX_TEXT) -> str:
-    return (text or "")[:limit].strip()
+    return visible_text((text or "")[:limit])
