@@ -103,7 +103,6 @@ def test_every_vector_of_the_contract_holds(vector: dict[str, Any]) -> None:
         ("https://www.instagram.com", "not_a_post"),
         ("https://www.instagram.com/explore/p/CtnPcJU8aWK", "not_a_post"),
         ("https://www.instagram.com/P/CtnPcJU8aWK", "not_a_post"),
-        ("https://www.instagram.com//p/CtnPcJU8aWK", "not_a_post"),
         ("https://x.com/i/broadcasts/1OyKAVQLqPBGb", "not_a_post"),
         ("https://x.com/#!/jack/status/20", "not_a_post"),
         ("https://www.youtube.com/embed/live_stream?channel=UCabcdefghijklmnopqrstuv", "not_a_post"),
@@ -116,7 +115,26 @@ def test_every_vector_of_the_contract_holds(vector: dict[str, Any]) -> None:
         ("https://x.com/jack/status/٢٠", "bad_id"),
         ("https://x.com/jack/status/020", "bad_id"),
         ("https://x.com/jack/status/20%2F", "bad_id"),
-        ("https://www.youtube.com/watch/PNWacqWqOY8?list=x", "not_a_post"),
+        ("https://www.youtube.com/watch/short?list=x", "bad_id"),
+        ("https://www.youtube.com/?v=short", "bad_id"),
+        ("https://www.youtube.com/?w=PNWacqWqOY8", "not_a_post"),
+        ("https://www.youtube.com/watch#v=PNWacqWqOY8", "bad_id"),
+        ("https://www.youtube.com/watch?v=PNWacqWqOY8x?si=a", "bad_id"),
+        ("https://x.com/jack/status/20x&s=1", "bad_id"),
+        ("https://x.com/@@jack/status/20", "not_a_post"),
+        ("https://x.com/jack/sta\u200btus/20", "not_a_post"),
+        ("https://x.com/jack/status/2\u200b0", "bad_id"),
+        ("https://\u200bx.com/jack/status/20", "non_ascii_host"),
+        ("https://x.com/jack/status/20\x7f", "not_a_url"),
+        ("https://https://x.com/jack/status/20", "not_a_url"),
+        ("https://http//x.com/jack/status/20", "not_a_url"),
+        ("http://HTTPS://x.com/jack/status/20", "not_a_url"),
+        ("[post](https://x.com/jack/status/20)", "not_a_url"),
+        ("[x.com](https://x.com/jack/status/20)", "not_a_url"),
+        ("(https://x.com/jack/status/20)", "not_a_url"),
+        ("<https://x.com/jack/status/20>", "not_a_url"),
+        ('"https://x.com/jack/status/20"', "not_a_url"),
+        ("https://youtu.be/PNWacqWqOY8,", "bad_id"),
         ("https://www.youtube.com/watch?v=short&v=PNWacqWqOY8", "bad_id"),
         ("https://www.youtube.com/watch?V=PNWacqWqOY8", "bad_id"),
         ("https://youtu.be/", "bad_id"),
@@ -137,10 +155,52 @@ def test_what_the_vectors_do_not_show_is_refused_by_the_first_reason_that_applie
         ("https://x.com/statuses/20", "20"),
         ("https://x.com/jack/status/20?".ljust(2_048, "a"), "20"),
         ("https://youtube.com/watch/?v=PNWacqWqOY8&v=other", "PNWacqWqOY8"),
+        ("https://www.youtube.com/watch?v=PNWacqWqOY8?hl=en&fs=1", "PNWacqWqOY8"),
+        ("https://www.youtube.com/watch?v=PNWacqWqOY8?si=abcDEF", "PNWacqWqOY8"),
+        ("https://www.youtube.com/watch?v=PNWacqWqOY8%3Fsi%3Dabc", "PNWacqWqOY8"),
+        ("https://www.youtube.com/watch?feature=share&amp;v=PNWacqWqOY8", "PNWacqWqOY8"),
+        ("https://www.youtube.com/watch?v=PNWacqWqOY8;t=1", "PNWacqWqOY8"),
+        ("https://youtu.be/PNWacqWqOY8&t=10s", "PNWacqWqOY8"),
+        ("https://www.youtube.com/shorts/PNWacqWqOY8&feature=share", "PNWacqWqOY8"),
+        ("https://www.youtube.com/?v=PNWacqWqOY8", "PNWacqWqOY8"),
+        ("https://www.youtube.com/watch/PNWacqWqOY8?list=x", "PNWacqWqOY8"),
+        ("https://www.youtube.com/watch#!v=PNWacqWqOY8&t=1", "PNWacqWqOY8"),
+        ("https://www.youtube.com/watch_popup?v=PNWacqWqOY8", "PNWacqWqOY8"),
+        ("https://x.com/@jack/status/20", "20"),
+        ("https://x.com/jack/status/20&s=46", "20"),
+        ("https://www.instagram.com//p/CtnPcJU8aWK", "CtnPcJU8aWK"),
+        ("https://www.instagram.com/p/CtnPcJU8aWK&igsh=abc", "CtnPcJU8aWK"),
     ],
 )
 def test_the_edges_of_what_is_accepted(url: str, post_id: str) -> None:
     assert parse_post_url(url).post_id == post_id
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff", "\u200b", "\u202b", "\u00a0", "\u3000\u2060", "\u3164", "\u2800\n"])
+@pytest.mark.parametrize("behind", ["", "\u200b", "\u200e", "\u00a0", "\u00ad", "\u2028", "\ufe0f", "\u034f\u202c"])
+@pytest.mark.parametrize("url", ["https://x.com/jack/status/20", "x.com/jack/status/20"])
+def test_what_shows_nothing_around_a_url_does_not_count(before: str, url: str, behind: str) -> None:
+    assert parse_post_url(f"{before}{url}{behind}").post_id == "20"
+
+
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("https://https://x.com/jack/status/20", "alone"),
+        ("[post](https://x.com/jack/status/20)", "alone"),
+        ("<https://x.com/jack/status/20>", "alone"),
+        ("look: https://x.com/jack/status/20", "alone"),
+        ("https://youtu.be/PNWacqWqOY8,", "remove the last sign"),
+        ("https://x.com/jack/status/20).", "remove the last sign"),
+        ("https://youtu.be/PNWacqWq", "copy the whole link again"),
+    ],
+)
+def test_a_refusal_says_what_to_paste(url: str, hint: str) -> None:
+    with pytest.raises(InvalidPostUrl) as refused:
+        parse_post_url(url)
+
+    assert hint in refused.value.message
+    assert str(refused.value) == refused.value.message
 
 
 @pytest.mark.parametrize(

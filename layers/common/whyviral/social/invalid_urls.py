@@ -1,4 +1,4 @@
-"""The ways in which a text is not the URL of a post, and what we tell the user about each."""
+"""Why a text is not the URL of a post, and the message to the user for each reason."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -25,7 +25,8 @@ _UNSUPPORTED = frozenset({InvalidUrlReason.UNSUPPORTED_HOST, InvalidUrlReason.SH
 
 _MESSAGES: Mapping[InvalidUrlReason, str] = {
     InvalidUrlReason.NOT_A_URL: (
-        "This is not a valid post link: paste one web address and nothing else, such as https://x.com/jack/status/20."
+        "This is not a valid post link: paste one web address alone, without text or signs around it, "
+        "such as https://x.com/jack/status/20."
     ),
     InvalidUrlReason.UNSUPPORTED_SCHEME: "This is not a valid post link: it must start with https:// or http://.",
     InvalidUrlReason.USERINFO: "This is not a valid post link: remove everything up to the @ before the site's name.",
@@ -52,17 +53,20 @@ _MESSAGES: Mapping[InvalidUrlReason, str] = {
 }
 
 
+SIGN_BEHIND_ID = (
+    "This is not a valid post link: remove the last sign, which is not part of the link, and paste the link alone."
+)
+
+
 class InvalidPostUrl(ValueError):
     """The text is not the URL of a post that we can analyse."""
 
-    def __init__(self, reason: InvalidUrlReason) -> None:
-        super().__init__(_MESSAGES[reason])
+    def __init__(self, reason: InvalidUrlReason, *, message: str | None = None) -> None:
+        """Args `message`: a sentence for the user, better than the one of the reason."""
+        super().__init__(message or _MESSAGES[reason])
         self.reason = reason
-
-    @property
-    def message(self) -> str:
-        """Return a sentence for the user: what is wrong and what to do."""
-        return _MESSAGES[self.reason]
+        self.message = message or _MESSAGES[reason]
+        """A sentence for the user: what is wrong and what to do."""
 
     @property
     def category(self) -> ErrorCategory:

@@ -1,4 +1,4 @@
-"""What a user pastes, turned into one post of one platform or refused with a reason.
+"""Pasted URLs: each is one post of one platform, or is refused with a reason.
 
 Parsing is pure: nothing is fetched or followed. Hosts are compared with an exact table, and only the canonical URL,
 built here from the validated id, goes to providers, logs and the database.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from whyviral.integrations.instagram.ids import media_id_of
 
-from .invalid_urls import InvalidPostUrl, InvalidUrlReason
+from .invalid_urls import SIGN_BEHIND_ID, InvalidPostUrl, InvalidUrlReason
 from .platforms import Platform
 from .web_addresses import WebAddress, read_web_address
 
@@ -38,11 +38,18 @@ def parse_post_url(url: str) -> PostUrl:
     grammar = _GRAMMAR_OF_HOST.get(address.host)
     if grammar is None:
         raise InvalidPostUrl(InvalidUrlReason.UNSUPPORTED_HOST)
-    path_word, post_id = grammar.read_path(address)
+    path_word, found = grammar.read_path(address)
+    post_id = _QUERY_GONE_WRONG.split(found, maxsplit=1)[0]
     if not grammar.is_id(post_id):
-        raise InvalidPostUrl(InvalidUrlReason.BAD_ID)
+        has_sign = grammar.is_id(post_id.rstrip(_SIGNS))
+        raise InvalidPostUrl(InvalidUrlReason.BAD_ID, message=SIGN_BEHIND_ID if has_sign else None)
     return PostUrl(grammar.platform, post_id, grammar.canonical_url.format(post_id), path_word)
 
+
+_QUERY_GONE_WRONG = re.compile(r"[?&;]|%3[Ff]|%26|%23")
+"""Begins or continues a query at the wrong place, as in `?v=ID?si=…` or `/ID&t=1`; no platform has it in an id."""
+_SIGNS = ".,:!'\")>]}*\u2026\u201d\u2019\u300d\uff09\u3002\u3001\uff0c"
+"""Signs of a sentence that are copied along with a link."""
 
 type _WordAndId = tuple[str | None, str]
 """Where the path has the form of a post; the id may still be empty or malformed."""
@@ -87,7 +94,7 @@ def _read_x_path(address: WebAddress) -> _WordAndId:
             return word, post_id
         case ["statuses" as word, post_id, *_]:
             return word, post_id
-        case [user, "status" | "statuses" as word, post_id, *_] if _X_USER.fullmatch(user):
+        case [user, "status" | "statuses" as word, post_id, *_] if _X_USER.fullmatch(user.removeprefix("@")):
             return word, post_id
     raise InvalidPostUrl(InvalidUrlReason.NOT_A_POST)
 
@@ -101,8 +108,14 @@ _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 
 def _read_youtube_path(address: WebAddress) -> _WordAndId:
     match address.parts:
-        case ["watch" as word, "", *_]:
+        case ["watch" | "watch_popup" as word, "", *_] if address.fragment.startswith("!"):
+            return word, _first_v(address.fragment[1:])
+        case ["watch" | "watch_popup" as word, "", *_]:
             return word, _first_v(address.query)
+        case ["", *_] if post_id := _first_v(address.query):
+            return "watch", post_id
+        case ["watch" as word, post_id, *_]:
+            return word, post_id
         case ["embed", "videoseries" | "live_stream", *_]:  # a playlist or a channel, though each has eleven letters
             raise InvalidPostUrl(InvalidUrlReason.NOT_A_POST)
         case ["shorts" | "live" | "embed" | "v" | "e" as word, post_id, *_]:
@@ -115,7 +128,8 @@ def _read_youtu_be_path(address: WebAddress) -> _WordAndId:
 
 
 def _first_v(query: str) -> str:
-    fields = (parameter.partition("=") for parameter in query.split("&"))
+    # A link that was copied from the source of a page has its `&` escaped.
+    fields = (parameter.partition("=") for parameter in query.replace("&amp;", "&").split("&"))
     return next((value for name, _, value in fields if name == "v"), "")
 
 

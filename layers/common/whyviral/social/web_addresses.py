@@ -1,12 +1,15 @@
 """A strict reader of web addresses: from hostile text to host, path and query, or a refusal.
 
-It decodes, normalises and repairs nothing, because what it would repair is how a foreign host is disguised.
+It decodes, normalises and repairs nothing within the address, since a foreign host can be disguised as a damaged one.
+Invisible characters are removed at both ends only.
 """
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
+
+from whyviral.integrations.vendor_text import is_invisible
 
 from .invalid_urls import InvalidPostUrl, InvalidUrlReason
 
@@ -16,33 +19,55 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(//)?")
 _DEFAULT_PORTS = {"https": "443", "http": "80"}
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _MIN_PARTS = 4
+_NEVER_IN_A_HOST = frozenset("()<>{}|^\"'`,;*!$ ")
+"""Signs of the text around an address, such as Markdown."""
+_SCHEMES_AS_HOSTS = frozenset({"http", "https", "http:", "https:"})
 
 
 class WebAddress(NamedTuple):
-    """The parts of an http or https URL that tell which post it names."""
+    """The parts of an http or https URL that identify a post."""
 
     host: str
     """In lower case."""
     parts: Sequence[str]
-    """The path between its slashes, padded with empty parts so that a missing one reads as an empty one."""
+    """The path between its slashes, without empty parts in front, padded with empty parts behind."""
     query: str
+    fragment: str
 
 
 def read_web_address(text: str) -> WebAddress:
-    """Split a URL that may have blanks around it and may lack its scheme.
+    """Split a URL that may have blanks or invisible characters around it and may lack its scheme.
 
     Raises:
-        InvalidPostUrl: the text is no URL, or one whose authority is anything but a plain host name.
+        InvalidPostUrl: the text is no URL, or its authority is more than a plain host name.
     """
-    text = text.strip(" \t\r\n")
+    text = _without_invisible_ends(text)
     if not text or len(text) > MAX_URL_CHARACTERS or any(map(_is_forbidden, text)):
         raise InvalidPostUrl(InvalidUrlReason.NOT_A_URL)
     scheme, rest = _split_scheme(text)
-    before_query, _, query = rest.partition("#")[0].partition("?")
+    before_fragment, _, fragment = rest.partition("#")
+    before_query, _, query = before_fragment.partition("?")
     authority, _, path = before_query.partition("/")
     host = _read_host(authority, default_port=_DEFAULT_PORTS[scheme])
-    parts = path.split("/")
-    return WebAddress(host, parts + [""] * (_MIN_PARTS - len(parts)), query)
+    parts = path.lstrip("/").split("/")
+    return WebAddress(host, parts + [""] * (_MIN_PARTS - len(parts)), query, fragment)
+
+
+def _without_invisible_ends(text: str) -> str:
+    text = text.strip(" \t\r\n\u00a0\u200b\u3000\ufeff")
+    if len(text) > 2 * MAX_URL_CHARACTERS:
+        return text  # too long whatever is at its ends, which are not searched then
+    start, end = 0, len(text)
+    while start < end and _is_pasted_along(text[start]):
+        start += 1
+    while start < end and _is_pasted_along(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+def _is_pasted_along(character: str) -> bool:
+    """Return whether a character is invisible; of the control characters only tabs and line ends."""
+    return character in "\t\r\n" or (is_invisible(character) and unicodedata.category(character) != "Cc")
 
 
 def _is_forbidden(character: str) -> bool:
@@ -65,12 +90,14 @@ def _split_scheme(text: str) -> tuple[str, str]:
 
 
 def _require_host_name(start: str) -> None:
-    """Refuse a bare word or path; what only looks like a host is refused later, for a better reason."""
+    """Refuse a bare word or path; a start that only looks like a host is refused later, with a better reason."""
     if start.isascii() and not any(mark in start for mark in ".["):
         raise InvalidPostUrl(InvalidUrlReason.NOT_A_URL)
 
 
 def _read_host(authority: str, *, default_port: str) -> str:
+    if authority.lower() in _SCHEMES_AS_HOSTS or not _NEVER_IN_A_HOST.isdisjoint(authority) or "](" in authority:
+        raise InvalidPostUrl(InvalidUrlReason.NOT_A_URL)
     _, at, host_and_port = authority.rpartition("@")
     if host_and_port.startswith("["):
         host, _, port = host_and_port.partition("]")
