@@ -187,7 +187,52 @@ def test_ten_refusals_for_haste_in_five_minutes_open_bright_data_s_breaker(sessi
         intent, _ = key.enter()
         key.leave(intent, ErrorCategory.RATE_LIMIT, status=429, retry_after_s=1.0)
 
-    assert key.refusal() == (ErrorCategory.PROVIDER_ERROR, 300.0)
+    assert key.refusal() == (ErrorCategory.RATE_LIMIT, 300.0)
+
+
+@pytest.mark.parametrize("provider", sorted(POLICIES))
+def test_a_storm_of_429_ends_as_rate_limit_at_every_vendor(session: Session, provider: str) -> None:
+    key, policy = Key(session, provider), POLICIES[provider]
+    for _ in range(policy.max_failures):
+        intent, wait_s = key.enter()
+        key.leave(intent, ErrorCategory.RATE_LIMIT, status=429, retry_after_s=0.0)
+        key.now += timedelta(seconds=wait_s + 0.5)
+
+    opened = key.refusal()[0]
+    key.now += policy.open_for
+    probe, _ = key.enter()
+    during_probe = key.refusal()[0]
+    key.leave(probe, ErrorCategory.RATE_LIMIT, status=429, retry_after_s=0.0)
+    after_probe = key.refusal()[0]
+
+    assert {opened, during_probe, after_probe} == {ErrorCategory.RATE_LIMIT}
+
+
+def test_a_probe_that_the_provider_fails_makes_a_rate_limit_an_outage(session: Session) -> None:
+    key = Key(session, "twitterapi")
+    for _ in range(10):
+        key.now += timedelta(seconds=3)
+        key.leave(key.enter()[0], ErrorCategory.RATE_LIMIT, status=429, retry_after_s=0.0)
+    key.now += timedelta(seconds=60)
+    probe, _ = key.enter()
+    key.now += timedelta(seconds=1)
+
+    key.leave(probe, ErrorCategory.PROVIDER_ERROR, status=503)
+
+    assert key.refusal() == (ErrorCategory.PROVIDER_ERROR, 60.0)
+
+
+def test_a_probe_that_succeeds_ends_the_rest_as_well(session: Session) -> None:
+    key = Key(session, "twitterapi")
+    for _ in range(10):
+        key.now += timedelta(seconds=3)
+        key.leave(key.enter()[0], ErrorCategory.RATE_LIMIT, status=429, retry_after_s=0.0)
+    key.now += timedelta(seconds=60)
+    probe, _ = key.enter()
+
+    key.leave(probe)
+
+    assert key.enter()[1] < 2
 
 
 def test_failures_that_lie_far_apart_open_nothing(session: Session) -> None:

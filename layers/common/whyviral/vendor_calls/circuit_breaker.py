@@ -41,6 +41,7 @@ def acquire(session: Session, intent: CallIntent, *, now: datetime) -> float:
     slot = func.greatest(now, ProviderLimit.next_slot_at, ProviderLimit.cooldown_until)
     is_open = ProviderLimit.opened_at.is_not(None)
     may_probe = ProviderLimit.opened_at <= now - policy.open_for
+    is_rate_limited = ProviderLimit.cooldown_until >= ProviderLimit.opened_at + policy.open_for
     statement = (
         upsert(ProviderLimit)
         .values(provider=intent.provider, key_hash=intent.key_hash, next_slot_at=now + min_interval)
@@ -50,6 +51,8 @@ def acquire(session: Session, intent: CallIntent, *, now: datetime) -> float:
                 "next_slot_at": slot + min_interval,
                 # A probe restarts the open period: its process may die without reporting an outcome.
                 "opened_at": case((is_open, now), else_=null()),
+                # While the probe is under way the breaker stays open for the same reason as before.
+                "cooldown_until": case((is_rate_limited, now + policy.open_for), else_=ProviderLimit.cooldown_until),
                 "probe_id": case((is_open, intent.id), else_=null()),
                 "updated_at": func.now(),
             },
@@ -103,7 +106,7 @@ def _close(session: Session, intent: CallIntent) -> None:
     session.execute(
         update(ProviderLimit)
         .where(_is_row_of(intent), ProviderLimit.probe_id == intent.id)
-        .values(opened_at=None, probe_id=None, failures=[]),
+        .values(opened_at=None, probe_id=None, failures=[], cooldown_until=None),
         execution_options={"synchronize_session": False},
     )
 
@@ -123,6 +126,9 @@ def _count_failure(
     was_probe = row.probe_id == intent.id
     if was_probe or (row.opened_at is None and len(row.failures) >= policy.max_failures):
         row.opened_at, row.probe_id = now, None
+        if call.error_category == ErrorCategory.RATE_LIMIT:
+            # Records why the breaker is open: rate-limited calls must not end as those of a failing provider do.
+            row.cooldown_until = max(now + policy.open_for, row.cooldown_until or now)
     session.flush()
 
 
@@ -133,7 +139,8 @@ def _refusal(session: Session, intent: CallIntent, policy: ProviderPolicy, *, no
     ).one()
     slot = max(at for at in (now, row.next_slot_at, row.cooldown_until) if at is not None)
     opens_at = now if row.opened_at is None else row.opened_at + policy.open_for
-    if opens_at > now:
+    is_rate_limited = row.cooldown_until is not None and row.cooldown_until >= opens_at
+    if opens_at > now and not is_rate_limited:
         message, category = f"{policy.service} is not available at the moment.", ErrorCategory.PROVIDER_ERROR
     else:
         message, category = f"{policy.service} is limiting our requests at the moment.", ErrorCategory.RATE_LIMIT
