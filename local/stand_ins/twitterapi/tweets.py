@@ -1,4 +1,4 @@
-"""A post as TwitterAPI.io tells it. Source: docs.twitterapi.io, 2026-11."""
+"""A post in the form of TwitterAPI.io. Source: docs.twitterapi.io, 2026-11."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""What the player is told of a video. Source: what yt-dlp 2026.10.26 reads, extractor/youtube/_video.py."""
+"""The player's answer about a video. Source: what yt-dlp 2026.10.26 reads, extractor/youtube/_video.py."""
 
 from typing import Any
 
@@ -83,7 +83,7 @@ def _streams(video: Video) -> Json:
 
 
 def _sound(stream: Json, size: int) -> Json:
-    """Return what is said of the sound alone."""
+    """Return the format of the sound alone."""
     said = {
         "itag": SOUND_ITAG,
         "url": stream["url"].replace("itag=18", f"itag={SOUND_ITAG}"),

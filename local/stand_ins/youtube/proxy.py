@@ -1,6 +1,6 @@
-"""The way of the real yt-dlp to the stand-in: a proxy that plays YouTube's hosts under their own names.
+"""A proxy between the real yt-dlp and the stand-in: it serves YouTube's hosts under their own names.
 
-It answers CONNECT, ends TLS itself with a certificate that nobody has signed, and hands the request on to the app with
+It answers CONNECT, terminates TLS with a self-signed certificate, and forwards the request to the app with
 the host in its path. Any other host is refused.
 """
 
@@ -128,7 +128,7 @@ def _rewritten(head: bytes, prefix: str) -> bytes:
 
 
 def _server_context() -> ssl.SSLContext:
-    """Return a context whose key and certificate were made a moment ago and are on no disk afterwards."""
+    """Return a context with a new key and certificate, which are deleted from the disk."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "A stand-in of YouTube")])
     names = [x509.DNSName(host) for host in (*_PREFIXES, f"*{_MEDIA_DOMAIN}")]

@@ -1,4 +1,4 @@
-"""A post as a video of YouTube: what its fields and its `raw` say, and what is made up so that every video has it."""
+"""A post as a video of YouTube: its fields and its `raw`, with invented values for the rest."""
 
 import hashlib
 import re
@@ -16,7 +16,7 @@ _NO_HANDLE = re.compile(r"[^a-z0-9._-]")
 
 
 class Line(OrderPart):
-    """What is said in one line of captions."""
+    """One line of captions."""
 
     start_s: float = Field(ge=0, le=10**6)
     end_s: float = Field(ge=0, le=10**6)
@@ -60,7 +60,7 @@ class Extras(BaseModel):
     height: int | None = None
     """None: upright for a Short, else 16 to 9."""
     is_short: bool | None = None
-    """None: what is called #shorts is one."""
+    """None: a post with #shorts in its text is one."""
     handle: str | None = None
     followers: int | None = 1200
     is_verified: bool = False

@@ -29,11 +29,11 @@ def test_tags_are_told_from_signs(sent: str, text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", " \n", "\u3164", "\u2800\u2800", "\u200b", "\ufe0f", "\u115f \uffa0", "\ufeff\u00a0"]
 )
-def test_what_shows_nothing_is_no_text(text: str) -> None:
+def test_invisible_text_is_no_text(text: str) -> None:
     assert visible_text(text) == ""
     assert not has_words(text)
 
 
 @pytest.mark.parametrize("text", ["a", "\U0001f44d", "!", "凧", "\u2764\ufe0f"])
-def test_what_shows_something_is_text(text: str) -> None:
+def test_visible_text_is_text(text: str) -> None:
     assert visible_text(f" {text}\n") == text

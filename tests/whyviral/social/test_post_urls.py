@@ -140,7 +140,7 @@ def test_every_vector_of_the_contract_holds(vector: dict[str, Any]) -> None:
         ("https://youtu.be/", "bad_id"),
     ],
 )
-def test_what_the_vectors_do_not_show_is_refused_by_the_first_reason_that_applies(url: str, reason: str) -> None:
+def test_a_url_is_refused_by_the_first_reason_that_applies(url: str, reason: str) -> None:
     assert reason_of(url) == reason
 
 
@@ -179,7 +179,7 @@ def test_the_edges_of_what_is_accepted(url: str, post_id: str) -> None:
 @pytest.mark.parametrize("before", ["", "\ufeff", "\u200b", "\u202b", "\u00a0", "\u3000\u2060", "\u3164", "\u2800\n"])
 @pytest.mark.parametrize("behind", ["", "\u200b", "\u200e", "\u00a0", "\u00ad", "\u2028", "\ufe0f", "\u034f\u202c"])
 @pytest.mark.parametrize("url", ["https://x.com/jack/status/20", "x.com/jack/status/20"])
-def test_what_shows_nothing_around_a_url_does_not_count(before: str, url: str, behind: str) -> None:
+def test_invisible_characters_around_a_url_are_removed(before: str, url: str, behind: str) -> None:
     assert parse_post_url(f"{before}{url}{behind}").post_id == "20"
 
 
@@ -211,7 +211,7 @@ def test_a_refusal_says_what_to_paste(url: str, hint: str) -> None:
         ("https://youtu.be/PNWacqWqOY8", None),
     ],
 )
-def test_the_path_word_is_kept_as_a_hint_that_does_not_tell_posts_apart(url: str, path_word: str | None) -> None:
+def test_the_path_word_is_a_hint_and_no_part_of_the_identity(url: str, path_word: str | None) -> None:
     post = parse_post_url(url)
 
     assert post.path_word == path_word
@@ -238,9 +238,7 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
     st.lists(st.text(st.characters(exclude_characters="/?#\\", exclude_categories=["C", "Z"])), max_size=6),
     st.text(max_size=30),
 )
-def test_whatever_is_accepted_has_a_canonical_form_that_is_a_fixed_point(
-    host: str, parts: list[str], query: str
-) -> None:
+def test_the_canonical_form_of_an_accepted_url_is_a_fixed_point(host: str, parts: list[str], query: str) -> None:
     outcome = outcome_of(f"https://{host}/{'/'.join(parts)}?{query}")
 
     if isinstance(outcome, PostUrl):

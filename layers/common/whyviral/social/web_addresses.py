@@ -56,7 +56,7 @@ def read_web_address(text: str) -> WebAddress:
 def _without_invisible_ends(text: str) -> str:
     text = text.strip(" \t\r\n\u00a0\u200b\u3000\ufeff")
     if len(text) > 2 * MAX_URL_CHARACTERS:
-        return text  # too long whatever is at its ends, which are not searched then
+        return text  # too long in any case
     start, end = 0, len(text)
     while start < end and _is_pasted_along(text[start]):
         start += 1

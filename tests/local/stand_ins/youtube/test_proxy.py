@@ -43,12 +43,12 @@ def test_any_other_host_is_refused(browser: httpx.Client, url: str) -> None:
         browser.get(url)
 
 
-def test_what_is_not_encrypted_is_refused(browser: httpx.Client) -> None:
+def test_an_unencrypted_request_is_refused(browser: httpx.Client) -> None:
     assert browser.get("http://www.youtube.com/watch").status_code == 403
 
 
 @pytest.mark.parametrize("request_", [b"", b"nonsense", b"CONNECT\r\n\r\n", b"\x00" * 100_000])
-def test_what_is_no_request_ends_the_connection(stand_ins: StandInsClient, request_: bytes) -> None:
+def test_a_malformed_request_ends_the_connection(stand_ins: StandInsClient, request_: bytes) -> None:
     try:
         answer = sent(stand_ins, request_)
     except ConnectionError:
@@ -66,7 +66,7 @@ def test_a_call_that_is_dropped_behind_the_proxy_is_dropped_in_front_of_it(
         browser.get("https://www.youtube.com/watch")
 
 
-def test_a_certificate_that_nobody_has_signed_is_what_it_shows(stand_ins: StandInsClient) -> None:
+def test_the_proxy_shows_a_self_signed_certificate(stand_ins: StandInsClient) -> None:
     with (
         httpx.Client(proxy=stand_ins.youtube_proxy_url, trust_env=False) as strict,
         pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"),

@@ -77,7 +77,7 @@ def test_the_data_api_refuses_a_bad_question(stand_ins: StandInsClient, query: s
     assert (reply.status_code, error["code"]) == (status, status)
 
 
-def test_the_data_api_hides_what_is_gone_and_what_is_hidden(stand_ins: StandInsClient) -> None:
+def test_the_data_api_hides_removed_videos_and_hidden_counts(stand_ins: StandInsClient) -> None:
     add_video(stand_ins, metrics={"views": 5}, raw={"followers": None})
     add_video(stand_ins, "gone-video1", username="Somebody else", raw={"playability": {"status": "ERROR"}})
 

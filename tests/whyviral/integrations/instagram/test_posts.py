@@ -228,11 +228,11 @@ def test_a_photo_comes_alone_and_once() -> None:
         {"photos": [None, 5, "x", PHOTO_URL], "content_type": None, "product_type": None},
     ],
 )
-def test_a_photo_is_found_wherever_it_is_told(changes: dict[str, Any]) -> None:
+def test_a_photo_is_found_in_each_field_of_the_vendor(changes: dict[str, Any]) -> None:
     assert media(IMAGE, **changes) == [("image", PHOTO_URL, None)]
 
 
-def test_photos_without_an_order_come_as_told() -> None:
+def test_photos_without_an_order_keep_that_of_the_record() -> None:
     assert media(IMAGE, photos=[OTHER_URL, PHOTO_URL]) == [("image", OTHER_URL, None), ("image", PHOTO_URL, None)]
     assert media(POST, post_content=None) == [("image", PHOTO_URL, None), ("video", VIDEO_URL, 21.4)]
 
@@ -353,7 +353,7 @@ def test_the_author_is_the_handle_or_the_name_in_the_profile(changes: dict[str, 
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", 5, "0001-01-01T00:00:00+23:59"])
-def test_a_date_that_is_none_is_absent(date: Any) -> None:
+def test_an_invalid_date_is_absent(date: Any) -> None:
     assert read(POST, date_posted=date).posted_at is None
 
 
@@ -377,7 +377,7 @@ def test_only_so_many_comments_are_kept() -> None:
     assert len(read(IMAGE, latest_comments=[{"comments": "x"}] * 500).comments) == 50
 
 
-def test_sound_and_partnership_are_told() -> None:
+def test_sound_and_partnership_are_kept() -> None:
     audio = {"original_audio_title": "Caw (slowed)", "ig_artist_username": "crow"}
 
     assert read(REEL, audio=audio, is_paid_partnership=True).details == {

@@ -146,7 +146,7 @@ def test_nothing_asked_is_nothing_called(fetch: Fetch, calls: CallCollector) -> 
 
 
 @pytest.mark.parametrize("post_id", ["", "a/b", "x" * 12, "ZZZZZZZZZZZ", "A", "é"])
-def test_what_is_no_shortcode_is_never_sent(fetch: Fetch, calls: CallCollector, post_id: str) -> None:
+def test_an_invalid_shortcode_is_never_sent(fetch: Fetch, calls: CallCollector, post_id: str) -> None:
     assert failure_of(fetch(post_id), post_id)[0] is ErrorCategory.INVALID_URL
     assert calls.drain() == []
 

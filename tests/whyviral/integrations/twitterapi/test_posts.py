@@ -62,7 +62,7 @@ def _photo(url: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("views", [None, 0, -1, "12", True, 1.5, 10**30])
-def test_a_view_count_that_is_none_is_absent(scrape: Scrape, views: Any) -> None:
+def test_an_invalid_view_count_is_absent(scrape: Scrape, views: Any) -> None:
     assert "views" not in _post(scrape({"viewCount": views})).metrics
 
 
@@ -81,7 +81,7 @@ def test_the_date_is_read_in_each_format(scrape: Scrape, created_at: str) -> Non
 
 
 @pytest.mark.parametrize("created_at", [None, "", "yesterday", 5, "0001-01-01T00:00:00+23:59", "Thu Foo 14"])
-def test_a_date_that_is_none_is_absent(scrape: Scrape, created_at: Any) -> None:
+def test_an_invalid_date_is_absent(scrape: Scrape, created_at: Any) -> None:
     assert _post(scrape({"createdAt": created_at})).posted_at is None
 
 
@@ -174,7 +174,7 @@ QUOTED = {
 }
 
 
-def test_a_quote_tells_what_it_quotes_and_shows_its_media(scrape: Scrape) -> None:
+def test_a_quote_has_the_quoted_post_and_its_media(scrape: Scrape) -> None:
     post = _post(scrape({"quoted_tweet": QUOTED}))
 
     assert post.details == {
@@ -191,7 +191,7 @@ def test_a_quote_with_media_of_its_own_keeps_to_them(scrape: Scrape) -> None:
     assert post.media == [ScrapedMedia(MediaKind.IMAGE, "https://pbs.twimg.com/media/own.jpg")]
 
 
-def test_a_quote_without_words_is_what_it_quotes(scrape: Scrape) -> None:
+def test_a_quote_without_text_has_the_quoted_media(scrape: Scrape) -> None:
     assert len(_post(scrape({"text": "", "quoted_tweet": QUOTED})).media) == 1
 
 
@@ -208,7 +208,7 @@ def test_a_quote_without_words_is_what_it_quotes(scrape: Scrape) -> None:
         ),
     ],
 )
-def test_a_quoted_post_is_told_as_far_as_it_makes_sense(scrape: Scrape, quoted: Any, details: dict[str, Any]) -> None:
+def test_a_malformed_quoted_post_is_absent(scrape: Scrape, quoted: Any, details: dict[str, Any]) -> None:
     assert _post(scrape({"quoted_tweet": quoted})).details == details
 
 
@@ -223,7 +223,7 @@ def test_a_quoted_post_is_told_as_far_as_it_makes_sense(scrape: Scrape, quoted: 
         ({"inReplyToId": "../54", "inReplyToUsername": "kim"}, {}),
     ],
 )
-def test_a_reply_tells_what_it_answers(scrape: Scrape, raw: dict[str, Any], details: dict[str, Any]) -> None:
+def test_a_reply_names_the_post_it_answers(scrape: Scrape, raw: dict[str, Any], details: dict[str, Any]) -> None:
     assert _post(scrape(raw)).details == details
 
 
@@ -238,7 +238,7 @@ def test_the_short_link_of_the_media_is_no_part_of_the_text(scrape: Scrape) -> N
     assert post.text == "we let the kite pick"
 
 
-def test_text_is_cut_and_cleaned_of_what_cannot_be_stored(scrape: Scrape) -> None:
+def test_text_is_cut_and_cleaned_of_unstorable_characters(scrape: Scrape) -> None:
     post = _post(scrape({"text": "a\x00" + "b" * 90_000}))
 
     assert post.text.startswith("a\ufffdb")
@@ -265,7 +265,7 @@ def test_the_tweet_is_kept_as_it_came(scrape: Scrape) -> None:
         {"extendedEntities": {}, "entities": {"media": [_photo("https://pbs.twimg.com/media/a.jpg")]}},
     ],
 )
-def test_media_are_found_wherever_the_vendor_puts_them(scrape: Scrape, place: dict[str, Any]) -> None:
+def test_media_are_found_in_each_field_of_the_vendor(scrape: Scrape, place: dict[str, Any]) -> None:
     assert _post(scrape(place)).media == [ScrapedMedia(MediaKind.IMAGE, "https://pbs.twimg.com/media/a.jpg")]
 
 
@@ -397,5 +397,5 @@ def test_a_repost_typed_by_hand_is_a_post(scrape: Scrape, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["\u3164", "\u2800 \u200b", "https://t.co/lnk \u200b"])
-def test_a_text_that_shows_nothing_is_none(scrape: Scrape, text: str) -> None:
+def test_an_invisible_text_is_no_text(scrape: Scrape, text: str) -> None:
     assert _failure(scrape({"text": text})).category is ErrorCategory.UNSUPPORTED

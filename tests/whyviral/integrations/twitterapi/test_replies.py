@@ -112,7 +112,7 @@ def test_replies_are_found_under_either_name_and_only_sound_ones_are_taken(
         {"mode": "disconnect"},
     ],
 )
-def test_a_post_whose_replies_cannot_be_had_does_without(
+def test_a_post_is_kept_when_its_replies_fail(
     stand_ins: StandInsClient, scraper: TwitterApiScraper, calls: CallCollector, fault: dict[str, Any]
 ) -> None:
     stand_ins.add_post(id="101", comments=COMMENTS)
@@ -122,7 +122,7 @@ def test_a_post_whose_replies_cannot_be_had_does_without(
     assert [call.error_category is None for call in calls.drain()] == [True, False]
 
 
-def test_a_post_whose_replies_never_come_does_without(
+def test_a_post_whose_replies_never_come_is_kept_without_them(
     stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector
 ) -> None:
     stand_ins.add_post(id="101", comments=COMMENTS)
@@ -132,7 +132,7 @@ def test_a_post_whose_replies_never_come_does_without(
     assert [call.error_category is None for call in calls.drain()] == [True, False]
 
 
-def test_what_keeps_the_replies_to_one_post_away_is_not_met_again(
+def test_a_failure_of_replies_ends_the_calls_for_replies(
     stand_ins: StandInsClient, scraper: TwitterApiScraper, calls: CallCollector
 ) -> None:
     for post_id in ("101", "102"):

@@ -107,7 +107,7 @@ def test_nothing_asked_is_nothing_called(scraper: TwitterApiScraper, calls: Call
 
 
 @pytest.mark.parametrize("post_id", ["", "1,2", "abc", "1&tweet_ids=2", "٣", "9" * 30])
-def test_what_is_no_id_is_never_sent(scraper: TwitterApiScraper, calls: CallCollector, post_id: str) -> None:
+def test_an_invalid_id_is_never_sent(scraper: TwitterApiScraper, calls: CallCollector, post_id: str) -> None:
     assert _failure(scraper, post_id).category is ErrorCategory.INVALID_URL
     assert calls.drain() == []
 
@@ -237,7 +237,7 @@ def test_a_post_comes_where_only_the_first_answer_was_garbage(
 
 
 @pytest.mark.parametrize("tweet", [{"id": "999"}, {}, None, "101", {"id": ["101"]}])
-def test_a_post_that_nobody_asked_for_is_a_provider_error_the_second_time(
+def test_an_unrequested_post_is_a_provider_error_the_second_time(
     stand_ins: StandInsClient, scraper: TwitterApiScraper, tweet: Any
 ) -> None:
     stand_ins.fault("twitterapi", "status", status=200, body={"status": "success", "tweets": [tweet]})
@@ -251,9 +251,7 @@ def test_a_post_that_nobody_asked_for_is_a_provider_error_the_second_time(
     assert len(stand_ins.calls("twitterapi")) == 2
 
 
-def test_only_the_posts_in_whose_place_others_came_are_asked_for_again(
-    stand_ins: StandInsClient, scraper: TwitterApiScraper
-) -> None:
+def test_only_replaced_posts_are_fetched_again(stand_ins: StandInsClient, scraper: TwitterApiScraper) -> None:
     stand_ins.add_post(id="102")
     tweets = [{"id": "101", "text": "Hello.", "author": {"userName": "somebody"}}, {"id": "999"}]
     stand_ins.fault("twitterapi", "status", status=200, body={"status": "success", "tweets": tweets}, times=1)
@@ -265,7 +263,7 @@ def test_only_the_posts_in_whose_place_others_came_are_asked_for_again(
     assert told == ["Hello.", "An invented post.", ErrorCategory.NOT_FOUND]
 
 
-def test_what_the_first_answer_told_is_kept_when_the_second_call_fails(
+def test_the_posts_of_the_first_answer_are_kept_when_the_second_call_fails(
     stand_ins: StandInsClient, scraper: TwitterApiScraper
 ) -> None:
     tweets = [{"id": "101", "text": "Hello.", "author": {"userName": "somebody"}}, {"id": "999"}]

@@ -125,7 +125,7 @@ def test_a_file_that_stays_forbidden_is_given_up(
         ({"media": []}, ErrorCategory.PROVIDER_ERROR),
     ],
 )
-def test_what_has_no_file_or_no_end_is_not_downloaded(
+def test_a_video_without_a_file_or_an_end_is_not_downloaded(
     stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path, fields: dict[str, Any], category: ErrorCategory
 ) -> None:
     add_video(stand_ins, **{"media": MEDIA} | fields)
@@ -133,7 +133,9 @@ def test_what_has_no_file_or_no_end_is_not_downloaded(
     assert failure(audio, tmp_path).category is category
 
 
-def test_a_refusal_is_told_as_to_the_scraper(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
+def test_a_refused_download_has_the_category_of_the_scraper(
+    stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path
+) -> None:
     refuse_video(stand_ins, GOOD_ID, status="LOGIN_REQUIRED", reason="Private video")
 
     assert failure(audio, tmp_path).category is ErrorCategory.PRIVATE
@@ -153,7 +155,7 @@ def test_a_download_ends_in_time(stand_ins: StandInsClient, audio: YouTubeAudio,
     assert failure(audio, tmp_path, timeout_s=1.4).category is ErrorCategory.TIMEOUT
 
 
-def test_what_is_no_id_is_never_sent(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
+def test_an_invalid_id_is_never_sent(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
     with pytest.raises(ProviderError) as caught:
         audio.download("https://evil.example/x", tmp_path, max_bytes=1, timeout_s=WAIT_S)
 
@@ -163,7 +165,9 @@ def test_what_is_no_id_is_never_sent(stand_ins: StandInsClient, audio: YouTubeAu
 
 # yt-dlp leaves the connection that it was reading from to the garbage collector.
 @pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning")
-def test_a_download_ends_when_it_is_told_to(stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path) -> None:
+def test_a_download_stops_when_the_caller_asks_for_it(
+    stand_ins: StandInsClient, audio: YouTubeAudio, tmp_path: Path
+) -> None:
     add_video(stand_ins, media=MEDIA)
 
     failure(audio, tmp_path, should_stop=lambda: bool(stand_ins.calls("youtube")))

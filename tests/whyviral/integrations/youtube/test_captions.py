@@ -55,7 +55,7 @@ HUMAN, MACHINE = TranscriptSource.CAPTIONS, TranscriptSource.AUTOMATIC_CAPTIONS
         ([], [], "en", None),
     ],
 )
-def test_what_was_spoken_is_chosen(
+def test_the_track_of_the_spoken_language_is_chosen(
     written: list[str], automatic: list[str], language: str | None, expected: tuple[Any, ...] | None
 ) -> None:
     found = chosen({name: track(name) for name in written}, {name: track(name) for name in automatic}, language)
@@ -70,7 +70,7 @@ def test_the_address_of_a_track_names_its_language() -> None:
     assert chosen(written, {}, "en") == ("en", HUMAN, "json3")
 
 
-def test_what_a_machine_translated_is_never_chosen() -> None:
+def test_a_machine_translation_is_never_chosen() -> None:
     automatic = {"de": track("en", query="&tlang=de"), "fr": track("en", query="&tlang=fr")}
 
     assert chosen({}, automatic, "de") is None
@@ -84,7 +84,7 @@ def test_the_best_format_that_is_there_is_chosen() -> None:
 @pytest.mark.parametrize(
     "broken", [None, "x", [None], [{"ext": 1, "url": 2}], [{"url": "https://x"}], {"ext": "json3"}]
 )
-def test_a_list_of_tracks_that_is_none_is_passed_over(broken: Any) -> None:
+def test_a_malformed_list_of_tracks_is_skipped(broken: Any) -> None:
     assert chosen({"de": broken, "en": track("en")}, {"en-orig": broken}) == ("en", HUMAN, "json3")
 
 
@@ -194,7 +194,7 @@ def test_a_track_of_sounds_alone_holds_no_speech(line: str, source: Track) -> No
 @pytest.mark.parametrize(
     "line", ["\u266a la la la \u266a", "[Music] hello", "(applause) 5", "*music* ja", "ありがとう"]
 )
-def test_what_is_sung_or_said_beside_sounds_is_speech(line: str) -> None:
+def test_words_beside_sounds_and_in_songs_are_speech(line: str) -> None:
     assert segments([{"tStartMs": 0, "dDurationMs": 1000, "segs": [{"utf8": line}]}]) == [(0.0, 1.0, line)]
 
 
@@ -221,7 +221,7 @@ def test_an_empty_file_is_no_captions(body: bytes) -> None:
     assert read_captions(body, JSON3) is None
 
 
-def test_what_is_no_json_is_refused() -> None:
+def test_a_body_that_is_not_json_is_refused() -> None:
     with pytest.raises(NotJson):
         read_captions(b"<html></html>", JSON3)
 
@@ -295,7 +295,7 @@ EVENTS = st.fixed_dictionaries(
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(EVENTS | JSON_VALUES, max_size=8))
-def test_whatever_youtube_sends_the_segments_are_in_order(events: list[Any]) -> None:
+def test_segments_are_in_order_for_any_answer(events: list[Any]) -> None:
     transcript = read(events)
 
     assert transcript is not None

@@ -88,7 +88,7 @@ def test_an_answer_that_does_not_come_may_come_later(
     assert (caught.value.category, caught.value.is_transient) == (category, True)
 
 
-def test_a_key_that_google_does_not_know_is_told(local_endpoints: Endpoints, calls: CallCollector) -> None:
+def test_an_unknown_key_is_an_auth_error(local_endpoints: Endpoints, calls: CallCollector) -> None:
     with pytest.raises(ProviderError) as caught:
         YouTubeDataApi("bad-key", calls=calls).list_videos([GOOD_ID])
 
@@ -152,7 +152,7 @@ def test_counts_are_written_as_strings_and_hidden_ones_are_absent() -> None:
     }
 
 
-def test_what_is_for_adults_is_refused_before_yt_dlp_is_asked() -> None:
+def test_an_age_restricted_video_is_refused_before_yt_dlp_runs() -> None:
     refusal = read_item({"contentDetails": {"contentRating": {"ytRating": "ytAgeRestricted"}}})
 
     assert isinstance(refusal, ProviderError)
@@ -165,5 +165,5 @@ def test_what_is_for_adults_is_refused_before_yt_dlp_is_asked() -> None:
 @pytest.mark.parametrize(
     "item", [{}, {"snippet": 1}, {"snippet": {"topLevelComment": {"snippet": {"textDisplay": " "}}}}]
 )
-def test_a_comment_without_words_is_none(item: dict[str, Any]) -> None:
+def test_a_comment_without_text_is_left_out(item: dict[str, Any]) -> None:
     assert read_comments([item]) == []

@@ -57,7 +57,7 @@ def ended(scraper: YouTubeScraper, ask: PostAsk) -> object:
     return scraper.fetch_posts([ask])[ask.post_id]
 
 
-def test_what_youtube_does_not_show_to_us_is_given_to_the_scraping_service(
+def test_a_video_refused_to_our_address_goes_to_the_scraping_service(
     stand_ins: StandInsClient, scraper: YouTubeScraper, calls: CallCollector
 ) -> None:
     set_up(stand_ins)
@@ -77,7 +77,7 @@ def test_what_youtube_does_not_show_to_us_is_given_to_the_scraping_service(
     assert [call.operation for call in calls.drain() if call.provider == "youtube"] == ["yt-dlp video"]
 
 
-def test_what_was_had_before_is_kept_and_only_the_rest_is_paid_for(
+def test_videos_fetched_before_the_block_are_kept_and_only_the_rest_is_paid_for(
     stand_ins: StandInsClient, scraper: YouTubeScraper
 ) -> None:
     add_video(stand_ins)
@@ -92,7 +92,7 @@ def test_what_was_had_before_is_kept_and_only_the_rest_is_paid_for(
     assert len(stand_ins.calls("brightdata")) == 1
 
 
-def test_what_a_job_has_told_is_kept_where_the_key_of_the_data_api_is_refused(
+def test_the_posts_of_a_job_are_kept_when_the_data_api_key_is_refused(
     stand_ins: StandInsClient, scraper: YouTubeScraper, calls: CallCollector
 ) -> None:
     set_up(stand_ins)
@@ -141,7 +141,7 @@ def test_a_video_that_the_service_cannot_read_has_its_reason(
     assert sentence in failure.message
 
 
-def test_a_video_that_is_too_long_is_refused_whoever_tells_of_it(
+def test_a_video_that_is_too_long_is_refused_from_every_source(
     stand_ins: StandInsClient, scraper: YouTubeScraper
 ) -> None:
     set_up(stand_ins)
@@ -220,7 +220,7 @@ def test_a_job_is_not_begun_for_a_failure_of_another_kind(stand_ins: StandInsCli
 
 
 @pytest.mark.parametrize("stand_in", ["youtube", "brightdata"])
-def test_what_is_real_and_what_is_played_here_are_not_mixed(
+def test_real_services_and_stand_ins_are_not_mixed(
     stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector, stand_in: str
 ) -> None:
     add_video(stand_ins, raw=BOT_CHECK)

@@ -130,7 +130,7 @@ STATED = [
 
 
 @pytest.mark.parametrize(("playability", "category", "sentence"), OF_ONE_VIDEO + STATED)
-def test_a_video_that_is_refused_is_told_apart_and_leaves_the_others_alone(
+def test_a_refused_video_fails_alone_with_its_own_reason(
     stand_ins: StandInsClient,
     scraper: YouTubeScraper,
     calls: CallCollector,
@@ -205,7 +205,7 @@ def test_a_refusal_of_our_address_is_said_to_pass(
     assert len(stand_ins.calls("youtube")) == 2  # the second video is not asked for
 
 
-def test_what_was_had_before_youtube_refused_us_is_kept(stand_ins: StandInsClient, scraper: YouTubeScraper) -> None:
+def test_videos_fetched_before_a_block_are_kept(stand_ins: StandInsClient, scraper: YouTubeScraper) -> None:
     add_video(stand_ins)
     refuse_video(stand_ins, **OF_US[0][0])
 
@@ -264,9 +264,7 @@ def test_youtube_says_how_long_to_wait(stand_ins: StandInsClient, scraper: YouTu
     assert caught.value.retry_after_s == 17
 
 
-def test_a_watch_page_that_cannot_be_had_costs_only_what_is_on_it(
-    stand_ins: StandInsClient, scraper: YouTubeScraper
-) -> None:
+def test_without_the_watch_page_only_its_fields_are_missing(stand_ins: StandInsClient, scraper: YouTubeScraper) -> None:
     add_video(stand_ins)
     stand_ins.fault("youtube", "status", status=429, path="/www/watch")
     stand_ins.fault("youtube", "status", status=429, path="/www/youtubei/v1/next")
@@ -329,7 +327,7 @@ def test_a_video_that_fails_for_now_does_not_hold_up_the_others(
     ],
 )
 @pytest.mark.parametrize("key", [None, "any"])
-def test_what_has_no_end_or_is_too_long_is_not_taken(
+def test_a_live_coming_or_too_long_video_is_refused(
     stand_ins: StandInsClient, local_endpoints: Endpoints, fields: dict[str, Any], sentence: str, key: str | None
 ) -> None:
     add_video(stand_ins, BAD_ID, **fields)
@@ -350,7 +348,7 @@ def test_four_hours_are_not_too_long(stand_ins: StandInsClient, scraper: YouTube
 
 
 @pytest.mark.parametrize("video_id", ["", "short", "a" * 12, "goodVideo-1&list=PL1", "goodVideo-\u0661", "../watch?v="])
-def test_what_is_no_id_is_never_sent(
+def test_an_invalid_id_is_never_sent(
     stand_ins: StandInsClient, scraper: YouTubeScraper, calls: CallCollector, video_id: str
 ) -> None:
     failure = scraper.fetch_posts(asks_for(video_id))[video_id]
@@ -394,7 +392,7 @@ def test_unknown_words_mean_nothing() -> None:
     assert refusal_of_text("Something new. Please report this issue on a page that says how to sign in") is None
 
 
-def test_a_proxy_that_refuses_us_is_for_somebody_to_repair() -> None:
+def test_a_proxy_that_refuses_us_is_not_retried() -> None:
     refusal = refusal_of_status(407)
 
     assert (refusal.category, refusal.is_transient) == (ErrorCategory.AUTH, False)

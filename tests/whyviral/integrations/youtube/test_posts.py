@@ -32,7 +32,7 @@ def test_an_answer_without_anything_is_still_a_post() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(Video.model_fields)), JSON_VALUES))
-def test_whatever_the_fields_hold_the_post_can_be_stored(info: dict[str, Any]) -> None:
+def test_a_post_of_any_field_values_can_be_stored(info: dict[str, Any]) -> None:
     post = read_video(read_info(info), video_id=VIDEO_ID)
 
     stored = json.dumps([post.metrics, post.details, post.raw, post.text], allow_nan=False, ensure_ascii=False)
@@ -41,7 +41,7 @@ def test_whatever_the_fields_hold_the_post_can_be_stored(info: dict[str, Any]) -
     assert all(0 <= count <= 10**15 for count in post.metrics.values())
 
 
-def test_what_is_absurdly_long_is_cut() -> None:
+def test_very_long_fields_are_cut() -> None:
     info = {
         "title": "t" * 50_000,
         "description": "d" * 300_000,
@@ -93,7 +93,7 @@ def test_the_best_thumbnail_is_kept() -> None:
         ({"channel_id": "UC" + "a" * 22}, "UC" + "a" * 22),
     ],
 )
-def test_a_channel_goes_by_its_most_telling_name(info: dict[str, Any], username: str) -> None:
+def test_a_channel_is_named_by_its_handle_then_title_then_id(info: dict[str, Any], username: str) -> None:
     assert read_video(info, video_id=VIDEO_ID).author.username == username
 
 
@@ -110,7 +110,7 @@ def test_a_day_is_better_than_no_time(info: dict[str, Any], moment: datetime | N
     assert read_video(info, video_id=VIDEO_ID).posted_at == moment
 
 
-def test_the_title_of_its_music_is_told() -> None:
+def test_the_title_of_its_music_is_kept() -> None:
     assert read_video({"track": "A song"}, video_id=VIDEO_ID).details == {"sound": "A song"}
 
 

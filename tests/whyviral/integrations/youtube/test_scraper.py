@@ -163,7 +163,7 @@ def test_a_video_without_captions_has_no_transcript(
 
 
 @pytest.mark.parametrize("fault", [{"mode": "status", "status": 429}, {"mode": "garbage"}, {"mode": "disconnect"}])
-def test_captions_that_cannot_be_had_are_like_none(
+def test_a_post_without_loadable_captions_has_no_transcript(
     stand_ins: StandInsClient, scraper: YouTubeScraper, calls: CallCollector, fault: dict[str, Any]
 ) -> None:
     add_video(stand_ins, **FULL)
@@ -177,7 +177,7 @@ def test_captions_that_cannot_be_had_are_like_none(
     assert [category is None for _, _, category in operations(calls)] == [True, False, True, True]
 
 
-def test_a_short_is_told_by_what_it_is(stand_ins: StandInsClient, scraper: YouTubeScraper) -> None:
+def test_a_short_is_recognised_by_flag_length_and_shape(stand_ins: StandInsClient, scraper: YouTubeScraper) -> None:
     clip = {"kind": "video", "filename": "clip.mp4", "file_base64": "AAAA"}
     add_video(stand_ins, "upright-001", media=[clip], raw={"is_short": True, "duration_s": 180})
     add_video(stand_ins, "toolong-001", media=[clip], raw={"is_short": True, "duration_s": 181})
@@ -247,7 +247,7 @@ def test_with_a_key_a_blocked_address_still_gets_the_numbers(
     ) == 1  # YouTube is left alone once it says no
 
 
-def test_the_data_api_is_asked_once_for_many_videos_and_what_it_does_not_know_is_not_found(
+def test_one_data_api_call_serves_many_videos_and_a_missing_item_is_not_found(
     stand_ins: StandInsClient, keyed: YouTubeScraper, calls: CallCollector
 ) -> None:
     add_video(stand_ins)
@@ -262,7 +262,7 @@ def test_the_data_api_is_asked_once_for_many_videos_and_what_it_does_not_know_is
     assert (names.count("GET /videos"), names.count("yt-dlp video")) == (1, 1)
 
 
-def test_without_quota_yt_dlp_tells_all_of_it(
+def test_without_quota_yt_dlp_supplies_everything(
     stand_ins: StandInsClient, keyed: YouTubeScraper, calls: CallCollector
 ) -> None:
     add_video(stand_ins, **FULL)
@@ -296,14 +296,14 @@ def test_comments_that_are_turned_off_are_none(stand_ins: StandInsClient, keyed:
     assert post.comments == []
 
 
-def test_comments_that_cannot_be_had_do_not_cost_the_video(stand_ins: StandInsClient, keyed: YouTubeScraper) -> None:
+def test_a_video_is_kept_when_its_comments_fail(stand_ins: StandInsClient, keyed: YouTubeScraper) -> None:
     add_video(stand_ins, **FULL)
     stand_ins.fault("youtube", "status", path="/data/v3/commentThreads", status=500)
 
     assert list(post_of(keyed).comments) == []
 
 
-def test_what_only_yt_dlp_refuses_is_refused(stand_ins: StandInsClient, keyed: YouTubeScraper) -> None:
+def test_a_video_that_only_yt_dlp_refuses_is_refused(stand_ins: StandInsClient, keyed: YouTubeScraper) -> None:
     refuse_video(stand_ins, status="UNPLAYABLE", reason="This video requires payment to watch")
 
     failure = keyed.fetch_posts(asks_for(BAD_ID))[BAD_ID]
@@ -340,7 +340,7 @@ def test_a_proxy_that_cannot_be_one_is_named_and_not_shown(proxy_url: str) -> No
     assert proxy_url not in str(caught.value)
 
 
-def test_a_certificate_that_nobody_has_signed_is_accepted_from_the_stand_in_only(
+def test_a_self_signed_certificate_is_accepted_from_the_stand_in_only(
     stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector
 ) -> None:
     add_video(stand_ins)

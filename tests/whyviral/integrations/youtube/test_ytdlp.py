@@ -93,7 +93,7 @@ def test_an_answer_that_takes_too_long_is_left(stand_ins: StandInsClient, sessio
     assert failure(session, PAGE, timeout_s=0.3).category is ErrorCategory.TIMEOUT
 
 
-def test_a_proxy_that_wants_another_password_is_told(local_endpoints: Endpoints, serve_bytes: Serve) -> None:
+def test_a_proxy_that_refuses_the_password_is_an_auth_error(local_endpoints: Endpoints, serve_bytes: Serve) -> None:
     endpoints.use(Endpoints())
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
     proxy_url = serve_bytes(iter([refusal])).replace("//", "//me:sesame@")

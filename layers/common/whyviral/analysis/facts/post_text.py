@@ -1,4 +1,4 @@
-"""What can be counted and quoted from the text of a post, in any script, without a model."""
+"""Counts and quotations of a post's text, in any script, without a model."""
 
 import re
 import unicodedata
@@ -92,7 +92,7 @@ def read_text(text: str, *, platform: Platform | None = None) -> TextFeatures:
 
 
 def count_characters(text: str) -> int:
-    """Count what people see: an emoji sequence, or a letter with its marks, is one character."""
+    """Count visible characters: an emoji sequence, or a letter with its marks, is one."""
     return sum(map(_is_visible, _EMOJI.sub("e", text)))
 
 

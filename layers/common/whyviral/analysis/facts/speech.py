@@ -1,4 +1,4 @@
-"""What is said in the first video of a post, how early and how fast, whoever wrote it down."""
+"""Facts about speech in the first video of a post, from captions and from Whisper."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence

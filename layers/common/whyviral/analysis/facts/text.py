@@ -1,4 +1,4 @@
-"""What is known of the words of a post."""
+"""Facts about the text of a post."""
 
 from whyviral.integrations.ports.post_scraper import MediaKind
 
@@ -13,7 +13,7 @@ MAX_TITLE_CHARACTERS = 300
 
 
 def add_title(facts: FactSheet, post: PostSnapshot) -> None:
-    """Add the names that the post gives to itself and to its music."""
+    """Add the titles of the post and of its music."""
     for name, key in (("title", "title"), ("sound", "sound")):
         value = post.details.get(key)
         if isinstance(value, str) and value.strip():
@@ -21,7 +21,7 @@ def add_title(facts: FactSheet, post: PostSnapshot) -> None:
 
 
 def add_text(facts: FactSheet, post: PostSnapshot) -> None:
-    """Add what can be counted and quoted from the text."""
+    """Add the counts and quotations of the text."""
     text = read_text(post.text, platform=post.platform)
     facts.add("text_length", text.characters, "characters", POST_TEXT)
     if text.words is not None:

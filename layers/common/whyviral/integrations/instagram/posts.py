@@ -1,6 +1,6 @@
-"""A post of Instagram as Bright Data's posts and reels datasets tell it. Everything in it is untrusted.
+"""Converts records of Bright Data's posts and reels datasets to posts. All of them are untrusted.
 
-Any field may be null or missing; what is missing is absent from our post and never a reason to refuse it.
+Any field may be null or missing; it is then absent from our post, and never a reason to refuse it.
 """
 
 import json
@@ -29,7 +29,7 @@ EMPTY_POST = "This post has no text, photo or video that can be fetched."
 
 _MEDIA_DOMAINS = ("cdninstagram.com", "fbcdn.net")
 _MAX_MEDIA = 20
-"""What a carousel holds. Source: help.instagram.com, "Share multiple photos or videos", 2026-11."""
+"""The most media of a carousel. Source: help.instagram.com, "Share multiple photos or videos", 2026-11."""
 _MAX_TEXT = 30_000
 _MAX_COMMENTS = 50
 _MAX_TITLE = 300
@@ -107,7 +107,7 @@ class Record(VendorModel):
 
     @property
     def items(self) -> list[Item]:
-        """What a carousel holds, in its order; the single medium of any other post."""
+        """The media of a carousel in their order, or the one medium of another post."""
         items = [item for item in self.post_content or () if item]
         return sorted(items, key=lambda item: len(items) if item.index is None else item.index)
 
@@ -126,13 +126,13 @@ class Record(VendorModel):
 
 
 def lacks_its_video(raw: Mapping[str, Any]) -> bool:
-    """Whether the record tells of a video without saying where it is."""
+    """Return whether the record is of a video and has no URL of it."""
     record = Record.model_validate(raw)
     return record.is_video and all(medium.kind is not MediaKind.VIDEO for medium in _media(record))
 
 
 def read_record(raw: Mapping[str, Any], *, post_id: str) -> ScrapedPost | ScrapeFailure:
-    """Return the post that `raw` tells."""
+    """Return the post in `raw`, or the reason why there is none."""
     record = Record.model_validate(raw)
     media = list(_media(record))
     text = visible_text((record.description or "")[:_MAX_TEXT])
@@ -157,16 +157,16 @@ def read_record(raw: Mapping[str, Any], *, post_id: str) -> ScrapedPost | Scrape
 
 
 def _profile_name(record: Record) -> str:
-    """Return the name in the address of the profile; empty when nothing tells whose post it is."""
+    """Return the name in the URL of the profile; empty if there is none."""
     profile = _PROFILE.fullmatch(record.profile_url or record.user_profile_url or "")
     return profile[1] if profile else ""
 
 
 def _metrics(record: Record) -> dict[str, int]:
-    views = record.video_play_count or record.views or record.video_view_count or None  # zero stands for "not told"
+    views = record.video_play_count or record.views or record.video_view_count or None  # zero stands for "unknown"
     likes = record.likes or None  # a hidden count may come as zero
     if likes and views and likes <= _LARGEST_PLACEHOLDER and likes < views * _LEAST_LIKES_PER_VIEW:
-        likes = None  # or as a small placeholder: 3 were told of a reel with 1,890 plays
+        likes = None  # or as a small placeholder: a reel with 1,890 plays had 3
     counts = {"likes": likes, "comments": record.num_comments, "views": views}
     return {name: count for name, count in counts.items() if count is not None}
 
@@ -195,14 +195,14 @@ def _carousel(record: Record) -> Iterator[ScrapedMedia]:
 
 
 def _loose_media(record: Record) -> Iterator[ScrapedMedia]:
-    """Yield photos and videos of a record that does not tell their order."""
+    """Yield photos and videos of a record without their order."""
     places = (
         record.photos or (),
         [image.url for image in record.images or () if image],
         [item.url for item in record.items],
         () if record.videos else (record.thumbnail,),
     )
-    # The first place that has any: the same photo is signed anew in each.
+    # The first field that has any: each field signs the same photo again.
     photos = next((urls for urls in map(_all_allowed, places) if urls), [])
     durations_s = iter(record.durations_s)
     videos = [(url, next(durations_s, None)) for url in map(_allowed, record.videos or ())]

@@ -1,4 +1,4 @@
-"""Instagram posts by Bright Data: one job for all posts of a kind, begun in one run and asked about in later ones."""
+"""Instagram posts by Bright Data: one job for all posts of a kind, started in one run and polled in later ones."""
 
 import re
 import time
@@ -157,7 +157,7 @@ class InstagramScraper:
                 _DATASETS[kind], [{"url": _ADDRESSES[kind].format(start.post_id)} for start in starts]
             )
         except TriggerLost as exc:
-            # A job of which nobody knows whether it runs is not begun again, so its posts have come to their end.
+            # A job that may be running is not started again, so its posts fail.
             run.lose({start.post_id: ScrapeJob("", kind, start.number) for start in starts}, exc.category, BEGUN_UNSEEN)
             return
         except ProviderError as exc:
@@ -217,7 +217,7 @@ def match_records(records: Iterable[_Record], post_ids: Iterable[str]) -> dict[s
 
 
 def _id_of_record(record: _Record) -> int | None:
-    """Return the number of the post that a record tells; None when its fields disagree."""
+    """Return the numeric id of the post in a record; None if its fields disagree."""
     shortcode = record.get("shortcode")
     told = {media_id_of(shortcode)} if isinstance(shortcode, str) else set()
     for name in ("pk", "post_id"):  # with or without the owner's number behind it

@@ -1,4 +1,4 @@
-"""One paid call to TwitterAPI.io: asked, recorded, priced, and its refusals in our words."""
+"""One paid call to TwitterAPI.io: sent, recorded and priced, with its refusals in our words."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -26,7 +26,7 @@ _MAX_BYTES = 8 * 1024 * 1024
 
 
 class TwitterApiCalls:
-    """Asks for lists of tweets."""
+    """Fetches lists of tweets."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class TwitterApiCalls:
             timeout_s: for the whole call.
 
         Raises:
-            UnreadableAnswer: nobody knows whether there are any.
+            UnreadableAnswer: the answer cannot be read.
             ProviderError: why there are none; a category on the user's side is about what was asked for.
         """
         with recorded_call(

@@ -1,4 +1,4 @@
-"""Every way in which TwitterAPI.io says no, in our categories. Source: docs.twitterapi.io."""
+"""Every refusal of TwitterAPI.io, in our categories. Source: docs.twitterapi.io."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -26,7 +26,7 @@ _OUT_OF_CREDIT = "credits is not enough"
 
 
 class UnreadableAnswer(ProviderError):
-    """It called itself a success and may be billed: it is worth one more question and no third."""
+    """The answer was a success by its status and may be billed, so it is retried once only."""
 
 
 def find_refusal(answer: HttpAnswer, document: Any, *, now: datetime) -> ProviderError | None:
@@ -51,7 +51,7 @@ def find_refusal(answer: HttpAnswer, document: Any, *, now: datetime) -> Provide
 
 
 def unreadable() -> UnreadableAnswer:
-    """Return what a success means that does not hold what it should."""
+    """Return the error of a successful answer without the expected content."""
     category = ErrorCategory.PROVIDER_ERROR
     return UnreadableAnswer(_UNREADABLE, provider=PROVIDER, category=category, status=HTTPStatus.OK)
 
@@ -89,7 +89,7 @@ def _refusal_in_document(document: Any, text: str) -> ProviderError | None:
 
 
 def _text_of(document: Any) -> str:
-    """Return the vendor's words in lower case, from whichever of its four envelopes; never shown to anybody."""
+    """Return the vendor's words in lower case, from any of its four envelopes; never shown to users."""
     if not isinstance(document, Mapping):
         return ""
     words = next((words for name in ("message", "msg", "detail", "error") if (words := document.get(name))), "")

@@ -1,4 +1,4 @@
-"""A tweet as TwitterAPI.io tells it, made into one of our posts. Everything in it is untrusted."""
+"""Converts a tweet of TwitterAPI.io to a post. All of it is untrusted."""
 
 import json
 import re
@@ -39,7 +39,7 @@ class CamelModel(VendorModel):
 
 
 class Author(CamelModel):
-    """Who wrote a tweet; of a dead account only the last three fields may be left."""
+    """The author of a tweet; a closed account may have the last three fields only."""
 
     user_name: Lenient[Handle] = None
     name: Lenient[str] = None
@@ -172,7 +172,7 @@ def _words_of(tweet: Tweet) -> str:
 
 
 def _details(tweet: Tweet) -> dict[str, Any]:
-    """Return what the post quotes and answers, as far as X says."""
+    """Return the posts that it quotes and replies to, as far as they are known."""
     details: dict[str, Any] = {}
     quoted = tweet.quoted_tweet
     if quoted is not None and quoted.author is not None and quoted.author.user_name is not None:
@@ -196,7 +196,7 @@ def _metrics(tweet: Tweet) -> dict[str, int]:
 
 
 def read_time(text: str | None) -> datetime | None:
-    """Return the moment, whichever of the vendor's two formats it came in."""
+    """Return the time in either of the vendor's two formats, or None."""
     for parse in (_parse_x_time, datetime.fromisoformat):
         with suppress(ValueError, OverflowError):
             moment = parse(text or "")
@@ -209,6 +209,6 @@ def _parse_x_time(text: str) -> datetime:
 
 
 def _kept(raw: Mapping[str, Any], skipped: Sequence[SkippedMedium]) -> dict[str, Any]:
-    """Return what is stored of the answer: the whole tweet unless it is absurdly large, and the media left out."""
+    """Return the part of the answer that is stored: the tweet up to a size limit, and the media left out."""
     is_small = len(json.dumps(raw)) <= _MAX_RAW
     return {"tweet": raw if is_small else None, "skipped_media": [asdict(medium) for medium in skipped]}

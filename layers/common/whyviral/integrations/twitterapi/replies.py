@@ -1,4 +1,4 @@
-"""Replies to a tweet as TwitterAPI.io tells them, as comments. Everything in them is untrusted."""
+"""Converts replies of TwitterAPI.io to comments. All of them are untrusted."""
 
 import re
 from collections.abc import Sequence

@@ -77,7 +77,7 @@ class TwitterApiScraper:
         return {post_id: outcomes.get(post_id) or _not_an_id(post_id) for post_id in asked}
 
     def _fetch_batch(self, post_ids: Sequence[str]) -> Outcomes:
-        """Ask for posts, and once more for those about which the first answer said nothing that counts."""
+        """Fetch posts, and once more those in whose place the first answer had others."""
         try:
             outcomes = self._ask(post_ids)
         except (ConnectionDropped, UnreadableAnswer):
@@ -89,7 +89,7 @@ class TwitterApiScraper:
         try:
             return outcomes | self._ask(replaced)
         except ProviderError:
-            return outcomes  # recorded; what the first answer told is paid for
+            return outcomes  # recorded; the posts of the first answer are paid for
 
     def _ask(self, post_ids: Sequence[str]) -> Outcomes:
         try:
@@ -104,7 +104,7 @@ class TwitterApiScraper:
         return self._read(tweets, post_ids)
 
     def _with_comments(self, outcomes: Outcomes, *, ends_at: float) -> Outcomes:
-        """Return the posts that have replies with the best of them, as long as they can be had: a post does without."""
+        """Return the posts that have replies with the best-liked ones; a post is kept without them if they fail."""
         answered = [
             post for post in outcomes.values() if isinstance(post, ScrapedPost) and post.metrics.get("comments")
         ]
@@ -121,7 +121,7 @@ class TwitterApiScraper:
             except ProviderError as failure:
                 if failure.category.is_users_side:
                     continue
-                break  # whatever keeps these away keeps the next ones away as well
+                break  # the same failure would meet the next ones
             told[post.platform_post_id] = replace(post, comments=read_replies(replies, post_id=post.platform_post_id))
         return told
 
@@ -143,7 +143,7 @@ class TwitterApiScraper:
 
 
 def _is_post_id(post_id: str) -> bool:
-    """Whether this can stand in the list of ids, where a comma would ask, and pay, for more."""
+    """Return whether this can stand in the list of ids, where a comma would fetch, and cost, more posts."""
     return post_id.isascii() and post_id.isdigit() and len(post_id) <= len(str(2**63))
 
 
@@ -152,7 +152,7 @@ def _not_an_id(post_id: str) -> ScrapeFailure:
 
 
 def _absent(post_id: str, *, has_strangers: bool) -> ScrapeFailure:
-    """An id that is missing is a post that is not shown, unless posts came that nobody asked for."""
+    """Return the failure of a missing id: not found, unless other posts came in its place."""
     return _replaced(post_id) if has_strangers else ScrapeFailure(post_id, ErrorCategory.NOT_FOUND, NOT_FOUND)
 
 

@@ -31,7 +31,7 @@ _VIDEO_PARTS = "snippet,statistics,contentDetails,status,liveStreamingDetails"
 _OUT_OF_DAY = frozenset({"quotaExceeded", "dailyLimitExceeded"})
 _OUT_OF_QUOTA = _OUT_OF_DAY | {"rateLimitExceeded", "userRateLimitExceeded"}
 _DAY_QUOTA_REST_S = 3600.0
-"""It returns at midnight Pacific time, or with whoever raises it: one question an hour finds out."""
+"""The quota resets at midnight Pacific time or when it is raised: one call an hour detects either."""
 _NO_COMMENTS = frozenset({"commentsDisabled", "videoNotFound"})
 
 type Items = dict[str, Mapping[str, Any]]
@@ -57,7 +57,7 @@ class YouTubeDataApi:
         self._timeout_s = timeout_s
 
     def list_videos(self, video_ids: Sequence[str]) -> Items:
-        """Return the videos by id; those that are private, deleted or never were are absent.
+        """Return the videos by id; private, deleted and unknown ones are absent.
 
         Raises:
             ProviderError: nothing is known about any of them.

@@ -1,4 +1,4 @@
-"""What YouTube's Data API says of a video, told in yt-dlp's words, so that one reader makes posts of both."""
+"""Items of YouTube's Data API in the field names of yt-dlp, so that one parser reads both."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ _CATEGORIES = {
     "28": "Science & Technology",
     "29": "Nonprofits & Activism",
 }
-"""Those that a video can have. Source: developers.google.com/youtube/v3/docs/videoCategories/list, 2026-11."""
+"""The categories of videos. Source: developers.google.com/youtube/v3/docs/videoCategories/list, 2026-11."""
 
 
 type Digits = Annotated[Count, BeforeValidator(count_of_text)]
@@ -59,7 +59,7 @@ class Picture(ApiModel):
 
 
 class Snippet(ApiModel):
-    """What is said of a video or a channel."""
+    """Title, channel, tags and dates of a video or a channel."""
 
     published_at: Lenient[str] = None
     channel_id: Lenient[str] = None
@@ -75,7 +75,7 @@ class Snippet(ApiModel):
 
 
 class Statistics(ApiModel):
-    """The counts; those that are hidden are absent."""
+    """The counts; hidden ones are absent."""
 
     view_count: Lenient[Digits] = None
     like_count: Lenient[Digits] = None
@@ -91,7 +91,7 @@ class Rating(ApiModel):
 
 
 class ContentDetails(ApiModel):
-    """What is known of the file."""
+    """Length and rating of a video."""
 
     duration: Lenient[str] = None
     content_rating: Lenient[Rating] = None
@@ -134,7 +134,7 @@ class ThreadItem(ApiModel):
 
 
 def read_item(raw: Mapping[str, Any]) -> dict[str, Any] | ProviderError:
-    """Return what an item says of a video, or why we do not take it; what it does not say is absent."""
+    """Return the metadata in an item, or the refusal of its video; unknown fields are absent."""
     item = Item.model_validate(raw)
     snippet, statistics = item.snippet or Snippet(), item.statistics or Statistics()
     content = item.content_details or ContentDetails()
@@ -162,7 +162,7 @@ def read_item(raw: Mapping[str, Any]) -> dict[str, Any] | ProviderError:
 
 
 def read_channel(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an item says of the channel of a video."""
+    """Return the metadata of a video's channel."""
     item = Item.model_validate(raw)
     snippet, statistics = item.snippet or Snippet(), item.statistics or Statistics()
     told = {
@@ -199,14 +199,14 @@ def _picture(thumbnails: Mapping[str, Picture | None]) -> str | None:
 
 
 def _seconds(duration: str | None) -> int | None:
-    """Return the length that `PT1H2M3S` stands for; None for a broadcast, which has `P0D`."""
+    """Return the seconds in a duration such as `PT1H2M3S`; None for a broadcast, which has `P0D`."""
     match = _DURATION.fullmatch(duration or "")
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0, 0)
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds or None
 
 
 def read_moment(text: str | None) -> datetime | None:
-    """Return the moment that ISO 8601 tells, or None."""
+    """Return the time in an ISO 8601 text, or None."""
     with suppress(ValueError, OverflowError):
         moment = datetime.fromisoformat(text or "")
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

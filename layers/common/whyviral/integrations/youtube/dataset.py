@@ -39,7 +39,7 @@ from .posts import Video, read_info, read_video
 
 _KIND = "videos"
 _MAX_JOBS = 2
-"""That are begun without anybody's asking again: each may have to be paid for."""
+"""Started for one video without a new request: each may have to be paid for."""
 _TIMEOUT_S = 8.0
 _RESUME_S = 4.0
 """No job is asked about later in a run: its calls and their repeats take up to 40 s, with the turns
@@ -78,30 +78,30 @@ class Record(VendorModel):
 
 @dataclass(slots=True)
 class Resumed:
-    """How far the jobs of some videos are; a video that is nowhere here keeps its job and is asked about again."""
+    """The state of jobs; a video that is missing here keeps its job, and is polled again."""
 
     outcomes: Outcomes = field(default_factory=dict)
     lost: list[PostAsk] = field(default_factory=list)
-    """Those whose job is gone, and who may have another one."""
+    """The videos whose job is lost and may be started again."""
     failure: ProviderError | None = None
-    """Why some could not be asked about."""
+    """Why some jobs could not be polled."""
 
 
 class YouTubeDataset:
-    """Begins jobs for videos and asks about them."""
+    """Starts and polls jobs for videos."""
 
     def __init__(self, api_key: str, *, calls: CallRecorder, clock: Clock, prices: PriceList) -> None:
         self._provider = BrightDataClient(api_key, calls=calls, clock=clock, timeout_s=_TIMEOUT_S, prices=prices)
 
     def begin(self, asks: Sequence[PostAsk]) -> Outcomes:
-        """Begin one job for all the videos; where nobody knows whether it has begun, they have failed.
+        """Start one job for all the videos; if the start is uncertain, they fail.
 
         Raises:
-            ProviderError: it was refused.
+            ProviderError: the scraping service refused the job.
         """
         try:
             job_id = self._provider.trigger(Dataset.YOUTUBE_VIDEOS, [{"url": watch_url(ask.post_id)} for ask in asks])
-        except TriggerLost as exc:  # begun again, it might be paid for twice
+        except TriggerLost as exc:  # a second start might be paid for twice
             unseen = {ask.post_id: ScrapeJob("", _KIND, ask.next_number) for ask in asks}
             return _lost(unseen, exc.category, BEGUN_UNSEEN)
         return {
@@ -110,7 +110,7 @@ class YouTubeDataset:
         }
 
     def resume(self, asks: Sequence[PostAsk]) -> Resumed:
-        """Ask about the jobs of the videos, as far as there is time."""
+        """Poll the jobs of the videos while there is time."""
         resumed = Resumed()
         last_start = time.monotonic() + _RESUME_S
         for job_id, waiting in _by_job(asks).items():
@@ -149,12 +149,12 @@ def _by_job(asks: Sequence[PostAsk]) -> dict[str, list[PostAsk]]:
 
 
 def _lost(jobs: Mapping[str, ScrapeJob], category: ErrorCategory, message: str) -> Outcomes:
-    """End videos whose job is lost; that it was begun is kept."""
+    """Fail videos whose job is lost, and record that it was started."""
     return {id_: ScrapeFailure(id_, category, message, lost=replace(job, is_lost=True)) for id_, job in jobs.items()}
 
 
 def _by_video(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """Return each row by the video that it is about; their order means nothing."""
+    """Return each row by its video; their order has no meaning."""
     found: dict[str, Mapping[str, Any]] = {}
     for row in rows:
         if category_of_row(row) is None:
@@ -169,7 +169,7 @@ def _by_video(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]
 
 
 def _read(ask: PostAsk, row: Mapping[str, Any] | None) -> ScrapedPost | ScrapeFailure:
-    if row is None:  # it sent another video, or nothing
+    if row is None:  # the job has another video, or nothing
         return _failed(ask, ErrorCategory.PROVIDER_ERROR)
     if (category := category_of_row(row)) is not None:
         return _failed(ask, category)

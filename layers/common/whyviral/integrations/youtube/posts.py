@@ -1,4 +1,4 @@
-"""A video as yt-dlp tells it, made into one of our posts. Everything in it is untrusted."""
+"""Converts the metadata of yt-dlp to a post. All of it is untrusted."""
 
 import json
 import re
@@ -33,7 +33,7 @@ _LIVE = {"is_live": failures.LIVE_NOW, "post_live": failures.LIVE_NOW, "is_upcom
 _UNMARKED = -1
 _DESCRIPTION = "-desc"
 _TRACKS = {"subtitles", "automatic_captions", "formats"}
-"""Their addresses are signed, expire within hours and name the address that asked: of no use later."""
+"""Not stored: their URLs are signed, expire within hours and name the address that extracted them."""
 
 type Seconds = Annotated[float, Field(ge=0, le=10**7, allow_inf_nan=False)]
 type Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -95,7 +95,7 @@ class Video(VendorModel):
 
     @property
     def speech_language(self) -> str | None:
-        """The language of the original sound; None where nothing says, or where dubs cannot be told from it."""
+        """The language of the original sound; None if it is unknown or cannot be distinguished from dubs."""
         ranked: dict[int, list[str]] = {}
         for file in self.formats or ():
             if file and (language := find_language_tag((file.language or "").removesuffix(_DESCRIPTION))):
@@ -111,13 +111,13 @@ class Video(VendorModel):
 
     @property
     def is_portrait(self) -> bool | None:
-        """Whether it is higher than wide; None: nothing says."""
+        """Whether it is higher than wide; None if its size is unknown."""
         sizes = [(file.width, file.height) for file in self.formats or () if file and file.width and file.height]
         width, height = max(sizes, default=(0, 0))
         return height > width if width and height else None
 
     def find_refusal(self) -> ProviderError | None:
-        """Return why we do not take it, or None."""
+        """Return why it cannot be analysed, or None."""
         if message := _LIVE.get(self.live_status or ""):
             return failures.unsupported(message)
         if self.duration is not None and self.duration > MAX_DURATION_S:
@@ -125,7 +125,7 @@ class Video(VendorModel):
         return None
 
     def captions_track(self) -> Track | None:
-        """Return the captions that say what is spoken."""
+        """Return the track with the spoken words."""
         return choose_track(self.subtitles or {}, self.automatic_captions or {}, speech_language=self.speech_language)
 
 
@@ -133,7 +133,7 @@ def read_info(info: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of an answer that we use, made safe to keep.
 
     Raises:
-        ProviderError: no honest answer is like it.
+        ProviderError: the answer cannot be stored, such as one nested too deep.
     """
     known = {name: info[name] for name in Video.model_fields if info.get(name) is not None}
     try:
@@ -155,12 +155,12 @@ def read_video(
     """Return the post.
 
     Args:
-        info: what `read_info` has left of it, and what other sources say in the same words.
+        info: the result of `read_info`, merged with other sources in the same fields.
         video_id: the id that was asked for.
         path_word: the word before the id in the pasted URL.
         transcript: its captions.
         comments: the most relevant first.
-        sources: who told what is in `info`.
+        sources: the names of the sources in `info`.
     """
     video = Video.model_validate(info)
     return ScrapedPost(
@@ -179,7 +179,7 @@ def read_video(
 
 
 def _kept(info: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what is stored of the answer, unless it is absurdly large."""
+    """Return the part of the answer that is stored; None above the size limit."""
     kept = {name: info[name] for name in info if name not in _TRACKS}
     return kept if len(json.dumps(kept)) <= _MAX_RAW else None
 
@@ -251,9 +251,9 @@ def _chapters(video: Video) -> list[dict[str, Any]]:
 
 
 def _is_short(video: Video, path_word: str | None) -> bool | None:
-    """Whether it is a Short; None: nothing says.
+    """Whether it is a Short; None if nothing indicates it.
 
-    YouTube's own word for it only means that it could be one, and any video opens under `/shorts/`.
+    YouTube's own flag only means that it is eligible, and any video opens under `/shorts/`.
     """
     if video.media_type is None and path_word != "shorts":
         return None

@@ -1,4 +1,4 @@
-"""YouTube videos: numbers by the Data API where there is a key; everything else, or everything, by yt-dlp."""
+"""YouTube videos: counts by the Data API if there is a key, everything else by yt-dlp."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -26,16 +26,16 @@ from .proxies import checked_proxy_url
 from .visitor import Seen, Visitor
 
 _BUDGET_S = 40.0
-"""Of one run. The scraping function has 60 s; after the last video two calls of the Data API and a job may follow."""
+"""Of one run. The scrape function has 60 s; after the last video two Data API calls and a job may follow."""
 _VIDEO_LIMIT_S = 20.0
-"""So that one slow video does not take the time of all."""
+"""Keeps one slow video from using the time of the others."""
 
 type Info = Mapping[str, Any]
 type Outcomes = dict[str, ScrapeOutcome]
 
 
 class YouTubeScraper:
-    """Fetches YouTube videos, one after the other, so that YouTube sees a patient visitor."""
+    """Fetches YouTube videos one after the other: parallel requests of one address are blocked sooner."""
 
     def __init__(
         self,
@@ -61,10 +61,10 @@ class YouTubeScraper:
         self._budget_s = budget_s
 
     def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapeOutcome]:
-        """Return outcomes by video id; a video for which there was no time, or that failed for now, has none.
+        """Return outcomes by video id; a video that was not reached in time, or failed for now, has none.
 
         Raises:
-            ProviderError: nothing is known about any of them; `YouTubeBlocked` where YouTube refuses our address.
+            ProviderError: there is no outcome for any of them; `YouTubeBlocked` if YouTube refuses our address.
         """
         ends_at = time.monotonic() + self._budget_s
         asked = {ask.post_id: ask for ask in asks}
@@ -76,14 +76,14 @@ class YouTubeScraper:
         asks = [ask for video_id, ask in asked.items() if video_id not in outcomes]
         resumed = self._resume(asks)
         outcomes |= resumed.outcomes
-        # A job that goes on is not begun again: it would be paid for twice.
+        # A running job is not started again: it would be paid for twice.
         rest = [ask for ask in asks if ask.running is None or self._dataset is None] + resumed.lost
         try:
             told = self._ask_data_api([ask.post_id for ask in rest], outcomes)
         except ProviderError as exc:
             if not resumed.outcomes:
                 raise
-            # Raised, it would take with it what the jobs have told, which is paid for.
+            # Raised here, it would lose the posts of the finished jobs, which are paid for.
             return outcomes | {ask.post_id: _refused(ask.post_id, exc) for ask in rest}
         rest = [ask for ask in rest if ask.post_id not in outcomes]
         failure = self._visit(rest, told, outcomes, ends_at=ends_at)
@@ -95,23 +95,23 @@ class YouTubeScraper:
         return outcomes
 
     def _resume(self, asks: Sequence[PostAsk]) -> Resumed:
-        """Return how far the jobs are that an earlier run has begun at the scraping service."""
+        """Return the state of the jobs that an earlier run started at the scraping service."""
         waiting = [ask for ask in asks if ask.running is not None]
         return self._dataset.resume(waiting) if self._dataset and waiting else Resumed()
 
     def _begin(self, asks: Sequence[PostAsk]) -> Outcomes:
-        """Give to the scraping service what YouTube does not show to us, if there is one."""
+        """Start a job for the videos that YouTube refuses to our address, if there is a scraping service."""
         if self._dataset is None or not asks:
             return {}
         try:
             return self._dataset.begin(asks)
         except ProviderError:
-            return {}  # recorded; YouTube's refusal is what is told, and what passes
+            return {}  # recorded; the post fails with YouTube's own refusal, which passes
 
     def _ask_data_api(self, video_ids: Sequence[str], outcomes: Outcomes) -> Mapping[str, Info]:
-        """Return what the Data API says of the videos, and add an outcome for those that it does not show.
+        """Return the metadata of the videos by the Data API, and add an outcome for each one that it refuses.
 
-        Without a key, and without quota, nothing is told: yt-dlp then tells all of it.
+        Without a key or quota the result is empty, and yt-dlp supplies everything.
         """
         if self._data_api is None or not video_ids:
             return {}
@@ -119,7 +119,7 @@ class YouTubeScraper:
             items = self._data_api.list_videos(video_ids)
         except ProviderError as exc:
             if not exc.is_transient:
-                raise  # a key that does not work is for somebody to repair, not to be worked around
+                raise  # an operator must replace a refused key; working around it would hide that
             return {}
         told: dict[str, Info] = {}
         for video_id in video_ids:
@@ -133,7 +133,7 @@ class YouTubeScraper:
     def _visit(
         self, asks: Sequence[PostAsk], told: Mapping[str, Info], outcomes: Outcomes, *, ends_at: float
     ) -> ProviderError | None:
-        """Add the outcomes of the videos; return the last failure that left one without."""
+        """Add the outcomes of the videos; return the last failure that left a video without one."""
         failure: ProviderError | None = None
         with Visitor(calls=self._calls, clock=self._clock, proxy_url=self._proxy_url) as visitor:
             for ask in asks:
@@ -154,7 +154,7 @@ class YouTubeScraper:
         return failure
 
     def _post(self, ask: PostAsk, seen: Seen | None, told: Info | None) -> ScrapedPost:
-        """Put together what both sources say; the Data API's numbers are exact, and come where yt-dlp is refused."""
+        """Merge both sources; the Data API's counts are exact, and are there when yt-dlp is refused."""
         info = {**(seen.info if seen else {}), **(told or {})}
         comments: Sequence[ScrapedComment] = ()
         if told is not None:
@@ -171,14 +171,14 @@ class YouTubeScraper:
         )
 
     def _channel(self, info: Info) -> Info:
-        """Return handle and followers of a channel where yt-dlp has not told them."""
+        """Return handle and followers of a channel if yt-dlp did not return them."""
         channel_id = Video.model_validate(info).channel_id
         if self._data_api is None or channel_id is None or info.get("channel_follower_count") is not None:
             return {}
         try:
             item = self._data_api.list_channels([channel_id]).get(channel_id)
         except ProviderError:
-            return {}  # recorded; a post without its channel's size is still worth having
+            return {}  # recorded; the post is saved without its channel's followers
         return read_channel(item) if item else {}
 
     def _comments(self, video_id: str, info: Info) -> Sequence[ScrapedComment]:
@@ -191,7 +191,7 @@ class YouTubeScraper:
 
 
 def _read(item: Mapping[str, Any] | None) -> Info | ProviderError:
-    """Return what the Data API says of a video, or why we do not take it."""
+    """Return the metadata in an item of the Data API, or the refusal of its video."""
     if item is None:
         return failures.not_found()
     info = read_item(item)
