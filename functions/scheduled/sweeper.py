@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from whyviral.admin.scheduled_job import Schedule, run_once
-from whyviral.analysis.orphan_sweep import Sweeper
+from whyviral.analysis.orphaned import Sweeper
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger

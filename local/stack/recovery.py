@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from whyviral.analysis.orphan_sweep import Sweeper
+from whyviral.analysis.orphaned import Sweeper
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine, session_scope
 from whyviral.core.logging import build_logger

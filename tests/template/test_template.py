@@ -9,7 +9,7 @@ import pytest
 
 from tests.template.conftest import ROOT, Properties, of_type
 from whyviral.admin import scheduled_job as scheduled
-from whyviral.analysis import orphan_sweep
+from whyviral.analysis import orphaned
 from whyviral.analysis.post_explainer import MODEL_TIMEOUT_S
 from whyviral.core.settings import DeployableSettings
 
@@ -263,12 +263,12 @@ def test_nothing_stays_without_an_end_for_more_than_35_minutes(functions: dict[s
     timeout_s = functions["SweeperFunction"]["Timeout"]
 
     # The worst case: it has just become overdue when a run looks, and the next run takes all of its time.
-    assert orphan_sweep.OVERDUE_AFTER.total_seconds() + int(interval[1]) * 60 + timeout_s < 35 * 60
+    assert orphaned.OVERDUE_AFTER.total_seconds() + int(interval[1]) * 60 + timeout_s < 35 * 60
     assert timeout_s < int(interval[1]) * 60
 
 
 def test_no_execution_lives_until_it_is_overdue(definition: Properties) -> None:
-    assert definition["TimeoutSeconds"] < orphan_sweep.OVERDUE_AFTER.total_seconds()
+    assert definition["TimeoutSeconds"] < orphaned.OVERDUE_AFTER.total_seconds()
 
 
 def test_every_bad_end_of_an_execution_and_every_stopped_worker_is_told(functions: dict[str, Properties]) -> None:
@@ -310,10 +310,10 @@ def test_a_death_that_cannot_be_acted_on_is_kept_and_raises_an_alarm(
 @pytest.mark.parametrize(
     ("metric", "logs", "source", "words"),
     [
-        ("RequestsLost", "SweeperLogGroup", "scheduled/orphan_sweep.py", "a request was lost"),
+        ("RequestsLost", "SweeperLogGroup", "scheduled/orphaned.py", "a request was lost"),
         ("RequestsLost", "FailureEventsLogGroup", "requests/deaths.py", "a request was lost"),
-        ("RequestsNotStarted", "SweeperLogGroup", "scheduled/orphan_sweep.py", "a request was not started"),
-        ("EventsStuck", "SweeperLogGroup", "scheduled/orphan_sweep.py", "events_stuck"),
+        ("RequestsNotStarted", "SweeperLogGroup", "scheduled/orphaned.py", "a request was not started"),
+        ("EventsStuck", "SweeperLogGroup", "scheduled/orphaned.py", "events_stuck"),
     ],
 )
 def test_lost_work_raises_an_alarm_by_words_that_are_logged(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from whyviral.analysis.explanation.provenance import Citation, SentAs, ShownAs, StandInPart
 from whyviral.analysis.facts.fact_sheet import Fact
 from whyviral.analysis.facts.virality import Verdict
 from whyviral.core.errors import ErrorCategory
@@ -15,7 +16,6 @@ from whyviral.social.schemas import Seconds
 from whyviral.vendor_calls.money import Usd
 
 from .models import PostState, RequestStatus, Stage
-from .provenance import Citation, SentAs, ShownAs, StandInPart
 
 
 class AnalyzeBody(BaseModel):

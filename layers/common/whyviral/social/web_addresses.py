@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from whyviral.integrations.vendor_text import is_invisible
+from whyviral.integrations.http.vendor_text import is_invisible
 
 from .invalid_urls import InvalidPostUrl, InvalidUrlReason
 

@@ -13,6 +13,7 @@ from whyviral.analysis.explanation.attachments import Attachment
 from whyviral.analysis.explanation.evidence import Evidence
 from whyviral.analysis.explanation.media_choice import Exhibit, LeftOut, Reason
 from whyviral.analysis.explanation.prompt import PROMPT_VERSION, build_prompt
+from whyviral.analysis.explanation.provenance import ShownAs
 from whyviral.analysis.explanation.transcript_spans import transcript_spans
 from whyviral.analysis.explanation.untrusted_data import (
     MAX_COMMENT_CHARACTERS,
@@ -23,7 +24,6 @@ from whyviral.analysis.explanation.untrusted_data import (
 from whyviral.analysis.facts.computation import compute_facts
 from whyviral.analysis.facts.snapshot import MediumSnapshot, PostSnapshot
 from whyviral.analysis.facts.virality import judge
-from whyviral.analysis.provenance import ShownAs
 from whyviral.integrations.ports.analyst import AnalystPrompt, InlineMedia, VideoUrl
 from whyviral.integrations.ports.post_scraper import MediaKind
 from whyviral.integrations.ports.transcript import SpokenSegment, TranscriptSource

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from whyviral.analysis.facts.post_links import cut_links
 from whyviral.analysis.facts.post_text import HOOK_CHARACTERS, count_characters, first_sentence, read_text
-from whyviral.analysis.post_links import cut_links
 from whyviral.social.platforms import Platform
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"

@@ -394,7 +394,7 @@ def test_a_manifest_harms_neither_its_video_nor_the_others(
 def test_a_page_that_is_too_large_fails_its_own_video_only(
     stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector, key: str | None
 ) -> None:
-    scraper = YouTubeScraper(calls=calls, data_api_key=key)
+    scraper = YouTubeScraper(calls=calls, data_api_key=key, prices=PRICES)
     add_video(stand_ins, BAD_ID)
     add_video(stand_ins)
     stand_ins.fault("youtube", "status", status=200, path="/www/watch", body="x" * (16 * 1024 * 1024 + 1), times=1)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from whyviral.analysis.provenance import SentAs, ShownAs
+from whyviral.analysis.explanation.provenance import SentAs, ShownAs
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.ports.analyst import InlineMedia, MediaPart
 from whyviral.integrations.ports.media_store import MediaStore

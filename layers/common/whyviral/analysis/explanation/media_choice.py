@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-from whyviral.analysis.provenance import ShownAs
+from whyviral.analysis.explanation.provenance import ShownAs
 from whyviral.integrations.ports.analyst import VideoUrl
 from whyviral.integrations.ports.post_scraper import MediaKind
 from whyviral.social.models import Post, PostMedia

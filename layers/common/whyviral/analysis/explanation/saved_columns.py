@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from whyviral.analysis.provenance import StandInPart
+from whyviral.analysis.explanation.provenance import StandInPart
 from whyviral.integrations.ports.call_recorder import ExternalCall
 from whyviral.social.media.service import may_get_more
 from whyviral.social.models import Post

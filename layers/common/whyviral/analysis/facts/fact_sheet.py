@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from whyviral.analysis.provenance import Citation
+from whyviral.analysis.explanation.provenance import Citation
 
 type FactValue = bool | int | float | str | tuple[str, ...]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from whyviral.analysis.post_links import cut_links
-from whyviral.analysis.words import has_countable_words, split_words
+from whyviral.analysis.facts.post_links import cut_links
+from whyviral.analysis.facts.words import has_countable_words, split_words
 from whyviral.social.platforms import Platform
 
 HOOK_CHARACTERS = 120

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from whyviral.analysis.words import has_countable_words, split_pieces, split_words, writes_no_blanks
+from whyviral.analysis.facts.words import has_countable_words, split_pieces, split_words, writes_no_blanks
+from whyviral.integrations.http.language_tags import read_language_tag
+from whyviral.integrations.http.vendor_text import has_words
 from whyviral.integrations.ports.transcript import SpokenSegment
-from whyviral.integrations.sound_markers import blank_markers
-from whyviral.integrations.vendor_text import has_words
+from whyviral.integrations.youtube.sound_markers import blank_markers
 
 from .fact_sheet import FactSheet, read_number
-from .languages import language_code
 from .media import MEASURED
 from .snapshot import MediumSnapshot, PostSnapshot
 
@@ -30,7 +30,7 @@ def add_speech(facts: FactSheet, post: PostSnapshot) -> None:
     if video.transcript_source and video.segments:
         facts.add("transcript_source", video.transcript_source.value, "source", f"{post.platform} media")
         facts.add_flag("transcript_is_cut", video.is_transcript_truncated, source)
-        if language := language_code(video.transcript_language):
+        if language := read_language_tag(video.transcript_language):
             facts.add("transcript_language", language, "language code", source)
         if hook := said_between(video.segments, 0, HOOK_S):
             facts.add_quotation("spoken_hook", hook, "text", source)

@@ -1,9 +1,9 @@
 """Facts about the text of a post."""
 
+from whyviral.integrations.http.language_tags import read_language_tag
 from whyviral.integrations.ports.post_scraper import MediaKind
 
 from .fact_sheet import FactSheet
-from .languages import language_code
 from .post_text import read_text
 from .snapshot import PostSnapshot
 
@@ -26,7 +26,7 @@ def add_text(facts: FactSheet, post: PostSnapshot) -> None:
     facts.add("text_length", text.characters, "characters", POST_TEXT)
     if text.words is not None:
         facts.add("text_words", text.words, "words", POST_TEXT)
-    if language := language_code(post.language):
+    if language := read_language_tag(post.language):
         facts.add("language", language, "language code", f"{post.platform} post")
     # The hook of a video is what it shows and says first.
     if text.hook and MediaKind.VIDEO not in [medium.kind for medium in post.media or ()]:

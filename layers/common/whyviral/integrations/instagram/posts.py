@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.http.media_urls import allowed_media_url
 from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel, count_of_text
+from whyviral.integrations.http.vendor_text import visible_text
 from whyviral.integrations.ports.post_scraper import (
     MediaKind,
     ScrapedAuthor,
@@ -23,7 +24,6 @@ from whyviral.integrations.ports.post_scraper import (
     ScrapedPost,
     ScrapeFailure,
 )
-from whyviral.integrations.vendor_text import visible_text
 
 EMPTY_POST = "This post has no text, photo or video that can be fetched."
 

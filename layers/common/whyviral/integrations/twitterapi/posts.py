@@ -12,10 +12,10 @@ from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.http.language_tags import read_language_tag
 from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel
-from whyviral.integrations.language_tags import read_language_tag
+from whyviral.integrations.http.vendor_text import decode_escapes, visible_text
 from whyviral.integrations.ports.post_scraper import MediaKind, ScrapedAuthor, ScrapedMedia, ScrapedPost, ScrapeFailure
-from whyviral.integrations.vendor_text import decode_escapes, visible_text
 
 from .errors import PRIVATE, REMOVED
 from .media import Medium, SkippedMedium, choose_media

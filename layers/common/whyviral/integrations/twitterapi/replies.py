@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from whyviral.integrations.http.vendor_text import visible_text
 from whyviral.integrations.ports.post_scraper import ScrapedComment
-from whyviral.integrations.vendor_text import visible_text
 
 from .posts import Tweet, read_time, text_of
 

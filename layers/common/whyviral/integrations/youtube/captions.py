@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any
 
+from whyviral.integrations.http.language_tags import find_language_tag, language_distance
 from whyviral.integrations.http.untrusted_json import parse_untrusted_json
-from whyviral.integrations.language_tags import find_language_tag, language_distance
+from whyviral.integrations.http.vendor_text import decode_escapes, has_words, visible_text, without_tags
 from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
-from whyviral.integrations.sound_markers import blank_markers
-from whyviral.integrations.vendor_text import decode_escapes, has_words, visible_text, without_tags
+from whyviral.integrations.youtube.sound_markers import blank_markers
 
 MAX_CAPTIONS_BYTES = 8 * 1024 * 1024
 _FORMATS = ("json3", "srv1", "vtt")

@@ -11,8 +11,8 @@ from pydantic.alias_generators import to_camel
 
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel, count_of_text
+from whyviral.integrations.http.vendor_text import decode_escapes, visible_text, without_tags
 from whyviral.integrations.ports.post_scraper import ScrapedComment
-from whyviral.integrations.vendor_text import decode_escapes, visible_text, without_tags
 
 from . import errors as failures
 

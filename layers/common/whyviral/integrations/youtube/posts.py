@@ -10,12 +10,12 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.http.language_tags import find_language_tag, language_distance
 from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
 from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel
-from whyviral.integrations.language_tags import find_language_tag, language_distance
+from whyviral.integrations.http.vendor_text import visible_text
 from whyviral.integrations.ports.post_scraper import MediaKind, ScrapedAuthor, ScrapedComment, ScrapedMedia, ScrapedPost
 from whyviral.integrations.ports.transcript import Transcript
-from whyviral.integrations.vendor_text import visible_text
 
 from . import errors as failures
 from .captions import Track, choose_track

@@ -24,8 +24,8 @@ from whyviral.core import endpoints
 from whyviral.core.clock import utc_now
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.http.bounded import retry_after_s
-from whyviral.integrations.youtube_hosts import is_media_file, is_youtube
-from whyviral.integrations.youtube_player import PLAYER_PATH, PlayerAnswers
+from whyviral.integrations.youtube.hosts import is_media_file, is_youtube
+from whyviral.integrations.youtube.player import PLAYER_PATH, PlayerAnswers
 
 from . import errors as failures
 from .ids import watch_url

@@ -1,6 +1,6 @@
 import pytest
 
-from whyviral.integrations.language_tags import find_language_tag, language_distance, read_language_tag
+from whyviral.integrations.http.language_tags import find_language_tag, language_distance, read_language_tag
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from tests.fakes.workflow import FakeWorkflow
 from tests.fixtures.pipeline import Pipeline, check_history
 from whyviral.admin.scheduled_job import run_once
 from whyviral.analysis.models import PostAnalysisRequest, RequestStatus, Stage
-from whyviral.analysis.orphan_sweep import LOST, OVERDUE_AFTER, START_AFTER, Sweeper
+from whyviral.analysis.orphaned import LOST, OVERDUE_AFTER, START_AFTER, Sweeper
 from whyviral.analysis.pipeline import RequestJob
 from whyviral.core.database import session_scope
 from whyviral.core.logging import build_logger

@@ -2,7 +2,7 @@
 
 import re
 
-from .vendor_text import has_words
+from whyviral.integrations.http.vendor_text import has_words
 
 _OPEN = r"\[(\uff08\uff3b\u3010\u3014\uff5b{"
 _CLOSE = r"\])\uff09\uff3d\u3011\u3015\uff5d}"

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from whyviral.integrations.vendor_text import has_words, is_letter_or_digit
+from whyviral.integrations.http.vendor_text import has_words, is_letter_or_digit
 
 _NO_BLANKS = re.compile(
     "[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aad\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff"

@@ -1,6 +1,6 @@
 import pytest
 
-from whyviral.integrations.vendor_text import decode_escapes, has_words, visible_text, without_tags
+from whyviral.integrations.http.vendor_text import decode_escapes, has_words, visible_text, without_tags
 
 
 @pytest.mark.parametrize(
