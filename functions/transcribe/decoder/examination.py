@@ -19,6 +19,7 @@ Measurements (all absent where they cannot be measured; nothing is estimated):
 """
 
 import ctypes
+import os
 import resource
 import signal
 import sys
@@ -30,8 +31,21 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from functions.transcribe.completeness import is_cut_off
+from functions.transcribe.loudness import HOOK_S
+
 from .audio import MAX_SAMPLES_BYTES, Sound, extract_sound, read_samples, silence_share
-from .container import UnreadableMedia, claimed_duration_s, open_media, pictures_of
+from .container import (
+    HostFailure,
+    UnreadableMedia,
+    claimed_duration_s,
+    has_unreadable_pictures,
+    has_unreadable_sound,
+    is_host_error,
+    open_media,
+    pictures_of,
+    sounds_of,
+)
 from .cuts import Seen, watch
 from .frames import KEY_FRAME_EDGE, KEY_FRAMES, MAX_EDGE, THUMBNAIL_EDGE, jpeg, key_frame_times, key_frames, shown_size
 from .frames import thumbnail_of as thumbnail_frame_of
@@ -40,10 +54,19 @@ MAX_MEMORY_BYTES = 4 * 1024**3
 MAX_FILE_BYTES = MAX_SAMPLES_BYTES
 """Of each file that is written."""
 _MIN_RATED_S = 1.0
+_MAX_TRACKS = 4
+"""How many tracks of sound are heard in search of one that is not silent."""
+_SILENT_SHARE = 0.99
+_CPU_GRACE_S = 5
+_MIN_MISSING_S = 0.05
+"""How much longer than the rest of a cut file its stated duration must be: some formats state only the rest."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
 AUDIO, THUMBNAIL, EXAMINED = "audio.f32", "thumbnail.jpg", "examined.json"
+_TRACK = "track.f32"
+HOST_FAILED = os.EX_IOERR
+"""Exit status when this machine failed, not the file."""
 
 
 def frame_name(number: int) -> str:
@@ -106,25 +129,28 @@ def examine(path: Path, folder: Path, *, watch_budget_s: float, pictures_budget_
 
     Raises:
         UnreadableMedia: neither pictures nor sound of it can be read.
+        HostFailure: this machine's disk failed.
+        OSError: what was decoded cannot be written.
     """
     problems: list[str] = []
+    sound = _hear(path, folder, problems)
     with open_media(path) as container:
-        sound = _sound(container, folder, problems)
+        is_cut = is_cut_off(container, path)
+    if is_cut:
+        problems.append("The file is cut off; its end is missing.")
     with open_media(path) as container:
         stream = pictures_of(container)
-        seen = watch(container, stream, budget_s=watch_budget_s) if stream is not None else None
-        if seen is not None and seen.first is None:
-            problems.insert(0, "The pictures cannot be decoded.")
-        elif seen is not None and seen.problem is not None:
-            problems.append(seen.problem)
+        seen = _watch(container, stream, problems, budget_s=watch_budget_s)
         if sound is None and (seen is None or seen.first is None):
             raise UnreadableMedia(problems[0] if problems else "The file holds neither pictures nor sound.")
-        duration_s = _duration_s(claimed_duration_s(container), sound, seen)
-        measurements = {"duration_s": duration_s} | _of_sound(sound, folder)
+        duration_s = _duration_s(claimed_duration_s(container), sound, seen, is_cut=is_cut)
+        measurements = {"duration_s": duration_s} | _of_sound(sound, folder, is_cut=is_cut)
         frames_at_s: tuple[float, ...] = ()
         if stream is not None and seen is not None and seen.first is not None:
-            measurements |= _of_pictures(stream, seen, shown_size(seen.first, stream))
-            frames_at_s = _write_pictures(container, stream, folder, duration_s or seen.until_s, pictures_budget_s)
+            measurements |= _of_pictures(stream, seen, shown_size(seen.first, stream), is_cut=is_cut)
+            # Of a cut file nothing is shown after what is left of it.
+            until_s = seen.until_s if is_cut else duration_s or seen.until_s
+            frames_at_s = _write_pictures(container, stream, folder, until_s, pictures_budget_s)
     return Examined(
         measurements={
             name: round(value, 3)
@@ -134,25 +160,65 @@ def examine(path: Path, folder: Path, *, watch_budget_s: float, pictures_budget_
         frames_at_s=frames_at_s,
         has_thumbnail=bool(frames_at_s),
         has_audio=sound is not None,
-        is_audio_truncated=sound is not None and sound.is_truncated,
+        is_audio_truncated=sound is not None and (is_cut or not sound.is_whole),
         problem=" ".join(problems) or None,
     )
 
 
-def _sound(container: InputContainer, folder: Path, problems: list[str]) -> Sound | None:
-    try:
-        sound = extract_sound(container, folder / AUDIO)
-    except UnreadableMedia as exc:
-        problems.append(str(exc))
+def _hear(path: Path, folder: Path, problems: list[str]) -> Sound | None:
+    """Write the sound of the default track to `AUDIO`; if that is silent, of the first track that is not.
+
+    Returns:
+        None when there is no sound that can be decoded.
+    """
+    chosen: Sound | None = None
+    failures: list[str] = []
+    for number in range(_MAX_TRACKS):
+        with open_media(path) as container:
+            streams, is_unreadable = sounds_of(container), has_unreadable_sound(container)
+            if number >= len(streams):
+                if is_unreadable:
+                    failures.append("Sound of the file is in a format that we do not read.")
+                break
+            try:
+                sound = extract_sound(container, folder / _TRACK, stream=streams[number])
+            except UnreadableMedia as exc:
+                failures.append(str(exc))
+                continue
+        is_silent = (silence_share(read_samples(folder / _TRACK)) or 0.0) >= _SILENT_SHARE
+        if chosen is None or not is_silent:
+            chosen = sound
+            (folder / _TRACK).replace(folder / AUDIO)
+        if not is_silent:
+            failures.clear()
+            break
+    if chosen is not None and chosen.problem is not None:
+        failures.append(chosen.problem)
+    problems += failures[:1]
+    return chosen
+
+
+def _watch(
+    container: InputContainer, stream: VideoStream | None, problems: list[str], *, budget_s: float
+) -> Seen | None:
+    if stream is None:
+        if has_unreadable_pictures(container):
+            problems.append("The pictures are in a format that we do not read.")
         return None
-    if sound is not None and sound.problem is not None:
-        problems.append(sound.problem)
-    return sound
+    seen = watch(container, stream, budget_s=budget_s)
+    if seen.first is None:
+        problems.insert(0, "The pictures cannot be decoded.")
+    elif seen.problem is not None:
+        problems.append(seen.problem)
+    return seen
 
 
-def _duration_s(claimed_s: float | None, sound: Sound | None, seen: Seen | None) -> float | None:
+def _duration_s(claimed_s: float | None, sound: Sound | None, seen: Seen | None, *, is_cut: bool) -> float | None:
+    if is_cut:
+        reached_s = max(sound.duration_s if sound else 0.0, seen.until_s if seen else 0.0)
+        return claimed_s if claimed_s is not None and claimed_s > reached_s + _MIN_MISSING_S else None
     ends_s = []
-    if sound is not None and not sound.is_truncated and sound.problem is None:
+    if sound is not None and sound.is_whole:
         ends_s.append(sound.duration_s)
     if seen is not None and seen.is_whole:
         ends_s.append(seen.until_s)
@@ -161,22 +227,27 @@ def _duration_s(claimed_s: float | None, sound: Sound | None, seen: Seen | None)
     return known_s if is_all_known else claimed_s if claimed_s is not None and claimed_s >= known_s else known_s or None
 
 
-def _of_sound(sound: Sound | None, folder: Path) -> dict[str, float | None]:
+def _of_sound(sound: Sound | None, folder: Path, *, is_cut: bool) -> dict[str, float | None]:
+    """Measure the sound; of a part of it nothing is said about the whole."""
     if sound is None:
         return {}
-    return {
+    hook = {"hook_loudness_lufs": sound.hook_loudness_lufs}
+    if is_cut or not sound.is_whole:
+        return hook if sound.problem is None and sound.duration_s >= HOOK_S else {}
+    return hook | {
         "loudness_lufs": sound.loudness_lufs,
-        "hook_loudness_lufs": sound.hook_loudness_lufs,
         "silence_share": silence_share(read_samples(folder / AUDIO)),
     }
 
 
-def _of_pictures(stream: VideoStream, seen: Seen, size: tuple[int, int]) -> dict[str, int | float | None]:
+def _of_pictures(
+    stream: VideoStream, seen: Seen, size: tuple[int, int], *, is_cut: bool
+) -> dict[str, int | float | None]:
     return {
         "width": size[0],
         "height": size[1],
         "fps": float(stream.average_rate) if stream.average_rate else None,
-        "cut_count": len(seen.cuts_s) if seen.is_whole else None,
+        "cut_count": len(seen.cuts_s) if seen.is_whole and not is_cut else None,
         "cuts_per_minute": len(seen.cuts_s) / seen.until_s * 60 if seen.until_s >= _MIN_RATED_S else None,
         "first_cut_s": seen.cuts_s[0] if seen.cuts_s else None,
     }
@@ -201,7 +272,8 @@ def confine(cpu_s: int) -> None:
     No program that it may start gives it more rights. Source: Linux manual pages, "PR_SET_NO_NEW_PRIVS(2const)".
     """
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))
+    # The first limit ends it with SIGXCPU, so that the time it took is told from a kill by this machine.
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + _CPU_GRACE_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
@@ -221,5 +293,18 @@ def main(arguments: list[str]) -> None:
     (Path(folder) / EXAMINED).write_text(examined.model_dump_json(), encoding="utf-8")
 
 
+def run(arguments: list[str]) -> int:
+    """Run `main` and return the exit status: `HOST_FAILED` where the disk failed, so that the file is not blamed."""
+    try:
+        main(arguments)
+    except HostFailure:
+        return HOST_FAILED
+    except OSError as exc:
+        if not is_host_error(exc):
+            raise
+        return HOST_FAILED
+    return os.EX_OK
+
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(run(sys.argv[1:]))

@@ -1,6 +1,7 @@
 """Runs `examine.py` as a process that a hostile file may break without harm."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,8 @@ from pydantic import ValidationError
 
 from functions.transcribe.deadline import Deadline, OutOfTime, WorkerStopped
 
-from .container import UnreadableMedia
-from .examination import EXAMINED, Examined
+from .container import HostFailure, UnreadableMedia
+from .examination import EXAMINED, HOST_FAILED, Examined
 from .untrusted_files import open_untrusted
 
 MAX_EXAMINE_S = 240.0
@@ -28,7 +29,8 @@ def decode(path: Path, folder: Path, *, deadline: Deadline) -> Examined:
     """Examine a file; see `examine`.
 
     Raises:
-        UnreadableMedia: it cannot be read, or broke, or exhausted the process that tried.
+        UnreadableMedia: it cannot be read, or exhausted the process that tried.
+        HostFailure: the process was killed, or this machine's disk failed: the file may be sound.
         OutOfTime: the job's time ended first.
         WorkerStopped: the job was stopped.
     """
@@ -70,12 +72,17 @@ def _wait(process: subprocess.Popen[bytes], *, deadline: Deadline, ends: Deadlin
 
 
 def read_answer(folder: Path, status: int) -> Examined:
-    """Return what the process says, which whoever broke it may have written.
+    """Return the answer of the decoding process, which a hostile file may have written.
 
     Raises:
-        UnreadableMedia: it says no, or what cannot be; or `status` tells that it did not end well.
+        UnreadableMedia: it refuses the file, it is no possible answer, or `status` says that the process failed.
+        HostFailure: `status` says that a signal ended the process or that the disk failed.
     """
-    if status != 0:
+    if status == -signal.SIGXCPU:
+        raise UnreadableMedia("The file takes too long to decode.")
+    if status < 0 or status == HOST_FAILED:
+        raise HostFailure
+    if status != os.EX_OK:
         raise UnreadableMedia("The file cannot be decoded.")
     with open_untrusted(folder / EXAMINED, max_bytes=_MAX_ANSWER_BYTES) as file:
         answer = file.read()

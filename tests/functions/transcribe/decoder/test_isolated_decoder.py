@@ -1,3 +1,5 @@
+import errno
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +8,7 @@ import pytest
 
 from functions.transcribe.deadline import Deadline, OutOfTime, WorkerStopped
 from functions.transcribe.decoder import isolated_decoder
-from functions.transcribe.decoder.container import UnreadableMedia
+from functions.transcribe.decoder.container import HostFailure, UnreadableMedia
 from functions.transcribe.decoder.examination import THUMBNAIL, examine
 from functions.transcribe.decoder.isolated_decoder import decode
 from tests.fixtures.waits import WAIT_S
@@ -33,7 +35,7 @@ def test_why_a_file_is_refused_is_heard_from_the_other_process(tmp_path: Path) -
 
 _ANSWER = "import sys; from pathlib import Path; (Path(sys.argv[2]) / 'examined.json')"
 _PROGRAMS = {
-    "dies": "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+    "fails": "raise SystemExit(1)",
     "says nothing": "",
     "babbles": f"{_ANSWER}.write_text('[7]')",
     "is endless": f"{_ANSWER}.write_text('1' * 200_000)",
@@ -62,6 +64,57 @@ def test_a_file_that_breaks_the_process_breaks_nothing_else(
 
     with pytest.raises(UnreadableMedia, match="cannot be decoded"):
         decode(tmp_path / "any.mp4", tmp_path, deadline=Deadline(WAIT_S))
+
+
+@pytest.mark.parametrize("signal_name", ["SIGKILL", "SIGSEGV", "SIGABRT", "SIGBUS", "SIGTERM"])
+def test_a_process_that_was_killed_says_nothing_about_the_file(
+    signal_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _replace_examine(f"import os, signal; os.kill(os.getpid(), signal.{signal_name})", tmp_path, monkeypatch)
+
+    with pytest.raises(HostFailure):
+        decode(tmp_path / "any.mp4", tmp_path, deadline=Deadline(60))
+
+
+@pytest.mark.parametrize("name", ["ENOSPC", "EIO", "EDQUOT", "EROFS"])
+@pytest.mark.parametrize("where", ["extract_sound", "watch", "jpeg"])
+def test_a_disk_that_fails_says_nothing_about_the_file(name: str, where: str, clip: Path, tmp_path: Path) -> None:
+    """The real program, with one of its parts failing as a write to the disk would."""
+    code = f"raise OSError({getattr(errno, name)}, 'of the disk')"
+    program = f"""
+import sys
+from functions.transcribe import examine
+def fail(*_, **__): {code}
+examine.{where} = fail
+sys.exit(examine.run(sys.argv[1:]))
+"""
+    arguments = [str(clip), str(tmp_path), "60", "60", "60"]
+
+    ended = subprocess.run([sys.executable, "-c", program, *arguments], check=False)
+
+    with pytest.raises(HostFailure):
+        isolated_decoder.read_answer(tmp_path, ended.returncode)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="it is Linux's")
+def test_a_full_disk_says_nothing_about_the_file(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "track.f32").symlink_to("/dev/full")
+
+    with pytest.raises(HostFailure):
+        decode(clip, tmp_path, deadline=Deadline(60))
+
+
+def test_a_file_that_takes_too_much_processor_time_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableMedia, match="takes too long"):
+        isolated_decoder.read_answer(tmp_path, -signal.SIGXCPU)
+
+
+def test_the_limit_of_processor_time_has_a_signal_of_its_own() -> None:
+    program = "from functions.transcribe.decoder.examination import confine; confine(1)\nwhile True: pass"
+
+    ended = subprocess.run([sys.executable, "-c", program], check=False)
+
+    assert ended.returncode == -signal.SIGXCPU
 
 
 _LIES = {
