@@ -1,20 +1,20 @@
 """Speech recognition with faster-whisper: silence, noise and music have no text."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from functions.transcribe.decoder.audio import SAMPLE_RATE, Samples
-from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
+import numpy as np
 
-from .speech import Chunk, Heard, into_segments, is_credible
+from functions.transcribe.decoder.audio import SAMPLE_RATE, Samples
+from whyviral.integrations.ports.transcript import SpokenWord, Transcript, TranscriptSource
+
+from .speech import Chunk, Heard, Stretch, into_segments, is_credible, without_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from faster_whisper import BatchedInferencePipeline
-    from faster_whisper.transcribe import Segment
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+    from faster_whisper.transcribe import Segment, TranscriptionInfo
 
 type Device = Literal["cpu", "cuda"]
 
@@ -25,40 +25,73 @@ _BEAM = 5
 _BATCH: dict[Device, int] = {"cpu": 4, "cuda": 16}
 _COMPUTE: dict[Device, str] = {"cpu": "int8", "cuda": "float16"}
 _MIN_LANGUAGE_PROBABILITY = 0.5
+_CONTEXT_S = 0.3
+"""What is heard before and after a stretch that is heard again."""
 
 
 class Listener(Protocol):
-    """Writes down what is said."""
+    """Transcribes speech."""
 
     def listen(self, samples: Samples, *, should_stop: Callable[[], bool]) -> Heard:
-        """Return what is said in 16 kHz mono samples; what was not reached when told to stop makes it truncated."""
+        """Return what is said in 16 kHz mono samples; what was not reached when stopped makes it truncated."""
         ...
 
 
 class WhisperListener:
-    """`Listener` whose model is loaded once, and only when there is a voice to recognise."""
+    """`Listener` whose model is loaded once, and only when there is a voice to recognise.
+
+    Sound is recognised in batches first. Where a voice was detected and no word is, that stretch is recognised once
+    more, alone and one by one: a batch loses sentences without a sign. What then has no words still is unclear.
+    """
 
     def __init__(self, weights: str, *, device: Device) -> None:
         self._weights = weights
         self._device = device
 
     @cached_property
-    def _pipeline(self) -> "BatchedInferencePipeline":
-        from faster_whisper import BatchedInferencePipeline, WhisperModel  # noqa: PLC0415 - half a second
+    def _model(self) -> "WhisperModel":
+        from faster_whisper import WhisperModel  # noqa: PLC0415 - half a second
 
-        model = WhisperModel(
+        return WhisperModel(
             self._weights, device=self._device, compute_type=_COMPUTE[self._device], cpu_threads=os.cpu_count() or 1
         )
-        return BatchedInferencePipeline(model)
+
+    @cached_property
+    def _pipeline(self) -> "BatchedInferencePipeline":
+        from faster_whisper import BatchedInferencePipeline  # noqa: PLC0415 - half a second
+
+        return BatchedInferencePipeline(self._model)
 
     def listen(self, samples: Samples, *, should_stop: Callable[[], bool]) -> Heard:
         """Detect voices first: they cost a three-hundredth of the time that words cost; see `Listener.listen`."""
-        from faster_whisper.vad import VadOptions, get_speech_timestamps  # noqa: PLC0415 - half a second
-
-        voices = get_speech_timestamps(samples, VadOptions(**_VOICE))
-        if not voices:
+        padded = _voices(samples)
+        if not padded:
             return Heard(Transcript((), TranscriptSource.WHISPER))
-        voice_s = sum(voice["end"] - voice["start"] for voice in voices) / SAMPLE_RATE
+        chunks, info = self.first_pass(samples)
+        words, is_cut_short = _collect(iter(chunks), should_stop)
+        unclear: list[Stretch] = []
+        if not is_cut_short:
+            voices = _voices(samples, padding_ms=0)
+            for stretch in without_words(voices, words):
+                if should_stop():
+                    is_cut_short = True
+                    break
+                again = self._hear_again(samples, stretch, language=info.language)
+                words = sorted([*words, *again], key=lambda word: (word.start_s, word.end_s))
+            unclear = without_words(voices, words)
+        segments = tuple(into_segments(words))
+        is_sure = info.language_probability >= _MIN_LANGUAGE_PROBABILITY
+        transcript = Transcript(
+            segments=segments,
+            source=TranscriptSource.WHISPER,
+            language=info.language if segments and is_sure else None,
+            is_truncated=is_cut_short or bool(unclear),
+        )
+        voice_s = sum(end_s - start_s for start_s, end_s in padded)
+        return Heard(transcript, voice_s=voice_s, unclear=() if is_cut_short else tuple(unclear))
+
+    def first_pass(self, samples: Samples) -> "tuple[Iterable[Segment], TranscriptionInfo]":
+        """Recognise everything; the work is done while the chunks are taken."""
         chunks, info = self._pipeline.transcribe(
             samples,
             beam_size=_BEAM,
@@ -67,35 +100,52 @@ class WhisperListener:
             vad_parameters=dict(_VOICE),
             batch_size=_BATCH[self._device],
         )
-        segments, is_truncated = _collect(iter(chunks), should_stop)
-        is_sure = info.language_probability >= _MIN_LANGUAGE_PROBABILITY
-        return Heard(
-            Transcript(
-                segments=segments,
-                source=TranscriptSource.WHISPER,
-                language=info.language if segments and is_sure else None,
-                is_truncated=is_truncated,
-            ),
-            voice_s=voice_s,
+        return chunks, info
+
+    def _hear_again(self, samples: Samples, stretch: Stretch, *, language: str) -> list[SpokenWord]:
+        """Recognise a stretch alone and return the words that lie in it; its surroundings have theirs already."""
+        start_s, end_s = max(stretch[0] - _CONTEXT_S, 0.0), stretch[1] + _CONTEXT_S
+        part = samples[round(start_s * SAMPLE_RATE) : round(end_s * SAMPLE_RATE)]
+        chunks, _ = self._model.transcribe(
+            np.ascontiguousarray(part),
+            language=language,
+            beam_size=_BEAM,
+            word_timestamps=True,
+            condition_on_previous_text=False,
         )
+        words, _ = _collect(iter(chunks), lambda: False)
+        moved = [SpokenWord(word.start_s + start_s, word.end_s + start_s, word.text) for word in words]
+        return [word for word in moved if stretch[0] <= (word.start_s + word.end_s) / 2 <= stretch[1]]
 
 
-def _collect(chunks: "Iterator[Segment]", should_stop: Callable[[], bool]) -> tuple[tuple[SpokenSegment, ...], bool]:
-    """Recognise chunk by chunk, for that is when the work is done; return the segments and whether some are missing."""
+def _voices(samples: Samples, *, padding_ms: int | None = None) -> list[Stretch]:
+    """Return where voices are; by default with the surroundings that recognition needs."""
+    from faster_whisper.vad import VadOptions, get_speech_timestamps  # noqa: PLC0415 - half a second
+
+    options = VadOptions(**_VOICE) if padding_ms is None else VadOptions(**_VOICE, speech_pad_ms=padding_ms)
+    found = get_speech_timestamps(samples, options)
+    return [(voice["start"] / SAMPLE_RATE, voice["end"] / SAMPLE_RATE) for voice in found]
+
+
+def _collect(chunks: "Iterator[Segment]", should_stop: Callable[[], bool]) -> tuple[list[SpokenWord], bool]:
+    """Recognise chunk by chunk, for that is when the work is done; return the words and whether some are missing."""
     words: list[SpokenWord] = []
     while not should_stop():
         chunk = next(chunks, None)
         if chunk is None:
-            return tuple(into_segments(words)), False
+            return words, False
         recognised = _as_chunk(chunk)
         if is_credible(recognised):
             words += recognised.words
-    return tuple(into_segments(words)), True
+    return words, True
 
 
 def _as_chunk(segment: "Segment") -> Chunk:
+    words: Sequence[SpokenWord] = [
+        SpokenWord(float(word.start), float(word.end), word.word) for word in segment.words or ()
+    ]
     return Chunk(
-        words=tuple(SpokenWord(float(word.start), float(word.end), word.word) for word in segment.words or ()),
+        words=words,
         average_log_probability=segment.avg_logprob,
         no_speech_probability=segment.no_speech_prob,
         compression_ratio=segment.compression_ratio,

@@ -1,8 +1,9 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from functions.transcribe.speech import Chunk, Heard, into_segments, is_credible, measure_speech
+from functions.transcribe.speech import Chunk, Heard, into_segments, is_credible, measure_speech, without_words
 from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
 
 
@@ -116,7 +117,38 @@ def test_of_speech_that_was_not_heard_to_its_end_the_words_are_not_counted() -> 
 
     measured = measure_speech(_heard(*segments, voice_s=2.0, is_truncated=True), duration_s=8.0)
 
-    assert measured.keys() == {"speech_wpm", "speech_share", "first_word_s"}
+    assert measured.keys() == {"speech_wpm", "first_word_s"}
+
+
+def test_a_voice_without_words_before_the_first_word_makes_its_time_unknown() -> None:
+    segments = [*into_segments(_words("one", "two", at_s=5.0))]
+    heard = _heard(*segments, voice_s=2.0, is_truncated=True)
+
+    assert "first_word_s" not in measure_speech(replace(heard, unclear=[(1.0, 3.0)]), duration_s=8.0)
+    assert "first_word_s" in measure_speech(replace(heard, unclear=[(6.0, 8.0)]), duration_s=8.0)
+
+
+@pytest.mark.parametrize(
+    ("voices", "words", "expected"),
+    [
+        ([], [], []),
+        ([(0.0, 5.0)], [], [(0.0, 5.0)]),
+        ([(0.0, 0.4)], [], []),
+        ([(0.0, 2.0)], [(0.1, 1.9)], []),
+        ([(0.0, 10.0)], [(0.0, 5.0)], [(5.0, 10.0)]),
+        ([(0.0, 10.0)], [(6.0, 10.0)], [(0.0, 6.0)]),
+        ([(0.0, 10.0)], [(0.0, 3.0), (6.0, 10.0)], [(3.0, 6.0)]),
+        ([(0.0, 10.0)], [(0.0, 3.0), (4.1, 10.0)], []),
+        ([(0.0, 3.0), (20.0, 24.0)], [(0.0, 3.0)], [(20.0, 24.0)]),
+        ([(0.0, 3.0), (3.2, 3.6), (3.8, 4.2)], [(0.0, 2.8)], [(2.8, 4.2)]),
+        ([(1.0, 1.3), (9.0, 9.3)], [(4.0, 5.0)], []),
+        ([(0.0, 8.0)], [(0.0, 8.0), (2.0, 2.5)], []),
+    ],
+)
+def test_voices_without_words_are_found(
+    voices: list[tuple[float, float]], words: list[tuple[float, float]], expected: list[tuple[float, float]]
+) -> None:
+    assert without_words(voices, [SpokenWord(*times, " a") for times in words]) == expected
 
 
 def test_where_nobody_speaks_there_are_no_words_rather_than_none_known() -> None:

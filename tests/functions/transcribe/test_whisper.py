@@ -1,17 +1,28 @@
 import json
 import re
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING, override
 
+import av
 import jiwer
 import numpy as np
 import pytest
+from av.audio.frame import AudioFrame
 
-from functions.transcribe.decoder.audio import SAMPLE_RATE, Samples
+from functions.transcribe import whisper
+from functions.transcribe.decoder.audio import SAMPLE_RATE, Samples, extract_sound, read_samples
+from functions.transcribe.decoder.container import open_media
 from functions.transcribe.model_files import find_model_files
 from functions.transcribe.whisper import WhisperListener
 from tests.fixtures.media_files import SPEECH, speech
 from whyviral.core.settings import SettingsError
 from whyviral.integrations.ports.transcript import Transcript, TranscriptSource
+
+if TYPE_CHECKING:
+    from faster_whisper.transcribe import Segment, TranscriptionInfo
 
 _NOTHING = Transcript((), TranscriptSource.WHISPER)
 
@@ -40,6 +51,77 @@ def test_speech_is_written_down_with_the_time_of_every_word(listener: WhisperLis
     assert words[0].start_s == pytest.approx(2.26, abs=0.5)
     assert words[-1].end_s == pytest.approx(7.06, abs=0.5)
     assert heard.voice_s == pytest.approx(4.8, abs=1.0)
+
+
+def _samples_of(path: Path, folder: Path) -> Samples:
+    with open_media(path) as container:
+        extract_sound(container, folder / "audio.f32")
+    return read_samples(folder / "audio.f32")
+
+
+def _said(*numbers: str) -> str:
+    texts: dict[str, str] = json.loads((SPEECH / "transcripts.json").read_text())
+    return _plain(" ".join(texts[f"sense-and-sensibility-{number}.flac"] for number in numbers))
+
+
+@pytest.mark.parametrize("name", ["ab.mp4", "mixedrate.mp3", "monostereo.mp3"])
+def test_the_second_of_two_sentences_is_not_lost(name: str, listener: WhisperListener, tmp_path: Path) -> None:
+    samples = _samples_of(Path(__file__).parent / "media" / name, tmp_path)
+
+    heard = listener.listen(samples, should_stop=lambda: False)
+
+    lost = jiwer.process_words(_said("0870", "0890"), _plain(heard.transcript.text)).deletions
+    assert lost <= 1
+    assert not heard.transcript.is_truncated
+
+
+class _Deaf(WhisperListener):
+    """Loses in its first pass everything from some time on, as a batch does."""
+
+    until_s = 0.0
+
+    @override
+    def first_pass(self, samples: Samples) -> "tuple[Iterable[Segment], TranscriptionInfo]":
+        chunks, info = super().first_pass(samples)
+        kept = [replace(one, words=[word for word in one.words or () if word.end <= self.until_s]) for one in chunks]
+        return kept, info
+
+
+@pytest.mark.parametrize("until_s", [0.0, 2.0])
+def test_a_voice_without_words_is_heard_again(until_s: float) -> None:
+    listener = _Deaf(find_model_files(None), device="cpu")
+    listener.until_s = until_s
+
+    heard = listener.listen(speech("0890"), should_stop=lambda: False)
+
+    assert jiwer.wer(_said("0890"), _plain(heard.transcript.text)) <= 0.2
+    assert not heard.transcript.is_truncated
+
+
+def test_a_voice_whose_words_cannot_be_made_out_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = _Deaf(find_model_files(None), device="cpu")
+    # No sound is sure to be a voice for the detector and nonsense for the model.
+    monkeypatch.setattr(whisper, "is_credible", lambda _: False)
+
+    heard = listener.listen(speech("0890"), should_stop=lambda: False)
+
+    assert heard.transcript == Transcript((), TranscriptSource.WHISPER, is_truncated=True)
+    assert sum(end_s - start_s for start_s, end_s in heard.unclear) > 3
+
+
+def test_words_after_a_hole_have_their_true_times(listener: WhisperListener, tmp_path: Path) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("pcm_s16le", rate=SAMPLE_RATE, layout="mono")
+        for at_s, number in ((0.0, "0880"), (12.0, "0930")):
+            frame = AudioFrame.from_ndarray(speech(number)[None], format="fltp", layout="mono")
+            frame.sample_rate, frame.time_base, frame.pts = SAMPLE_RATE, Fraction(1, SAMPLE_RATE), round(at_s * 16_000)
+            file.mux(stream.encode(frame))
+
+    segments = listener.listen(_samples_of(path, tmp_path), should_stop=lambda: False).transcript.segments
+
+    assert segments[0].end_s < 4
+    assert segments[-1].start_s == pytest.approx(12.1, abs=0.5)
 
 
 def _sounds() -> dict[str, Samples]:
