@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
 from functions.transcribe.decoder.audio import read_samples
-from functions.transcribe.decoder.container import UnreadableMedia
+from functions.transcribe.decoder.container import HostFailure, UnreadableMedia, is_host_error
 from functions.transcribe.decoder.examination import AUDIO, THUMBNAIL, Examined, frame_name
 from functions.transcribe.decoder.frames import KEY_FRAME_EDGE
 from functions.transcribe.decoder.jpegs import check_jpeg
@@ -19,7 +19,7 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.ports.media_store import MediaStore, path_of
 from whyviral.integrations.ports.transcript import Transcript, TranscriptSource
-from whyviral.social.media.service import MediaFailure, MediaFindings, StoredFile
+from whyviral.social.media.service import TRIES, MediaFailure, MediaFindings, StoredFile
 from whyviral.social.models import PostMedia
 from whyviral.vendor_calls.calls import CallCollector
 
@@ -32,6 +32,12 @@ MAX_FILE_BYTES = 262_144_000
 MAX_DOWNLOAD_S = 180.0
 MIN_TIME_S = 5.0
 """With less than this left no medium is begun."""
+TRIES_A_JOB = 2
+"""How often one job reads a medium at which this machine fails: with a killed decoder or a full disk, say."""
+MAX_TRIES = 6
+"""How often all jobs together do; a file that crashes every decoder ends there."""
+_UNCLEAR = "Voices were heard, but no words could be made out."
+_UNHEARD = "Only a part of the sound was heard, and nothing is said in it."
 _JPEG = "image/jpeg"
 _MAX_PICTURE_BYTES = 2_000_000
 """A key frame of nothing but noise has 0.4 MB."""
@@ -71,6 +77,8 @@ class Medium:
     """None: a page, whose sound comes from the platform."""
     heard: Mapping[str, Any] | None = None
     """What was measured of it when its words were saved: it need not be listened to again."""
+    tries: int = 0
+    """How often this machine has failed at it: a decoder that was killed, a full disk."""
 
 
 def medium_of(row: PostMedia, *, platform: str, platform_post_id: str) -> Medium:
@@ -83,6 +91,7 @@ def medium_of(row: PostMedia, *, platform: str, platform_post_id: str) -> Medium
         platform_post_id=platform_post_id,
         storage_path=row.storage_path,
         heard=row.measurements if is_heard else None,
+        tries=int((row.error or {}).get(TRIES, 0)),
     )
 
 
@@ -117,8 +126,22 @@ class MediumReader:
         Raises:
             WorkerStopped: the job was stopped; of what was found out so far, only what was kept stays.
         """
-        if deadline.left_s < MIN_TIME_S:
-            return _out_of_time(deadline)
+        tries = medium.tries
+        while True:
+            if deadline.left_s < MIN_TIME_S:
+                return _out_of_time(deadline)
+            tries += 1
+            try:
+                return self._read_once(medium, deadline, keep)
+            except HostFailure:
+                pass
+            except OSError as exc:
+                if not is_host_error(exc):
+                    raise
+            if tries >= MAX_TRIES or tries >= medium.tries + TRIES_A_JOB:
+                return _host_failed(tries, deadline)
+
+    def _read_once(self, medium: Medium, deadline: Deadline, keep: Keep) -> Reading:
         # The process that decodes may leave a folder that cannot be removed, and /tmp goes with the task.
         with tempfile.TemporaryDirectory(prefix="medium-", ignore_cleanup_errors=True) as name:
             try:
@@ -133,8 +156,11 @@ class MediumReader:
     def _read(self, medium: Medium, folder: Path, deadline: Deadline, keep: Keep) -> Reading:
         path = self._fetch(medium, folder, deadline)
         examined = self._examine(path, folder, deadline=deadline)
-        findings = self._heard_before(medium, examined) or self._listen(folder, examined, deadline, keep)
-        failure = MediaFailure(ErrorCategory.MEDIA_ERROR, examined.problem) if examined.problem else None
+        findings, unheard = self._heard_before(medium, examined), None
+        if findings is None:
+            findings, unheard = self._listen(folder, examined, deadline, keep)
+        problem = examined.problem or unheard
+        failure = MediaFailure(ErrorCategory.MEDIA_ERROR, problem) if problem else None
         reading = Reading(findings=findings, failure=failure)
         try:
             frames, thumbnail = self._store_pictures(medium, folder, examined, deadline)
@@ -147,27 +173,37 @@ class MediumReader:
     def _heard_before(self, medium: Medium, examined: Examined) -> MediaFindings | None:
         return None if medium.heard is None else _findings(examined, medium.heard)
 
-    def _listen(self, folder: Path, examined: Examined, deadline: Deadline, keep: Keep) -> MediaFindings:
-        """Return everything that is known without the pictures; what is said is kept at once."""
+    def _listen(
+        self, folder: Path, examined: Examined, deadline: Deadline, keep: Keep
+    ) -> tuple[MediaFindings, str | None]:
+        """Return everything that is known without the pictures, and why it is not known whether anything is said.
+
+        What is said is kept at once. Of a partial hearing without words nothing is kept: it does not mean silence.
+        """
         if not examined.has_audio:
             findings = _findings(examined)
             if examined.problem is None:
-                # Without sound nothing is said; of sound that cannot be read nobody knows.
+                # Without sound nothing is said; of sound that cannot be read that is not known.
                 keep(Transcript((), TranscriptSource.WHISPER), findings)
-            return findings
+            return findings, None
         samples = read_samples(folder / AUDIO)
         heard = self._listener.listen(samples, should_stop=lambda: deadline.is_over)
-        transcript = heard.transcript
-        if transcript.is_truncated and deadline.is_stopped:
+        if heard.transcript.is_truncated and deadline.is_stopped:
             raise WorkerStopped
-        if examined.is_audio_truncated:
-            transcript = replace(transcript, is_truncated=True)
-        if transcript.is_truncated and not transcript.segments:
-            raise OutOfTime  # nobody knows yet whether something is said
+        if not heard.transcript.segments:
+            if heard.unclear:
+                return _findings(examined), _UNCLEAR
+            if heard.transcript.is_truncated:
+                raise OutOfTime  # it is not known yet whether something is said
+            if examined.is_audio_truncated:
+                return _findings(examined), _UNHEARD
+        transcript = replace(
+            heard.transcript, is_truncated=heard.transcript.is_truncated or examined.is_audio_truncated
+        )
         duration_s = float(examined.measurements.get("duration_s", 0.0))
         findings = _findings(examined, measure_speech(replace(heard, transcript=transcript), duration_s=duration_s))
         keep(transcript, findings)
-        return findings
+        return findings, None
 
     def _fetch(self, medium: Medium, folder: Path, deadline: Deadline) -> Path:
         if medium.storage_path is None:
@@ -236,6 +272,16 @@ def _blamed(reading: Reading, exc: ProviderError, deadline: Deadline) -> Reading
         raise WorkerStopped
     failure = MediaFailure(exc.category, exc.message)
     return replace(reading, failure=failure, is_final=not exc.is_transient, provider=exc.provider)
+
+
+def _host_failed(tries: int, deadline: Deadline) -> Reading:
+    if deadline.is_stopped:
+        raise WorkerStopped
+    if tries >= MAX_TRIES:
+        message = "The file could not be decoded in several tries."
+        return Reading(failure=MediaFailure(ErrorCategory.MEDIA_ERROR, message))
+    message = "Our machine failed while it read this file; try again."
+    return Reading(failure=MediaFailure(ErrorCategory.INTERNAL, message, tries=tries), is_final=False)
 
 
 def _out_of_time(deadline: Deadline) -> Reading:

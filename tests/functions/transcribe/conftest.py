@@ -88,6 +88,8 @@ class FakeDecoder:
     """`Examine` by the content of files."""
 
     answers: dict[bytes, Examined | Exception] = field(default_factory=dict)
+    failures: list[Exception] = field(default_factory=list)
+    """Raised by the next calls, before `answers` count."""
     links: dict[bytes, tuple[str, Path]] = field(default_factory=dict)
     """What a hostile file puts in the place of one of the results."""
     leaves: dict[bytes, dict[str, bytes]] = field(default_factory=dict)
@@ -98,6 +100,8 @@ class FakeDecoder:
         assert deadline.left_s > 0
         content = path.read_bytes()
         self.seen.append(content)
+        if self.failures:
+            raise self.failures.pop(0)
         answer = self.answers.get(content, VIDEO)
         if isinstance(answer, Exception):
             raise answer
@@ -121,6 +125,8 @@ class FakeListener:
     """`Listener` that hears the next of `says`, and then always the same."""
 
     says: list[Transcript] = field(default_factory=list)
+    unclear: tuple[tuple[float, float], ...] = ()
+    """Where it finds voices without words, every time."""
     during: Callable[[], object] = lambda: None
     after: Callable[[], object] = lambda: None
 
@@ -130,7 +136,7 @@ class FakeListener:
         if should_stop():
             return Heard(Transcript(HELLO.segments, HELLO.source, HELLO.language, is_truncated=True), voice_s=1.0)
         self.after()
-        return Heard(self.says.pop(0) if self.says else HELLO, voice_s=1.0)
+        return Heard(self.says.pop(0) if self.says else HELLO, voice_s=1.0, unclear=self.unclear)
 
 
 class WorkerBench:

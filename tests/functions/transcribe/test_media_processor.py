@@ -1,12 +1,14 @@
+import errno
 import hashlib
 from dataclasses import replace
 
 import pytest
 
 from functions.transcribe.deadline import Deadline, OutOfTime, WorkerStopped
-from functions.transcribe.decoder.container import UnreadableMedia
+from functions.transcribe.decoder.container import HostFailure, UnreadableMedia
 from functions.transcribe.decoder.examination import Examined
 from functions.transcribe.media_processor import StorageUnavailable
+from functions.transcribe.medium_reader import MAX_TRIES, TRIES_A_JOB
 from tests.fakes.media_store import URL, storage_error
 from tests.fixtures.pipeline import check_books, check_history
 from tests.fixtures.waits import WAIT_S
@@ -319,3 +321,89 @@ def test_the_calls_of_every_medium_are_on_the_books(worker: WorkerBench) -> None
     pipeline_job = RequestJob(**job.model_dump())
     check_books(worker.pipeline, pipeline_job)
     assert sorted(call.duration_ms or 0 for call in worker.pipeline.calls(pipeline_job)) == [3, 3, 4, 4]
+
+
+_FAILED = {"category": "internal", "message": "Our machine failed while it read this file; try again."}
+_GIVEN_UP = {"category": "media_error", "message": "The file could not be decoded in several tries."}
+
+
+@pytest.mark.parametrize("failure", [HostFailure(), OSError(errno.ENOSPC, "full"), OSError(errno.EIO, "broken")])
+def test_a_machine_that_fails_once_reads_the_medium_all_the_same(failure: Exception, worker: WorkerBench) -> None:
+    job = worker.request(["video"])
+    worker.decoder.failures = [failure]
+
+    worker.process(job)
+
+    assert _said(worker.media()[0]) == ("Hello there.", True, False, None, worker.pipeline.clock())
+
+
+def test_a_machine_that_fails_says_nothing_about_the_file(worker: WorkerBench) -> None:
+    job = worker.request(["video"])
+    worker.decoder.failures = [HostFailure()] * TRIES_A_JOB
+
+    worker.process(job)
+
+    assert _said(worker.media()[0]) == (None, None, False, _FAILED | {"tries": TRIES_A_JOB}, None)
+
+    worker.process(job)
+
+    assert _said(worker.media()[0]) == ("Hello there.", True, False, None, worker.pipeline.clock())
+
+
+def test_a_file_that_ends_every_decoder_is_given_up(worker: WorkerBench) -> None:
+    job = worker.request(["video"])
+    worker.decoder.answers[b"video"] = HostFailure()
+
+    for _ in range(MAX_TRIES):
+        worker.process(job)
+
+    assert _said(worker.media()[0]) == (None, None, False, _GIVEN_UP, worker.pipeline.clock())
+    assert len(worker.decoder.seen) == MAX_TRIES
+
+
+def test_an_error_that_is_no_disks_is_not_hidden(worker: WorkerBench) -> None:
+    job = worker.request(["video"])
+    worker.decoder.failures = [OSError(errno.EPERM, "a mistake of ours")]
+
+    with pytest.raises(OSError, match="a mistake of ours"):
+        worker.process(job)
+
+
+def test_voices_without_words_are_not_silence(worker: WorkerBench) -> None:
+    job = worker.request(["song"])
+    worker.listener.says = [Transcript((), TranscriptSource.WHISPER, is_truncated=True)]
+    worker.listener.unclear = ((1.0, 5.0),)
+
+    worker.process(job)
+
+    (medium,) = worker.media()
+    error = {"category": "media_error", "message": "Voices were heard, but no words could be made out."}
+    assert _said(medium) == (None, None, False, error, worker.pipeline.clock())
+    assert not (medium.measurements or {}).keys() & {"speech_words", "speech_share"}
+
+
+@pytest.mark.parametrize("problem", ["The file is cut off; its end is missing.", None])
+def test_a_part_of_a_sound_in_which_nothing_is_said_is_not_silence(problem: str | None, worker: WorkerBench) -> None:
+    job = worker.request(["cut"])
+    worker.decoder.answers[b"cut"] = VIDEO.model_copy(update={"is_audio_truncated": True, "problem": problem})
+    worker.listener.says = [Transcript((), TranscriptSource.WHISPER)]
+
+    worker.process(job)
+
+    (medium,) = worker.media()
+    message = problem or "Only a part of the sound was heard, and nothing is said in it."
+    assert _said(medium) == (None, None, False, {"category": "media_error", "message": message}, medium.processed_at)
+    assert medium.processed_at == worker.pipeline.clock()
+
+
+def test_a_part_of_a_sound_is_marked_and_gives_no_facts_about_the_whole(worker: WorkerBench) -> None:
+    job = worker.request(["cut"])
+    problem = "The file is cut off; its end is missing."
+    worker.decoder.answers[b"cut"] = VIDEO.model_copy(update={"is_audio_truncated": True, "problem": problem})
+
+    worker.process(job)
+
+    (medium,) = worker.media()
+    error = {"category": "media_error", "message": problem}
+    assert _said(medium) == ("Hello there.", True, True, error, worker.pipeline.clock())
+    assert not (medium.measurements or {}).keys() & {"speech_words", "speech_share"}

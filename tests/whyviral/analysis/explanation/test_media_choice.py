@@ -131,6 +131,8 @@ def test_a_photo_that_the_model_cannot_read_goes_as_its_thumbnail(unreadable: di
         (video(bytes=MAX_VIDEO_BYTES + 1, thumbnail_path=None), Reason.TOO_LARGE),
         (video(duration_s=MAX_WHOLE_VIDEO_S + 1, thumbnail_path=None), Reason.TOO_LONG),
         (video(duration_s=None, thumbnail_path=None), Reason.TOO_LONG),
+        (video(duration_s=None, thumbnail_path=None, error={"category": "media_error"}), Reason.DAMAGED),
+        (video(duration_s=None, thumbnail_path=None, error={"category": "timeout"}), Reason.TOO_LONG),
         (page(source_url="https://www.youtube.com/watch?v=jNQXAC9IVRw&list=x"), Reason.TYPE),
         (page(source_url="https://evil.example/watch?v=jNQXAC9IVRw"), Reason.TYPE),
     ],

@@ -103,6 +103,27 @@ def test_a_transcript_that_stops_early_counts_no_words_of_the_whole_video() -> N
     assert not facts.keys() & {"spoken_words", "speech_share"}
 
 
+@pytest.mark.parametrize("source", [TranscriptSource.CAPTIONS, TranscriptSource.WHISPER])
+def test_of_a_part_of_the_sound_no_measurement_speaks_of_the_whole(source: TranscriptSource) -> None:
+    measured = {"speech_words": 22, "speech_share": 0.9, "speech_wpm": 150.0, "first_word_s": 0.25}
+
+    facts = captioned(is_transcript_truncated=True, transcript_source=source, measurements=measured)
+
+    assert facts.keys().isdisjoint({"spoken_words", "speech_share"})
+    assert (facts["speech_rate"].value, facts["first_word"].value) == (150.0, 0.25)
+
+
+def test_a_first_word_that_whisper_did_not_measure_is_not_known_of_a_part() -> None:
+    facts = captioned(is_transcript_truncated=True, transcript_source=TranscriptSource.WHISPER)
+
+    assert "first_word" not in facts
+    assert "first_word" in captioned(transcript_source=TranscriptSource.WHISPER)
+
+
+def test_a_part_of_the_sound_without_words_does_not_mean_that_there_are_none() -> None:
+    assert facts_of(has_speech=False, is_transcript_truncated=True) == {}
+
+
 def test_music_is_no_speech_and_nothing_follows_from_it() -> None:
     facts = facts_of(has_speech=False, measurements={"speech_words": 0, "speech_share": 0.0})
 

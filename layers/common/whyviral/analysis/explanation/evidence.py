@@ -108,7 +108,7 @@ def _gaps(media: Sequence[PostMedia]) -> Iterator[str]:
     for label, medium in named_media(media):
         if medium.kind == MediaKind.VIDEO:
             if medium.transcript_truncated:
-                yield f"{label}: the transcript stops before its end, because there was no time for the rest."
+                yield f"{label}: the transcript is not whole: not all of its sound could be heard."
             elif medium.has_speech is None and medium.transcript_source is None:
                 yield f"{label}: there is no transcript, so nobody knows whether anything is said{_because(medium)}."
 

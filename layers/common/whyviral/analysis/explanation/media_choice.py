@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from whyviral.analysis.explanation.provenance import ShownAs
+from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.ports.analyst import VideoUrl
 from whyviral.integrations.ports.post_scraper import MediaKind
 from whyviral.social.models import Post, PostMedia
@@ -40,6 +41,7 @@ class Reason(StrEnum):
     TYPE = "the model does not read its type"
     TOO_LARGE = "it is too large to send"
     TOO_LONG = "it is too long to send, or its length is not known"
+    DAMAGED = "it is damaged and could not be decoded"
     NO_ROOM = "there was no room left in the question"
     NO_TIME = "there was no time left to read it"
     STAND_IN = "it exists on this machine only, where the model cannot watch it"
@@ -164,6 +166,8 @@ def _choose_video(choice: Choice, label: str, medium: PostMedia) -> None:
         choice.left_out.append(LeftOut(whole, Reason.TYPE))
     elif (medium.bytes or 0) > MAX_VIDEO_BYTES:
         choice.left_out.append(LeftOut(whole, Reason.TOO_LARGE))
+    elif medium.duration_s is None and (medium.error or {}).get("category") == ErrorCategory.MEDIA_ERROR:
+        choice.left_out.append(LeftOut(whole, Reason.DAMAGED))
     elif medium.duration_s is None or medium.duration_s > MAX_WHOLE_VIDEO_S:
         choice.left_out.append(LeftOut(whole, Reason.TOO_LONG))
     else:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from whyviral.analysis.facts.words import has_countable_words, split_pieces, split_words, writes_no_blanks
 from whyviral.integrations.http.language_tags import read_language_tag
 from whyviral.integrations.http.vendor_text import has_words
-from whyviral.integrations.ports.transcript import SpokenSegment
+from whyviral.integrations.ports.transcript import SpokenSegment, TranscriptSource
 from whyviral.integrations.youtube.sound_markers import blank_markers
 
 from .fact_sheet import FactSheet, read_number
@@ -18,12 +18,16 @@ HOOK_S = 3.0
 MAX_SPOKEN_CHARACTERS = 300
 _LONGEST_WORD = 40
 _OF_COUNTED_WORDS = frozenset({"spoken_words", "speech_rate"})
+_OF_THE_WHOLE = frozenset({"spoken_words", "speech_share"})
 
 
 def add_speech(facts: FactSheet, post: PostSnapshot) -> None:
-    """Add what is said, unless nobody has listened to the first video."""
+    """Add what is said in the first video, unless that is not known.
+
+    A part of a sound in which nothing is said does not mean that nobody speaks.
+    """
     video = post.first_video
-    if video is None or video.has_speech is None:
+    if video is None or video.has_speech is None or (video.is_transcript_truncated and not video.has_speech):
         return
     source = str(video.transcript_source or MEASURED).replace("_", " ")
     facts.add_flag("has_speech", video.has_speech, source)
@@ -39,6 +43,7 @@ def add_speech(facts: FactSheet, post: PostSnapshot) -> None:
 
 
 def _add_pace(facts: FactSheet, video: MediumSnapshot, source: str) -> None:
+    """Add numbers of the speech; of a cut transcript none about the whole video."""
     paces: Sequence[tuple[str, str, str, Callable[[MediumSnapshot], float | None]]] = (
         ("first_word", "first_word_s", "seconds", _first_word_s),
         ("spoken_words", "speech_words", "words", _spoken_words),
@@ -49,6 +54,8 @@ def _add_pace(facts: FactSheet, video: MediumSnapshot, source: str) -> None:
     for name, key, unit, compute in paces:
         if name in _OF_COUNTED_WORDS and not is_countable:
             continue  # captions and Whisper would tell different numbers of the same words
+        if video.is_transcript_truncated and name in _OF_THE_WHOLE:
+            continue
         measured = read_number(video.measurements, key)
         value = compute(video) if measured is None else measured
         # Lines may claim impossible times: before the beginning, or no time at all.
@@ -100,11 +107,13 @@ def _timed_words(segment: SpokenSegment) -> Iterator[tuple[float, float, str]]:
 
 
 def _first_word_s(video: MediumSnapshot) -> float | None:
+    if video.is_transcript_truncated and video.transcript_source is TranscriptSource.WHISPER:
+        return None  # the worker leaves it out where voices before the first word have no words
     return next((start_s for segment in video.segments for start_s, _, _ in _words(segment)), None)
 
 
 def _spoken_words(video: MediumSnapshot) -> int | None:
-    return None if video.is_transcript_truncated else _word_count(video) or None
+    return _word_count(video) or None
 
 
 def _words_per_minute(video: MediumSnapshot) -> float | None:
@@ -114,7 +123,7 @@ def _words_per_minute(video: MediumSnapshot) -> float | None:
 
 def _speech_share(video: MediumSnapshot) -> float | None:
     speech_s, duration_s = _speech_s(video), video.duration_s
-    if video.is_transcript_truncated or duration_s is None or duration_s <= 0 or not speech_s:
+    if duration_s is None or duration_s <= 0 or not speech_s:
         return None
     return min(1.0, speech_s / duration_s)
 

@@ -20,6 +20,8 @@ from whyviral.social.transcripts import as_json, from_json, with_times
 
 from . import repository
 
+TRIES = "tries"
+"""The key of `post_media.error` with `MediaFailure.tries`."""
 _BETWEEN_MEDIA = "\n\n"
 _PASSING = frozenset(category for category in ErrorCategory if category.may_pass)
 
@@ -40,10 +42,13 @@ class MediaFailure:
     message: str
     is_link_dead: bool = False
     """Whether only another link can help: the next request for the post fetches it again."""
+    tries: int = 0
+    """How often our own machine has failed at it, 0 where something else is wrong."""
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `post_media.error` holds it."""
-        told = {"category": self.category, "message": self.message}
+        told: dict[str, Any] = {"category": self.category, "message": self.message}
+        told |= {TRIES: self.tries} if self.tries else {}
         return told | {DEAD_LINK: True} if self.is_link_dead else told
 
 
