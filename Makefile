@@ -7,7 +7,7 @@ PROOF_SCALE ?= 0.1
 
 include requirements.mk build.mk
 
-.PHONY: help run demo token webhook retention reset migrate sql openapi test proof check bench install
+.PHONY: help run demo token webhook retention reset migrate sql openapi test proof check bench hearing install
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -67,6 +67,9 @@ round-trips: install  # how often each route waits for the database
 
 bench: install  ## the measured promises, as a table and bench/results/latest.json
 	@exec $(PY) -m bench
+
+hearing: install  ## word error rate and lost words of a corpus of speech, as a table; Debian only
+	@exec $(PY) -m bench.hearing $(STEP)
 
 install:
 	@./bootstrap dev
