@@ -1,4 +1,4 @@
-"""How long a job may go on: until its time is over, or until somebody says stop."""
+"""Deadline of a job: when its time is over, or when it is stopped."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ class WorkerStopped(Exception):
 
 
 class OutOfTime(Exception):
-    """The job's time ended while it was busy with something, which says nothing about that something."""
+    """The job's time ended in the middle of its work, which says nothing about the medium it was reading."""
 
 
 class Deadline:
@@ -31,11 +31,11 @@ class Deadline:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the job was stopped: what it was doing is forgotten rather than cut short."""
+        """Whether the job was stopped: unfinished work is dropped, not saved in part."""
         return self._stopped.is_set()
 
     def check(self) -> None:
-        """Raise what ends the work, where something does.
+        """Raise if the work must end.
 
         Raises:
             WorkerStopped: the job was stopped.
@@ -47,7 +47,7 @@ class Deadline:
             raise OutOfTime
 
     def wait(self, seconds: float) -> bool:
-        """Let some time pass, or what is left, and return whether any is left then.
+        """Sleep for some time, at most until the deadline, and return whether time is left.
 
         Raises:
             WorkerStopped: the job was stopped meanwhile.

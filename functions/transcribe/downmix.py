@@ -21,10 +21,10 @@ _FILTER = np.fft.rfft(_quadrature_filter(), _SPECTRUM)
 
 
 class QuadratureDownmix:
-    """Adds the left channel to the right one turned by 90 degrees, so that power adds up whatever the phases are.
+    """Adds the left channel to the right one turned by 90 degrees, so that power adds up at any phase.
 
     The mean of two channels is silent where they are opposite, and misses what only they have in opposite phase.
-    Speech recognition looks at levels of frequencies, which this keeps: neither hears the turn.
+    Speech recognition and voice detection use the levels of frequencies, which the turn keeps.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Tells whoever gave us the work, all the time, that it goes on."""
+"""Heartbeats of a job: they keep the task of Step Functions alive while the work goes on."""
 
 import threading
 from collections.abc import Callable
@@ -14,7 +14,7 @@ INTERVAL_S = 20.0
 
 
 class Heartbeat:
-    """Beats at once and then every 20 s in a thread of its own, from entering the block until leaving it."""
+    """Sends a heartbeat at once and then every 20 s, in a thread that lives as long as the `with` block."""
 
     def __init__(
         self,
@@ -25,14 +25,14 @@ class Heartbeat:
         also: Callable[[], object] = lambda: None,
         interval_s: float = INTERVAL_S,
     ) -> None:
-        """Make it.
+        """Prepare the thread; entering the block starts it.
 
         Args:
-            reporter: whom to tell.
-            on_gone: called once, when nobody waits for the work any more.
-            logger: hears of beats that failed; the next one may succeed.
-            also: done with every beat; may raise ProviderError.
-            interval_s: seconds from beat to beat.
+            reporter: receives the heartbeats.
+            on_gone: called once, when the task has ended and no longer takes heartbeats.
+            logger: records failed heartbeats; the next one may succeed.
+            also: called with every heartbeat; may raise ProviderError.
+            interval_s: seconds between heartbeats.
         """
         self._reporter = reporter
         self._on_gone = on_gone
@@ -40,7 +40,7 @@ class Heartbeat:
         self._also = also
         self._interval_s = interval_s
         self.is_gone = False
-        """Whether nobody waits for the work any more."""
+        """Whether the task has ended and no longer takes heartbeats."""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 

@@ -1,4 +1,4 @@
-"""Runs jobs: keeps whoever gave them informed, and tells them how each one ended.
+"""Runs jobs with heartbeats, and reports to Step Functions how each one ended.
 
 Imports nothing that decodes or queries, so that the first heartbeat does not wait for it.
 """
@@ -46,13 +46,13 @@ class End(Enum):
     """How a job ended for us."""
 
     REPORTED = auto()
-    """Whoever waits for it knows how it went."""
+    """Its end was reported."""
     STOPPED = auto()
-    """It was stopped in the middle and somebody may begin it again."""
+    """It was stopped in the middle; another worker may start it again."""
     FAILED = auto()
-    """It failed, and whoever waited knows or waits no more."""
+    """It failed, and the failure was reported or the task had ended before."""
     UNTOLD = auto()
-    """It is over, and whoever waits could not be told how it went."""
+    """It is over, and its end could not be reported."""
 
 
 class JobRunner:
@@ -88,14 +88,14 @@ class JobRunner:
             return End.REPORTED if beats.is_gone else End.STOPPED
         except TaskGone:
             return End.REPORTED
-        except Exception as exc:  # the outermost edge: whoever waits must hear of every failure
+        except Exception as exc:  # the outermost edge: every failure is reported
             self._logger.exception("a job failed")
             return self._fail(reporter, type(exc).__name__)
         self._logger.info("a job is done", extra={"outcome": outcome})
         return End.REPORTED
 
     def run_once(self, job: Job, reporter: TaskReporter) -> End:
-        """Run a job that nobody else will begin again unless its failure is known."""
+        """Run a single job; being stopped is reported as a failure, because no queue starts it again."""
         end = self.run(job, reporter)
         return self._fail(reporter, WorkerStopped.__name__) if end is End.STOPPED else end
 
@@ -117,7 +117,7 @@ class JobRunner:
         try:
             job = QueuedJob.model_validate_json(message.body)
         except ValidationError:
-            # It comes back until the queue moves it to where somebody looks at it.
+            # It comes back until the queue moves it to the dead-letter queue.
             self._logger.error("a message is no job")  # noqa: TRY400 - the exception quotes the message
             return
         self._logger.append_keys(request_id=str(job.request_id), attempt=job.attempt)
@@ -125,7 +125,7 @@ class JobRunner:
         end = self.run(job, reporter, with_every_beat=lambda: queue.hide(message, hidden_s=HIDDEN_S))
         if end is End.STOPPED:
             queue.hide(message, hidden_s=0)
-        elif end is not End.UNTOLD:  # else it comes back, finds what was saved, and its end can be told
+        elif end is not End.UNTOLD:  # else it comes back, finds the saved work, and its end is reported then
             queue.delete(message)
 
     def _fail(self, reporter: TaskReporter, error: str) -> End:

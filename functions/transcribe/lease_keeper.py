@@ -1,4 +1,4 @@
-"""Keeps a claimed medium ours while it is read, however long that takes."""
+"""Lease on a medium: renews the claim while the worker reads it."""
 
 import threading
 from collections.abc import Callable
@@ -14,7 +14,7 @@ RENEWED_EVERY_S = LEASE.total_seconds() / 4
 
 
 class Lease:
-    """Renews a claim in a thread of its own, from entering the block until leaving it, and then ends it."""
+    """Renews a claim in a thread of its own as long as the `with` block runs, and then releases it."""
 
     def __init__(
         self,
@@ -24,12 +24,12 @@ class Lease:
         logger: Logger,
         interval_s: float = RENEWED_EVERY_S,
     ) -> None:
-        """Make it.
+        """Prepare the thread; entering the block starts it.
 
         Args:
-            renew: prolongs the claim.
-            release: ends it; where that fails, it ends by itself.
-            logger: hears what failed.
+            renew: extends the claim.
+            release: ends the claim; if that fails, the claim expires.
+            logger: records failed renewals.
             interval_s: seconds between two renewals.
         """
         self._renew = renew

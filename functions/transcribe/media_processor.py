@@ -1,4 +1,4 @@
-"""How ProcessMedia works: medium after medium, each saved as soon as it is read, until all are or time is over."""
+"""ProcessMedia: reads one medium after the other and saves each at once, until all are read or time is over."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -36,11 +36,11 @@ from .transactions import Transactions
 
 _STORAGE = "supabase"
 _POLL_S = 2.0
-"""How long a worker waits before it looks again at media that others read."""
+"""Seconds between two looks at media that other workers are reading."""
 
 
 class StorageUnavailable(Exception):
-    """Not one medium could be had from our storage or put into it: the whole task has failed, and alarms hear of it."""
+    """Storage failed for every medium: the whole task fails, which raises an alarm."""
 
 
 class _Superseded(Exception):
@@ -80,7 +80,7 @@ class MediaProcessor:
         self._poll_s = poll_s
 
     def process(self, wanted: Job, deadline: Deadline) -> Outcome:
-        """Read all media of a request that nobody has read yet, and wait for those that another worker reads now.
+        """Read all unread media of a request, and wait for those that another worker is reading.
 
         Returns:
             processed, also when time ended before the work, or superseded.
@@ -104,7 +104,7 @@ class MediaProcessor:
         return Outcome.PROCESSED
 
     def _turns(self, job: RequestJob, media: Sequence[_Unread], deadline: Deadline) -> Iterator[Medium]:
-        """Yield one medium after the other, claimed for us; those that other workers read come last, if at all."""
+        """Yield one claimed medium after the other; media that other workers are reading come last, if at all."""
         left = media
         while left:
             busy = []
@@ -172,7 +172,7 @@ class MediaProcessor:
         return Lease(renew, release, logger=self._logger, interval_s=self._renewed_every_s)
 
     def _keep(self, job: RequestJob, medium: Medium, transcript: Transcript, findings: MediaFindings) -> None:
-        """Save what was heard before anything else may go wrong: it took minutes."""
+        """Save the transcript before anything else can fail: it took minutes."""
 
         def keep(session: Session) -> None:
             if self._may_record(session, job, medium, is_success=True):
@@ -186,7 +186,7 @@ class MediaProcessor:
     ) -> bool:
         """Save what became of a medium and return whether this attempt is still the current one.
 
-        What an old attempt has found out is true all the same, and spares the new one the work.
+        The findings of an old attempt are saved, too: they are true, and the new one need not repeat the work.
         """
         record_calls(session, job, calls, step=Stage.TRANSCRIBING, post_id=medium.post_id)
         is_current = lock_current(session, job) is not None
@@ -204,7 +204,7 @@ class MediaProcessor:
 
 
 def _begin(session: Session, job: RequestJob) -> list[_Unread]:
-    """Tell the user that it begins, and return the unread media of the request's posts in the order of its URLs."""
+    """Record the status and return the unread media of the request's posts, in the order of its URLs."""
     request = lock_current(session, job)
     if request is None:
         raise _Superseded

@@ -1,4 +1,4 @@
-"""How one medium is read: its file is fetched, decoded apart, listened to, and its pictures are stored."""
+"""Reads one medium: fetches its file, decodes it in another process, transcribes it and stores its pictures."""
 
 import hashlib
 import io
@@ -31,7 +31,7 @@ MAX_FILE_BYTES = 262_144_000
 """The bucket's own limit; see the initial migration."""
 MAX_DOWNLOAD_S = 180.0
 MIN_TIME_S = 5.0
-"""With less than this left no medium is begun."""
+"""No medium is started with less time left."""
 TRIES_A_JOB = 2
 """How often one job reads a medium at which this machine fails: with a killed decoder or a full disk, say."""
 MAX_TRIES = 6
@@ -96,7 +96,7 @@ def medium_of(row: PostMedia, *, platform: str, platform_post_id: str) -> Medium
 
 
 type Keep = Callable[[Transcript, MediaFindings], None]
-"""Saves what was heard of a medium, before its pictures are stored."""
+"""Saves the transcript of a medium before its pictures are stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Reading:
     is_final: bool = True
     """Whether trying again would find the same; else it is left to be tried again."""
     provider: str | None = None
-    """Who failed, where somebody outside did."""
+    """The provider that failed, where one did."""
 
 
 class MediumReader:
@@ -121,7 +121,7 @@ class MediumReader:
         self._examine = examine
 
     def read(self, medium: Medium, deadline: Deadline, *, keep: Keep) -> Reading:
-        """Read a medium; whatever is wrong with it or with its providers is in the result.
+        """Read a medium; what is wrong with it or with its providers is in the result.
 
         Raises:
             WorkerStopped: the job was stopped; of what was found out so far, only what was kept stays.
@@ -241,7 +241,7 @@ class MediumReader:
 
 
 class _WatchedFile:
-    """A file into which nothing more is written when the job was stopped, so that a download ends there."""
+    """A file that refuses to be written once the job was stopped, which ends a download."""
 
     def __init__(self, file: BinaryIO, deadline: Deadline) -> None:
         self._file = file

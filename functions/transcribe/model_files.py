@@ -1,4 +1,4 @@
-"""Where Whisper's weights come from: the one place that knows."""
+"""Finds Whisper's weights."""
 
 import importlib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Transactions of the worker: what took minutes to find out is not lost because the database is away for a moment."""
+"""Transactions with retries: minutes of work are not lost when the database is away for a moment."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _PAUSES_S = (1.0, 2.0, 4.0)
 
 
 class DatabaseUnavailable(Exception):
-    """Again and again, nothing could be read or saved: the task has failed, and alarms hear of it."""
+    """A transaction failed on every try: the task fails, which raises an alarm."""
 
 
 class Transactions:

@@ -1,4 +1,4 @@
-"""Puts the worker together; imported once the heartbeat runs, since all that decodes takes seconds to import."""
+"""Builds the worker from its settings; imported after the first heartbeat, because it takes seconds to import."""
 
 import shutil
 

@@ -24,12 +24,12 @@ _MIN_SCENE_S = 0.2
 
 @dataclass(slots=True)
 class Seen:
-    """What was seen of a video from its start."""
+    """What was decoded of a video from its start."""
 
     until_s: float = 0.0
-    """When the last picture that was seen ends."""
+    """When the last decoded picture ends."""
     is_whole: bool = False
-    """Whether the video ended there, and not our patience or its health."""
+    """Whether the video ended there, and not the time budget or what can be decoded."""
     problem: str | None = None
     cuts_s: list[float] = field(default_factory=list)
     first: VideoFrame | None = None

@@ -1,6 +1,7 @@
-"""Everything that is decoded of one file, in a process of its own.
+"""Decodes one file in a process of its own.
 
-The process knows no secret, may use so much memory and so much time, and dies alone; `apart.py` starts it. It writes
+The process has no secrets and limits on memory and time, and its end does not end the worker. `apart.py` starts it. It
+writes
 `audio.f32`, `thumbnail.jpg`, `frame-N.jpg` and `examined.json` into FOLDER.
 
 Measurements (all absent where they cannot be measured; nothing is estimated):
@@ -272,7 +273,7 @@ def confine(cpu_s: int) -> None:
     No program that it may start gives it more rights. Source: Linux manual pages, "PR_SET_NO_NEW_PRIVS(2const)".
     """
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    # The first limit ends it with SIGXCPU, so that the time it took is told from a kill by this machine.
+    # The first limit ends it with SIGXCPU, which tells too much processor time from a kill by this machine.
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + _CPU_GRACE_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,4 +1,4 @@
-"""Runs `examine.py` as a process that a hostile file may break without harm."""
+"""Runs `examine.py` in a process of its own, so that a hostile file harms only that process."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from .untrusted_files import open_untrusted
 
 MAX_EXAMINE_S = 240.0
 WATCH_BUDGET_S = 90.0
-"""For the search for cuts; some 4 min of 1080p video on two cores."""
+"""For the detection of cuts: enough for about 4 min of 1080p video on two cores."""
 PICTURES_BUDGET_S = 60.0
 """For the key frames, which are sought one by one: 8K or AV1 decodes a few frames a second."""
 _POLL_S = 0.1
@@ -36,10 +36,10 @@ def decode(path: Path, folder: Path, *, deadline: Deadline) -> Examined:
     """
     allowed_s = min(MAX_EXAMINE_S, deadline.left_s)
     watch_s = min(WATCH_BUDGET_S, allowed_s / 2)
-    # Together less than what is allowed, so that the sound is not lost with what is slow to look at.
+    # Together less than what is allowed, so that slow pictures do not cost the sound.
     pictures_s = min(PICTURES_BUDGET_S, allowed_s / 4)
     arguments = [str(path), str(folder), f"{watch_s:.1f}", f"{pictures_s:.1f}", f"{int(allowed_s * _CORES) + 1}"]
-    # Neither secrets nor addresses: only where the code is.
+    # No secrets and no addresses: only where the code is.
     environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(  # noqa: S603 - our own program; the file is an argument, never part of a command line
         [sys.executable, "-m", "functions.transcribe.decoder.examination", *arguments],

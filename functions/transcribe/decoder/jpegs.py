@@ -1,6 +1,6 @@
-"""Whether a picture that the decoding process has left is a JPEG as its encoder writes them, and nothing besides.
+"""Checks that a picture from the decoding process is a plain JPEG and nothing else.
 
-It is published under our name, and whoever broke that process chose its bytes. Nothing is decoded here.
+It is published under our name, and a hostile file may have chosen its bytes. Nothing is decoded here.
 Source: ITU-T T.81, annex B.
 """
 
