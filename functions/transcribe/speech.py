@@ -84,6 +84,18 @@ def without_words(voices: Sequence[Stretch], words: Iterable[SpokenWord]) -> lis
     return stretches
 
 
+def is_repetition(again: Sequence[SpokenWord], words: Sequence[SpokenWord], stretch: Stretch) -> bool:
+    """Whether a second hearing of a stretch found only the word before or behind it, whose time was a little wrong."""
+    before = next((word.text for word in reversed(words) if word.end_s <= stretch[0]), "")
+    after = next((word.text for word in words if word.start_s >= stretch[1]), "")
+    neighbours = {_letters(before), _letters(after)}
+    return bool(again) and all(_letters(word.text) in neighbours for word in again)
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).lower()
+
+
 def _between(words: Iterable[SpokenWord]) -> Iterator[Stretch]:
     """Yield the time before the first word, between words, and after the last one."""
     until_s = -math.inf

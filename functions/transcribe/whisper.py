@@ -10,7 +10,7 @@ import numpy as np
 from functions.transcribe.decoder.audio import SAMPLE_RATE, Samples
 from whyviral.integrations.ports.transcript import SpokenWord, Transcript, TranscriptSource
 
-from .speech import Chunk, Heard, Stretch, into_segments, is_credible, without_words
+from .speech import Chunk, Heard, Stretch, into_segments, is_credible, is_repetition, without_words
 
 if TYPE_CHECKING:
     from faster_whisper import BatchedInferencePipeline, WhisperModel
@@ -69,16 +69,9 @@ class WhisperListener:
             return Heard(Transcript((), TranscriptSource.WHISPER))
         chunks, info = self.first_pass(samples)
         words, is_cut_short = _collect(iter(chunks), should_stop)
-        unclear: list[Stretch] = []
+        unclear: Sequence[Stretch] = ()
         if not is_cut_short:
-            voices = _voices(samples, padding_ms=0)
-            for stretch in without_words(voices, words):
-                if should_stop():
-                    is_cut_short = True
-                    break
-                again = self._hear_again(samples, stretch, language=info.language)
-                words = sorted([*words, *again], key=lambda word: (word.start_s, word.end_s))
-            unclear = without_words(voices, words)
+            words, unclear, is_cut_short = self._second_pass(samples, words, info.language, should_stop)
         segments = tuple(into_segments(words))
         is_sure = info.language_probability >= _MIN_LANGUAGE_PROBABILITY
         transcript = Transcript(
@@ -88,7 +81,7 @@ class WhisperListener:
             is_truncated=is_cut_short or bool(unclear),
         )
         voice_s = sum(end_s - start_s for start_s, end_s in padded)
-        return Heard(transcript, voice_s=voice_s, unclear=() if is_cut_short else tuple(unclear))
+        return Heard(transcript, voice_s=voice_s, unclear=unclear)
 
     def first_pass(self, samples: Samples) -> "tuple[Iterable[Segment], TranscriptionInfo]":
         """Recognise everything; the work is done while the chunks are taken."""
@@ -101,6 +94,26 @@ class WhisperListener:
             batch_size=_BATCH[self._device],
         )
         return chunks, info
+
+    def _second_pass(
+        self, samples: Samples, words: list[SpokenWord], language: str, should_stop: Callable[[], bool]
+    ) -> tuple[list[SpokenWord], Sequence[Stretch], bool]:
+        """Recognise voices without words once more.
+
+        Returns:
+            All words, voices that still have none, and whether it was stopped before it was done.
+        """
+        voices = _voices(samples, padding_ms=0)
+        known: set[Stretch] = set()
+        for stretch in without_words(voices, words):
+            if should_stop():
+                return words, (), True
+            again = self._hear_again(samples, stretch, language=language)
+            if is_repetition(again, words, stretch):
+                known.add(stretch)
+            else:
+                words = sorted([*words, *again], key=lambda word: (word.start_s, word.end_s))
+        return words, tuple(stretch for stretch in without_words(voices, words) if stretch not in known), False
 
     def _hear_again(self, samples: Samples, stretch: Stretch, *, language: str) -> list[SpokenWord]:
         """Recognise a stretch alone and return the words that lie in it; its surroundings have theirs already."""

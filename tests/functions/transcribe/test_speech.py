@@ -3,7 +3,15 @@ from dataclasses import replace
 
 import pytest
 
-from functions.transcribe.speech import Chunk, Heard, into_segments, is_credible, measure_speech, without_words
+from functions.transcribe.speech import (
+    Chunk,
+    Heard,
+    into_segments,
+    is_credible,
+    is_repetition,
+    measure_speech,
+    without_words,
+)
 from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
 
 
@@ -154,3 +162,19 @@ def test_voices_without_words_are_found(
 def test_where_nobody_speaks_there_are_no_words_rather_than_none_known() -> None:
     assert measure_speech(_heard(), duration_s=8.0) == {"speech_words": 0, "speech_share": 0.0}
     assert measure_speech(_heard(is_truncated=True), duration_s=8.0) == {}
+
+
+@pytest.mark.parametrize(
+    ("again", "expected"),
+    [
+        ([" September.", " september"], True),
+        ([" Sunday"], True),
+        ([" September", " and", " Sunday"], False),
+        ([" two"], False),
+        ([], False),
+    ],
+)
+def test_a_second_hearing_of_the_words_around_is_a_repetition(again: list[str], expected: bool) -> None:
+    words = [SpokenWord(0, 1, " November,"), SpokenWord(1, 2, " September,"), SpokenWord(4, 5, " Sunday,")]
+
+    assert is_repetition([SpokenWord(2.5, 3, text) for text in again], words, (2.0, 4.0)) == expected
