@@ -12,8 +12,8 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
 
-from functions.transcribe.downmix import QuadratureDownmix
-from functions.transcribe.loudness import LoudnessMeter
+from functions.transcribe.decoder.downmix import QuadratureDownmix
+from functions.transcribe.decoder.loudness import LoudnessMeter
 
 from .container import FFMPEG_ERRORS, UnreadableMedia, sounds_of
 from .untrusted_files import open_untrusted

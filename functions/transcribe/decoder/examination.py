@@ -32,8 +32,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from functions.transcribe.completeness import is_cut_off
-from functions.transcribe.loudness import HOOK_S
+from functions.transcribe.decoder.completeness import is_cut_off
+from functions.transcribe.decoder.loudness import HOOK_S
 
 from .audio import MAX_SAMPLES_BYTES, Sound, extract_sound, read_samples, silence_share
 from .container import (

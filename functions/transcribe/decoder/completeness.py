@@ -11,7 +11,7 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-from functions.transcribe.decoder.container import FFMPEG_ERRORS, claimed_duration_s
+from .container import FFMPEG_ERRORS, claimed_duration_s
 
 _MAX_MISSING_S = 0.5
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"

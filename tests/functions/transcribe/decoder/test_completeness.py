@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from functions.transcribe.completeness import is_cut_off
+from functions.transcribe.decoder.completeness import is_cut_off
 from functions.transcribe.decoder.container import UnreadableMedia, open_media
 from functions.transcribe.decoder.examination import examine
 from tests.fixtures.media_files import tone, write_media
