@@ -63,7 +63,7 @@ check: install  ## format, lint, types, import contracts, migrations, template, 
 
 .PHONY: round-trips
 round-trips: install  # how often each route waits for the database
-	@exec $(PY) -m pytest tests/functions/api/test_round_trips.py -q
+	@exec $(PY) -m pytest tests/functions/api/database/test_round_trips.py -q
 
 bench: install  ## the measured promises, as a table and bench/results/latest.json
 	@exec $(PY) -m bench

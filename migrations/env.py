@@ -14,7 +14,7 @@ import whyviral.accounts.models
 import whyviral.analysis.models
 import whyviral.analytics.models
 import whyviral.core.database
-import whyviral.core.database_url
+import whyviral.core.postgres.url
 import whyviral.feedback.models
 import whyviral.jobs.models
 import whyviral.social.models
@@ -33,7 +33,7 @@ def _database_url() -> str:
     for setting in ("SUPABASE_DIRECT_DB_URL", "SUPABASE_DB_URL"):
         if url := os.environ.get(setting):
             try:
-                whyviral.core.database_url.check_database_url(url)
+                whyviral.core.postgres.url.check_database_url(url)
             except ValueError as exc:
                 raise CommandError(f"{setting}: {exc}") from None
             return url

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
+from functions.api.description.docs_page import install_documentation
+from functions.api.description.openapi import DescribedApi, operation_id_of
 from whyviral.accounts.keyed_hashes import KeyedHashes
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
@@ -13,12 +15,10 @@ from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
 
 from .dependencies import Services
-from .documentation import install_documentation
 from .error_responses import EVERY_ROUTE, error_responses
 from .errors import install_error_handlers
 from .idempotent_call import REPLAYED_HEADER, install_replays
 from .middleware import RequestContext, UnhandledErrorMiddleware
-from .openapi import DescribedApi, operation_id_of
 from .routers import accounts, admin, analysis, feedback, health, sign_in, social, usage
 from .settings import ApiSettings
 

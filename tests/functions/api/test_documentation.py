@@ -12,10 +12,10 @@ import pytest
 from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
-from functions.api.documentation import ASSETS_FOLDER
+from functions.api.description.docs_page import ASSETS_FOLDER
+from functions.api.description.examples import ERROR, EXAMPLES
+from functions.api.description.openapi import ErrorOut
 from functions.api.errors import BodyNotJson
-from functions.api.examples import ERROR, EXAMPLES
-from functions.api.openapi import ErrorOut
 from tests.functions.api.routes import PUBLIC
 from tools.openapi import render_openapi
 from whyviral.analysis.facts.fact_sheet import Fact

@@ -13,9 +13,9 @@ from sqlalchemy import CheckConstraint, DateTime, Engine, MetaData, Text, create
 from sqlalchemy.engine import URL, Connection, ExceptionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
-from .connection_log import ConnectionLog
-from .database_url import check_database_url, verified_tls
-from .dialect import DRIVERNAME
+from whyviral.core.postgres.connection_log import ConnectionLog
+from whyviral.core.postgres.dialect import DRIVERNAME
+from whyviral.core.postgres.url import check_database_url, verified_tls
 
 STATEMENT_TIMEOUT_MS = 8_000
 SOCKET_TIMEOUT_S = 10

@@ -5,7 +5,8 @@ from typing import Any, Self
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from .database_url import check_database_url
+from whyviral.core.postgres.url import check_database_url
+
 from .redaction import hide
 
 

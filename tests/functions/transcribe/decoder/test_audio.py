@@ -13,7 +13,7 @@ from functions.transcribe.decoder.container import open_media
 from functions.transcribe.decoder.examination import AUDIO
 from tests.fixtures.media_files import SOUND_RATE, silence, speech, tone, write_media
 
-MEDIA = Path(__file__).parent / "media"
+MEDIA = Path(__file__).parents[1] / "media"
 
 
 def _heard(path: Path, folder: Path) -> tuple[Sound, Samples]:

@@ -8,7 +8,7 @@ from functions.transcribe.decoder.container import UnreadableMedia, open_media
 from functions.transcribe.decoder.examination import examine
 from tests.fixtures.media_files import tone, write_media
 
-MEDIA = Path(__file__).parent / "media"
+MEDIA = Path(__file__).parents[1] / "media"
 
 _CODECS = {
     "mp4": ("libx264", "aac"),

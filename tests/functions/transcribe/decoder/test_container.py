@@ -23,7 +23,7 @@ from functions.transcribe.decoder.container import (
 from functions.transcribe.decoder.examination import Examined, examine
 from tests.fixtures.media_files import SOUND_RATE, silence, tone, write_media
 
-MEDIA = Path(__file__).parent / "media"
+MEDIA = Path(__file__).parents[1] / "media"
 _REFUSAL = "^The file holds neither pictures nor sound that we can read.$"
 
 

@@ -12,7 +12,7 @@ from functions.transcribe.decoder.examination import THUMBNAIL, examine, frame_n
 from functions.transcribe.decoder.frames import key_frames
 from tests.fixtures.media_files import write_media
 
-MEDIA = Path(__file__).parent / "media"
+MEDIA = Path(__file__).parents[1] / "media"
 
 
 def _stills_at(path: Path, folder: Path) -> list[float]:

@@ -19,9 +19,10 @@ from pg8000.converters import make_params
 from pg8000.core import Context
 from pg8000.exceptions import DatabaseError, InterfaceError
 
+from whyviral.core.postgres.wire_messages import SYNC, TERMINATE, query, run
+
 from .column_values import PARSERS
 from .connection_failures import ConnectionFailed, Failure, explain
-from .wire_messages import SYNC, TERMINATE, query, run
 
 _READY = b"Z"
 _NULL_LENGTH = -1

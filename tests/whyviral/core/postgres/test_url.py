@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from whyviral.core.database import build_engine
-from whyviral.core.database_url import InvalidDatabaseUrl, check_database_url
+from whyviral.core.postgres.url import InvalidDatabaseUrl, check_database_url
 from whyviral.core.settings import DeployableSettings, SettingsError
 
 POOLER = "aws-1-eu-central-1.pooler.supabase.com:6543/postgres"

@@ -8,11 +8,10 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 
+from functions.api.description.examples import ERROR, EXAMPLES
+from functions.api.error_responses import SCHEMA, meaning_of
+from functions.api.errors import MethodNotAllowed, NothingHere
 from whyviral.core.errors import AppError
-
-from .error_responses import SCHEMA, meaning_of
-from .errors import MethodNotAllowed, NothingHere
-from .examples import ERROR, EXAMPLES
 
 _DESCRIPTION = """\
 Paste the URL of a social post and learn why it went viral: facts first, the explanation second.

@@ -14,8 +14,8 @@ from tests.fixtures.certificates import make_chain
 from tests.fixtures.fake_pooler import fake_pooler, server_context, tls_in_front_of
 from tests.fixtures.pgbouncer import StartPooler
 from tests.functions.api.conftest import SignedIn, replace_services
-from whyviral.core.connection_failures import Failure
 from whyviral.core.database import build_engine, session_scope
+from whyviral.core.postgres.connection_failures import Failure
 
 LIST = "/api/analysis/requests/"
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from functions.api.settings import ApiSettings
 from tests.fixtures.pgbouncer import StartPooler
 from tests.functions.api.conftest import SignedIn
-from tests.functions.api.test_concurrency import serving
+from tests.functions.api.database.test_concurrency import serving
 from whyviral.analytics.models import ApiAccessLog
 
 _AT_ONCE = 50

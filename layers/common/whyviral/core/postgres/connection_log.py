@@ -4,8 +4,9 @@ import threading
 import time
 from collections.abc import Callable
 
+from whyviral.core.logging import build_logger
+
 from .connection_failures import Failure
-from .logging import build_logger
 
 _REPEAT_S = 60.0
 logger = build_logger("database")

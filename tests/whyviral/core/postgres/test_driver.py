@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from tests.factories import create_user
 from tests.fixtures.counting_proxy import CountingProxy
 from whyviral.core.database import build_engine, session_scope, single_statement
-from whyviral.core.driver import Connection
+from whyviral.core.postgres.driver import Connection
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from sqlalchemy.exc import InterfaceError
 
 from tests.fixtures.certificates import Chain, make_chain
 from tests.fixtures.fake_pooler import server_context, tls_in_front_of
-from whyviral.core.connection_failures import Failure
 from whyviral.core.database import build_engine, session_scope
+from whyviral.core.postgres.connection_failures import Failure
 
 HOST = "127.0.0.1"
 

@@ -1,4 +1,4 @@
-// Starts Swagger UI on the page that functions/api/documentation.py makes; a file of its own, as the policy of the page
+// Starts Swagger UI on the page that functions/api/description/docs_page.py makes; a file of its own, as the policy of the page
 // allows no inline script.
 const element = document.getElementById("swagger-ui");
 SwaggerUIBundle({

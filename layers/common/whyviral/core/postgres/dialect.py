@@ -7,8 +7,9 @@ from sqlalchemy.dialects.postgresql.base import PGCompiler, PGIdentifierPreparer
 from sqlalchemy.dialects.postgresql.pg8000 import PGDialect_pg8000
 from sqlalchemy.engine import Connection as EngineConnection
 
+from whyviral.core.postgres.driver import Connection
+
 from .connection_failures import ConnectionFailed
-from .driver import Connection
 
 DRIVERNAME = "postgresql+whyviral"
 
