@@ -56,7 +56,11 @@ def test_neither_a_slash_nor_the_way_the_body_comes_matters(webhooks: Webhooks, 
 
 
 @pytest.mark.parametrize(
-    "junk", ["v1a,c2ln", "junk", "v1", "v1,", "v1,!!!", "v1,abc", "v1,ä", "v1,a,b", ",", " ", "v2,c2ln", OLD_SIGNATURE]
+    "junk",
+    [
+        *("v1a,c2ln", "junk", "v1", "v1,", "v1,!!!", "v1,abc", "v1,ä", "v1,a,b", ",", " ", "v2,c2ln"),
+        pytest.param(OLD_SIGNATURE, id="the signature of another secret"),
+    ],
 )
 def test_one_good_signature_among_others_is_enough(webhooks: Webhooks, junk: str) -> None:
     headers = signed()
