@@ -223,7 +223,7 @@ def test_the_state_machine_may_start_this_family_with_its_two_roles_and_nothing_
 def test_a_task_of_its_own_needs_no_queue_and_no_service(document: Properties, compute: str) -> None:
     resources = render(document, TranscribeCompute=compute, TranscribeMode="task")
 
-    others = {name: each for name, each in resources.items() if not name.startswith(("Webhook", "Died", "Sweeper"))}
+    others = {name: each for name, each in resources.items() if not name.startswith(("Webhook", "FailureEvents", "Sweeper"))}
     assert of_type(others, "AWS::SQS::Queue") == of_type(others, "AWS::ECS::Service") == {}
     assert "QUEUE_URL" not in variables_of(container_of(resources))
     assert "sqs:" not in repr(others)

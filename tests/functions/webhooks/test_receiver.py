@@ -237,7 +237,7 @@ def test_a_secret_that_cannot_sign_is_an_error_of_the_start(monkeypatch: pytest.
     with pytest.raises(SettingsError) as error:
         WebhooksSettings.load()
 
-    problem = "Value error, not a signing secret: whsec_ and base64, as the sender's dashboard shows it"
+    problem = "not a signing secret: whsec_ and base64, as the sender's dashboard shows it"
     assert str(error.value).endswith(f"CLERK_WEBHOOK_SECRET: {problem if secret else 'Field required'}")
 
 

@@ -211,7 +211,7 @@ def test_without_user_namespaces_root_becomes_nobody(tmp_path: Path) -> None:
     without_namespaces = "\n".join(
         [
             "import os, sys",
-            "from local import unprivileged",
+            "from local.processes import unprivileged",
             "unprivileged._works_in_a_child = lambda change: False",
             "unprivileged.main(str(os.getppid()), sys.argv[1], '/usr/bin/env', 'id', '-u')",
         ]

@@ -15,6 +15,7 @@ from whyviral.integrations.supabase.storage import SupabaseMediaStore
 from whyviral.integrations.twitterapi.scraper import TwitterApiScraper
 from whyviral.social.media.download import Downloader
 from whyviral.social.platforms import Platform
+from whyviral.vendor_calls.prices import PRICES
 
 
 def file(kind: str, filename: str) -> dict[str, str]:
@@ -26,7 +27,7 @@ def test_photo_video_and_poster_of_a_post_end_up_public_as_they_were(
     pipeline: Pipeline, stand_ins: StandInsClient, local_endpoints: Endpoints
 ) -> None:
     stand_ins.add_post(id="101", media=[file("image", "photo.jpg"), file("video", "tweet-spoken.mp4")])
-    x = Source(partial(TwitterApiScraper, "stand-in"), is_stand_in=True)
+    x = Source(partial(TwitterApiScraper, "stand-in", prices=PRICES), is_stand_in=True)
     fetcher = PostFetcher(
         pipeline.engine,
         sources=dict.fromkeys(Platform, x),

@@ -24,6 +24,7 @@ from whyviral.integrations.ports.media_store import MediaStore, path_of
 from whyviral.integrations.supabase.storage import SupabaseMediaStore
 from whyviral.social.models import PostMedia
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 
 @pytest.fixture
@@ -42,7 +43,9 @@ def test_a_post_is_explained_and_a_quota_that_is_spent_is_waited_for(
     job, (post,) = pipeline.collected("20")
 
     def explain(key: str) -> tuple[Outcome, int | None]:
-        analyst = partial(GeminiAnalyst, [key], model="gemini-3.8-flash", fallback_model=None, clock=pipeline.clock)
+        analyst = partial(
+            GeminiAnalyst, [key], model="gemini-3.8-flash", fallback_model=None, clock=pipeline.clock, prices=PRICES
+        )
         explainer = PostExplainer(
             pipeline.engine,
             build_analyst=analyst,
@@ -85,7 +88,9 @@ def test_stored_media_are_read_and_shown_and_speech_is_told(
     add_video(pipeline, job, video=video, frame=frame)
     explainer = PostExplainer(
         pipeline.engine,
-        build_analyst=partial(GeminiAnalyst, ["stand-in"], model="gemini-3.8-flash", fallback_model=None),
+        build_analyst=partial(
+            GeminiAnalyst, ["stand-in"], model="gemini-3.8-flash", fallback_model=None, prices=PRICES
+        ),
         build_store=storage,
         limits=pipeline.limits,
         clock=pipeline.clock,

@@ -214,7 +214,7 @@ def partial_request(pipeline: Pipeline, refusal: MediaRefused) -> RequestJob:
 FAILURES: dict[str, tuple[Stage, ErrorCategory, Outcome]] = {
     "model": (Stage.ANALYSING, ErrorCategory.AUTH, Outcome.FAILED),
     "stage": (Stage.COLLECTING_MEDIA, ErrorCategory.TIMEOUT, Outcome.FAILED),
-    "lost": (Stage.ANALYSING, ErrorCategory.INTERNAL, Outcome.FAILED),
+    "late": (Stage.ANALYSING, ErrorCategory.TIMEOUT, Outcome.FAILED),
 }
 
 

@@ -60,6 +60,7 @@ _CALL = {
 _EVENT = {
     "id": "8c9d0e1f-2a3b-4c4d-9e5f-6a7b8c9d0e1f",
     "category": "ANALYSIS",
+    "level": "INFO",
     "event": "analysis_admitted",
     "user_id": USER_ID,
     "analysis_request_id": REQUEST_ID,

@@ -46,7 +46,6 @@ class Base(DeclarativeBase):
 class Identified:
     """A row with a UUID made by the database and the two times every table has."""
 
-    __mapper_args__: ClassVar[dict[str, Any]] = {"eager_defaults": True}  # an update returns its time, too
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(
@@ -87,7 +86,7 @@ def build_engine(database_url: str, *, pool_size: int = 1, socket_timeout_s: flo
         InvalidDatabaseUrl: the URL cannot work.
     """
     url, tls = _split_url(database_url)
-    return create_engine(
+    engine = create_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
@@ -102,6 +101,13 @@ def build_engine(database_url: str, *, pool_size: int = 1, socket_timeout_s: flo
             "on_failure": ConnectionLog().note,
         },
     )
+    event.listen(engine, "checkout", _roll_back)
+    return engine
+
+
+def _roll_back(connection: Any, *_: object) -> None:
+    """End a transaction that an earlier user of the pooled connection left behind."""
+    connection.rollback()
 
 
 @event.listens_for(Engine, "handle_error")

@@ -167,8 +167,8 @@ def test_a_connection_that_is_cut_while_we_wait_counts_as_away(
         is_over.set()
         assert_unavailable(client, somebody)
     # The request has waited for the database once, and its record does not again.
-    errors = [line["error"] for line in logged() if line["message"] == "access not recorded"]
-    assert errors == ["the database does not answer"]
+    reasons = [line["reason"] for line in logged() if line["message"] == "accesses not recorded"]
+    assert reasons == ["the database does not answer"]
 
 
 # A connection that broke with something unsent complains once more when it is forgotten.

@@ -44,12 +44,12 @@ _PROGRAMS = {
 
 
 def _replace_examine(program: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let another program run in place of examine.py, which the code finds under its own root."""
-    package = folder / "root" / "functions" / "transcribe"
+    """Run another program in place of examination.py, which the code finds below its own root."""
+    package = folder / "root" / "functions" / "transcribe" / "decoder"
     package.mkdir(parents=True)
-    (package.parent / "__init__.py").touch()
-    (package / "__init__.py").touch()
-    (package / "examine.py").write_text(program)
+    for each in (package, package.parent, package.parent.parent):
+        (each / "__init__.py").touch()
+    (package / "examination.py").write_text(program)
     monkeypatch.setattr(
         isolated_decoder, "_ROOT", folder / "root"
     )  # a hostile file cannot be made to order for each way to break
@@ -83,10 +83,10 @@ def test_a_disk_that_fails_says_nothing_about_the_file(name: str, where: str, cl
     code = f"raise OSError({getattr(errno, name)}, 'of the disk')"
     program = f"""
 import sys
-from functions.transcribe import examine
+from functions.transcribe.decoder import examination
 def fail(*_, **__): {code}
-examine.{where} = fail
-sys.exit(examine.run(sys.argv[1:]))
+examination.{where} = fail
+sys.exit(examination.run(sys.argv[1:]))
 """
     arguments = [str(clip), str(tmp_path), "60", "60", "60"]
 

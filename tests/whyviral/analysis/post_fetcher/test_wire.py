@@ -18,6 +18,7 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.instagram.scraper import InstagramScraper
 from whyviral.integrations.twitterapi.scraper import TwitterApiScraper
 from whyviral.social.platforms import Platform
+from whyviral.vendor_calls.prices import PRICES
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_posts_of_x_are_fetched_and_a_busy_provider_is_waited_for(
 ) -> None:
     stand_ins.add_post(id="101", username="somebody", text="Hello.", metrics={"likes": 10, "views": 1000})
     stand_ins.fault("twitterapi", "status", status=429, headers={"Retry-After": "9"}, times=1)
-    scraper = partial(TwitterApiScraper, "stand-in", clock=pipeline.clock, client=http)
+    scraper = partial(TwitterApiScraper, "stand-in", clock=pipeline.clock, client=http, prices=PRICES)
     fetcher = fetcher_of(pipeline, Source(scraper, local_endpoints.is_stand_in("twitterapi")))
     job = pipeline.admit("101", "404")
 
@@ -72,7 +73,7 @@ def instagram(
 ) -> PostFetcher:
     """FetchPosts over the real client, whose jobs are ready at once."""
     stand_ins.control("brightdata", {"delay_s": 0})
-    scraper = partial(InstagramScraper, "stand-in", clock=pipeline.clock, client=http)
+    scraper = partial(InstagramScraper, "stand-in", clock=pipeline.clock, client=http, prices=PRICES)
     return fetcher_of(pipeline, Source(scraper, local_endpoints.is_stand_in("brightdata")))
 
 

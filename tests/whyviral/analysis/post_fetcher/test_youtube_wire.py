@@ -16,6 +16,7 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.youtube.scraper import YouTubeScraper
 from whyviral.social.models import PostMedia
 from whyviral.social.platforms import Platform
+from whyviral.vendor_calls.prices import PRICES
 
 
 def test_a_video_is_stored_with_its_captions_and_a_private_one_fails_alone(
@@ -24,7 +25,7 @@ def test_a_video_is_stored_with_its_captions_and_a_private_one_fails_alone(
     line = {"start_s": 0.5, "end_s": 2.0, "text": "Red kites fly."}
     add_video(stand_ins, captions={"language": "en", "segments": [line]}, raw={"duration_s": 63, "tags": ["kite"]})
     refuse_video(stand_ins, status="LOGIN_REQUIRED", reason="Private video")
-    youtube = Source(partial(YouTubeScraper, clock=pipeline.clock), is_stand_in=True)
+    youtube = Source(partial(YouTubeScraper, clock=pipeline.clock, prices=PRICES), is_stand_in=True)
     fetcher = PostFetcher(
         pipeline.engine,
         sources=dict.fromkeys(Platform, youtube),

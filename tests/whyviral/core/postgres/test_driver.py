@@ -28,8 +28,8 @@ def proxy(engine: Engine) -> Iterator[CountingProxy]:
 @pytest.fixture
 def counted(engine: Engine, proxy: CountingProxy) -> Iterator[Engine]:
     """An engine with one connection, open already, whose round trips are counted."""
-    url = make_url(f"postgresql://{engine.url.username}@127.0.0.1:{proxy.port}/{engine.url.database}")
-    counted = build_engine(url.render_as_string())
+    url = engine.url.set(drivername="postgresql", host="127.0.0.1", port=proxy.port)
+    counted = build_engine(url.render_as_string(hide_password=False))
     with session_scope(counted) as session:
         session.execute(text("select 1"))
     proxy.take()

@@ -28,8 +28,8 @@ def port(engine: Engine, chain: Chain) -> Iterator[int]:
 
 
 def select_one(engine: Engine, host: str, port: int, root: Path) -> object:
-    url = make_url(f"postgresql://{engine.url.username}@{host}:{port}/{engine.url.database}")
-    secured = build_engine(f"{url.render_as_string()}?sslrootcert={root}")
+    url = engine.url.set(drivername="postgresql", host=host, port=port)
+    secured = build_engine(f"{url.render_as_string(hide_password=False)}?sslrootcert={root}")
     try:
         with session_scope(secured) as session:
             return session.scalar(text("select 1"))

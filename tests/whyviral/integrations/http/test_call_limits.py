@@ -27,7 +27,7 @@ OPENERS = {
     "httpx2.Client": {"integrations/gemini/sdk.py"},
     "httpcore.ConnectionPool": {"integrations/http/deadlines.py", "integrations/http/ssrf_guard.py"},
     "httpcore2.ConnectionPool": {"integrations/gemini/sdk.py"},
-    "socket.create_connection": set(),
+    "socket.create_connection": {"core/postgres/driver.py"},
     "urllib.request.urlopen": set(),
 }
 """What opens connections, and the modules that may; each has tests of its own with servers that are silent or drip."""
