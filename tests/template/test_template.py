@@ -310,10 +310,10 @@ def test_a_death_that_cannot_be_acted_on_is_kept_and_raises_an_alarm(
 @pytest.mark.parametrize(
     ("metric", "logs", "source", "words"),
     [
-        ("RequestsLost", "SweeperLogGroup", "scheduled/orphaned.py", "a request was lost"),
-        ("RequestsLost", "FailureEventsLogGroup", "requests/deaths.py", "a request was lost"),
-        ("RequestsNotStarted", "SweeperLogGroup", "scheduled/orphaned.py", "a request was not started"),
-        ("EventsStuck", "SweeperLogGroup", "scheduled/orphaned.py", "events_stuck"),
+        ("RequestsLost", "SweeperLogGroup", "orphaned.py", "a request was lost"),
+        ("RequestsLost", "FailureEventsLogGroup", "failure_events.py", "a request was lost"),
+        ("RequestsNotStarted", "SweeperLogGroup", "orphaned.py", "a request was not started"),
+        ("EventsStuck", "SweeperLogGroup", "orphaned.py", "events_stuck"),
     ],
 )
 def test_lost_work_raises_an_alarm_by_words_that_are_logged(
@@ -329,7 +329,7 @@ def test_lost_work_raises_an_alarm_by_words_that_are_logged(
     ]
 
     assert [words in pattern for pattern in patterns] == [True]
-    assert f'"{words}"' in (ROOT / "functions" / source).read_text(encoding="utf-8")
+    assert f'"{words}"' in (ROOT / "layers/common/whyviral/analysis" / source).read_text(encoding="utf-8")
     assert metric in {alarm["MetricName"] for alarm in alarms}
 
 
