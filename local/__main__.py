@@ -1,4 +1,4 @@
-"""The command line behind the Makefile: run, demo, token, webhook, retention, reset."""
+"""The command line of the local system, which the Makefile calls: run, demo, token, webhook, retention, reset."""
 
 import argparse
 import json
@@ -13,7 +13,9 @@ from types import FrameType
 from local.private_file import write_private
 from local.processes.lifetime import end_with_parent
 from local.stack.configuration import read_user_settings
-from local.stack.system import DATA, ROOT, StackError, is_running, running
+from local.stack.data_folder import is_running
+from local.stack.errors import StackError
+from local.stack.system import DATA, ROOT, running
 
 RUN_FILE = "run.json"
 _CHECK_INTERVAL_S = 0.5
@@ -21,7 +23,7 @@ _CHECK_INTERVAL_S = 0.5
 
 def main() -> int:
     """Run one command and return the exit status."""
-    # make may be killed: then nobody would ever end this process.
+    # If make is killed, no other process would stop this one.
     end_with_parent(signal.SIGTERM)
     arguments = _parse()
     try:
@@ -35,26 +37,26 @@ def main() -> int:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local", description="whyviral on one machine.")
-    parser.add_argument("--env-file", type=Path, default=ROOT / ".env", help="settings beside the environment's")
+    parser.add_argument("--env-file", type=Path, default=ROOT / ".env", help="settings that the environment lacks")
     commands = parser.add_subparsers(required=True)
     run = commands.add_parser("run", help="run the whole system")
-    run.add_argument("--port", type=int, default=8000)
-    run.add_argument("--data", type=Path, default=DATA, help="the folder of database and logs")
+    run.add_argument("--port", type=int, default=8000, help="the API's port; 0 for any free port")
+    run.add_argument("--data", type=Path, default=DATA, help="the folder for the database and the logs")
     run.set_defaults(command=_run)
-    demo = commands.add_parser("demo", help="run the system, analyse posts, report, stop")
-    demo.add_argument("urls", nargs="*")
-    demo.add_argument("--data", type=Path, default=DATA / "demo", help="the folder of report, database and logs")
+    demo = commands.add_parser("demo", help="start the system, analyse posts, write a report, stop")
+    demo.add_argument("urls", nargs="*", help="posts to analyse; without any, the sample posts")
+    demo.add_argument("--data", type=Path, default=DATA / "demo", help="the folder for the report, database and logs")
     demo.set_defaults(command=_demo)
     token = commands.add_parser("token", help="print a session token for the running system")
-    token.add_argument("email")
+    token.add_argument("email", help="the user's e-mail address; the user is created if there is none")
     token.set_defaults(command=_token)
-    webhook = commands.add_parser("webhook", help="send a signed sample event of Clerk's to the running system")
+    webhook = commands.add_parser("webhook", help="send a signed sample webhook of Clerk to the running system")
     webhook.add_argument("event", help="such as user.created, user.deleted or session.revoked")
-    webhook.add_argument("--email", default="webhook@whyviral.example", help="whom it is about")
+    webhook.add_argument("--email", default="webhook@whyviral.example", help="the user that the event is about")
     webhook.set_defaults(command=_webhook)
-    retention = commands.add_parser("retention", help="delete what is too old from the running system's database")
+    retention = commands.add_parser("retention", help="delete expired records from the running system's database")
     retention.set_defaults(command=_retention)
-    commands.add_parser("reset", help="forget all local data").set_defaults(command=_reset)
+    commands.add_parser("reset", help="delete all local data").set_defaults(command=_reset)
     return parser.parse_args()
 
 
@@ -65,7 +67,7 @@ def _run(arguments: argparse.Namespace) -> int:
         stopped.set()
 
     data: Path = arguments.data
-    with running(data, port=arguments.port, user_settings=_settings(arguments), say=_say) as stack:
+    with running(data, port=arguments.port, user_settings=_settings(arguments), report=_report) as stack:
         for signal_number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signal_number, stop)
         ready = json.dumps(stack.ready.as_dict())
@@ -73,17 +75,19 @@ def _run(arguments: argparse.Namespace) -> int:
         try:
             print(f"READY {ready}", flush=True)
             if stack.stand_in_vendors:
-                _say(f"played by stand-ins: {', '.join(sorted(stack.stand_in_vendors))}; set their keys in .env")
+                vendors = ", ".join(sorted(stack.stand_in_vendors))
+                _report(f"stand-ins replace {vendors}; set a vendor's key in .env to use the real one")
+            _report(f"API documentation: {stack.ready.api}/docs; logs: {stack.logs}; Ctrl-C stops the system")
             while not stopped.wait(_CHECK_INTERVAL_S):
                 stack.check()
         finally:
             (data / RUN_FILE).unlink(missing_ok=True)
-            _say("stopping")
+            _report("stopping")
     return 0
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from local import demo  # noqa: PLC0415 - rich is for this command only
+    from local import demo  # noqa: PLC0415 - only this command needs rich
 
     return demo.run(arguments.urls, data=arguments.data, user_settings=_settings(arguments))
 
@@ -91,21 +95,25 @@ def _demo(arguments: argparse.Namespace) -> int:
 def _token(arguments: argparse.Namespace) -> int:
     from local.stack.accounts import create_token  # noqa: PLC0415
 
+    email = _require_email(arguments.email, example="make token USER=you@example.com")
     ready = _ready()
     if ready["token"] is None:
-        raise StackError("Clerk is real here: sign in through it to get a token")
-    print(create_token(ready["stand_ins"], arguments.email)[0])
+        raise StackError("the running system uses the real Clerk; sign in through your frontend to get a token")
+    print(create_token(ready["stand_ins"], email)[0])
     return 0
 
 
 def _webhook(arguments: argparse.Namespace) -> int:
     from local.stack.clerk_events import send_sample  # noqa: PLC0415
 
+    email = _require_email(arguments.email, example="make webhook EVENT=user.created USER=you@example.com")
+    if not arguments.event:
+        raise StackError("name the event: make webhook EVENT=user.created")
     ready = _ready()
     if ready["token"] is None:
-        raise StackError("Clerk is real here: it alone can sign its webhooks")
-    status = send_sample(ready["stand_ins"], ready["api"], arguments.event, arguments.email)
-    print(f"{arguments.event} about {arguments.email}: {status}")
+        raise StackError("the running system uses the real Clerk, which alone can sign its webhooks")
+    status = send_sample(ready["stand_ins"], ready["api"], arguments.event, email)
+    print(f"{arguments.event} about {email}: the system answered with HTTP status {status}")
     return 0 if status == HTTPStatus.OK else 1
 
 
@@ -117,16 +125,25 @@ def _retention(arguments: argparse.Namespace) -> int:
 
 
 def _ready() -> dict[str, str]:
-    """Return what the running system printed when it was ready."""
+    """Return the fields of the running system's READY line."""
     if not is_running(DATA):
-        raise StackError("nothing is running; start it with `make run`")
-    ready: dict[str, str] = json.loads((DATA / RUN_FILE).read_text())
+        raise StackError("the system is not running; start it with `make run`")
+    try:
+        ready: dict[str, str] = json.loads((DATA / RUN_FILE).read_text())
+    except FileNotFoundError:
+        raise StackError("the system is still starting; try again when it has printed its READY line") from None
     return ready
+
+
+def _require_email(text: str, *, example: str) -> str:
+    if not all(text.partition("@")):
+        raise StackError(f"{text!r} is not an e-mail address; set USER to one: {example}")
+    return text
 
 
 def _reset(_arguments: argparse.Namespace) -> int:
     if is_running(DATA):
-        raise StackError("the system is running; stop it first")
+        raise StackError("the system is running; stop it before you delete its data")
     shutil.rmtree(DATA, ignore_errors=True)
     return 0
 
@@ -135,7 +152,7 @@ def _settings(arguments: argparse.Namespace) -> dict[str, str]:
     return read_user_settings(arguments.env_file)
 
 
-def _say(text: str) -> None:
+def _report(text: str) -> None:
     print(f"whyviral: {text}", file=sys.stderr, flush=True)
 
 

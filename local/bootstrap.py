@@ -1,10 +1,10 @@
-"""What a worker process starts: `python local/bootstrap.py <handler>` runs a handler under AWS's own runtime client.
+"""Entry point of a worker process: `python local/bootstrap.py <handler>` runs a handler under AWS's runtime client.
 
 `python local/bootstrap.py -m <module>` runs a module instead, as the container of an ECS task does.
 
-It differs from what runs on AWS in two ways only: the process ends with the one that started it, and the vendors'
-addresses come from WHYVIRAL_ENDPOINTS. It also runs built functions, under a Python that has awslambdaric and with
-PYTHONPATH=<build>:<layer>/python; therefore nothing here is imported from `local`.
+A worker differs from its deployed counterpart in two ways: the process ends with its parent, and the vendors' addresses
+come from WHYVIRAL_ENDPOINTS. This file also runs built functions, under a Python with awslambdaric and with
+PYTHONPATH=<build>:<layer>/python, where the package `local` cannot be imported.
 """
 
 import json
@@ -21,12 +21,12 @@ ENDPOINTS_VARIABLE = "WHYVIRAL_ENDPOINTS"
 
 
 def dump_endpoints(value: Endpoints) -> str:
-    """Return the value of WHYVIRAL_ENDPOINTS that makes `install_endpoints` use `value`."""
+    """Return the endpoints as a value of WHYVIRAL_ENDPOINTS."""
     return json.dumps(asdict(value) | {"stand_ins": sorted(value.stand_ins)})
 
 
 def install_endpoints() -> None:
-    """Use the vendors' addresses that WHYVIRAL_ENDPOINTS holds; without it the real ones stay."""
+    """Use the vendors' addresses from WHYVIRAL_ENDPOINTS; without that variable, the real addresses."""
     text = os.environ.get(ENDPOINTS_VARIABLE)
     if text:
         fields = json.loads(text)
@@ -34,9 +34,9 @@ def install_endpoints() -> None:
 
 
 def _main() -> None:
-    # The sibling file is run by its path: where a built function runs, there is no package `local` to import it from.
+    # Run by path, because the package `local` is not importable where a built function runs.
     runpy.run_path(str(Path(__file__).parent / "processes" / "lifetime.py"))["end_with_parent"]()
-    # As on Lambda modules are looked for in the function's folder first; Python put the folder of this file there.
+    # Lambda searches the function's folder first. Python has put the folder of this file into that place.
     sys.path[0] = os.environ.get("LAMBDA_TASK_ROOT") or str(Path.cwd())
     install_endpoints()
     module = "awslambdaric"

@@ -1,4 +1,4 @@
-"""`make demo`: the whole system once, from pasted URLs to the report, with live progress."""
+"""`make demo`: starts the system, analyses posts with live progress, prints and writes a report, and stops."""
 
 import json
 import os
@@ -29,24 +29,28 @@ SAMPLE_URLS = (
     "https://www.youtube.com/watch?v=invented-L1",
     "https://www.youtube.com/shorts/invented-M1",
 )
-"""What each of them is: local/samples/README.md."""
-_POLL_S = 0.2
+"""The sample posts, which local/samples/README.md describes."""
+_POLL_INTERVAL_S = 0.2
 _TIMEOUT_S = 1_800
 _ENDED = ("COMPLETED", "FAILED")
 
 
 class DemoFailed(Exception):
-    """The API refused what the demo asked; the message is the API's."""
+    """The API rejected the URLs; the message is the API's."""
 
 
 @dataclass(slots=True)
 class Client:
-    """A user of the API."""
+    """The API as one user calls it."""
 
     http: httpx.Client
 
     def analyse(self, urls: Sequence[str]) -> list[str]:
-        """Return the ids of the requests made."""
+        """Start the analysis of posts and return the ids of the requests.
+
+        Raises:
+            DemoFailed: the API rejected the URLs.
+        """
         response = self.http.post("/api/analysis/analyze/", json={"post_urls": list(urls)})
         if response.status_code != httpx.codes.ACCEPTED:
             body = response.json()
@@ -54,11 +58,11 @@ class Client:
             raise DemoFailed("\n".join([body["error"], *problems]))
         return [request["id"] for request in response.json()["requests"]]
 
-    def request(self, request_id: str) -> dict[str, Any]:
-        """Return the request as it is now."""
+    def get_request(self, request_id: str) -> dict[str, Any]:
+        """Return the current state of a request."""
         return self._get(f"/api/analysis/requests/{request_id}/")
 
-    def posts(self, request_id: str) -> list[dict[str, Any]]:
+    def list_posts(self, request_id: str) -> list[dict[str, Any]]:
         """Return all readable posts of a request."""
         posts: list[dict[str, Any]] = []
         path: str | None = f"/api/social/posts/analysis/{request_id}/"
@@ -74,15 +78,18 @@ class Client:
 
 
 def run(urls: Sequence[str], *, data: Path, user_settings: Mapping[str, str]) -> int:
-    """Analyse the posts on a system of its own, print and write the report; 1 when anything failed."""
+    """Analyse the posts on a fresh system, print and write the report; returns 1 if any post has no analysis."""
     console = Console()
 
-    def say(text: str) -> None:
+    def show_step(text: str) -> None:
         console.print(Text(text, style="dim"))
 
-    with running(data, port=None, user_settings=user_settings, fresh=True, say=say) as stack:
+    with running(data, port=None, user_settings=user_settings, fresh=True, report=show_step) as stack:
         if stack.ready.token is None:
-            console.print("[red]The demo needs a user; with a real Clerk use `make run` and your frontend.[/red]")
+            console.print(
+                "[red]The demo cannot sign in to the real Clerk. Unset the Clerk keys in .env, "
+                "or use `make run` with your frontend.[/red]"
+            )
             return 1
         headers = {"Authorization": f"Bearer {stack.ready.token}"}
         with httpx.Client(base_url=stack.ready.api, headers=headers, timeout=30) as http:
@@ -99,7 +106,8 @@ def run(urls: Sequence[str], *, data: Path, user_settings: Mapping[str, str]) ->
         _show(request, console)
     if report["stand_ins"]:
         console.print(
-            f"[yellow]Played by stand-ins, not by the real services: {', '.join(report['stand_ins'])}.[/yellow]"
+            f"[yellow]Stand-ins replaced these services: {', '.join(report['stand_ins'])}. "
+            "Set their keys in .env to use the real ones.[/yellow]"
         )
     console.print(Text(f"Report: {os.path.relpath(path)}"))
     return 0 if all(_is_whole(request) for request in report["requests"]) else 1
@@ -109,18 +117,18 @@ def _follow(client: Client, ids: Sequence[str], console: Console) -> list[dict[s
     deadline = time.monotonic() + _TIMEOUT_S
     with Live(console=console, refresh_per_second=8, transient=True) as live:
         while True:
-            requests = [client.request(request_id) for request_id in ids]
+            requests = [client.get_request(request_id) for request_id in ids]
             live.update(_progress(requests))
             if all(request["status"] in _ENDED for request in requests) or time.monotonic() > deadline:
                 break
-            time.sleep(_POLL_S)
+            time.sleep(_POLL_INTERVAL_S)
     for request in requests:
         console.print(_progress([request]))
     return requests
 
 
 def _progress(requests: Sequence[dict[str, Any]]) -> Table:
-    table = Table("platform", "progress", "stage", "what happens", expand=True)
+    table = Table("platform", "progress", "stage", "message", expand=True)
     for request in requests:
         last = request["status_history"][-1]
         table.add_row(request["platform"], f"{request['progress']} %", last["stage"], Text(last["message"]))
@@ -133,7 +141,7 @@ def _report(client: Client, requests: Sequence[dict[str, Any]], *, stand_ins: li
 
 def _report_request(client: Client, request: dict[str, Any]) -> dict[str, Any]:
     analyses = {analysis["post_id"]: analysis for analysis in request["post_analyses"]}
-    posts = {post["id"]: post for post in client.posts(request["id"])}
+    posts = {post["id"]: post for post in client.list_posts(request["id"])}
     return {
         "platform": request["platform"],
         "display_name": request["display_name"],
@@ -175,7 +183,7 @@ def _show(request: dict[str, Any], console: Console) -> None:
             continue
         verdict = "went viral" if post["is_viral"] else "did not go viral"
         lines = [
-            *_heard(post),
+            *_speech_lines(post),
             analysis["virality_reasoning"],
             "",
             *[f"• {takeaway}" for takeaway in analysis["quick_takeaways"]],
@@ -189,11 +197,11 @@ def _show(request: dict[str, Any], console: Console) -> None:
     )
 
 
-def _heard(post: Mapping[str, Any]) -> Sequence[str]:
-    """Return what is said in the post, or that nobody speaks; nothing where it has no sound that could be known."""
+def _speech_lines(post: Mapping[str, Any]) -> Sequence[str]:
+    """Return the transcript, or a note that there is no speech; empty if the post's sound was not examined."""
     match post["has_speech"]:
         case True:
-            return [f"Spoken: “{post['transcript']}”", ""]
+            return [f"Speech: “{post['transcript']}”", ""]
         case False:
-            return ["Nobody speaks in it.", ""]
+            return ["No speech.", ""]
     return []

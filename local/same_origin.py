@@ -1,7 +1,7 @@
-"""Which calls to a control server on loopback come from programs of this machine, and not from a web page.
+"""Middleware that protects control servers on loopback from web pages.
 
-A page in the developer's browser can send requests to loopback, and a host name of the page's owner can lead there
-(DNS rebinding). Browsers say so in `Origin`, `Sec-Fetch-Site` and `Host`. Source: developer.mozilla.org,
+A page in the developer's browser can send requests to loopback, and its owner can point a host name there (DNS
+rebinding). Browsers reveal both in `Origin`, `Sec-Fetch-Site` and `Host`. Source: developer.mozilla.org,
 "Cross-Site Request Forgery prevention"; read 2026-11-28.
 """
 
@@ -15,12 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 _OWN_SITES = frozenset({"same-origin", "none"})
-"""Values of Sec-Fetch-Site: a page of this very server, or an address that the user typed."""
-_REFUSAL = "only programs of this machine may call this address, by its loopback name"
+"""Values of Sec-Fetch-Site for a page of this server and for an address that the user typed."""
+_REFUSAL = "only programs on this machine may call this address, with a loopback host name"
 
 
 def is_same_origin(host: str, *, origin: str | None, fetch_site: str | None) -> bool:
-    """Whether a call names us by a loopback name and no page of another origin sent it."""
+    """Whether a call uses a loopback host name and no page of another origin sent it."""
     if _name_of(host) not in _LOOPBACK_NAMES:
         return False
     if origin is not None and urlsplit(origin).netloc != host:
@@ -36,14 +36,14 @@ def _name_of(host: str) -> str | None:
 
 
 class SameOriginOnly:
-    """ASGI middleware that answers calls from elsewhere, to paths with a prefix, with 403."""
+    """ASGI middleware that answers 403 to calls of other origins to paths with a prefix."""
 
     def __init__(self, app: ASGIApp, *, prefix: str) -> None:
         self._app = app
         self._prefix = prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one ASGI event stream."""
+        """Answer one request, or pass it to the application."""
         if scope["type"] != "http" or not scope["path"].startswith(self._prefix) or _is_own(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
@@ -57,7 +57,7 @@ def _is_own(headers: Headers) -> bool:
 
 
 def same_origin_only(app: WSGIApplication) -> WSGIApplication:
-    """Wrap a WSGI application so that it answers calls from elsewhere with 403."""
+    """Wrap a WSGI application so that it answers 403 to calls of other origins."""
 
     def guarded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         is_own = is_same_origin(

@@ -1,7 +1,7 @@
 """`ecs:runTask.waitForTaskToken` for moto's interpreter, which has an ECS without containers (getmoto/moto#10076).
 
-What a state asks for is turned into the request that Step Functions would send, checked against the model of the API,
-and given to a function of ours. moto's own ECS takes no part: it would load the whole of EC2 and run nothing.
+A state's arguments become the request that Step Functions would send, which is validated against the API's model and
+passed to a callable of ours. moto's own ECS is not used: it would load all of EC2 and run nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,22 +24,22 @@ from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from local.aws.tasks import TaskRefused
 
 type RunTask = Callable[[str, Mapping[str, Mapping[str, str]]], str]
-"""Runs a task, by the name of its definition, with variables by container; returns its ARN or raises TaskRefused."""
+"""Starts a task, by definition name and variables by container, and returns its ARN; raises TaskRefused."""
 
 _REFUSED = "AmazonECS.Unknown"
-"""Source: AWS Step Functions, "Run Amazon ECS or Fargate tasks": what failures in the answer of RunTask become."""
+"""The error for failures in RunTask's response. Source: AWS Step Functions, "Run Amazon ECS or Fargate tasks"."""
 _METHOD = "_eval_service_task"
-_NEGLECTED = {"CapacityProviderStrategy"}
+_MISSING_PARAMETERS = {"CapacityProviderStrategy"}
 """Parameters that Step Functions passes on and moto drops."""
 
 
 @contextmanager
 def repaired(run: RunTask) -> Iterator[None]:
-    """Make tasks of ECS go to `run` until the block ends."""
-    parameters = state_task_service_ecs._SUPPORTED_API_PARAM_BINDINGS  # noqa: SLF001 - the list that a repair completes
+    """Patch moto so that ECS tasks go to `run` until the block ends."""
+    parameters = state_task_service_ecs._SUPPORTED_API_PARAM_BINDINGS  # noqa: SLF001 - the list that is completed here
     with ExitStack() as repairs:
         repairs.callback(parameters.update, parameters.copy())
-        parameters["runtask"] = parameters["runtask"] | _NEGLECTED
+        parameters["runtask"] = parameters["runtask"] | _MISSING_PARAMETERS
         repairs.callback(setattr, StateTaskServiceEcs, _METHOD, getattr(StateTaskServiceEcs, _METHOD))
         setattr(StateTaskServiceEcs, _METHOD, _service_task(run))
         yield
@@ -62,9 +62,9 @@ def _service_task(run: RunTask) -> Callable[..., None]:
 
 
 def _request(service: StateTaskServiceEcs, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Return the request, whose names Step Functions writes with capital letters; ValueError when it is none."""
+    """Return the request with boto's names instead of Step Functions' capitalised ones; ValueError if it is invalid."""
     shape = _run_task_shape()
-    service._to_boto_request(parameters, shape)  # noqa: SLF001 - moto has it and does not call it
+    service._to_boto_request(parameters, shape)  # noqa: SLF001 - moto's conversion, which moto does not call
     problems = ParamValidator().validate(parameters, shape)
     if problems.has_errors():
         raise ValueError(problems.generate_report())
@@ -75,7 +75,7 @@ def _request(service: StateTaskServiceEcs, parameters: dict[str, Any]) -> dict[s
 def _run_task_shape() -> StructureShape:
     model = botocore.session.get_session().get_service_model("ecs")
     shape = model.operation_model("RunTask").input_shape
-    assert isinstance(shape, StructureShape)  # noqa: S101 - of all operations
+    assert isinstance(shape, StructureShape)  # noqa: S101 - true for every operation
     return shape
 
 
@@ -95,5 +95,5 @@ def _failure(env: Any, cause: str) -> FailureEvent:
         env,
         CustomErrorName(_REFUSED),
         HistoryEventType.TaskFailed,
-        EventDetails(taskFailedEventDetails=details),  # type: ignore[typeddict-item]  # an event has one of its details
+        EventDetails(taskFailedEventDetails=details),  # type: ignore[typeddict-item]  # an event has exactly one of the details
     )

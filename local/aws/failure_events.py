@@ -1,4 +1,4 @@
-"""EventBridge on one machine: tells a function of every execution and every task that has ended badly, as AWS does."""
+"""EventBridge on one machine: reports every failed execution and every failed task to a function, as on AWS."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -13,8 +13,8 @@ from local.aws.template import ACCOUNT_ID, REGION
 
 FUNCTION = "FailureEventsFunction"
 CLUSTER_ARN = f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:cluster/local"
-_BAD_ENDS = {"FAILED", "TIMED_OUT", "ABORTED"}
-_TRIES = 3
+_FAILED_STATUSES = {"FAILED", "TIMED_OUT", "ABORTED"}
+_MAX_ATTEMPTS = 3
 """Source: AWS Lambda, "How Lambda handles errors and retries with asynchronous invocation"."""
 _METHOD = "terminated"
 
@@ -22,28 +22,28 @@ type Publish = Callable[[dict[str, Any]], None]
 
 
 def publisher(invoke: Invoke) -> Publish:
-    """Return what hands an event to the function and waits until it is done, or was tried three times."""
+    """Return a callable that invokes the function with an event, up to three times, until it succeeds."""
 
     def publish(event: dict[str, Any]) -> None:
         payload = json.dumps(event).encode()
         try:
-            for _ in range(_TRIES):
+            for _ in range(_MAX_ATTEMPTS):
                 if invoke(FUNCTION, payload).function_error is None:
                     return
         except LambdaServiceClosed:
-            return  # whoever starts the system again looks for what was lost
+            return  # the next start of the system recovers orphaned requests
 
     return publish
 
 
 @contextmanager
 def executions_reported(publish: Publish) -> Iterator[None]:
-    """Publish the bad end of each execution in moto, which tells nobody, until the block ends."""
+    """Patch moto, which reports no execution's end, so that each failed execution is published until the block ends."""
     end = getattr(BaseExecutionWorkerCommunication, _METHOD)
 
     def terminated(communication: BaseExecutionWorkerCommunication) -> None:
         end(communication)
-        if communication.execution.status in _BAD_ENDS:
+        if communication.execution.status in _FAILED_STATUSES:
             publish(execution_event(communication.execution))
 
     setattr(BaseExecutionWorkerCommunication, _METHOD, terminated)
@@ -54,7 +54,7 @@ def executions_reported(publish: Publish) -> Iterator[None]:
 
 
 def execution_event(execution: Execution) -> dict[str, Any]:
-    """Return the event about the end of an execution."""
+    """Return EventBridge's event for the end of an execution."""
     detail = {
         "executionArn": execution.exec_arn,
         "stateMachineArn": execution.state_machine_arn,
@@ -70,8 +70,8 @@ def execution_event(execution: Execution) -> dict[str, Any]:
 def task_event(
     arn: str, definition_arn: str, container: str, variables: Mapping[str, str], exit_code: int | None
 ) -> dict[str, Any]:
-    """Return the event about a task that has stopped; without an exit code it was never started."""
-    ended = {} if exit_code is None else {"exitCode": exit_code}
+    """Return EventBridge's event for a task that has stopped; without an exit code, the task never started."""
+    exit_status = {} if exit_code is None else {"exitCode": exit_code}
     environment = [{"name": name, "value": value} for name, value in variables.items()]
     detail = {
         "clusterArn": CLUSTER_ARN,
@@ -79,12 +79,12 @@ def task_event(
         "taskDefinitionArn": definition_arn,
         "lastStatus": "STOPPED",
         "stopCode": "TaskFailedToStart" if exit_code is None else "EssentialContainerExited",
-        "containers": [{"name": container, "lastStatus": "STOPPED", **ended}],
+        "containers": [{"name": container, "lastStatus": "STOPPED", **exit_status}],
         "overrides": {"containerOverrides": [{"name": container, "environment": environment}]},
     }
     return _event("aws.ecs", "ECS Task State Change", detail)
 
 
 def _event(source: str, kind: str, detail: dict[str, Any]) -> dict[str, Any]:
-    about = {"version": "0", "source": source, "account": ACCOUNT_ID, "region": REGION}
-    return about | {"detail-type": kind, "detail": detail}
+    envelope = {"version": "0", "source": source, "account": ACCOUNT_ID, "region": REGION}
+    return envelope | {"detail-type": kind, "detail": detail}

@@ -1,4 +1,4 @@
-"""API Gateway's part on one machine: webhooks go to their function, as the events that it makes of requests."""
+"""API Gateway on one machine: passes webhooks to their function, in the form of proxy integration events."""
 
 import base64
 import json
@@ -15,28 +15,26 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 _PATHS = ("/api/accounts/webhook/", "/api/billing/webhook/")
 _MAX_BYTES = 10 * 1024 * 1024
 """Source: AWS, "Quotas for REST APIs", payload size."""
-
-
-_WEBHOOKS_AT_ONCE = 8
+_MAX_CONCURRENT_WEBHOOKS = 8
 
 
 class WebhookGateway:
-    """ASGI middleware that hands webhooks to their function as API Gateway does, and all else to the application."""
+    """ASGI middleware that sends webhooks to their function and all other requests to the application."""
 
     def __init__(self, app: ASGIApp, *, invoke: Callable[[bytes], bytes | None]) -> None:
         """Wrap the application.
 
         Args:
-            app: what answers everything else.
-            invoke: runs the function with an event and returns its answer, or None when it failed; may block.
+            app: answers all other requests.
+            invoke: runs the function with an event and returns its response, or None if it failed; may block.
         """
         self._app = app
         self._invoke = invoke
-        # Threads of their own: webhooks that wait for their function must not take those that answer the API.
-        self._limiter = CapacityLimiter(_WEBHOOKS_AT_ONCE)
+        # Webhooks have their own limiter, so that those that wait for the function cannot occupy the API's threads.
+        self._limiter = CapacityLimiter(_MAX_CONCURRENT_WEBHOOKS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run one request."""
+        """Answer one request."""
         if scope["type"] != "http" or not scope["path"].startswith(_PATHS):
             await self._app(scope, receive, send)
             return
@@ -71,15 +69,15 @@ def _response(answer: bytes | None) -> Response:
 
 
 def lambda_invoker(function: str) -> Callable[[bytes], bytes | None]:
-    """Return what runs a function of the stack from another process, through the Lambda API of its moto server."""
+    """Return a callable that invokes a function of the stack from another process, through its moto server."""
 
     @cache
     def client() -> Any:
-        # Made at the first webhook, which most runs of the system never see: it costs half a second of its start.
+        # Created for the first webhook, because it takes half a second and most runs of the system receive none.
         import boto3  # noqa: PLC0415
         from botocore.config import Config  # noqa: PLC0415
 
-        # A session of its own, since the default one must not be filled by two threads at once.
+        # Its own session, because boto3's default session must not be initialised by two threads at once.
         return boto3.Session().client("lambda", config=Config(read_timeout=30, retries={"total_max_attempts": 1}))
 
     def invoke(event: bytes) -> bytes | None:

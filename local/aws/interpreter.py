@@ -1,7 +1,7 @@
-"""What moto's interpreter of the Amazon States Language lacks, put in place while the local stack runs.
+"""Patches for moto's interpreter of the Amazon States Language, active while the local stack runs.
 
-moto is pinned exactly, because what is replaced here is none of its public interface. Each repair says what it is for;
-tests/local/aws/test_interpreter.py fails as soon as moto no longer needs it.
+moto is pinned exactly, because the patched names are not part of its public interface. Each patch states its reason.
+tests/local/aws/test_interpreter.py fails as soon as moto no longer needs one of them.
 """
 
 import json
@@ -30,22 +30,22 @@ from local.aws.sandbox import Invocation
 from local.aws.sandbox_pool import LambdaServiceClosed
 
 type Invoke = Callable[[str, bytes], Invocation]
-"""Runs a function, by name, with a JSON payload; raises FunctionNotFound."""
+"""Invokes a function by name with a JSON payload; raises FunctionNotFound."""
 
-_evaluate_body = StringJSONata._eval_body  # noqa: SLF001 - the method that a repair wraps
+_evaluate_body = StringJSONata._eval_body  # noqa: SLF001 - the method that a patch wraps
 _start_execution: Callable[[ExecutionWorker], None] = ExecutionWorker.start
 _list_executions = StepFunctionsParserBackend._get_executions  # noqa: SLF001 - likewise
 
 
 @contextmanager
 def repaired(invoke: Invoke) -> Iterator[None]:
-    """Make moto run JSONata state machines whose Lambda tasks go to `invoke`, until the block ends."""
+    """Patch moto so that it runs JSONata state machines and sends Lambda tasks to `invoke`, until the block ends."""
     with ExitStack() as repairs:
         for owner, name, value in (
             (moto_jsonata, "_eval_jsonata", _evaluate),
             (variable_store, "encode_jsonata_variable_declarations", _declare),
             (StringJSONata, "_eval_body", _evaluate_in_state),
-            (StepFunctionsParserBackend, "_get_executions", _begun_executions),
+            (StepFunctionsParserBackend, "_get_executions", _started_executions),
             (ExecutionWorker, "start", _start),
             (LambdaBackend, "invoke", _lambda_backend(invoke)),
         ):
@@ -58,34 +58,34 @@ def repaired(invoke: Invoke) -> Iterator[None]:
 
 
 def _evaluate(expression: str) -> Any:
-    """Evaluate JSONata: moto has a place for an evaluator, and none in it (getmoto/moto#10105)."""
+    """Evaluate JSONata; moto has a hook for an evaluator but ships none (getmoto/moto#10105)."""
     try:
         return jsonata.Jsonata(expression).evaluate(None)
-    except Exception as exc:  # expressions can make it raise anything, ZeroDivisionError for one
+    except Exception as exc:  # an expression can cause any exception, such as ZeroDivisionError
         raise moto_jsonata.JSONataException("States.QueryEvaluationError", str(exc)) from exc
 
 
 def _declare(bindings: Mapping[str, Any]) -> str:
-    """Write variables as JSONata: moto puts strings between quotes as they are, so that any quote in one breaks all."""
+    """Write variables as JSONata with escaped strings; moto does not escape quotes, so one quote breaks them all."""
     return "".join(f"{name}:={json.dumps(value, ensure_ascii=False)};" for name, value in bindings.items())
 
 
 def _evaluate_in_state(expression: StringJSONata, env: Any) -> None:
-    """Fail a state whose expression fails with States.QueryEvaluationError, as AWS does; moto says States.Runtime."""
+    """Fail the state with States.QueryEvaluationError if its expression fails, as on AWS; moto uses States.Runtime."""
     try:
         _evaluate_body(expression, env)
     except moto_jsonata.JSONataException as exc:
         error = StatesErrorName(typ=StatesErrorNameType.StatesQueryEvaluationError)
         cause = f"The JSONata expression '{expression.expression}' failed: {exc.details}"
-        details = EventDetails(  # type: ignore[typeddict-item]  # an event has one of its details, moto's type all
+        details = EventDetails(  # type: ignore[typeddict-item]  # an event has one of the details, moto's type requires all
             evaluationFailedEventDetails=EvaluationFailedEventDetails(error=error.error_name, cause=cause)
         )
         event = FailureEvent(env, error, HistoryEventType.EvaluationFailed, details)
         raise FailureEventException(event) from exc
 
 
-def _begun_executions(backend: StepFunctionsParserBackend, *status: Any) -> list[Any]:
-    """Leave out what has no state yet: moto looks for a task token in all executions and breaks at one just started."""
+def _started_executions(backend: StepFunctionsParserBackend, *status: Any) -> list[Any]:
+    """List executions except those without a first state, at which moto's search for a task token would fail."""
     return [
         execution
         for execution in _list_executions(backend, *status)
@@ -94,13 +94,13 @@ def _begun_executions(backend: StepFunctionsParserBackend, *status: Any) -> list
 
 
 def _start(worker: ExecutionWorker) -> None:
-    """Forget the threads of earlier executions: moto keeps all, 60 a request and their stacks, until none can start."""
+    """Start an execution without moto's references to earlier threads: 60 per request, until no thread can start."""
     TMP_THREADS.clear()
     _start_execution(worker)
 
 
 def _lambda_backend(invoke: Invoke) -> Callable[..., bytes]:
-    """Return what takes the place of LambdaBackend.invoke, which would want Docker."""
+    """Return a replacement for LambdaBackend.invoke, which would need Docker."""
 
     def invoke_function(
         _backend: LambdaBackend, function_name: str, _qualifier: str | None, body: Any, _headers: Any, answer: Any

@@ -1,4 +1,4 @@
-"""AWS Lambda on one machine: every function runs in worker processes of its own, under AWS's own runtime client."""
+"""AWS Lambda on one machine: every function runs in its own worker processes, under AWS's runtime client."""
 
 import os
 import subprocess
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Self
 
 from local.aws.sandbox import Invocation, InvocationHook, Sandbox, no_hook
-from local.aws.sandbox_pool import SandboxPool, SandboxRoom
+from local.aws.sandbox_pool import SandboxCapacity, SandboxPool
 from local.aws.template import REGION, FunctionSpec
 
-MAX_SANDBOXES_TOGETHER = 10
-"""How many sandboxes of all functions there are. Each holds a connection of the database, of which a small project has
-few; there must be as many as functions, so that each can have one."""
+MAX_TOTAL_SANDBOXES = 10
+"""The limit on the sandboxes of all functions together. Each holds a database connection, of which a small project has
+few. The limit must be at least the number of functions, so that each function can have a sandbox."""
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _BOOTSTRAP = _CHECKOUT / "local" / "bootstrap.py"
@@ -33,7 +33,7 @@ class FunctionNotFound(Exception):
 class LambdaService:
     """Invokes functions by name, as Lambda's synchronous Invoke does."""
 
-    def __init__(  # noqa: PLR0913 - a service of many parts, each of which a test replaces
+    def __init__(  # noqa: PLR0913 - tests replace each of these parts
         self,
         functions: Mapping[str, FunctionSpec],
         *,
@@ -43,24 +43,24 @@ class LambdaService:
         task_root: Path = _CHECKOUT,
         idle_s: float = 10.0,
         stagger_s: float = 1.0,
-        room: int = MAX_SANDBOXES_TOGETHER,
+        max_sandboxes: int = MAX_TOTAL_SANDBOXES,
         invocation_hook: InvocationHook = no_hook,
     ) -> None:
-        """Prepare the functions; nothing is started before the first call.
+        """Prepare the functions; the first call starts the first worker.
 
         Args:
-            functions: What can be invoked, by name.
-            environment: The variables of a function's workers. They get nothing else but what Lambda itself sets and
-                the names in `_INHERITED`.
-            log_folder: Where workers write, each function to `<name>.log`.
-            python: Runs the workers; it must have awslambdaric.
-            task_root: Where handlers are imported from, and the workers' current folder.
-            idle_s: After so long without a call, all sandboxes of a function end, but for one where somebody may wait
-                for the next call.
-            stagger_s: While a function's sandboxes are busy, another one is started at most so often. A start takes a
+            functions: The functions by name.
+            environment: Returns the variables of a function's workers. The workers get only these, the variables that
+                Lambda sets, and the names in `_INHERITED`.
+            log_folder: The folder of the workers' logs, `<name>.log` for each function.
+            python: The interpreter of the workers; it must have awslambdaric.
+            task_root: The folder from which handlers are imported, and the workers' working directory.
+            idle_s: Seconds without a call after which a function's sandboxes end. A function whose callers wait for
+                its answer keeps one.
+            stagger_s: The minimum interval between two starts while the function has busy sandboxes. A start takes a
                 second of a processor, in which a warm sandbox answers many calls.
-            room: How many sandboxes there may be; at least as many as functions.
-            invocation_hook: Sees every invocation.
+            max_sandboxes: The limit on all sandboxes; raised to the number of functions if it is lower.
+            invocation_hook: Called around every invocation.
         """
         self._environment = environment
         self._log_folder = log_folder
@@ -68,12 +68,12 @@ class LambdaService:
         self._task_root = task_root
         self._idle_s = idle_s
         self._closed = threading.Event()
-        # Workers end when the thread that started them ends, so all are started by this one, which lives until close().
+        # A worker ends with the thread that started it, so this thread starts all of them and lives until close().
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="lambda-starter")
-        self._room = SandboxRoom(max(room, len(functions)))
+        self._capacity = SandboxCapacity(max(max_sandboxes, len(functions)))
         self._pools = {
             name: SandboxPool(
-                spec, partial(self._start_sandbox, spec, invocation_hook), room=self._room, stagger_s=stagger_s
+                spec, partial(self._start_sandbox, spec, invocation_hook), capacity=self._capacity, stagger_s=stagger_s
             )
             for name, spec in functions.items()
         }
@@ -87,11 +87,11 @@ class LambdaService:
         self.close()
 
     def invoke(self, name: str, payload: bytes) -> Invocation:
-        """Run the function once with a JSON payload and wait for what comes of it.
+        """Run the function once with a JSON payload and return its result or error.
 
         Raises:
             FunctionNotFound: There is no such function.
-            LambdaServiceClosed: The service was closed meanwhile.
+            LambdaServiceClosed: The service was closed before a sandbox was free.
         """
         if name not in self._pools:
             raise FunctionNotFound(name)
@@ -103,10 +103,10 @@ class LambdaService:
         return self._pools[name].pids()
 
     def close(self) -> None:
-        """Kill all workers, fail the calls that are running, and wait until everything is gone."""
+        """Kill all workers, fail their calls, and wait until all processes and threads have ended."""
         self._closed.set()
-        with self._room.changed:
-            ended = self._room.close()
+        with self._capacity.changed:
+            ended = self._capacity.close()
         for sandbox in ended:
             sandbox.join()
         self._reaper.join()
@@ -115,7 +115,7 @@ class LambdaService:
     def _reap(self) -> None:
         while not self._closed.wait(min(self._idle_s / 2, _REAPER_INTERVAL_S)):
             for pool in self._pools.values():
-                pool.end_surplus(self._idle_s)
+                pool.end_idle(self._idle_s)
 
     def _start_sandbox(self, spec: FunctionSpec, invocation_hook: InvocationHook) -> Sandbox:
         return Sandbox(spec, partial(self._start_worker, spec), invocation_hook=invocation_hook)
@@ -131,7 +131,7 @@ class LambdaService:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    start_new_session=True,  # a Ctrl-C in the terminal is for the stack, which then ends its workers
+                    start_new_session=True,  # Ctrl-C must reach only the stack, which then ends its workers
                 )
             ).result()
 

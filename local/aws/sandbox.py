@@ -1,7 +1,7 @@
 """One Lambda sandbox: a worker process under AWS's runtime client, and the Runtime API endpoint that it polls.
 
-Source: AWS Lambda, "Using the Lambda runtime API". What a caller sees of a timeout, a dead process or a failed import
-is worded as on AWS, because the state machine's Retry and Catch match on it.
+Source: AWS Lambda, "Using the Lambda runtime API". Errors for a timeout, an exited process or a failed import have the
+wording of AWS, because the state machine's Retry and Catch match on it.
 """
 
 import json
@@ -26,33 +26,33 @@ from local.aws.template import FunctionSpec
 
 _PREFIX = "/2018-06-01/runtime"
 _INIT_LIMIT_S = 30.0
-"""How long a process may take to its first poll. AWS gives 10 s; a busy small machine may need more."""
+"""The time limit from a process's start to its first poll. AWS allows 10 s; a busy small machine may need more."""
 _SHUTDOWN_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What the caller of a function gets: its answer or, where `function_error` is set, the description of an error."""
+    """The result of a call: the handler's answer or, if `function_error` is set, the description of an error."""
 
     payload: bytes
     function_error: str | None = None
 
 
 class Moment(Enum):
-    """What a invocation_hook of a sandbox is told of."""
+    """The points of an invocation at which a sandbox calls its invocation hook."""
 
     HANDED = auto()
-    """The process is about to get the invocation."""
+    """Before the process receives the invocation."""
     ANSWERED = auto()
-    """The handler has returned, and the caller does not know it yet."""
+    """After the handler has returned and before the caller receives the answer."""
 
 
 type InvocationHook = Callable[[Moment, "Sandbox", bytes], None]
-"""Sees every invocation of a function, by its payload; may `end` the sandbox, as AWS may at any moment."""
+"""Called with each invocation's payload; may `end` the sandbox, as AWS may at any time."""
 
 
 def no_hook(_moment: Moment, _sandbox: "Sandbox", _payload: bytes) -> None:
-    """Be the invocation_hook that nobody needs."""
+    """Do nothing; the default invocation hook."""
 
 
 def _platform_error(error_type: str, request_id: str, message: str) -> Invocation:
@@ -70,11 +70,11 @@ def _exit_message(status: int) -> str:
 
 @dataclass(slots=True)
 class _Call:
-    """One invocation on its way through the sandbox; `finish` may be called by several, the first decides."""
+    """One invocation in the sandbox; several threads may call `finish`, and the first call decides."""
 
     payload: bytes
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    deadline: float = 0.0  # on the monotonic clock; set before `handed`
+    deadline_mono_s: float = 0.0  # set before `handed`
     handed: threading.Event = field(default_factory=threading.Event)
     answer: Future[Invocation] = field(default_factory=Future)
 
@@ -85,7 +85,7 @@ class _Call:
 
 
 class Sandbox:
-    """Runs one invocation at a time of one function; one that failed to start, died or overran is never used again."""
+    """Runs one function, one invocation at a time; after a failed start, an exit or a timeout it is not used again."""
 
     def __init__(
         self,
@@ -98,12 +98,12 @@ class Sandbox:
 
         Args:
             spec: The function.
-            start: Starts a worker that polls the given host:port. Called here, it must start the process from a thread
-                that lives as long as the process should.
-            invocation_hook: Is called in the thread that goes on with the invocation afterwards.
+            start: Starts a worker that polls the given host:port. It must start the process from a thread that lives
+                as long as the process should.
+            invocation_hook: Called in the thread that continues the invocation afterwards.
         """
         self.spec = spec
-        self._witness = invocation_hook
+        self._invocation_hook = invocation_hook
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._current: _Call | None = None
         self._failure: Callable[[str], Invocation] | None = None
@@ -124,53 +124,53 @@ class Sandbox:
 
     @property
     def is_usable(self) -> bool:
-        """Whether another invocation may be given to it."""
+        """Whether the sandbox can run another invocation."""
         return self._failure is None and self._process.poll() is None
 
     def invoke(self, payload: bytes) -> Invocation:
-        """Run the handler once and return what came of it, at the latest when the function's timeout has passed."""
+        """Run the handler once and return its result, or a timeout error once the function's timeout has passed."""
         call = _Call(payload)
         self._current = call
-        if self._failure is not None:  # it ended before it could see `_current`
+        if self._failure is not None:  # the process exited before `_current` was set
             call.finish(self._failure(call.request_id))
         self._calls.put(call)
         if not call.handed.wait(_INIT_LIMIT_S):
             return self._time_out(call, _INIT_LIMIT_S)
         try:
-            return call.answer.result(timeout=max(0.0, call.deadline - time.monotonic()))
+            return call.answer.result(timeout=max(0.0, call.deadline_mono_s - time.monotonic()))
         except TimeoutError:
             return self._time_out(call, self.spec.timeout_s)
 
     def end(self) -> None:
-        """Kill the process, failing the call that it runs; what belongs to it is closed when it is gone (`join`)."""
+        """Kill the process and fail its current call; `join` waits until its resources are closed."""
         killed = _exit_message(-signal.SIGKILL)
         self.fail(lambda request_id: _platform_error("Runtime.ExitError", request_id, killed))
         self._process.kill()
 
     def join(self) -> None:
-        """Wait until the process is gone and its port is closed."""
+        """Wait until the process has ended and its port is closed."""
         self._watcher.join()
 
     def next_call(self) -> _Call | None:
-        """Wait for an invocation, start its clock and return it; None when the process is gone."""
+        """Wait for an invocation, start its timeout and return it; None if the process has ended."""
         call = self._calls.get()
         if call is not None:
-            call.deadline = time.monotonic() + self.spec.timeout_s
-            self._witness(Moment.HANDED, self, call.payload)
+            call.deadline_mono_s = time.monotonic() + self.spec.timeout_s
+            self._invocation_hook(Moment.HANDED, self, call.payload)
             call.handed.set()
         return call
 
     def answer(self, request_id: str, invocation: Invocation) -> bool:
-        """Finish the current invocation; False when `request_id` is not the current one."""
+        """Finish the current invocation; returns False if `request_id` is not the current one."""
         call = self._current
         if call is None or call.request_id != request_id:
             return False
-        self._witness(Moment.ANSWERED, self, call.payload)
+        self._invocation_hook(Moment.ANSWERED, self, call.payload)
         call.finish(invocation)
         return True
 
     def fail(self, describe: Callable[[str], Invocation]) -> None:
-        """Finish the current invocation, or the next, with a failure that makes this sandbox unusable."""
+        """Fail the current invocation, or the next one, and make this sandbox unusable."""
         if self._failure is None:
             self._failure = describe
         call = self._current
@@ -196,7 +196,7 @@ class Sandbox:
 
 
 class _RuntimeApi(ThreadingTCPServer):
-    """Serves one sandbox, on a loopback port of its own as the runtime client knows only a host and a port."""
+    """Serves one sandbox on its own loopback port, because the runtime client accepts only a host and a port."""
 
     daemon_threads = True
 
@@ -205,7 +205,7 @@ class _RuntimeApi(ThreadingTCPServer):
         super().__init__(("127.0.0.1", 0), _Routes)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent when the worker is gone: that it ended is told by its exit status."""
+        """Ignore a lost connection to the worker: its exit status reports the same."""
         if not isinstance(exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -214,19 +214,20 @@ class _Routes(BaseHTTPRequestHandler):
     """The four routes of the Runtime API."""
 
     protocol_version = "HTTP/1.1"
-    # Header and body leave in one segment. In two, Nagle's algorithm waits for the client's delayed ACK: 40 ms a call.
+    # Header and body are sent in one segment. With two, Nagle's algorithm waits for the client's delayed ACK, 40 ms a
+    # call.
     wbufsize = -1
     server: _RuntimeApi
 
     def do_GET(self) -> None:
-        """`invocation/next`: blocks until there is one."""
+        """Answer `invocation/next`, which blocks until there is an invocation."""
         if self.path != f"{_PREFIX}/invocation/next":
             return self._send(HTTPStatus.NOT_FOUND)
         call = self.server.sandbox.next_call()
         if call is None:
             self.close_connection = True
             return None
-        deadline_ms = int((time.time() + call.deadline - time.monotonic()) * 1000)
+        deadline_ms = int((time.time() + call.deadline_mono_s - time.monotonic()) * 1000)
         return self._send(
             HTTPStatus.OK,
             call.payload,
@@ -238,7 +239,7 @@ class _Routes(BaseHTTPRequestHandler):
         )
 
     def do_POST(self) -> None:
-        """`invocation/<id>/response`, `invocation/<id>/error` and `init/error`."""
+        """Answer `invocation/<id>/response`, `invocation/<id>/error` and `init/error`."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         sandbox = self.server.sandbox
         match self.path.removeprefix(_PREFIX).strip("/").split("/"):
@@ -247,13 +248,13 @@ class _Routes(BaseHTTPRequestHandler):
                 self._send(HTTPStatus.ACCEPTED)
             case ["invocation", request_id, "response" | "error" as outcome]:
                 invocation = Invocation(body, "Unhandled" if outcome == "error" else None)
-                known = sandbox.answer(request_id, invocation)
-                self._send(HTTPStatus.ACCEPTED if known else HTTPStatus.BAD_REQUEST)
+                is_current = sandbox.answer(request_id, invocation)
+                self._send(HTTPStatus.ACCEPTED if is_current else HTTPStatus.BAD_REQUEST)
             case _:
                 self._send(HTTPStatus.NOT_FOUND)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: the worker's own log tells what matters."""
+        """Log nothing; the worker has its own log."""
 
     def _send(self, status: HTTPStatus, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

@@ -1,7 +1,7 @@
-"""EventBridge Scheduler on one machine: calls functions as often as `rate(…)` in the template says.
+"""EventBridge Scheduler on one machine: calls functions at the interval of `rate(…)` in the template.
 
-Jobs at a time of day do not run by themselves: a machine that is switched off at night would never run them, and
-`make retention` does.
+Jobs with a time of day do not run here: a machine that is switched off at night would never run them. `make retention`
+runs the retention job on demand.
 """
 
 import re
@@ -16,17 +16,17 @@ from local.aws.template import FunctionSpec, Schedule
 
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
 _SECONDS = {"minute": 60, "hour": 3600, "day": 86400}
-_MOMENT = "<aws.scheduler.scheduled-time>"
+_SCHEDULED_TIME = "<aws.scheduler.scheduled-time>"
 
 
 @contextmanager
 def scheduled(functions: Iterable[FunctionSpec], invoke: Invoke, *, every_s: float | None = None) -> Iterator[None]:
-    """Call functions by their rates while the block runs; a call that is under way when it ends is not waited for.
+    """Call functions at their rates while the block runs; does not wait for a call in progress when the block ends.
 
     Args:
-        functions: those without a rate are left alone.
-        invoke: runs them.
-        every_s: for tests: the seconds between two calls, whatever the rate.
+        functions: the functions; those without a rate are ignored.
+        invoke: invokes a function.
+        every_s: replaces every rate, for tests.
     """
     stopped = threading.Event()
     with ExitStack() as stack:
@@ -48,9 +48,9 @@ def _interval_s(schedule: Schedule) -> float | None:
 
 def _repeat(name: str, schedule: Schedule, interval_s: float, invoke: Invoke, stopped: threading.Event) -> None:
     while not stopped.wait(interval_s):
-        moment = datetime.now(UTC).isoformat(timespec="milliseconds")
+        scheduled_time = datetime.now(UTC).isoformat(timespec="milliseconds")
         try:
-            # What comes of it stands in its log and in `job_runs`; one that failed is tried again when it is due again.
-            invoke(name, schedule.input.replace(_MOMENT, moment).encode())
+            # The result is in the function's log and in `job_runs`. A failed job runs again at its next time.
+            invoke(name, schedule.input.replace(_SCHEDULED_TIME, scheduled_time).encode())
         except LambdaServiceClosed:
             return

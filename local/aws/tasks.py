@@ -1,4 +1,4 @@
-"""Amazon ECS on one machine: every task is a process of its own, started as its definition in the template says."""
+"""Amazon ECS on one machine: every task is a process, started as its definition in the template says."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from local.aws.failure_events import task_event
 from local.aws.template import ACCOUNT_ID, REGION, TaskSpec
 
 MAX_TASKS = 2
-"""How many tasks run at the same time; further ones wait, as on AWS for capacity."""
+"""The limit on concurrent tasks; further tasks wait, as they do for capacity on AWS."""
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _BOOTSTRAP = _CHECKOUT / "local" / "bootstrap.py"
@@ -24,11 +24,11 @@ _INHERITED = ("PATH", "HOME")
 
 
 class TaskRefused(Exception):
-    """The task will not be run, as when AWS answers RunTask with failures."""
+    """The task cannot be run; corresponds to the failures in RunTask's response."""
 
 
 class TaskService:
-    """Runs tasks, as RunTask does: it answers at once, and the task runs when there is room for it."""
+    """Runs tasks as RunTask does: the call returns immediately, and the task starts when a slot is free."""
 
     def __init__(
         self,
@@ -39,15 +39,16 @@ class TaskService:
         publish: Callable[[dict[str, Any]], None] = lambda _: None,
         root: Path = _CHECKOUT,
     ) -> None:
-        """Prepare; nothing is started before the first task.
+        """Prepare the service; the first task starts the first process.
 
         Args:
-            definitions: What can be run, by name.
-            environment: The variables that a task is deployed with. It gets nothing else but those of its overrides,
-                the names in `_INHERITED` and a `TMPDIR` of its own.
-            log_folder: Where tasks write, each definition to `<name>.log`.
-            publish: Told of each task that stops with an exit status, or before it has started, except by closing.
-            root: Where modules are imported from, and the tasks' current folder.
+            definitions: The task definitions by name.
+            environment: Returns the variables of a definition. A task gets only these, those of its overrides, the
+                names in `_INHERITED` and its own `TMPDIR`.
+            log_folder: The folder of the tasks' logs, `<name>.log` for each definition.
+            publish: Called with an event for each task that exits with a status other than 0 or does not start,
+                unless the service is closing.
+            root: The folder from which modules are imported, and the tasks' working directory.
         """
         self._definitions = definitions
         self._environment = environment
@@ -57,7 +58,7 @@ class TaskService:
         self._lock = threading.Lock()
         self._tasks: dict[str, Task] = {}
         self._is_closed = False
-        # Processes end when the thread that started them ends: each slot starts its own, and lives until close().
+        # A process ends with the thread that started it, so each slot starts its own and lives until close().
         self._slots = ThreadPoolExecutor(MAX_TASKS, thread_name_prefix="ecs-slot")
 
     def __enter__(self) -> Self:
@@ -67,14 +68,14 @@ class TaskService:
         self.close()
 
     def run(self, name: str, overrides: Mapping[str, Mapping[str, str]]) -> str:
-        """Run a task and return its ARN.
+        """Queue a task and return its ARN.
 
         Args:
-            name: Of its definition.
+            name: The name of its definition.
             overrides: Variables by container.
 
         Raises:
-            TaskRefused: There is no such definition or container, or the service was closed.
+            TaskRefused: There is no such definition or container, or the service is closed.
         """
         spec = self._definitions.get(name)
         if spec is None or overrides.keys() - {spec.container}:
@@ -89,11 +90,11 @@ class TaskService:
         return arn
 
     def task(self, arn: str) -> "Task":
-        """Return a task that was run, whether or not it has stopped."""
+        """Return a task by the ARN that `run` returned."""
         return self._tasks[arn]
 
     def close(self) -> None:
-        """Kill all tasks, with what they started, and wait until they are gone; those that wait are not started."""
+        """Kill all tasks and their child processes, drop the queued tasks, and wait until all have ended."""
         with self._lock:
             self._is_closed = True
             tasks = list(self._tasks.values())
@@ -119,12 +120,12 @@ class TaskService:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # all that the task starts can be ended together, as a container is
+                start_new_session=True,  # the task and its children form one process group, which is killed as a whole
             )
 
 
 class Task:
-    """One task: it waits, runs and has stopped."""
+    """One task, which is queued, running or stopped."""
 
     def __init__(self, start: Callable[[str], subprocess.Popen[bytes]]) -> None:
         self._start = start
@@ -135,22 +136,22 @@ class Task:
 
     @property
     def pid(self) -> int | None:
-        """The process of a task that runs or ran."""
+        """The process id; None before the start."""
         return self._process.pid if self._process else None
 
     @property
     def exit_code(self) -> int | None:
-        """How the process ended, negative by a signal; None for a task that runs or was never started."""
+        """The exit status, negative for a signal; None for a task that is running or never started."""
         return self._process.returncode if self._process else None
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait until the task has stopped, and return whether it has."""
+        """Wait until the task has stopped; returns False if it has not within the time."""
         return self._stopped.wait(timeout_s)
 
     def run(self) -> None:
-        """Start the process and wait for its end; the thread that does must live as long as the process."""
+        """Start the process and wait for its end; the calling thread must live as long as the process."""
         try:
-            # Its files go with it, as a container's do, however it ends; what it started may still be writing one.
+            # The task's files are deleted with it, like a container's. A child process may still be writing one.
             with tempfile.TemporaryDirectory(prefix="whyviral-task-", ignore_cleanup_errors=True) as scratch:
                 self._run_in(scratch)
         finally:
@@ -162,12 +163,12 @@ class Task:
                 return
             self._process = self._start(scratch)
         os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
-        with self._lock:  # until it is waited for, its process group cannot be another's
+        with self._lock:  # until the process is reaped, its process group id cannot be reused
             self._kill(self._process)
             self._process.wait()
 
     def stop(self) -> None:
-        """Kill the task, or keep it from starting."""
+        """Kill the task, or prevent its start."""
         with self._lock:
             self._is_stopping = True
             if self._process is not None and self._process.returncode is None:

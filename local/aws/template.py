@@ -1,4 +1,4 @@
-"""Reads template.yaml for the local stack, so that one file defines the functions and the pipeline."""
+"""Reader of template.yaml for the local stack, so that one file defines the functions and the pipeline everywhere."""
 
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -16,9 +16,9 @@ ACCOUNT_ID = "000000000000"
 _DEFAULT_TIMEOUT_S = 3
 _DEFAULT_MEMORY_MB = 128
 
-# Substitutions for what exists on AWS only. A task sends no heartbeat while it waits for one of two slots, and the
-# timeout includes that wait. A Map works on as many posts at once as a function has sandboxes (MAX_SANDBOXES).
-_ON_ONE_MACHINE = MappingProxyType(
+# Substitutions for resources that exist only on AWS. A task sends no heartbeat while it waits for one of two slots, and
+# its timeout includes that wait. A Map handles as many posts at once as a function has sandboxes (MAX_SANDBOXES).
+_LOCAL_SUBSTITUTIONS = MappingProxyType(
     {
         "AssignPublicIp": "DISABLED",
         "CapacityProvider": "FARGATE",
@@ -36,20 +36,20 @@ _ON_ONE_MACHINE = MappingProxyType(
 _SUBSTITUTION = re.compile(r"\$\{([A-Za-z0-9_.:]+)\}")
 
 type Resolver = Callable[[str, str | None], str]
-"""Resolves a logical id and an attribute (None for !Ref) to its value where the stack runs."""
+"""Resolves a logical id and an attribute (None for !Ref) to a value of the stack that runs."""
 
 
 class TemplateError(Exception):
-    """The local stack cannot interpret template.yaml or the state machine that it names."""
+    """The local stack cannot interpret template.yaml or its state machine."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A schedule of a function, and the input of its calls."""
+    """A schedule of a function and the input of its calls."""
 
     expression: str
     input: str
-    """JSON, in which `<aws.scheduler.scheduled-time>` stands for the scheduled time."""
+    """JSON; `<aws.scheduler.scheduled-time>` in it is replaced with the scheduled time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +61,10 @@ class FunctionSpec:
     timeout_s: float = _DEFAULT_TIMEOUT_S
     memory_mb: int = _DEFAULT_MEMORY_MB
     variables: frozenset[str] = frozenset()
-    """Names of its environment variables on AWS."""
+    """The names of its environment variables on AWS."""
     schedules: tuple[Schedule, ...] = ()
-    is_waited_for: bool = True
-    """Whether a caller waits for its answer; false if only schedules and events call it."""
+    has_waiting_callers: bool = True
+    """Whether callers wait for its answer; false if only schedules and events call it."""
 
     @property
     def arn(self) -> str:
@@ -74,13 +74,13 @@ class FunctionSpec:
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """One AWS::ECS::TaskDefinition, which has one container that runs a Python module."""
+    """One AWS::ECS::TaskDefinition with one container, which runs a Python module."""
 
     name: str
     container: str
     module: str
     variables: frozenset[str] = frozenset()
-    """Names of its environment variables on AWS, secrets included."""
+    """The names of its environment variables on AWS, secrets included."""
 
     @property
     def arn(self) -> str:
@@ -90,7 +90,7 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True)
 class StateMachineSpec:
-    """The AWS::Serverless::StateMachine: its definition as written, and the substitutions."""
+    """The AWS::Serverless::StateMachine: its unsubstituted definition, and the substitutions."""
 
     name: str
     source: str
@@ -104,7 +104,7 @@ class StateMachineSpec:
             given: Substitutions that override the template's.
 
         Raises:
-            TemplateError: A name has no substitution, or a substitution is more than a scalar, !Ref or !GetAtt.
+            TemplateError: A name has no substitution, or a substitution is not a scalar, !Ref or !GetAtt.
         """
         values = {
             name: given[name] if name in given else _resolved(value, resolve)
@@ -125,15 +125,16 @@ class Template:
     state_machine: StateMachineSpec
 
     def local_definition(self) -> str:
-        """Return the state machine's definition as it runs on one machine."""
-        return self.state_machine.definition(local_resolver(self.functions, self.tasks), _ON_ONE_MACHINE)
+        """Return the state machine's definition for one machine."""
+        return self.state_machine.definition(local_resolver(self.functions, self.tasks), _LOCAL_SUBSTITUTIONS)
 
 
 def read_template(path: Path) -> Template:
-    """Read a SAM template and the state machine definition that it names.
+    """Read a SAM template and its state machine definition.
 
     Raises:
-        TemplateError: It is not a template with exactly one state machine, or a function or task has no plain settings.
+        TemplateError: The file is not a template with exactly one state machine, or a setting of a function or task is
+            not a literal.
     """
     document = load_document(path)
     resources = document.get("Resources") or {}
@@ -159,7 +160,7 @@ def read_template(path: Path) -> Template:
 
 
 def local_resolver(functions: Collection[str], tasks: Mapping[str, TaskSpec] = MappingProxyType({})) -> Resolver:
-    """Return a resolver of functions and tasks to their ARNs on one machine."""
+    """Return a resolver that maps functions and tasks to their ARNs on one machine."""
 
     def resolve(logical_id: str, attribute: str | None) -> str:
         if logical_id in functions and attribute == "Arn":
@@ -185,11 +186,11 @@ def _function(name: str, properties: Mapping[str, Any], defaults: Mapping[str, A
         numbers["MemorySize"],
         frozenset(variables),
         tuple(_schedule(event["Properties"]) for event in events if event["Type"] == "ScheduleV2"),
-        is_waited_for=not events or any(event["Type"] not in _UNATTENDED for event in events),
+        has_waiting_callers=not events or any(event["Type"] not in _ASYNCHRONOUS_EVENTS for event in events),
     )
 
 
-_UNATTENDED = {"ScheduleV2", "EventBridgeRule"}
+_ASYNCHRONOUS_EVENTS = {"ScheduleV2", "EventBridgeRule"}
 
 
 def _schedule(properties: Mapping[str, Any]) -> Schedule:
@@ -210,7 +211,7 @@ def _task(name: str, properties: Mapping[str, Any]) -> TaskSpec:
             variables = _as_list(rest.get("Environment")) + _as_list(rest.get("Secrets"))
             return TaskSpec(name, container, module, frozenset(_variable_name(name, each) for each in variables))
         case _:
-            raise TemplateError(f"{name}: there must be one container, whose EntryPoint is [python, -m, <module>]")
+            raise TemplateError(f"{name}: expected one container with the EntryPoint [python, -m, <module>]")
 
 
 def _as_list(value: object) -> list[Any]:
@@ -218,7 +219,7 @@ def _as_list(value: object) -> list[Any]:
 
 
 def _variable_name(task: str, variable: Mapping[str, Any]) -> str:
-    """Return the name of a variable, which may depend on a condition: `!If [X, {Name: …}, !Ref AWS::NoValue]`."""
+    """Return the name of a variable, which may be conditional: `!If [X, {Name: …}, !Ref AWS::NoValue]`."""
     match variable:
         case {"Name": str(name)} | {"Fn::If": [_, {"Name": str(name)}, {"Ref": "AWS::NoValue"}]}:
             return name
@@ -249,7 +250,7 @@ def _resolved(value: object, resolve: Resolver) -> str:
 
 
 class _TemplateLoader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags: `!Ref X` is read as {"Ref": "X"}, `!GetAtt X.Arn` as its long form."""
+    """YAML loader for CloudFormation's short tags: `!Ref X` becomes {"Ref": "X"}, `!GetAtt X.Arn` its long form."""
 
 
 def _intrinsic(loader: _TemplateLoader, tag: str, node: yaml.Node) -> dict[str, Any]:
@@ -259,7 +260,7 @@ def _intrinsic(loader: _TemplateLoader, tag: str, node: yaml.Node) -> dict[str, 
     elif isinstance(node, yaml.SequenceNode):
         value = loader.construct_sequence(node, deep=True)
     else:
-        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]  # YAML has no fourth kind of node
+        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]  # YAML has only three kinds of nodes
     if tag == "GetAtt" and isinstance(value, str):
         value = value.split(".", 1)
     return {tag if tag in {"Ref", "Condition"} else f"Fn::{tag}": value}
@@ -269,10 +270,10 @@ _TemplateLoader.add_multi_constructor("!", _intrinsic)
 
 
 def load_document(path: Path) -> dict[str, Any]:
-    """Read a template with CloudFormation's short tags in their long form.
+    """Read a template and expand CloudFormation's short tags to their long form.
 
     Raises:
-        TemplateError: It is not a template.
+        TemplateError: The file is not a template.
     """
     loader = _TemplateLoader(path.read_text(encoding="utf-8"))
     try:

@@ -1,4 +1,4 @@
-"""Amazon SQS on one machine: the webhooks' queue, and the polling that Lambda does for it."""
+"""Amazon SQS on one machine: the queue of webhook events, and the polling that Lambda does on AWS."""
 
 import json
 import threading
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 FUNCTION = "WebhooksFunction"
 _VISIBILITY_S = 20
-_MOST_RECEIVES = 5
-_POLL_S = 0.5
+_MAX_RECEIVES = 5
+_POLL_INTERVAL_S = 0.5
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def queue(invoke: Invoke, *, visibility_s: int = _VISIBILITY_S) -> Iterator[str]
     client: SQSClient = boto3.client("sqs")
     dead = client.create_queue(QueueName="webhooks-dead")["QueueUrl"]
     dead_arn = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": _MOST_RECEIVES})
+    redrive = json.dumps({"deadLetterTargetArn": dead_arn, "maxReceiveCount": _MAX_RECEIVES})
     attributes = {"VisibilityTimeout": str(visibility_s), "RedrivePolicy": redrive}
     url = client.create_queue(QueueName="webhooks", Attributes=attributes)["QueueUrl"]  # type: ignore[arg-type] # names
     stopped = threading.Event()
@@ -45,20 +45,20 @@ def queue(invoke: Invoke, *, visibility_s: int = _VISIBILITY_S) -> Iterator[str]
 
 
 def _poll(client: "SQSClient", url: str, invoke: Invoke, stopped: threading.Event) -> None:
-    while not stopped.wait(_POLL_S):
+    while not stopped.wait(_POLL_INTERVAL_S):
         messages = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
         if not messages:
             continue
         try:
-            done = _act_on(messages, invoke)
+            processed = _process(messages, invoke)
         except LambdaServiceClosed:
             return
-        for receipt in done:
+        for receipt in processed:
             client.delete_message(QueueUrl=url, ReceiptHandle=receipt)
 
 
-def _act_on(messages: list["MessageTypeDef"], invoke: Invoke) -> list[str]:
-    """Pass messages to the function and return the receipts of those that it processed."""
+def _process(messages: list["MessageTypeDef"], invoke: Invoke) -> list[str]:
+    """Pass messages to the function and return the receipts of the messages that it processed."""
     records = [{"messageId": message["MessageId"], "body": message["Body"]} for message in messages]
     invocation = invoke(FUNCTION, json.dumps({"Records": records}).encode())
     if invocation.function_error:

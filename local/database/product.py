@@ -1,4 +1,4 @@
-"""The product's database on an embedded server: made, migrated, and reachable as a deployed function would reach it."""
+"""The product's database on an embedded server: created, migrated, and opened to a role like a deployed function's."""
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -13,7 +13,7 @@ _APP_ROLE = "whyviral_api"
 
 
 class UnknownRevision(RuntimeError):
-    """A database has a schema that no migration of this checkout made, so that none can upgrade it."""
+    """A database has a schema revision that this checkout does not know and cannot upgrade."""
 
     def __init__(self, revision: str) -> None:
         super().__init__(f"the schema has the unknown revision {revision}")
@@ -35,7 +35,7 @@ def prepare(server: Postgres) -> str:
 
 
 def app_url(server: Postgres, database: str) -> str:
-    """Return the URL of a database for the application's role: data only, no tables made or changed."""
+    """Return the URL of a database for the application's role, which may change rows but no tables."""
     return server.url_of(database, role=_APP_ROLE)
 
 
@@ -43,7 +43,7 @@ def check_revision(database_url: str) -> None:
     """Check that a database is empty or at a revision of this checkout.
 
     Raises:
-        UnknownRevision: it is not.
+        UnknownRevision: it is at another revision.
     """
     known = {script.revision for script in ScriptDirectory.from_config(alembic_config()).walk_revisions()}
     engine = build_engine(database_url)
@@ -58,19 +58,19 @@ def check_revision(database_url: str) -> None:
 
 
 def add_app_role(server: Postgres) -> None:
-    """Make the login that stands for a deployed function, once a migration has made the role that it belongs to."""
+    """Create the login role of the application; a migration must have created its group role before."""
     if not _exists(server.url, "select 1 from pg_roles where rolname = :name", _APP_ROLE):
         _execute(server.url, f"create role {_APP_ROLE} login in role whyviral_backend")
     _execute(server.url, f"alter role {_APP_ROLE} password '{server.password_of(_APP_ROLE)}'")
 
 
 def create_database(server: Postgres, name: str, *, template: str = "template1") -> None:
-    """Make a database, empty or as a copy of another one to which nobody is connected."""
+    """Create a database, empty or as a copy of a database that has no connections."""
     _execute(server.url, f'create database "{name}" template "{template}"')
 
 
 def drop_database(server: Postgres, name: str) -> None:
-    """Forget a database, whoever is still connected to it."""
+    """Delete a database, terminating its connections."""
     _execute(server.url, f'drop database "{name}" with (force)')
 
 
@@ -84,7 +84,9 @@ def _exists(url: str, query: str, name: str) -> bool:
 
 
 def _execute(url: str, statement: str) -> None:
-    engine = build_engine(url).execution_options(isolation_level="AUTOCOMMIT")  # databases are not made in transactions
+    engine = build_engine(url).execution_options(
+        isolation_level="AUTOCOMMIT"
+    )  # no database is created in a transaction
     try:
         with engine.connect() as connection:
             connection.exec_driver_sql(statement)

@@ -1,4 +1,4 @@
-"""Child processes that never outlive the process that started them, however that one ends."""
+"""Child processes that end with their parent, even if the parent is killed."""
 
 import ctypes
 import os
@@ -11,15 +11,16 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent(signal_number: int = signal.SIGKILL) -> None:
-    """Arrange, from inside a child, that it gets `signal_number` as soon as its parent is gone.
+    """Arrange, from inside a child, that it receives `signal_number` when its parent ends.
 
-    On Linux the kernel does it, when the *thread* that started the child ends: start children from threads that live as
-    long as they should. A change of credentials clears it, so call this last. Elsewhere a thread watches the parent.
+    On Linux the kernel sends the signal when the *thread* that started the child ends, so start children from threads
+    that live long enough. A change of credentials clears the setting, so call this last. On other systems a thread of
+    the child polls for its parent.
     """
     parent = os.getppid()
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0)
-        if os.getppid() != parent:  # it died between the two lines above
+        if os.getppid() != parent:  # the parent ended before the call of prctl
             os.kill(os.getpid(), signal_number)
     else:
         threading.Thread(target=_watch, args=(parent, signal_number), daemon=True).start()

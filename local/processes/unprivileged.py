@@ -1,4 +1,4 @@
-"""Runs a program as a user that is not root, even when root started it, and ends it when its owner ends.
+"""Runs a program without root's rights, even when root starts it, and ends it when its owner ends.
 
 Postgres refuses to run as root. `python -m local.processes.unprivileged OWNER_PID FOLDER PROGRAM ARGUMENT...` gives
 FOLDER to an unprivileged user, switches to that user and then execs PROGRAM, so the caller's child process *is* the
@@ -17,14 +17,16 @@ from local.processes.lifetime import end_with_parent
 
 _ROOT = 0
 _NAMESPACE_UID = 65534
+_UNPRIVILEGED_USER = "nobody"
 
 
 def _enter_user_namespace() -> None:
-    """Show our own ids as those of nobody: to the program we are not root, to the machine our files stay root's.
+    """Map this process's ids to unprivileged ones in a user namespace; outside it, files still belong to root.
 
-    So a private home directory needs no wider rights and no system user is touched. Some containers forbid namespaces.
+    A private home directory therefore needs no wider permissions, and no system user is involved. Some containers
+    forbid namespaces.
     """
-    uid, gid = os.geteuid(), os.getegid()  # asked before: inside, nobody is all there is until the maps are written
+    uid, gid = os.geteuid(), os.getegid()  # read first: inside, both are the overflow id until the maps are written
     os.unshare(os.CLONE_NEWUSER)
     Path("/proc/self/setgroups").write_text("deny")
     Path("/proc/self/uid_map").write_text(f"{_NAMESPACE_UID} {uid} 1")
@@ -32,7 +34,7 @@ def _enter_user_namespace() -> None:
 
 
 def _works_in_a_child(change: Callable[[], None]) -> bool:
-    """Whether `change`, which may fail halfway and cannot be undone, works in a process like this one."""
+    """Whether `change` succeeds in a forked child; it may fail halfway and cannot be undone in this process."""
     child = os.fork()
     if child == 0:
         with contextlib.suppress(OSError):
@@ -43,7 +45,7 @@ def _works_in_a_child(change: Callable[[], None]) -> bool:
 
 
 def _hand_over(folder: Path, uid: int, gid: int) -> None:
-    """Give a folder, which another way of dropping root may have owned until now, to a user."""
+    """Give a folder to a user; an earlier run may have dropped root in the other way and left another owner."""
     if folder.stat().st_uid == uid:
         return
     for path in (folder, *folder.rglob("*")):
@@ -55,23 +57,24 @@ def _drop_root(folder: Path) -> None:
         _hand_over(folder, _ROOT, _ROOT)
         _enter_user_namespace()
         return
-    nobody = pwd.getpwnam("nobody")
-    _hand_over(folder, nobody.pw_uid, nobody.pw_gid)
+    user = pwd.getpwnam(_UNPRIVILEGED_USER)
+    _hand_over(folder, user.pw_uid, user.pw_gid)
     os.setgroups([])
-    os.setgid(nobody.pw_gid)
-    os.setuid(nobody.pw_uid)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
 
 
 def main(owner_pid: str, folder: str, program: str, *arguments: str) -> None:
-    """Turn this process into the program."""
+    """Replace this process with the program."""
     if os.geteuid() == _ROOT:
         _drop_root(Path(folder))
-    # SIGINT is Postgres's fast shutdown. macOS has no such thing: there the program outlives an owner that is killed.
+    # SIGINT is Postgres's fast shutdown. macOS has no such signal at a parent's death: there the program keeps running
+    # when its owner is killed.
     if sys.platform == "linux":
         end_with_parent(signal.SIGINT)
     if os.getppid() != int(owner_pid):
-        sys.exit("the owner is gone already")
-    os.execv(program, (program, *arguments))  # noqa: S606 - no shell is wanted
+        sys.exit("the owner has already ended")
+    os.execv(program, (program, *arguments))  # noqa: S606 - no shell is needed
 
 
 if __name__ == "__main__":

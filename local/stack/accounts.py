@@ -1,4 +1,4 @@
-"""Users of the local system: the demo user on Business, and a token for anybody."""
+"""Users of the local system: the demo user on the Business plan, and session tokens for any address."""
 
 import httpx
 from sqlalchemy import select, update
@@ -12,7 +12,7 @@ _DAY_S = 86_400
 
 
 def create_token(stand_ins_url: str, email: str) -> tuple[str, str]:
-    """Return a session token of the user with this address, good for a day, and Clerk's id of the user."""
+    """Return a session token of the user with this address, valid for a day, and Clerk's id of the user."""
     response = httpx.post(
         f"{stand_ins_url}/__control/tokens", json={"email": email, "expires_in_seconds": _DAY_S}, timeout=10
     )
@@ -21,14 +21,10 @@ def create_token(stand_ins_url: str, email: str) -> tuple[str, str]:
     return body["token"], body["user_id"]
 
 
-def demo_token(stand_ins_url: str, api_url: str, database_url: str) -> str:
-    """Return a token of the demo user."""
-    return business_token(stand_ins_url, api_url, database_url, DEMO_EMAIL)
-
-
 def business_token(stand_ins_url: str, api_url: str, database_url: str, email: str) -> str:
-    """Return a token of the user with this address, whose row the API has made and who is on the Business plan."""
+    """Return a session token of the user with this address, after moving the user to the Business plan."""
     token, clerk_user_id = create_token(stand_ins_url, email)
+    # The API creates the user's row with the user's first call.
     response = httpx.get(f"{api_url}/api/analysis/requests/", headers={"Authorization": f"Bearer {token}"}, timeout=10)
     response.raise_for_status()
     engine = build_engine(database_url)

@@ -2,7 +2,7 @@
 
 from local.processes.lifetime import end_with_parent
 
-end_with_parent()  # before the imports below: they take longest, and the parent may end meanwhile
+end_with_parent()  # before the slow imports below, during which the parent may end
 
 from argparse import ArgumentParser  # noqa: E402
 
@@ -16,13 +16,13 @@ from local.bootstrap import install_endpoints  # noqa: E402
 
 
 def main() -> None:
-    """Serve on loopback until the stack says otherwise."""
+    """Serve on loopback until the stack stops this process."""
     parser = ArgumentParser(prog="python -m local.stack.api")
     parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args().port
     install_endpoints()
     app = WebhookGateway(create_app(ApiSettings.load()), invoke=lambda_invoker(FUNCTION))
-    # Without proxy_headers=False a header could say where a call on loopback comes from.
+    # With proxy headers enabled, a caller on loopback could forge its client address.
     uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="warning", proxy_headers=False)
 
 

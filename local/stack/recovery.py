@@ -1,4 +1,4 @@
-"""What a restart does for what went away with the old state machine and the old queue."""
+"""Recovery after a restart: the new state machine and the new queue hold none of the work that the old ones had."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,13 +13,14 @@ from whyviral.webhooks import inbox
 
 
 def recover(database_url: str, *, state_machine_arn: str, queue_url: str, owns_database: bool) -> Mapping[str, int]:
-    """Sweep before anybody is served: what had begun has its end, what had not begins, events are queued again.
+    """Fail orphaned requests, start those that were never started, and requeue webhook events, before the first call.
 
     Args:
         database_url: the database.
-        state_machine_arn: the new state machine, which has the old one's name and nothing of what it ran.
+        state_machine_arn: the new state machine, which has the old one's name but none of its executions.
         queue_url: the new queue, which is empty.
-        owns_database: whether nobody else works on the database; else only requests of this state machine are ours.
+        owns_database: whether this is the only system on the database; if not, only the requests of this state
+            machine are recovered.
     """
     engine = build_engine(database_url)
     queue = SqsEventQueue(queue_url)

@@ -1,4 +1,4 @@
-"""The retention job on the running system, without a scheduler."""
+"""The retention job, run once on the running system's database."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ _JOB = "retention"
 
 
 def clean(database_url: str, user_settings: Mapping[str, str]) -> Mapping[str, int] | None:
-    """Run the job now, with the user's settings, and return what went."""
+    """Delete expired records by the user's settings; returns the deleted rows by table, None if the job already ran."""
     days = {name: int(value) for name, value in user_settings.items() if name.endswith("_LOG_DAYS")}
     settings = RetentionSettings.model_validate(
         {"supabase_db_url": SecretStr(database_url)} | {name.lower(): number for name, number in days.items()}

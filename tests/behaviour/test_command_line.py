@@ -187,7 +187,7 @@ def test_a_token_needs_a_running_system() -> None:
     done = _run("token", "a@b.example")
 
     assert done.returncode == 1
-    assert "nothing is running" in done.stderr
+    assert "is not running" in done.stderr
 
 
 def _run(*arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from local.aws.sandbox_pool import MAX_SANDBOXES, LambdaServiceClosed, SandboxPool, SandboxRoom
+from local.aws.sandbox_pool import MAX_SANDBOXES, LambdaServiceClosed, SandboxCapacity, SandboxPool
 from local.aws.template import FunctionSpec
 from tests.fixtures.waits import WAIT_S, wait_until
 
@@ -33,14 +33,14 @@ class House:
     pools: dict[str, SandboxPool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.room = SandboxRoom(self.size)
+        self.capacity = SandboxCapacity(self.size)
         for name in self.names:
-            spec = FunctionSpec(name, "h", is_waited_for=name != "C")
-            self.pools[name] = SandboxPool(spec, FakeSandbox, room=self.room, stagger_s=0)  # type: ignore[arg-type]  # all that a pool needs
+            spec = FunctionSpec(name, "h", has_waiting_callers=name != "C")
+            self.pools[name] = SandboxPool(spec, FakeSandbox, capacity=self.capacity, stagger_s=0)  # type: ignore[arg-type]  # all that a pool needs
 
     def call(self, name: str, seconds: float = 0.0) -> None:
         with self.pools[name].sandbox():
-            with self.room.changed:
+            with self.capacity.changed:
                 self.most = max(self.most, self.count())
             time.sleep(seconds)
 
@@ -82,7 +82,7 @@ def test_a_function_that_has_none_takes_the_place_of_a_busy_ones_next() -> None:
 
 
 def test_what_nobody_uses_makes_room_for_whoever_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.aws.sandbox_pool._UNUSED_S", 0.0)  # in place of five seconds
+    monkeypatch.setattr("local.aws.sandbox_pool._MIN_UNUSED_S", 0.0)  # in place of five seconds
     house = House(size=3)
     for name in "AB":
         with house.pools[name].sandbox(), house.pools[name].sandbox():
@@ -110,7 +110,7 @@ def test_an_idle_sandbox_stays_only_where_somebody_may_wait_for_the_next_call() 
             pass
 
     for pool in house.pools.values():
-        pool.end_surplus(0.0)
+        pool.end_idle(0.0)
 
     assert {name: len(pool.all()) for name, pool in house.pools.items()} == {"A": 1, "B": 0, "C": 0}
 
@@ -125,7 +125,7 @@ def test_closing_refuses_who_waits() -> None:
 
     with ThreadPoolExecutor(4) as callers:
         calls = [callers.submit(hold) for _ in range(4)]
-        wait_until(lambda: len(pool.all()) == 3 and pool.is_waited_for)
+        wait_until(lambda: len(pool.all()) == 3 and pool.has_waiting_calls)
         with house.room.changed:
             house.room.close()
         may_end.set()

@@ -172,5 +172,5 @@ def test_schedules_and_who_waits_are_read_from_the_events() -> None:
     assert functions["SweeperFunction"].schedules == (
         Schedule("rate(2 minutes)", '{"scheduled_at": "<aws.scheduler.scheduled-time>"}'),
     )
-    unattended = {name for name, function in functions.items() if not function.is_waited_for}
+    unattended = {name for name, function in functions.items() if not function.has_waiting_callers}
     assert unattended == {"FailureEventsFunction", "RetentionFunction", "SweeperFunction"}

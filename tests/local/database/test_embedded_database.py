@@ -21,7 +21,7 @@ def kill(server: Postgres) -> None:
 def test_a_killed_server_is_started_again_on_its_port_a_few_times_and_then_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded_database, "_MOST_RESTARTS", 2)  # a constant, so that the test need not wait
+    monkeypatch.setattr(embedded_database, "_MAX_RESTARTS", 2)  # a constant, so that the test need not wait
     said: list[str] = []
     with Postgres(tmp_path / "data") as server:
         database = EmbeddedDatabase(server, said.append)
@@ -34,7 +34,7 @@ def test_a_killed_server_is_started_again_on_its_port_a_few_times_and_then_named
             run_script(url, "select 1")
         kill(server)
 
-        with pytest.raises(PostgresError, match="has ended 3 times"):
+        with pytest.raises(PostgresError, match="exited 3 times"):
             database.check()
 
     assert len(said) == 2

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from local.database import product
 from local.database.postgres import Postgres
 from local.stack import system as local_stack
-from local.stack.system import StackError, running
+from local.stack.errors import StackError
+from local.stack.system import running
 from tests.fixtures.database import run_script
 from whyviral.core.database import build_engine
 
