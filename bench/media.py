@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 from bench.measurement import Measurement
-from local.stand_ins.server.serving import running
+from local.stand_ins.server.stand_in_server import running
 from whyviral.core import endpoints
 from whyviral.core.endpoints import Endpoints
 from whyviral.integrations.http.ssrf_guard import GuardedHttp

@@ -20,7 +20,7 @@ from local.database.postgres import Postgres
 from local.database.product import prepare
 from local.stack.accounts import create_token
 from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY
-from local.stand_ins.server.serving import running
+from local.stand_ins.server.stand_in_server import running
 from whyviral.core import endpoints
 from whyviral.core.database import build_engine
 from whyviral.core.endpoints import Endpoints

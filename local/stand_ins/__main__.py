@@ -11,7 +11,7 @@ from argparse import ArgumentParser  # noqa: E402
 from contextlib import suppress  # noqa: E402
 from pathlib import Path  # noqa: E402
 
-from local.stand_ins.server.serving import StandInServer  # noqa: E402
+from local.stand_ins.server.stand_in_server import StandInServer  # noqa: E402
 
 
 def main() -> None:
