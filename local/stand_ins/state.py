@@ -1,4 +1,4 @@
-"""What the stand-ins remember. One event loop owns it: every route is `async def`, so that no lock is needed."""
+"""The state of the stand-ins. One event loop owns it, and every route is `async def`, so no lock is needed."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,25 +22,25 @@ STARTING_CREDITS = 1_000_000
 
 @dataclass(slots=True)
 class Call:
-    """One call that a vendor got; never its headers, query or body, which may hold keys and content.
+    """One call to a vendor, without its headers, query and body, which may hold keys and content.
 
-    Of these it says no more than which words of a test's own are in them.
+    Of the query and body it records only which of the test's watched words they contain.
     """
 
     method: str
     path: str
     status: int | None = None
-    """None: no answer was sent (yet)."""
+    """None until an answer is sent."""
     parts: list[str] | None = None
-    """What the parts of a question to a model are, such as `image/jpeg`, in order; None for other calls."""
+    """The types of the parts of a prompt, such as `image/jpeg`, in order; None for other calls."""
     about: list[str] = field(default_factory=list)
-    """Which of the watched words its query or body has."""
+    """The watched words in its query or body."""
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
 
 @dataclass(slots=True)
 class StandIns:
-    """Everything behind the routes."""
+    """The state behind the routes of all vendors."""
 
     signing_key: SigningKey = field(default_factory=SigningKey.generate)
     clerk: ClerkUsers = field(default_factory=ClerkUsers)
@@ -50,19 +50,19 @@ class StandIns:
     limits: Limits = field(default_factory=Limits)
     relays: Relays = field(default_factory=Relays)
     watched: set[str] = field(default_factory=set)
-    """Words of which a test wants to know which calls have them."""
+    """Words that are looked for in every call."""
     calls: dict[Vendor, list[Call]] = field(default_factory=lambda: {vendor: [] for vendor in Vendor})
     twitterapi_credits: int = STARTING_CREDITS
     brightdata: Jobs = field(default_factory=Jobs)
     storage: Storage = field(default_factory=Storage)
     media_answers: dict[str, MediaAnswer] = field(default_factory=dict)
-    """What media hosts answer at some addresses, `host/path`, instead of a file of a post."""
+    """Answers of media hosts that replace a post's file, by address (`host/path`)."""
 
     def __post_init__(self) -> None:
-        self.clerk.tell = self.clerk_webhooks.tell
+        self.clerk.publish = self.clerk_webhooks.publish
 
     def reset(self) -> None:
-        """Go back to the samples; keys, users and sessions stay, so that tokens already handed out still work."""
+        """Restore the samples and defaults; keys, users and sessions stay, so that issued tokens still work."""
         self.faults.clear()
         self.limits = Limits()
         self.watched.clear()
@@ -87,6 +87,6 @@ State = Annotated[StandIns, Depends(_stand_ins_of)]
 
 
 def call_of(request: Request) -> Call:
-    """Return the note that the gate has made of this call."""
+    """Return the gate's record of this call."""
     call: Call = request.state.call
     return call

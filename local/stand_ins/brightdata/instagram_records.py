@@ -1,4 +1,4 @@
-"""A post of Instagram as Bright Data's posts and reels datasets tell it. Source: docs.brightdata.com, 2026-11."""
+"""Records of Instagram posts in Bright Data's posts and reels datasets. Source: docs.brightdata.com, 2026-11."""
 
 import base64
 import hashlib
@@ -20,7 +20,7 @@ _HASHTAG = re.compile(r"(?<!\w)#\w+")
 
 
 def post_record(post: Post, *, url: str, links_live: timedelta) -> Json:
-    """Return the record of the posts dataset, which tells photos, carousels and reels alike."""
+    """Return the record of the posts dataset, which covers photos, carousels and reels."""
     links = [_link(file, links_live) for file in post.media]
     photos = [link for file, link in zip(post.media, links, strict=True) if file.kind is PostMediaKind.IMAGE]
     videos = [link for file, link in zip(post.media, links, strict=True) if file.kind is not PostMediaKind.IMAGE]
@@ -83,7 +83,7 @@ def reel_record(post: Post, *, url: str, links_live: timedelta) -> Json | None:
 
 
 def files_of(post: Post) -> Iterator[tuple[str, PostFile]]:
-    """Yield the path under Instagram's media hosts, and the file found there, of each medium and of the cover."""
+    """Yield each file of the post, cover included, with its path on Instagram's media hosts."""
     for file in post.media:
         yield _path(file), file
     if post.media and _cover(post) not in post.media:
@@ -91,7 +91,7 @@ def files_of(post: Post) -> Iterator[tuple[str, PostFile]]:
 
 
 def media_id(shortcode: str) -> int:
-    """Return the number that a shortcode spells in base 64. Source: yt-dlp 2026.10.26, extractor/instagram.py."""
+    """Return the number that a shortcode encodes in base 64. Source: yt-dlp 2026.10.26, extractor/instagram.py."""
     number = 0
     for digit in shortcode:
         number = number * 64 + _DIGITS.index(digit)
@@ -122,7 +122,7 @@ def _common(post: Post, url: str, links_live: timedelta) -> Json:
 
 
 def _cover(post: Post) -> PostFile:
-    """Return the picture that stands for a post: its first, or for a video, which is not decoded here, a plain one."""
+    """Return the cover of a post: its first image, or a plain picture for a video, which is not decoded here."""
     first = post.media[0]
     if first.kind is PostMediaKind.IMAGE:
         return first
@@ -155,7 +155,7 @@ def _top_comment(comment: Mapping[str, Any]) -> Json:
 
 
 def _link(file: PostFile, links_live: timedelta) -> str:
-    # oe is when the link expires, in hexadecimal seconds; the other parts only look like a signature.
+    # oe is the link's expiry time in hexadecimal seconds. The other parameters only resemble a signature.
     expires_at = int((datetime.now(UTC) + links_live).timestamp())
     return f"https://{_HOST}{_path(file)}?_nc_ht={_HOST}&ccb=7-5&oh=00_Af{_key(file.content)[:8]}&oe={expires_at:X}"
 

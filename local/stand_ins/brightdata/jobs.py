@@ -1,7 +1,4 @@
-"""The jobs of Bright Data: what was asked, how far each is, and what it delivers.
-
-Source: docs.brightdata.com, 2026-11.
-"""
+"""Bright Data's collection jobs: their inputs, progress and results. Source: docs.brightdata.com, 2026-11."""
 
 import random
 import re
@@ -25,20 +22,20 @@ type Json = dict[str, Any]
 
 
 class Settings(Order):
-    """How the jobs of this machine behave, until the reset."""
+    """The behaviour of new jobs, until the reset."""
 
     delay_s: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 1.0
-    """From the trigger to `ready`; the first third of it a job is `starting`."""
+    """The time from the trigger to `ready`; a job is `starting` for the first third of it."""
     hold_s: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 60.0
-    """How long `scrape` keeps the connection before it hands over a snapshot id."""
+    """How long `scrape` keeps the connection open before it returns a snapshot id."""
     fails_with: str | None = None
-    """Jobs triggered from now on end as `failed`, with this message."""
+    """If set, jobs triggered from now on end as `failed` with this message."""
     links_live_s: Annotated[float, Field(ge=-(10**9), le=10**9, allow_inf_nan=False)] = 4 * 24 * 3600
-    """How long the links to media are good; negative: they have expired already."""
+    """The lifetime of links to media; if it is negative, they have already expired."""
 
 
 class JobStatus(StrEnum):
-    """How far a job is."""
+    """The progress of a job."""
 
     STARTING = "starting"
     RUNNING = "running"
@@ -49,7 +46,7 @@ class JobStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Which posts a dataset tells, and how."""
+    """The posts of a dataset, and the form of their records."""
 
     platform: Platform
     id_in_url: re.Pattern[str]
@@ -79,19 +76,19 @@ class Job:
     urls: Sequence[str]
     includes_errors: bool
     settings: Settings
-    begun_at: float = field(default_factory=time.monotonic)
+    started_mono_s: float = field(default_factory=time.monotonic)
     is_canceled: bool = False
     snapshot_was_late: bool = False
-    """Whether the snapshot has been refused once although the job was ready, as the real one sometimes does."""
+    """Whether the snapshot was refused once although the job was ready, as sometimes happens at the vendor."""
 
     @property
     def running_s(self) -> float:
         """Seconds since the trigger."""
-        return time.monotonic() - self.begun_at
+        return time.monotonic() - self.started_mono_s
 
     @property
     def status(self) -> JobStatus:
-        """How far it is now."""
+        """The current progress."""
         if self.is_canceled:
             return JobStatus.CANCELED
         if self.running_s >= self.settings.delay_s:
@@ -99,17 +96,17 @@ class Job:
         return JobStatus.STARTING if self.running_s < self.settings.delay_s / 3 else JobStatus.RUNNING
 
     def rows(self, shelf: PostShelf) -> list[Json]:
-        """Return what it delivers, in an order of its own."""
+        """Return the job's records and error rows in random order."""
         rows = [self._row(url, shelf) for url in self.urls]
         random.shuffle(rows)
         return [row for row in rows if self.includes_errors or "error" not in row]
 
     def _row(self, url: str, shelf: PostShelf) -> Json:
         source = SOURCES[self.dataset_id]
-        named = source.id_in_url.fullmatch(url)
-        if named is None:
+        match = source.id_in_url.fullmatch(url)
+        if match is None:
             return _error_row(url, "bad_input", "It is not a post URL")
-        post = shelf.find(source.platform, named[1])
+        post = shelf.find(source.platform, match[1])
         if post is None:
             return _error_row(url, "dead_page", "4XX page - dead page.")
         if "error_code" in post.raw:
@@ -134,13 +131,13 @@ class Jobs:
     by_id: dict[str, Job] = field(default_factory=dict)
 
     def trigger(self, dataset_id: str, urls: Sequence[str], *, includes_errors: bool) -> str:
-        """Begin a job and return its snapshot id."""
+        """Start a job and return its snapshot id."""
         letters = string.ascii_lowercase + string.digits
         snapshot_id = "sd_" + "".join(secrets.choice(letters) for _ in range(17))
         self.by_id[snapshot_id] = Job(dataset_id, urls, includes_errors, self.settings)
         return snapshot_id
 
     def reset(self) -> None:
-        """Forget every job and go back to the usual settings."""
+        """Delete every job and restore the default settings."""
         self.settings = Settings()
         self.by_id.clear()

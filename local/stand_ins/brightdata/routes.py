@@ -34,21 +34,21 @@ control_router = APIRouter(prefix="/__control")
 
 @control_router.post("/brightdata")
 async def set_up(state: State, settings: Settings) -> Settings:
-    """Change how jobs triggered from now on behave."""
+    """Set the behaviour of jobs that are triggered from now on."""
     state.brightdata.settings = settings
     return settings
 
 
 @router.post("/trigger")
 async def trigger(request: Request, state: State, include_errors: str = "false") -> dict[str, str]:
-    """Begin a job; whether its pages exist is seen later."""
-    return {"snapshot_id": await _begin(request, state, includes_errors=include_errors == "true")}
+    """Start a job; missing pages are reported with its result."""
+    return {"snapshot_id": await _start_job(request, state, includes_errors=include_errors == "true")}
 
 
 @router.post("/scrape")
 async def scrape(request: Request, state: State, include_errors: str = "false") -> Response:
-    """Hold the connection until the job is ready, or hand over its id."""
-    snapshot_id = await _begin(request, state, includes_errors=include_errors == "true")
+    """Keep the connection open until the job is ready, or return its id after the hold time."""
+    snapshot_id = await _start_job(request, state, includes_errors=include_errors == "true")
     job = state.brightdata.by_id[snapshot_id]
     await state.faults.pause(min(job.settings.delay_s, job.settings.hold_s))
     if job.status is JobStatus.READY:
@@ -58,28 +58,28 @@ async def scrape(request: Request, state: State, include_errors: str = "false") 
 
 @router.get("/progress/{snapshot_id}")
 async def get_progress(snapshot_id: str, state: State) -> dict[str, Any]:
-    """Return how far a job is."""
-    job = _find(state, snapshot_id)
-    told: dict[str, Any] = {"status": job.status, "snapshot_id": snapshot_id, "dataset_id": job.dataset_id}
+    """Return the progress of a job."""
+    job = _get_job(state, snapshot_id)
+    progress: dict[str, Any] = {"status": job.status, "snapshot_id": snapshot_id, "dataset_id": job.dataset_id}
     match job.status:
         case JobStatus.STARTING | JobStatus.RUNNING:
-            return told | {"running_time": round(job.running_s * 1000)}
+            return progress | {"running_time": round(job.running_s * 1000)}
         case JobStatus.FAILED:
-            return told | {"error_message": job.settings.fails_with}
+            return progress | {"error_message": job.settings.fails_with}
         case JobStatus.CANCELED:
-            return told | {"error_codes": {"aborted_page": len(job.urls)}}
+            return progress | {"error_codes": {"aborted_page": len(job.urls)}}
         case JobStatus.READY:
             codes = [row["error_code"] for row in job.rows(state.posts) if "error_code" in row]
             counts = {code: codes.count(code) for code in codes}
-            told |= {"records": len(job.urls) - len(codes), "errors": len(codes)}
-            told |= {"collection_duration": round(job.settings.delay_s * 1000)}
-            return told | ({"error_codes": counts} if counts else {})
+            progress |= {"records": len(job.urls) - len(codes), "errors": len(codes)}
+            progress |= {"collection_duration": round(job.settings.delay_s * 1000)}
+            return progress | ({"error_codes": counts} if counts else {})
 
 
 @router.get("/snapshot/{snapshot_id}")
 async def get_snapshot(snapshot_id: str, state: State) -> Response:
-    """Return what a job has delivered; once it is refused although the job is ready."""
-    job = _find(state, snapshot_id)
+    """Return the result of a job; the first call after it is ready is refused."""
+    job = _get_job(state, snapshot_id)
     if job.status in {JobStatus.FAILED, JobStatus.CANCELED}:
         raise Refusal(400, "Snapshot is empty")
     if job.status is not JobStatus.READY or not job.snapshot_was_late:
@@ -94,22 +94,22 @@ async def get_snapshot(snapshot_id: str, state: State) -> Response:
 
 @router.post("/snapshot/{snapshot_id}/cancel")
 async def cancel(snapshot_id: str, state: State) -> PlainTextResponse:
-    """End a job that still runs."""
-    job = _find(state, snapshot_id)
+    """Cancel a running job."""
+    job = _get_job(state, snapshot_id)
     if job.status not in {JobStatus.STARTING, JobStatus.RUNNING}:
         raise Refusal(400, "Snapshot is not running")
     job.is_canceled = True
     return PlainTextResponse("OK")
 
 
-def _find(state: State, snapshot_id: str) -> Job:
+def _get_job(state: State, snapshot_id: str) -> Job:
     job = state.brightdata.by_id.get(snapshot_id)
     if job is None:
         raise Refusal(404, "Snapshot does not exist")
     return job
 
 
-async def _begin(request: Request, state: State, *, includes_errors: bool) -> str:
+async def _start_job(request: Request, state: State, *, includes_errors: bool) -> str:
     dataset_id = request.query_params.get("dataset_id")
     if not dataset_id:
         raise Refusal(404, "Collector not found")

@@ -1,4 +1,4 @@
-"""A video of YouTube as Bright Data's videos dataset tells it. Source: docs.brightdata.com, 2026-11."""
+"""Records of YouTube videos in Bright Data's videos dataset. Source: docs.brightdata.com, 2026-11."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,7 +8,7 @@ from local.stand_ins.scenario.posts import Post
 
 
 def video_record(post: Post, *, url: str, links_live: timedelta) -> dict[str, Any]:  # noqa: ARG001 - has no such links
-    """Return the record; what a title is on YouTube is the first line of our post's text."""
+    """Return the record; its title is the first line of the post's text."""
     title, _, description = post.text.partition("\n")
     length_ms = duration_ms(post.media[0].content) if post.media else None
     record = {

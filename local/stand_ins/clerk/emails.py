@@ -1,4 +1,4 @@
-"""Codes that prove an address, driven by a backend. Source: clerk/openapi-specs, bapi 2026-05-12."""
+"""Verification of e-mail addresses through the Backend API. Source: clerk/openapi-specs, bapi 2026-05-12."""
 
 import math
 import time
@@ -14,7 +14,7 @@ backend = APIRouter(prefix="/email_addresses/{email_address_id}")
 
 @backend.post("/prepare_verification")
 async def send_code(state: State, email_address_id: str) -> Json:
-    """Send a code."""
+    """Send a code to the address."""
     found = state.clerk.find_address(email_address_id)
     if found is None:
         raise not_found("Email address")
@@ -29,7 +29,7 @@ async def send_code(state: State, email_address_id: str) -> Json:
 
 @backend.post("/attempt_verification")
 async def check_code(request: Request, state: State, email_address_id: str) -> Json:
-    """Take a guess at a code; a right one proves the address and signs nobody in."""
+    """Check a code; the right one verifies the address but does not create a session."""
     body = await body_of(request, frozenset({"verification_id", "code"}))
     verification_id, code = text_of(body, "verification_id"), text_of(body, "code")
     found = state.clerk.find_address(email_address_id)

@@ -1,4 +1,4 @@
-"""How Clerk says no, and what its routes do with a body. Source: clerk/clerk-docs, api_errors.json."""
+"""Clerk's errors, and the parsing of request bodies. Source: clerk/clerk-docs, api_errors.json."""
 
 import secrets
 from typing import Any
@@ -18,7 +18,7 @@ _CODES = {
 
 
 def error_body(status: int, code: str | None = None, message: str | None = None, param: str | None = None) -> Json:
-    """Return Clerk's error form; without a code, the one usual for the status."""
+    """Return an error in Clerk's form; the default code is the usual one of the status."""
     message = message or phrase(status)
     error = {"message": message, "long_message": message, "code": code or _CODES.get(status, "internal_clerk_error")}
     meta = {"param_name": param} if param else {}
@@ -26,17 +26,17 @@ def error_body(status: int, code: str | None = None, message: str | None = None,
 
 
 def invalid(code: str, param: str, message: str) -> Refusal:
-    """Return the refusal of a parameter."""
+    """Return the refusal for an invalid parameter."""
     return Refusal(422, error_body(422, code, message, param))
 
 
 def not_found(what: str) -> Refusal:
-    """Return the refusal of an id that names nothing."""
+    """Return the refusal for an unknown id."""
     return Refusal(404, error_body(404, message=f"{what} not found"))
 
 
 async def body_of(request: Request, allowed: frozenset[str]) -> Json:
-    """Return the body, in which every field must be a known one."""
+    """Return the body as an object; an unknown field is refused."""
     malformed = Refusal(400, error_body(400, "request_body_invalid", "The request body is not a JSON object."))
     body = await json_object(request, malformed)
     for name in body.keys() - allowed:
@@ -45,7 +45,7 @@ async def body_of(request: Request, allowed: frozenset[str]) -> Json:
 
 
 def text_of(body: Json, name: str) -> str:
-    """Return a field that must be there, as text."""
+    """Return a required text field."""
     value = body.get(name)
     if not isinstance(value, str) or not value:
         raise invalid("form_param_missing", name, f"{name} must be included.")

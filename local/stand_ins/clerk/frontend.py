@@ -1,4 +1,7 @@
-"""As much of Clerk's Frontend API as makes session tokens of a ticket. Source: clerk/openapi-specs, fapi 2026-05-12."""
+"""The part of Clerk's Frontend API that exchanges tickets for session tokens.
+
+Source: clerk/openapi-specs, fapi 2026-05-12.
+"""
 
 import secrets
 import time
@@ -17,10 +20,10 @@ router = APIRouter(prefix="/v1/client")
 
 @router.post("/sign_ins")
 async def sign_in(request: Request, response: Response, state: State) -> Json:
-    """Exchange a ticket for a session, once; the client is known by a cookie from now on."""
+    """Exchange an unused ticket for a session, and identify the client by a cookie."""
     form = parse_qs((await request.body()).decode("utf-8", "replace"))
     if form.get("strategy") != ["ticket"]:
-        raise invalid("form_param_value_invalid", "strategy", "Only the strategy ticket is played here.")
+        raise invalid("form_param_value_invalid", "strategy", "The stand-in supports only the strategy ticket.")
     token = form.get("ticket", [""])[0]
     ticket = next((each for each in state.clerk.tickets.values() if each.token == token), None)
     if ticket is None or ticket.user_id not in state.clerk.users:
@@ -45,7 +48,7 @@ async def sign_in(request: Request, response: Response, state: State) -> Json:
 
 @router.post("/sessions/{session_id}/tokens")
 async def create_token(state: State, session_id: str, client_id: Annotated[str, Cookie(alias="__client")] = "") -> Json:
-    """Sign a token of a session of this client."""
+    """Return a token for a session of this client."""
     session = state.clerk.sessions.get(session_id)
     if session is None or session["client_id"] != client_id or session["status"] != "active":
         raise Refusal(401, error_body(401, "authentication_invalid", "Invalid authentication."))
@@ -54,7 +57,7 @@ async def create_token(state: State, session_id: str, client_id: Annotated[str, 
 
 @router.post("/sessions/{session_id}/end")
 async def end_session(state: State, session_id: str, client_id: Annotated[str, Cookie(alias="__client")] = "") -> Json:
-    """Sign out of a session of this client."""
+    """End a session of this client."""
     session = state.clerk.sessions.get(session_id)
     if session is None or session["client_id"] != client_id:
         raise Refusal(401, error_body(401, "authentication_invalid", "Invalid authentication."))

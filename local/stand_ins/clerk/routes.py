@@ -14,11 +14,11 @@ from local.stand_ins.state import State
 
 SECRET_KEY = "sk_test_stand_in"  # noqa: S105 - the public key of a stand-in
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+")
-_SHORTEST_PASSWORD = 8
-_LONGEST_PASSWORD_BYTES = 72
-_PWNED = frozenset({"password", "password1", "12345678", "iloveyou", "qwertyuiop"})
-"""Clerk asks a list of leaked passwords; this is ours."""
-_LONGEST_EMAIL = 254
+_MIN_PASSWORD_LENGTH = 8
+_MAX_PASSWORD_BYTES = 72
+_LEAKED_PASSWORDS = frozenset({"password", "password1", "12345678", "iloveyou", "qwertyuiop"})
+"""A short replacement for the list of leaked passwords that Clerk checks."""
+_MAX_EMAIL_LENGTH = 254
 _TEXT_FIELDS = ("first_name", "last_name", "external_id")
 _METADATA_FIELDS = ("public_metadata", "private_metadata", "unsafe_metadata")
 _USER_FIELDS = frozenset(
@@ -41,7 +41,7 @@ backend = APIRouter(prefix="/v1", dependencies=[Depends(_require_secret_key)])
 
 @router.get("/.well-known/jwks.json")
 async def get_public_keys(state: State) -> Json:
-    """Return the key set that anybody may read."""
+    """Return the public key set, without authentication."""
     return state.signing_key.jwks()
 
 
@@ -53,7 +53,7 @@ async def get_keys(state: State) -> Json:
 
 @backend.post("/users")
 async def create_user(request: Request, state: State) -> Json:
-    """Create a user with one address, verified unless it is only reserved."""
+    """Create a user with one address, which is verified unless it is reserved."""
     body = await body_of(request, _USER_FIELDS)
     email = _email_of(body)
     if state.clerk.find_by_email(email):
@@ -74,7 +74,7 @@ def _email_of(body: Mapping[str, Any]) -> str:
     if not isinstance(emails, list) or len(emails) != 1:
         raise invalid("form_param_missing", "email_address", "email_address must be an array with one address.")
     email = emails[0]
-    if not isinstance(email, str) or len(email) > _LONGEST_EMAIL or not _EMAIL.fullmatch(email):
+    if not isinstance(email, str) or len(email) > _MAX_EMAIL_LENGTH or not _EMAIL.fullmatch(email):
         raise invalid("form_param_format_invalid", "email_address", "Email address must be a valid email address.")
     return email
 
@@ -83,12 +83,12 @@ def _password_of(body: Mapping[str, Any]) -> str | None:
     password = body.get("password")
     if password is None:
         return None
-    if not isinstance(password, str) or len(password) < _SHORTEST_PASSWORD:
-        message = f"Passwords must be {_SHORTEST_PASSWORD} characters or more."
+    if not isinstance(password, str) or len(password) < _MIN_PASSWORD_LENGTH:
+        message = f"Passwords must be {_MIN_PASSWORD_LENGTH} characters or more."
         raise invalid("form_password_length_too_short", "password", message)
-    if len(password.encode()) > _LONGEST_PASSWORD_BYTES:
+    if len(password.encode()) > _MAX_PASSWORD_BYTES:
         raise invalid("form_password_length_too_long", "password", "Passwords must be 72 bytes or less.")
-    if not body.get("skip_password_checks") and password.lower() in _PWNED:
+    if not body.get("skip_password_checks") and password.lower() in _LEAKED_PASSWORDS:
         message = "Password has been found in an online data breach."
         raise invalid("form_password_pwned", "password", message)
     return password
@@ -108,7 +108,7 @@ async def list_users(
     email_address: Annotated[list[str] | None, Query()] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 10,
 ) -> list[Json]:
-    """Return users, newest first; unknown addresses are ignored."""
+    """List users, newest first, optionally only those with the given addresses."""
     users = list(state.clerk.users.values())[::-1]
     if email_address is not None:
         wanted = {email.lower() for email in email_address}
@@ -126,7 +126,7 @@ async def get_user(state: State, user_id: str) -> Json:
 
 @backend.patch("/users/{user_id}")
 async def change_user(request: Request, state: State, user_id: str) -> Json:
-    """Change a user; metadata has routes of its own since 2026-05-12."""
+    """Change a user; since 2026-05-12 metadata has separate routes."""
     body = await body_of(request, _CHANGEABLE_FIELDS)
     user = await get_user(state, user_id)
     fields: Json = {name: body[name] for name in _TEXT_FIELDS if name in body}
@@ -149,7 +149,7 @@ async def delete_user(state: State, user_id: str) -> Json:
 
 @backend.post("/users/{user_id}/verify_password")
 async def verify_password(request: Request, state: State, user_id: str) -> Json:
-    """Say whether a password is the user's; this is no sign-in and counts towards no lockout."""
+    """Check a user's password, without creating a session or counting towards a lockout."""
     password = text_of(await body_of(request, frozenset({"password"})), "password")
     await get_user(state, user_id)
     known = state.clerk.passwords.get(user_id)

@@ -1,4 +1,4 @@
-"""Sessions, their tokens, and the tickets that begin them. Source: clerk/openapi-specs, bapi 2026-05-12."""
+"""Sessions, their tokens, and the tickets that start them. Source: clerk/openapi-specs, bapi 2026-05-12."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ backend = APIRouter()
 
 
 def session_token(state: StandIns, session: Json, *, life_s: int = DEFAULT_LIFE_S) -> Json:
-    """Sign a token of a session, which must be active."""
+    """Return a token for a session, which must be active."""
     if session["status"] != "active":
         raise not_found("Active session")
     claims = session_claims(session["user_id"], session["id"], expires_in_seconds=life_s)
@@ -25,7 +25,7 @@ def session_token(state: StandIns, session: Json, *, life_s: int = DEFAULT_LIFE_
 
 @backend.post("/sessions")
 async def create_session(request: Request, state: State) -> Json:
-    """Sign a user in without a browser, which Clerk allows on development instances only."""
+    """Create a session without a browser, which Clerk allows only on development instances."""
     user_id = text_of(await body_of(request, frozenset({"user_id"})), "user_id")
     if state.clerk.is_production:
         message = "This operation is not allowed on production instances."
@@ -42,7 +42,7 @@ async def list_sessions(
     status: str | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 10,
 ) -> list[Json]:
-    """Return sessions, newest first."""
+    """List sessions, newest first."""
     wanted = {name: value for name, value in {"user_id": user_id, "status": status}.items() if value is not None}
     sessions = list(state.clerk.sessions.values())[::-1]
     return [session for session in sessions if wanted.items() <= session.items()][:limit]
@@ -58,13 +58,13 @@ async def get_session(state: State, session_id: str) -> Json:
 
 @backend.post("/sessions/{session_id}/revoke")
 async def revoke_session(state: State, session_id: str) -> Json:
-    """End a session."""
+    """Revoke a session."""
     return state.clerk.end_session(await get_session(state, session_id), "revoked")
 
 
 @backend.post("/sessions/{session_id}/tokens")
 async def create_session_token(request: Request, state: State, session_id: str) -> Json:
-    """Sign a token of an active session."""
+    """Return a token for an active session."""
     life_s = (await body_of(request, frozenset({"expires_in_seconds"}))).get("expires_in_seconds", DEFAULT_LIFE_S)
     if type(life_s) is not int or life_s not in _TOKEN_LIFE_S:
         message = f"expires_in_seconds must be {_TOKEN_LIFE_S[0]} to {_TOKEN_LIFE_S[-1]}."
@@ -74,7 +74,7 @@ async def create_session_token(request: Request, state: State, session_id: str) 
 
 @backend.post("/sign_in_tokens")
 async def create_sign_in_token(request: Request, state: State) -> Json:
-    """Make a ticket that signs a user in once."""
+    """Create a ticket that signs a user in once."""
     body = await body_of(request, frozenset({"user_id", "expires_in_seconds", "org_id"}))
     user_id = text_of(body, "user_id")
     life_s = body.get("expires_in_seconds", _TICKET_LIFE_S)
@@ -87,7 +87,7 @@ async def create_sign_in_token(request: Request, state: State) -> Json:
 
 @backend.post("/sign_in_tokens/{ticket_id}/revoke")
 async def revoke_sign_in_token(state: State, ticket_id: str) -> Json:
-    """Take a ticket back."""
+    """Revoke a ticket."""
     ticket = state.clerk.tickets.get(ticket_id)
     if ticket is None:
         raise not_found("Sign-in token")

@@ -1,4 +1,4 @@
-"""Session tokens as Clerk signs them, and forgeries of them. Source: clerk.com/docs, "Session tokens"."""
+"""Session tokens in Clerk's form, and forged ones. Source: clerk.com/docs, "Session tokens"."""
 
 import secrets
 import time
@@ -14,12 +14,12 @@ from jwt.algorithms import RSAAlgorithm
 ISSUER = "https://clerk.whyviral.localhost"
 DEFAULT_LIFE_S = 60
 _ALLOWED_SKEW_S = 5
-# Signs the forgeries that claim HS256: known to everybody, trusted by nobody.
+# Signs forged tokens that claim HS256. The value is public, and no verifier may accept it.
 _PUBLIC_SECRET = "stand-in-secret-that-no-verifier-should-accept"  # noqa: S105 - not a secret
 
 
 class Algorithm(StrEnum):
-    """How a token says it is signed; only RS256 is genuine."""
+    """The algorithm in a token's header; only RS256 is genuine."""
 
     RS256 = "RS256"
     HS256 = "HS256"
@@ -28,31 +28,31 @@ class Algorithm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """The key pair of the instance; Clerk's `kid` is the instance's id, so a new key may keep the old one's."""
+    """The key pair of the instance; Clerk uses the instance's id as `kid`, so a new key can have the same one."""
 
     kid: str
     private: rsa.RSAPrivateKey
 
     @classmethod
     def generate(cls, *, kid: str | None = None) -> "SigningKey":
-        """Make a new pair, under a new id unless one is given."""
+        """Generate a key pair, with a new id unless one is given."""
         return cls(
             kid or f"ins_{secrets.token_hex(13)}", rsa.generate_private_key(public_exponent=65537, key_size=2048)
         )
 
     def jwks(self) -> dict[str, Any]:
-        """Return the public half as a key set."""
+        """Return the public key as a key set."""
         key = RSAAlgorithm.to_jwk(self.private.public_key(), as_dict=True)
         return {"keys": [{"use": "sig", "kty": "RSA", "kid": self.kid, "alg": "RS256", "n": key["n"], "e": key["e"]}]}
 
 
 def session_claims(user_id: str, session_id: str, *, expires_in_seconds: int = DEFAULT_LIFE_S) -> dict[str, Any]:
-    """Return the claims of a version 2 session token; as with Clerk, neither e-mail nor name is among them.
+    """Return the claims of a version 2 session token, which like Clerk's has neither e-mail address nor name.
 
     Args:
         user_id: becomes `sub`.
         session_id: becomes `sid`.
-        expires_in_seconds: negative for a token that ended so long ago; it was then valid for the default life.
+        expires_in_seconds: negative for a token that has expired; such a token had the default lifetime.
     """
     now = int(time.time())
     issued_at = now if expires_in_seconds > 0 else now + expires_in_seconds - DEFAULT_LIFE_S

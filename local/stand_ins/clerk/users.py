@@ -20,13 +20,13 @@ _NULL_FIELDS = (
 _EMPTY_FIELDS = (
     *("phone_numbers", "web3_wallets", "external_accounts", "passkeys", "saml_accounts", "enterprise_accounts"),
 )
-"""What a User object has and nobody here uses."""
+"""Fields of a User object that this project does not use."""
 
 type Json = dict[str, Any]
 
 
 def stable_id(prefix: str, seed: str) -> str:
-    """Return an id that looks like Clerk's and is the same for the same seed, also after a restart."""
+    """Return an id in Clerk's form that depends only on the seed, so that it survives a restart."""
     number = int.from_bytes(hashlib.sha256(f"{prefix}:{seed}".encode()).digest())
     letters = []
     for _ in range(27):
@@ -50,20 +50,20 @@ class ClerkUsers:
     users: dict[str, Json] = field(default_factory=dict)
     sessions: dict[str, Json] = field(default_factory=dict)
     passwords: dict[str, str] = field(default_factory=dict)
-    """By user id."""
+    """Keys are user ids."""
     codes: Codes = field(default_factory=Codes)
     tickets: dict[str, Ticket] = field(default_factory=dict)
     is_production: bool = False
-    """A production instance makes no session for a backend."""
-    tell: Callable[[str, Json], None] = lambda _type, _data: None
-    """Called with each event that Clerk would tell webhooks about."""
+    """Whether this is a production instance, on which a backend cannot create sessions."""
+    publish: Callable[[str, Json], None] = lambda _type, _data: None
+    """Called with each event that Clerk would send to webhooks."""
 
     def find_by_email(self, email: str) -> Json | None:
-        """Return the user with this address; addresses differ by more than case."""
+        """Return the user with this address, compared without case."""
         return self.users.get(stable_id("user", email.lower()))
 
     def create(self, email: str, *, is_verified: bool = True, **fields: Any) -> Json:
-        """Create a user whose id follows from the e-mail address; `fields` are of the User object."""
+        """Create a user whose id is derived from the e-mail address; `fields` override those of the User object."""
         user_id, email_id = stable_id("user", email.lower()), stable_id("idn", email.lower())
         now_ms = _now_ms()
         verification = {
@@ -109,29 +109,29 @@ class ClerkUsers:
             "legal_accepted_at": None,
         } | fields
         self.users[user_id] = user
-        self.tell("user.created", user)
+        self.publish("user.created", user)
         return user
 
     def change(self, user: Json, **fields: Any) -> Json:
         """Change fields of the User object."""
-        # No two changes of a user have the same time, as they would on a fast machine.
+        # Each change needs a later time, even if a fast machine makes two in one millisecond.
         user |= {**fields, "updated_at": max(_now_ms(), user["updated_at"] + 1)}
-        self.tell("user.updated", user)
+        self.publish("user.updated", user)
         return user
 
     def delete(self, user: Json) -> Json:
-        """Forget a user; their sessions end."""
+        """Delete a user and revoke the user's sessions."""
         for session in self.sessions.values():
             if session["user_id"] == user["id"] and session["status"] == "active":
                 self.end_session(session, "revoked")
         del self.users[user["id"]]
         self.passwords.pop(user["id"], None)
         deleted = {"object": "user", "id": user["id"], "deleted": True}
-        self.tell("user.deleted", deleted | {"external_id": user["external_id"]})
+        self.publish("user.deleted", deleted | {"external_id": user["external_id"]})
         return deleted
 
     def find_address(self, email_address_id: str) -> tuple[Json, Json] | None:
-        """Return an address and whose it is."""
+        """Return an address and its user."""
         for user in self.users.values():
             for address in user["email_addresses"]:
                 if address["id"] == email_address_id:
@@ -139,17 +139,17 @@ class ClerkUsers:
         return None
 
     def create_ticket(self, user_id: str, *, life_s: float) -> Ticket:
-        """Make a ticket that signs a user in once."""
+        """Create a ticket that signs a user in once."""
         ticket = Ticket(_random_id("sit"), user_id, secrets.token_urlsafe(40), time.time() + life_s)
         self.tickets[ticket.id] = ticket
         return ticket
 
     def find_or_create(self, email: str) -> Json:
-        """Return the user with this address, new if need be."""
+        """Return the user with this address; creates one if there is none."""
         return self.find_by_email(email) or self.create(email)
 
     def create_session(self, user_id: str, *, session_id: str | None = None) -> Json:
-        """Sign the user in."""
+        """Create an active session of the user."""
         now_ms = _now_ms()
         session: Json = {
             "object": "session",
@@ -166,11 +166,11 @@ class ClerkUsers:
             "updated_at": now_ms,
         }
         self.sessions[session["id"]] = session
-        self.tell("session.created", session)
+        self.publish("session.created", session)
         return session
 
     def end_session(self, session: Json, status: str) -> Json:
-        """End a session as revoked, ended or removed; a token already issued lives on until its `exp`."""
+        """End a session as revoked, ended or removed; its issued tokens stay valid until their `exp`."""
         session |= {"status": status, "updated_at": _now_ms()}
-        self.tell(f"session.{status}", session)
+        self.publish(f"session.{status}", session)
         return session

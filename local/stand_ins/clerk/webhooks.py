@@ -1,4 +1,4 @@
-"""What Clerk tells a backend, signed by Svix and sent until it is taken.
+"""Clerk's webhooks: events signed as by Svix and sent until they are accepted.
 
 Source: clerk.com/docs, "Webhooks overview"; docs.svix.com, "Verifying payloads manually".
 """
@@ -17,7 +17,7 @@ import httpx
 
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"stand-in webhook secret, public").decode()
 _RETRIES_S = (0.0, 1.0, 2.0, 4.0, 8.0)
-"""Svix waits longer: 5 s, 5 min, 30 min and on to 10 h."""
+"""Delays before the attempts. Svix waits longer: 5 s, 5 min, 30 min, up to 10 h."""
 _TIMEOUT_S = 15.0
 
 
@@ -34,7 +34,7 @@ def event_of(event_type: str, data: Mapping[str, Any], *, at_ms: int | None = No
 
 
 def headers_of(body: bytes, *, event_id: str, at_s: int | None = None, secret: str = WEBHOOK_SECRET) -> dict[str, str]:
-    """Return the headers that prove who sends a body."""
+    """Return the headers of a webhook, with the signature of its body."""
     timestamp = str(int(time.time()) if at_s is None else at_s)
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signature = hmac.digest(key, f"{event_id}.{timestamp}.".encode() + body, hashlib.sha256)
@@ -48,19 +48,19 @@ def headers_of(body: bytes, *, event_id: str, at_s: int | None = None, secret: s
 
 
 def new_event_id() -> str:
-    """Return an id as Svix gives them."""
+    """Return an event id in the form of Svix."""
     return f"msg_{secrets.token_hex(13)}"
 
 
 class Subscription:
-    """Sends every event to one address; several may be under way at once, so that their order is not kept."""
+    """Sends every event to one address, concurrently, so the order of arrival is not fixed."""
 
     def __init__(self) -> None:
         self.url: str | None = None
         self._sending: set[asyncio.Task[None]] = set()
 
-    def tell(self, event_type: str, data: Mapping[str, Any]) -> None:
-        """Begin to send an event, if somebody has subscribed; called from the event loop."""
+    def publish(self, event_type: str, data: Mapping[str, Any]) -> None:
+        """Start to send an event if there is a subscriber; must be called from the event loop."""
         if self.url is None:
             return
         body = json.dumps(event_of(event_type, data)).encode()
@@ -69,7 +69,7 @@ class Subscription:
         task.add_done_callback(self._sending.discard)
 
     def cancel(self) -> None:
-        """Send nothing more."""
+        """Unsubscribe and cancel all deliveries."""
         self.url = None
         for task in self._sending:
             task.cancel()
@@ -79,8 +79,8 @@ class Subscription:
             for pause_s in _RETRIES_S:
                 await asyncio.sleep(pause_s)
                 try:
-                    reply = await http.post(url, content=body, headers=headers_of(body, event_id=event_id))
+                    response = await http.post(url, content=body, headers=headers_of(body, event_id=event_id))
                 except httpx.TransportError:
                     continue
-                if reply.is_success:
+                if response.is_success:
                     return

@@ -1,4 +1,4 @@
-"""What a test makes a media host answer: lies, redirects and refusals."""
+"""Answers that a test sets for media hosts, such as wrong headers, redirects and errors."""
 
 from typing import Annotated
 
@@ -9,13 +9,13 @@ from local.stand_ins.scenario.orders import Order
 
 
 class MediaAnswer(Order):
-    """The answer to a GET of one address."""
+    """The answer to GET requests for one address."""
 
     address: Annotated[str, StringConstraints(pattern=r"^[a-z0-9.-]+/[^?#\s]*$", max_length=2000)]
     """Host and path, without scheme and query."""
     status: int = Field(default=200, ge=200, le=599)
     headers: dict[HeaderName, HeaderValue] = Field(default_factory=dict)
     body: str = ""
-    """Text, of which every character is one byte."""
+    """Text; every character is one byte."""
     repeat: int = Field(default=1, ge=1, le=2**31)
-    """How many times the body comes, in a stream without a length when it is more than once."""
+    """How many times the body is sent; more than once as a stream without a length."""

@@ -1,4 +1,4 @@
-"""Reads what X tells about a medium, its size or length, from the file's own header; nothing is decoded."""
+"""The size or duration of media, read from the headers of their files; nothing is decoded."""
 
 import struct
 
@@ -8,12 +8,12 @@ _JPEG_SIGNATURE = b"\xff\xd8"
 _JPEG_SEGMENT = struct.Struct(">BBHxHH")
 _JPEG_SEGMENT_START = 0xFF
 _JPEG_SIZE_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-# Time scale and duration; version 1 has 64-bit times, two of which stand before the scale.
+# Time scale and duration. Version 1 has 64-bit times, two of which precede the scale.
 _MOVIE_HEADERS = {0: struct.Struct(">4sB3x8xII"), 1: struct.Struct(">4sB3x16xIQ")}
 
 
 def picture_size(content: bytes) -> tuple[int, int] | None:
-    """Return width and height of a PNG or JPEG, or None for anything else."""
+    """Return width and height of a PNG or JPEG; None for other files."""
     try:
         if content.startswith(_JPEG_SIGNATURE):
             return _jpeg_size(content)
@@ -24,7 +24,7 @@ def picture_size(content: bytes) -> tuple[int, int] | None:
 
 
 def duration_ms(content: bytes) -> int | None:
-    """Return the length that the movie header of an MP4 states, or None where there is no such header."""
+    """Return the duration in the movie header of an MP4; None if there is no such header."""
     at = content.find(b"mvhd")
     if at < 0:
         return None

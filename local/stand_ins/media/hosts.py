@@ -1,4 +1,4 @@
-"""The platforms' media hosts: every file of a post, at the path that its URL has."""
+"""The platforms' media hosts, which serve the files of posts under the paths of their real URLs."""
 
 import re
 import time
@@ -27,14 +27,14 @@ FILES_BY_HOST: Mapping[str, tuple[Platform, FilesOf]] = {
     ".cdninstagram.com": (Platform.INSTAGRAM, instagram_records.files_of),
     ".fbcdn.net": (Platform.INSTAGRAM, instagram_records.files_of),
 }
-"""Whose files a host has, by the end of its name, and the paths at which it has those of a post."""
+"""The platform of a host, by the end of the host's name, and the paths of a post's files there."""
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{1,12}")
 
 
 @control_router.post("/media")
 async def add_answer(state: State, answer: MediaAnswer) -> dict[str, str]:
-    """Let a media host answer so at one address, until the reset."""
+    """Set the answer of a media host at one address, until the reset."""
     state.media_answers[answer.address] = answer
     return {"address": answer.address}
 
@@ -47,10 +47,10 @@ async def get_media(
     oe: Annotated[str, Query()] = "",
     byte_range: Annotated[str, Header(alias="range")] = "",
 ) -> Response:
-    """Return a file of a post, unless its link has an end (`oe`, a time in hexadecimal digits) and that has passed."""
-    ordered = state.media_answers.get(f"{host}/{path}")
-    if ordered is not None:
-        return _ordered(ordered)
+    """Return a file of a post, unless its link has expired (`oe`, a time in hexadecimal digits)."""
+    answer = state.media_answers.get(f"{host}/{path}")
+    if answer is not None:
+        return _as_response(answer)
     # Source: Instagram's media hosts, as described in public reports of 2025 and 2026.
     if _HEXADECIMAL.fullmatch(oe) and int(oe, 16) < time.time():
         return Response("URL signature expired", HTTPStatus.FORBIDDEN, media_type="text/plain")
@@ -69,10 +69,10 @@ def _find(state: State, host: str, path: str) -> PostFile | None:
 def _part(file: PostFile, byte_range: str) -> Response:
     content, size = file.content, len(file.content)
     media_type = guess_type(file.filename)[0] or "application/octet-stream"
-    asked = _RANGE.fullmatch(byte_range)
-    if asked is None:
+    match = _RANGE.fullmatch(byte_range)
+    if match is None:
         return Response(content, media_type=media_type, headers={"accept-ranges": "bytes"})
-    start, end = int(asked[1]), min(int(asked[2] or size), size - 1)
+    start, end = int(match[1]), min(int(match[2] or size), size - 1)
     if start > end:
         status = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
         return Response(status_code=status, headers={"content-range": f"bytes */{size}"})
@@ -80,7 +80,7 @@ def _part(file: PostFile, byte_range: str) -> Response:
     return Response(content[start : end + 1], HTTPStatus.PARTIAL_CONTENT, headers=headers, media_type=media_type)
 
 
-def _ordered(answer: MediaAnswer) -> Response:
+def _as_response(answer: MediaAnswer) -> Response:
     body = answer.body.encode("latin-1", "replace")
     if answer.repeat == 1:
         return Response(body, answer.status, headers=dict(answer.headers))

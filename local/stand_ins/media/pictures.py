@@ -1,4 +1,4 @@
-"""Pictures for what has none of its own: one colour, made from a name."""
+"""Plain pictures for media that have none, in a colour derived from a name."""
 
 import struct
 import zlib

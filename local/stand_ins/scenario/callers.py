@@ -1,4 +1,4 @@
-"""Who calls: the process at the other end of a connection, so that a fault can kill it in the middle of its call."""
+"""The calling process of a connection, which a fault can kill during its call."""
 
 import asyncio
 import os
@@ -9,12 +9,12 @@ from starlette.types import Scope
 
 
 class CallerNotFound(Exception):
-    """No process that belongs to us holds the other end of the connection."""
+    """No process of this stack holds the other end of the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """One end of a connection on loopback, seen from the caller: its own port and the one that it called."""
+    """The caller's end of a connection on loopback: its own port and the port that it called."""
 
     port: int
     peer_port: int
@@ -22,31 +22,31 @@ class End:
 
 @dataclass(slots=True)
 class Relays:
-    """For whom the proxy calls: what it connects with, and who is connected to it meanwhile."""
+    """The callers behind the connections that the proxy opens for them."""
 
     _callers: dict[int, End] = field(default_factory=dict)
 
     def add(self, port: int, caller: End) -> None:
-        """Note that what comes from `port` is said for `caller`."""
+        """Record that the proxy's connection from `port` acts for `caller`."""
         self._callers[port] = caller
 
     def remove(self, port: int) -> None:
-        """Forget a connection that has ended."""
+        """Remove a connection that has ended."""
         self._callers.pop(port, None)
 
     def caller_of(self, scope: Scope) -> End:
-        """Return the end of whoever makes the call."""
+        """Return the original caller's end of a call."""
         port = scope["client"][1]
         return self._callers.get(port) or End(port, scope["server"][1])
 
 
 async def kill(caller: End) -> None:
-    """Kill the process that holds this end, as a container is killed: at once, and with no chance to say so.
+    """Kill the process that holds this end with SIGKILL, as a container is killed.
 
-    Only what was started by the same process as the stand-ins, or by them: the caller may be anybody on this machine.
+    Only descendants of the stand-ins' parent are killed, because any process on this machine can call a stand-in.
 
     Raises:
-        CallerNotFound: nobody of ours is there.
+        CallerNotFound: no such process holds this end.
     """
     await asyncio.to_thread(_kill, caller)
 
@@ -56,14 +56,14 @@ def _kill(caller: End) -> None:
         if process.pid != os.getpid() and _holds(process, caller):
             process.kill()
             return
-    raise CallerNotFound(f"no process of ours calls from port {caller.port}")
+    raise CallerNotFound(f"no process of this stack calls from port {caller.port}")
 
 
 def _holds(process: psutil.Process, end: End) -> bool:
     try:
         connections = process.net_connections("tcp4")
     except psutil.Error:
-        return False  # it has ended meanwhile
+        return False  # the process has ended
     return any(
         bool(each.raddr) and (each.laddr.port, each.raddr.port) == (end.port, end.peer_port) for each in connections
     )

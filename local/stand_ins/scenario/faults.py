@@ -1,4 +1,4 @@
-"""Faults that a test orders: the next calls to a vendor fail in the way it names."""
+"""Faults that a test sets: the next matching calls to a vendor fail in the given way."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ from local.stand_ins.scenario.orders import Order
 
 
 class Vendor(StrEnum):
-    """Whom this process plays; also the first segment of the vendor's paths."""
+    """The vendors that this process replaces; also the first segment of the vendor's paths."""
 
     CLERK = "clerk"
     TWITTERAPI = "twitterapi"
@@ -28,7 +28,7 @@ class Vendor(StrEnum):
 
 
 class FaultMode(StrEnum):
-    """How a call fails."""
+    """The way in which a call fails."""
 
     STATUS = "status"
     TIMEOUT = "timeout"
@@ -36,16 +36,16 @@ class FaultMode(StrEnum):
     GARBAGE = "garbage"
     SLOW = "slow"
     KILL = "kill"
-    """The caller's process is killed; there is no answer."""
+    """The caller's process is killed and gets no answer."""
 
 
 class KillMoment(StrEnum):
-    """When a caller is killed."""
+    """The point of a call at which its caller is killed."""
 
     ON_ARRIVAL = "on_arrival"
-    """The call has come in whole, and nothing was done about it."""
+    """After the whole request was received and before it is processed."""
     BEFORE_ANSWER = "before_answer"
-    """What was asked for is done, and billed, and no byte of the answer was sent."""
+    """After the request was processed and billed, and before any byte of the answer is sent."""
 
 
 type HeaderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$")]
@@ -62,14 +62,14 @@ _GARBAGE = "<html><body>upstream connect error</body></html>"
 
 
 class Fault(Order):
-    """One ordered fault; the oldest that matches a call is the one applied."""
+    """A fault; of several that match a call, the oldest is applied."""
 
     vendor: Vendor
     path: str = ""
-    """Prefix of the path below the vendor's own prefix, such as `/twitter/tweets`."""
+    """A prefix of the path below the vendor's own prefix, such as `/twitter/tweets`."""
     method: Literal["GET", "POST"] | None = None
     about: str = Field(default="", max_length=1000)
-    """Words that the query or the body of the call has, as they are on the wire; empty: whatever it is about."""
+    """Text that the call's query or body must contain, in its wire form; empty matches every call."""
     mode: FaultMode
     status: int | None = Field(default=None, ge=200, le=599)
     body: dict[str, JsonValue] | list[JsonValue] | str | None = None
@@ -77,9 +77,9 @@ class Fault(Order):
     delay_s: float = Field(default=1.0, gt=0, le=600, allow_inf_nan=False)
     moment: KillMoment = KillMoment.ON_ARRIVAL
     after: int = Field(default=0, ge=0)
-    """How many calls it lets pass before it spoils the first."""
+    """The number of matching calls that pass before the first one fails."""
     times: int | None = Field(default=None, ge=1)
-    """How many calls it spoils; None: every call until the reset."""
+    """The number of calls that fail; None for every call until the reset."""
 
     @model_validator(mode="after")
     def _each_field_belongs_to_the_mode(self) -> Self:
@@ -89,37 +89,37 @@ class Fault(Order):
         if self.mode is FaultMode.STATUS and self.status is None:
             raise ValueError("mode status needs a status")
         if self.mode is FaultMode.GARBAGE and not isinstance(self.body, str | None):
-            raise ValueError("garbage is a string")
+            raise ValueError("the body of garbage must be a string")
         return self
 
-    def meets(self, vendor: Vendor, method: str, path: str) -> bool:
-        """Whether calls to this address may be meant."""
+    def matches(self, vendor: Vendor, method: str, path: str) -> bool:
+        """Whether the fault applies to calls of this address; ignores `about`."""
         return self.vendor is vendor and self.method in (None, method) and path.startswith(self.path)
 
 
 class FaultList:
-    """The faults in force and the calls they hold."""
+    """The active faults and the calls that they hold open."""
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._released = asyncio.Event()
 
     def add(self, fault: Fault) -> None:
-        """Put a fault behind those already there."""
+        """Add a fault after the existing ones."""
         self._faults.append(fault)
 
-    def left(self) -> list[Fault]:
-        """Return those in force, the oldest first."""
+    def list_active(self) -> list[Fault]:
+        """Return the active faults, oldest first."""
         return list(self._faults)
 
     def need_content(self, vendor: Vendor, method: str, path: str) -> bool:
-        """Whether it takes what a call is about to know which fault it meets."""
-        return any(fault.about and fault.meets(vendor, method, path) for fault in self._faults)
+        """Whether the call's content is needed to decide which fault applies."""
+        return any(fault.about and fault.matches(vendor, method, path) for fault in self._faults)
 
-    def take(self, vendor: Vendor, method: str, path: str, content: bytes) -> Fault | None:
-        """Return the fault that this call meets, one use of it gone."""
+    def consume(self, vendor: Vendor, method: str, path: str, content: bytes) -> Fault | None:
+        """Return the fault that applies to this call and count one use of it."""
         for fault in self._faults:
-            if not (fault.meets(vendor, method, path) and fault.about.encode() in content):
+            if not (fault.matches(vendor, method, path) and fault.about.encode() in content):
                 continue
             if fault.after:
                 fault.after -= 1
@@ -132,7 +132,7 @@ class FaultList:
         return None
 
     def clear(self) -> None:
-        """Forget every fault and let go of every call that one holds."""
+        """Remove every fault and release the calls that they hold open."""
         self._faults.clear()
         self._released.set()
         self._released = asyncio.Event()
@@ -143,16 +143,16 @@ class FaultList:
             await asyncio.wait_for(self._released.wait(), delay_s)
 
     async def hold(self, receive: Receive) -> None:
-        """Wait until the client hangs up or the faults are cleared."""
-        waits = {asyncio.ensure_future(hang_up(receive)), asyncio.ensure_future(self._released.wait())}
+        """Wait until the client disconnects or the faults are cleared."""
+        waits = {asyncio.ensure_future(wait_for_disconnect(receive)), asyncio.ensure_future(self._released.wait())}
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
         await asyncio.gather(*waits, return_exceptions=True)
 
 
-async def hang_up(receive: Receive) -> None:
-    """Return when the client is gone, reading away what it sends."""
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Discard the request's content until the client disconnects."""
     while (await receive())["type"] != "http.disconnect":
         pass
 
@@ -160,18 +160,18 @@ async def hang_up(receive: Receive) -> None:
 async def drop_connection(scope: Scope, receive: Receive) -> None:
     """Close the socket without an answer.
 
-    ASGI has no word for it, so the server of `server.py` hands the transport over in the scope's state.
+    ASGI has no message for this, so `stand_in_server.py` passes the transport in the scope's state.
     """
     scope["state"]["transport"].abort()
-    await hang_up(receive)
+    await wait_for_disconnect(receive)
 
 
 async def answer(fault: Fault, send: Send, *, default_body: Mapping[str, Any]) -> None:
-    """Send what a status or garbage fault says; `default_body` is the vendor's usual error for the status."""
+    """Send the answer of a status or garbage fault; `default_body` is the vendor's usual error for the status."""
     if fault.mode is FaultMode.GARBAGE:
         status, body, content_type = 200, fault.body or _GARBAGE, "text/html"
     else:
-        assert fault.status is not None  # noqa: S101 - the model's validator saw to it
+        assert fault.status is not None  # noqa: S101 - the model's validator ensures it
         status, body = fault.status, dict(default_body) if fault.body is None else fault.body
         content_type = "text/plain" if isinstance(body, str) else "application/json"
     content = (body if isinstance(body, str) else json.dumps(body)).encode()

@@ -1,4 +1,4 @@
-"""What the control API takes: exactly the fields it knows, and nothing that JSON could not give back."""
+"""Base models of the control API's request bodies: unknown fields and values that JSON cannot express are errors."""
 
 import json
 from typing import Any
@@ -7,17 +7,17 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class OrderPart(BaseModel):
-    """A part of an order; a field it does not know is an error."""
+    """A part of a request body; an unknown field is an error."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class Order(OrderPart):
-    """The body of one call."""
+    """The body of a request to the control API."""
 
     @model_validator(mode="before")
     @classmethod
     def _can_be_answered_with(cls, order: Any) -> Any:
-        # Python reads NaN and half surrogate pairs, but an answer that repeats them cannot be written.
+        # Python parses NaN and lone surrogates, but cannot write them into an answer.
         json.dumps(order, ensure_ascii=False, allow_nan=False).encode()
         return order

@@ -1,4 +1,4 @@
-"""The posts that the platforms of this machine hold: the samples, and those that a test adds."""
+"""The posts on the platforms' stand-ins: the samples, and those that a test adds."""
 
 import base64
 import binascii
@@ -20,7 +20,7 @@ _MAX_X_ID = 2**63 - 1
 
 
 class Platform(StrEnum):
-    """Where a post lives."""
+    """The platform of a post."""
 
     INSTAGRAM = "instagram"
     X = "x"
@@ -41,19 +41,19 @@ _USERNAME_PATTERNS = {
 
 
 class PostMediaKind(StrEnum):
-    """What a file of a post is."""
+    """The kind of a post's file."""
 
     IMAGE = "image"
     VIDEO = "video"
     GIF = "gif"
-    """A silent looping video, as X turns every animated picture into."""
+    """A silent looping video, which is X's form of every animated picture."""
 
 
 type Count = Annotated[int, Field(ge=0, le=2**53, strict=True)]
 
 
 class PostMetrics(OrderPart):
-    """The public counts; None: the platform does not show it."""
+    """The public counts; None if the platform does not show a count."""
 
     likes: Count | None = None
     comments: Count | None = None
@@ -99,11 +99,11 @@ class Post(Order):
     comments: list[dict[str, JsonValue]] = Field(default_factory=list)
     captions: JsonValue = None
     raw: dict[str, JsonValue] = Field(default_factory=dict)
-    """Merged over what the vendor would answer, for reposts, quotes and fields that nothing else here names."""
+    """Merged over the vendor's answer, for reposts, quotes and fields that have no attribute here."""
     approximate: list[str] = Field(default_factory=list)
-    """Fields whose values are the right size but not exact."""
+    """Fields whose values have the right magnitude but are not exact."""
     note: str | None = None
-    """Where a sample comes from."""
+    """The origin of a sample."""
 
     @field_validator("posted_at")
     @classmethod
@@ -130,19 +130,19 @@ class PostShelf:
         self.reload()
 
     def reload(self) -> None:
-        """Hold the samples and nothing else."""
+        """Restore the samples and remove all other posts."""
         self._posts = {(post.platform, post.id): post for post in self._samples}
 
     def put(self, post: Post) -> None:
-        """Add a post, in place of an earlier one with its id."""
+        """Add a post; replaces an earlier one with its id."""
         self._posts[post.platform, post.id] = post
 
     def delete(self, platform: Platform, post_id: str) -> bool:
-        """Take a post down; returns whether it was there."""
+        """Delete a post; returns whether it existed."""
         return self._posts.pop((platform, post_id), None) is not None
 
     def find(self, platform: Platform, post_id: str) -> Post | None:
-        """Return the post, unless it never was or is taken down."""
+        """Return the post; None if it does not exist."""
         return self._posts.get((platform, post_id))
 
     def on(self, platform: Platform) -> list[Post]:
@@ -151,7 +151,7 @@ class PostShelf:
 
 
 def load_samples() -> list[Post]:
-    """Return the posts of `local/samples/posts.json`; their files lie beside it."""
+    """Return the posts of `local/samples/posts.json` with their files, which are in the same folder."""
     return [_with_files(sample) for sample in json.loads((SAMPLES / "posts.json").read_text(encoding="utf-8"))]
 
 

@@ -1,4 +1,4 @@
-"""How a stand-in says no."""
+"""The stand-ins' error answers."""
 
 import json
 from collections.abc import Mapping
@@ -21,19 +21,19 @@ class Refusal(Exception):
 
 
 async def render_refusal(_request: Request, refusal: Exception) -> Response:
-    """Answer with what the refusal holds."""
-    assert isinstance(refusal, Refusal)  # noqa: S101 - registered for this class only; narrows the framework's type
+    """Turn a refusal into its answer."""
+    assert isinstance(refusal, Refusal)  # noqa: S101 - registered only for this class; narrows the framework's type
     if isinstance(refusal.body, str):
         return PlainTextResponse(refusal.body, refusal.status, headers=refusal.headers)
     return JSONResponse(refusal.body, refusal.status, headers=refusal.headers)
 
 
 async def json_object(request: Request, invalid: Refusal) -> dict[str, Any]:
-    """Return the body as a JSON object (an empty body is an empty one), or raise `invalid`."""
+    """Return the body as a JSON object, where an empty body is an empty object; raises `invalid` for other bodies."""
     content = await request.body()
     try:
         body = json.loads(content) if content else {}
-        if b"\\ud" in content.lower():  # half a surrogate pair parses, but no answer could repeat it
+        if b"\\ud" in content.lower():  # a lone surrogate parses, but cannot be written into an answer
             json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise invalid from None
@@ -43,7 +43,7 @@ async def json_object(request: Request, invalid: Refusal) -> dict[str, Any]:
 
 
 def phrase(status: int) -> str:
-    """Return the usual name of a status, also for those that have none."""
+    """Return the reason phrase of a status, or a general one for an unknown status."""
     try:
         return HTTPStatus(status).phrase
     except ValueError:

@@ -1,4 +1,4 @@
-"""Puts the stand-ins together: one app, one state, one prefix for each vendor."""
+"""The application of the stand-ins: one app, one state, one prefix for each vendor."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from local.stand_ins.youtube import routes as youtube
 
 
 def create_app(storage_folder: Path | None = None) -> FastAPI:
-    """Return the app; its state lives as long as it does, but for the stored files where they have a folder."""
+    """Return the app; its state is in memory, except for the stored files if they have a folder."""
     app = FastAPI(title="Stand-ins", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.stand_ins = StandIns(storage=Storage(storage_folder))
     app.add_middleware(Gate, stand_ins=app.state.stand_ins)
@@ -39,7 +39,7 @@ def create_app(storage_folder: Path | None = None) -> FastAPI:
         supabase.router,
         youtube.router,
         youtube_data_api.router,
-        youtube.thumbnails_router,  # before the media hosts that are not told apart
+        youtube.thumbnails_router,  # before the route that matches every media host
         hosts.router,
         *gemini.routers(),
     )
@@ -50,8 +50,8 @@ def create_app(storage_folder: Path | None = None) -> FastAPI:
 
 
 async def _explain(request: Request, exc: Exception) -> JSONResponse:
-    """Say which field is wrong and why; the input itself is not repeated, since it may be a key or a whole video."""
-    assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered for this class only
+    """Report the invalid fields and why, without the input, which may be a key or a whole video."""
+    assert isinstance(exc, RequestValidationError)  # noqa: S101 - registered only for this class
     details = [{"field": ".".join(map(str, error["loc"][1:])), "reason": error["msg"]} for error in exc.errors()]
     if request.url.path.startswith("/clerk/"):
         first = details[0]

@@ -1,4 +1,4 @@
-"""What every vendor call passes first: it is written down, then meets the fault that a test ordered, if any."""
+"""Middleware before every vendor: it records each call and applies limits and faults."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -28,33 +28,34 @@ _ERROR_BODIES: Mapping[Vendor, Callable[[int], Mapping[str, Any]]] = {
 
 
 class Gate:
-    """ASGI middleware in front of the vendors; the control API is not a vendor and passes untouched."""
+    """ASGI middleware that records calls to vendors and applies their faults; ignores the control API."""
 
     def __init__(self, app: ASGIApp, stand_ins: StandIns) -> None:
         self.app = app
         self.stand_ins = stand_ins
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one ASGI event stream."""
-        called = _vendor_and_path(scope)
-        if called is None:
+        """Record one call, and answer it or pass it to the application."""
+        target = _vendor_and_path(scope)
+        if target is None:
             await self.app(scope, receive, send)
             return
-        vendor, path = called
+        vendor, path = target
         call = Call(scope["method"], path)
         self.stand_ins.calls[vendor].append(call)
         scope["state"]["call"] = call
 
-        async def noting_status(message: Message) -> None:
+        async def record_and_send(message: Message) -> None:
             if message["type"] == "http.response.start":
                 call.status = message["status"]
-                self.stand_ins.limits.note(vendor, message["status"])
+                self.stand_ins.limits.record_answer(vendor, message["status"])
             await send(message)
 
-        refused = self.stand_ins.limits.find_refusal(vendor, Headers(scope=scope))
-        if refused is not None:
-            await _read_away(receive)
-            await JSONResponse(_ERROR_BODIES[vendor](refused), refused)(scope, receive, noting_status)
+        refused_status = self.stand_ins.limits.find_refusal(vendor, Headers(scope=scope))
+        if refused_status is not None:
+            await _drain(receive)
+            body = _ERROR_BODIES[vendor](refused_status)
+            await JSONResponse(body, refused_status)(scope, receive, record_and_send)
             return
         content = scope["query_string"]
         watched = self.stand_ins.watched
@@ -63,13 +64,13 @@ class Gate:
             content += b"".join([b"\n", *(message.get("body", b"") for message in messages)])
             receive = _replayed(messages, receive)
             call.about = sorted(word for word in watched if word.encode() in content)
-        fault = self.stand_ins.faults.take(vendor, call.method, path, content)
+        fault = self.stand_ins.faults.consume(vendor, call.method, path, content)
         if fault is None:
-            await self.app(scope, receive, noting_status)
+            await self.app(scope, receive, record_and_send)
         else:
-            await self._spoil(fault, scope, receive, noting_status)
+            await self._apply(fault, scope, receive, record_and_send)
 
-    async def _spoil(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _apply(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         match fault.mode:
             case FaultMode.SLOW:
                 await self.stand_ins.faults.pause(fault.delay_s)
@@ -81,13 +82,13 @@ class Gate:
                 await drop_connection(scope, receive)
             case FaultMode.KILL:
                 if fault.moment is KillMoment.BEFORE_ANSWER:
-                    await self.app(scope, receive, _keep_to_oneself)
+                    await self.app(scope, receive, _discard)
                 else:
-                    await _read_away(receive)
+                    await _drain(receive)
                 await callers.kill(self.stand_ins.relays.caller_of(scope))
                 await drop_connection(scope, receive)
             case FaultMode.STATUS | FaultMode.GARBAGE:
-                await _read_away(receive)
+                await _drain(receive)
                 await answer(fault, send, default_body=_ERROR_BODIES[fault.vendor](fault.status or 200))
 
 
@@ -98,13 +99,13 @@ def _vendor_and_path(scope: Scope) -> tuple[Vendor, str] | None:
     return (Vendor(prefix), f"/{path}") if prefix in Vendor else None
 
 
-async def _read_away(receive: Receive) -> None:
-    # A client that is still sending when the answer comes may see a reset instead of it.
+async def _drain(receive: Receive) -> None:
+    # A client that is still sending when it gets the answer may see a connection reset instead.
     while (await receive()).get("more_body", False):
         pass
 
 
-async def _keep_to_oneself(_message: Message) -> None:
+async def _discard(_message: Message) -> None:
     pass
 
 

@@ -1,4 +1,4 @@
-"""Reads multipart/form-data as it arrives, so that a large file need not fit into memory."""
+"""Streaming parser of multipart/form-data, so that a large file need not fit into memory."""
 
 import re
 from collections.abc import AsyncIterator, Iterator
@@ -12,12 +12,12 @@ _MAX_HEAD_BYTES = 16 * 1024
 
 
 class BrokenForm(ValueError):
-    """The body is no form that we can read."""
+    """The body is not a form that this parser supports."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What stands above a part's content."""
+    """The headers of a part."""
 
     name: str
     is_file: bool
@@ -25,7 +25,7 @@ class Part:
 
 
 def boundary_of(content_type: str) -> bytes | None:
-    """Return what separates the parts, or None for another kind of body."""
+    """Return the boundary of a multipart form; None for another content type."""
     match = _BOUNDARY.match(content_type)
     return match[1].encode() if match else None
 
@@ -34,7 +34,7 @@ async def read_parts(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterat
     """Yield the content of each part in pieces, the last of which may be empty.
 
     Raises:
-        BrokenForm: it ends early or has no parts.
+        BrokenForm: the form ends early or has no parts.
     """
     splitter = _Splitter(b"\r\n--" + boundary)
     async for piece in body:
@@ -46,16 +46,16 @@ async def read_parts(body: AsyncIterator[bytes], boundary: bytes) -> AsyncIterat
 
 
 class _Splitter:
-    """Cuts a form at its delimiters; what may still become one is held back."""
+    """Splits a form at its delimiters; holds back bytes that may be the start of a delimiter."""
 
     def __init__(self, delimiter: bytes) -> None:
         self.is_done = False
         self._delimiter = delimiter
-        self._held = b"\r\n"  # the first delimiter may open the body, without the line end that the others begin with
+        self._held = b"\r\n"  # the first delimiter may start the body, without the line end before the others
         self._part: Part | None = None
 
     def feed(self, piece: bytes) -> Iterator[tuple[Part, bytes]]:
-        """Yield the content that is complete now."""
+        """Add a piece and yield the content that is complete."""
         self._held += piece
         while (at := self._held.find(self._delimiter)) >= 0 and not self.is_done:
             head, blank, content = self._held[at + len(self._delimiter) :].partition(b"\r\n\r\n")

@@ -17,15 +17,15 @@ from local.stand_ins.supabase.multipart import BrokenForm, Part, boundary_of, re
 from local.stand_ins.supabase.storage import PROJECT_LIMIT_BYTES, Bucket, StorageRefusal
 from local.stand_ins.supabase.stored_files import answer_with
 
-SECRET_KEY = "sb_secret_stand_in"  # noqa: S105 - opens nothing but the stand-in
-"""The secret key of the project; no other one is accepted."""
+SECRET_KEY = "sb_secret_stand_in"  # noqa: S105 - only the stand-in accepts it
+"""The secret key of the project, the only one that is accepted."""
 _PUBLISHABLE = "sb_publishable_"
 _TRUE_STATUSES = frozenset({416, 429, 500, 502, 503, 504, 544})
-"""All others are told by the body alone, under status 400."""
-_MOST_DELETED = 1000
+"""HTTP statuses that the storage uses; all others appear only in the body, with HTTP status 400."""
+_MAX_DELETED = 1000
 _UNREAD_BYTES = 256 * 1024
-"""A longer body has not arrived when its head is refused."""
-_KEPT_OPEN_S = 60.0
+"""A longer body has not been received when its headers are refused."""
+_KEEP_OPEN_S = 60.0
 
 
 def error_body(status: int) -> Mapping[str, Any]:
@@ -39,8 +39,8 @@ def error_body(status: int) -> Mapping[str, Any]:
 
 
 async def render_storage_refusal(request: Request, refusal: Exception) -> JSONResponse:
-    """Answer as the storage does."""
-    assert isinstance(refusal, StorageRefusal)  # noqa: S101 - registered for this class only
+    """Turn a refusal into the storage's error answer."""
+    assert isinstance(refusal, StorageRefusal)  # noqa: S101 - registered only for this class
     body = {"statusCode": str(refusal.status), "error": refusal.error, "message": refusal.message, "code": refusal.code}
     status = refusal.status if refusal.status in _TRUE_STATUSES else HTTPStatus.BAD_REQUEST
     is_early = refusal.status == HTTPStatus.UNSUPPORTED_MEDIA_TYPE
@@ -50,18 +50,18 @@ async def render_storage_refusal(request: Request, refusal: Exception) -> JSONRe
 
 
 class _EarlyAnswer(JSONResponse):
-    """Answers without reading the rest of the request, and keeps the connection open, as the storage does."""
+    """An answer that leaves the rest of the request unread and the connection open, as the storage does."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": True})
-        # What is not received is not read: the server stops reading when its buffer is full.
-        await scope["app"].state.stand_ins.faults.pause(_KEPT_OPEN_S)
+        # `receive` is not called, so the server stops reading when its buffer is full.
+        await scope["app"].state.stand_ins.faults.pause(_KEEP_OPEN_S)
         await drop_connection(scope, receive)
 
 
 def _check_key(request: Request) -> None:
-    """Refuse a call without the project's secret key, which counts beside `apikey` only where both are the same."""
+    """Refuse a call without the project's secret key, which must be the same in both headers."""
     apikey, authorization = (request.headers.get(name, "") for name in ("apikey", "authorization"))
     if not authorization:
         message = "headers must have required property 'authorization'"
@@ -83,7 +83,7 @@ _readable = APIRouter()
 
 
 class BucketOrder(BaseModel):
-    """A bucket to make."""
+    """A bucket to create."""
 
     id: str = Field(min_length=1, max_length=100)
     public: bool = False
@@ -92,7 +92,7 @@ class BucketOrder(BaseModel):
 
 
 class ListOrder(BaseModel):
-    """Which files to list."""
+    """The files to list."""
 
     prefix: str = ""
     limit: int = Field(default=100, ge=1, le=1000)
@@ -100,13 +100,13 @@ class ListOrder(BaseModel):
 
 
 class NamesOrder(BaseModel):
-    """Which files to delete."""
+    """The files to delete."""
 
-    prefixes: list[str] = Field(max_length=_MOST_DELETED)
+    prefixes: list[str] = Field(max_length=_MAX_DELETED)
 
 
 class SignOrder(BaseModel):
-    """How long a signed URL is good; storage3 sends the number as text."""
+    """The lifetime of a signed URL; storage3 sends the number as text."""
 
     expiresIn: int = Field(gt=0)  # noqa: N815 - the vendor's name
 
@@ -123,7 +123,7 @@ async def get_public(state: State, request: Request, bucket: str, path: str) -> 
 async def get_signed(
     state: State, request: Request, bucket: str, path: str, token: Annotated[str, Query()] = ""
 ) -> Response:
-    """Return a file to the holder of a signed URL of it."""
+    """Return a file for a valid signed URL."""
     signed = state.storage.tokens.get(token)
     if signed is None or signed[:2] != (bucket, path) or signed[2] < datetime.now(UTC):
         raise StorageRefusal(400, "InvalidJWT", "jwt expired", "InvalidJWT")
@@ -132,7 +132,7 @@ async def get_signed(
 
 @_keyed.post("/object/sign/{bucket}/{path:path}")
 async def sign(state: State, bucket: str, path: str, order: SignOrder) -> dict[str, str]:
-    """Make a URL that is good for a while."""
+    """Create a signed URL with a lifetime."""
     state.storage.find(bucket, path)
     token = secrets.token_urlsafe()
     state.storage.tokens[token] = bucket, path, datetime.now(UTC) + timedelta(seconds=order.expiresIn)
@@ -141,7 +141,7 @@ async def sign(state: State, bucket: str, path: str, order: SignOrder) -> dict[s
 
 @_keyed.post("/object/list/{bucket}")
 async def list_objects(state: State, bucket: str, order: ListOrder) -> list[dict[str, Any]]:
-    """List a folder by name; folders in it have no id, and a bucket that does not exist has nothing in it."""
+    """List a folder by name; subfolders have no id, and a missing bucket counts as empty."""
     below = f"{order.prefix.strip('/')}/" if order.prefix.strip("/") else ""
     rows: dict[str, dict[str, Any]] = {}
     for (owner, name), stored in state.storage.objects.items():
@@ -153,15 +153,15 @@ async def list_objects(state: State, bucket: str, order: ListOrder) -> list[dict
 
 @_keyed.get("/object/info/{bucket}/{path:path}")
 async def get_info(state: State, bucket: str, path: str) -> dict[str, Any]:
-    """Tell what is known of a file."""
+    """Return the metadata of a file."""
     return state.storage.find(bucket, path).as_row()
 
 
-# The inner decorator is registered first: the other path would take `authenticated` for a bucket.
+# The inner decorator is registered first, because the other path would match `authenticated` as a bucket.
 @_readable.api_route("/object/{bucket}/{path:path}", methods=["GET", "HEAD"])
 @_readable.api_route("/object/authenticated/{bucket}/{path:path}", methods=["GET", "HEAD"])
 async def get_object(state: State, request: Request, bucket: str, path: str) -> Response:
-    """Return a file; the key counts only where the bucket is not public."""
+    """Return a file; a bucket that is not public requires the key."""
     if not state.storage.bucket(bucket).public:
         _check_key(request)
     return _file(state, request, bucket, path)
@@ -171,27 +171,27 @@ async def get_object(state: State, request: Request, bucket: str, path: str) -> 
 async def create_object(
     state: State, request: Request, bucket: str, path: str, x_upsert: Annotated[str, Header()] = "false"
 ) -> dict[str, str]:
-    """Keep a file; one that has its name is replaced only when asked for."""
+    """Store a file; replaces a file with the same name only if `x-upsert` is set."""
     state.storage.check_key(bucket, path, may_replace=x_upsert == "true")
     return await _receive(state, request, bucket, path)
 
 
 @_keyed.put("/object/{bucket}/{path:path}")
 async def replace_object(state: State, request: Request, bucket: str, path: str) -> dict[str, str]:
-    """Keep a file in place of the one that has its name, if any."""
+    """Store a file; replaces a file with the same name."""
     state.storage.check_key(bucket, path, may_replace=True)
     return await _receive(state, request, bucket, path)
 
 
 @_keyed.delete("/object/{bucket}")
 async def delete_objects(state: State, bucket: str, order: NamesOrder) -> list[dict[str, Any]]:
-    """Delete files; unknown ones are passed over in silence."""
+    """Delete files; ignores unknown names."""
     return [stored.as_row() for stored in state.storage.delete(bucket, order.prefixes)]
 
 
 @_keyed.post("/bucket")
 async def create_bucket(state: State, order: BucketOrder) -> dict[str, str]:
-    """Make a bucket."""
+    """Create a bucket."""
     if order.id in state.storage.buckets:
         raise StorageRefusal(409, "Duplicate", "The resource already exists", "BucketAlreadyExists")
     if (order.file_size_limit or 0) > PROJECT_LIMIT_BYTES:
@@ -202,7 +202,7 @@ async def create_bucket(state: State, order: BucketOrder) -> dict[str, str]:
 
 @_keyed.get("/bucket/{bucket}")
 async def get_bucket(state: State, bucket: str) -> dict[str, Any]:
-    """Tell what a bucket takes."""
+    """Return a bucket and its limits."""
     found = state.storage.bucket(bucket)
     return {"id": found.id, "name": found.id, "public": found.public, "file_size_limit": found.file_size_limit} | {
         "allowed_mime_types": found.allowed_mime_types
@@ -219,7 +219,7 @@ def _file(state: StandIns, request: Request, bucket: str, path: str) -> Response
 
 
 async def _receive(state: State, request: Request, bucket: str, path: str) -> dict[str, str]:
-    """Keep what comes in either of the two forms."""
+    """Store the body, which is the file itself or a form with it."""
     content_type = request.headers.get("content-type", "")
     cache_control = request.headers.get("cache-control", "no-cache")
     pieces: AsyncIterator[bytes] = request.stream()
@@ -234,7 +234,7 @@ async def _receive(state: State, request: Request, bucket: str, path: str) -> di
 
 
 async def _open_form(body: AsyncIterator[bytes], boundary: bytes) -> tuple[str, str, AsyncIterator[bytes]]:
-    """Return type, cache control and content of the file in a form, whose fields come before it."""
+    """Return type, cache control and content of the file in a form, in which the fields precede the file."""
     parts = read_parts(body, boundary)
     max_age = b""
     try:
@@ -246,7 +246,7 @@ async def _open_form(body: AsyncIterator[bytes], boundary: bytes) -> tuple[str, 
                 max_age += piece
     except BrokenForm as exc:
         raise _invalid_form(exc) from exc
-    raise _invalid_form(BrokenForm("there is no file in it"))
+    raise _invalid_form(BrokenForm("it contains no file"))
 
 
 async def _rest(first: bytes, parts: AsyncIterator[tuple[Part, bytes]]) -> AsyncIterator[bytes]:

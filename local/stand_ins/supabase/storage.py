@@ -1,4 +1,4 @@
-"""Buckets of files on disk, which is what Supabase Storage keeps; none of them is ever held in memory."""
+"""The buckets and files of Supabase Storage, on disk; no file is held in memory."""
 
 import hashlib
 import json
@@ -30,18 +30,18 @@ MEDIA_TYPES = (
     "audio/mpeg",
     "audio/webm",
 )
-"""As the initial migration sets them."""
+"""The types that the initial migration allows."""
 MEDIA_LIMIT_BYTES = 262_144_000
 PROJECT_LIMIT_BYTES = MEDIA_LIMIT_BYTES
-"""What the project allows for a file; a bucket can only allow less. In Supabase it is a setting."""
-_LONGEST_SEGMENT = 255
-"""Of a key; a longer one is a file name that the server's file system refuses."""
+"""The project's limit for a file, a setting of Supabase; a bucket can only have a lower limit."""
+_MAX_SEGMENT_LENGTH = 255
+"""The limit for a segment of a key; the server's file system refuses a longer file name."""
 # Source: supabase/storage, src/storage/limits.ts, 2026-08.
 _KEY = re.compile(r"[\w/!.\-*'() &$@=;:+,?]{1,2048}", re.ASCII)
 
 
 class StorageRefusal(Exception):
-    """A refusal in the storage's own words."""
+    """An error answer of the storage, in its own form."""
 
     def __init__(self, status: int, error: str, message: str, code: str) -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ class StorageRefusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket and what it takes; None: anything."""
+    """A bucket and its limits; None for no limit."""
 
     id: str
     public: bool = False
@@ -63,7 +63,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """What is known of a file."""
+    """The metadata of a file."""
 
     bucket: str
     name: str
@@ -75,14 +75,14 @@ class StoredObject:
     created_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
     def as_row(self, *, below: str = "") -> dict[str, Any]:
-        """Return it as the list and the info of objects show it, named from the folder `below` on."""
+        """Return the row of the object list and the object info; the name is relative to the folder `below`."""
         metadata = {"size": self.size, "mimetype": self.mimetype, "eTag": self.etag, "cacheControl": self.cache_control}
         times = dict.fromkeys(("created_at", "updated_at", "last_accessed_at"), self.created_at)
         return {"name": self.name.removeprefix(below), "id": self.id, **times, "metadata": metadata}
 
 
 class Storage:
-    """Buckets and files; with a folder they are there again after a restart."""
+    """Buckets and files; they survive a restart if a folder is given."""
 
     def __init__(self, folder: Path | None = None) -> None:
         if folder is None:
@@ -95,18 +95,18 @@ class Storage:
         self._load()
 
     def reset(self) -> None:
-        """Forget all files and all buckets but the one that migrations make."""
+        """Delete all files, and all buckets except the one that the migrations create."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._load()
 
     def bucket(self, bucket_id: str) -> Bucket:
-        """Return a bucket that must exist."""
+        """Return a bucket; raises a refusal if it does not exist."""
         if bucket_id not in self.buckets:
             raise StorageRefusal(404, "Bucket not found", "Bucket not found", "NoSuchBucket")
         return self.buckets[bucket_id]
 
     def find(self, bucket_id: str, name: str) -> StoredObject:
-        """Return a file that must exist."""
+        """Return the metadata of a file; raises a refusal if it does not exist."""
         self.bucket(bucket_id)
         found = self.objects.get((bucket_id, name))
         if found is None:
@@ -114,15 +114,15 @@ class Storage:
         return found
 
     def path_of(self, stored: StoredObject) -> Path:
-        """Return where the bytes of a file are."""
+        """Return the path of a file's content on disk."""
         return self._folder / _file_name(stored.bucket, stored.name)
 
     def check_key(self, bucket_id: str, name: str, *, may_replace: bool) -> None:
-        """Raise unless a file may have this name, or replace the one that has it."""
+        """Raise a refusal if the name is invalid, or is in use and may not be replaced."""
         self.bucket(bucket_id)
         if not _KEY.fullmatch(name):
             raise StorageRefusal(400, "InvalidKey", f"Invalid key: {name}", "InvalidKey")
-        if any(len(segment) > _LONGEST_SEGMENT for segment in name.split("/")):
+        if any(len(segment) > _MAX_SEGMENT_LENGTH for segment in name.split("/")):
             raise StorageRefusal(500, "InternalError", "Internal server error", "InternalError")
         if not may_replace and (bucket_id, name) in self.objects:
             raise StorageRefusal(409, "Duplicate", "The resource already exists", "KeyAlreadyExists")
@@ -130,7 +130,7 @@ class Storage:
     async def write(
         self, bucket_id: str, name: str, pieces: AsyncIterator[bytes], *, mimetype: str, cache_control: str
     ) -> StoredObject:
-        """Keep a file, in place of an earlier one with its name."""
+        """Store a file; replaces an earlier one with its name."""
         bucket = self.bucket(bucket_id)
         if bucket.allowed_mime_types is not None and mimetype not in bucket.allowed_mime_types:
             message = f"mime type {mimetype} is not supported"
@@ -147,13 +147,13 @@ class Storage:
         return stored
 
     def delete(self, bucket_id: str, names: Iterable[str]) -> list[StoredObject]:
-        """Forget files; returns those that were there."""
+        """Delete files; returns those that existed."""
         self.bucket(bucket_id)
-        gone = [stored for name in names if (stored := self.objects.pop((bucket_id, name), None))]
-        for stored in gone:
+        deleted = [stored for name in names if (stored := self.objects.pop((bucket_id, name), None))]
+        for stored in deleted:
             self.path_of(stored).unlink(missing_ok=True)
             self.path_of(stored).with_suffix(".json").unlink(missing_ok=True)
-        return gone
+        return deleted
 
     def _load(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -168,7 +168,7 @@ def _file_name(bucket: str, name: str) -> str:
 
 
 async def _write(path: Path, pieces: AsyncIterator[bytes], *, limit: int | None) -> tuple[int, str]:
-    size, digest = 0, hashlib.md5(usedforsecurity=False)  # what S3 calls an ETag
+    size, digest = 0, hashlib.md5(usedforsecurity=False)  # S3's ETag
     with path.open("wb") as file:
         async for piece in pieces:
             size += len(piece)

@@ -1,4 +1,4 @@
-"""TwitterAPI.io. Source: docs.twitterapi.io, 2026-11."""
+"""The API of TwitterAPI.io. Source: docs.twitterapi.io, 2026-11."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -12,7 +12,7 @@ from local.stand_ins.state import State
 from local.stand_ins.twitterapi.tweets import replies, tweet
 
 CREDITS_PER_TWEET = 15
-_REPLIES_A_PAGE = 20
+_PAGE_SIZE = 20
 _MESSAGES = {
     401: "Invalid API key",
     402: "Credits is not enough.Please recharge",
@@ -21,7 +21,7 @@ _MESSAGES = {
 
 
 def error_body(status: int) -> Mapping[str, Any]:
-    """Return the account-level envelope; a missing balance calls itself unauthorized, as the real one does."""
+    """Return an account-level error; a used-up balance is reported as unauthorized, as by the vendor."""
     name = "Unauthorized" if status == HTTPStatus.PAYMENT_REQUIRED else phrase(status)
     return {"error": name, "message": _MESSAGES.get(status, name)}
 
@@ -36,12 +36,12 @@ router = APIRouter(prefix="/twitterapi", dependencies=[Depends(_require_key)])
 
 @router.get("/twitter/tweets")
 async def get_tweets(state: State, tweet_ids: str = "") -> dict[str, Any]:
-    """Return the tweets that exist; the others are simply absent."""
-    asked = list(dict.fromkeys(tweet_id for part in tweet_ids.split(",") if (tweet_id := part.strip())))
-    if not asked:
+    """Return the tweets that exist; unknown ids are ignored."""
+    requested = list(dict.fromkeys(tweet_id for part in tweet_ids.split(",") if (tweet_id := part.strip())))
+    if not requested:
         message = "tweet_ids is required"
         raise Refusal(400, {"status": "error", "msg": message, "message": message, "data": None})
-    posts = [post for tweet_id in asked if (post := state.posts.find(Platform.X, tweet_id))]
+    posts = [post for tweet_id in requested if (post := state.posts.find(Platform.X, tweet_id))]
     state.twitterapi_credits -= CREDITS_PER_TWEET * max(1, len(posts))
     return {"tweets": [tweet(post) for post in posts], "status": "success", "msg": "success", "code": 0}
 
@@ -53,18 +53,18 @@ async def get_replies(
     order: Annotated[str, Query(alias="queryType")] = "Relevance",
     cursor: str = "",
 ) -> dict[str, Any]:
-    """Return a page of replies; pages overlap by one, and an empty one follows the last, as it may in reality."""
+    """Return a page of replies; pages overlap by one, and an empty page may follow the last, as at the vendor."""
     if not tweet_id:
         message = "tweetId is required"
         raise Refusal(400, {"status": "error", "msg": message, "message": message, "data": None})
     post = state.posts.find(Platform.X, tweet_id)
-    told = replies(post, best_first=order == "Likes") if post else []
+    all_replies = replies(post, best_first=order == "Likes") if post else []
     start = int(cursor) if cursor.isdigit() else 0
-    page = told[start : start + _REPLIES_A_PAGE]
-    following = start + max(len(page) - 1, 1)
+    page = all_replies[start : start + _PAGE_SIZE]
+    next_start = start + max(len(page) - 1, 1)
     state.twitterapi_credits -= CREDITS_PER_TWEET * max(1, len(page))
     has_next = bool(page)
-    return {"tweets": page, "has_next_page": has_next, "next_cursor": str(following) if has_next else ""} | {
+    return {"tweets": page, "has_next_page": has_next, "next_cursor": str(next_start) if has_next else ""} | {
         "status": "success",
         "msg": "success",
     }
@@ -72,5 +72,5 @@ async def get_replies(
 
 @router.get("/oapi/my/info")
 async def get_my_info(state: State) -> dict[str, int]:
-    """Return the balance, which every returned tweet makes smaller."""
+    """Return the balance, from which every returned tweet is deducted."""
     return {"recharge_credits": state.twitterapi_credits}

@@ -1,4 +1,4 @@
-"""A post in the form of TwitterAPI.io. Source: docs.twitterapi.io, 2026-11."""
+"""Posts in the form of TwitterAPI.io. Source: docs.twitterapi.io, 2026-11."""
 
 import base64
 import hashlib
@@ -22,11 +22,11 @@ _MEDIA_TYPES = {PostMediaKind.IMAGE: "photo", PostMediaKind.VIDEO: "video", Post
 
 
 def tweet(post: Post) -> Json:
-    """Return the tweet object, marked as a stand-in's in a field of its own."""
+    """Return the tweet object, which the field `_stand_in` marks as a stand-in's."""
     text, links = _shortened(post.text)
-    # X puts one short link to all media of a post at the end of its text.
+    # X appends one short link to all media of a post to its text.
     link = f"https://t.co/{_key(post.media[0].content)[:10]}" if post.media else None
-    told: Json = {
+    fields: Json = {
         "type": "tweet",
         "id": post.id,
         "url": f"https://x.com/{post.username}/status/{post.id}",
@@ -57,13 +57,13 @@ def tweet(post: Post) -> Json:
         "isLimitedReply": False,
         "_stand_in": {"is_stand_in": True, "approximate": post.approximate, "note": post.note},
     }
-    return _merged(told, post.raw)
+    return _merged(fields, post.raw)
 
 
 def replies(post: Post, *, best_first: bool) -> list[Json]:
-    """Return the comments of a post as tweets that answer it, the newest or the best-liked first."""
-    told = [_reply(post, number, comment) for number, comment in enumerate(post.comments, start=1)]
-    return sorted(told, key=lambda reply: reply["likeCount"], reverse=True) if best_first else told[::-1]
+    """Return the comments of a post as reply tweets, most liked first or newest first."""
+    tweets = [_reply(post, number, comment) for number, comment in enumerate(post.comments, start=1)]
+    return sorted(tweets, key=lambda reply: reply["likeCount"], reverse=True) if best_first else tweets[::-1]
 
 
 def _reply(post: Post, number: int, comment: Mapping[str, Any]) -> Json:
@@ -78,22 +78,22 @@ def _reply(post: Post, number: int, comment: Mapping[str, Any]) -> Json:
         "inReplyToId": post.id,
         "inReplyToUsername": post.username,
         "conversationId": post.id,
-        "author": {"type": "user", "userName": comment.get("author") or "somebody", "name": comment.get("author")},
+        "author": {"type": "user", "userName": comment.get("author") or "unknown", "name": comment.get("author")},
     }
 
 
 def files_of(post: Post) -> Iterator[tuple[str, PostFile]]:
-    """Yield the path under X's media hosts, and the file found there, of each medium and of what stands for a video."""
+    """Yield each file of the post, and each video's poster, with its path on X's media hosts."""
     for file in post.media:
         yield _media_path(file), file
         if file.kind is not PostMediaKind.IMAGE:
-            # Nothing is decoded here, so that it is a plain one.
+            # A plain picture, because no video is decoded here.
             picture = base64.b64encode(plain_picture(file.filename, *_POSTER_SIZE)).decode()
             yield _poster_path(file), PostFile(kind=PostMediaKind.IMAGE, filename="poster.png", file_base64=picture)
 
 
-def _merged(told: Json, raw: Mapping[str, Any]) -> Json:
-    merged = dict(told)
+def _merged(fields: Json, raw: Mapping[str, Any]) -> Json:
+    merged = dict(fields)
     for name, value in raw.items():
         known = merged.get(name)
         merged[name] = _merged(known, value) if isinstance(known, dict) and isinstance(value, dict) else value
@@ -143,7 +143,7 @@ def _author(post: Post) -> Json:
 
 
 def _shortened(text: str) -> tuple[str, list[Json]]:
-    """Return the text as X writes it, escaped and with short links, and the real addresses behind them."""
+    """Return the text in X's form, escaped and with short links, and the real addresses of the links."""
     links = [
         {"url": f"https://t.co/{_key(found.encode())[:10]}", "expanded_url": found} for found in _LINK.findall(text)
     ]

@@ -19,7 +19,7 @@ _MAX_COMMENTS = 100
 
 
 def error_body(status: int, reason: str = "backendError", message: str = "The request failed.") -> Mapping[str, Any]:
-    """Return an error as Google's APIs write it."""
+    """Return an error in the form of Google's APIs."""
     error = {"message": message, "domain": "youtube", "reason": reason}
     return {
         "error": {
@@ -47,18 +47,18 @@ router = APIRouter(prefix="/youtube/data/v3", dependencies=[Depends(_require_key
 
 @router.get("/videos")
 async def list_videos(state: State, id: str = "") -> Json:  # noqa: A002 - YouTube's own name
-    """Return the public ones of the asked videos."""
-    asked = id.split(",")
-    if not id or len(asked) > _MAX_IDS:
+    """Return the requested videos that are public."""
+    video_ids = id.split(",")
+    if not id or len(video_ids) > _MAX_IDS:
         raise Refusal(400, error_body(400, "invalidFilters", "The request specifies an invalid filter parameter."))
-    videos = [video for video_id in asked if (video := find_video(state, video_id))]
+    videos = [video for video_id in video_ids if (video := find_video(state, video_id))]
     public = [video for video in videos if video.extras.playability.get("status", "OK") != "ERROR"]
     return {"kind": "youtube#videoListResponse", "items": [_video(video) for video in public]}
 
 
 @router.get("/channels")
 async def list_channels(state: State, id: str = "") -> Json:  # noqa: A002 - YouTube's own name
-    """Return the channels of the posts that are here."""
+    """Return the requested channels; each has at least one post here."""
     videos = [Video(post) for post in state.posts.on(Platform.YOUTUBE)]
     channels = {video.channel_id: _channel(video) for video in videos if video.channel_id in id.split(",")}
     return {"kind": "youtube#channelListResponse", "items": list(channels.values())}

@@ -10,7 +10,7 @@ type Json = dict[str, Any]
 
 
 def watch_page(video: Video | None) -> str:
-    """Return the page as HTML; one of a video that does not exist has nothing in it."""
+    """Return the page as HTML; the page of a video that does not exist is empty."""
     data = initial_data(video) if video else {"contents": {"twoColumnWatchNextResults": {"results": {}}}}
     values = {"ytInitialPlayerResponse": player_answer(video) if video else NO_VIDEO, "ytInitialData": data}
     scripts = "".join(f"<script>var {name} = {_for_script(value)};</script>" for name, value in values.items())
@@ -18,7 +18,7 @@ def watch_page(video: Video | None) -> str:
 
 
 def initial_data(video: Video) -> Json:
-    """Return what the page shows around the player: likes, channel, number of comments, chapters, most replayed."""
+    """Return the page's data outside the player: likes, channel, number of comments, chapters, most replayed parts."""
     contents = [
         {"videoPrimaryInfoRenderer": _primary(video)},
         {"videoSecondaryInfoRenderer": {"owner": {"videoOwnerRenderer": _owner(video)}}},

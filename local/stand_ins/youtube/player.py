@@ -11,7 +11,7 @@ NO_VIDEO = {"playabilityStatus": {"status": "ERROR", "reason": "Video unavailabl
 
 
 def player_answer(video: Video) -> Json:
-    """Return the answer of `POST /youtubei/v1/player`; what cannot be played has neither streams nor captions."""
+    """Return the answer of `POST /youtubei/v1/player`; a video that cannot be played has no streams and no captions."""
     answer: Json = {
         "playabilityStatus": video.playability,
         "videoDetails": _details(video),
@@ -63,7 +63,7 @@ def _microformat(video: Video) -> Json:
 
 
 def _streams(video: Video) -> Json:
-    """Return the file and its sound alone; a video without one still has an address, under which there is nothing."""
+    """Return the formats of the file and of its audio track; a video without a file still has an address."""
     width, height = video.size
     stream: Json = {
         "itag": 18,
@@ -77,23 +77,23 @@ def _streams(video: Video) -> Json:
     if video.file is not None:
         stream["contentLength"] = str(len(video.file.content))
         stream["bitrate"] = round(len(video.file.content) * 8 / max(video.duration_s, 1))
-    alone = [_sound(stream, len(sound))] if video.file and (sound := sound_of(video.file.content)) else []
+    audio_only = [_sound(stream, len(sound))] if video.file and (sound := sound_of(video.file.content)) else []
     manifest = f"https://manifest.googlevideo.com/api/manifest/hls_variant/id/{video.post.id}/file/index.m3u8"
-    return {"expiresInSeconds": "21540", "formats": [stream], "adaptiveFormats": alone, "hlsManifestUrl": manifest}
+    return {"expiresInSeconds": "21540", "formats": [stream], "adaptiveFormats": audio_only, "hlsManifestUrl": manifest}
 
 
 def _sound(stream: Json, size: int) -> Json:
-    """Return the format of the sound alone."""
-    said = {
+    """Return the audio-only format."""
+    audio_format = {
         "itag": SOUND_ITAG,
         "url": stream["url"].replace("itag=18", f"itag={SOUND_ITAG}"),
         "contentLength": str(size),
     }
-    return said | {"mimeType": 'audio/mp4; codecs="mp4a.40.2"', "approxDurationMs": stream["approxDurationMs"]}
+    return audio_format | {"mimeType": 'audio/mp4; codecs="mp4a.40.2"', "approxDurationMs": stream["approxDurationMs"]}
 
 
 def _track(video: Video) -> Json:
-    assert video.captions is not None  # noqa: S101 - asked for only where there are some
+    assert video.captions is not None  # noqa: S101 - called only for videos with captions
     language = video.captions.language
     query = f"v={video.post.id}&lang={language}" + ("&kind=asr" if video.captions.automatic else "")
     track: Json = {

@@ -1,7 +1,7 @@
-"""A proxy between the real yt-dlp and the stand-in: it serves YouTube's hosts under their own names.
+"""A proxy between the real yt-dlp and the stand-in, which serves YouTube's hosts under their own names.
 
-It answers CONNECT, terminates TLS with a self-signed certificate, and forwards the request to the app with
-the host in its path. Any other host is refused.
+It answers CONNECT, terminates TLS with a self-signed certificate, and forwards the request to the app with the host in
+its path. It refuses any other host.
 """
 
 import asyncio
@@ -22,14 +22,14 @@ from local.stand_ins.scenario.callers import End, Relays
 _PREFIXES = {"www.youtube.com": "/youtube/www", "i.ytimg.com": "/media/i.ytimg.com"}
 _MEDIA_DOMAIN = ".googlevideo.com"
 _MEDIA_PREFIX = "/youtube/media"
-_LIFE = timedelta(days=30)
+_CERTIFICATE_LIFETIME = timedelta(days=30)
 _MAX_HEAD_BYTES = 64 * 1024
 _CHUNK_BYTES = 64 * 1024
 _HEAD_END = b"\r\n\r\n"
 
 
 class ConnectProxy:
-    """Listens while its block runs."""
+    """An HTTP proxy for CONNECT requests to YouTube's hosts."""
 
     def __init__(self, host: str, port: int, *, app_port: int, relays: Relays) -> None:
         self._host = host
@@ -41,7 +41,7 @@ class ConnectProxy:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[int]:
-        """Yield the port on which it listens; connections end with the block."""
+        """Listen inside the block and yield the port; connections end with the block."""
         server = await asyncio.start_server(self._accept, self._host, self._port, limit=_MAX_HEAD_BYTES)
         try:
             yield server.sockets[0].getsockname()[1]
@@ -58,7 +58,7 @@ class ConnectProxy:
         try:
             await self._serve(reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            writer.transport.abort()  # either side is gone, or what came is no HTTP
+            writer.transport.abort()  # one side has disconnected, or the client does not speak HTTP
         finally:
             self._connections.discard(task)
             writer.close()
@@ -81,7 +81,7 @@ class ConnectProxy:
     async def _forward(
         self, head: bytes, prefix: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        """Hand one request on; the connection ends with its answer."""
+        """Forward one request; the connection ends with its answer."""
         app_reader, app_writer = await asyncio.open_connection(self._host, self._app_port)
         port = app_writer.get_extra_info("sockname")[1]
         caller = End(port=writer.get_extra_info("peername")[1], peer_port=writer.get_extra_info("sockname")[1])
@@ -106,7 +106,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _prefix_of(host: str) -> str | None:
-    """Return where the app plays a host."""
+    """Return the app's path prefix for a host; None for an unknown host."""
     if host.endswith(_MEDIA_DOMAIN):
         return _MEDIA_PREFIX
     return _PREFIXES.get(host)
@@ -119,7 +119,7 @@ def _request_line(head: bytes) -> tuple[str, str, str]:
 
 
 def _rewritten(head: bytes, prefix: str) -> bytes:
-    """Return the head of a request as the app takes it."""
+    """Return a request's head with the app's path and without keep-alive."""
     method, target, version = _request_line(head)
     lines = head.removesuffix(_HEAD_END).split(b"\r\n")[1:]
     kept = [line for line in lines if line.partition(b":")[0].strip().lower() != b"connection"]
@@ -128,7 +128,7 @@ def _rewritten(head: bytes, prefix: str) -> bytes:
 
 
 def _server_context() -> ssl.SSLContext:
-    """Return a context with a new key and certificate, which are deleted from the disk."""
+    """Return a TLS context with a new key and certificate, whose file is deleted."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "A stand-in of YouTube")])
     names = [x509.DNSName(host) for host in (*_PREFIXES, f"*{_MEDIA_DOMAIN}")]
@@ -140,14 +140,14 @@ def _server_context() -> ssl.SSLContext:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + _LIFE)
+        .not_valid_after(now + _CERTIFICATE_LIFETIME)
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
     private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    with tempfile.TemporaryDirectory() as folder:  # OpenSSL takes them from a file only
+    with tempfile.TemporaryDirectory() as folder:  # OpenSSL reads them only from a file
         chain = Path(folder, "chain.pem")
         chain.write_bytes(private + certificate.public_bytes(pem))
         context.load_cert_chain(chain)

@@ -22,27 +22,27 @@ _THUMBNAIL_SIZE = (480, 360)
 
 @router.get("/www/watch")
 async def get_watch_page(state: State, v: str = "") -> HTMLResponse:
-    """Return the page on which people watch a video; it exists whether or not the video does."""
+    """Return the watch page, which exists even if the video does not."""
     return HTMLResponse(watch_page(find_video(state, v)))
 
 
 @router.post("/www/youtubei/v1/player")
-async def ask_player(state: State, request: Request) -> dict[str, Any]:
-    """Return what the player may play."""
-    video = find_video(state, await _asked_id(request))
+async def get_player(state: State, request: Request) -> dict[str, Any]:
+    """Return the player's data about a video."""
+    video = find_video(state, await _video_id(request))
     return NO_VIDEO if video is None else player_answer(video)
 
 
 @router.post("/www/youtubei/v1/next")
-async def ask_next(state: State, request: Request) -> dict[str, Any]:
-    """Return what the watch page has around the player."""
-    video = find_video(state, await _asked_id(request))
+async def get_next(state: State, request: Request) -> dict[str, Any]:
+    """Return the watch page's data outside the player."""
+    video = find_video(state, await _video_id(request))
     return {} if video is None else initial_data(video)
 
 
 @router.get("/www/api/timedtext")
 async def get_captions(state: State, v: str = "", lang: str = "", fmt: str = "srv1") -> Response:
-    """Return captions in the format json3; everything else, and a track without lines, has an empty body."""
+    """Return captions in the format json3; another format and a track without lines have an empty body."""
     video = find_video(state, v)
     captions = video.captions if video else None
     if captions is None or captions.language != lang:
@@ -54,7 +54,7 @@ async def get_captions(state: State, v: str = "", lang: str = "", fmt: str = "sr
 
 @router.get("/media/videoplayback")
 async def get_stream(state: State, request: Request, id: str = "", itag: int = 18) -> Response:  # noqa: A002 - as there
-    """Return the file of a video, or its sound alone; or the bytes of it that `Range` names."""
+    """Return a video's file or its audio track, or the range of it that the request names."""
     video = find_video(state, id)
     content = video.file.content if video and video.file else None
     if content is not None and itag == SOUND_ITAG:
@@ -71,7 +71,7 @@ async def get_stream(state: State, request: Request, id: str = "", itag: int = 1
 
 @router.get("/media/api/manifest/hls_variant/id/{video_id}/file/index.m3u8")
 async def get_manifest(state: State, video_id: str) -> Response:
-    """Return the manifest that the player's answer names; the stand-in has plain files only, so it lists none."""
+    """Return an empty manifest: the player's answer names one, but the stand-in serves only plain files."""
     if find_video(state, video_id) is None:
         return Response(status_code=404)
     return Response("#EXTM3U\n", media_type="application/vnd.apple.mpegurl")
@@ -79,7 +79,7 @@ async def get_manifest(state: State, video_id: str) -> Response:
 
 @thumbnails_router.get("/vi/{video_id}/{name}.jpg")
 async def get_thumbnail(state: State, video_id: str, name: str) -> Response:
-    """Return the picture of a video; one that has none gets a plain picture, as YouTube gives each video some frame."""
+    """Return the thumbnail of a video, or a plain picture, because on YouTube every video has a thumbnail."""
     video = find_video(state, video_id)
     if video is None or name == "maxresdefault":
         return Response(status_code=404)
@@ -95,13 +95,13 @@ def find_video(state: StandIns, video_id: str) -> Video | None:
     return None if post is None else Video(post)
 
 
-async def _asked_id(request: Request) -> str:
+async def _video_id(request: Request) -> str:
     body = await request.json()
     return str(body.get("videoId")) if isinstance(body, Mapping) else ""
 
 
 def _range(header: str, size: int) -> tuple[int, int]:
-    """Return the first and the last byte that are asked for."""
+    """Return the positions of the first and the last requested byte."""
     unit, _, part = header.partition("=")
     first, _, last = part.partition("-")
     if unit != "bytes" or not first.isdigit():

@@ -1,4 +1,4 @@
-"""The sound of a video as a file of its own, as YouTube has it; nothing is decoded."""
+"""The audio track of a video as a separate file, as on YouTube; nothing is decoded."""
 
 from functools import lru_cache
 from io import BytesIO
@@ -9,8 +9,8 @@ SOUND_ITAG = 140
 
 @lru_cache(maxsize=32)
 def sound_of(content: bytes) -> bytes | None:
-    """Return the sound of an MP4 file; None where it has none, or is no such file."""
-    import av  # noqa: PLC0415 - takes its time, and few tests ask for a file
+    """Return the audio track of an MP4 file as an MP4 file; None if there is none or the file is not an MP4."""
+    import av  # noqa: PLC0415 - slow to import, and few tests request a file
 
     output = BytesIO()
     try:
@@ -21,7 +21,7 @@ def sound_of(content: bytes) -> bytes | None:
             with av.open(output, "w", format="mp4") as target:
                 copy = target.add_stream_from_template(stream)
                 for packet in source.demux(stream):
-                    if packet.dts is not None:  # the last one only says that there are no more
+                    if packet.dts is not None:  # the last packet only marks the end
                         packet.stream = copy
                         target.mux(packet)
     except av.FFmpegError:

@@ -1,4 +1,4 @@
-"""Captions as YouTube serves them in the format json3. Source: fixtures of several public parsers."""
+"""Captions in YouTube's format json3. Source: fixtures of several public parsers."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from local.stand_ins.youtube.video import Captions, Line
 type Json = dict[str, Any]
 
 _OVERLAP_S = 1.5
-"""Automatic captions stay while the next line is already shown below them."""
+"""How long an automatic caption stays while the next line is shown below it."""
 
 
 def json3(captions: Captions) -> Json:
-    """Return the captions; automatic ones have a time for each word, and overlap."""
+    """Return the captions; automatic captions overlap and have a time for each word."""
     events: list[Json] = [{"tStartMs": 0, "dDurationMs": 0, "id": 1, "wpWinPosId": 1, "wsWinStyleId": 1}]
     for line in captions.segments:
         events.append(_automatic(line) if captions.automatic else _written(line))

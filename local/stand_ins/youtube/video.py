@@ -1,4 +1,4 @@
-"""A post as a video of YouTube: its fields and its `raw`, with invented values for the rest."""
+"""A post as a YouTube video: its fields and its `raw`, with invented values for the rest."""
 
 import hashlib
 import re
@@ -24,17 +24,17 @@ class Line(OrderPart):
 
 
 class Captions(OrderPart):
-    """`Post.captions` of a video."""
+    """The content of `Post.captions` for a video."""
 
     language: str = Field(default="en", pattern=r"^[A-Za-z0-9-]{2,20}$")
     automatic: bool = False
-    """Whether YouTube itself has written them down."""
+    """Whether YouTube generated them."""
     segments: list[Line] = Field(default_factory=list)
-    """None: YouTube names the track, but its file is empty."""
+    """Without segments, YouTube lists the track, but its file is empty."""
 
 
 class Peak(OrderPart):
-    """A part of the video and how often it was replayed, from 0 to 1."""
+    """A part of the video and its relative number of replays, from 0 to 1."""
 
     start_s: float
     end_s: float
@@ -42,25 +42,25 @@ class Peak(OrderPart):
 
 
 class Chapter(OrderPart):
-    """Where a chapter starts."""
+    """A chapter's title and start."""
 
     start_s: float
     title: str
 
 
 class Extras(BaseModel):
-    """`Post.raw` of a video: everything that no other field of a post says.
+    """The content of `Post.raw` for a video: values for which a post has no field.
 
-    Fields that are not here are ignored: `raw` is also merged over what Bright Data tells of the video.
+    Unknown fields are ignored, because `raw` is also merged over Bright Data's record of the video.
     """
 
     duration_s: float | None = None
-    """None: as long as its file; a video without one has a minute."""
+    """None for the duration of the file, or a minute if there is no file."""
     width: int = 1080
     height: int | None = None
-    """None: upright for a Short, else 16 to 9."""
+    """None for 9 to 16 if the video is a Short, else 16 to 9."""
     is_short: bool | None = None
-    """None: a post with #shorts in its text is one."""
+    """None if #shorts in the text decides."""
     handle: str | None = None
     followers: int | None = 1200
     is_verified: bool = False
@@ -73,7 +73,7 @@ class Extras(BaseModel):
     are_comments_disabled: bool = False
     live: Literal["now", "upcoming"] | None = None
     playability: dict[str, JsonValue] = Field(default_factory=dict)
-    """The player's `playabilityStatus`; anything but OK hides streams and captions."""
+    """Merged over the player's `playabilityStatus`; a status other than OK hides streams and captions."""
     player: dict[str, JsonValue] = Field(default_factory=dict)
     """Merged over the player's whole answer."""
     data_api: dict[str, JsonValue] = Field(default_factory=dict)
@@ -81,7 +81,7 @@ class Extras(BaseModel):
 
 
 class Video:
-    """Everything that the pages of a video are made from."""
+    """A video with the values that its pages show."""
 
     def __init__(self, post: Post) -> None:
         self.post = post
@@ -100,7 +100,7 @@ class Video:
 
     @cached_property
     def file(self) -> PostFile | None:
-        """The video itself, if there is one."""
+        """The video file, if there is one."""
         return next((file for file in self.post.media if file.kind is PostMediaKind.VIDEO), None)
 
     @property
@@ -110,7 +110,7 @@ class Video:
 
     @property
     def duration_s(self) -> float:
-        """How long it is."""
+        """The duration in seconds."""
         if self.extras.duration_s is not None:
             return self.extras.duration_s
         length_ms = duration_ms(self.file.content) if self.file else None
@@ -118,7 +118,7 @@ class Video:
 
     @property
     def is_short(self) -> bool:
-        """Whether it is a Short."""
+        """Whether the video is a Short."""
         if self.extras.is_short is not None:
             return self.extras.is_short
         return "#shorts" in self.post.text.lower()
@@ -131,17 +131,17 @@ class Video:
 
     @property
     def channel_id(self) -> str:
-        """The id of its channel, made from the name."""
+        """The id of the channel, derived from its name."""
         return "UC" + hashlib.sha256(self.post.username.encode()).hexdigest()[:22]
 
     @property
     def handle(self) -> str:
-        """The channel's unique name, with its @."""
+        """The channel's handle, with its @."""
         return self.extras.handle or "@" + (_NO_HANDLE.sub("", self.post.username.lower()) or "channel")
 
     @property
     def is_playable(self) -> bool:
-        """Whether the player plays it."""
+        """Whether the player can play the video."""
         return bool(self.playability["status"] == "OK")
 
     @property

@@ -57,7 +57,7 @@ def rows(stand_ins: StandInsClient, *post_ids: str, **options: str) -> list[dict
 def test_a_job_walks_from_starting_to_its_end(age_s: float, fails_with: str | None, status: str) -> None:
     settings = Settings(delay_s=60, fails_with=fails_with)
 
-    job = Job(POSTS, [], includes_errors=True, settings=settings, begun_at=time.monotonic() - age_s)
+    job = Job(POSTS, [], includes_errors=True, settings=settings, started_mono_s=time.monotonic() - age_s)
 
     assert job.status == status
 
