@@ -1,4 +1,4 @@
-# The commands of this project; README.md says what each one is for. A fresh machine needs git, make and Python 3.13 or uv.
+# The commands of this project, which README.md explains. A fresh machine needs git, make and Python 3.13 or uv.
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 PY = .venv/bin/python
@@ -11,50 +11,50 @@ include requirements.mk build.mk
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
-# The recipes that stay in the foreground are one exec'd process, so that a killed make is noticed by it.
-run: install  ## the whole system on http://127.0.0.1:8000 (PORT=…)
+# Each recipe execs its last command, so that the command is make's child and notices when make is killed.
+run: install  ## run the whole system on http://127.0.0.1:8000 (PORT=…)
 	@exec $(PY) -m local run --port $(PORT) $(if $(DATA),--data $(DATA))
 
-demo: install  ## analyse sample posts, or URLS="…", print and write the report
+demo: install  ## analyse the sample posts, or URLS="…", and write a report
 	@exec $(PY) -m local demo $(URLS)
 
-token: install  ## a session token of USER=a@b.c for the running system
+token: install  ## print a session token of USER=you@example.com for the running system
 	@exec $(PY) -m local token "$(USER)"
 
-webhook: install  ## a signed sample event of Clerk's, EVENT=user.created (USER=a@b.c)
+webhook: install  ## send the running system a signed event of Clerk, EVENT=user.created (USER=you@example.com)
 	@exec $(PY) -m local webhook "$(EVENT)" $(if $(filter command line,$(origin USER)),--email "$(USER)")
 
-retention: install  ## delete what is too old from the running system's logs
+retention: install  ## delete expired records from the running system's database
 	@exec $(PY) -m local retention
 
-reset: install  ## forget .local/
+reset: install  ## delete all local data in .local/
 	@exec $(PY) -m local reset
 
 migrate: install  ## upgrade the database of SUPABASE_DIRECT_DB_URL
 	@exec $(PY) -m tools.migrate
 
-sql: install  ## the migrations as SQL, for `supabase db push`
+sql: install  ## print the migrations as SQL, for `supabase db push`
 	@exec $(PY) -m alembic upgrade head --sql
 
 openapi: install  ## write docs/openapi.json
 	@exec $(PY) -m tools.openapi
 
-# What tests build and run, and what checks read, beside .venv.
+# The tools outside .venv that tests and checks use.
 .PHONY: install-tools
 install-tools: install
 	@./bootstrap sam && ./bootstrap lambda
 
-# Python may write bytecode: a process that compiles all of pytest's and our own modules takes ten seconds longer to begin.
+# Python may write bytecode, because a process that compiles every module takes ten seconds longer to start.
 test proof: export PYTHONDONTWRITEBYTECODE :=
-test: install-tools  ## what must pass
+test: install-tools  ## run every test that must pass
 	@exec $(PY) -m pytest -m "not proof" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-# PROOF_SCALE, a tenth unless it is set, reaches the tests through the environment.
+# The tests read PROOF_SCALE from the environment; the default is a tenth.
 proof: export PROOF_SCALE := $(PROOF_SCALE)
-proof: install  ## a tenth of the storms and random searches, PROOF_SCALE=1 for all
+proof: install  ## run a tenth of the storms and random searches, or all with PROOF_SCALE=1
 	@exec $(PY) -m pytest -m proof -n 2 --dist loadfile --no-loadscope-reorder -rap $(ARGS)
 
-check: install  ## format, lint, types, import contracts, migrations, template, state machine
+check: install  ## check format, lint, types, import contracts, migrations, template and state machine
 	@.venv/bin/ruff format --check --quiet . && .venv/bin/ruff check --quiet .
 	@.venv/bin/mypy --no-error-summary
 	@PYTHONPATH=. .venv/bin/lint-imports --no-logo
@@ -62,13 +62,13 @@ check: install  ## format, lint, types, import contracts, migrations, template, 
 	@$(MAKE) check-template check-statemachine
 
 .PHONY: round-trips
-round-trips: install  # how often each route waits for the database
+round-trips: install  # count the database round trips of each route
 	@exec $(PY) -m pytest tests/functions/api/database/test_round_trips.py -q
 
-bench: install  ## the measured promises, as a table and bench/results/latest.json
+bench: install  ## measure the promised figures, as a table and bench/results/latest.json
 	@exec $(PY) -m bench
 
-hearing: install  ## word error rate and lost words of a corpus of speech, as a table; Debian only
+hearing: install  ## measure word error rate and lost words of a corpus of speech; Debian only
 	@exec $(PY) -m bench.hearing $(STEP)
 
 install:

@@ -1,12 +1,13 @@
-# Packages: `sam build` runs `make build-<LogicalId>` once for the layer and once for each function, with ARTIFACTS_DIR set.
-# SAM does not tell make the architecture, so it comes from the environment: `make build ARCHITECTURE=x86_64` gives it to both.
+# Lambda packages. `sam build` runs `make build-<LogicalId>` for the layer and for each function, with ARTIFACTS_DIR set.
+# SAM does not pass the architecture to make, so make reads it from the environment: `make build ARCHITECTURE=x86_64` sets
+# it for both.
 
 ARCHITECTURE ?= arm64
 PLATFORM_arm64 = aarch64-manylinux2014
 PLATFORM_x86_64 = x86_64-manylinux2014
 PLATFORM = $(or $(PLATFORM_$(ARCHITECTURE)),$(error ARCHITECTURE is arm64 or x86_64, not "$(ARCHITECTURE)"))
 
-# Names no region of ours: SAM asks for one even where nothing is sent anywhere.
+# SAM requires a region even for commands that do not call AWS; the default is arbitrary.
 SAM = SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=$${AWS_DEFAULT_REGION:-us-east-1} .tools/sam/bin/sam
 
 .PHONY: build check-template check-statemachine install-asl-validator
@@ -14,7 +15,7 @@ build:
 	./bootstrap sam
 	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
 
-# $(call install,LOCK,FOLDER): the locked wheels and nothing else; console scripts are of no use on Lambda.
+# $(call install,LOCK,FOLDER): install exactly the locked wheels, without the console scripts, which Lambda cannot use.
 define install
 ./bootstrap uv
 .tools/uv/bin/uv pip install --quiet --no-config --link-mode copy --only-binary :all: --no-deps --require-hashes \
@@ -22,10 +23,10 @@ define install
 rm -rf "$(2)/bin" "$(2)/.lock"
 endef
 
-# Tests inside wheels, and the bytecode that local runs leave in the checkout.
+# Delete the tests inside wheels, and the bytecode that local runs leave in the checkout.
 TRIM = find "$(ARTIFACTS_DIR)" -depth -type d \( -name __pycache__ -o -name tests \) -exec rm -rf {} +
 
-# $(call package,FOLDER): one function with what it needs beside the layer, imported as `functions.FOLDER` everywhere.
+# $(call package,FOLDER): package one function, importable as `functions.FOLDER`, with the packages that the layer lacks.
 define package
 mkdir -p "$(ARTIFACTS_DIR)/functions"
 cp functions/__init__.py "$(ARTIFACTS_DIR)/functions/"
@@ -65,7 +66,7 @@ build-RetentionFunction build-SweeperFunction:
 build-FinishFunction build-FailFunction build-FailureEventsFunction:
 	$(call package,requests)
 
-# What `make check` asks of the template and the state machine.
+# The checks of the template and the state machine, which are part of `make check`.
 check-template:
 	./bootstrap sam
 	$(SAM) validate --lint
@@ -78,7 +79,7 @@ check-statemachine:
 	cmp -s $(ASL_VALIDATOR_LOCK) $(ASL_VALIDATOR)/.lock || $(MAKE) --no-print-directory install-asl-validator
 	$(NODE)/bin/node $(ASL_VALIDATOR)/node_modules/asl-validator/dist/bin/asl-validator.js --json-path statemachine/analysis.asl.json
 
-# A fresh machine has no Node: both it and npm come from a wheel.
+# Node and npm come from a wheel, because a fresh machine has neither.
 install-asl-validator:
 	./bootstrap node
 	mkdir -p $(ASL_VALIDATOR)

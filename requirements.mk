@@ -1,11 +1,11 @@
-# Locks: `make requirements` resolves pyproject's groups into requirements/*.txt, `make requirements UPGRADE=--upgrade`
-# takes newer versions. Without a change in pyproject.toml every file stays byte for byte the same.
+# Locks. `make requirements` resolves pyproject's groups into requirements/*.txt. Without a change in pyproject.toml every
+# file stays identical; `make requirements UPGRADE=--upgrade` updates the versions.
 
 UV = .tools/uv/bin/uv
 UPGRADE ?=
 LOCK = $(UV) pip compile --quiet --no-config --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
        --no-header --no-annotate --python-version 3.13 pyproject.toml $(UPGRADE)
-# A function's package repeats nothing that its layer holds.
+# A function's package leaves out what its layer contains.
 BESIDE_LAYER = $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements/layer.txt)
 
 .PHONY: requirements

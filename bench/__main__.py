@@ -15,7 +15,7 @@ _RESULTS = Path(__file__).parent / "results" / "latest.json"
 
 
 def main() -> None:
-    """Measure everything; a promise that is not kept is shown as such, and the exit status is 1."""
+    """Measure everything, print the table and write the results; exits with 1 if a promise is not kept."""
     measurements: list[Measurement] = []
     table = Table("what", "measured", "unit", "promise", "kept")
     for measure in (imports.measure, requests.measure, media.measure, system.measure, worker.measure):

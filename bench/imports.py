@@ -1,4 +1,4 @@
-"""Cold starts: what an entry point takes to import, against the packages that it cannot do without, alone."""
+"""Cold starts: the import time of each entry point, compared with its indispensable packages alone."""
 
 import os
 import subprocess
@@ -17,7 +17,7 @@ _COMMON = (
 # httpx imports httpcore with its first client.
 _HTTP = ("import httpx, httpcore",)
 _FLOORS = {
-    # FastAPI imports more with its first route and, to see what it is, with the first model of an answer.
+    # FastAPI imports further modules with its first route and its first response model.
     "functions.api.handler": (
         *_COMMON,
         *_HTTP,
@@ -40,7 +40,7 @@ _SETTINGS = {
     "GEMINI_API_KEY": "example",
     "PUBLIC_BASE_URL": "https://api.example.com",
     "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:example",
-    "SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:9/none",
+    "SUPABASE_DB_URL": "postgresql://unused@127.0.0.1:9/unused",
     "SUPABASE_SECRET_KEY": "sb_secret_example",
     "SUPABASE_URL": "https://example.supabase.co",
     "TWITTERAPI_KEY": "example",
@@ -50,7 +50,7 @@ _SETTINGS = {
 
 
 def measure() -> list[Measurement]:
-    """Compare each entry point with its floor, as whole processes."""
+    """Compare each entry point with its floor; each run is a whole process."""
     found: list[Measurement] = []
     for module, floor in _FLOORS.items():
         seconds, ratio = paired_ratio(partial(_run, f"import {module}"), partial(_run, "\n".join(floor)), runs=_RUNS)

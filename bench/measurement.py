@@ -1,4 +1,4 @@
-"""One measured figure and what was promised of it."""
+"""A measured figure and the promise about it."""
 
 import statistics
 import time
@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A figure; `at_most` is the promise, None where there is none."""
+    """A figure; `at_most` is the promised upper limit, None if there is none."""
 
     what: str
     value: float
@@ -17,7 +17,7 @@ class Measurement:
 
     @property
     def promise(self) -> str | None:
-        """The promise in words."""
+        """The promise as text."""
         return None if self.at_most is None else f"≤ {self.at_most:g}"
 
     @property
@@ -27,20 +27,20 @@ class Measurement:
 
     @property
     def verdict(self) -> str:
-        """The last column of the table."""
+        """The text of the table's last column."""
         if self.at_most is None:
             return ""
         return "yes" if self.is_kept else "NO"
 
     def as_dict(self) -> dict[str, object]:
-        """Return it as JSON."""
+        """Return the JSON form."""
         return asdict(self) | {"is_kept": self.is_kept}
 
 
 def paired_ratio(first: Callable[[], object], second: Callable[[], object], *, runs: int) -> tuple[float, float]:
-    """Run two things in turn and return the median time of the first in seconds and the median ratio first/second.
+    """Run two callables alternately; returns the median time of the first in seconds and the median ratio first/second.
 
-    The machine may be shared and its speed may drift: the ratio is taken pair by pair.
+    The ratio is computed for each pair, because the machine may be shared and its speed may drift.
     """
     first_s: list[float] = []
     ratios: list[float] = []

@@ -1,6 +1,6 @@
-"""Media on their way from a host to storage: how fast, and in how much memory, both on this machine.
+"""The transfer of media from a host to storage on this machine: throughput and memory.
 
-`python -m bench.media URL` is the process that is measured: it collects from the stand-ins at URL.
+`python -m bench.media URL` is the measured process, which collects from the stand-ins at URL.
 """
 
 import json
@@ -33,7 +33,7 @@ _HOST = "video.twimg.com"
 
 
 def measure() -> list[Measurement]:
-    """Let another process collect a small file, then a large one."""
+    """Measure how a separate process collects a small file and then a large one."""
     with running() as stand_ins:
         for name, size_mb in (("small.mp4", 1), ("large.mp4", _LARGE_MB)):
             start = "\0\0\0\x18ftypisom".ljust(_MB, "\0")
@@ -50,15 +50,15 @@ def measure() -> list[Measurement]:
 def _collect(stand_ins_url: str) -> dict[str, float]:
     endpoints.use(Endpoints(stand_ins=frozenset({"supabase"})))
     downloader = Downloader(GuardedHttp(), gateway_url=f"{stand_ins_url}/media")
-    _pass_on(downloader, stand_ins_url, "small.mp4")  # imports what is imported late
+    _transfer(downloader, stand_ins_url, "small.mp4")  # triggers the lazy imports
     before_mb = _peak_mb()
-    began_at = time.monotonic()
-    size_bytes = _pass_on(downloader, stand_ins_url, "large.mp4")
-    seconds = time.monotonic() - began_at
+    started_mono_s = time.monotonic()
+    size_bytes = _transfer(downloader, stand_ins_url, "large.mp4")
+    seconds = time.monotonic() - started_mono_s
     return {"mb_a_second": size_bytes / _MB / seconds, "growth_mb": _peak_mb() - before_mb}
 
 
-def _pass_on(downloader: Downloader, stand_ins_url: str, name: str) -> int:
+def _transfer(downloader: Downloader, stand_ins_url: str, name: str) -> int:
     store = SupabaseMediaStore(f"{stand_ins_url}/supabase", "sb_secret_bench", calls=CallCollector())
     with tempfile.TemporaryFile() as file:
         found = downloader.download(
@@ -76,7 +76,7 @@ def _pass_on(downloader: Downloader, stand_ins_url: str, name: str) -> int:
 
 
 def _peak_mb() -> float:
-    """Return the most memory this process has held. What `getrusage` says begins with the parent's."""
+    """Return the peak memory of this process; the figure of `getrusage` would include the parent's."""
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
     return int(line.split()[1]) * 1024 / _MB
 

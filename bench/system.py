@@ -1,4 +1,4 @@
-"""The whole system on one machine: how soon it is ready, how long an analysis takes, how much memory it holds."""
+"""The whole system on one machine: time until it is ready, duration of an analysis, memory when idle."""
 
 import json
 import subprocess
@@ -21,7 +21,7 @@ _READY_FIRST_S, _READY_AGAIN_S, _PSS_MB = 90, 15, 1000
 
 
 def measure() -> list[Measurement]:
-    """Start the system twice and use it."""
+    """Start the system twice and measure starts, analyses and memory."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
         with _running(Path(folder)):
@@ -32,7 +32,7 @@ def measure() -> list[Measurement]:
             cold_s = _analyse(ready, ["https://x.com/jack/status/20"])
             warm_s = _analyse(ready, ["https://x.com/jack/status/20"])
             many_s = _analyse(ready, [_publish(ready, number) for number in range(_POSTS)])
-            time.sleep(20)  # surplus workers end after 10 s without a call
+            time.sleep(20)  # idle workers end after 10 s without a call
             pss_mb = sum(each.memory_full_info().pss for each in _tree(process)) / 1e6
     return [
         Measurement("ready, with a new database", first_s, "s", at_most=_READY_FIRST_S),
@@ -76,7 +76,7 @@ def _publish(ready: dict[str, Any], number: int) -> str:
 
 
 def _analyse(ready: dict[str, Any], urls: list[str]) -> float:
-    """Return the seconds from the call to the saved end, by the request's own clock."""
+    """Return the seconds from the call to the saved result, as recorded in the request."""
     with httpx.Client(base_url=ready["api"], headers={"Authorization": f"Bearer {ready['token']}"}, timeout=30) as api:
         accepted = api.post("/api/analysis/analyze/", json={"post_urls": urls}).raise_for_status().json()
         request = accepted["requests"][0]

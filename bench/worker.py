@@ -1,4 +1,4 @@
-"""The worker: how soon it has its first text, how it keeps up with speech, and how much memory it takes."""
+"""The worker's transcription: time to the first text, speed relative to the speech, accuracy and memory."""
 
 import json
 import re
@@ -44,7 +44,7 @@ print(json.dumps([first_s, factor, memory_mb, heard.transcript.text]))
 
 
 def measure() -> list[Measurement]:
-    """Run the worker's own listener in a process of its own, once for each model."""
+    """Measure the worker's listener in a separate process for each model."""
     return _measure("tiny.en", "") + _measure("base", str(base_model(_ROOT / ".local" / "models" / "base")))
 
 
@@ -70,7 +70,7 @@ def _run(weights: str, clips: Sequence[str]) -> tuple[float, float, float, str]:
 
 
 def _word_error_rate(said: str, heard: str) -> float:
-    import jiwer  # noqa: PLC0415 - a second, for this figure only
+    import jiwer  # noqa: PLC0415 - takes a second to import, for this figure only
 
     return float(jiwer.wer(said, heard))
 

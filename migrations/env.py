@@ -1,7 +1,7 @@
-"""How Alembic reaches the database, and what the models say it should look like.
+"""Alembic's environment: the connection to the database, and the models with which it is compared.
 
-Migrations go over a direct connection or the session pooler (`SUPABASE_DIRECT_DB_URL`), else over `SUPABASE_DB_URL`; a
-program passes `config.attributes["database_url"]` instead. With `--sql` nothing is connected to.
+Migrations use a direct connection or the session pooler (`SUPABASE_DIRECT_DB_URL`), or else `SUPABASE_DB_URL`. A
+program passes `config.attributes["database_url"]` instead. With `--sql` no connection is made.
 """
 
 import os
@@ -23,7 +23,7 @@ import whyviral.usage.models
 import whyviral.vendor_calls.models
 import whyviral.webhooks.models
 
-# A migration that waits for a lock makes everything behind it wait as well: better to give up and be run again.
+# Statements queue behind a migration that waits for a lock, so it gives up after this time and must be run again.
 _LOCK_TIMEOUT = "5s"
 
 
@@ -37,7 +37,7 @@ def _database_url() -> str:
             except ValueError as exc:
                 raise CommandError(f"{setting}: {exc}") from None
             return url
-    raise CommandError("set SUPABASE_DIRECT_DB_URL (or SUPABASE_DB_URL) to the database that should be migrated")
+    raise CommandError("set SUPABASE_DIRECT_DB_URL to the URL of the database to migrate")
 
 
 def _render() -> None:

@@ -1,4 +1,4 @@
-"""`make openapi`: writes the OpenAPI description to docs/openapi.json, without running the API."""
+"""`make openapi`: writes the API's OpenAPI description to docs/openapi.json, without running the API."""
 
 import base64
 import json
@@ -14,14 +14,14 @@ _PUBLISHABLE_KEY = "pk_test_" + base64.b64encode(b"clerk.whyviral.localhost$").d
 
 
 def write_openapi(path: Path) -> None:
-    """Write the description as JSON, in an order that does not change from run to run."""
+    """Write the description as JSON; the order is the same in every run."""
     path.write_text(render_openapi())
 
 
 def render_openapi() -> str:
-    """Return the description; the application behind it connects to nothing."""
+    """Return the description as JSON; the application is created but never connects to anything."""
     settings = ApiSettings(
-        supabase_db_url=SecretStr("postgresql://nobody@127.0.0.1:1/nothing"),
+        supabase_db_url=SecretStr("postgresql://unused@127.0.0.1:1/unused"),
         clerk_publishable_key=_PUBLISHABLE_KEY,
         clerk_secret_key=SecretStr("sk_test_none"),
         state_machine_arn="arn:aws:states:eu-central-1:000000000000:stateMachine:none",

@@ -1,6 +1,6 @@
-"""The state machine as a picture: `python -m tools.picture` prints it as docs/pipeline.md shows it.
+"""`python -m tools.picture`: prints the state machine as the flow chart of docs/pipeline.md.
 
-Mermaid, because GitHub draws it from text; drawn from the deployed file, so that it cannot say anything else.
+The chart is Mermaid source, which GitHub renders. It is generated from the deployed definition, so the two agree.
 """
 
 import json
@@ -23,7 +23,7 @@ _SHAPES = {
 
 
 def draw(definition: State) -> str:
-    """Return the flow chart of a state machine: dotted arrows are errors that are caught."""
+    """Return the flow chart of a state machine; dotted arrows are caught errors."""
     return "\n".join(["flowchart TD", *_states(definition, indent="  ")])
 
 
@@ -40,7 +40,7 @@ def _states(machine: State, *, indent: str) -> Iterator[str]:
 
 def _arrows(state: State) -> Iterator[str]:
     for choice in state.get("Choices", ()):
-        yield f'-->|"{_in_words(choice["Condition"])}"| {choice["Next"]}'
+        yield f'-->|"{_label(choice["Condition"])}"| {choice["Next"]}'
     if "Default" in state:
         yield f"-->|else| {state['Default']}"
     if "Next" in state:
@@ -49,7 +49,7 @@ def _arrows(state: State) -> Iterator[str]:
         yield f"-.-> {target}"
 
 
-def _in_words(condition: str) -> str:
+def _label(condition: str) -> str:
     expression = condition.removeprefix("{%").removesuffix("%}").strip()
     return expression.replace("$states.input.", "").replace("${", "").replace("}", "").replace("$", "")
 

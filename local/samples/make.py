@@ -1,7 +1,7 @@
-"""`python -m local.samples.make`: draws, composes and encodes the media files of the sample posts beside this module.
+"""`python -m local.samples.make`: generates the media files of the sample posts in this folder.
 
-Pictures are a few shapes, music is a few sines, and the voices are the public-domain readings of `speech/`; so every
-file is ours or nobody's. Each video has hard cuts, of which the worker should find every one.
+Pictures consist of a few shapes and music of a few sine waves, and the voices are the public-domain readings of
+`speech/`, so no file needs a licence of others. The videos have hard cuts, all of which the worker should find.
 """
 
 import json
@@ -15,11 +15,11 @@ from av.audio.resampler import AudioResampler
 from numpy.typing import NDArray
 
 type Picture = NDArray[np.uint8]
-"""Of the shape (height, width, 3)."""
+"""An array of the shape (height, width, 3)."""
 type Sound = NDArray[np.float32]
 """Mono samples at `RATE`, from -1 to 1."""
 type Painter = Callable[[int, int, float], Picture]
-"""From width, height and seconds into the scene to a picture."""
+"""Draws a picture of the given width and height at a time of the scene in seconds."""
 
 SAMPLES = Path(__file__).parent
 RATE = 16_000
@@ -35,17 +35,17 @@ CLIPS_OF: dict[str, Sequence[str]] = {
         "sense-and-sensibility-0920.flac",
     ),
 }
-"""Which readings each spoken video plays, one after the other."""
+"""The readings of each video with speech, in order."""
 
 
 def spoken_text(filename: str) -> str:
-    """Return what is said in a sample video."""
+    """Return the transcript of a sample video."""
     transcripts = json.loads((SAMPLES / "speech" / "transcripts.json").read_text(encoding="utf-8"))
     return " ".join(transcripts[clip] for clip in CLIPS_OF[filename])
 
 
 def main() -> None:
-    """Write every file anew."""
+    """Write every file, replacing the existing ones."""
     for filename, size in (
         ("reel-spoken.mp4", _PORTRAIT),
         ("tweet-spoken.mp4", _LANDSCAPE),
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def _grid(width: int, height: int) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Return x and y of every pixel, in units of the shorter side, with the origin in the middle."""
+    """Return x and y of every pixel, in units of the shorter side, with the origin in the centre."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     side = min(width, height)
     return (x - width / 2) / side, (y - height / 2) / side
@@ -79,7 +79,7 @@ def _painted(*channels: NDArray[np.floating]) -> Picture:
 
 
 def _sky(width: int, height: int, at_s: float) -> Picture:
-    """A red kite that sways before a blue gradient."""
+    """A red kite that sways in front of a blue gradient."""
     x, y = _grid(width, height)
     kite_x, kite_y = 0.2 * np.sin(at_s), -0.1 + 0.1 * np.cos(1.3 * at_s)
     is_kite = (np.abs(x - kite_x) * 1.6 + np.abs(y - kite_y)) < 0.25  # noqa: PLR2004 - the size of the kite
@@ -90,14 +90,14 @@ def _sky(width: int, height: int, at_s: float) -> Picture:
 
 
 def _stripes(width: int, height: int, at_s: float) -> Picture:
-    """Slanted orange stripes that drift."""
+    """Drifting diagonal orange stripes."""
     x, y = _grid(width, height)
     wave_of_light = 0.5 + 0.5 * np.sin(14 * (x + 0.5 * y) + 2 * at_s)
     return _painted(0.6 + 0.4 * wave_of_light, 0.3 + 0.35 * wave_of_light, np.full_like(x, 0.08))
 
 
 def _rings(width: int, height: int, at_s: float) -> Picture:
-    """Dark green rings that widen."""
+    """Expanding dark green rings."""
     x, y = _grid(width, height)
     light = 0.5 + 0.5 * np.cos(22 * np.hypot(x, y) - 3 * at_s)
     return _painted(0.05 + 0.1 * light, 0.12 + 0.3 * light, 0.1 + 0.15 * light)
@@ -115,7 +115,7 @@ def _jpeg(picture: Picture) -> bytes:
 
 
 def _speech(clips: Sequence[str]) -> Sound:
-    """Return readings with a pause of half a second around each."""
+    """Return the readings with pauses of half a second before, between and after them."""
     pause = np.zeros(RATE // 2, np.float32)
     return np.concatenate([pause, *[part for clip in clips for part in (_reading(clip), pause)]])
 
@@ -130,7 +130,7 @@ def _reading(clip: str) -> Sound:
 
 
 def _music(duration_s: float) -> Sound:
-    """Return a slow sequence of three-note chords with a beat, in which nobody speaks."""
+    """Return a slow sequence of three-note chords with a beat and without speech."""
     time_s = np.arange(round(duration_s * RATE)) / RATE
     chords = ((220.0, 277.2, 329.6), (196.0, 246.9, 293.7), (174.6, 220.0, 261.6), (196.0, 246.9, 329.6))
     chord_of = (time_s // 2).astype(int) % len(chords)
@@ -146,7 +146,7 @@ def _music(duration_s: float) -> Sound:
 def _write_video(
     filename: str, size: tuple[int, int], sound: Sound | None, *, scenes: Sequence[Painter], duration_s: float = 0.0
 ) -> None:
-    """Encode H.264 and AAC, as all three platforms serve them; the scenes share the time equally."""
+    """Encode a video with H.264 and AAC, the codecs of all three platforms; the scenes have equal durations."""
     if sound is not None:
         duration_s = len(sound) / RATE
     with av.open(str(SAMPLES / filename), "w", options={"movflags": "+faststart"}) as container:

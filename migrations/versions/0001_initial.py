@@ -1,4 +1,4 @@
-"""Every table, its security, and what Supabase's Realtime and Storage need: the schema of the first deployment.
+"""The schema of the first deployment: every table, its security, and the setup of Supabase's Realtime and Storage.
 
 Revision ID: 0001_initial
 Revises:
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from alembic import op
 
-# Not "0001": a development database of that name, from the history before, must not be taken for up to date.
+# Not "0001": a development database with that revision, from the earlier history, must not count as up to date.
 revision = "0001_initial"
 down_revision = None
 branch_labels = None

@@ -28,7 +28,7 @@ drop function
 
 revoke usage on schema public, private from whyviral_backend;
 
--- The schema and the role may be in use elsewhere: by objects that are not ours, by a login role, by another database.
+-- The schema and the role may be in use by objects of others, by a login role or by another database.
 do $shared$
 begin
   drop schema private;

@@ -1,5 +1,5 @@
--- Two logs are partitioned by month (UTC). Their partitions live in the schema private, which the Data API does not
--- serve, and which the comparison of models and database does not read.
+-- Two logs are partitioned by month (UTC). Their partitions are in the schema private, which the Data API does not serve
+-- and the comparison of models and database does not read.
 
 create schema if not exists private;
 
@@ -21,7 +21,8 @@ begin
   if to_regclass(format('private.%I', partition_table)) is not null then
     return;
   end if;
-  -- Made apart and attached: reading and writing the log go on meanwhile, and attaching fails if rows stay behind.
+  -- Created separately and then attached, so that the log stays readable and writable. Attaching fails if rows for it
+  -- remain in the default partition.
   execute format('create table private.%I (like public.%I including all)', partition_table, log_table);
   execute format('alter table private.%I enable row level security', partition_table);
   execute format(
@@ -57,9 +58,9 @@ end
 $function$;
 revoke execute on function private.ensure_log_partitions(integer) from public;
 
--- Drops the partitions of a log whose months ended before a moment, and returns how many. Jobs call it as the backend,
--- which may not drop tables itself, hence the security definer. Dropping locks the whole log: giving up and being
--- called again is better than making every request wait behind a long query.
+-- Drops the partitions of a log whose months ended before a given time, and returns how many. Jobs call it as the
+-- backend, which may not drop tables itself, hence the security definer. Dropping locks the whole log, so the function
+-- gives up early and is called again, rather than make every request wait behind a long query.
 create function private.drop_log_partitions(log_table name, before timestamptz) returns integer
 language plpgsql security definer set search_path = '' set lock_timeout = '2s' as $function$
 declare

@@ -1,5 +1,5 @@
--- Each step of an analysis is sent to its user's browser by Supabase Realtime, as a private broadcast. Best effort: nothing
--- is sent without Supabase, and a failure to send never reaches the insert that caused it.
+-- Supabase Realtime sends each step of an analysis to its user's browser as a private broadcast. This is best effort:
+-- nothing is sent without Supabase, and a failed broadcast does not fail the insert.
 
 create function private.broadcast_analysis_status() returns trigger
 language plpgsql security definer set search_path = '' as $function$
@@ -31,8 +31,8 @@ revoke execute on function private.broadcast_analysis_status() from public;
 create trigger broadcast_analysis_status after insert on public.analysis_status_history
   for each row execute function private.broadcast_analysis_status();
 
--- A browser joins a private topic if it may read the messages of it: those of its own user, as long as the account and
--- the session are valid. The token alone does not decide, since it outlives both.
+-- A browser can join a private topic if it may read the topic's messages: those of its own user, while the account and
+-- the session are valid. The token alone is not enough, because it outlives both.
 do $topic$
 begin
   if to_regprocedure('auth.jwt()') is null or to_regclass('realtime.messages') is null then

@@ -1,7 +1,7 @@
--- Roles, grants and row-level security, which is on for every table: what is not allowed below is forbidden.
+-- Roles, grants and row-level security, which is on for every table: anything not allowed below is forbidden.
 --   whyviral_backend  the application: data of every row, no schema changes; the deployer creates its login roles
---   authenticated     Supabase's role of signed-in browsers: reads the user's own rows and what belongs to them
--- The owner of the tables, which runs the migrations, is restricted by neither.
+--   authenticated     Supabase's role of signed-in browsers: reads the user's own rows and the rows they refer to
+-- Neither restricts the owner of the tables, which runs the migrations.
 
 -- Roles belong to the whole server, so another database on it may have created this one already.
 do $role$
@@ -17,9 +17,8 @@ grant usage on schema public, private to whyviral_backend;
 grant execute on function private.ensure_log_partitions(integer) to whyviral_backend;
 grant execute on function private.drop_log_partitions(name, timestamptz) to whyviral_backend;
 
--- The id of the user whom Clerk's token names, while the account is not deleted and its session has not been revoked:
--- a token outlives a sign-out by up to a minute. Null where there is no Supabase, no token or no such user.
--- `auth.jwt()` is looked up only where it exists.
+-- The id of the user in Clerk's token, unless the account is deleted or its session revoked: a token outlives a sign-out
+-- by up to a minute. Null without Supabase, a token or such a user. `auth.jwt()` is called only where it exists.
 create function private.current_user_id() returns uuid
 language plpgsql stable security definer set search_path = '' as $function$
 begin
@@ -37,8 +36,8 @@ end
 $function$;
 revoke execute on function private.current_user_id() from public;
 
--- Takes back what Supabase may have granted to browsers by default, and turns row-level security on. The revocation is
--- needed beside it: `truncate` is not subject to row-level security.
+-- Revokes what Supabase may have granted to browsers by default, and enables row-level security. Both are needed, because
+-- `truncate` is not subject to row-level security.
 create function private.hide_from_browsers(hidden_table regclass) returns void
 language plpgsql set search_path = '' as $function$
 declare
@@ -52,7 +51,7 @@ end
 $function$;
 revoke execute on function private.hide_from_browsers(regclass) from public;
 
--- Every migration that creates a table calls this for it: the backend may use it, and browsers may not.
+-- Every migration that creates a table must call this for it: the backend may use the table, browsers may not.
 create function private.protect(new_table regclass) returns void
 language plpgsql set search_path = '' as $function$
 begin
@@ -80,8 +79,8 @@ select private.protect(new_table) from unnest(array[
 -- Alembic's own table is for migrations only.
 select private.hide_from_browsers('public.alembic_version');
 
--- What a browser may read directly: the columns that our API shows, and those that join them. Supabase's Data API serves
--- what is granted here. In the sub-selects, Postgres looks up the user once per statement and not per row.
+-- The columns that a browser may read directly, through Supabase's Data API: those that our API returns, and those that
+-- join them. The sub-selects make Postgres look up the user once per statement and not per row.
 do $browser$
 begin
   if to_regprocedure('auth.jwt()') is null or not exists (select from pg_roles where rolname = 'authenticated') then
@@ -138,7 +137,7 @@ begin
   create policy owner_reads on public.user_usage for select to authenticated
     using (user_id = (select private.current_user_id()));
 
-  -- Policies apply inside policies too: these sub-selects find only requests, and hence posts, of the reader.
+  -- Policies also apply inside policies: these sub-selects find only the reader's requests, and hence their posts.
   create policy owner_reads on public.analysis_request_posts for select to authenticated
     using (exists (select from public.post_analysis_requests as request where request.id = request_id));
   create policy owner_reads on public.post_analyses for select to authenticated

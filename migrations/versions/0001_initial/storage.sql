@@ -1,5 +1,5 @@
--- The public bucket of media, where there is Supabase Storage. Its files are copies of public posts, of the types that
--- functions/media may store. A file cannot be larger than the limit of the project either.
+-- The public bucket of media, if Supabase Storage exists. Its files are copies of public posts, of the types that
+-- functions/media may store. The project's own limit on file size applies as well.
 do $bucket$
 begin
   if to_regclass('storage.buckets') is null then

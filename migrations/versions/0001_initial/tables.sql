@@ -71,7 +71,7 @@ create table public.subscriptions (
   ),
   constraint ck_subscriptions_provider check (provider in ('STRIPE', 'DODO'))
 );
--- At most one subscription gives its user a plan, whatever runs at the same time.
+-- At most one subscription per user is current, also under concurrent transactions.
 create unique index uq_subscriptions_current_user_id on public.subscriptions (user_id)
   where status in ('ACTIVE', 'TRIAL', 'CANCELING');
 create index ix_subscriptions_user_id_created_at on public.subscriptions (user_id, created_at);
@@ -587,7 +587,7 @@ create table public.authentication_logs (
 create index ix_authentication_logs_created_at on public.authentication_logs (created_at);
 create index ix_authentication_logs_user_id_created_at on public.authentication_logs (user_id, created_at);
 create index ix_authentication_logs_email_hash_created_at on public.authentication_logs (email_hash, created_at);
--- A session in which somebody acts for its user is noted once, not at each of its requests.
+-- A session in which another person acts for its user is recorded once, not at each of its requests.
 create unique index uq_authentication_logs_impersonation on public.authentication_logs (session_id)
   where event = 'impersonation';
 
