@@ -24,6 +24,7 @@ from local.stack.errors import StackError
 from local.stack.ports import HOST, find_free_port, require_free
 from local.stack.server_process import inherited_environment, server_process, wait_until_up
 from whyviral.core.database import build_engine
+from whyviral.core.postgres.url import InvalidDatabaseUrl
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / ".local"
@@ -191,14 +192,16 @@ def _prepared(database: EmbeddedDatabase, data: Path) -> str:
 
 
 def _reachable(database_url: str) -> str:
-    engine = build_engine(database_url)
+    try:
+        engine = build_engine(database_url)
+    except InvalidDatabaseUrl as exc:
+        raise StackError(f"SUPABASE_DB_URL cannot be used: {exc}") from exc
     try:
         with engine.connect():
             return database_url
     except (DBAPIError, OSError) as exc:
-        raise StackError(
-            f"cannot connect to the database ({type(exc).__name__}); check the address and password in SUPABASE_DB_URL"
-        ) from exc
+        reason = exc.orig if isinstance(exc, DBAPIError) else exc
+        raise StackError(str(reason)) from exc
     finally:
         engine.dispose()
 
