@@ -29,7 +29,7 @@ from whyviral.vendor_calls.models import ExternalApiCallLog
 JACK = "https://x.com/jack/status/20"
 
 
-def test_a_real_post_is_explained_with_facts_that_were_measured(system: System) -> None:
+def test_a_real_post_is_analysed_with_measured_facts(system: System) -> None:
     request = system.analyse(JACK)
 
     assert (request["status"], request["progress"], request["error"]) == ("COMPLETED", 100, None)
@@ -76,7 +76,7 @@ def test_the_second_analysis_of_a_post_makes_no_scraping_call(system: System) ->
         ("youtube", "youtube", {"/www/youtubei/v1/player"}),
     ],
 )
-def test_a_new_post_that_two_users_ask_for_at_once_is_paid_for_once(
+def test_a_new_post_in_two_concurrent_requests_is_paid_for_once(
     system: System, kind: str, vendor: str, paths: set[str]
 ) -> None:
     url = publish(system, kind).url
@@ -89,7 +89,7 @@ def test_a_new_post_that_two_users_ask_for_at_once_is_paid_for_once(
     assert {path: asked[path] for path in paths} == dict.fromkeys(paths, 1)
 
 
-def test_what_a_request_cost_is_the_sum_of_its_logged_calls(system: System) -> None:
+def test_the_cost_of_a_request_is_the_sum_of_its_logged_calls(system: System) -> None:
     request = system.analyse(system.publish("1700000000000000011"), system.publish("1700000000000000012"))
 
     engine = build_engine(system.stack.ready.database_url)
@@ -106,7 +106,7 @@ def test_what_a_request_cost_is_the_sum_of_its_logged_calls(system: System) -> N
     assert float(sum(known)) == request["cost_usd"] > 0
 
 
-def test_what_ran_is_the_definition_that_sam_packages(system: System) -> None:
+def test_the_local_system_runs_the_definition_that_sam_packages(system: System) -> None:
     template = hurried_template()
     machine = boto3.client("stepfunctions").describe_state_machine(
         stateMachineArn=system.stack.workflow.state_machine_arn
@@ -117,7 +117,7 @@ def test_what_ran_is_the_definition_that_sam_packages(system: System) -> None:
     assert Path(ROOT / "statemachine" / "analysis.asl.json").read_text() == source
 
 
-def test_an_unknown_post_ends_with_a_clear_reason_and_leaves_nothing(system: System) -> None:
+def test_a_request_for_an_unknown_post_fails_with_a_clear_reason_and_stores_nothing(system: System) -> None:
     request = system.analyse("https://x.com/nobody/status/1799999999999999999")
 
     assert (request["status"], request["error_stage"], request["error_category"]) == (
@@ -133,7 +133,7 @@ def test_an_unknown_post_ends_with_a_clear_reason_and_leaves_nothing(system: Sys
     engine.dispose()
 
 
-def test_a_bad_post_fails_alone(system: System) -> None:
+def test_a_post_that_fails_does_not_fail_the_other_posts_of_its_request(system: System) -> None:
     request = system.analyse(system.publish("1700000000000000021"), "https://x.com/nobody/status/1799999999999999998")
 
     assert request["status"] == "COMPLETED"
@@ -148,18 +148,18 @@ def test_a_bad_post_fails_alone(system: System) -> None:
     "url",
     ["https://www.instagram.com/p/CtnPcJU8aWK/", "https://www.youtube.com/watch?v=dQw4w9WgXcQ"],
 )
-def test_a_post_that_its_platform_does_not_show_is_not_found(system: System, url: str) -> None:
+def test_a_post_that_its_platform_does_not_return_is_not_found(system: System, url: str) -> None:
     request = system.analyse(url)
 
     assert (request["status"], request["error_category"]) == ("FAILED", "not_found")
 
 
-def test_the_demo_says_why_a_url_is_refused(system: System) -> None:
+def test_the_demo_prints_why_a_url_is_rejected(system: System) -> None:
     with pytest.raises(DemoFailed, match=r"https://example\.com/post/1: Only"):
         Client(system.api).analyse(["https://example.com/post/1"])
 
 
-def test_a_user_pays_only_for_what_was_explained(system: System) -> None:
+def test_only_analysed_posts_count_towards_a_users_usage(system: System) -> None:
     system.analyse(system.publish("1700000000000000025"), "https://x.com/nobody/status/1799999999999999997")
     system.analyse("https://x.com/nobody/status/1799999999999999996")
 
@@ -174,7 +174,7 @@ def test_a_user_pays_only_for_what_was_explained(system: System) -> None:
     assert [platform["analyses_left"] for platform in limits["platforms"]] == [500, 499, 500]
 
 
-def test_a_user_of_a_token_is_on_free(system: System) -> None:
+def test_a_user_created_by_a_token_is_on_the_free_plan(system: System) -> None:
     with system.user("free@example.com") as free:
         urls = [f"https://x.com/nobody/status/{number}" for number in range(1, 7)]
         refused = free.post("/api/analysis/analyze/", json={"post_urls": urls})
@@ -183,7 +183,7 @@ def test_a_user_of_a_token_is_on_free(system: System) -> None:
         assert free.get("/api/accounts/usage/limits/").json()["plan"] == "free"
 
 
-def test_a_provider_that_fails_for_good_is_named_with_its_category(system: System) -> None:
+def test_a_permanent_failure_of_a_provider_is_reported_with_its_category(system: System) -> None:
     system.control.post("/__control/faults", json={"vendor": "twitterapi", "mode": "status", "status": 402})
 
     request = system.analyse(system.publish("1700000000000000031"))
@@ -195,7 +195,7 @@ def test_a_provider_that_fails_for_good_is_named_with_its_category(system: Syste
     )
 
 
-def test_a_provider_that_asks_for_patience_is_asked_again(system: System) -> None:
+def test_a_rate_limited_provider_is_called_again(system: System) -> None:
     fault = {"vendor": "gemini", "mode": "status", "status": 429, "times": 2, "body": _quota_error("1s")}
     system.control.post("/__control/faults", json=fault).raise_for_status()
 
@@ -221,7 +221,7 @@ def test_a_killed_worker_fails_its_post_and_is_replaced(system: System) -> None:
     assert system.analyse(system.publish("1700000000000000053"))["status"] == "COMPLETED"
 
 
-def test_another_user_sees_nothing_of_it(system: System) -> None:
+def test_another_user_cannot_see_a_request_or_its_posts(system: System) -> None:
     request = system.analyse(JACK)
 
     with system.user("other@example.com") as other:

@@ -49,7 +49,7 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_the_running_system_is_small_and_an_interrupt_ends_all_of_it(tmp_path: Path, temporary: Path) -> None:
+def test_the_running_system_is_small_and_an_interrupt_ends_every_process(tmp_path: Path, temporary: Path) -> None:
     with running_command(tmp_path / "data") as (process, ready):
         run_file = tmp_path / "data" / "run.json"
         assert (run_file.read_text(), run_file.stat().st_mode & 0o777) == (json.dumps(ready) + "\n", 0o600)
@@ -70,7 +70,7 @@ def test_the_running_system_is_small_and_an_interrupt_ends_all_of_it(tmp_path: P
     assert not (tmp_path / "data" / "run.json").exists()
 
 
-def test_a_killed_system_leaves_nothing_behind_and_its_data_survive(tmp_path: Path, temporary: Path) -> None:
+def test_a_killed_system_leaves_no_process_or_file_behind_and_keeps_its_data(tmp_path: Path, temporary: Path) -> None:
     with running_command(tmp_path / "data") as (process, ready):
         before = _analyse(ready, SAMPLE)
         processes = tree_of(process)
@@ -92,7 +92,7 @@ def test_a_killed_system_leaves_nothing_behind_and_its_data_survive(tmp_path: Pa
         assert _are_gone(processes)
 
 
-def test_a_killed_database_is_started_again(tmp_path: Path) -> None:
+def test_a_killed_database_server_is_restarted(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with running_command(data) as (process, ready):
         (server,) = (each for each in tree_of(process) if str(data / "postgres") in each.cmdline())
@@ -117,7 +117,7 @@ def test_a_killed_make_takes_the_system_with_it(tmp_path: Path) -> None:
     assert _is_free(ready["api"])
 
 
-def test_a_taken_port_is_named(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
 
@@ -134,7 +134,7 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         ({"SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:9/none"}, "SUPABASE_DB_URL cannot be reached"),
     ],
 )
-def test_settings_that_cannot_work_are_named(tmp_path: Path, settings: dict[str, str], complaint: str) -> None:
+def test_invalid_settings_are_reported(tmp_path: Path, settings: dict[str, str], complaint: str) -> None:
     done = _run("run", "--port", str(free_port()), "--data", str(tmp_path / "data"), environment=settings)
 
     assert done.returncode == 1
@@ -142,7 +142,7 @@ def test_settings_that_cannot_work_are_named(tmp_path: Path, settings: dict[str,
     assert "Traceback" not in done.stderr
 
 
-def test_the_demo_reports_what_it_found(tmp_path: Path) -> None:
+def test_the_demo_writes_a_report_of_its_analyses(tmp_path: Path) -> None:
     photo, captioned = "https://www.instagram.com/p/Hinvent0001/", "https://www.youtube.com/watch?v=invented-L1"
     done = _run("demo", SAMPLE, photo, captioned, "--data", str(tmp_path / "demo"))
 
@@ -163,7 +163,7 @@ def test_the_demo_reports_what_it_found(tmp_path: Path) -> None:
 
 
 @pytest.mark.proof
-def test_the_whole_demo_explains_and_hears_every_sample(tmp_path: Path) -> None:
+def test_the_demo_analyses_and_transcribes_every_sample(tmp_path: Path) -> None:
     done = _run("demo", "--data", str(tmp_path / "demo"))
 
     assert done.returncode == 0, done.stdout

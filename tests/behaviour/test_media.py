@@ -71,7 +71,7 @@ def word_error_rate(said: str, heard: str) -> float:
     return float(jiwer.wer(said, heard, reference_transform=_WORDS, hypothesis_transform=_WORDS))
 
 
-def test_posts_of_all_three_platforms_are_explained(analysed: Analysed) -> None:
+def test_posts_of_all_three_platforms_are_analysed(analysed: Analysed) -> None:
     ends = {platform: (request["status"], request["error"]) for platform, request in analysed.requests.items()}
 
     assert ends == dict.fromkeys(("instagram", "x", "youtube"), ("COMPLETED", None))
@@ -95,7 +95,7 @@ def test_requests_are_named_after_their_posts(analysed: Analysed) -> None:
         ("invented-S1", "short-spoken.mp4"),
     ],
 )
-def test_what_is_said_is_heard(analysed: Analysed, post_id: str, filename: str) -> None:
+def test_speech_is_transcribed(analysed: Analysed, post_id: str, filename: str) -> None:
     post = analysed.posts[post_id]
 
     assert post["has_speech"] is True
@@ -106,13 +106,13 @@ def test_what_is_said_is_heard(analysed: Analysed, post_id: str, filename: str) 
 
 
 @pytest.mark.parametrize("post_id", ["Hinvent0004", "invented-M1"])
-def test_music_is_not_heard_as_speech(analysed: Analysed, post_id: str) -> None:
+def test_music_is_not_transcribed_as_speech(analysed: Analysed, post_id: str) -> None:
     post = analysed.posts[post_id]
 
     assert (post["has_speech"], post["transcript"] or "") == (False, "")
 
 
-def test_a_silent_video_has_no_speech_either(analysed: Analysed) -> None:
+def test_a_silent_video_has_no_speech(analysed: Analysed) -> None:
     kinds = [medium["kind"] for medium in analysed.media("Hinvent0002") if medium["kind"] != "thumbnail"]
 
     assert kinds == ["image", "video", "image"]
@@ -124,7 +124,7 @@ def test_a_silent_video_has_no_speech_either(analysed: Analysed) -> None:
     ("post_id", "filename"),
     [("Hinvent0001", "photo.jpg"), ("9000000000000000002", "kite.png"), ("Hinvent0003", "reel-spoken.mp4")],
 )
-def test_media_are_stored_as_they_are(analysed: Analysed, post_id: str, filename: str) -> None:
+def test_media_are_stored_unchanged(analysed: Analysed, post_id: str, filename: str) -> None:
     medium = analysed.media(post_id)[0]
 
     stored = httpx.get(medium["supabase_url"])
@@ -133,7 +133,7 @@ def test_media_are_stored_as_they_are(analysed: Analysed, post_id: str, filename
     assert stored.headers["content-type"] == medium["content_type"]
 
 
-def test_a_video_has_a_small_picture_and_key_frames(analysed: Analysed) -> None:
+def test_a_video_has_a_thumbnail_and_key_frames(analysed: Analysed) -> None:
     [video] = [medium for medium in analysed.media("Hinvent0003") if medium["kind"] == "video"]
 
     pictures = [httpx.get(url).content for url in [video["thumbnail_url"], *(each["url"] for each in video["frames"])]]
@@ -150,7 +150,7 @@ def facts_of(analysis: Mapping[str, Any]) -> dict[str, Any]:
     return {fact["name"]: fact["value"] for fact in analysis["metadata_used"]["facts"]}
 
 
-def test_picture_and_sound_are_measured(analysed: Analysed) -> None:
+def test_images_and_sound_are_measured(analysed: Analysed) -> None:
     facts = facts_of(analysed.analysis("Hinvent0003"))
 
     assert facts["cut_count"] == 2  # three scenes
@@ -163,7 +163,7 @@ def sent(analysis: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     return [(medium["kind"], medium["how"]) for medium in analysis["metadata_used"]["media_sent"]]
 
 
-def test_the_model_is_shown_what_the_post_shows(analysed: Analysed) -> None:
+def test_the_model_receives_the_media_of_the_post(analysed: Analysed) -> None:
     assert sent(analysed.analysis("Hinvent0001")) == [("image", "inline")]
     assert ("image", "inline") in sent(analysed.analysis("9000000000000000002"))
     assert {how for _, how in sent(analysed.analysis("Hinvent0003"))} == {"inline"}
@@ -171,7 +171,7 @@ def test_the_model_is_shown_what_the_post_shows(analysed: Analysed) -> None:
     assert sent(analysed.analysis("20")) == []
 
 
-def test_captions_are_used_where_they_are(system: System) -> None:
+def test_captions_are_used_if_they_exist(system: System) -> None:
     request = system.analyse("https://www.youtube.com/watch?v=invented-L1")
 
     assert request["status"] == "COMPLETED"
@@ -183,7 +183,7 @@ def test_captions_are_used_where_they_are(system: System) -> None:
     assert (video["transcript_source"], video["supabase_url"]) == ("captions", None)
 
 
-def test_what_was_stored_and_heard_once_is_not_paid_for_again(system: System, analysed: Analysed) -> None:
+def test_stored_media_and_transcripts_are_reused_without_paying_again(system: System, analysed: Analysed) -> None:
     request = system.analyse("https://www.instagram.com/reel/Hinvent0003/")
 
     assert request["status"] == "COMPLETED"

@@ -174,7 +174,7 @@ def test_in_a_storm_every_request_ends_and_nothing_is_paid_for_twice(pipeline: P
 
 
 @pytest.mark.parametrize("seed", STORMS)
-def test_a_storm_for_which_there_is_not_enough_money_ends_all_the_same_and_no_limit_is_exceeded(
+def test_in_a_storm_with_too_small_a_budget_every_request_ends_and_no_limit_is_exceeded(
     pipeline: Pipeline, seed: int
 ) -> None:
     storm = Storm(pipeline, seed)
@@ -225,7 +225,7 @@ def is_in_order(post: Post) -> bool:
 
 
 @pytest.mark.parametrize("seed", seeds(6))
-def test_posts_first_seen_by_fifty_requests_at_once_are_paid_for_once(pipeline: Pipeline, seed: int) -> None:
+def test_new_posts_in_fifty_concurrent_requests_are_paid_for_once(pipeline: Pipeline, seed: int) -> None:
     order = random.Random(seed)
     ids = ["101", "102", "103", "104"]
     jobs = [pipeline.admit(*order.sample(ids, order.randint(1, 4))) for _ in range(50)]

@@ -70,7 +70,7 @@ def retried(pipeline: Pipeline) -> tuple[RequestJob, RequestJob, uuid.UUID]:
 
 
 @pytest.mark.parametrize("late", LATE)
-def test_whatever_comes_late_changes_nothing(pipeline: Pipeline, late: str) -> None:
+def test_a_late_write_of_a_superseded_attempt_changes_nothing(pipeline: Pipeline, late: str) -> None:
     old, new, post = retried(pipeline)
     pipeline.fetch(pipeline.job_of(pipeline.read(new)))
     before, used = pipeline.everything(old), pipeline.used()
@@ -82,7 +82,7 @@ def test_whatever_comes_late_changes_nothing(pipeline: Pipeline, late: str) -> N
     assert (len(pipeline.source.asked), len(pipeline.model.prompts), len(pipeline.media.asked)) == asked
 
 
-def test_a_run_that_still_asks_the_provider_keeps_the_next_attempt_from_asking_beside_it(pipeline: Pipeline) -> None:
+def test_the_next_attempt_waits_while_a_superseded_run_is_calling_the_provider(pipeline: Pipeline) -> None:
     job = pipeline.admit("20")
     seen: list[Outcome] = []
 
@@ -100,7 +100,7 @@ def test_a_run_that_still_asks_the_provider_keeps_the_next_attempt_from_asking_b
     check_books(pipeline, job)
 
 
-def test_a_job_that_a_replaced_run_has_begun_is_gone_on_with_at_once(pipeline: Pipeline) -> None:
+def test_the_job_of_a_superseded_run_is_resumed_immediately(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 0
     job = pipeline.admit("20")
 
@@ -120,7 +120,7 @@ def die() -> None:
     raise SystemExit
 
 
-def test_a_run_that_still_asks_the_model_keeps_the_next_attempt_from_asking_beside_it(pipeline: Pipeline) -> None:
+def test_the_next_attempt_waits_while_a_superseded_run_is_calling_the_model(pipeline: Pipeline) -> None:
     job, (post,) = pipeline.collected("20")
     waits: list[int | None] = []
 
@@ -144,7 +144,9 @@ def test_a_run_that_still_asks_the_model_keeps_the_next_attempt_from_asking_besi
 
 
 @pytest.mark.parametrize(("cause", "wait_s"), [('{"errorType": "Runtime.ExitError"}', None), ("", 65)])
-def test_a_model_that_nobody_asks_any_more_is_asked_at_once(pipeline: Pipeline, cause: str, wait_s: int | None) -> None:
+def test_the_next_attempt_calls_the_model_at_once_if_the_superseded_run_has_ended(
+    pipeline: Pipeline, cause: str, wait_s: int | None
+) -> None:
     job, (post,) = pipeline.collected("20")
     pipeline.model.during = die
     with pytest.raises(SystemExit):
@@ -158,7 +160,7 @@ def test_a_model_that_nobody_asks_any_more_is_asked_at_once(pipeline: Pipeline, 
     assert (result.outcome, result.wait_s) == (Outcome.WAIT if wait_s else Outcome.ANALYSED, wait_s)
 
 
-def test_a_post_that_is_asked_about_for_too_long_fails_with_a_sentence(pipeline: Pipeline) -> None:
+def test_a_post_whose_model_call_lasts_too_long_fails_with_a_message(pipeline: Pipeline) -> None:
     job, (post,) = pipeline.collected("20")
     with session_scope(pipeline.engine) as session:
         until = pipeline.clock() + timedelta(seconds=MODEL_TIMEOUT_S)
@@ -174,7 +176,9 @@ def test_a_post_that_is_asked_about_for_too_long_fails_with_a_sentence(pipeline:
     )
 
 
-def test_what_an_old_attempt_could_not_store_is_not_said_of_what_the_new_one_has_stored(pipeline: Pipeline) -> None:
+def test_a_storage_failure_of_an_old_attempt_is_not_reported_for_media_that_the_new_one_stored(
+    pipeline: Pipeline,
+) -> None:
     pipeline.source.posts["20"] = scraped_post("20", media=[ScrapedMedia(MediaKind.VIDEO, VIDEO)])
     job, (post,) = pipeline.fetched("20")
 
@@ -193,7 +197,9 @@ def test_what_an_old_attempt_could_not_store_is_not_said_of_what_the_new_one_has
 
 
 @pytest.mark.parametrize("explained", [0, 1, 2])
-def test_a_retry_that_races_with_the_end_comes_before_it_or_after_it(pipeline: Pipeline, explained: int) -> None:
+def test_a_retry_concurrent_with_the_end_of_a_request_happens_before_or_after_it(
+    pipeline: Pipeline, explained: int
+) -> None:
     job, posts = pipeline.collected("20", "21")
     for post in posts[:explained]:
         pipeline.explain(job, post)

@@ -12,7 +12,7 @@ from whyviral.core.endpoints import Endpoints
 STAND_IN = Endpoints(gemini_url="http://127.0.0.1:1/gemini", clerk_frontend_url=None, stand_ins=frozenset({"gemini"}))
 
 
-def test_endpoints_survive_the_way_through_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoints_are_passed_unchanged_through_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "_current", Endpoints())
     monkeypatch.setenv("WHYVIRAL_ENDPOINTS", bootstrap.dump_endpoints(STAND_IN))
 
@@ -21,7 +21,7 @@ def test_endpoints_survive_the_way_through_the_environment(monkeypatch: pytest.M
     assert endpoints.current() == STAND_IN
 
 
-def test_endpoints_that_are_not_named_are_the_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoints_that_are_not_given_are_the_real_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "_current", STAND_IN)
     monkeypatch.setenv("WHYVIRAL_ENDPOINTS", '{"twitterapi_url": "http://127.0.0.1:1"}')
 
@@ -30,7 +30,7 @@ def test_endpoints_that_are_not_named_are_the_real_ones(monkeypatch: pytest.Monk
     assert endpoints.current() == Endpoints(twitterapi_url="http://127.0.0.1:1")
 
 
-def test_without_the_variable_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_variable_the_endpoints_do_not_change(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "_current", STAND_IN)
     monkeypatch.delenv("WHYVIRAL_ENDPOINTS", raising=False)
 

@@ -92,28 +92,28 @@ def server(folder: Path) -> Iterator[Postgres]:
         yield server
 
 
-def test_an_ordinary_user_reads_nothing(server: Postgres, folder: Path) -> None:
+def test_another_user_cannot_read_the_database(server: Postgres, folder: Path) -> None:
     assert prove(server, folder) == "[]"
 
 
-def test_the_proof_reads_what_it_has_the_password_for(server: Postgres, folder: Path) -> None:
+def test_the_attack_reads_the_database_if_it_has_the_password(server: Postgres, folder: Path) -> None:
     assert prove(server, folder, server.password_of("postgres")) == "['([1],)']"
 
 
-def test_the_applications_role_is_no_way_to_its_owner(server: Postgres) -> None:
+def test_the_applications_password_does_not_lead_to_its_owners(server: Postgres) -> None:
     passwords = {server.password_of(role) for role in ("postgres", "whyviral_api", "other")}
 
     assert len(passwords) == 3
     assert server.password_of("postgres") not in app_url(server, "postgres")
 
 
-def test_the_folder_and_the_password_are_closed_to_others(server: Postgres, folder: Path) -> None:
+def test_other_users_cannot_read_the_data_folder_or_the_password(server: Postgres, folder: Path) -> None:
     modes = {path: (folder / path).stat().st_mode & 0o777 for path in ("data", "data/owner-password", "run.json")}
 
     assert modes == {"data": 0o700, "data/owner-password": 0o600, "run.json": 0o600}
 
 
-def test_a_folder_from_before_there_was_a_password_keeps_its_rows_and_gets_one(tmp_path: Path) -> None:
+def test_a_data_folder_without_a_password_keeps_its_rows_and_gets_a_password(tmp_path: Path) -> None:
     server = Postgres(tmp_path / "data")
     with server:
         create_database(server, "kept")
@@ -126,7 +126,7 @@ def test_a_folder_from_before_there_was_a_password_keeps_its_rows_and_gets_one(t
     assert "trust" not in rules
 
 
-def test_a_file_that_was_open_to_all_is_closed_when_it_is_written_again(tmp_path: Path) -> None:
+def test_rewriting_a_world_readable_file_makes_it_private(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     path.write_text("old and longer than the new text")
     path.chmod(0o644)

@@ -57,7 +57,7 @@ def render_sql(direction: str, revisions: str) -> str:
     return config.output_buffer.getvalue()
 
 
-def test_going_down_leaves_nothing_and_going_up_again_gives_the_same(empty: str) -> None:
+def test_a_downgrade_leaves_nothing_and_a_second_upgrade_gives_the_same_schema(empty: str) -> None:
     config = alembic_config(empty)
     command.ensure_version(config)
     before = dump_schema(empty)
@@ -73,7 +73,7 @@ def test_going_down_leaves_nothing_and_going_up_again_gives_the_same(empty: str)
     assert second == first != before
 
 
-def test_the_rendered_sql_does_what_the_migration_does(empty: str, postgres: Postgres, template: str) -> None:
+def test_the_rendered_sql_gives_the_same_schema_as_the_migration(empty: str, postgres: Postgres, template: str) -> None:
     run_script(empty, render_sql("upgrade", "head"))
 
     assert dump_schema(empty) == dump_schema(postgres.url_of(template))
@@ -83,7 +83,7 @@ def test_the_rendered_sql_does_what_the_migration_does(empty: str, postgres: Pos
     assert shape(empty) == {"columns": set(), "constraints": set(), "indexes": set()}
 
 
-def test_the_migrated_tables_are_those_of_the_models_to_the_last_constraint(
+def test_the_migrated_tables_match_the_models_to_the_last_constraint(
     empty: str, postgres: Postgres, template: str
 ) -> None:
     engine = build_engine(empty)
@@ -102,7 +102,7 @@ def test_there_is_one_history() -> None:
     assert len(ScriptDirectory.from_config(alembic_config()).get_heads()) == 1
 
 
-def test_without_a_database_to_migrate_the_settings_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_without_a_database_names_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SUPABASE_DIRECT_DB_URL", raising=False)
     monkeypatch.delenv("SUPABASE_DB_URL", raising=False)
 

@@ -162,7 +162,7 @@ def assert_forbidden(connection: Connection, statement: Executable) -> None:
     assert refusal.value.orig.args[0]["C"] == "42501"
 
 
-def test_these_tests_know_every_table(two_users: TwoUsers) -> None:
+def test_these_tests_cover_every_table(two_users: TwoUsers) -> None:
     with two_users.owner.connect() as connection:
         tables = connection.scalars(text("select tablename from pg_tables where schemaname = 'public'")).all()
 
@@ -176,7 +176,7 @@ def test_signed_in_users_see_their_own_rows_only(two_users: TwoUsers, table: str
             assert connection.scalar(count_rows(table)) == rows
 
 
-def test_the_rows_seen_are_really_the_readers(two_users: TwoUsers) -> None:
+def test_the_visible_rows_belong_to_the_reader(two_users: TwoUsers) -> None:
     with browser(two_users, two_users.ada.clerk_user_id) as connection:
         assert connection.scalars(text("select id from public.users")).all() == [two_users.ada.user_id]
         assert connection.scalars(text("select id from public.post_analysis_requests")).all() == [
@@ -233,12 +233,12 @@ def test_internal_columns_are_hidden_from_their_own_user(two_users: TwoUsers, co
 
 @pytest.mark.parametrize("sub", ["user_nobody", "", None])
 @pytest.mark.parametrize("table", sorted(OWN_ROWS.keys() - {"plans", "platforms"}))
-def test_a_token_of_nobody_we_know_sees_nothing(two_users: TwoUsers, table: str, sub: str | None) -> None:
+def test_a_token_of_an_unknown_user_sees_nothing(two_users: TwoUsers, table: str, sub: str | None) -> None:
     with browser(two_users, sub) as connection:
         assert connection.scalar(count_rows(table)) == 0
 
 
-def test_a_deleted_user_sees_nothing_any_more(two_users: TwoUsers) -> None:
+def test_a_deleted_user_sees_nothing(two_users: TwoUsers) -> None:
     with two_users.owner.connect() as connection:
         connection.execute(
             text("update public.users set deleted_at = now() where id = :id"), {"id": two_users.ada.user_id}
@@ -249,7 +249,7 @@ def test_a_deleted_user_sees_nothing_any_more(two_users: TwoUsers) -> None:
 
 
 @pytest.mark.parametrize(("sid", "rows"), [("sess_ended", 0), ("sess_other", 1), (None, 1)])
-def test_a_session_that_has_ended_sees_nothing_any_more(two_users: TwoUsers, sid: str | None, rows: int) -> None:
+def test_a_revoked_session_sees_nothing(two_users: TwoUsers, sid: str | None, rows: int) -> None:
     with two_users.owner.connect() as connection:
         connection.execute(
             text("insert into public.revoked_sessions (session_id, reason) values ('sess_ended', 'signed_out')")
@@ -268,31 +268,31 @@ def test_browsers_neither_read_nor_write_alembics_own_table(two_users: TwoUsers,
 
 
 @pytest.mark.parametrize("table", HIDDEN)
-def test_logs_are_not_for_browsers(two_users: TwoUsers, table: str) -> None:
+def test_browsers_cannot_read_logs(two_users: TwoUsers, table: str) -> None:
     with browser(two_users, two_users.ada.clerk_user_id) as connection:
         assert_forbidden(connection, count_rows(table))
 
 
 @pytest.mark.parametrize("table", EVERY_TABLE)
-def test_who_is_not_signed_in_sees_nothing_at_all(two_users: TwoUsers, table: str) -> None:
+def test_an_anonymous_browser_sees_nothing(two_users: TwoUsers, table: str) -> None:
     with browser(two_users, None, role="anon") as connection:
         assert_forbidden(connection, count_rows(table))
 
 
 @pytest.mark.parametrize("table", EVERY_TABLE)
-def test_browsers_write_nothing(two_users: TwoUsers, table: str) -> None:
+def test_browsers_cannot_write(two_users: TwoUsers, table: str) -> None:
     with browser(two_users, two_users.ada.clerk_user_id) as connection:
         for write in WRITES:
             assert_forbidden(connection, text(write.format(table)))
 
 
-def test_browsers_reach_nothing_private(two_users: TwoUsers) -> None:
+def test_browsers_cannot_use_the_private_schema(two_users: TwoUsers) -> None:
     with browser(two_users, two_users.ada.clerk_user_id) as connection:
         assert_forbidden(connection, text("select private.ensure_log_partitions(1)"))
         assert_forbidden(connection, text("select * from private.external_api_call_logs_default"))
 
 
-def test_a_step_is_broadcast_to_its_user_alone(two_users: TwoUsers) -> None:
+def test_a_step_is_broadcast_only_to_its_user(two_users: TwoUsers) -> None:
     with two_users.owner.connect() as connection:
         messages = connection.execute(
             text("select id, topic, event, extension, private, payload from realtime.messages order by topic")
@@ -317,7 +317,7 @@ def test_a_step_is_broadcast_to_its_user_alone(two_users: TwoUsers) -> None:
     ]
 
 
-def test_a_browser_may_join_its_own_topic_only(two_users: TwoUsers) -> None:
+def test_a_browser_can_join_only_its_own_topic(two_users: TwoUsers) -> None:
     with browser(two_users, two_users.ada.clerk_user_id) as connection:
         for topic, may_join in [
             (f"user:{two_users.ada.clerk_user_id}", True),
@@ -334,7 +334,7 @@ def may_read_topic(connection: Connection, topic: str) -> bool:
     return bool(connection.scalar(text("select count(*) from realtime.messages")))
 
 
-def test_a_deleted_user_may_no_longer_join_its_own_topic(two_users: TwoUsers) -> None:
+def test_a_deleted_user_cannot_join_the_users_topic(two_users: TwoUsers) -> None:
     with two_users.owner.connect() as connection:
         connection.execute(
             text("update public.users set deleted_at = now() where id = :id"), {"id": two_users.ada.user_id}
@@ -345,9 +345,7 @@ def test_a_deleted_user_may_no_longer_join_its_own_topic(two_users: TwoUsers) ->
 
 
 @pytest.mark.parametrize(("sid", "may_join"), [("sess_ended", False), ("sess_other", True), (None, True)])
-def test_a_session_that_has_ended_may_no_longer_join_its_own_topic(
-    two_users: TwoUsers, sid: str | None, may_join: bool
-) -> None:
+def test_a_revoked_session_cannot_join_its_users_topic(two_users: TwoUsers, sid: str | None, may_join: bool) -> None:
     with two_users.owner.connect() as connection:
         connection.execute(
             text("insert into public.revoked_sessions (session_id, reason) values ('sess_ended', 'signed_out')")
@@ -357,7 +355,7 @@ def test_a_session_that_has_ended_may_no_longer_join_its_own_topic(
         assert may_read_topic(connection, f"user:{two_users.ada.clerk_user_id}") is may_join
 
 
-def test_a_user_whom_the_database_does_not_know_joins_no_topic(two_users: TwoUsers) -> None:
+def test_an_unknown_user_cannot_join_a_topic(two_users: TwoUsers) -> None:
     with browser(two_users, "user_unknown") as connection:
         assert not may_read_topic(connection, "user:user_unknown")
 
@@ -406,7 +404,7 @@ def test_a_migration_needs_no_superuser(postgres: Postgres, template: str) -> No
     run_script(postgres.url, f"drop role {owner}")
 
 
-def test_going_down_leaves_supabases_own_schemas_as_they_were(postgres: Postgres) -> None:
+def test_a_downgrade_leaves_supabases_own_schemas_unchanged(postgres: Postgres) -> None:
     product.create_database(postgres, "supabase_down")
     url = postgres.url_of("supabase_down")
     run_script(url, SHIM.read_text())

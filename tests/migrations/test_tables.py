@@ -34,7 +34,7 @@ def partition_of(session: Session, row: ExternalApiCallLog) -> str:
     return str(session.scalar(query))
 
 
-def test_the_platforms_and_plans_are_there(session: Session) -> None:
+def test_the_platforms_and_plans_exist(session: Session) -> None:
     plans = session.execute(
         select(
             Plan.slug,
@@ -69,7 +69,7 @@ def test_every_table_and_partition_has_row_level_security(session: Session) -> N
     assert open_tables == []
 
 
-def test_the_backend_is_admitted_to_every_table_but_alembics(session: Session) -> None:
+def test_the_backend_can_use_every_table_except_alembics(session: Session) -> None:
     admitted = text(
         "select tablename, cmd, roles::text, qual, with_check from pg_policies where policyname = 'backend'"
     )
@@ -110,21 +110,21 @@ def test_the_backend_reads_writes_changes_and_deletes(session: Session) -> None:
         "select private.current_user_id()",
     ],
 )
-def test_the_backend_changes_no_schema_and_no_rights(session: Session, statement: str) -> None:
+def test_the_backend_cannot_change_the_schema_or_rights(session: Session, statement: str) -> None:
     with pytest.raises(ProgrammingError) as refusal:
         session.execute(text(statement))
 
     assert sqlstate(refusal.value) == "42501"
 
 
-def test_alembics_own_table_shows_the_backend_nothing(session: Session) -> None:
+def test_the_backend_cannot_read_alembics_own_table(session: Session) -> None:
     with pytest.raises(ProgrammingError) as refusal:
         session.execute(text("select version_num from public.alembic_version"))
 
     assert sqlstate(refusal.value) == "42501"
 
 
-def test_without_supabase_there_is_no_current_user_and_a_step_is_recorded_all_the_same(
+def test_without_supabase_there_is_no_current_user_and_steps_are_recorded(
     fresh_database: Callable[[], Database],
 ) -> None:
     database = fresh_database()
@@ -148,7 +148,7 @@ def test_a_user_has_at_most_one_current_subscription(session: Session) -> None:
         factories.create_subscription(session, user, plan="business", status="ACTIVE")
 
 
-def test_logs_go_to_the_partition_of_their_month_and_strays_are_kept(session: Session) -> None:
+def test_logs_go_to_the_partition_of_their_month_or_the_default_one(session: Session) -> None:
     this_month = log_row()
     long_ago = log_row(created_at=datetime(2001, 2, 3, tzinfo=UTC))
     session.add_all([this_month, long_ago])
@@ -158,7 +158,7 @@ def test_logs_go_to_the_partition_of_their_month_and_strays_are_kept(session: Se
     assert partition_of(session, long_ago) == "private.external_api_call_logs_default"
 
 
-def test_the_backend_makes_partitions_ahead_and_rows_of_the_default_partition_move_in(session: Session) -> None:
+def test_the_backend_creates_partitions_ahead_and_rows_move_from_the_default_one(session: Session) -> None:
     now = datetime.now(UTC)
     year, month = divmod(now.year * 12 + now.month - 1 + 6, 12)  # six months from now; three are there already
     row = log_row(created_at=datetime(year, month + 1, 15, tzinfo=UTC))
@@ -175,12 +175,12 @@ def test_the_backend_makes_partitions_ahead_and_rows_of_the_default_partition_mo
 
 
 @pytest.mark.parametrize("months_ahead", ["-1", "25", "null"])
-def test_a_senseless_number_of_months_is_refused(session: Session, months_ahead: str) -> None:
+def test_an_invalid_number_of_months_is_refused(session: Session, months_ahead: str) -> None:
     with pytest.raises(ProgrammingError, match="between 0 and 24"):
         session.execute(text(f"select private.ensure_log_partitions({months_ahead})"))
 
 
-def test_counting_leaves_out_what_frames_a_transaction(engine: Engine) -> None:
+def test_counted_statements_exclude_transaction_control(engine: Engine) -> None:
     with count_statements() as statements, session_scope(engine) as session:
         session.scalar(select(func.count()).select_from(Plan))
         with session.begin_nested():

@@ -23,7 +23,7 @@ def test_a_request_passes_through_every_stage(machine: Machine) -> None:
     assert outcome(execution) == ("SUCCEEDED", None)
 
 
-def test_the_functions_are_told_ids_and_times_only(machine: Machine) -> None:
+def test_the_functions_receive_only_ids_and_times(machine: Machine) -> None:
     execution = machine.run()
 
     told = {name: event.keys() for name, event in execution.script.calls}
@@ -36,14 +36,14 @@ def test_the_functions_are_told_ids_and_times_only(machine: Machine) -> None:
     assert len({event["request_id"] for _, event in execution.script.calls}) == 1
 
 
-def test_an_attempt_that_was_replaced_ends_without_a_word(machine: Machine) -> None:
+def test_a_superseded_attempt_ends_without_an_error(machine: Machine) -> None:
     execution = machine.run({"Scrape": [{"outcome": "superseded", "posts": []}]})
 
     assert execution.states == ["FetchPosts", "CheckFetchedPosts", "Superseded"]
     assert outcome(execution) == ("SUCCEEDED", None)
 
 
-def test_an_attempt_replaced_later_ends_without_a_word(machine: Machine) -> None:
+def test_an_attempt_that_is_superseded_later_ends_without_an_error(machine: Machine) -> None:
     gone: Answer = {"outcome": "superseded"}
     started = [
         machine.start({"Media": [{"outcome": "superseded", "request_post_id": "post-1"}], "Finish": [gone]}),
@@ -60,7 +60,7 @@ def test_an_attempt_replaced_later_ends_without_a_word(machine: Machine) -> None
 
 
 @pytest.mark.parametrize("stage", ["Scrape", "Media"])
-def test_without_a_post_to_go_on_with_the_request_is_finished(machine: Machine, stage: str) -> None:
+def test_a_request_without_a_readable_post_is_finished(machine: Machine, stage: str) -> None:
     unsupported: Answer = {"outcome": "failed", "request_post_id": "post-1"}
     nothing: dict[str, list[Answer]] = {"Scrape": [{"outcome": "fetched", "posts": []}], "Media": [unsupported]}
 
@@ -86,7 +86,7 @@ def test_only_a_cause_on_our_side_fails_the_execution(
 
 
 @pytest.mark.parametrize(("function", "stage"), [("Media", "collecting_media"), ("Analyze", "analysing")])
-def test_a_post_that_breaks_fails_alone_and_the_others_go_on(machine: Machine, function: str, stage: str) -> None:
+def test_a_failed_post_does_not_stop_the_other_posts(machine: Machine, function: str, stage: str) -> None:
     posts = ["post-1", "post-2", "post-3"]
 
     execution = machine.run({f"{function} post-2": [Died("Sandbox.Timedout")]}, posts=posts)
@@ -99,7 +99,7 @@ def test_a_post_that_breaks_fails_alone_and_the_others_go_on(machine: Machine, f
 
 @pytest.mark.parametrize("error", ["Sandbox.Timedout", "LookupError"])
 @pytest.mark.parametrize(("function", "stage"), [("Scrape", "fetching_posts"), ("Finish", "analysis_complete")])
-def test_a_function_that_dies_fails_the_request_at_its_stage(
+def test_a_crashed_function_fails_the_request_at_its_stage(
     machine: Machine, function: str, stage: str, error: str
 ) -> None:
     execution = machine.run({function: [Died(error)]})
@@ -113,7 +113,7 @@ def test_a_function_that_dies_fails_the_request_at_its_stage(
 
 
 @pytest.mark.parametrize(("function", "stage"), [("Media", "collecting_media"), ("Analyze", "analysing")])
-def test_a_post_whose_failure_cannot_be_written_fails_the_request_at_its_stage(
+def test_a_post_whose_failure_cannot_be_recorded_fails_the_request_at_its_stage(
     machine: Machine, function: str, stage: str
 ) -> None:
     execution = machine.run({function: [Died()], "Fail post-1": [Died("Sandbox.Timedout")]})
@@ -122,7 +122,7 @@ def test_a_post_whose_failure_cannot_be_written_fails_the_request_at_its_stage(
     assert outcome(execution) == ("FAILED", "AnalysisFailed")
 
 
-def test_a_failure_that_cannot_be_written_still_ends_the_execution(machine: Machine) -> None:
+def test_a_failure_that_cannot_be_recorded_still_ends_the_execution(machine: Machine) -> None:
     execution = machine.run({"Scrape": [Died()], "Fail": [Died()]})
 
     assert execution.states[-2:] == ["FailRequest", "AnalysisFailed"]
@@ -130,13 +130,13 @@ def test_a_failure_that_cannot_be_written_still_ends_the_execution(machine: Mach
 
 
 @pytest.mark.parametrize("answer", [{}, {"outcome": "fetched", "posts": None}, None, "fetched"])
-def test_an_answer_that_names_no_posts_cannot_go_on(machine: Machine, answer: Answer) -> None:
+def test_an_answer_without_posts_is_never_analysed(machine: Machine, answer: Answer) -> None:
     execution = machine.run({"Scrape": [answer]})
 
     assert "Analyze" not in execution.functions
 
 
-def test_fifty_posts_pass_in_small_states(machine: Machine) -> None:
+def test_the_states_of_fifty_posts_are_small(machine: Machine) -> None:
     posts = [f"00000000-0000-4000-8000-{number:012}" for number in range(50)]
 
     execution = machine.run(posts=posts, videos=posts)

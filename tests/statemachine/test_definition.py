@@ -86,7 +86,7 @@ def expressions(value: Any) -> Iterator[str]:
             yield from expressions(inner)
 
 
-def test_the_whole_of_it_is_jsonata_and_has_an_end(definition: State) -> None:
+def test_the_whole_definition_is_jsonata_and_has_an_end(definition: State) -> None:
     assert (definition["QueryLanguage"], definition["TimeoutSeconds"]) == ("JSONata", 1800)
     assert all("QueryLanguage" not in state for _, state in states_of(definition))
 
@@ -98,7 +98,7 @@ def test_every_choice_has_a_default(states: dict[str, State]) -> None:
     assert [name for name, state in choices.items() if "Default" not in state] == []
 
 
-def test_every_error_name_is_one_of_aws_or_a_class_of_ours(states: dict[str, State]) -> None:
+def test_every_error_name_is_one_of_aws_or_of_our_classes(states: dict[str, State]) -> None:
     rules = [rule for state in states.values() for rule in (*state.get("Retry", ()), *state.get("Catch", ()))]
     named = {error for rule in rules for error in rule["ErrorEquals"]}
 
@@ -128,7 +128,7 @@ def test_only_errors_of_aws_are_retried(calls: dict[str, State]) -> None:
         assert retriers(state).keys() == (TRANSIENT | THROTTLED) - not_retried, name
 
 
-def test_a_throttled_function_has_a_retrier_and_a_count_of_its_own(calls: dict[str, State]) -> None:
+def test_throttling_has_its_own_retrier_and_count(calls: dict[str, State]) -> None:
     for name, state in calls.items():
         retrier = retriers(state)["Lambda.TooManyRequestsException"]
         assert retrier["ErrorEquals"] == ["Lambda.TooManyRequestsException"], name
@@ -137,7 +137,9 @@ def test_a_throttled_function_has_a_retrier_and_a_count_of_its_own(calls: dict[s
         assert (retrier["IntervalSeconds"], retrier["BackoffRate"], retrier["MaxAttempts"]) == (1, 2, attempts), name
 
 
-def test_a_worker_without_capacity_is_asked_for_five_times_more_five_seconds_apart(states: dict[str, State]) -> None:
+def test_a_start_refused_for_lack_of_capacity_is_retried_five_times_every_five_seconds(
+    states: dict[str, State],
+) -> None:
     by_error = retriers(states["ProcessMedia"])
 
     for error in NO_CAPACITY:
@@ -151,7 +153,7 @@ def test_a_worker_that_was_started_is_never_started_again(states: dict[str, Stat
     assert retriers(states[name]).keys() == REFUSALS[service]
 
 
-def test_the_stack_chooses_how_many_posts_are_in_work_at_once(definition: State) -> None:
+def test_the_concurrency_of_every_map_is_a_parameter_of_the_stack(definition: State) -> None:
     maps = {name: state for name, state in definition["States"].items() if state["Type"] == "Map"}
 
     assert maps.keys() == {"CollectMedia", "AnalysePosts"}
@@ -159,7 +161,7 @@ def test_the_stack_chooses_how_many_posts_are_in_work_at_once(definition: State)
 
 
 @pytest.mark.parametrize("name", WORKERS)
-def test_whatever_happens_to_a_worker_the_posts_go_on(states: dict[str, State], name: str) -> None:
+def test_the_posts_are_analysed_after_any_failure_of_a_worker(states: dict[str, State], name: str) -> None:
     too_late, everything = states[name]["Catch"]
 
     assert (set(too_late["ErrorEquals"]), everything["ErrorEquals"]) == (TOO_LATE, ["States.ALL"])
@@ -171,7 +173,7 @@ def test_whatever_happens_to_a_worker_the_posts_go_on(states: dict[str, State], 
     assert states["CheckProcessedMedia"]["Default"] == "AnalysePosts"
 
 
-def test_both_workers_are_told_the_same_and_given_the_same_time(states: dict[str, State]) -> None:
+def test_both_kinds_of_workers_get_the_same_arguments_and_time(states: dict[str, State]) -> None:
     task, warm = (states[name] for name in WORKERS)
     (container,) = task["Arguments"]["Overrides"]["ContainerOverrides"]
     told = {variable["Name"].lower(): variable["Value"] for variable in container["Environment"]}
@@ -191,7 +193,7 @@ def test_tasks_are_placed_by_capacity_provider_and_never_by_launch_type(states: 
     assert "LaunchType" not in repr(states)
 
 
-def test_every_stage_that_can_break_says_so_to_fail_request(definition: State) -> None:
+def test_every_stage_that_can_fail_leads_to_fail_request(definition: State) -> None:
     for name, state in definition["States"].items():
         if state["Type"] in {"Task", "Map"} and name not in {"FailRequest", *WORKERS}:
             (catch,) = state["Catch"]
@@ -200,7 +202,7 @@ def test_every_stage_that_can_break_says_so_to_fail_request(definition: State) -
             assert catch["Output"]["cause"] == CAUSE, name
 
 
-def test_a_post_that_breaks_is_written_down_by_the_map_it_is_in(definition: State) -> None:
+def test_the_failure_of_a_post_is_recorded_inside_its_map(definition: State) -> None:
     maps = [state for state in definition["States"].values() if state["Type"] == "Map"]
 
     for state in maps:
@@ -226,7 +228,7 @@ def test_a_failure_ends_in_the_state_that_fails_the_execution_and_nowhere_else(d
     assert not any(state.get("End") for state in states.values())
 
 
-def test_functions_are_told_exactly_what_their_jobs_are_made_of(calls: dict[str, State]) -> None:
+def test_functions_receive_exactly_the_fields_of_their_jobs(calls: dict[str, State]) -> None:
     told = {name: set(state["Arguments"]["Payload"]) for name, state in calls.items()}
 
     assert told == JOBS
@@ -247,7 +249,7 @@ def test_every_stage_and_outcome_that_is_named_exists(states: dict[str, State]) 
     assert {Outcome.WAIT, Outcome.SUPERSEDED, Outcome.COLLECTED, Outcome.FAILED} <= outcomes
 
 
-def test_what_is_read_of_an_answer_is_what_functions_answer(states: dict[str, State]) -> None:
+def test_the_fields_read_from_answers_are_those_of_the_functions_results(states: dict[str, State]) -> None:
     answers: tuple[type[BaseModel], ...] = (FetchResult, CollectResult)
     known = {name for answer in answers for name in answer.model_fields} | FAILURE | {"started_at", "result"}
     read = {name for expression in expressions(states) for name in re.findall(r"states\.input\.(\w+)", expression)}
@@ -255,7 +257,7 @@ def test_what_is_read_of_an_answer_is_what_functions_answer(states: dict[str, St
     assert read <= known
 
 
-def test_no_state_is_out_of_reach(definition: State) -> None:
+def test_every_state_is_reachable(definition: State) -> None:
     for part in (
         definition,
         *(state["ItemProcessor"] for _, state in states_of(definition) if "ItemProcessor" in state),

@@ -81,7 +81,7 @@ def test_the_longest_path_ends_in_time(definition: State, compute: str) -> None:
 
 
 @pytest.mark.parametrize("compute", WORKERS)
-def test_every_stage_ends_by_the_moment_that_the_documentation_names(definition: State, compute: str) -> None:
+def test_every_stage_ends_by_the_time_in_the_documentation(definition: State, compute: str) -> None:
     ends = latest_ends_s(definition, WORKERS[compute])
 
     text = (ROOT / "docs" / "pipeline.md").read_text(encoding="utf-8")
@@ -95,7 +95,9 @@ def test_every_stage_ends_by_the_moment_that_the_documentation_names(definition:
 
 
 @pytest.mark.parametrize("compute", WORKERS)
-def test_the_latest_that_a_stage_can_begin_leaves_every_map_its_first_posts(definition: State, compute: str) -> None:
+def test_a_map_that_starts_as_late_as_possible_still_has_time_for_its_first_posts(
+    definition: State, compute: str
+) -> None:
     states = dict(states_of(definition))
     ends = latest_ends_s(definition, WORKERS[compute])
 
@@ -103,7 +105,7 @@ def test_the_latest_that_a_stage_can_begin_leaves_every_map_its_first_posts(defi
     assert last_start_s(states, "CheckTimeToAnalyse") > ends["process"]
 
 
-def test_a_map_of_which_no_post_is_in_time_adds_nothing(definition: State) -> None:
+def test_a_map_without_time_for_a_post_takes_no_time(definition: State) -> None:
     states = dict(states_of(definition))
 
     for gate, left_out in (("CheckTimeToCollect", "PostNotCollected"), ("CheckTimeToAnalyse", "PostNotAnalysed")):
@@ -111,7 +113,7 @@ def test_a_map_of_which_no_post_is_in_time_adds_nothing(definition: State) -> No
         assert (choice["Next"], states[left_out]["Type"]) == (left_out, "Pass")
 
 
-def test_fifty_posts_are_all_explained_when_the_model_needs_all_of_its_time_and_no_stage_before_does(
+def test_fifty_posts_are_all_analysed_if_only_the_model_uses_all_of_its_time(
     definition: State,
 ) -> None:
     turns = ceil(MOST_POSTS / MAP_CONCURRENCY["Default"])
@@ -121,32 +123,32 @@ def test_fifty_posts_are_all_explained_when_the_model_needs_all_of_its_time_and_
 
 
 @pytest.mark.parametrize("compute", WORKERS)
-def test_a_worker_that_starts_as_late_as_it_may_still_has_its_time_and_some_to_save(compute: str) -> None:
+def test_a_worker_that_starts_as_late_as_possible_still_has_time_to_work_and_save(compute: str) -> None:
     worker = {name: float(value) for name, value in WORKERS[compute].items() if name != "Device"}
 
     assert worker["Heartbeat"] + worker["Deadline"] + TO_SAVE_S <= worker["Timeout"]
 
 
-def test_a_map_works_on_no_more_posts_than_an_inline_map_can() -> None:
+def test_a_map_handles_no_more_posts_at_once_than_an_inline_map_can() -> None:
     # Source: AWS Step Functions, "Using Map state in Inline mode": up to 40 at once.
     assert (MAP_CONCURRENCY["MinValue"], MAP_CONCURRENCY["Default"], MAP_CONCURRENCY["MaxValue"]) == (1, 5, 40)
 
 
-def test_a_claim_outlives_the_run_that_made_it() -> None:
+def test_a_lease_outlasts_the_run_that_acquired_it() -> None:
     scrape = read_template(ROOT / "template.yaml").functions["ScrapeFunction"]
 
     assert CLAIM_LEASE.total_seconds() > scrape.timeout_s
     assert FETCH_BUDGET > CLAIM_LEASE
 
 
-def test_a_job_of_instagram_that_is_asked_about_last_leaves_time_to_save_what_it_told() -> None:
+def test_the_last_poll_of_an_instagram_job_leaves_time_to_save_its_result() -> None:
     scrape = read_template(ROOT / "template.yaml").functions["ScrapeFunction"]
 
     a_call_s = TIMEOUT_S + MAX_SLOT_WAIT.total_seconds()
     assert scrape.timeout_s - (RUN_S + MOST_CALLS_A_READ * a_call_s) >= 10
 
 
-def test_the_model_is_given_up_before_its_function_is() -> None:
+def test_the_model_times_out_before_its_function() -> None:
     analyze = read_template(ROOT / "template.yaml").functions["AnalyzeFunction"]
 
     assert analyze.timeout_s - MODEL_TIMEOUT_S >= 10

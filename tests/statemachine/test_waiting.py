@@ -43,7 +43,7 @@ def executions(machine: Machine) -> dict[str, Execution]:
     return {name: machine.finish(each) for name, each in started.items()}
 
 
-def test_a_provider_that_needs_time_is_waited_for_and_the_clock_keeps_running(executions: dict[str, Execution]) -> None:
+def test_waiting_for_a_provider_does_not_reset_the_stages_start_time(executions: dict[str, Execution]) -> None:
     execution = executions["provider"]
 
     assert execution.states[:4] == ["FetchPosts", "CheckFetchedPosts", "WaitForPosts", "FetchPosts"]
@@ -51,7 +51,7 @@ def test_a_provider_that_needs_time_is_waited_for_and_the_clock_keeps_running(ex
     assert execution.status == "SUCCEEDED"
 
 
-def test_a_model_that_needs_time_is_waited_for_and_the_clock_keeps_running(executions: dict[str, Execution]) -> None:
+def test_waiting_for_the_model_does_not_reset_the_posts_start_time(executions: dict[str, Execution]) -> None:
     execution = executions["model"]
 
     events = execution.script.events("AnalyzeFunction")
@@ -61,13 +61,13 @@ def test_a_model_that_needs_time_is_waited_for_and_the_clock_keeps_running(execu
     assert execution.status == "SUCCEEDED"
 
 
-def test_a_function_that_takes_too_long_is_a_timeout(executions: dict[str, Execution]) -> None:
+def test_a_function_that_takes_too_long_fails_with_a_timeout(executions: dict[str, Execution]) -> None:
     assert executions["timeout"].failures == [(None, "fetching_posts", "States.Timeout")]
 
 
 @pytest.mark.parametrize("error", AWS_ERRORS)
 @pytest.mark.parametrize("task", TASKS)
-def test_what_lambda_refuses_is_asked_again(executions: dict[str, Execution], task: str, error: str) -> None:
+def test_a_call_that_lambda_refuses_is_retried(executions: dict[str, Execution], task: str, error: str) -> None:
     execution = executions[f"{task} {error}"]
 
     assert execution.functions.count(task) == 2
@@ -75,7 +75,7 @@ def test_what_lambda_refuses_is_asked_again(executions: dict[str, Execution], ta
 
 
 @pytest.mark.parametrize("state", ["FailRequest", "FailUncollectedPost", "FailUnanalysedPost"])
-def test_a_failure_that_lambda_refuses_to_write_is_written_with_the_next_try(
+def test_recording_a_failure_is_retried_if_lambda_refuses_the_call(
     executions: dict[str, Execution], state: str
 ) -> None:
     told = executions[state].failures
@@ -93,13 +93,13 @@ def test_a_failure_that_lambda_refuses_to_write_is_written_with_the_next_try(
         ("Finish", (None, "analysis_complete", GIVEN_UP)),
     ],
 )
-def test_what_lambda_goes_on_refusing_is_given_up(
+def test_a_call_that_lambda_keeps_refusing_fails(
     executions: dict[str, Execution], task: str, told: tuple[str | None, str, str]
 ) -> None:
     assert executions[f"{task} for good"].failures == [told]
 
 
-def test_a_post_whose_turn_to_be_collected_comes_too_late_is_left_to_finish_request(
+def test_a_post_without_time_to_be_collected_is_left_to_finish_request(
     executions: dict[str, Execution],
 ) -> None:
     execution = executions["late media"]
@@ -109,7 +109,7 @@ def test_a_post_whose_turn_to_be_collected_comes_too_late_is_left_to_finish_requ
     assert execution.states[-3:] == ["FinishRequest", "CheckOutcome", "RequestFinished"]
 
 
-def test_a_post_whose_turn_to_be_analysed_comes_too_late_is_left_to_finish_request(
+def test_a_post_without_time_to_be_analysed_is_left_to_finish_request(
     executions: dict[str, Execution],
 ) -> None:
     execution = executions["late model"]

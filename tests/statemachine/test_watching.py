@@ -26,7 +26,7 @@ def impatient(machine: Machine, *, heartbeat_s: int, timeout_s: int) -> str:
     return json.dumps(definition)
 
 
-def test_a_video_is_watched_before_its_post_is_explained(machine: Machine) -> None:
+def test_a_video_is_processed_before_its_post_is_analysed(machine: Machine) -> None:
     execution = machine.run(posts=["post-1", "post-2"], videos=["post-2"])
 
     assert way(execution) == WATCHED
@@ -45,7 +45,7 @@ def test_posts_without_video_need_no_worker(machine: Machine) -> None:
     assert execution.script.events("Worker") == []
 
 
-def test_the_video_of_a_post_that_has_failed_is_not_watched(machine: Machine) -> None:
+def test_the_video_of_a_failed_post_is_not_processed(machine: Machine) -> None:
     failed: Answer = {"outcome": "failed", "request_post_id": "post-2", "needs_worker": True}
 
     execution = machine.run({"Media post-2": [failed]}, posts=["post-1", "post-2"], videos=["post-2"])
@@ -53,14 +53,14 @@ def test_the_video_of_a_post_that_has_failed_is_not_watched(machine: Machine) ->
     assert way(execution) == ["CheckCollectedPosts", "AnalysePosts"]
 
 
-def test_an_attempt_that_was_replaced_while_it_was_watched_ends_without_a_word(machine: Machine) -> None:
+def test_an_attempt_superseded_during_media_processing_ends_without_an_error(machine: Machine) -> None:
     execution = machine.run({"Worker": [{"outcome": "superseded"}]}, videos=VIDEO)
 
     assert execution.states[-2:] == ["CheckProcessedMedia", "Superseded"]
     assert execution.status == "SUCCEEDED"
 
 
-def test_a_failed_attempt_that_was_replaced_ends_without_a_word(machine: Machine) -> None:
+def test_a_failed_attempt_that_was_superseded_ends_without_an_error(machine: Machine) -> None:
     execution = machine.run({"Worker": [Died()], "Fail": [{"outcome": "superseded"}]}, videos=VIDEO)
 
     assert execution.states[-3:] == ["NoteUnwatchedMedia", "CheckProcessedMedia", "Superseded"]
@@ -74,7 +74,7 @@ def test_a_failed_attempt_that_was_replaced_ends_without_a_word(machine: Machine
     ],
     ids=["fails", "cannot start"],
 )
-def test_a_worker_that_fails_costs_the_video_and_not_the_post(
+def test_the_post_of_a_failed_worker_is_analysed_without_its_video(
     machine: Machine, answers: Sequence[Answer], error: str, cause: str
 ) -> None:
     execution = machine.run({"Worker": answers}, posts=["post-1", "post-2"], videos=VIDEO)
@@ -97,13 +97,13 @@ def test_a_worker_that_fails_costs_the_video_and_not_the_post(
     assert execution.status == "SUCCEEDED"
 
 
-def test_a_worker_that_says_nonsense_stops_nothing(machine: Machine) -> None:
+def test_an_invalid_result_of_a_worker_does_not_stop_the_request(machine: Machine) -> None:
     execution = machine.run({"Worker": ["done"]}, videos=VIDEO)
 
     assert way(execution) == WATCHED
 
 
-def test_a_worker_that_ecs_refused_to_start_is_started_again(machine: Machine) -> None:
+def test_a_worker_that_ecs_refused_to_start_is_retried(machine: Machine) -> None:
     execution = machine.run({"Worker": [Refused()]}, videos=VIDEO)
 
     assert len(execution.script.events("Worker")) == 2
@@ -111,7 +111,7 @@ def test_a_worker_that_ecs_refused_to_start_is_started_again(machine: Machine) -
 
 
 @pytest.mark.parametrize(("beats_s", "timeout_s"), [(0, 30), (1.6, 2)], ids=["no sign of life", "no result"])
-def test_a_silent_worker_is_given_up_and_not_started_again(machine: Machine, beats_s: float, timeout_s: int) -> None:
+def test_a_silent_worker_times_out_and_is_not_started_again(machine: Machine, beats_s: float, timeout_s: int) -> None:
     hasty = impatient(machine, heartbeat_s=1, timeout_s=timeout_s)
 
     execution = machine.run({"Worker": [Silent(beats_s)]}, videos=VIDEO, definition=hasty)
@@ -122,7 +122,7 @@ def test_a_silent_worker_is_given_up_and_not_started_again(machine: Machine, bea
     assert way(execution) == UNWATCHED
 
 
-def test_media_that_cannot_even_be_noted_as_unwatched_fail_the_request(machine: Machine) -> None:
+def test_media_whose_failure_cannot_be_recorded_fail_the_request(machine: Machine) -> None:
     execution = machine.run({"Worker": [Died()], "Fail": [Died("Sandbox.Timedout")]}, videos=VIDEO)
 
     assert execution.states[-3:] == ["NoteUnwatchedMedia", "FailRequest", "AnalysisFailed"]

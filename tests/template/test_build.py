@@ -88,7 +88,7 @@ def _lambda_service(
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
-def test_a_built_function_finds_its_handler_and_all_that_it_imports(
+def test_a_built_function_finds_its_handler_and_imports(
     spec: FunctionSpec, packages: Path, runtime_python: Path, tmp_path: Path
 ) -> None:
     with _lambda_service(spec, packages, runtime_python, tmp_path) as service:
@@ -146,21 +146,21 @@ def test_the_built_analyse_function_has_the_sdk_of_the_model(packages: Path, run
     assert done.stdout.startswith(str(packages / "AnalyzeFunction")), done.stderr
 
 
-def test_a_package_holds_the_code_of_one_function(packages: Path) -> None:
+def test_a_package_contains_the_code_of_one_function(packages: Path) -> None:
     for spec in SPECS.values():
         folder = spec.handler.split(".")[1]
 
         assert _top_level(packages / spec.name / "functions") == {"__init__.py", folder}, spec.name
 
 
-def test_no_package_repeats_what_the_layer_holds(packages: Path) -> None:
+def test_no_package_repeats_the_contents_of_the_layer(packages: Path) -> None:
     layer = _top_level(packages / LAYER)
 
     for name in SPECS:
         assert _top_level(packages / name) & layer == set(), name
 
 
-def test_packages_hold_no_tests_no_bytecode_and_nothing_that_the_runtime_has(packages: Path) -> None:
+def test_packages_contain_no_tests_no_bytecode_and_no_packages_of_the_runtime(packages: Path) -> None:
     unwanted = {"__pycache__", "bin", "boto3", "botocore", "pytest", "tests"}
 
     for path in packages.rglob("*"):

@@ -70,7 +70,7 @@ def test_the_state_machine_may_invoke_the_functions_it_calls_and_no_other(
     assert allowed == set(invoked.values())
 
 
-def test_every_state_says_what_it_is_for(definition: Properties) -> None:
+def test_every_state_has_a_comment(definition: Properties) -> None:
     assert [name for name, state in _states(definition) if not state.get("Comment")] == []
 
 
@@ -85,7 +85,7 @@ def test_a_task_waits_until_its_function_has_timed_out_itself(
             assert state["TimeoutSeconds"] > function_timeout_s, name
 
 
-def test_states_all_is_named_only_where_everything_else_has_been_caught(definition: Properties) -> None:
+def test_states_all_is_caught_only_after_all_other_errors(definition: Properties) -> None:
     for name, state in _states(definition):
         retried = [error for retrier in state.get("Retry", ()) for error in retrier["ErrorEquals"]]
         caught = [error for catcher in state.get("Catch", ())[:-1] for error in catcher["ErrorEquals"]]
@@ -93,13 +93,13 @@ def test_states_all_is_named_only_where_everything_else_has_been_caught(definiti
         assert "States.ALL" not in retried + caught, name
 
 
-def test_the_logs_hold_no_data_of_an_execution(state_machine: Properties) -> None:
+def test_the_logs_contain_no_data_of_an_execution(state_machine: Properties) -> None:
     assert state_machine["Type"] == "STANDARD"
     assert state_machine["Logging"]["Level"] == "ERROR"
     assert state_machine["Logging"]["IncludeExecutionData"] is False
 
 
-def test_a_map_on_one_machine_works_on_as_many_posts_as_a_function_has_sandboxes() -> None:
+def test_a_map_on_one_machine_handles_as_many_posts_as_a_function_has_sandboxes() -> None:
     definition = json.loads(read_template(ROOT / "template.yaml").local_definition())
 
     maps = [state for _, state in _states(definition) if state["Type"] == "Map"]

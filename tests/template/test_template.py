@@ -94,14 +94,14 @@ def test_every_handler_exists(functions: dict[str, Properties]) -> None:
         assert attribute in source.read_text(encoding="utf-8"), f"{name}: no {attribute} in {source}"
 
 
-def test_every_function_has_a_role_of_its_own(resources: Properties, functions: dict[str, Properties]) -> None:
+def test_every_function_has_its_own_role(resources: Properties, functions: dict[str, Properties]) -> None:
     roles = [function["Role"]["Fn::GetAtt"][0] for function in functions.values()]
 
     assert len(set(roles)) == len(functions)
     assert {resources[role]["Type"] for role in roles} == {"AWS::IAM::Role"}
 
 
-def test_every_function_writes_to_its_own_log_group_and_to_no_other(
+def test_every_function_writes_only_to_its_own_log_group(
     resources: Properties, functions: dict[str, Properties]
 ) -> None:
     groups = {name: function["LoggingConfig"]["LogGroup"]["Ref"] for name, function in functions.items()}
@@ -116,13 +116,13 @@ def test_every_function_writes_to_its_own_log_group_and_to_no_other(
         assert writes == [{"Fn::GetAtt": [groups[name], "Arn"]}], name
 
 
-def test_no_log_is_kept_for_ever(resources: Properties) -> None:
+def test_every_log_group_has_a_retention(resources: Properties) -> None:
     groups = of_type(resources, "AWS::Logs::LogGroup")
 
     assert {name for name, group in groups.items() if group.get("RetentionInDays") is None} == set()
 
 
-def test_permissions_name_their_resources_wherever_aws_has_one_to_name(resources: Properties) -> None:
+def test_permissions_name_their_resources_wherever_aws_supports_it(resources: Properties) -> None:
     for name, statements in _all_statements(resources).items():
         for statement in statements:
             actions = set(_as_list(statement["Action"]))
@@ -142,7 +142,7 @@ def test_only_the_api_and_the_sweeper_start_analyses(resources: Properties) -> N
     assert may == {"ApiRole", "SweeperRole"}
 
 
-def test_a_function_is_given_every_setting_it_needs_and_none_it_does_not_read(
+def test_a_function_gets_exactly_the_settings_that_it_reads(
     document: Properties, functions: dict[str, Properties]
 ) -> None:
     for name, function in functions.items():
@@ -152,9 +152,7 @@ def test_a_function_is_given_every_setting_it_needs_and_none_it_does_not_read(
         assert needed <= _variables(document, function).keys() <= {field.upper() for field in fields}, name
 
 
-def test_secrets_come_from_secrets_manager_and_from_nowhere_else(
-    document: Properties, functions: dict[str, Properties]
-) -> None:
+def test_secrets_come_only_from_secrets_manager(document: Properties, functions: dict[str, Properties]) -> None:
     for name, function in functions.items():
         for variable, value in _variables(document, function).items():
             reference = value.get("Fn::Sub", "") if isinstance(value, dict) else ""
@@ -194,7 +192,7 @@ def test_the_analyse_function_has_time_to_save_what_the_model_answered(functions
     assert functions["AnalyzeFunction"]["Timeout"] >= MODEL_TIMEOUT_S + 10
 
 
-def test_a_message_is_not_handed_out_again_while_it_may_be_acted_on(
+def test_a_message_is_not_delivered_again_while_it_is_being_processed(
     resources: Properties, functions: dict[str, Properties]
 ) -> None:
     queue = resources["WebhookQueue"]["Properties"]
@@ -202,7 +200,7 @@ def test_a_message_is_not_handed_out_again_while_it_may_be_acted_on(
     assert queue["VisibilityTimeout"] >= 6 * functions["WebhooksFunction"]["Timeout"]
 
 
-def test_an_event_that_fails_again_and_again_is_kept_and_raises_an_alarm(resources: Properties) -> None:
+def test_an_event_that_keeps_failing_is_kept_and_raises_an_alarm(resources: Properties) -> None:
     redrive = resources["WebhookQueue"]["Properties"]["RedrivePolicy"]
     dead_letters = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
     watched = [
@@ -221,7 +219,7 @@ def test_one_event_that_fails_does_not_repeat_its_batch(functions: dict[str, Pro
     ]
 
 
-def test_what_the_gateway_answers_itself_has_the_form_of_every_failure(resources: Properties) -> None:
+def test_the_gateways_own_errors_have_the_form_of_the_apis(resources: Properties) -> None:
     answers = resources["Api"]["Properties"]["GatewayResponses"]
 
     assert {"THROTTLED", "INTEGRATION_TIMEOUT", "DEFAULT_4XX", "DEFAULT_5XX"} <= answers.keys()
@@ -232,7 +230,7 @@ def test_what_the_gateway_answers_itself_has_the_form_of_every_failure(resources
         assert answer["ResponseParameters"]["Headers"]["Access-Control-Allow-Origin"] == "'*'", name
 
 
-def test_a_run_of_the_retention_job_is_taken_for_dead_when_lambda_has_killed_it(
+def test_the_lease_of_the_retention_job_ends_after_its_functions_timeout(
     functions: dict[str, Properties],
 ) -> None:
     assert functions["RetentionFunction"]["Timeout"] == scheduled.TIMEOUT_S
@@ -256,7 +254,7 @@ def test_the_scheduler_may_start_its_jobs_and_nothing_else(
         assert json.loads(schedule["Input"]) == {"scheduled_at": "<aws.scheduler.scheduled-time>"}
 
 
-def test_nothing_stays_without_an_end_for_more_than_35_minutes(functions: dict[str, Properties]) -> None:
+def test_no_request_stays_unfinished_for_more_than_35_minutes(functions: dict[str, Properties]) -> None:
     (schedule,) = functions["SweeperFunction"]["Events"].values()
     interval = re.fullmatch(r"rate\((\d+) minutes\)", schedule["Properties"]["ScheduleExpression"])
     assert interval is not None
@@ -271,7 +269,7 @@ def test_no_execution_lives_until_it_is_overdue(definition: Properties) -> None:
     assert definition["TimeoutSeconds"] < orphaned.OVERDUE_AFTER.total_seconds()
 
 
-def test_every_bad_end_of_an_execution_and_every_stopped_worker_is_told(functions: dict[str, Properties]) -> None:
+def test_every_failed_execution_and_every_stopped_worker_is_reported(functions: dict[str, Properties]) -> None:
     patterns = {
         name: event["Properties"]["Pattern"] for name, event in functions["FailureEventsFunction"]["Events"].items()
     }
@@ -288,7 +286,7 @@ def test_every_bad_end_of_an_execution_and_every_stopped_worker_is_told(function
     }
 
 
-def test_a_death_that_cannot_be_acted_on_is_kept_and_raises_an_alarm(
+def test_a_failure_event_that_cannot_be_processed_is_kept_and_raises_an_alarm(
     resources: Properties, functions: dict[str, Properties]
 ) -> None:
     function = functions["FailureEventsFunction"]
@@ -316,7 +314,7 @@ def test_a_death_that_cannot_be_acted_on_is_kept_and_raises_an_alarm(
         ("EventsStuck", "SweeperLogGroup", "orphaned.py", "events_stuck"),
     ],
 )
-def test_lost_work_raises_an_alarm_by_words_that_are_logged(
+def test_the_alarms_for_orphaned_work_match_messages_that_are_logged(
     resources: Properties, metric: str, logs: str, source: str, words: str
 ) -> None:
     filters = of_type(resources, "AWS::Logs::MetricFilter").values()
@@ -339,7 +337,7 @@ def test_every_parameter_is_documented(document: Properties) -> None:
     assert {name for name in document["Parameters"] if f"`{name}`" not in text and f"`{name}=" not in text} == set()
 
 
-def test_webhooks_have_a_throttle_of_their_own(resources: Properties, functions: dict[str, Properties]) -> None:
+def test_webhooks_have_their_own_throttle(resources: Properties, functions: dict[str, Properties]) -> None:
     settings = {entry["ResourcePath"]: entry for entry in resources["Api"]["Properties"]["MethodSettings"]}
     event = functions["WebhooksFunction"]["Events"]["FromClerk"]["Properties"]
 

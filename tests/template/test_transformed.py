@@ -101,7 +101,7 @@ def test_the_account_setting_for_logs_waits_for_a_key_and_the_api_waits_for_the_
     assert created["ApiliveStage"]["Properties"]["RestApiId"] == {"Ref": "Api"}
 
 
-def test_a_stack_that_leaves_the_account_setting_alone_makes_nothing_for_it(transformed: Properties) -> None:
+def test_a_stack_that_keeps_the_account_setting_creates_no_resource_for_it(transformed: Properties) -> None:
     resources = render(transformed, ApiLogRole="existing")
 
     assert resources.keys() & {"LogsFirst", "ApiLogAccount", "ApiLogAccountRole"} == set()

@@ -55,7 +55,7 @@ def variables_of(container: Properties) -> dict[str, object]:
     return {each["Name"]: each["Value"] for each in container["Environment"]} | secrets
 
 
-def test_nothing_is_left_of_a_condition_and_what_is_referred_to_exists(
+def test_the_rendered_resources_have_no_conditions_and_only_valid_references(
     variant: Properties, document: Properties
 ) -> None:
     text = repr(variant)
@@ -65,7 +65,7 @@ def test_nothing_is_left_of_a_condition_and_what_is_referred_to_exists(
     assert referred <= variant.keys() | document["Parameters"].keys()
 
 
-def test_only_an_instance_of_its_own_has_a_gpu(document: Properties) -> None:
+def test_only_managed_instances_have_a_gpu(document: Properties) -> None:
     fargate, gpu = (render(document, TranscribeCompute=name) for name in COMPUTES)
 
     assert task_of(fargate)["RequiresCompatibilities"] == ["FARGATE"]
@@ -89,7 +89,7 @@ def test_a_task_runs_where_the_cluster_has_capacity(document: Properties, comput
     assert "LaunchType" not in repr(resources)
 
 
-def test_a_task_on_an_instance_asks_for_no_address_of_its_own(document: Properties) -> None:
+def test_a_task_on_an_instance_has_no_public_address(document: Properties) -> None:
     resources = render(document, TranscribeCompute="managed-gpu", TranscribeMode="warm")
 
     network = resources["TranscribeService"]["Properties"]["NetworkConfiguration"]["AwsvpcConfiguration"]
@@ -98,7 +98,7 @@ def test_a_task_on_an_instance_asks_for_no_address_of_its_own(document: Properti
     assert (network["AssignPublicIp"], machine["AssignPublicIp"]) == ("DISABLED", "DISABLED")
 
 
-def test_every_size_that_can_be_chosen_is_one_that_fargate_has(document: Properties) -> None:
+def test_fargate_supports_every_size_of_the_parameter(document: Properties) -> None:
     for vcpus in document["Parameters"]["TranscribeVcpus"]["AllowedValues"]:
         resources = render(document, TranscribeVcpus=vcpus)
         task = task_of(resources)
@@ -114,7 +114,7 @@ def test_workers_of_three_requests_fit_the_quota_of_a_new_account(document: Prop
     assert 3 * int(task["Cpu"]) <= DEFAULT_FARGATE_QUOTA_VCPUS * 1024
 
 
-def test_a_worker_with_a_gpu_fits_the_smallest_instance_that_may_come(document: Properties) -> None:
+def test_a_worker_with_a_gpu_fits_the_smallest_possible_instance(document: Properties) -> None:
     resources = render(document, TranscribeCompute="managed-gpu")
     task = task_of(resources)
 
@@ -131,7 +131,7 @@ def test_the_role_of_instances_has_a_name_that_ecs_may_pass_on(document: Propert
     assert "CAPABILITY_NAMED_IAM" in (ROOT / "samconfig.toml").read_text(encoding="utf-8")
 
 
-def test_the_container_can_do_nothing_but_work(variant: Properties) -> None:
+def test_the_container_has_no_privileges(variant: Properties) -> None:
     container = container_of(variant)
 
     assert container["ReadonlyRootFilesystem"] is True
@@ -142,7 +142,7 @@ def test_the_container_can_do_nothing_but_work(variant: Properties) -> None:
     assert "Privileged" not in container
 
 
-def test_the_task_starts_what_the_image_was_made_for_as_the_user_it_was_made_for(variant: Properties) -> None:
+def test_the_task_has_the_entry_point_and_the_user_of_the_image(variant: Properties) -> None:
     image = (ROOT / "functions" / "transcribe" / "Dockerfile").read_text(encoding="utf-8").splitlines()
 
     assert f"ENTRYPOINT {json.dumps(container_of(variant)['EntryPoint'])}" in image
@@ -150,12 +150,12 @@ def test_the_task_starts_what_the_image_was_made_for_as_the_user_it_was_made_for
     assert f"VOLUME {container_of(variant)['MountPoints'][0]['ContainerPath']}" in image
 
 
-def test_a_worker_that_is_told_to_end_has_time_to_say_so(variant: Properties) -> None:
+def test_a_worker_that_gets_sigterm_has_time_to_report(variant: Properties) -> None:
     # Source: Amazon ECS, "Task definition parameters for Fargate": two minutes at most.
     assert container_of(variant)["StopTimeout"] == 120
 
 
-def test_the_worker_is_given_every_setting_it_needs_and_none_it_does_not_read(variant: Properties) -> None:
+def test_the_worker_gets_exactly_the_settings_that_it_reads(variant: Properties) -> None:
     fields = JobSettings.model_fields | WorkerSettings.model_fields
     needed = {name.upper() for name, field in fields.items() if field.is_required()}
 
@@ -165,7 +165,9 @@ def test_the_worker_is_given_every_setting_it_needs_and_none_it_does_not_read(va
     assert given & ADDED_BY_THE_STATE_MACHINE == set()
 
 
-def test_the_worker_finds_its_region_where_ecs_names_none(variant: Properties, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_worker_finds_its_region_if_ecs_does_not_set_it(
+    variant: Properties, monkeypatch: pytest.MonkeyPatch
+) -> None:
     variables = variables_of(container_of(variant))
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -176,13 +178,13 @@ def test_the_worker_finds_its_region_where_ecs_names_none(variant: Properties, m
     assert aws_client("stepfunctions", timeout_s=1, tries=1).meta.region_name == "eu-west-3"
 
 
-def test_a_revision_of_the_task_outlives_the_executions_that_name_it(document: Properties) -> None:
+def test_a_revision_of_the_task_is_kept_for_the_executions_that_name_it(document: Properties) -> None:
     task = document["Resources"]["TranscribeTask"]
 
     assert (task["UpdateReplacePolicy"], task["DeletionPolicy"]) == ("Retain", "Delete")
 
 
-def test_secrets_are_given_by_ecs_and_never_as_plain_text(document: Properties) -> None:
+def test_the_worker_gets_secrets_from_ecs_and_never_as_plain_text(document: Properties) -> None:
     container = container_of(render(document, YouTubeProxyPort=8080))
     secrets = {each["Name"]: each["ValueFrom"]["Fn::Sub"] for each in container["Secrets"]}
 
@@ -192,7 +194,7 @@ def test_secrets_are_given_by_ecs_and_never_as_plain_text(document: Properties) 
     assert "resolve:secretsmanager" not in repr(container)
 
 
-def test_a_proxy_can_be_reached_only_when_there_is_one(document: Properties) -> None:
+def test_the_port_of_the_proxy_is_open_only_if_there_is_a_proxy(document: Properties) -> None:
     with_proxy, without = (render(document, YouTubeProxyPort=port) for port in (8080, 0))
 
     def ports(resources: Properties) -> list[object]:
@@ -204,7 +206,7 @@ def test_a_proxy_can_be_reached_only_when_there_is_one(document: Properties) -> 
     assert "YOUTUBE_PROXY_URL" not in variables_of(container_of(without))
 
 
-def test_the_state_machine_may_start_this_family_with_its_two_roles_and_nothing_else(variant: Properties) -> None:
+def test_the_state_machine_may_start_only_this_task_family_with_its_two_roles(variant: Properties) -> None:
     (policy,) = variant["AnalysisRole"]["Properties"]["Policies"]
     statements = {str(each["Action"]): each for each in policy["PolicyDocument"]["Statement"]}
     task = task_of(variant)
@@ -220,7 +222,7 @@ def test_the_state_machine_may_start_this_family_with_its_two_roles_and_nothing_
     }
 
 
-def test_a_task_of_its_own_needs_no_queue_and_no_service(document: Properties, compute: str) -> None:
+def test_the_mode_task_needs_no_queue_and_no_service(document: Properties, compute: str) -> None:
     resources = render(document, TranscribeCompute=compute, TranscribeMode="task")
 
     others = {name: each for name, each in resources.items() if not name.startswith(("Webhook", "FailureEvents", "Sweeper"))}
@@ -250,7 +252,7 @@ def test_a_warm_worker_takes_jobs_from_the_queue_that_the_state_machine_fills(do
     )
 
 
-def test_a_job_comes_back_in_time_for_another_worker_and_dies_with_who_waited_for_it(document: Properties) -> None:
+def test_a_job_is_redelivered_in_time_for_another_worker_and_expires_with_its_state(document: Properties) -> None:
     queue = render(document, TranscribeMode="warm")["TranscribeQueue"]["Properties"]
 
     for worker in document["Mappings"]["Worker"].values():
@@ -259,7 +261,7 @@ def test_a_job_comes_back_in_time_for_another_worker_and_dies_with_who_waited_fo
     assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["TranscribeDeadLetters", "Arn"]}
 
 
-def test_what_workers_leave_undone_raises_an_alarm(document: Properties) -> None:
+def test_unfinished_work_of_workers_raises_an_alarm(document: Properties) -> None:
     resources = render(document, TranscribeMode="warm", AlarmEmail="ops@example.com")
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
     metric = resources["MediaUnwatchedMetric"]["Properties"]["MetricTransformations"][0]
@@ -272,7 +274,7 @@ def test_what_workers_leave_undone_raises_an_alarm(document: Properties) -> None
     assert unwatched["AlarmActions"] == dead["AlarmActions"] == [{"Ref": "AlarmTopic"}]
 
 
-def test_one_machine_reads_the_same_task(document: Properties) -> None:
+def test_the_local_stack_reads_the_same_task_definition(document: Properties) -> None:
     task = read_template(ROOT / "template.yaml").tasks["TranscribeTask"]
     container = container_of(render(document, TranscribeMode="warm", YouTubeProxyPort=8080))
 

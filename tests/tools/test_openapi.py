@@ -12,7 +12,7 @@ def test_the_description_in_docs_is_up_to_date() -> None:
     assert DOCUMENT.read_text() == render_openapi(), "run `make openapi`"
 
 
-def test_what_is_written_is_json_and_names_no_machine(tmp_path: Path) -> None:
+def test_the_written_description_is_json_without_addresses_of_this_machine(tmp_path: Path) -> None:
     path = tmp_path / "openapi.json"
 
     write_openapi(path)

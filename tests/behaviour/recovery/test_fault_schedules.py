@@ -22,9 +22,7 @@ _REAPED_EVERY_S = 4.0
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_in_any_schedule_of_faults_every_request_ends_and_its_books_are_right(
-    troubled: TroubledSystem, seed: int
-) -> None:
+def test_in_any_schedule_of_faults_every_request_ends_and_its_costs_add_up(troubled: TroubledSystem, seed: int) -> None:
     troubled.calm()
     schedules = [draw(f"{seed}/{number}") for number in range(SCHEDULES)]
 

@@ -46,7 +46,7 @@ def played(troubled: TroubledSystem, chosen: list[str], untroubled: Mapping[str,
 
 
 @pytest.mark.parametrize("name", sample(list(CASES), state_of))
-def test_a_troubled_request_ends_and_its_retry_ends_as_if_nothing_had_happened(
+def test_a_request_with_a_fault_ends_and_its_retry_gives_the_undisturbed_result(
     name: str, played: Mapping[str, Future[Played]], untroubled: Mapping[str, Any]
 ) -> None:
     case, found = CASES[name], played[name].result()
@@ -55,8 +55,6 @@ def test_a_troubled_request_ends_and_its_retry_ends_as_if_nothing_had_happened(
     assert found.told == untroubled[case.kind]
 
 
-def test_everything_that_was_ordered_to_go_wrong_has_gone_wrong(
-    troubled: TroubledSystem, played: Mapping[str, Future[Played]]
-) -> None:
+def test_every_ordered_fault_happened(troubled: TroubledSystem, played: Mapping[str, Future[Played]]) -> None:
     assert played
     assert troubled.unhappened() == []

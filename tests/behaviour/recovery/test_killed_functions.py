@@ -32,7 +32,7 @@ def played(troubled: TroubledSystem, untroubled: Any) -> Mapping[str, Future[Pla
 
 
 @pytest.mark.parametrize("name", _SAMPLE)
-def test_a_request_whose_function_dies_ends_as_if_it_had_not(
+def test_a_request_whose_function_is_killed_ends_and_its_retry_completes(
     name: str, played: Mapping[str, Future[Played]], untroubled: Any
 ) -> None:
     case, found = CASES[name], played[name].result()

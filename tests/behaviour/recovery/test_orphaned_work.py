@@ -60,7 +60,7 @@ def sweep(system: System) -> dict[str, int]:
     return results
 
 
-def test_a_request_whose_api_died_after_the_commit_is_started_and_completes(
+def test_a_request_is_started_and_completes_if_the_api_crashed_after_its_commit(
     system: System, engine: Engine, workflow: StepFunctionsWorkflow
 ) -> None:
     request_id = commit_only(system, engine, workflow, attempt_started_at=datetime.now(UTC) - timedelta(seconds=61))
@@ -74,9 +74,7 @@ def test_a_request_whose_api_died_after_the_commit_is_started_and_completes(
     assert (runs[-1].state, runs[-1].results) == ("SUCCEEDED", results)
 
 
-def test_a_request_whose_execution_is_aborted_has_its_end_at_once(
-    system: System, workflow: StepFunctionsWorkflow
-) -> None:
+def test_a_request_whose_execution_is_aborted_fails_at_once(system: System, workflow: StepFunctionsWorkflow) -> None:
     # Nothing stops a function: the execution ends when FetchPosts has answered.
     slow = system.control.post("/__control/faults", json={"vendor": "twitterapi", "mode": "slow", "delay_s": 2})
     slow.raise_for_status()
@@ -96,7 +94,7 @@ def test_a_request_whose_execution_is_aborted_has_its_end_at_once(
     assert [step["stage"] for step in request["status_history"]][-1] == "error"
 
 
-def test_a_restart_ends_what_had_begun_and_begins_what_had_not(
+def test_a_restart_fails_interrupted_requests_and_starts_those_never_started(
     system: System, engine: Engine, workflow: StepFunctionsWorkflow
 ) -> None:
     begun = commit_only(system, engine, workflow, status="PROCESSING")
@@ -141,7 +139,7 @@ def failures_of(workflow: StepFunctionsWorkflow, request_id: str) -> list[str]:
     return [event["taskFailedEventDetails"]["error"] for event in events if "taskFailedEventDetails" in event]
 
 
-def test_a_killed_worker_costs_the_transcript_and_not_the_analysis(
+def test_a_request_whose_worker_is_killed_is_analysed_without_the_transcript(
     system: System, workflow: StepFunctionsWorkflow
 ) -> None:
     url = publish(system, "x-video").url

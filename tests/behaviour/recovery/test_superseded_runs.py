@@ -42,7 +42,7 @@ def steps_of(request: dict[str, Any]) -> list[str]:
     return [step["stage"] for step in request["status_history"]]
 
 
-def test_a_worker_that_was_given_up_changes_nothing_once_it_comes_back(troubled: TroubledSystem) -> None:
+def test_a_late_result_of_a_superseded_worker_changes_nothing(troubled: TroubledSystem) -> None:
     expected = undisturbed(troubled, "x-video")
     troubled.calm()
     twin = publish(troubled.system, "x-video")
@@ -70,7 +70,7 @@ def test_a_worker_that_was_given_up_changes_nothing_once_it_comes_back(troubled:
     assert steps_of(afterwards)[:began_again] == steps_of(given_up)
 
 
-def test_a_model_that_answers_an_attempt_that_was_given_up_changes_nothing(troubled: TroubledSystem) -> None:
+def test_a_late_answer_of_the_model_to_a_superseded_attempt_changes_nothing(troubled: TroubledSystem) -> None:
     expected = undisturbed(troubled, "x")
     twin = publish(troubled.system, "x")
     Fault("gemini", "/v1/models/", "slow", {"delay_s": _SLOW_S}).order(troubled, twin.id)

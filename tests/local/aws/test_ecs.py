@@ -72,7 +72,7 @@ def test_a_task_runs_as_a_process_and_ends_with_what_it_reports(tmp_path: Path) 
         assert run(workflow) == {"outcome": "processed"}
 
 
-def test_a_state_asks_for_what_run_task_knows_and_is_told_when_it_cannot_be_had() -> None:
+def test_a_state_fails_with_an_error_if_run_task_refuses_or_does_not_know_its_arguments() -> None:
     asked: list[tuple[str, Mapping[str, Mapping[str, str]]]] = []
 
     def refuse(name: str, overrides: Mapping[str, Mapping[str, str]]) -> str:
@@ -95,7 +95,7 @@ def test_a_state_asks_for_what_run_task_knows_and_is_told_when_it_cannot_be_had(
 
 
 @pytest.mark.parametrize(("name", "is_caught"), [("States.Timeout", True), ("States.HeartbeatTimeout", False)])
-def test_moto_calls_a_missed_heartbeat_a_timeout(tmp_path: Path, name: str, is_caught: bool) -> None:
+def test_moto_reports_a_missed_heartbeat_as_a_timeout(tmp_path: Path, name: str, is_caught: bool) -> None:
     """AWS calls it States.HeartbeatTimeout: the definition names both, and this fails when it need not any more."""
     with Workflow("Nothing", NOTHING, unused, lambda name, _: name) as workflow:
         answer = run(workflow, caught=name, HeartbeatSeconds="{% $number('1') %}")

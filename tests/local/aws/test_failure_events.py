@@ -57,7 +57,7 @@ DEFINITION = machine(
 )
 
 
-def test_every_bad_end_of_an_execution_is_told_and_no_good_one_nor_that_of_closing() -> None:
+def test_failed_executions_are_reported_and_successful_or_closed_ones_are_not() -> None:
     heard = Heard()
     with Workflow("Machine", DEFINITION, unused, publish=heard) as workflow:
         client = boto3.client("stepfunctions", endpoint_url=workflow.endpoint_url)
@@ -85,7 +85,7 @@ def tasks(heard: Heard, folder: Path, module: str = "tests.local.handlers.task")
     return TaskService({"Work": spec}, environment=lambda _: {}, log_folder=folder / "logs", publish=heard)
 
 
-def test_a_worker_that_dies_is_told_with_its_token_and_one_that_leaves_in_peace_is_not(tmp_path: Path) -> None:
+def test_a_failed_worker_is_reported_with_its_token_and_a_successful_one_is_not(tmp_path: Path) -> None:
     heard = Heard()
     with tasks(heard, tmp_path) as service:
         peaceful = service.task(service.run("Work", {"work": {"DO": "leave 0"}}))
@@ -100,7 +100,7 @@ def test_a_worker_that_dies_is_told_with_its_token_and_one_that_leaves_in_peace_
     assert len(heard.events) == 1
 
 
-def test_a_worker_that_cannot_be_started_is_told_without_an_exit_status(tmp_path: Path) -> None:
+def test_a_worker_that_cannot_be_started_is_reported_without_an_exit_status(tmp_path: Path) -> None:
     heard = Heard()
     (tmp_path / "logs").write_text("no folder, so that nothing can be started")
 
@@ -112,7 +112,7 @@ def test_a_worker_that_cannot_be_started_is_told_without_an_exit_status(tmp_path
     assert [container.exit_code for container in death.event.detail.containers] == [None]
 
 
-def test_closing_tells_of_no_worker(tmp_path: Path) -> None:
+def test_workers_that_closing_kills_are_not_reported(tmp_path: Path) -> None:
     heard = Heard()
     with tasks(heard, tmp_path) as service:
         service.run("Work", {"work": {"DO": f"sleep {tmp_path / 'pids'}"}})
@@ -121,7 +121,7 @@ def test_closing_tells_of_no_worker(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("failures", "tries"), [(0, 1), (2, 3), (9, 3)])
-def test_an_event_is_handed_over_until_it_is_done_but_three_times_at_most(failures: int, tries: int) -> None:
+def test_an_event_is_delivered_until_it_is_processed_but_at_most_three_times(failures: int, tries: int) -> None:
     calls: list[tuple[str, bytes]] = []
 
     def invoke(name: str, payload: bytes) -> Invocation:
@@ -133,7 +133,7 @@ def test_an_event_is_handed_over_until_it_is_done_but_three_times_at_most(failur
     assert calls == [(FUNCTION, b'{"detail": 1}')] * tries
 
 
-def test_nobody_is_told_when_the_system_ends() -> None:
+def test_no_event_is_delivered_after_the_service_closed() -> None:
     def invoke(name: str, payload: bytes) -> Invocation:
         raise LambdaServiceClosed(name)
 

@@ -151,7 +151,7 @@ def test_a_task_passes_its_payload_and_its_answer_can_be_assigned(workflow: Work
     assert output == {"request_id": "0b5f", "retry": 0}
 
 
-def test_a_variable_may_hold_any_text(workflow: Workflow) -> None:
+def test_a_variable_can_hold_any_text(workflow: Workflow) -> None:
     text = 'a "quoted"\nline \\ and {% $more %} \u2028 😀'
     output = run(
         workflow,
@@ -244,7 +244,7 @@ def test_a_choice_is_made_by_a_condition(workflow: Workflow, condition: str, tak
     assert output == [taken]
 
 
-def test_a_wait_takes_as_long_as_an_expression_says(workflow: Workflow) -> None:
+def test_a_wait_lasts_as_long_as_its_expression_says(workflow: Workflow) -> None:
     output = run(
         workflow,
         Both={
@@ -269,7 +269,7 @@ def echo(word: str) -> STATE:
     return call("Echo", word, Output="{% $states.result.Payload %}")
 
 
-def test_a_map_runs_its_items_with_what_the_selector_gives_them(workflow: Workflow) -> None:
+def test_a_map_runs_each_item_with_the_output_of_the_selector(workflow: Workflow) -> None:
     selector = {
         "post": "{% $states.context.Map.Item.Value %}",
         "index": "{% $states.context.Map.Item.Index %}",
@@ -307,7 +307,7 @@ def test_a_map_whose_items_fail_and_are_caught_succeeds(workflow: Workflow) -> N
     assert output == [{"failed": post} for post in POSTS]
 
 
-def test_a_token_is_looked_for_while_another_execution_has_only_just_been_started(workflow: Workflow) -> None:
+def test_a_task_token_is_found_while_another_execution_is_starting(workflow: Workflow) -> None:
     run(workflow, Only={"Type": "Succeed"})
     account = workflow.state_machine_arn.split(":")[4]
     machines = stepfunctions_parser_backends[account][REGION].state_machines
@@ -319,7 +319,7 @@ def test_a_token_is_looked_for_while_another_execution_has_only_just_been_starte
         client.send_task_failure(taskToken="of another one")
 
 
-def test_the_threads_of_an_execution_are_forgotten_when_the_next_one_starts(workflow: Workflow) -> None:
+def test_the_threads_of_an_execution_are_released_when_the_next_one_starts(workflow: Workflow) -> None:
     states: dict[str, STATE] = {
         "Each": {
             "Type": "Map",
@@ -345,7 +345,7 @@ def ended_threads() -> int:
     return sum(isinstance(each, threading.Thread) and not each.is_alive() for each in gc.get_objects())
 
 
-def test_what_is_repaired_is_still_broken_in_moto() -> None:
+def test_every_patched_part_of_moto_is_still_broken() -> None:
     """When this fails, a newer moto may have made a repair superfluous: remove that one."""
     script = """
 import importlib.metadata

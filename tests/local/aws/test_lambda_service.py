@@ -84,7 +84,7 @@ def test_an_answer_of_several_megabytes_arrives_whole(lambdas: LambdaService) ->
     assert lambdas.invoke("echo", payload).payload == payload
 
 
-def test_a_worker_sees_what_lambda_sets_and_what_it_was_given_and_nothing_else(
+def test_a_worker_sees_only_the_variables_of_lambda_and_of_its_function(
     lambdas: LambdaService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "not for workers")
@@ -104,7 +104,7 @@ def test_a_worker_sees_what_lambda_sets_and_what_it_was_given_and_nothing_else(
     assert 1000 * WAIT_S < seen["remaining_ms"] <= 2000 * WAIT_S
 
 
-def test_a_worker_talks_to_the_endpoints_it_was_given(lambdas: LambdaService) -> None:
+def test_a_worker_uses_the_endpoints_of_its_environment(lambdas: LambdaService) -> None:
     seen = json.loads(lambdas.invoke("describe", b"null").payload)
 
     assert seen["twitterapi_url"] == ENDPOINTS.twitterapi_url
@@ -127,7 +127,7 @@ def test_a_worker_survives_an_exception(lambdas: LambdaService) -> None:
     assert lambdas.pids("fail") == first
 
 
-def test_an_overrunning_call_is_killed_and_the_next_gets_a_new_worker(lambdas: LambdaService) -> None:
+def test_a_call_that_times_out_is_killed_and_the_next_call_gets_a_new_worker(lambdas: LambdaService) -> None:
     first = json.loads(lambdas.invoke("overrun", b"0").payload)
 
     error = error_of(lambdas, "overrun", 3600)
@@ -157,7 +157,7 @@ def test_a_process_that_ends_during_a_call_fails_the_call(
     assert error["errorMessage"].endswith(f" Error: {message}")
 
 
-def test_a_worker_killed_between_two_calls_is_replaced_unnoticed(lambdas: LambdaService) -> None:
+def test_a_worker_killed_between_two_calls_is_replaced_without_an_error(lambdas: LambdaService) -> None:
     lambdas.invoke("echo", b"1")
     (pid,) = lambdas.pids("echo")
     os.kill(pid, signal.SIGKILL)
@@ -168,7 +168,7 @@ def test_a_worker_killed_between_two_calls_is_replaced_unnoticed(lambdas: Lambda
 
 
 @pytest.mark.parametrize(("moment", "ran"), [(Moment.HANDED, False), (Moment.ANSWERED, True)])
-def test_a_witness_may_end_a_sandbox_before_or_after_its_handler_ran(
+def test_an_invocation_hook_can_end_a_sandbox_before_or_after_its_handler_ran(
     tmp_path: Path, moment: Moment, *, ran: bool
 ) -> None:
     def end_at(at: Moment, sandbox: Sandbox, payload: bytes) -> None:
@@ -192,7 +192,7 @@ def test_a_witness_may_end_a_sandbox_before_or_after_its_handler_ran(
         ("leaves", "Runtime.ExitError", "Runtime exited with error: exit status 7"),
     ],
 )
-def test_every_call_of_a_function_that_cannot_start_is_told_why(
+def test_every_call_of_a_function_that_cannot_start_returns_the_reason(
     lambdas: LambdaService, name: str, error_type: str, message: str
 ) -> None:
     for _ in range(2):
@@ -203,7 +203,7 @@ def test_every_call_of_a_function_that_cannot_start_is_told_why(
     assert lambdas.pids(name) == []
 
 
-def test_what_a_worker_prints_is_in_the_log_of_its_function(tmp_path: Path) -> None:
+def test_the_output_of_a_worker_is_in_the_log_of_its_function(tmp_path: Path) -> None:
     with start(tmp_path) as service:
         service.invoke("print_line", b'"hello"')
 
@@ -226,7 +226,7 @@ def pids_that_meet(service: LambdaService, folder: Path, *, calls: int, count: i
         return {int(answer.payload) for answer in callers.map(service.invoke, ["meet"] * calls, [event] * calls)}
 
 
-def test_calls_beyond_the_cap_wait_and_surplus_workers_end_when_idle(tmp_path: Path) -> None:
+def test_calls_beyond_the_limit_wait_and_idle_workers_end(tmp_path: Path) -> None:
     meeting = tmp_path / "meeting"
     meeting.mkdir()
 
@@ -238,14 +238,14 @@ def test_calls_beyond_the_cap_wait_and_surplus_workers_end_when_idle(tmp_path: P
         assert len(service.pids("meet")) == 1
 
 
-def test_calls_that_a_warm_worker_soon_answers_start_no_others(tmp_path: Path) -> None:
+def test_calls_that_a_warm_worker_can_answer_soon_start_no_further_worker(tmp_path: Path) -> None:
     with start(tmp_path, stagger_s=WAIT_S) as service, ThreadPoolExecutor(5) as callers:
         list(callers.map(service.invoke, ["echo"] * 5, [b"1"] * 5))
 
         assert len(service.pids("echo")) == 1
 
 
-def test_closing_ends_workers_fails_the_call_under_way_and_refuses_more(tmp_path: Path) -> None:
+def test_closing_ends_the_workers_fails_running_calls_and_refuses_further_calls(tmp_path: Path) -> None:
     service = start(tmp_path)
     with ThreadPoolExecutor(1) as caller:
         under_way = caller.submit(error_of, service, "kill", 0)

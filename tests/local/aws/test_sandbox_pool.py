@@ -24,12 +24,12 @@ class FakeSandbox:
 
 
 @dataclass
-class House:
+class SandboxFunctions:
     """Some functions in a room of a size."""
 
     size: int
     names: str = "ABC"
-    most: int = 0
+    max_count: int = 0
     pools: dict[str, SandboxPool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -41,83 +41,83 @@ class House:
     def call(self, name: str, seconds: float = 0.0) -> None:
         with self.pools[name].sandbox():
             with self.capacity.changed:
-                self.most = max(self.most, self.count())
+                self.max_count = max(self.max_count, self.count())
             time.sleep(seconds)
 
     def count(self) -> int:
         return sum(len(pool.all()) for pool in self.pools.values())
 
 
-def test_functions_share_the_room_and_every_call_has_its_turn() -> None:
-    house = House(size=4, names="ABCD")
+def test_functions_share_the_capacity_and_every_call_is_answered() -> None:
+    functions = SandboxFunctions(size=4, names="ABCD")
     calls = list("ABCD" * 25)
 
     with ThreadPoolExecutor(len(calls)) as callers:
-        list(callers.map(lambda name: house.call(name, 0.002), calls))
+        list(callers.map(lambda name: functions.call(name, 0.002), calls))
 
-    assert 1 <= house.most <= 4
+    assert 1 <= functions.max_count <= 4
 
 
-def test_a_function_that_has_none_takes_the_place_of_a_busy_ones_next() -> None:
-    house = House(size=4)
+def test_a_function_without_a_sandbox_takes_the_next_one_that_a_busy_function_returns() -> None:
+    functions = SandboxFunctions(size=4)
     done: list[str] = []
     stopped = threading.Event()
 
     def keep_busy() -> None:
         while not stopped.is_set():
-            house.call("A", 0.005)
+            functions.call("A", 0.005)
 
     busy = [threading.Thread(target=keep_busy) for _ in range(12)]
     for thread in busy:
         thread.start()
     for name in "BC":
-        house.call(name)
+        functions.call(name)
         done.append(name)
     stopped.set()
     for thread in busy:
         thread.join()
 
     assert done == ["B", "C"]
-    assert house.most <= 4
+    assert functions.max_count <= 4
 
 
-def test_what_nobody_uses_makes_room_for_whoever_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unused_sandbox_is_ended_for_a_function_that_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.aws.sandbox_pool._MIN_UNUSED_S", 0.0)  # in place of five seconds
-    house = House(size=3)
+    functions = SandboxFunctions(size=3)
     for name in "AB":
-        with house.pools[name].sandbox(), house.pools[name].sandbox():
+        with functions.pools[name].sandbox(), functions.pools[name].sandbox():
             pass
 
-    house.call("C")
+    functions.call("C")
 
-    assert len(house.pools["C"].all()) == 1
-    assert house.count() <= 3
+    assert len(functions.pools["C"].all()) == 1
+    assert functions.count() <= 3
 
 
-def test_one_function_has_no_more_than_its_cap() -> None:
-    house = House(size=2 * MAX_SANDBOXES)
+def test_a_function_has_no_more_sandboxes_than_its_limit() -> None:
+    functions = SandboxFunctions(size=2 * MAX_SANDBOXES)
 
     with ThreadPoolExecutor(30) as callers:
-        list(callers.map(lambda _: house.call("A", 0.01), range(30)))
+        list(callers.map(lambda _: functions.call("A", 0.01), range(30)))
 
-    assert house.most == MAX_SANDBOXES
+    assert functions.max_count == MAX_SANDBOXES
 
 
-def test_an_idle_sandbox_stays_only_where_somebody_may_wait_for_the_next_call() -> None:
-    house = House(size=6)
+def test_an_idle_sandbox_is_kept_only_if_callers_wait_for_the_function() -> None:
+    functions = SandboxFunctions(size=6)
     for name in "AC":
-        with house.pools[name].sandbox(), house.pools[name].sandbox():
+        with functions.pools[name].sandbox(), functions.pools[name].sandbox():
             pass
 
-    for pool in house.pools.values():
+    for pool in functions.pools.values():
         pool.end_idle(0.0)
 
-    assert {name: len(pool.all()) for name, pool in house.pools.items()} == {"A": 1, "B": 0, "C": 0}
+    assert {name: len(pool.all()) for name, pool in functions.pools.items()} == {"A": 1, "B": 0, "C": 0}
 
 
-def test_closing_refuses_who_waits() -> None:
-    house, may_end = House(size=3, names="A"), threading.Event()
-    pool = house.pools["A"]
+def test_closing_refuses_waiting_calls() -> None:
+    functions, may_end = SandboxFunctions(size=3, names="A"), threading.Event()
+    pool = functions.pools["A"]
 
     def hold() -> None:
         with pool.sandbox():
@@ -126,8 +126,8 @@ def test_closing_refuses_who_waits() -> None:
     with ThreadPoolExecutor(4) as callers:
         calls = [callers.submit(hold) for _ in range(4)]
         wait_until(lambda: len(pool.all()) == 3 and pool.has_waiting_calls)
-        with house.room.changed:
-            house.room.close()
+        with functions.capacity.changed:
+            functions.capacity.close()
         may_end.set()
 
         failures = [call.exception() for call in calls]

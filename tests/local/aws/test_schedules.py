@@ -18,7 +18,7 @@ def job(name: str, expression: str) -> FunctionSpec:
     return FunctionSpec(name, "tests.local.handlers.plain.echo", schedules=(Schedule(expression, INPUT),))
 
 
-def test_a_function_is_called_by_its_rate_with_the_moment_and_no_longer_than_the_system_runs() -> None:
+def test_a_function_is_called_at_its_rate_with_the_scheduled_time_until_the_system_stops() -> None:
     calls: list[tuple[str, bytes]] = []
     called_twice = threading.Event()
 
@@ -42,7 +42,7 @@ def test_a_function_is_called_by_its_rate_with_the_moment_and_no_longer_than_the
 
 
 @pytest.mark.parametrize(("expression", "seconds"), [("rate(2 minutes)", 120), ("rate(1 hour)", 3600)])
-def test_the_rate_is_the_templates(expression: str, seconds: float) -> None:
+def test_the_interval_follows_from_the_rate_in_the_template(expression: str, seconds: float) -> None:
     waited: list[str] = []
 
     def invoke(name: str, payload: bytes) -> Invocation:
@@ -57,7 +57,7 @@ def test_the_rate_is_the_templates(expression: str, seconds: float) -> None:
     assert (arguments[2], waited, thread.is_alive()) == (seconds, [], False)
 
 
-def test_a_schedule_ends_with_the_service_that_it_calls() -> None:
+def test_a_schedule_stops_when_its_service_is_closed() -> None:
     def invoke(name: str, payload: bytes) -> Invocation:
         raise LambdaServiceClosed(name)
 

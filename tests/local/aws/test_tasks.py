@@ -66,14 +66,14 @@ def test_a_task_is_a_module_with_its_own_variables_and_no_others(
     }
 
 
-def test_how_a_task_ended_can_be_seen(tasks: TaskService) -> None:
+def test_the_exit_code_of_a_task_is_available(tasks: TaskService) -> None:
     task = run(tasks, "leave 3")
 
     assert task.wait(WAIT_S)
     assert task.exit_code == 3
 
 
-def test_temporary_files_end_with_a_task_that_is_killed(tasks: TaskService, tmp_path: Path) -> None:
+def test_the_temporary_files_of_a_killed_task_are_deleted(tasks: TaskService, tmp_path: Path) -> None:
     task = run(tasks, f"litter {tmp_path / 'where'}")
     wait_until(lambda: (tmp_path / "where").exists() and bool((tmp_path / "where").read_text()))
     left = Path((tmp_path / "where").read_text())
@@ -85,7 +85,7 @@ def test_temporary_files_end_with_a_task_that_is_killed(tasks: TaskService, tmp_
     assert not left.parent.exists()
 
 
-def test_no_more_tasks_run_at_once_than_there_is_room_for(tasks: TaskService, tmp_path: Path) -> None:
+def test_no_more_tasks_run_at_once_than_there_are_slots(tasks: TaskService, tmp_path: Path) -> None:
     running = [sleeping(tasks, tmp_path, f"pids-{number}")[0] for number in range(MAX_TASKS)]
 
     waiting = run(tasks, "leave 0")
@@ -96,7 +96,7 @@ def test_no_more_tasks_run_at_once_than_there_is_room_for(tasks: TaskService, tm
     assert (running[0].exit_code, waiting.exit_code) == (-signal.SIGKILL, 0)
 
 
-def test_a_task_that_is_stopped_takes_its_children_with_it(tasks: TaskService, tmp_path: Path) -> None:
+def test_stopping_a_task_ends_its_child_processes(tasks: TaskService, tmp_path: Path) -> None:
     task, pids = sleeping(tasks, tmp_path)
 
     task.stop()
@@ -105,7 +105,7 @@ def test_a_task_that_is_stopped_takes_its_children_with_it(tasks: TaskService, t
     wait_until(lambda: all(is_gone(pid) for pid in pids))
 
 
-def test_a_task_that_dies_leaves_no_child_behind(tasks: TaskService, tmp_path: Path) -> None:
+def test_a_killed_task_leaves_no_child_process_behind(tasks: TaskService, tmp_path: Path) -> None:
     task, (pid, child) = sleeping(tasks, tmp_path)
 
     psutil.Process(pid).kill()
@@ -114,7 +114,7 @@ def test_a_task_that_dies_leaves_no_child_behind(tasks: TaskService, tmp_path: P
     wait_until(lambda: is_gone(child))
 
 
-def test_closing_ends_what_runs_and_what_waits_and_refuses_the_rest(tasks: TaskService, tmp_path: Path) -> None:
+def test_closing_ends_running_tasks_drops_queued_ones_and_refuses_new_ones(tasks: TaskService, tmp_path: Path) -> None:
     running = [sleeping(tasks, tmp_path, f"pids-{number}") for number in range(MAX_TASKS)]
     waiting = run(tasks, "leave 0")
 

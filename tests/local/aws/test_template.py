@@ -89,7 +89,7 @@ def test_a_function_is_read_with_the_globals_merged_in(tmp_path: Path) -> None:
     }
 
 
-def test_a_task_is_read_with_its_secrets_and_what_depends_on_a_condition(tmp_path: Path) -> None:
+def test_a_task_is_read_with_its_secrets_and_conditional_variables(tmp_path: Path) -> None:
     variables = frozenset({"WHISPER_DEVICE", "GPU_SETTING", "SUPABASE_DB_URL"})
 
     assert read_template(write(tmp_path)).tasks == {
@@ -97,7 +97,7 @@ def test_a_task_is_read_with_its_secrets_and_what_depends_on_a_condition(tmp_pat
     }
 
 
-def test_the_definition_is_substituted_and_its_jsonata_is_not(tmp_path: Path) -> None:
+def test_substitutions_leave_the_jsonata_of_the_definition_unchanged(tmp_path: Path) -> None:
     spec = read_template(write(tmp_path)).state_machine
 
     assert spec.name == "AnalysisStateMachine"
@@ -116,7 +116,7 @@ def test_local_functions_and_tasks_have_arns_by_their_logical_ids() -> None:
 @pytest.mark.parametrize(
     ("logical_id", "attribute"), [("Cluster", "Arn"), ("ApiFunction", "Url"), ("ApiFunction", None)]
 )
-def test_what_is_not_there_locally_cannot_be_referred_to(logical_id: str, attribute: str | None) -> None:
+def test_a_reference_to_a_resource_that_exists_only_on_aws_is_an_error(logical_id: str, attribute: str | None) -> None:
     with pytest.raises(TemplateError, match=logical_id):
         local_resolver({"ApiFunction"})(logical_id, attribute)
 
@@ -130,7 +130,7 @@ def test_a_substituted_value_is_not_substituted_again() -> None:
     assert machine("${A}", A="${B}", B="x").definition(resolve) == "${B}"
 
 
-def test_what_is_given_counts_instead_of_the_template(tmp_path: Path) -> None:
+def test_a_given_substitution_overrides_the_template(tmp_path: Path) -> None:
     assert machine("${A} ${B}", A={"Fn::Sub": "x"}, B="b").definition(resolve, {"A": "given"}) == "given b"
 
 
@@ -138,7 +138,7 @@ def test_booleans_are_written_as_in_json() -> None:
     assert machine("${A}", A=True).definition(resolve) == "true"
 
 
-def test_an_intrinsic_that_nothing_resolves_locally_is_an_error() -> None:
+def test_an_intrinsic_function_that_cannot_be_resolved_locally_is_an_error() -> None:
     with pytest.raises(TemplateError, match="Fn::Sub"):
         machine("${A}", A={"Fn::Sub": "${AWS::Region}"}).definition(resolve)
 
@@ -161,12 +161,12 @@ def test_an_intrinsic_that_nothing_resolves_locally_is_an_error() -> None:
         (TEMPLATE.replace("DefinitionUri", "Definition"), "DefinitionUri must be a path"),
     ],
 )
-def test_a_template_that_cannot_be_followed_is_refused(tmp_path: Path, template: str, message: str) -> None:
+def test_an_unsupported_template_is_refused(tmp_path: Path, template: str, message: str) -> None:
     with pytest.raises(TemplateError, match=message):
         read_template(write(tmp_path, template=template))
 
 
-def test_schedules_and_who_waits_are_read_from_the_events() -> None:
+def test_schedules_and_synchronous_callers_are_read_from_the_events() -> None:
     functions = read_template(ROOT / "template.yaml").functions
 
     assert functions["SweeperFunction"].schedules == (

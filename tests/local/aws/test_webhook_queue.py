@@ -50,13 +50,13 @@ def test_a_webhook_reaches_its_function_byte_for_byte_and_gets_its_answer(path: 
     assert event["requestContext"]["identity"]["sourceIp"] == "testclient"
 
 
-def test_everything_else_reaches_the_application() -> None:
+def test_requests_other_than_webhooks_reach_the_application() -> None:
     client = gateway(lambda _: pytest.fail("not a webhook"))
 
     assert client.get("/api/accounts/webhooks/").text == "the application"
 
 
-def test_webhooks_that_wait_for_their_function_take_no_thread_from_the_api() -> None:
+def test_waiting_webhooks_do_not_occupy_the_threads_of_the_api() -> None:
     is_over = threading.Event()
 
     def invoke(_event: bytes) -> bytes:
@@ -82,17 +82,17 @@ def test_webhooks_that_wait_for_their_function_take_no_thread_from_the_api() -> 
     assert asyncio.run(ask()) == (200, [201] * 60)
 
 
-def test_a_function_that_fails_is_the_gateways_error() -> None:
+def test_a_failed_function_is_answered_with_the_gateways_error() -> None:
     assert gateway(lambda _: None).post("/api/accounts/webhook/clerk/").status_code == 502
 
 
-def test_more_than_api_gateway_takes_is_refused() -> None:
+def test_a_body_over_the_limit_of_api_gateway_is_refused() -> None:
     client = gateway(lambda _: pytest.fail("too large"))
 
     assert client.post("/api/accounts/webhook/clerk/", content=b" " * (10 * 1024 * 1024 + 1)).status_code == 413
 
 
-def test_a_function_is_reached_from_another_process_as_on_aws(tmp_path: Path) -> None:
+def test_a_function_can_be_invoked_from_another_process(tmp_path: Path) -> None:
     functions = {name: FunctionSpec(name, f"tests.local.handlers.plain.{name.lower()}") for name in ("Echo", "Fail")}
     with (
         LambdaService(functions, environment=lambda _: {}, log_folder=tmp_path) as lambdas,
@@ -104,7 +104,7 @@ def test_a_function_is_reached_from_another_process_as_on_aws(tmp_path: Path) ->
     assert json.loads(answers[0] or b"")
 
 
-def test_what_is_queued_reaches_the_function_until_it_is_done_or_failed_five_times() -> None:
+def test_a_message_is_delivered_until_it_is_processed_or_has_failed_five_times() -> None:
     received: list[str] = []
 
     def invoke(name: str, payload: bytes) -> Invocation:
@@ -127,7 +127,7 @@ def test_what_is_queued_reaches_the_function_until_it_is_done_or_failed_five_tim
     assert (received.count("good"), received.count("bad")) == (1, 5)
 
 
-def test_a_function_that_dies_leaves_its_messages_for_later() -> None:
+def test_the_messages_of_a_killed_function_are_delivered_again() -> None:
     calls: list[bytes] = []
 
     def invoke(_name: str, payload: bytes) -> Invocation:

@@ -43,7 +43,7 @@ def finished(workflow: Workflow, execution: str) -> dict[str, Any]:
     return dict(client.describe_execution(executionArn=execution))
 
 
-def test_the_state_machine_runs_with_functions_in_processes_of_their_own(tmp_path: Path) -> None:
+def test_the_state_machine_runs_with_functions_in_separate_processes(tmp_path: Path) -> None:
     spec = StateMachineSpec(
         "Analysis", three_failures(), {f"{name}Arn": {"Fn::GetAtt": [name, "Arn"]} for name in FUNCTIONS}
     )
@@ -92,7 +92,7 @@ def test_the_server_listens_on_loopback_only() -> None:
     assert listening == ["127.0.0.1"]
 
 
-def test_closing_ends_executions_and_server_and_leaves_no_trace(
+def test_closing_ends_executions_and_server_and_restores_the_environment(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -113,7 +113,7 @@ def test_closing_ends_executions_and_server_and_leaves_no_trace(
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_second_workflow_starts_with_nothing_of_the_first() -> None:
+def test_a_second_workflow_has_no_state_of_the_first() -> None:
     with Workflow("Waiting", WAITING, unused) as workflow:
         first = start(workflow, {})
 
@@ -133,7 +133,7 @@ def test_a_definition_that_is_not_valid_leaves_nothing_running() -> None:
     Workflow("Waiting", WAITING, unused).close()
 
 
-def test_the_same_name_and_input_is_the_same_execution_and_another_input_is_refused() -> None:
+def test_a_repeated_start_returns_the_same_execution_and_another_input_is_refused() -> None:
     with Workflow("Waiting", WAITING, unused) as workflow:
         first = start(workflow, {"request_id": "r"}, name="r-1")
 
@@ -142,7 +142,7 @@ def test_the_same_name_and_input_is_the_same_execution_and_another_input_is_refu
             start(workflow, {"request_id": "other"}, name="r-1")
 
 
-def test_the_users_own_aws_account_is_out_of_sight(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_users_own_aws_account_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "production")
 
     with Workflow("Waiting", WAITING, unused) as workflow:
@@ -155,7 +155,7 @@ def test_the_users_own_aws_account_is_out_of_sight(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize(
     "headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}]
 )
-def test_a_web_page_reaches_nothing_of_the_workflow(headers: dict[str, str]) -> None:
+def test_a_web_page_cannot_call_the_workflow(headers: dict[str, str]) -> None:
     request = {"X-Amz-Target": "AWSStepFunctions.ListStateMachines", "Content-Type": "application/x-amz-json-1.0"}
     signature = f"AWS4-HMAC-SHA256 Credential=local/20261128/{REGION}/states/aws4_request"
     with Workflow("Wait", WAITING, unused) as workflow:

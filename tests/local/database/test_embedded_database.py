@@ -18,7 +18,7 @@ def kill(server: Postgres) -> None:
     assert server.has_ended
 
 
-def test_a_killed_server_is_started_again_on_its_port_a_few_times_and_then_named(
+def test_a_killed_server_is_restarted_on_its_port_a_few_times_and_then_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded_database, "_MAX_RESTARTS", 2)  # a constant, so that the test need not wait

@@ -67,7 +67,7 @@ def test_data_survives_a_restart(data: Path) -> None:
     assert {path.name for path in data.parent.iterdir()} == {"data", "data.log"}
 
 
-def test_the_server_listens_on_loopback_only_and_runs_apart_from_ctrl_c(data: Path) -> None:
+def test_the_server_listens_on_loopback_only_and_ctrl_c_does_not_reach_it(data: Path) -> None:
     with Postgres(data) as server:
         listening = {
             connection.laddr.ip
@@ -94,7 +94,7 @@ def test_stopping_ends_the_server_and_may_be_repeated(data: Path) -> None:
         _ = server.url
 
 
-def test_a_taken_port_gives_way_to_the_next_free_one(data: Path) -> None:
+def test_the_next_free_port_is_used_if_the_wanted_one_is_taken(data: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -122,7 +122,7 @@ def test_killing_the_owner_ends_the_server_and_the_next_owner_finds_the_data(dat
     assert "database system was not properly shut down" not in data.with_name("data.log").read_text()
 
 
-def test_an_owner_killed_while_the_data_is_made_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+def test_the_server_starts_after_its_owner_was_killed_while_creating_the_data(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with start_owner(data) as owner:
         wait_until((tmp_path / "data.new" / "base").exists, every_s=0.005)
@@ -134,7 +134,7 @@ def test_an_owner_killed_while_the_data_is_made_leaves_nothing_in_the_way(tmp_pa
     assert rows == [(1,)]
 
 
-def test_a_half_made_data_folder_is_made_again(tmp_path: Path) -> None:
+def test_an_incomplete_data_folder_is_created_again(tmp_path: Path) -> None:
     half_made = tmp_path / "data.new"
     half_made.mkdir()
     (half_made / "PG_VERSION").write_text("18\n")
@@ -158,7 +158,7 @@ def test_a_killed_server_keeps_what_was_committed_and_starts_again(data: Path) -
     assert rows == [(42,)]
 
 
-def test_a_process_id_that_belongs_to_somebody_else_by_now_is_no_obstacle(data: Path) -> None:
+def test_a_reused_process_id_in_the_pid_file_does_not_prevent_the_start(data: Path) -> None:
     server = Postgres(data)
     pid_file = data / "postmaster.pid"
     with server:
@@ -171,7 +171,9 @@ def test_a_process_id_that_belongs_to_somebody_else_by_now_is_no_obstacle(data: 
     assert rows == [(1,)]
 
 
-def test_a_folder_in_use_is_refused_by_name(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_data_folder_in_use_is_refused_with_its_path(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(postgres, "_PREVIOUS_OWNER_TIMEOUT_S", 0.1)  # a constant, so that the test need not wait
     with Postgres(data) as server:
         intruder = Postgres(data, log=tmp_path / "intruder.log")
@@ -182,7 +184,7 @@ def test_a_folder_in_use_is_refused_by_name(data: Path, tmp_path: Path, monkeypa
         assert run_sql(server.url, "select 1") == [(1,)]
 
 
-def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_not_changed(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     (data / "thesis.txt").write_text("irreplaceable")
@@ -193,7 +195,7 @@ def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> Non
     assert (data / "thesis.txt").read_text() == "irreplaceable"
 
 
-def test_a_server_that_cannot_start_says_why(data: Path) -> None:
+def test_the_error_of_a_server_that_cannot_start_has_the_reason(data: Path) -> None:
     version = (data / "PG_VERSION").read_text()
     (data / "PG_VERSION").write_text("9\n")
 
@@ -204,7 +206,7 @@ def test_a_server_that_cannot_start_says_why(data: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has something to give up")
-def test_without_user_namespaces_root_becomes_nobody(tmp_path: Path) -> None:
+def test_without_user_namespaces_root_becomes_an_unprivileged_user(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir()
     (folder / "PG_VERSION").touch()

@@ -47,7 +47,7 @@ def test_a_database_is_created_and_then_found_again(server: Postgres) -> None:
     engine.dispose()
 
 
-def test_a_schema_of_an_unknown_revision_is_left_alone(server: Postgres) -> None:
+def test_a_schema_with_an_unknown_revision_is_not_changed(server: Postgres) -> None:
     product.create_database(server, product.NAME)
     run_script(server.url_of(product.NAME), OLD_REVISION)
 
@@ -55,7 +55,9 @@ def test_a_schema_of_an_unknown_revision_is_left_alone(server: Postgres) -> None
         product.prepare(server)
 
 
-def test_an_old_data_folder_stops_the_start_with_what_to_do(old_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_error_for_an_old_data_folder_says_how_to_start_again(
+    old_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(local_stack, "DATA", old_data)  # the checkout's own folder is not for tests
 
     with (
@@ -65,6 +67,6 @@ def test_an_old_data_folder_stops_the_start_with_what_to_do(old_data: Path, monk
         pass
 
 
-def test_an_old_folder_elsewhere_is_not_one_that_a_reset_deletes(old_data: Path) -> None:
+def test_for_an_old_folder_elsewhere_the_error_does_not_suggest_make_reset(old_data: Path) -> None:
     with pytest.raises(StackError, match="delete that folder"), running(old_data, port=None, user_settings={}):
         pass

@@ -19,7 +19,7 @@ def configured(**user_settings: str) -> Configuration:
     )
 
 
-def test_the_worker_listens_with_weights_that_are_there_without_a_network() -> None:
+def test_the_default_model_of_the_worker_needs_no_network() -> None:
     environment = configured().task_environment(WORKER)
 
     model = Path(environment.pop("WHISPER_MODEL"))
@@ -28,14 +28,14 @@ def test_the_worker_listens_with_weights_that_are_there_without_a_network() -> N
     assert environment["WHISPER_DEVICE"] == "cpu"
 
 
-def test_the_user_chooses_the_weights_and_not_where_they_run() -> None:
+def test_the_user_can_choose_the_model_but_not_the_device() -> None:
     environment = configured(WHISPER_MODEL="small", WHISPER_DEVICE="cuda", DEADLINE_S="1").task_environment(WORKER)
 
     assert (environment["WHISPER_MODEL"], environment["WHISPER_DEVICE"]) == ("small", "cpu")
     assert float(environment["DEADLINE_S"]) > 60
 
 
-def test_secrets_that_a_task_does_not_name_stay_away_from_it() -> None:
+def test_a_task_does_not_get_secrets_that_it_does_not_name() -> None:
     configuration = Configuration({"CLERK_SECRET_KEY": "sk", "SUPABASE_DB_URL": "x"}, Endpoints())
 
     assert "CLERK_SECRET_KEY" not in configuration.task_environment(WORKER)
@@ -49,7 +49,7 @@ def test_secrets_that_a_task_does_not_name_stay_away_from_it() -> None:
         (["SUPABASE_SECRET_KEY=new", "SUPABASE_SERVICE_ROLE_KEY=old"], "new"),
     ],
 )
-def test_supabases_key_may_stand_under_its_old_name(
+def test_the_key_of_supabase_is_read_under_its_old_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str], key: str
 ) -> None:
     for name in ("SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"):

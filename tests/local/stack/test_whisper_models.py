@@ -15,24 +15,24 @@ def _packages(folder: Path) -> Path:
     return folder
 
 
-def test_other_models_than_base_are_left_as_they_are() -> None:
+def test_models_other_than_base_are_unchanged() -> None:
     assert [local_model(setting) for setting in ("small", "/opt/whisper")] == ["small", "/opt/whisper"]
 
 
-def test_a_model_that_has_been_put_together_is_used_again(tmp_path: Path) -> None:
+def test_an_assembled_model_is_reused(tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
     (tmp_path / "base" / "model.bin").touch()
 
     assert local_model("base", folder=tmp_path) == str(base_model(tmp_path / "base"))
 
 
-def test_parts_that_do_not_make_the_model_leave_none(tmp_path: Path) -> None:
+def test_wrong_parts_leave_no_model_behind(tmp_path: Path) -> None:
     with pytest.raises(BrokenModelFiles, match="do not make the model"):
         _assemble(tmp_path / "base", [_packages(tmp_path / "packages")])
 
     assert not list((tmp_path / "base").glob("model.bin*"))
 
 
-def test_packages_that_are_missing_are_named(tmp_path: Path) -> None:
+def test_missing_packages_are_reported(tmp_path: Path) -> None:
     with pytest.raises(BrokenModelFiles, match="not installed"):
         _assemble(tmp_path / "base", [])

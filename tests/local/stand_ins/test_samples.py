@@ -29,20 +29,20 @@ def test_the_time_of_a_real_post_is_the_one_that_its_id_encodes() -> None:
         assert int(post.posted_at.timestamp()) == ((int(post.id) >> 22) + _X_EPOCH_MS) // 1000
 
 
-def test_invented_posts_say_so() -> None:
+def test_invented_posts_are_marked_as_invented() -> None:
     for post in load_samples():
         assert post.username.lower().startswith("invented") is is_invented(post)
         assert (post.note or "").startswith("Invented" if is_invented(post) else "A real public post")
 
 
-def test_invented_youtube_ids_can_be_nobodys() -> None:
+def test_no_real_video_can_have_an_invented_youtube_id() -> None:
     # Eleven letters of base 64 hold 66 bits and an id has 64: the last letter of a real one is one of sixteen.
     for post in load_samples():
         if post.platform is Platform.YOUTUBE:
             assert post.id[-1] not in "AEIMQUYcgkosw048"
 
 
-def test_every_sample_can_be_pasted() -> None:
+def test_every_sample_url_is_accepted() -> None:
     for post in load_samples():
         assert parse_post_url(_URLS[post.platform].format(post.id)).post_id == post.id
 
@@ -65,7 +65,7 @@ def test_every_platform_has_at_least_three_posts_and_every_kind_of_medium() -> N
 
 
 @pytest.mark.parametrize("filename", CLIPS_OF)
-def test_a_spoken_video_is_as_long_as_its_readings(filename: str) -> None:
+def test_a_video_with_speech_is_as_long_as_its_readings(filename: str) -> None:
     length_ms = duration_ms((SAMPLES / filename).read_bytes())
 
     assert length_ms is not None

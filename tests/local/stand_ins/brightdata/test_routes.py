@@ -54,7 +54,7 @@ def rows(stand_ins: StandInsClient, *post_ids: str, **options: str) -> list[dict
         (60, "Internal Server Error", "failed"),
     ],
 )
-def test_a_job_walks_from_starting_to_its_end(age_s: float, fails_with: str | None, status: str) -> None:
+def test_a_job_goes_from_starting_through_running_to_its_end(age_s: float, fails_with: str | None, status: str) -> None:
     settings = Settings(delay_s=60, fails_with=fails_with)
 
     job = Job(POSTS, [], includes_errors=True, settings=settings, started_mono_s=time.monotonic() - age_s)
@@ -62,7 +62,7 @@ def test_a_job_walks_from_starting_to_its_end(age_s: float, fails_with: str | No
     assert job.status == status
 
 
-def test_a_running_job_tells_how_long_it_runs_and_has_no_snapshot_yet(stand_ins: StandInsClient) -> None:
+def test_a_running_job_reports_its_running_time_and_has_no_snapshot(stand_ins: StandInsClient) -> None:
     stand_ins.control("brightdata", {"delay_s": 600})
     snapshot_id = trigger(stand_ins, url_of(PHOTO))
 
@@ -76,7 +76,7 @@ def test_a_running_job_tells_how_long_it_runs_and_has_no_snapshot_yet(stand_ins:
     assert "not ready yet" in early.json()["message"]
 
 
-def test_a_snapshot_is_late_once_although_the_job_is_ready(stand_ins: StandInsClient) -> None:
+def test_the_first_snapshot_of_a_ready_job_is_refused(stand_ins: StandInsClient) -> None:
     stand_ins.control("brightdata", {"delay_s": 0})
     snapshot_id = trigger(stand_ins, url_of(PHOTO))
 
@@ -97,7 +97,7 @@ def test_a_snapshot_is_late_once_although_the_job_is_ready(stand_ins: StandInsCl
         ({"Authorization": "Basic eDp5"}, "Basic auth is not allowed"),
     ],
 )
-def test_whoever_is_not_known_is_told_so_in_plain_text(
+def test_a_caller_without_a_valid_key_is_refused_in_plain_text(
     stand_ins: StandInsClient, headers: dict[str, str], text: str
 ) -> None:
     reply = stand_ins.http.get(f"{BASE}/progress/sd_1", headers=headers)
@@ -128,7 +128,7 @@ def test_a_bad_trigger_is_refused(
 
 
 @pytest.mark.parametrize("body", [[url_of(PHOTO)], {"input": [url_of(PHOTO)]}, url_of(PHOTO)])
-def test_a_trigger_takes_its_inputs_in_each_form(stand_ins: StandInsClient, body: Any) -> None:
+def test_a_trigger_accepts_every_form_of_input(stand_ins: StandInsClient, body: Any) -> None:
     assert call(stand_ins, "POST", "/trigger", params={"dataset_id": POSTS}, json=body).status_code == 200
 
 
@@ -139,7 +139,7 @@ def test_an_unknown_job_does_not_exist(stand_ins: StandInsClient, path: str) -> 
     assert (reply.status_code, reply.text) == (404, "Snapshot does not exist")
 
 
-def test_failed_inputs_are_told_only_on_request(stand_ins: StandInsClient) -> None:
+def test_failed_inputs_are_returned_only_on_request(stand_ins: StandInsClient) -> None:
     stand_ins.add_instagram_post("Hprivate", raw={"error_code": "dead_page", "error": "This account is private"})
     asked = (PHOTO, "Hmissing", "Hprivate")
 
@@ -155,7 +155,7 @@ def test_failed_inputs_are_told_only_on_request(stand_ins: StandInsClient) -> No
     assert [row["shortcode"] for row in untold] == [PHOTO]
 
 
-def test_an_address_that_is_no_post_is_bad_input(stand_ins: StandInsClient) -> None:
+def test_a_url_that_is_not_a_posts_is_bad_input(stand_ins: StandInsClient) -> None:
     stand_ins.control("brightdata", {"delay_s": 0})
     snapshot_id = trigger(stand_ins, {"url": "https://www.instagram.com/somebody/"})
     call(stand_ins, "GET", f"/snapshot/{snapshot_id}")
@@ -165,7 +165,7 @@ def test_an_address_that_is_no_post_is_bad_input(stand_ins: StandInsClient) -> N
     assert (row["error_code"], row["error"]) == ("bad_input", "It is not a post URL")
 
 
-def test_records_come_in_no_promised_order(stand_ins: StandInsClient) -> None:
+def test_records_have_no_fixed_order(stand_ins: StandInsClient) -> None:
     asked = (PHOTO, CAROUSEL, REEL, "Hinvent0004")
 
     orders = {tuple(row["shortcode"] for row in rows(stand_ins, *asked)) for _ in range(20)}
@@ -174,7 +174,7 @@ def test_records_come_in_no_promised_order(stand_ins: StandInsClient) -> None:
     assert {frozenset(order) for order in orders} == {frozenset(asked)}
 
 
-def test_the_posts_dataset_tells_every_kind_of_post(stand_ins: StandInsClient) -> None:
+def test_the_posts_dataset_covers_every_kind_of_post(stand_ins: StandInsClient) -> None:
     records = {row["shortcode"]: row for row in rows(stand_ins, PHOTO, CAROUSEL, REEL)}
 
     assert [records[each]["content_type"] for each in (PHOTO, CAROUSEL, REEL)] == ["Image", "Carousel", "Reel"]
@@ -185,7 +185,7 @@ def test_the_posts_dataset_tells_every_kind_of_post(stand_ins: StandInsClient) -
     assert all(record["_stand_in"]["is_stand_in"] for record in records.values())
 
 
-def test_the_reels_dataset_tells_reels_in_its_own_words_and_nothing_else(stand_ins: StandInsClient) -> None:
+def test_the_reels_dataset_covers_only_reels_in_its_own_form(stand_ins: StandInsClient) -> None:
     records = {row["input"]["url"][-12:-1]: row for row in rows(stand_ins, REEL, PHOTO, dataset_id=REELS)}
 
     reel = records[REEL]
@@ -195,7 +195,7 @@ def test_the_reels_dataset_tells_reels_in_its_own_words_and_nothing_else(stand_i
     assert records[PHOTO]["error_code"] == "crawl_error"
 
 
-def test_comments_come_in_the_words_of_each_dataset(stand_ins: StandInsClient) -> None:
+def test_comments_have_the_form_of_each_dataset(stand_ins: StandInsClient) -> None:
     comment = {"text": "Hi.", "author": "a.b", "likes": 7, "posted_at": "2026-10-03T17:00:00Z"}
     stand_ins.add_instagram_post("Hspoken", ("video", b"video"), comments=[comment])
 
@@ -207,7 +207,7 @@ def test_comments_come_in_the_words_of_each_dataset(stand_ins: StandInsClient) -
     assert (likes["comment"], likes["likes"], likes["date_of_comment"]) == ("Hi.", "7", "2026-10-03T17:00:00Z")
 
 
-def test_raw_replaces_what_a_record_would_say(stand_ins: StandInsClient) -> None:
+def test_raw_overrides_the_fields_of_a_record(stand_ins: StandInsClient) -> None:
     stand_ins.add_instagram_post("Hraw", ("image", b"picture"), raw={"likes": "3", "audio": None})
 
     (record,) = rows(stand_ins, "Hraw")
@@ -215,7 +215,7 @@ def test_raw_replaces_what_a_record_would_say(stand_ins: StandInsClient) -> None
     assert (record["likes"], record["audio"]) == ("3", None)
 
 
-def test_links_to_media_expire_when_they_say(stand_ins: StandInsClient) -> None:
+def test_links_to_media_expire_at_their_stated_time(stand_ins: StandInsClient) -> None:
     stand_ins.control("brightdata", {"delay_s": 0, "links_live_s": -60})
     snapshot_id = trigger(stand_ins, url_of(PHOTO))
     call(stand_ins, "GET", f"/snapshot/{snapshot_id}")
@@ -262,7 +262,7 @@ def test_a_running_job_is_canceled_and_a_ready_one_is_not(stand_ins: StandInsCli
     assert call(stand_ins, "GET", f"/progress/{running}").json()["status"] == "canceled"
 
 
-def test_scrape_answers_at_once_or_hands_over_the_job(stand_ins: StandInsClient) -> None:
+def test_scrape_returns_the_records_or_the_id_of_a_slow_job(stand_ins: StandInsClient) -> None:
     query = {"dataset_id": POSTS, "format": "json"}
     stand_ins.control("brightdata", {"delay_s": 0})
     at_once = call(stand_ins, "POST", "/scrape", params=query, json=[url_of(PHOTO)])
@@ -274,7 +274,7 @@ def test_scrape_answers_at_once_or_hands_over_the_job(stand_ins: StandInsClient)
     assert call(stand_ins, "GET", f"/progress/{later.json()['snapshot_id']}").json()["status"] == "starting"
 
 
-def test_a_reset_forgets_jobs_and_settings(stand_ins: StandInsClient) -> None:
+def test_a_reset_deletes_jobs_and_settings(stand_ins: StandInsClient) -> None:
     stand_ins.control("brightdata", {"delay_s": 0, "fails_with": "Internal Server Error"})
     snapshot_id = trigger(stand_ins, url_of(PHOTO))
 

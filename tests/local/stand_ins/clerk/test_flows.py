@@ -45,7 +45,7 @@ def test_a_test_address_gets_the_code_that_clerk_documents(stand_ins: StandInsCl
     assert attempt(stand_ins, address, verification_id, "424242").json()["status"] == "verified"
 
 
-def test_three_wrong_codes_spoil_the_right_one(stand_ins: StandInsClient, email: str) -> None:
+def test_after_three_wrong_codes_the_right_one_is_refused(stand_ins: StandInsClient, email: str) -> None:
     address = address_of(stand_ins, email)
     verification_id = prepare(stand_ins, address)
     code = stand_ins.outbox()[-1]["code"]
@@ -78,7 +78,7 @@ def test_a_code_belongs_to_its_address(stand_ins: StandInsClient, email: str) ->
     assert code_of(reply) == (404, "resource_not_found")
 
 
-def test_a_deleted_user_is_gone_with_all_sessions(stand_ins: StandInsClient, email: str) -> None:
+def test_deleting_a_user_ends_all_of_the_users_sessions(stand_ins: StandInsClient, email: str) -> None:
     session = stand_ins.token(email)
 
     backend(stand_ins, "DELETE", f"/users/{session['user_id']}")
@@ -94,7 +94,7 @@ def test_a_bad_change_is_refused(stand_ins: StandInsClient, email: str, body: di
     assert backend(stand_ins, "PATCH", f"/users/{user_id}", body).status_code == 422
 
 
-def test_a_production_instance_makes_no_sessions_for_backends(stand_ins: StandInsClient, email: str) -> None:
+def test_a_backend_cannot_create_sessions_on_a_production_instance(stand_ins: StandInsClient, email: str) -> None:
     user_id = stand_ins.clerk_user(email)["id"]
     stand_ins.control("clerk/instance", {"is_production": True})
 
@@ -102,7 +102,7 @@ def test_a_production_instance_makes_no_sessions_for_backends(stand_ins: StandIn
 
 
 @pytest.mark.parametrize("spoil", ["revoked", "expired", "invented"])
-def test_a_ticket_that_is_no_good_signs_nobody_in(stand_ins: StandInsClient, email: str, spoil: str) -> None:
+def test_an_invalid_ticket_creates_no_session(stand_ins: StandInsClient, email: str, spoil: str) -> None:
     user_id = stand_ins.clerk_user(email)["id"]
     ticket = backend(stand_ins, "POST", "/sign_in_tokens", {"user_id": user_id, "expires_in_seconds": 1}).json()
     match spoil:
@@ -152,7 +152,7 @@ def receiver() -> Iterator[tuple[str, Queue[tuple[bytes, dict[str, str]]], list[
     server.server_close()
 
 
-def test_webhooks_are_told_what_happens_signed_and_again_until_they_take_it(
+def test_signed_webhooks_are_sent_until_they_are_accepted(
     stand_ins: StandInsClient, email: str, receiver: tuple[str, Queue[tuple[bytes, dict[str, str]]], list[int]]
 ) -> None:
     url, got, statuses = receiver

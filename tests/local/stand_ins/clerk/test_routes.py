@@ -46,7 +46,7 @@ def test_a_token_verifies_by_the_public_keys_and_has_the_claims_of_version_2(sta
     assert "aud" not in claims
 
 
-def test_the_id_of_a_user_follows_from_the_address(stand_ins: StandInsClient) -> None:
+def test_the_id_of_a_user_is_derived_from_the_address(stand_ins: StandInsClient) -> None:
     first = stand_ins.token("jo@example.com")
     again = stand_ins.token("JO@example.com")
 
@@ -81,16 +81,14 @@ def test_claims_can_be_replaced_and_removed(stand_ins: StandInsClient) -> None:
         ({"kid": "ins_unknown"}, jwt.PyJWKClientError),
     ],
 )
-def test_forgeries_fail_as_they_should(
-    stand_ins: StandInsClient, order: dict[str, Any], error: type[Exception]
-) -> None:
+def test_forged_tokens_do_not_verify(stand_ins: StandInsClient, order: dict[str, Any], error: type[Exception]) -> None:
     token = stand_ins.token(**order)["token"]
 
     with pytest.raises(error):
         verified(stand_ins, token)
 
 
-def test_a_pending_session_can_be_claimed(stand_ins: StandInsClient) -> None:
+def test_a_token_can_claim_a_pending_session(stand_ins: StandInsClient) -> None:
     token = stand_ins.token(overrides={"sts": "pending"})["token"]
 
     assert verified(stand_ins, token)["sts"] == "pending"
@@ -118,7 +116,7 @@ def test_a_rotated_key_no_longer_verifies_older_tokens(stand_ins: StandInsClient
         verified(stand_ins, old)
 
 
-def test_the_backend_api_wants_the_secret_key(stand_ins: StandInsClient) -> None:
+def test_the_backend_api_requires_the_secret_key(stand_ins: StandInsClient) -> None:
     for headers in ({}, {"Authorization": "Bearer sk_test_other"}, {"Authorization": "sk_test_stand_in"}):
         reply = stand_ins.http.get("/clerk/v1/users", headers=headers)
         assert code_of(reply) == (401, "clerk_key_invalid")
@@ -178,7 +176,7 @@ def test_a_bad_user_is_refused_with_clerks_code(stand_ins: StandInsClient, order
     assert code_of(backend(stand_ins, "POST", "/users", order)) == (422, code)
 
 
-def test_a_revoked_session_gives_no_more_tokens(stand_ins: StandInsClient) -> None:
+def test_a_revoked_session_issues_no_tokens(stand_ins: StandInsClient) -> None:
     order = stand_ins.token()
     path = f"/sessions/{order['session_id']}"
 
@@ -193,7 +191,7 @@ def test_a_revoked_session_gives_no_more_tokens(stand_ins: StandInsClient) -> No
 
 
 @pytest.mark.parametrize("path", ["/users/user_nobody", "/sessions/sess_none"])
-def test_what_does_not_exist_is_not_found(stand_ins: StandInsClient, path: str) -> None:
+def test_an_unknown_id_is_not_found(stand_ins: StandInsClient, path: str) -> None:
     assert code_of(backend(stand_ins, "GET", path)) == (404, "resource_not_found")
 
 

@@ -24,7 +24,9 @@ def email() -> str:
 
 
 @pytest.mark.filterwarnings("ignore:warning. .. DEPRECATED:DeprecationWarning")  # the SDK's, about its own parameters
-def test_a_user_comes_proves_an_address_and_goes(clerk: Clerk, stand_ins: StandInsClient, email: str) -> None:
+def test_a_user_is_created_verifies_an_address_and_is_deleted(
+    clerk: Clerk, stand_ins: StandInsClient, email: str
+) -> None:
     reserved = EmailAddressIdentificationStatus.RESERVED
     made = clerk.users.create(email_address=[email], email_address_identification_status=[reserved], password=PASSWORD)
     address = made.email_addresses[0]
@@ -57,7 +59,7 @@ def test_a_password_gives_a_ticket_and_a_session_gives_a_token_until_it_is_revok
     assert revoked.status == "revoked"
 
 
-def test_a_taken_address_is_an_error_of_clerks(clerk: Clerk, stand_ins: StandInsClient, email: str) -> None:
+def test_an_address_in_use_is_refused_with_clerks_error(clerk: Clerk, stand_ins: StandInsClient, email: str) -> None:
     stand_ins.clerk_user(email)
 
     with pytest.raises(ClerkErrors) as refusal:

@@ -26,7 +26,7 @@ def test_a_status_fault_answers_in_the_vendors_own_form(stand_ins: StandInsClien
 
 
 @pytest.mark.parametrize("body", [{"error": "ours"}, "plain words"])
-def test_a_status_fault_takes_a_body_and_headers(stand_ins: StandInsClient, body: dict[str, str] | str) -> None:
+def test_a_status_fault_accepts_a_body_and_headers(stand_ins: StandInsClient, body: dict[str, str] | str) -> None:
     stand_ins.fault("twitterapi", "status", status=599, body=body, headers={"Retry-After": "7"})
 
     reply = stand_ins.http.get(TWEETS)
@@ -52,7 +52,7 @@ def test_a_fault_ends_after_its_times_and_the_next_one_takes_over(stand_ins: Sta
     assert statuses == [429, 429, 503, 200]
 
 
-def test_a_fault_meets_only_its_vendor_and_path(stand_ins: StandInsClient) -> None:
+def test_a_fault_applies_only_to_its_vendor_and_path(stand_ins: StandInsClient) -> None:
     stand_ins.fault("twitterapi", "status", status=500, path="/oapi")
 
     assert stand_ins.http.get(TWEETS, headers=KEY).status_code == 200
@@ -89,7 +89,7 @@ def test_a_timeout_outlasts_the_client(stand_ins: StandInsClient) -> None:
     assert [call["status"] for call in stand_ins.calls("twitterapi")] == [None]
 
 
-def test_a_reset_lets_go_of_a_held_call_at_once(stand_ins: StandInsClient) -> None:
+def test_a_reset_releases_a_held_call_at_once(stand_ins: StandInsClient) -> None:
     stand_ins.fault("twitterapi", "timeout")
     stand_ins.fault("clerk", "slow", delay_s=600)
     ended: list[str] = []
@@ -113,7 +113,7 @@ def test_a_reset_lets_go_of_a_held_call_at_once(stand_ins: StandInsClient) -> No
     assert sorted(ended) == ["answered", "dropped"]
 
 
-def test_slow_answers_normally_after_the_delay_and_not_before(stand_ins: StandInsClient) -> None:
+def test_a_slow_fault_answers_normally_after_its_delay(stand_ins: StandInsClient) -> None:
     stand_ins.fault("twitterapi", "slow", delay_s=600, times=1)
     stand_ins.fault("twitterapi", "slow", delay_s=0.1, times=1)
 
@@ -124,7 +124,7 @@ def test_slow_answers_normally_after_the_delay_and_not_before(stand_ins: StandIn
     assert reply.json()["tweets"]
 
 
-def test_a_fault_meets_only_calls_about_its_words(stand_ins: StandInsClient) -> None:
+def test_a_fault_applies_only_to_calls_that_contain_its_text(stand_ins: StandInsClient) -> None:
     stand_ins.fault("twitterapi", "status", status=500, about="1700000000000000001")
     stand_ins.fault("gemini", "status", status=500, about="a red kite")
     model = "/gemini/v1/models/gemini-3.8-flash:generateContent"
@@ -138,7 +138,7 @@ def test_a_fault_meets_only_calls_about_its_words(stand_ins: StandInsClient) -> 
     assert "a black kite" in answers[0].text  # it was read on the way, and reached the model whole
 
 
-def test_a_fault_meets_only_its_method_and_lets_the_first_calls_pass(stand_ins: StandInsClient) -> None:
+def test_a_fault_applies_only_to_its_method_and_after_its_first_calls(stand_ins: StandInsClient) -> None:
     stand_ins.fault("twitterapi", "status", status=500, method="POST")
     stand_ins.fault("twitterapi", "status", status=503, method="GET", after=2, times=1)
 
@@ -148,7 +148,7 @@ def test_a_fault_meets_only_its_method_and_lets_the_first_calls_pass(stand_ins: 
     assert [fault["status"] for fault in stand_ins.http.get("/__control/faults").json()] == [500]
 
 
-def test_calls_say_which_watched_words_they_have(stand_ins: StandInsClient) -> None:
+def test_calls_record_which_watched_words_they_contain(stand_ins: StandInsClient) -> None:
     for word in ("20", "kites"):
         stand_ins.control("watched", {"word": word})
 
@@ -190,7 +190,7 @@ def test_a_caller_is_killed_before_or_after_it_is_billed(
     assert left == credits_left - 15
 
 
-def test_nobody_is_killed_who_was_not_started_with_the_stand_ins(stand_ins: StandInsClient) -> None:
+def test_a_process_that_was_not_started_with_the_stand_ins_is_not_killed(stand_ins: StandInsClient) -> None:
     stand_ins.fault("twitterapi", "kill")
 
     reply = httpx.get(stand_ins.base_url + TWEETS, headers=KEY)  # its connection ends with it

@@ -14,7 +14,7 @@ from tests.fixtures.stand_ins import StandInsClient
         (None, [0.0] * 100, []),
     ],
 )
-def test_a_key_is_refused_that_asks_faster_than_its_tier_allows(
+def test_calls_above_the_rate_of_a_keys_tier_are_refused(
     per_second: float | None, moments: list[float], refused_at: list[float]
 ) -> None:
     clock = iter([*moments, moments[-1]])
@@ -26,7 +26,7 @@ def test_a_key_is_refused_that_asks_faster_than_its_tier_allows(
     assert limits.find_refusal(Vendor.TWITTERAPI, {"x-api-key": "b"}) is None
 
 
-def test_haste_is_refused_as_the_vendor_does(stand_ins: StandInsClient) -> None:
+def test_too_many_calls_are_refused_in_the_vendors_own_form(stand_ins: StandInsClient) -> None:
     stand_ins.control("limits", {"twitterapi_per_second": 0.2})
 
     replies = [
@@ -38,7 +38,7 @@ def test_haste_is_refused_as_the_vendor_does(stand_ins: StandInsClient) -> None:
     assert stand_ins.http.get("/__control/limits").json()["refused"]["twitterapi"] == 1
 
 
-def test_the_last_refusal_too_many_blocks_for_good(stand_ins: StandInsClient) -> None:
+def test_too_many_refused_calls_block_the_caller_permanently(stand_ins: StandInsClient) -> None:
     stand_ins.control("limits", {"brightdata_blocks_after": 25})
     stand_ins.fault("brightdata", "status", status=429, times=25)
 

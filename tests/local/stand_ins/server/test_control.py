@@ -52,7 +52,7 @@ def test_calls_of_an_unknown_vendor_are_refused(stand_ins: StandInsClient) -> No
     assert stand_ins.http.get("/__control/calls", params={"vendor": "nobody"}).status_code == 422
 
 
-def test_a_reset_forgets_calls_faults_and_posts_but_no_user_and_no_key(stand_ins: StandInsClient) -> None:
+def test_a_reset_removes_calls_faults_and_posts_but_keeps_users_and_keys(stand_ins: StandInsClient) -> None:
     user = stand_ins.token()
     keys = stand_ins.http.get("/clerk/.well-known/jwks.json").json()
     stand_ins.add_post(id="123")
@@ -197,7 +197,7 @@ def test_half_a_surrogate_pair_is_refused_everywhere(stand_ins: StandInsClient, 
         {"Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_a_web_page_can_order_nothing(stand_ins: StandInsClient, headers: dict[str, str]) -> None:
+def test_a_web_page_cannot_use_the_control_api(stand_ins: StandInsClient, headers: dict[str, str]) -> None:
     replies = [
         stand_ins.http.post("/__control/tokens", json={"email": "ann@example.com"}, headers=headers),
         stand_ins.http.get("/__control/calls", headers=headers),

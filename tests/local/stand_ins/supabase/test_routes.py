@@ -45,7 +45,7 @@ def client(stand_ins: StandInsClient) -> Iterator[SyncStorageClient]:
         yield SyncStorageClient(f"{stand_ins.base_url}{BASE}/", HEADERS, http_client=http)
 
 
-def test_supabases_own_client_finds_everything_where_it_expects_it(client: SyncStorageClient) -> None:
+def test_supabases_own_client_works_with_the_stand_in(client: SyncStorageClient) -> None:
     bucket = client.from_(BUCKET)
 
     bucket.upload("x/1/a.jpg", b"abc", {"content-type": "image/jpeg", "cache-control": "60"})
@@ -62,7 +62,7 @@ def test_supabases_own_client_finds_everything_where_it_expects_it(client: SyncS
     assert bucket.list("x") == []
 
 
-def test_a_raw_body_is_stored_as_it_is_and_served_to_everybody(stand_ins: StandInsClient) -> None:
+def test_a_raw_body_is_stored_unchanged_and_served_publicly(stand_ins: StandInsClient) -> None:
     reply = upload(stand_ins, "a b.jpg", b"0123456789")
 
     url = f"{BASE}/object/public/{BUCKET}/a b.jpg"
@@ -76,7 +76,7 @@ def test_a_raw_body_is_stored_as_it_is_and_served_to_everybody(stand_ins: StandI
     assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"234", "bytes 2-4/10")
 
 
-def test_a_file_is_replaced_only_when_asked_for(stand_ins: StandInsClient) -> None:
+def test_a_file_is_replaced_only_on_request(stand_ins: StandInsClient) -> None:
     upload(stand_ins, "a.jpg")
 
     assert told(upload(stand_ins, "a.jpg")) == (400, "409", "KeyAlreadyExists")
@@ -89,7 +89,7 @@ def test_a_name_with_other_characters_is_refused(stand_ins: StandInsClient, name
     assert told(upload(stand_ins, name)) == (400, "400", "InvalidKey")
 
 
-def test_the_bucket_takes_only_its_types_and_sizes(stand_ins: StandInsClient) -> None:
+def test_the_bucket_accepts_only_its_types_and_sizes(stand_ins: StandInsClient) -> None:
     order = {"id": "small", "name": "small", "public": False, "file_size_limit": 10}
     assert call(stand_ins, "POST", "/bucket", json=order).json() == {"name": "small"}
 
@@ -104,7 +104,7 @@ def test_the_bucket_takes_only_its_types_and_sizes(stand_ins: StandInsClient) ->
 
 
 @pytest.mark.parametrize("path", ["/object/none/a.jpg", f"/object/{BUCKET}/none.jpg", "/bucket/none"])
-def test_what_is_missing_is_told_under_another_status(stand_ins: StandInsClient, path: str) -> None:
+def test_a_missing_file_or_bucket_is_reported_with_status_400(stand_ins: StandInsClient, path: str) -> None:
     status, body_status, _ = told(call(stand_ins, "GET", path))
 
     assert (status, body_status) == (400, "404")
@@ -120,7 +120,7 @@ def test_what_is_missing_is_told_under_another_status(stand_ins: StandInsClient,
         {"apikey": "eyJ.e30.x", "Authorization": "Bearer eyJ.e30.x"},
     ],
 )
-def test_only_a_secret_key_in_both_headers_is_a_key(stand_ins: StandInsClient, headers: dict[str, str]) -> None:
+def test_the_secret_key_must_be_in_both_headers(stand_ins: StandInsClient, headers: dict[str, str]) -> None:
     reply = stand_ins.http.post(f"{BASE}/object/{BUCKET}/a.jpg", content=b"abc", headers=headers)
 
     assert told(reply) == (400, "403", "AccessDenied")
@@ -178,7 +178,7 @@ def test_an_open_range_is_served_to_the_end(stand_ins: StandInsClient, asked: st
     assert (reply.status_code, reply.content) == (206, content)
 
 
-def test_a_file_that_the_caller_has_is_not_sent_again(stand_ins: StandInsClient) -> None:
+def test_an_unchanged_file_is_not_sent_again(stand_ins: StandInsClient) -> None:
     upload(stand_ins, "a.jpg")
     url = f"{BASE}/object/public/{BUCKET}/a.jpg"
     known = stand_ins.http.get(url).headers
@@ -218,7 +218,7 @@ def test_a_put_creates_what_is_missing(stand_ins: StandInsClient) -> None:
     assert (reply.status_code, call(stand_ins, "GET", f"/object/{BUCKET}/a.jpg").content) == (200, b"abc")
 
 
-def test_a_bucket_that_does_not_exist_has_nothing_in_it(stand_ins: StandInsClient) -> None:
+def test_a_missing_bucket_lists_no_files(stand_ins: StandInsClient) -> None:
     reply = call(stand_ins, "POST", "/object/list/none", json={"prefix": ""})
 
     assert (reply.status_code, reply.json()) == (200, [])
@@ -235,7 +235,7 @@ def test_a_name_may_end_with_a_slash_and_no_part_of_it_may_be_very_long(stand_in
     assert told(upload(stand_ins, "x" * 1100)) == (500, "500", "InternalError")
 
 
-def test_a_storage_that_fails_inside_answers_500(stand_ins: StandInsClient) -> None:
+def test_an_internal_failure_of_the_storage_is_answered_with_500(stand_ins: StandInsClient) -> None:
     stand_ins.fault("supabase", "status", status=500)  # as without a free connection to its database
 
     assert told(upload(stand_ins, "a.jpg")) == (500, "500", "InternalError")
@@ -269,7 +269,7 @@ def test_a_broken_form_is_refused(stand_ins: StandInsClient, body: bytes) -> Non
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 300_000])
-def test_a_form_gives_back_what_was_put_in_whatever_looks_like_its_end(client: SyncStorageClient, size: int) -> None:
+def test_a_form_preserves_content_that_resembles_its_delimiter(client: SyncStorageClient, size: int) -> None:
     content = (b"\r\n--" + bytes(range(256)) * (size // 256 + 1))[:size]
 
     client.from_(BUCKET).upload("x.jpg", content, {"content-type": "image/jpeg"})
@@ -277,7 +277,7 @@ def test_a_form_gives_back_what_was_put_in_whatever_looks_like_its_end(client: S
     assert client.from_(BUCKET).download("x.jpg") == content
 
 
-def test_files_are_there_again_after_a_restart_and_gone_after_a_reset(tmp_path: Path) -> None:
+def test_files_survive_a_restart_and_a_reset_deletes_them(tmp_path: Path) -> None:
     async def pieces() -> Any:
         yield b"ab"
         yield b"c"
@@ -294,7 +294,7 @@ def test_files_are_there_again_after_a_restart_and_gone_after_a_reset(tmp_path: 
     assert Storage(tmp_path).objects == {}
 
 
-def test_the_bucket_takes_what_the_migration_lets_it_take() -> None:
+def test_the_bucket_has_the_types_and_limit_of_the_migration() -> None:
     sql = MIGRATION.read_text()
 
     assert tuple(re.findall(r"'((?:image|video|audio)/[a-z0-9]+)'", sql)) == MEDIA_TYPES

@@ -39,7 +39,7 @@ def test_the_first_post_of_the_platform_is_served_as_it_was(stand_ins: StandInsC
     assert "likes" in tweet["_stand_in"]["approximate"]
 
 
-def test_unknown_ids_are_absent_and_repeated_ones_come_once(stand_ins: StandInsClient) -> None:
+def test_unknown_ids_are_ignored_and_repeated_ones_returned_once(stand_ins: StandInsClient) -> None:
     stand_ins.add_post(id="123")
 
     tweets = get_tweets(stand_ins, "404, 123,20,,20,not-an-id")
@@ -63,7 +63,7 @@ def test_a_missing_or_bad_key_is_unauthorized(stand_ins: StandInsClient, headers
 
 
 @pytest.mark.parametrize("query", ["", "?tweet_ids=", "?tweet_ids=,"])
-def test_a_call_without_ids_is_a_bad_request_that_names_them(stand_ins: StandInsClient, query: str) -> None:
+def test_a_call_without_ids_is_a_bad_request_that_names_the_parameter(stand_ins: StandInsClient, query: str) -> None:
     reply = stand_ins.http.get(f"/twitterapi/twitter/tweets{query}", headers={"X-API-Key": "any"})
 
     assert reply.status_code == 400
@@ -84,7 +84,7 @@ def test_every_tweet_costs_credits_and_so_does_an_empty_answer(stand_ins: StandI
     assert before - credit() == 15 * 3
 
 
-def test_a_post_is_told_in_the_words_of_x(stand_ins: StandInsClient) -> None:
+def test_a_post_is_returned_in_the_form_of_x(stand_ins: StandInsClient) -> None:
     metrics = {"likes": 5, "comments": 4, "views": None, "shares": 2}
     stand_ins.add_post(id="123", username="kim", text="Say hi to @jo_1 #kites", metrics=metrics)
 

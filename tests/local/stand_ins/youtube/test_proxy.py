@@ -57,7 +57,7 @@ def test_a_malformed_request_ends_the_connection(stand_ins: StandInsClient, requ
     assert answer == b"" or answer.startswith(b"HTTP/1.1 403")
 
 
-def test_a_call_that_is_dropped_behind_the_proxy_is_dropped_in_front_of_it(
+def test_a_connection_that_the_app_drops_is_dropped_by_the_proxy(
     stand_ins: StandInsClient, browser: httpx.Client
 ) -> None:
     stand_ins.fault("youtube", "disconnect", path="/www/watch")

@@ -30,7 +30,7 @@ def get(stand_ins: StandInsClient, path: str, headers: dict[str, str] | None = N
         ("bytes=10-", 416, b"", "bytes */10"),
     ],
 )
-def test_a_part_of_a_file_can_be_asked_for(
+def test_a_range_of_a_file_can_be_requested(
     stand_ins: StandInsClient, asked: str | None, status: int, content: bytes, told: str | None
 ) -> None:
     add_video(stand_ins, media=MEDIA)
@@ -40,7 +40,7 @@ def test_a_part_of_a_file_can_be_asked_for(
     assert (reply.status_code, reply.content, reply.headers.get("content-range")) == (status, content, told)
 
 
-def test_a_video_without_a_file_gives_none(stand_ins: StandInsClient) -> None:
+def test_a_video_without_a_file_is_forbidden(stand_ins: StandInsClient) -> None:
     add_video(stand_ins)
 
     assert get(stand_ins, f"/youtube/media/videoplayback?id={GOOD_ID}").status_code == 403
@@ -70,7 +70,7 @@ def test_captions_of_another_language_or_video_are_missing(stand_ins: StandInsCl
 
 
 @pytest.mark.parametrize(("query", "status"), [("id=x", 403), ("id=x&key=bad-key", 400), ("key=any", 400)])
-def test_the_data_api_refuses_a_bad_question(stand_ins: StandInsClient, query: str, status: int) -> None:
+def test_the_data_api_refuses_an_invalid_request(stand_ins: StandInsClient, query: str, status: int) -> None:
     reply = get(stand_ins, f"/youtube/data/v3/videos?{query}")
 
     error: dict[str, Any] = reply.json()["error"]
