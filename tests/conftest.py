@@ -1,8 +1,8 @@
-"""Fixtures live in tests/fixtures/, one file a subject."""
+"""The registration of the fixtures, which are in tests/fixtures/, one file for each subject."""
 
 from hypothesis import HealthCheck, settings
 
-# How fast examples are made says more about the other work on the machine than about the test.
+# No deadline for examples, because their speed depends on the other work of the machine.
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machine")
 

@@ -1,6 +1,6 @@
-"""Rows for tests: each function makes one thing and what it cannot be without, and flushes.
+"""Factories of rows for tests: each function creates a row with the rows that it requires, and flushes.
 
-Keyword arguments are the row's own columns; what a test does not name has a plain value.
+Keyword arguments set the row's columns; the other columns have default values.
 """
 
 from collections.abc import Sequence
@@ -59,7 +59,7 @@ def create_user(session: Session, **columns: Any) -> User:
 
 
 def create_subscription(session: Session, user: User, *, plan: str = "free", **columns: Any) -> Subscription:
-    """Give a user a plan, by its slug."""
+    """Create a user's subscription to a plan, given by its slug."""
     plan_id = session.scalars(select(Plan.id).where(Plan.slug == plan)).one()
     return _add(
         session,
@@ -72,14 +72,14 @@ def create_usage(session: Session, user: User, **columns: Any) -> UserUsage:
 
 
 def create_reservation(session: Session, request: PostAnalysisRequest, **columns: Any) -> UsageReservation:
-    """Count a URL of a request, but not in its user's usage."""
+    """Create the reservation of one URL of a request; the user's usage does not change."""
     url = {"url": f"https://x.com/i/status/{next(_numbers)}", "usage_date": date(2026, 11, 25)}
     whose = {"user_id": request.user_id, "request_id": request.id, "platform": request.platform}
     return _add(session, UsageReservation(**url | whose | columns))
 
 
 def create_post(session: Session, **columns: Any) -> Post:
-    """Make a fetched text post of X."""
+    """Create a fetched text post of X."""
     post_id = str(1_000_000_000_000_000_000 + next(_numbers))
     return _add(
         session,
@@ -128,7 +128,7 @@ def create_activity(session: Session, user: User, post: Post, **columns: Any) ->
 def create_request(
     session: Session, user: User, posts: Sequence[Post] = (), *, state: PostState = PostState.FETCHED, **columns: Any
 ) -> PostAnalysisRequest:
-    """Make a request for posts that exist already, each of them in `state`."""
+    """Create a request for existing posts, all in the state `state`."""
     request = _add(
         session,
         PostAnalysisRequest(
@@ -142,7 +142,7 @@ def create_request(
 
 
 def create_status(session: Session, request: PostAnalysisRequest, **columns: Any) -> AnalysisStatus:
-    """Add the next step to a request's history."""
+    """Create the next step of a request's history."""
     request.status_seq += 1
     return _add(
         session,

@@ -1,4 +1,4 @@
-"""The system as `make run` starts it: a process of its own, with everything that it starts."""
+"""The system as a command: `make run` in a child process, with all its descendants."""
 
 import json
 import os
@@ -20,7 +20,7 @@ _INHERITED = ("PATH", "HOME", "LANG", "TMPDIR")
 
 
 def environment_of(settings: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the variables of a command: the settings, and nothing else that a developer may have set."""
+    """Return the variables of a command: the given settings, without those of the developer."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return inherited | dict(settings or {})
 
@@ -29,7 +29,7 @@ def environment_of(settings: Mapping[str, str] | None) -> dict[str, str]:
 def running_command(
     data: Path, command: Sequence[str] | None = None, *, settings: Mapping[str, str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """Run the system as a child, by default as make would, and yield what its READY line says."""
+    """Run the system as a child process, by default with make's command; yields it with the fields of its READY line."""
     run = [*LOCAL, "run", "--port", str(free_port()), "--data", str(data)]
     with subprocess.Popen(
         command or run,
@@ -50,13 +50,13 @@ def running_command(
 
 
 def tree_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Return the process and all that it has started."""
+    """Return the process and its descendants."""
     root = psutil.Process(process.pid)
     return [root, *root.children(recursive=True)]
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a port that no process listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

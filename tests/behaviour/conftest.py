@@ -1,4 +1,4 @@
-"""The whole system, started once for all tests of this folder, which a process runs one after the other."""
+"""The whole system, started once for all tests of this folder, which run in one process."""
 
 import dataclasses
 import uuid
@@ -17,14 +17,14 @@ pytest.register_assert_rewrite("tests.behaviour.recovery.cases", "tests.behaviou
 
 @pytest.fixture(scope="package")
 def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TroubledSystem]:
-    """The running system, whose functions can be killed; what waits in it, waits a tenth of the time."""
+    """The running system, whose functions can be killed; the waits of its state machine take a tenth of the time."""
     with TroubledSystem().running(tmp_path_factory.mktemp("stack")) as troubled:
         yield troubled
 
 
 @pytest.fixture
 def system(troubled: TroubledSystem) -> Iterator[System]:
-    """The system with a Business user of the test's own: together, tests ask for more than 20 analyses an hour."""
+    """The system with a separate Business user for each test, because the tests start over 20 analyses an hour."""
     troubled.calm()
     ready = troubled.system.stack.ready
     email = f"{uuid.uuid4()}@whyviral.example"

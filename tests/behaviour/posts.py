@@ -1,4 +1,4 @@
-"""Posts that differ in nothing but their ids: what becomes of one tells what should become of another."""
+"""Posts that differ only in their ids, so that the result of one is the expected result of another."""
 
 import base64
 import itertools
@@ -50,31 +50,31 @@ _OF_ITS_OWN = frozenset(
 )
 """Fields that differ from one analysis to the next of the same post."""
 _PROSE = re.compile(r"^Stand-in|\[inference\]\.$")
-"""What the stand-in of the model writes: which facts it quotes depends on the whole question, its time included."""
+"""Texts by the model's stand-in; the facts that it quotes depend on the whole prompt, including its time."""
 _AGEING = frozenset({"age", "engagements_per_hour", "views_per_hour"})
 """Facts that change while tests run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Twin:
-    """A published post; its text has its id in it, so that every question about it has."""
+    """A published post, whose text and therefore every prompt about it contain its id."""
 
     kind: str
     id: str
 
     @property
     def platform(self) -> str:
-        """The platform that shows it."""
+        """The post's platform."""
         return str(_KINDS[self.kind]["platform"])
 
     @property
     def url(self) -> str:
-        """Where it is."""
+        """The post's URL."""
         return _URLS[self.platform].format(self.id)
 
 
 def publish(system: System, kind: str) -> Twin:
-    """Publish one more post of a kind, of which the stand-ins note the calls."""
+    """Publish another post of a kind, and let the stand-ins record the calls about it."""
     number = next(_numbers)
     id_ = f"18{number:017d}" if _KINDS[kind]["platform"] == "x" else f"Htwin{number:06d}"
     twin = Twin(kind, id_)
@@ -91,7 +91,7 @@ def _file(kind: str, name: str) -> dict[str, str]:
 
 
 def told_of(api: httpx.Client, twin: Twin, request: Mapping[str, Any]) -> Any:
-    """Return all that the API tells of a post and its analysis, without what is different for every twin."""
+    """Return the API's data about a post and its analysis, without the fields that differ between twins."""
     posts = api.get(f"/api/social/posts/analysis/{request['id']}/").raise_for_status().json()["results"]
     return _without_identity({"posts": posts, "analyses": request["post_analyses"]}, twin.id)
 

@@ -1,4 +1,4 @@
-"""The whole system as a test sees it: where it answers, and what its stand-ins were asked."""
+"""The whole system for tests: its API, its control server, and the calls to its stand-ins."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -33,7 +33,7 @@ def publish_post_of_x(control: httpx.Client, post_id: str, text: str = "An inven
 
 
 def wait_for_end(api: httpx.Client, request_id: str) -> dict[str, Any]:
-    """Return a request at its end."""
+    """Wait until a request has ended, and return it."""
 
     def ended() -> dict[str, Any] | None:
         request: dict[str, Any] = api.get(f"/api/analysis/requests/{request_id}/").raise_for_status().json()
@@ -52,15 +52,15 @@ class System:
     api: httpx.Client
     control: httpx.Client
     logs: Path
-    """Where every process of the system writes its log."""
+    """The folder with the logs of all processes."""
 
     def user(self, email: str) -> httpx.Client:
-        """Return the API as another user sees it."""
+        """Return a client of the API for another user."""
         token, _ = create_token(self.stack.ready.stand_ins, email)
         return httpx.Client(base_url=self.stack.ready.api, headers={"Authorization": f"Bearer {token}"}, timeout=WAIT_S)
 
     def calls(self, vendor: str) -> list[dict[str, Any]]:
-        """Return what a stand-in was asked since the last reset."""
+        """Return the calls to a vendor's stand-in since the last reset."""
         calls: list[dict[str, Any]] = self.control.get(f"/__control/calls?vendor={vendor}").json()["calls"]
         return calls
 
@@ -69,18 +69,18 @@ class System:
         return publish_post_of_x(self.control, post_id, text, **fields)
 
     def analyse(self, *urls: str) -> dict[str, Any]:
-        """Analyse posts of one platform and return the request at its end."""
+        """Analyse posts of one platform and return the request when it has ended."""
         accepted = self.api.post("/api/analysis/analyze/", json={"post_urls": urls})
         assert accepted.status_code == 202, accepted.text
         [request] = accepted.json()["requests"]
         return self.wait_for(request["id"])
 
     def wait_for(self, request_id: str) -> dict[str, Any]:
-        """Return a request at its end."""
+        """Wait until a request has ended, and return it."""
         return wait_for_end(self.api, request_id)
 
     def processes(self) -> list[psutil.Process]:
-        """Return every process of the system; this one, which holds the state machine, is the first."""
+        """Return every process of the system, starting with this one, which runs the state machine."""
         me = psutil.Process()
         return [me, *me.children(recursive=True)]
 
@@ -93,7 +93,7 @@ def run_system(
     template: Template | None = None,
     invocation_hook: InvocationHook = no_hook,
 ) -> Iterator[System]:
-    """Run a system of stand-ins inside the block; the arguments are those of `local.stack.system.running`."""
+    """Run a system with stand-ins inside the block; the arguments are those of `local.stack.system.running`."""
     with local_stack.running(
         data, port=None, user_settings=settings or {}, template=template, invocation_hook=invocation_hook
     ) as stack:

@@ -1,4 +1,4 @@
-"""From a pasted URL to a shown analysis, on the real shape."""
+"""Requests from the URL to the analysis, through the whole system."""
 
 import dataclasses
 import re
@@ -99,7 +99,7 @@ def test_the_cost_of_a_request_is_the_sum_of_its_logged_calls(system: System) ->
         ).all()
     engine.dispose()
     known = [cost for cost in costs if cost is not None]
-    # One for both posts, one for the comments on each, one explanation of each.
+    # One call for both posts, one for the comments on each, one model call for each.
     assert (
         len(known) == request["total_api_calls"] == len(system.calls("twitterapi")) + len(system.calls("gemini")) == 5
     )

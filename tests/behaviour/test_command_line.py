@@ -1,4 +1,4 @@
-"""`python -m local …` as make runs it: what it prints, and that nothing of it is ever left behind."""
+"""The commands of `python -m local`: their output, and that no process outlives them."""
 
 import json
 import signal
@@ -42,7 +42,7 @@ def _analyse(ready: dict[str, Any], url: str) -> dict[str, Any]:
 
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder for temporary files of whatever the test starts."""
+    """The folder for temporary files of the processes that the test starts."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))

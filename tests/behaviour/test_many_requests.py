@@ -1,4 +1,4 @@
-"""Many requests at once: all complete, within the connections and memory of a small machine and a vendor's patience."""
+"""Many concurrent requests: all complete within the connections and memory of a small machine and a vendor's limit."""
 
 import subprocess
 import threading
@@ -24,9 +24,9 @@ from whyviral.core.database import build_engine
 
 MOST_CONNECTIONS = 20
 MOST_PSS_MB = 1_700
-"""Of everything that `make run` starts: state machine, database, stand-ins, API and workers."""
+"""The limit for all processes of `make run`: state machine, database, stand-ins, API and workers."""
 POSTS_OF_X_A_SECOND = 3
-"""What TwitterAPI.io bears with a key of its least paid tier."""
+"""TwitterAPI.io's rate limit for a key of its lowest paid tier."""
 _REQUESTS_A_USER = 10
 _LOOK_S = 0.05
 _WEIGH_S = 2.0
@@ -37,12 +37,12 @@ _CONNECTIONS = text(
 
 
 type Ready = Mapping[str, Any]
-"""What the READY line says."""
+"""The fields of the READY line."""
 
 
 @dataclass(slots=True)
 class Watch:
-    """The most that was seen."""
+    """The observed maxima."""
 
     connections: int = 0
     pss_mb: float = 0.0
@@ -70,7 +70,7 @@ def _pss_mb(process: psutil.Process) -> float:
     try:
         return float(process.memory_full_info().pss) / 1e6
     except psutil.Error:
-        return 0.0  # it has ended meanwhile
+        return 0.0  # the process has ended
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def watching(system: subprocess.Popen[str], ready: Ready) -> Iterator[Watch]:
 
 
 def business_users(ready: Ready, count: int) -> list[httpx.Client]:
-    """Return the API as so many users see it; one may ask for 20 analyses an hour."""
+    """Return clients of the API for `count` users; each user can start 20 analyses an hour."""
     tokens = [
         business_token(ready["stand_ins"], ready["api"], ready["database_url"], f"{uuid.uuid4()}@whyviral.example")
         for _ in range(count)
@@ -110,13 +110,13 @@ def ask(user: httpx.Client, url: str) -> str:
 
 
 def ends_of(users: Sequence[httpx.Client], asked: Sequence[tuple[int, str]]) -> list[str]:
-    """Wait until all requests, each of a user by number, have their end; return their statuses."""
+    """Wait until all requests, given with their user's number, have ended; returns their statuses."""
     ends = [wait_for_end(users[number], request_id) for number, request_id in asked]
     return [f"{request['status']} {request['error'] or ''}".strip() for request in ends]
 
 
 def analyse_at_once(system: subprocess.Popen[str], ready: Ready, urls: Sequence[str]) -> tuple[list[str], Watch]:
-    """Ask for one analysis of each URL, all at the same moment; return how they ended and what it took."""
+    """Start one analysis of each URL at the same time; returns their ends and the observed maxima."""
     users = business_users(ready, -(-len(urls) // _REQUESTS_A_USER))
     numbers = [index % len(users) for index in range(len(urls))]
     with watching(system, ready) as watch, ThreadPoolExecutor(len(urls)) as callers:

@@ -1,4 +1,4 @@
-"""Posts with pictures, video and speech, from their URLs to what was seen and heard in them."""
+"""Posts with images, video and speech, from their URLs to the measurements and transcripts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _WORDS = jiwer.Compose(
         jiwer.ToLowerCase(),
         jiwer.SubstituteWords({"mr.": "mister", "mr": "mister"}),
         jiwer.SubstituteRegexes({r"[-\u2013\u2014]": " "}),
-        jiwer.RemovePunctuation(),  # type: ignore[no-untyped-call]  # its author left it without types
+        jiwer.RemovePunctuation(),  # type: ignore[no-untyped-call]  # jiwer has no types
         jiwer.RemoveMultipleSpaces(),
         jiwer.Strip(),
         jiwer.ReduceToListOfListOfWords(),
@@ -34,7 +34,7 @@ class Analysed:
     requests: Mapping[str, dict[str, Any]]
     """By platform."""
     posts: Mapping[str, dict[str, Any]]
-    """What the social list says of them, by platform post id."""
+    """The posts of the social list, by platform post id."""
 
     def analysis(self, post_id: str) -> dict[str, Any]:
         """Return the analysis of a post."""

@@ -1,4 +1,4 @@
-"""Many requests at once over failing vendors: all of them end, nothing is paid for twice, and the books are right."""
+"""Many concurrent requests with failing vendors: all end, nothing is paid for twice, and the costs add up."""
 
 import heapq
 import random
@@ -33,15 +33,15 @@ REQUESTS = 30
 THREADS = 16
 
 type Play = Iterator[float]
-"""Runs stages; yields the seconds until it goes on."""
+"""Runs stages; yields the seconds until it continues."""
 
 
 class SandboxDied(Exception):
-    """The function was killed in the middle of a call."""
+    """The function was killed during a call."""
 
 
 class Scheduler:
-    """Runs plays side by side: those that are due together in threads, then on to the next time."""
+    """Runs plays on a simulated clock: those due at the same time concurrently in threads."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -70,7 +70,7 @@ class Scheduler:
 
 
 class Storm:
-    """Executions of the state machine, in Python, with a user who now and then tries again."""
+    """Executions of the state machine, simulated in Python, with a user who retries some requests."""
 
     def __init__(self, pipeline: Pipeline, seed: int) -> None:
         self.pipeline = pipeline
@@ -121,7 +121,7 @@ class Storm:
             raise SandboxDied
 
     def spoil(self, calls: int) -> None:
-        """Decide how the next calls to provider and model end."""
+        """Choose random results for the next calls to provider and model."""
         errors = (
             None,
             None,
@@ -164,7 +164,7 @@ def test_in_a_storm_every_request_ends_and_nothing_is_paid_for_twice(pipeline: P
     assert {post_id: times for post_id, times in fetched.items() if times > 1 and post_id in ids[3:]} == {}
     begun = Counter(post_id for together in pipeline.source.begun for post_id in together)
     assert {post_id: times for post_id, times in begun.items() if times > 1 and post_id in ids[3:]} == {}
-    lost = {call.id for call in pipeline.model.unwritten}  # a killed function takes what its calls came to with it
+    lost = {call.id for call in pipeline.model.unwritten}  # the results of a killed function's calls are lost
     made = [call for call in (*pipeline.source.made, *pipeline.model.made) if call.id not in lost]
     allowed = (*pipeline.source.allowed, *pipeline.model.allowed)
     assert {call.id for job in jobs for call in pipeline.calls(job)} == {intent.id for intent in allowed}
@@ -219,7 +219,7 @@ def check_end(pipeline: Pipeline, job: RequestJob) -> None:
 
 
 def is_in_order(post: Post) -> bool:
-    """A post is fetched and free, or a job goes on for it; only a killed function leaves a claim, or nothing at all."""
+    """Whether a post is fetched without a lease, has a running job, or was left by a killed function."""
     is_free = (post.claimed_by is None) and (post.claimed_until is None)
     return is_free == (post.fetched_at is not None) or (post.fetched_at is None and post.scrape_job is not None)
 

@@ -1,4 +1,4 @@
-"""Once a retry has started, whatever an older attempt still says or does changes nothing, and is not paid twice."""
+"""Once a retry has started, late work of an older attempt changes nothing and is not paid for twice."""
 
 import threading
 import uuid
@@ -58,11 +58,11 @@ LATE: dict[str, Late] = {
         pipeline.fail(job, stage=Stage.FETCHING_POSTS, error="ExecutionLost").outcome
     ),
 }
-"""What the state machine calls, and what the death of an execution calls, each on behalf of an attempt."""
+"""The functions that the state machine and failure events call, each on behalf of an attempt."""
 
 
 def retried(pipeline: Pipeline) -> tuple[RequestJob, RequestJob, uuid.UUID]:
-    """A request with a video whose first attempt broke after its media were collected, and that is tried again."""
+    """A retried request with a video, whose first attempt failed after its media were collected."""
     pipeline.source.posts["20"] = scraped_post("20", media=[ScrapedMedia(MediaKind.VIDEO, VIDEO)])
     old, (post,) = pipeline.collected("20")
     pipeline.fail(old, stage=Stage.ANALYSING, error="States.Timeout")

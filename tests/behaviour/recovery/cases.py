@@ -1,4 +1,4 @@
-"""Plays a request in which something goes wrong, and says how it ended, what it told and what was paid for."""
+"""Runs requests with faults; records how they ended, what the API returned and which calls were paid."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from tests.behaviour.system import wait_for_end
 from tests.fixtures.waits import WAIT_S
 
 type Calls = Mapping[str, Sequence[int | None]]
-"""The statuses of the paid calls by their names, in order; None: it was never answered."""
+"""The statuses of the paid calls by name, in order; None for a call without an answer."""
 
 MOST_RETRIES = 2
 _PAID = {
@@ -31,30 +31,30 @@ ONCE: Mapping[str, Calls] = {
     "instagram": {"trigger": (200,), "model": (200,)},
     "youtube": {"model": (200,)},
 }
-"""What is paid for when nothing goes wrong, by platform."""
+"""The paid calls of a request without faults, by platform."""
 COMPLETED = "COMPLETED"
 PARTIAL = "COMPLETED without its media watched"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A request in which something goes wrong."""
+    """A request with a fault, and its expected results."""
 
     name: str
     kind: str
     """Of post."""
     trouble: Trouble
     ends: Sequence[str] = (COMPLETED,)
-    """How each attempt ends."""
+    """The expected end of each attempt."""
     calls: Calls = field(default_factory=dict)
-    """Of the paid calls those that are not made exactly once."""
+    """The paid calls that are not made exactly once."""
     lane: str = ""
-    """Cases of one lane run one after the other: the vendor does not know for which of their posts it is called."""
+    """Cases of one lane run sequentially, because a call to the vendor does not say which post it is for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What became of a case."""
+    """The result of a case."""
 
     platform: str
     ends: Sequence[str]
@@ -64,7 +64,7 @@ class Played:
 
 
 def play_all(troubled: TroubledSystem, cases: Sequence[Case], *, at_once: int) -> Mapping[str, Future[Played]]:
-    """Play cases side by side, as far as their lanes let them; by name."""
+    """Run cases concurrently, except within a lane; returns the results by name."""
     lanes: dict[str, list[Case]] = {}
     for case in cases:
         lanes.setdefault(case.lane or case.name, []).append(case)
@@ -83,7 +83,7 @@ def play_all(troubled: TroubledSystem, cases: Sequence[Case], *, at_once: int) -
 
 
 def play(troubled: TroubledSystem, case: Case) -> Played:
-    """Analyse a post of the case's kind while things go wrong, and try again as its user may."""
+    """Analyse a post of the case's kind with the fault, and retry the request as its user can."""
     twin = publish(troubled.system, case.kind)
     case.trouble.order(troubled, twin.id)
     began_at = time.monotonic()
@@ -98,7 +98,7 @@ def play(troubled: TroubledSystem, case: Case) -> Played:
 
 
 def undisturbed(troubled: TroubledSystem, kind: str) -> Any:
-    """Return what is told of a post of a kind when nothing goes wrong; a busy machine may need a second try."""
+    """Return the API's data about a post of a kind without faults; a busy machine may need a second attempt."""
     twin = publish(troubled.system, kind)
     with somebody(troubled) as api:
         request = _analyse(api, twin)
@@ -110,7 +110,7 @@ def undisturbed(troubled: TroubledSystem, kind: str) -> Any:
 
 @contextmanager
 def somebody(troubled: TroubledSystem) -> Iterator[httpx.Client]:
-    """A user of the case's own: nobody may ask for many analyses in an hour."""
+    """A separate user for a case, because the number of analyses per user and hour is limited."""
     ready = troubled.system.stack.ready
     token = business_token(ready.stand_ins, ready.api, ready.database_url, f"{time.monotonic_ns()}@whyviral.example")
     with httpx.Client(base_url=ready.api, headers={"Authorization": f"Bearer {token}"}, timeout=WAIT_S) as api:
@@ -124,14 +124,14 @@ def _analyse(api: httpx.Client, twin: Twin) -> dict[str, Any]:
 
 
 def retry(api: httpx.Client, request: Mapping[str, Any]) -> dict[str, Any]:
-    """Try an ended request again, and return it when it has ended again."""
+    """Retry an ended request and return it when it has ended again."""
     accepted = api.post(f"/api/analysis/requests/{request['id']}/retry/")
     assert accepted.status_code == 202, accepted.text
     return wait_for_end(api, request["id"])
 
 
 def end_of(request: Mapping[str, Any]) -> str:
-    """Return how a request has ended: `COMPLETED` where nothing is missing."""
+    """Return the end of a request in words; `COMPLETED` if nothing is missing."""
     if request["status"] == "FAILED":
         return f"FAILED {request['error_stage']} {request['error_category']}"
     return PARTIAL if request["status_history"][-1]["stage"] == "partial_success" else COMPLETED

@@ -1,4 +1,4 @@
-"""The deployed state machine with shorter waits, so that tests of failures need not sit them out."""
+"""The deployed state machine with shorter waits, which makes tests of failures faster."""
 
 import dataclasses
 
@@ -9,9 +9,9 @@ _WAIT = "{% $states.input.wait_s %}"
 
 
 def hurried_template(*, pace: int = 10) -> Template:
-    """Return what template.yaml says, with every wait a `pace`-th of what a stage asks for, one second at least.
+    """Return the template with every wait divided by `pace`, but at least one second.
 
-    What is counted in real time (deadlines, heartbeats, leases, the providers' own timeouts) stays as it is.
+    Deadlines, heartbeats, leases and the providers' own timeouts do not change.
     """
     template = read_template(ROOT / "template.yaml")
     machine = template.state_machine

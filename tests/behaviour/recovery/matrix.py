@@ -1,7 +1,7 @@
-"""Every state of the pipeline times everything that may go wrong in it, and what has to come of it.
+"""Every state of the pipeline combined with every fault that can occur in it, and the required results.
 
-A paid call is made twice in two cases only: its answer told nothing (an error, garbage, a broken connection), or who
-made it was killed, or met an exception of ours, after it was sent and before what it told was committed.
+A paid call is repeated in two cases only. Either its answer was unusable (an error, garbage, a broken connection), or
+its process was killed or met an exception of ours after sending the call and before committing the result.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,41 +25,41 @@ _FAULTS: Mapping[str, tuple[str, Mapping[str, object]]] = {
 
 
 def failed(stage: str, category: str = "internal") -> Sequence[str]:
-    """Return the ends of a request that fails and is then tried again."""
+    """Return the ends of a request that fails and is then retried."""
     return (f"FAILED {stage} {category}", COMPLETED)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of a state to a vendor."""
+    """A call to a vendor in a state."""
 
     state: str
     kind: str
-    """Of the post that makes the state call."""
+    """The kind of post for which the state makes the call."""
     vendor: str
     path: str
     method: str = "GET"
     after: int = 0
     paid_as: str = ""
-    """Its name among the paid calls; empty: it is free."""
+    """Its name among the paid calls; empty if it is free."""
     lane: str = ""
-    """Set where the call does not say which post it is for."""
+    """Set if the call does not contain the id of its post."""
 
     def fault(self, name: str) -> Fault:
-        """Return the fault of that name, once."""
+        """Return the named fault, for one call."""
         mode, more = _FAULTS[name]
         only = {"method": self.method, "after": self.after}
         return Fault(self.vendor, self.path, mode, {**more, **only}, says_which=not self.lane)
 
     def case(self, fault: str, ends: Sequence[str], statuses: Sequence[int | None] = (200,)) -> Case:
-        """Return the case in which this call meets a fault."""
+        """Return the case in which this call fails."""
         calls: Calls = {self.paid_as: statuses} if self.paid_as else _again_where_partial(ends)
         return Case(f"{self.state}: {fault}", self.kind, self.fault(fault), ends, calls, lane=self.lane)
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A state whose process may be killed, or meet an exception of ours."""
+    """A state whose process can be killed or meet an exception of ours."""
 
     state: str
     kind: str
@@ -73,18 +73,18 @@ class State:
         return Case(name, self.kind, Death(self.function, moment), ends, calls, lane=self.lane)
 
     def killed_inside(self, write: Break, ends: Sequence[str], **calls: Sequence[int | None]) -> Case:
-        """Return the case in which its function is killed between a provider's answer and the commit of it."""
+        """Return the case in which its function is killed between a provider's answer and its commit."""
         name = f"{self.state}: killed between an answer and its commit"
         return Case(name, self.kind, DeathInside(write), ends, calls, lane=self.lane)
 
     def broken(self, when: str, trouble: Break, ends: Sequence[str], **calls: Sequence[int | None]) -> Case:
-        """Return the case in which our own code raises."""
+        """Return the case in which our code raises an exception."""
         name = f"{self.state}: our exception {when}"
         return Case(name, self.kind, trouble, ends, {**_again_where_partial(ends), **calls}, lane=self.lane)
 
 
 def _again_where_partial(ends: Sequence[str]) -> Calls:
-    """Return the paid calls of a request that was partial at first: the model is asked again, with what was missed."""
+    """Return the paid calls of a request that was partial at first: the model is called again with the missing media."""
     return {"model": (200,) * len(ends)} if PARTIAL in ends else {}
 
 
@@ -118,7 +118,7 @@ def _fetching_from_instagram() -> Iterator[Case]:
     trigger = Call(f"{name}, trigger", lane, "brightdata", "/datasets/v3/trigger", "POST", 0, "trigger", lane)
     yield trigger.case("429", ONE_TRY, (429, 200))
     yield trigger.case("500", ONE_TRY, (500, 200))
-    # Nobody knows whether such a job runs, and it would be paid for: only its user may begin another one.
+    # Such a job may be running and would be paid for, so only its user's retry starts another one.
     yield trigger.case("timeout", failed("fetching_posts", "timeout"), (None, 200))
     yield trigger.case("garbage", failed("fetching_posts", "provider_error"), (200, 200))
     yield trigger.case("disconnect", failed("fetching_posts", "provider_error"), (None, 200))
@@ -185,7 +185,7 @@ def _collecting() -> Iterator[Case]:
 def _processing() -> Iterator[Case]:
     files, lane = "/storage/v1/object/whyviral-media/x/", "x-media"
     reads = Call("ProcessMedia, from storage", "x-video", "supabase", files, lane=lane)
-    # CollectMedia has put two files there: the video and the picture that stands for it.
+    # CollectMedia has stored two files: the video and its poster.
     writes = Call("ProcessMedia, into storage", "x-video", "supabase", files, "POST", after=2, lane=lane)
     for fault in ("429", "500", "timeout", "garbage", "disconnect"):
         yield reads.case(fault, SECOND_TRY)
@@ -197,7 +197,7 @@ def _processing() -> Iterator[Case]:
     second = Call("ProcessMedia, after the first of two", "x-videos", "supabase", files, after=1, lane=lane)
     yield second.case("killed as it arrived", SECOND_TRY)
     state = State("ProcessMedia", "x-video", "", lane)
-    # The worker itself tries each transaction as often as this.
+    # The number of times that the worker attempts each transaction.
     begins = Break("analysis_status_history", "new.stage = 'transcribing'", times=4)
     saves = Break("post_media", "new.processed_at is not null", times=4)
     yield state.broken("before its call", begins, SECOND_TRY)
@@ -242,7 +242,7 @@ def _analysing() -> Iterator[Case]:
 
 def _ending() -> Iterator[Case]:
     finish = State("FinishRequest", "x", "FinishFunction")
-    # FailRequest closes in its place what has its analyses.
+    # FailRequest completes the request in its place, because the analyses exist.
     yield finish.killed(Moment.HANDED, ONE_TRY)
     yield finish.killed(Moment.ANSWERED, ONE_TRY)
     yield finish.broken("while it saves", _step("new.stage = 'analysis_complete'"), ONE_TRY)

@@ -1,4 +1,4 @@
-"""Writes the matrix as the table of docs/pipeline.md: `python -m tests.behaviour.recovery.matrix_table`."""
+"""`python -m tests.behaviour.recovery.matrix_table`: prints the matrix of recovery cases as a Markdown table."""
 
 from collections.abc import Iterable, Mapping
 
@@ -10,7 +10,7 @@ _WHY_AGAIN = "what was missed is explained with it"
 
 
 def table(cases: Mapping[str, Case]) -> str:
-    """Return the cases, those of one state below each other, as a Markdown table."""
+    """Return the cases as a Markdown table, grouped by state."""
     lines = [_line(_HEAD), _line("---" for _ in _HEAD)]
     lines += [_line((name, _first_end(case), _retry(case), _again(case))) for name, case in cases.items()]
     return "\n".join(lines)
@@ -30,7 +30,7 @@ def _retry(case: Case) -> str:
 
 
 def _again(case: Case) -> str:
-    """Say which paid calls were made twice; those that the vendor refused cost nothing."""
+    """Return the paid calls that are repeated; calls that the vendor refused cost nothing."""
     again = [name for name, statuses in case.calls.items() if sum(status in (200, None) for status in statuses) > 1]
     if not again:
         return ""
@@ -38,4 +38,4 @@ def _again(case: Case) -> str:
 
 
 if __name__ == "__main__":
-    print(table(CASES))  # noqa: T201 - what it is for
+    print(table(CASES))  # noqa: T201 - the purpose of this module

@@ -1,4 +1,4 @@
-"""Random troubles for requests of three platforms, and what has to be true when the storm is over."""
+"""Random faults for requests of three platforms, and the invariants that must hold afterwards."""
 
 import random
 import re
@@ -39,7 +39,7 @@ _CALLS: Mapping[str, Sequence[tuple[str, str, bool]]] = {
     ),
     "youtube": (("youtube", "/www/", True), ("media", "/i.ytimg.com/", False)),
 }
-"""By platform: vendor, path, and whether the call says which post it is for."""
+"""By platform: vendor, path, and whether the call contains the post's id."""
 _CALLS_OF_ALL = (("gemini", "/v1/models/", True), ("supabase", "/storage/v1/object/whyviral-media/{}/", False))
 _MODES: Sequence[tuple[str, Mapping[str, object]]] = (
     ("status", {"status": 429}),
@@ -64,21 +64,21 @@ _PAID = {
     "brightdata": ("POST /datasets/v3/trigger",),
     "gemini": ("POST /v1/models/{model}:generateContent",),
 }
-"""The operations that cost something, by vendor."""
+"""The paid operations, by vendor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """What goes wrong for one user's posts."""
+    """The faults for one user's posts."""
 
     kinds: Sequence[str]
     """Of the posts, in the order of the URLs."""
     troubles: Sequence[tuple[int, Trouble]]
-    """Each with the number of the post that it befalls."""
+    """Each fault with the number of its post."""
 
 
 def draw(seed: str) -> Schedule:
-    """Draw the posts of a call and its troubles."""
+    """Choose random posts and faults for a call."""
     chance = random.Random(seed)
     kinds = [chance.choice(_KINDS[platform]) for platform in _KINDS for _ in range(chance.choice((1, 1, 2)))]
     chosen = sorted(chance.choices(range(len(kinds)), k=chance.randint(1, 4)))
@@ -99,7 +99,7 @@ def _trouble(chance: random.Random, platform: str) -> Trouble:
 
 
 def play(troubled: TroubledSystem, schedule: Schedule) -> Sequence[str]:
-    """Analyse the posts in one call, try again what has not ended well, and return the ids of the requests."""
+    """Analyse the posts in one call, retry the requests that are not complete, and return the ids of the requests."""
     twins = [publish(troubled.system, kind) for kind in schedule.kinds]
     for number, trouble in schedule.troubles:
         trouble.order(troubled, twins[number].id)
@@ -118,7 +118,7 @@ def play(troubled: TroubledSystem, schedule: Schedule) -> Sequence[str]:
 
 @contextmanager
 def reaper(troubled: TroubledSystem, seed: str, *, every_s: float) -> Iterator[None]:
-    """Kill a random process of the functions now and then, whatever it is doing, as long as the block runs."""
+    """Kill a random worker of the functions at intervals while the block runs."""
     chance, over = random.Random(seed), threading.Event()
 
     def reap() -> None:
@@ -137,7 +137,7 @@ def reaper(troubled: TroubledSystem, seed: str, *, every_s: float) -> Iterator[N
 
 
 def check_ends(engine: Engine, request_ids: Sequence[str]) -> None:
-    """Assert that every request and every URL of it has its end, and that exactly what was delivered is charged."""
+    """Assert that every request and URL has ended, and that exactly the delivered analyses count as usage."""
     with session_scope(engine) as session:
         requests = session.scalars(
             select(PostAnalysisRequest)
@@ -169,7 +169,7 @@ def _usage(session: Session, requests: Sequence[PostAnalysisRequest]) -> Sequenc
 
 
 def check_books(troubled: TroubledSystem, request_ids: Sequence[str]) -> None:
-    """Assert that what requests cost is the sum of their calls, and that the vendors know of no other calls."""
+    """Assert that the requests' costs are the sums of their calls, and that the vendors received no other calls."""
     ids = [uuid.UUID(request_id) for request_id in request_ids]
     with session_scope(troubled.owner) as session:
         requests = session.scalars(select(PostAnalysisRequest).where(PostAnalysisRequest.id.in_(ids))).all()
@@ -182,7 +182,7 @@ def check_books(troubled: TroubledSystem, request_ids: Sequence[str]) -> None:
     for vendor, operations in _PAID.items():
         made = Counter(_operation(call) for call in troubled.system.calls(vendor))
         told = Counter(call.operation for call in logged if call.provider == vendor)
-        # Whoever was killed with a call announced may have died before or after it left; nobody knows which.
+        # A process that was killed after recording a call may or may not have sent it.
         unknown = Counter(call.operation for call in logged if call.provider == vendor and call.duration_ms is None)
         counts = {each: (told[each] - unknown[each], made[each], told[each]) for each in operations}
         assert {each: count for each, count in counts.items() if list(count) != sorted(count)} == {}

@@ -1,6 +1,6 @@
-"""Schedules of random faults and deaths: every request ends, and its books are right.
+"""Schedules of random faults and kills: every request ends, and its costs add up.
 
-A hundred are played; ten take a minute and a half of two cores.
+There are a hundred schedules; ten take a minute and a half on two cores.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
 
 SEEDS = seeds(10)
 SCHEDULES = 10
-"""Played side by side for each seed."""
+"""The number of schedules that run concurrently for each seed."""
 _REAPED_EVERY_S = 4.0
 
 
@@ -33,11 +33,11 @@ def test_in_any_schedule_of_faults_every_request_ends_and_its_costs_add_up(troub
     print(f"seed {seed}, again by: make proof ARGS='-k test_in_any_schedule and {seed}'", *schedules, sep="\n")  # noqa: T201 - seen when it fails
     check_ends(troubled.owner, ids)
     check_books(troubled, ids)
-    wait_until(lambda: not running_executions(), every_s=0.2)  # requests end a moment before they do
+    wait_until(lambda: not running_executions(), every_s=0.2)  # executions end shortly after their requests
 
 
 def running_executions() -> list[str]:
-    """Return the executions that have no end yet."""
+    """Return the executions that are still running."""
     client = boto3.client("stepfunctions")
     [machine] = client.list_state_machines()["stateMachines"]
     pages = client.get_paginator("list_executions").paginate(

@@ -1,4 +1,4 @@
-"""Whatever dies, whenever it dies: the request ends, can be tried again, and nothing is paid for twice without need."""
+"""A process killed at any point: the request ends, its retry completes, and no call is paid twice without need."""
 
 import re
 from collections.abc import Mapping
@@ -18,20 +18,20 @@ _AT_ONCE = 8
 
 
 def state_of(name: str) -> str:
-    """Return the state of the pipeline in which a case goes wrong."""
+    """Return the state of the pipeline in which a case has its fault."""
     return re.split("[:,]", name)[0]
 
 
 @pytest.fixture(scope="module")
 def chosen(request: pytest.FixtureRequest) -> list[str]:
-    """The cases that are to be tested."""
+    """The names of the cases to run."""
     names = [item.name for item in request.session.items if item.path == request.path]
     return [name for name in CASES if any(each.endswith(f"[{name}]") for each in names)]
 
 
 @pytest.fixture(scope="module")
 def untroubled(troubled: TroubledSystem, chosen: list[str]) -> Mapping[str, Any]:
-    """What is told of a post of each kind when nothing goes wrong."""
+    """The API's data about a post of each kind without faults."""
     troubled.calm()
     kinds = sorted({CASES[name].kind for name in chosen})
     with ThreadPoolExecutor(2) as pool:
@@ -40,7 +40,7 @@ def untroubled(troubled: TroubledSystem, chosen: list[str]) -> Mapping[str, Any]
 
 @pytest.fixture(scope="module")
 def played(troubled: TroubledSystem, chosen: list[str], untroubled: Mapping[str, Any]) -> Mapping[str, Future[Played]]:
-    """What became of the cases, played side by side."""
+    """The results of the cases, which run concurrently."""
     assert untroubled
     return play_all(troubled, [CASES[name] for name in chosen], at_once=_AT_ONCE)
 

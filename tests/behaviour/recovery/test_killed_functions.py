@@ -1,4 +1,4 @@
-"""Functions that die in the middle of their work: a sample of what test_kill_anywhere.py proves."""
+"""Functions that are killed during their work: a sample of the cases of test_kill_anywhere.py."""
 
 from collections.abc import Mapping
 from concurrent.futures import Future

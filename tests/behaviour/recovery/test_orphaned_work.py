@@ -1,4 +1,4 @@
-"""Work that was lost between two systems: what becomes of its request."""
+"""Orphaned work: requests whose process was killed between two systems."""
 
 import json
 import uuid
@@ -40,7 +40,7 @@ def workflow(system: System) -> StepFunctionsWorkflow:
 
 
 def commit_only(system: System, engine: Engine, workflow: StepFunctionsWorkflow, **columns: Any) -> str:
-    """Do what the API does up to its commit, after which it dies; the request is as old and as far as `columns` say."""
+    """Commit a request as the API does, without starting it; `columns` set its age and progress."""
     email = system.api.get("/api/accounts/me/").raise_for_status().json()["email"]
     with session_scope(engine) as session:
         user_id = session.scalars(select(User.id).where(User.email == email)).one()
@@ -75,7 +75,7 @@ def test_a_request_is_started_and_completes_if_the_api_crashed_after_its_commit(
 
 
 def test_a_request_whose_execution_is_aborted_fails_at_once(system: System, workflow: StepFunctionsWorkflow) -> None:
-    # Nothing stops a function: the execution ends when FetchPosts has answered.
+    # A running function cannot be stopped, so the execution ends when FetchPosts has answered.
     slow = system.control.post("/__control/faults", json={"vendor": "twitterapi", "mode": "slow", "delay_s": 2})
     slow.raise_for_status()
     url = system.publish("1820000000000000001")
@@ -117,11 +117,11 @@ def test_a_restart_fails_interrupted_requests_and_starts_those_never_started(
 
 
 def _kill_worker(system: System) -> None:
-    """Kill the worker as soon as there is one."""
+    """Wait for the worker's process and kill it."""
 
     def killed() -> bool:
         for process in system.processes():
-            with suppress(psutil.Error):  # it has ended meanwhile
+            with suppress(psutil.Error):  # the process has ended
                 if "functions.transcribe.worker" in process.cmdline():
                     process.kill()
                     return True
@@ -148,7 +148,7 @@ def test_a_request_whose_worker_is_killed_is_analysed_without_the_transcript(
     _kill_worker(system)
     request = system.wait_for(accepted["requests"][0]["id"])
 
-    # Its death was reported: nothing had to wait for a missed heartbeat.
+    # The failure was reported at once, without waiting for a missed heartbeat.
     assert "WorkerDied" in failures_of(workflow, request["id"])
     steps = [(step["stage"], step["message"]) for step in request["status_history"]]
     [post] = system.api.get(f"/api/social/posts/analysis/{request['id']}/").json()["results"]

@@ -1,4 +1,4 @@
-"""What an older attempt still does when a newer one has begun: nothing that anybody notices."""
+"""Late work of a superseded attempt, which has no visible effect."""
 
 import json
 import time
@@ -19,21 +19,21 @@ pytestmark = pytest.mark.proof
 
 _FILES = "/storage/v1/object/whyviral-media/x/"
 _SLOW_S = 15
-"""A worker beats every 20 s: this one comes back before it learns from a beat that it was given up."""
+"""Shorter than the 20 s between heartbeats: the worker reports before a heartbeat tells it that it is superseded."""
 
 
 def tokens_of_workers(troubled: TroubledSystem) -> list[str]:
-    """Return the task tokens of the workers that run."""
+    """Return the task tokens of the running workers."""
     tokens = []
     for process in troubled.system.processes():
-        with suppress(psutil.Error):  # it has ended meanwhile
+        with suppress(psutil.Error):  # the process has ended
             if "functions.transcribe.worker" in process.cmdline():
                 tokens.append(process.environ()["TASK_TOKEN"])
     return tokens
 
 
 def is_being_read(troubled: TroubledSystem) -> bool:
-    """Whether a worker has asked storage for its file."""
+    """Whether a worker has requested its file from storage."""
     calls = troubled.system.calls("supabase")
     return any(call["method"] == "GET" and call["path"].startswith(_FILES) for call in calls)
 
@@ -53,7 +53,7 @@ def test_a_late_result_of_a_superseded_worker_changes_nothing(troubled: Troubled
         accepted = api.post("/api/analysis/analyze/", json={"post_urls": [twin.url]}).raise_for_status().json()
         wait_until(lambda: is_being_read(troubled))
         [token] = tokens_of_workers(troubled)
-        # As is done about a worker that is said to have died; moto knows no heartbeat that a test could miss.
+        # The same call as for a stopped worker; moto does not enforce heartbeats that a test could miss.
         boto3.client("stepfunctions").send_task_failure(taskToken=token, error="WorkerDied")
         given_up = wait_for_end(api, accepted["requests"][0]["id"])
         zombies = tokens_of_workers(troubled)
@@ -88,7 +88,7 @@ def test_a_late_answer_of_the_model_to_a_superseded_attempt_changes_nothing(trou
                 == 2
             )
         )
-        time.sleep(1)  # the late answer has arrived, and is thrown away
+        time.sleep(1)  # the late answer arrives and is discarded
         afterwards = wait_for_end(api, request_id)
         told = told_of(api, twin, afterwards)
 
@@ -99,7 +99,7 @@ def test_a_late_answer_of_the_model_to_a_superseded_attempt_changes_nothing(trou
 
 
 def _abort_executions(troubled: TroubledSystem, request_id: str) -> None:
-    """Abort what works on a request, as an operator may, and say so to FailRequest."""
+    """Abort the executions of a request, as an operator can, and invoke FailRequest."""
     client = boto3.client("stepfunctions")
     machine = troubled.system.stack.workflow.state_machine_arn
     running = client.list_executions(stateMachineArn=machine, statusFilter="RUNNING")["executions"]

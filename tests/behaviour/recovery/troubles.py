@@ -1,4 +1,4 @@
-"""What may befall a request, ordered for one post before it is analysed."""
+"""Faults that a test sets for one post before it is analysed."""
 
 import itertools
 import json
@@ -23,16 +23,16 @@ from whyviral.core.database import build_engine, session_scope
 
 
 class Trouble(Protocol):
-    """Something that will go wrong."""
+    """A fault of a system."""
 
     def order(self, troubled: "TroubledSystem", post_id: str) -> None:
-        """Let it happen to the request that is about this post."""
+        """Set the fault for the request of this post."""
         ...
 
 
 @dataclass(slots=True)
 class TroubledSystem:
-    """A running system whose functions can be killed for the sake of a post."""
+    """A running system with faults for individual posts."""
 
     _system: System | None = None
     _owner: Engine | None = None
@@ -41,22 +41,22 @@ class TroubledSystem:
 
     @property
     def system(self) -> System:
-        """The system, once it runs."""
+        """The running system."""
         assert self._system is not None
         return self._system
 
     @property
     def owner(self) -> Engine:
-        """The database as its owner sees it, who may add triggers to it."""
+        """The database with its owner's rights, which include adding triggers."""
         assert self._owner is not None
         return self._owner
 
     def kill(self, function: str, moment: Moment, post_id: str, *, times: int) -> None:
-        """End the sandbox that works on a post, at this moment of its next invocations."""
+        """Kill the sandbox that processes a post, at this phase of its next `times` invocations."""
         self._deaths[function, post_id, moment] += times
 
     def end_writer(self, name: str) -> None:
-        """Wait until somebody stands still in a write that bears this name, and kill whoever that is."""
+        """Wait until a session is blocked in a write with this name, and kill its process."""
 
         def find() -> Row[Any] | None:
             with self.owner.begin() as connection:
@@ -67,11 +67,11 @@ class TroubledSystem:
         for connected in psutil.net_connections("tcp"):
             if connected.laddr and connected.laddr.port == stalled.client_port and connected.pid:
                 psutil.Process(connected.pid).kill()
-        with self.owner.begin() as connection:  # a server that waits for nothing else would not see it for a minute
+        with self.owner.begin() as connection:  # an idle server would not notice the loss for a minute
             connection.execute(select(func.pg_terminate_backend(stalled.pid)))
 
     def calm(self) -> None:
-        """Call off what was ordered and has not happened, and let the stand-ins forget their calls."""
+        """Cancel the pending faults and delete the stand-ins' recorded calls."""
         self._deaths.clear()
         with self.owner.begin() as connection:
             for name in list(connection.exec_driver_sql(_BROKEN).scalars()):
@@ -80,7 +80,7 @@ class TroubledSystem:
         self.system.control.post("/__control/reset").raise_for_status()
 
     def unhappened(self) -> list[str]:
-        """Return the troubles that were ordered and have not happened."""
+        """Return the faults that have not happened."""
         deaths = [" ".join(map(str, death)) for death in (+self._deaths).elements()]
         faults = self.system.control.get("/__control/faults").raise_for_status().json()
         query = "select sequencename from pg_sequences where sequencename like 'broken%%' and last_value is null"
@@ -89,7 +89,7 @@ class TroubledSystem:
         return [*deaths, *(f"{fault['vendor']} {fault['path']} {fault['mode']}" for fault in faults), *breaks]
 
     def invocation_hook(self, moment: Moment, sandbox: Sandbox, payload: bytes) -> None:
-        """Do what `kill` has ordered."""
+        """Apply the faults that `kill` has set."""
         if not self._deaths:
             return
         request_id = json.loads(payload).get("request_id")
@@ -107,10 +107,10 @@ class TroubledSystem:
 
     @contextmanager
     def running(self, data: Path) -> Iterator["TroubledSystem"]:
-        """Run the system, in a hurry, inside the block.
+        """Run the system with short waits inside the block.
 
-        All troubles happen to one key of each provider: what it bears would end, or hold up, the cases beside the one
-        that is tested. So its failures and rests are forgotten; test_provider_limits.py is about them.
+        All faults affect one key of each provider. The circuit breaker and pauses of that key would delay or fail the
+        cases that run concurrently, so they are reset all the time; test_provider_limits.py tests them.
         """
         with run_system(data, template=hurried_template(), invocation_hook=self.invocation_hook) as system:
             database = system.stack.database
@@ -127,7 +127,7 @@ class TroubledSystem:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A vendor fails, or kills who calls it; told apart by the post where the call says which one it is about."""
+    """A vendor fails or kills its caller; only for calls about the post, if the call contains the post's id."""
 
     vendor: str
     path: str
@@ -144,7 +144,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A function is killed when it is handed its work, or when its work is done and nobody knows."""
+    """A function is killed before it starts its work, or after finishing it and before its answer is received."""
 
     function: str
     moment: Moment
@@ -170,7 +170,7 @@ _OF_POST = {
     "analysis_status_history": "exists (select from analysis_request_posts of_it"
     " where of_it.request_id = new.request_id and of_it.platform_post_id = '{id}')",
 }
-"""Which rows of a table are about a post."""
+"""Conditions for the rows of a table that belong to a post."""
 _TRIGGER = """
 create sequence {name};
 create function {name}() returns trigger language plpgsql security definer as $$
@@ -193,7 +193,7 @@ _names = map("broken_{}".format, itertools.count(1))
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Our own code meets an exception: the database refuses to write such rows."""
+    """Our code meets an exception, because the database refuses to write certain rows."""
 
     table: str
     when: str
@@ -205,7 +205,7 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class DeathInside:
-    """A function is killed inside the transaction that writes such rows: what it was told before is told to nobody."""
+    """A function is killed in the transaction that writes certain rows, so that the answers before it are lost."""
 
     write: Break
 
@@ -226,7 +226,7 @@ def _meddle(troubled: TroubledSystem, write: Break, post_id: str, *, name: str, 
 
 @dataclass(frozen=True, slots=True)
 class Together:
-    """Several troubles for one post."""
+    """Several faults for one post."""
 
     troubles: tuple[Trouble, ...]
 
