@@ -29,7 +29,7 @@ def environment_of(settings: Mapping[str, str] | None) -> dict[str, str]:
 def running_command(
     data: Path, command: Sequence[str] | None = None, *, settings: Mapping[str, str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    """Run the system as a child process, by default with make's command; yields it with the fields of its READY line."""
+    """Run the system as a child process, by default with make's command; yields it and the fields of its READY line."""
     run = [*LOCAL, "run", "--port", str(free_port()), "--data", str(data)]
     with subprocess.Popen(
         command or run,

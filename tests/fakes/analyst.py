@@ -1,4 +1,4 @@
-"""A model that says what tests want to hear."""
+"""A fake model whose answers and failures a test sets."""
 
 import threading
 import uuid
@@ -32,7 +32,7 @@ VALID_ANSWER: Mapping[str, Any] = {
 
 
 def model_error(category: ErrorCategory = ErrorCategory.RATE_LIMIT, **fields: Any) -> ProviderError:
-    """What the model's client raises; transient unless said otherwise."""
+    """Return an error of the model's client; transient by default."""
     plain: dict[str, Any] = {
         "provider": "gemini",
         "category": category,
@@ -44,17 +44,17 @@ def model_error(category: ErrorCategory = ErrorCategory.RATE_LIMIT, **fields: An
 
 
 class FakeModel:
-    """Answers with `VALID_ANSWER` unless the next of `answers` says otherwise."""
+    """Answers with the next of `answers`, or with `VALID_ANSWER` when there is none."""
 
     def __init__(self, clock: Clock) -> None:
         self.answers: deque[Mapping[str, Any] | ProviderError] = deque()
         self.during: Callable[[], object] = lambda: None
-        """Runs in the middle of every call."""
+        """Called during every call."""
         self.paid_in_vain: list[ExternalCall] = []
-        """Calls without a usable answer that the client makes before each one that is answered."""
+        """Calls without a usable answer that the client makes before each answered call."""
         self.prompts: list[AnalystPrompt] = []
         self.allowed: list[CallIntent] = []
-        """Every call that was allowed."""
+        """Every call that the ledger allowed."""
         self.made: list[ExternalCall] = []
         self.timeouts_s: list[float] = []
         self.cost_usd: Decimal | None = USD_AN_ANSWER
@@ -71,7 +71,7 @@ class FakeModel:
 
     @property
     def unwritten(self) -> list[ExternalCall]:
-        """Return the calls that nobody has taken from their collectors: those of functions that were killed."""
+        """Return the calls still in their collectors, which are those of killed functions."""
         return [call for calls in self._collectors.values() for call in calls.calls]
 
     def reply(self, prompt: AnalystPrompt, calls: CallCollector) -> AnalystReply:
@@ -119,7 +119,7 @@ class FakeModel:
 
 
 class FakeAnalyst:
-    """An `Analyst` that asks a `FakeModel`."""
+    """An `Analyst` that calls a `FakeModel`."""
 
     def __init__(self, model: FakeModel, calls: CallCollector) -> None:
         self._model = model

@@ -1,4 +1,4 @@
-"""A collector that lets no call through which it was told to refuse."""
+"""A collector of calls that refuses calls with given keys."""
 
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import CallThrottled
@@ -7,21 +7,21 @@ from whyviral.vendor_calls.calls import CallCollector
 
 
 class RefusingCollector(CallCollector):
-    """Plays the ledger where a provider is to be left in peace."""
+    """A collector that behaves like the ledger while calls to a provider are throttled."""
 
     def __init__(self) -> None:
         super().__init__()
         self.refusals: dict[str, tuple[ErrorCategory, float]] = {}
-        """Why calls with a key are refused, and for how long, by its hash."""
+        """By a key's hash: the reason why its calls are refused, and for how long."""
         self.lets = 0
-        """Calls let through before any refusal counts."""
+        """The number of calls that are allowed before the refusals apply."""
         self.begun: list[CallIntent] = []
 
     def begin(self, intent: CallIntent) -> None:
-        """Let the call through, or not.
+        """Allow or refuse a call.
 
         Raises:
-            CallThrottled: it is refused.
+            CallThrottled: the call is refused.
         """
         refusal = self.refusals.get(intent.key_hash or "")
         if refusal is not None and len(self.begun) >= self.lets:

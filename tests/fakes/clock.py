@@ -1,11 +1,11 @@
-"""Time that stands still until a test moves it."""
+"""A clock that advances only when a test says so."""
 
 import threading
 from datetime import UTC, datetime, timedelta
 
 
 class FakeClock:
-    """A clock for any number of threads."""
+    """A thread-safe clock."""
 
     def __init__(self, now: datetime = datetime(2026, 11, 23, 12, tzinfo=UTC)) -> None:
         self.now = now

@@ -9,7 +9,7 @@ from whyviral.integrations.errors import ProviderError
 
 @dataclass(slots=True)
 class FakeEventQueue:
-    """`EventQueue` whose messages a test takes out again."""
+    """An `EventQueue` whose messages a test receives."""
 
     events: list[uuid.UUID] = field(default_factory=list)
     is_down: bool = False

@@ -1,4 +1,4 @@
-"""Media hosts and a store of media, both of which tests fill and spoil."""
+"""Fake media hosts and a fake media store, whose contents and failures tests set."""
 
 import errno
 import hashlib
@@ -20,23 +20,23 @@ STORE_URL = "https://store.example/"
 
 
 class FakeMedia:
-    """Every URL is a file that holds its own name, unless it is in `refused`."""
+    """Media hosts on which every URL is a file with the URL as content, except those in `refused`."""
 
     def __init__(self, clock: Clock) -> None:
         self.refused: dict[str, MediaRefused] = {}
         self.unwritable: set[str] = set()
-        """URLs at which the disk is full."""
+        """URLs whose download fails with a full disk."""
         self.unstorable: dict[str, ProviderError] = {}
-        """By a part of the path."""
+        """Keys are parts of the path."""
         self.during: Callable[[], object] = lambda: None
-        """Runs in the middle of every download."""
+        """Called during every download."""
         self.asked: list[tuple[str, Platform, bool]] = []
         self.files: dict[str, tuple[bytes, str]] = {}
         self.during_read: Callable[[], object] = lambda: None
-        """Runs in the middle of every read of a stored file."""
+        """Called during every read of a stored file."""
         self.reads: list[str] = []
         self.patience_s: list[float] = []
-        """How long each download, and after it its upload, may take."""
+        """The time limits of each download and of its upload."""
         self._clock = clock
 
     def download(
@@ -69,7 +69,7 @@ class FakeMedia:
 
 
 class FakeMediaStore:
-    """A `MediaStore` that keeps its files in a `FakeMedia`."""
+    """A `MediaStore` whose files are in a `FakeMedia`."""
 
     def __init__(self, media: FakeMedia, calls: CallCollector, clock: Clock) -> None:
         self._media = media

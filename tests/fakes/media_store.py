@@ -1,4 +1,4 @@
-"""A media store in memory that can be out of order."""
+"""A media store in memory that can fail."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,15 +22,15 @@ def storage_error(*, is_transient: bool = True) -> ProviderError:
 
 @dataclass(slots=True)
 class FakeMediaStore:
-    """`MediaStore` without a vendor."""
+    """A `MediaStore` in memory."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     content_types: dict[str, str] = field(default_factory=dict)
-    """Of what was put, by path."""
+    """The content types of the stored files, by path."""
     got: list[str] = field(default_factory=list)
     error: ProviderError | None = None
     put_errors: list[ProviderError] = field(default_factory=list)
-    """What befalls the next attempts to store something, one each."""
+    """The errors of the next attempts to store a file, one for each attempt."""
     during_get: Callable[[str], object] = lambda _path: None
 
     def put(self, path: str, file: BinaryIO, *, content_type: str) -> str:

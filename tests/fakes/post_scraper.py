@@ -1,4 +1,4 @@
-"""A provider of posts that tests fill, spoil and question."""
+"""A fake provider of posts, whose posts and failures tests set."""
 
 import threading
 from collections import deque
@@ -44,7 +44,7 @@ def scraped_post(post_id: str, **fields: Any) -> ScrapedPost:
 
 
 def scrape_error(category: ErrorCategory = ErrorCategory.PROVIDER_ERROR, **fields: Any) -> ProviderError:
-    """What the provider's client raises; transient unless said otherwise."""
+    """Return an error of the provider's client; transient by default."""
     plain: dict[str, Any] = {
         "provider": "twitterapi",
         "category": category,
@@ -56,31 +56,31 @@ def scrape_error(category: ErrorCategory = ErrorCategory.PROVIDER_ERROR, **field
 
 
 class FakePostSource:
-    """Every id is a post unless it is in `absent` or has its own entry in `posts`."""
+    """A provider with a default post for every id that is neither in `absent` nor in `posts`."""
 
     def __init__(self, clock: Clock) -> None:
         self.posts: dict[str, ScrapedPost | ScrapeFailure] = {}
         self.absent: set[str] = set()
         self.unanswered: set[str] = set()
-        """Those for which there is never any time."""
+        """The ids of posts for which no time is left."""
         self.errors: deque[ProviderError | None] = deque()
-        """One for each of the next calls; None is a call that works."""
+        """The errors of the next calls, one for each call; None for a call that succeeds."""
         self.wait_s = 10.0
-        """When to ask again about a job."""
+        """The delay before the next poll of a job."""
         self.during: Callable[[], object] = lambda: None
-        """Runs in the middle of every call."""
+        """Called during every call."""
         self.words: dict[str, str | None] = {}
-        """The last word that was told before each id."""
+        """The last known failure that was passed with each id."""
         self.asked: list[tuple[str, ...]] = []
-        """The ids of every call, failed ones included."""
+        """The ids of every call, including failed calls."""
         self.paid: list[tuple[str, ...]] = []
         """The ids of every call that was answered."""
         self.slow: dict[str, int] = {}
-        """How many more asks each of these posts takes once a job has been begun for it."""
+        """The number of further polls that a job for each of these posts needs."""
         self.begun: list[tuple[str, ...]] = []
-        """The ids of every job; the job's own id is `job-` and its place here, from 1."""
+        """The ids of every job's posts; the job's own id is `job-` and its position here, from 1."""
         self.resumed: list[str] = []
-        """The ids of the jobs that were asked about, one for each post."""
+        """The ids of the polled jobs, one for each post."""
         self.allowed: list[CallIntent] = []
         self.made: list[ExternalCall] = []
         self._clock = clock
@@ -149,7 +149,7 @@ class FakePostSource:
 
 
 class FakeScraper:
-    """A `PostScraper` that asks a `FakePostSource`."""
+    """A `PostScraper` that calls a `FakePostSource`."""
 
     def __init__(self, source: FakePostSource, calls: CallCollector) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""Step Functions as far as a worker tells it something."""
+"""A fake of the part of Step Functions to which a worker reports."""
 
 import threading
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from whyviral.integrations.errors import ProviderError
 
 @dataclass(slots=True)
 class FakeTaskReporter:
-    """`TaskReporter` that remembers what it was told."""
+    """A `TaskReporter` that records the reports."""
 
     beats: int = 0
     ends: list[Mapping[str, str | int] | str] = field(default_factory=list)
-    """The output of a success, the error of a failure."""
+    """The output of a success or the error of a failure."""
     is_gone: bool = False
     is_down: bool = False
     has_beaten: threading.Event = field(default_factory=threading.Event)

@@ -1,4 +1,4 @@
-"""A workflow that remembers what it was asked to start."""
+"""A fake workflow that records the executions that are started."""
 
 import uuid
 from collections.abc import Callable
@@ -11,19 +11,19 @@ from whyviral.integrations.errors import ProviderError
 
 @dataclass(slots=True)
 class FakeWorkflow:
-    """`Workflow` without a state machine."""
+    """A `Workflow` without a state machine."""
 
     started: list[tuple[uuid.UUID, int]] = field(default_factory=list)
     statuses: dict[tuple[uuid.UUID, int], ExecutionStatus] = field(default_factory=dict)
-    """Of the executions that exist; what is started runs."""
+    """The statuses of the existing executions; a started execution is running."""
     stopped: list[tuple[uuid.UUID, int]] = field(default_factory=list)
     is_down: bool = False
     on_start: Callable[[uuid.UUID], None] | None = None
     """Called with the id of each request that is started."""
     on_find: Callable[[], object] | None = None
-    """Called whenever somebody asks for an execution."""
+    """Called at each query for an execution."""
     during_admission: Callable[[], None] | None = None
-    """Called whenever a request is about to be admitted, in the middle of its transaction."""
+    """Called before a request is admitted, inside its transaction."""
 
     @property
     def execution_prefix(self) -> str:

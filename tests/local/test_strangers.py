@@ -1,4 +1,4 @@
-"""What another user of this machine can read of a running system: nothing."""
+"""Another user of this machine cannot read anything of a running system."""
 
 import json
 import subprocess
@@ -67,7 +67,7 @@ print(read)
 
 
 def prove(postgres: Postgres, folder: Path, password: str = "") -> str:
-    """Run the proof as an ordinary user and return what it has read."""
+    """Run the attack as an ordinary user and return the data that it read."""
     port = postgres.url.rpartition(":")[2].partition("/")[0]
     arguments = [str(folder / "secret"), str(folder / "data"), str(folder / "run.json"), port, password]
     run = subprocess.run([sys.executable, "-c", PROOF, *arguments], capture_output=True, text=True, check=True)
@@ -87,7 +87,7 @@ def server(folder: Path) -> Iterator[Postgres]:
     with Postgres(folder / "data") as server:
         run_script(server.url, f"create role whyviral_api login password '{server.password_of('whyviral_api')}'")
         write_private(folder / "run.json", json.dumps({"database_url": server.url}))
-        for parent in (folder, *folder.parents[:2]):  # pytest's folders are closed to others, a user's need not be
+        for parent in (folder, *folder.parents[:2]):  # pytest's folders are private, but a user's may not be
             parent.chmod(0o755)
         yield server
 

@@ -1,4 +1,4 @@
-"""The one history of the schema: it goes up and down, and says what the models say."""
+"""The history of the schema: upgrade, downgrade and agreement with the models."""
 
 import io
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ SHAPE = {
         select table_name, column_name, data_type, numeric_precision, numeric_scale, is_nullable, column_default
         from information_schema.columns where table_schema = 'public' and table_name <> 'alembic_version'
     """,
-    # Postgres 18 lists NOT NULL here too, which the columns have said already.
+    # Postgres 18 also lists NOT NULL here, which is already part of the columns.
     "constraints": """
         select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint
         where connamespace = 'public'::regnamespace and contype <> 'n' and conrelid::regclass::text <> 'alembic_version'
@@ -35,7 +35,7 @@ SHAPE = {
 
 @pytest.fixture
 def empty(postgres: Postgres) -> Iterator[str]:
-    """The URL of a database in which nothing has been made yet."""
+    """The URL of an empty database."""
     product.create_database(postgres, "empty")
     yield postgres.url_of("empty")
     product.drop_database(postgres, "empty")

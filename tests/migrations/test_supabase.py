@@ -1,4 +1,4 @@
-"""What the migrated database does on Supabase: what browsers may read, and what Realtime is told."""
+"""The migrated database on Supabase: the rights of browsers and the broadcasts of Realtime."""
 
 import json
 import uuid
@@ -41,7 +41,7 @@ OWN_ROWS = {
     "plans": 3,
     "platforms": 3,
 }
-"""What each of two users sees: every one has an own post and one that both asked about; a third post is nobody's."""
+"""The rows that each of two users sees. Each has one own post and one in common; a third post belongs to no request."""
 HIDDEN = [
     "api_access_logs",
     "app_logs",
@@ -60,7 +60,7 @@ HIDDEN = [
     "usage_reservations",
     "user_post_activity",
 ]
-# A column that joins tables, or stands for a whole object that the API nests.
+# Columns that join tables, or correspond to a nested object of the API.
 LINKS = {
     "subscriptions": {"plan_id", "downgrade_to_plan_id"},
     "platforms": {"slug", "name"},
@@ -104,7 +104,7 @@ class TwoUsers:
 
 @pytest.fixture(scope="module")
 def two_users(postgres: Postgres, template: str) -> Iterator[TwoUsers]:
-    """A database made as on Supabase, in which two people have asked for analyses."""
+    """A database set up as on Supabase, with the analyses of two users."""
     product.create_database(postgres, "supabase")
     run_script(postgres.url_of("supabase"), SHIM.read_text())
     migrate(postgres.url_of("supabase"))
@@ -137,7 +137,7 @@ def create_person(session: Session, shared: Post) -> Person:
 
 @contextmanager
 def browser(two_users: TwoUsers, sub: str | None, *, role: str = "authenticated") -> Iterator[Connection]:
-    """A transaction as Supabase opens it for a browser's token; rolled back."""
+    """A transaction as Supabase opens it for a browser's token; it is rolled back."""
     with two_users.owner.connect() as connection:
         become_browser(connection, sub, role=role)
         yield connection
@@ -329,7 +329,7 @@ def test_a_browser_can_join_only_its_own_topic(two_users: TwoUsers) -> None:
 
 
 def may_read_topic(connection: Connection, topic: str) -> bool:
-    """Whether Realtime would let the browser of this transaction join: it may read a message of the topic."""
+    """Whether Realtime would let this transaction's browser join the topic: whether it can read a message of it."""
     connection.execute(text("select set_config('realtime.topic', :topic, true)"), {"topic": topic})
     return bool(connection.scalar(text("select count(*) from realtime.messages")))
 
@@ -410,7 +410,7 @@ def test_a_downgrade_leaves_supabases_own_schemas_unchanged(postgres: Postgres) 
     run_script(url, SHIM.read_text())
     config = alembic_config(url)
     command.ensure_version(config)
-    # Not given back to browsers when going down.
+    # A downgrade does not grant this to browsers again.
     run_script(url, "revoke all on public.alembic_version from anon, authenticated")
     before = dump_schema(url)
 

@@ -1,4 +1,4 @@
-"""What the migrated database holds and allows on a plain Postgres."""
+"""The contents and rights of the migrated database on a plain Postgres."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -160,7 +160,7 @@ def test_logs_go_to_the_partition_of_their_month_or_the_default_one(session: Ses
 
 def test_the_backend_creates_partitions_ahead_and_rows_move_from_the_default_one(session: Session) -> None:
     now = datetime.now(UTC)
-    year, month = divmod(now.year * 12 + now.month - 1 + 6, 12)  # six months from now; three are there already
+    year, month = divmod(now.year * 12 + now.month - 1 + 6, 12)  # six months from now; three exist already
     row = log_row(created_at=datetime(year, month + 1, 15, tzinfo=UTC))
     session.add(row)
     session.flush()

@@ -123,7 +123,7 @@ def test_every_task_is_retried_a_few_times_with_bounded_jittered_pauses(states: 
 
 def test_only_errors_of_aws_are_retried(calls: dict[str, State]) -> None:
     for name, state in calls.items():
-        # After a time-out of the client the function may still run: what is paid for is not begun again beside it.
+        # After a time-out of the client the function may still be running, so stages with paid calls are not retried.
         not_retried = {"Lambda.ClientExecutionTimeoutException"} if name in PAID else set()
         assert retriers(state).keys() == (TRANSIENT | THROTTLED) - not_retried, name
 

@@ -65,7 +65,7 @@ def latest_ends_s(definition: State, worker: Mapping[str, str]) -> dict[str, flo
     ends["collect"] = collected_at_s + task["CollectMediaOfPost"] + task["FailUncollectedPost"]
     worker_s = max(task["ProcessMedia"], task["ProcessMediaWarm"])
     ends["process"] = ends["collect"] + worker_s + task["NoteUnwatchedMedia"]
-    # A post that was started is asked about until its budget ends, and then once more for as long as a run may take.
+    # The model is called for a started post until the post's budget ends, and then once more for a full run.
     analysed_at_s = max(ends["process"], last_start_s(states, "CheckTimeToAnalyse")) + ANALYSE_BUDGET.total_seconds()
     ends["analyse"] = analysed_at_s + task["AnalysePost"] + task["FailUnanalysedPost"]
     ends["finish"] = ends["analyse"] + task["FinishRequest"]

@@ -116,7 +116,7 @@ def test_a_silent_worker_times_out_and_is_not_started_again(machine: Machine, be
 
     execution = machine.run({"Worker": [Silent(beats_s)]}, videos=VIDEO, definition=hasty)
 
-    # AWS says States.HeartbeatTimeout for the first; moto has one name for both.
+    # AWS reports States.HeartbeatTimeout for the first; moto has one name for both.
     assert execution.failures == [(None, "transcribing", "States.Timeout")]
     assert len(execution.script.events("Worker")) == 1
     assert way(execution) == UNWATCHED

@@ -94,7 +94,7 @@ def test_a_built_function_finds_its_handler_and_imports(
     with _lambda_service(spec, packages, runtime_python, tmp_path) as service:
         result = service.invoke(spec.name, b"{}")
 
-    # The handler itself refuses an empty event; what is missing would be reported by the runtime, as `Runtime.…`.
+    # The handler itself refuses an empty event; the runtime would report a missing module as `Runtime.…`.
     assert result.function_error == "Unhandled"
     assert not json.loads(result.payload)["errorType"].startswith("Runtime."), result.payload
 

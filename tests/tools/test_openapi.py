@@ -1,4 +1,4 @@
-"""docs/openapi.json."""
+"""The description in docs/openapi.json."""
 
 import json
 from pathlib import Path

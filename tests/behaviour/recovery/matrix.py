@@ -84,7 +84,7 @@ class State:
 
 
 def _again_where_partial(ends: Sequence[str]) -> Calls:
-    """Return the paid calls of a request that was partial at first: the model is called again with the missing media."""
+    """Return the paid calls of a request that was partial at first: the retry calls the model again."""
     return {"model": (200,) * len(ends)} if PARTIAL in ends else {}
 
 

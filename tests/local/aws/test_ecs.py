@@ -1,4 +1,4 @@
-"""Tasks of ECS under moto's interpreter, from the state to a process that reports back."""
+"""ECS tasks under moto's interpreter, from the state to a process that reports its result."""
 
 import json
 from collections.abc import Mapping
@@ -96,7 +96,7 @@ def test_a_state_fails_with_an_error_if_run_task_refuses_or_does_not_know_its_ar
 
 @pytest.mark.parametrize(("name", "is_caught"), [("States.Timeout", True), ("States.HeartbeatTimeout", False)])
 def test_moto_reports_a_missed_heartbeat_as_a_timeout(tmp_path: Path, name: str, is_caught: bool) -> None:
-    """AWS calls it States.HeartbeatTimeout: the definition names both, and this fails when it need not any more."""
+    """AWS reports States.HeartbeatTimeout. The definition names both errors; this test fails once it no longer must."""
     with Workflow("Nothing", NOTHING, unused, lambda name, _: name) as workflow:
         answer = run(workflow, caught=name, HeartbeatSeconds="{% $number('1') %}")
 

@@ -17,7 +17,7 @@ from whyviral.analysis.failure_events import ExecutionEnded, FailureEvent, TaskS
 
 
 class Heard:
-    """Remembers events, and waits for them."""
+    """Records events and waits for them."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []

@@ -1,4 +1,4 @@
-"""Pins what the pipeline relies on in moto's interpreter, and that what we repair of it is still broken."""
+"""The features of moto's interpreter that the pipeline needs, and the defects that local.aws.interpreter patches."""
 
 import gc
 import json
@@ -71,7 +71,7 @@ def call(function: str, payload: object, **fields: Any) -> STATE:
 
 
 def caught(error: str) -> dict[str, Any]:
-    """A Catch that leads to `Caught` with what was caught, both as input and as a variable."""
+    """A Catch that leads to `Caught` with the error, both as input and as a variable."""
     variables = {"cause": "{% $states.errorOutput.Cause %}"}
     return {
         "Catch": [
@@ -340,13 +340,13 @@ def test_the_threads_of_an_execution_are_released_when_the_next_one_starts(workf
 
 
 def ended_threads() -> int:
-    """Return how many threads are remembered that have ended; each holds 8 MB of addresses."""
+    """Return the number of ended threads that moto still references; each holds 8 MB of address space."""
     gc.collect()
     return sum(isinstance(each, threading.Thread) and not each.is_alive() for each in gc.get_objects())
 
 
 def test_every_patched_part_of_moto_is_still_broken() -> None:
-    """When this fails, a newer moto may have made a repair superfluous: remove that one."""
+    """If this fails, a newer moto may have made a patch unnecessary: remove that patch."""
     script = """
 import importlib.metadata
 from moto.awslambda.models import LambdaBackend

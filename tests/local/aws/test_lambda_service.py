@@ -220,7 +220,7 @@ def test_two_calls_of_one_function_run_at_the_same_time(lambdas: LambdaService, 
 
 
 def pids_that_meet(service: LambdaService, folder: Path, *, calls: int, count: int) -> set[int]:
-    """Call a function that waits until `count` processes run it; return the processes that did."""
+    """Call a function that waits until `count` processes run it; returns the process ids."""
     event = json.dumps({"folder": str(folder), "count": count}).encode()
     with ThreadPoolExecutor(calls) as callers:
         return {int(answer.payload) for answer in callers.map(service.invoke, ["meet"] * calls, [event] * calls)}

@@ -1,4 +1,4 @@
-"""How functions share the room for sandboxes, with processes that are none."""
+"""The sharing of sandboxes between functions, with sandboxes that have no process."""
 
 import threading
 import time
@@ -25,7 +25,7 @@ class FakeSandbox:
 
 @dataclass
 class SandboxFunctions:
-    """Some functions in a room of a size."""
+    """Functions that share a capacity of sandboxes."""
 
     size: int
     names: str = "ABC"
@@ -36,7 +36,7 @@ class SandboxFunctions:
         self.capacity = SandboxCapacity(self.size)
         for name in self.names:
             spec = FunctionSpec(name, "h", has_waiting_callers=name != "C")
-            self.pools[name] = SandboxPool(spec, FakeSandbox, capacity=self.capacity, stagger_s=0)  # type: ignore[arg-type]  # all that a pool needs
+            self.pools[name] = SandboxPool(spec, FakeSandbox, capacity=self.capacity, stagger_s=0)  # type: ignore[arg-type]  # has everything that a pool uses
 
     def call(self, name: str, seconds: float = 0.0) -> None:
         with self.pools[name].sandbox():
@@ -82,7 +82,7 @@ def test_a_function_without_a_sandbox_takes_the_next_one_that_a_busy_function_re
 
 
 def test_an_unused_sandbox_is_ended_for_a_function_that_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("local.aws.sandbox_pool._MIN_UNUSED_S", 0.0)  # in place of five seconds
+    monkeypatch.setattr("local.aws.sandbox_pool._MIN_UNUSED_S", 0.0)  # instead of five seconds
     functions = SandboxFunctions(size=3)
     for name in "AB":
         with functions.pools[name].sandbox(), functions.pools[name].sandbox():

@@ -26,7 +26,7 @@ def test_a_function_is_called_at_its_rate_with_the_scheduled_time_until_the_syst
         calls.append((name, payload))
         if len(calls) == 2:
             called_twice.set()
-        return Invocation(b"null", "Unhandled")  # that one fails is no reason to stop
+        return Invocation(b"null", "Unhandled")  # a failed call must not stop the schedule
 
     functions = [job("Rate", "rate(2 minutes)"), job("Nightly", "cron(17 9 * * ? *)"), FunctionSpec("Other", "h")]
     with scheduled(functions, invoke, every_s=0.01):
@@ -51,7 +51,7 @@ def test_the_interval_follows_from_the_rate_in_the_template(expression: str, sec
 
     with scheduled([job("Rate", expression)], invoke):
         (thread,) = [thread for thread in threading.enumerate() if thread.name == "schedule-Rate"]
-        arguments = thread._args  # type: ignore[attr-defined]  # what it was started with
+        arguments = thread._args  # type: ignore[attr-defined]  # the arguments of the thread's target
 
     thread.join(timeout=WAIT_S)
     assert (arguments[2], waited, thread.is_alive()) == (seconds, [], False)

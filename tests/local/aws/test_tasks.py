@@ -30,7 +30,7 @@ def run(tasks: TaskService, do: str, **variables: str) -> Task:
 
 
 def sleeping(tasks: TaskService, folder: Path, name: str = "pids") -> tuple[Task, list[int]]:
-    """A task that sleeps beside a child of its own, and both their process ids."""
+    """Start a task that sleeps and has a child process; returns it with both process ids."""
     task = run(tasks, f"sleep {folder / name}")
     return task, pids_in(folder / name)
 
@@ -121,7 +121,7 @@ def test_closing_ends_running_tasks_drops_queued_ones_and_refuses_new_ones(tasks
     tasks.close()
 
     assert all(is_gone(pid) for _, (pid, _child) in running)
-    wait_until(lambda: all(is_gone(child) for _, (_pid, child) in running))  # killed too, and nobody waits for it
+    wait_until(lambda: all(is_gone(child) for _, (_pid, child) in running))  # killed too, but reaped later
     assert (waiting.wait(0), waiting.exit_code) == (True, None)
     with pytest.raises(TaskRefused, match="shutting down"):
         run(tasks, "leave 0")
@@ -143,4 +143,4 @@ def test_a_task_ends_with_a_stack_that_is_killed(tmp_path: Path) -> None:
     stack.wait()
 
     wait_until(lambda: is_gone(pid))
-    psutil.Process(child).kill()  # the worker's own children are the worker's to end
+    psutil.Process(child).kill()  # the worker itself must end its own children

@@ -1,4 +1,4 @@
-"""Webhooks on one machine: API Gateway's part, and the queue with Lambda's."""
+"""Webhooks on one machine: the gateway and the queue."""
 
 import asyncio
 import base64
@@ -72,7 +72,7 @@ def test_waiting_webhooks_do_not_occupy_the_threads_of_the_api() -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
             waiting = [asyncio.create_task(client.post("/api/billing/webhook/dodo")) for _ in range(60)]
             try:
-                await asyncio.sleep(0.1)  # until they have taken what threads they get
+                await asyncio.sleep(0.1)  # until they occupy all of their threads
                 async with asyncio.timeout(20):
                     status = (await client.get("/api/accounts/me/")).status_code
             finally:

@@ -21,7 +21,7 @@ def kill(server: Postgres) -> None:
 def test_a_killed_server_is_restarted_on_its_port_a_few_times_and_then_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embedded_database, "_MAX_RESTARTS", 2)  # a constant, so that the test need not wait
+    monkeypatch.setattr(embedded_database, "_MAX_RESTARTS", 2)  # a constant; a lower value shortens the test
     said: list[str] = []
     with Postgres(tmp_path / "data") as server:
         database = EmbeddedDatabase(server, said.append)

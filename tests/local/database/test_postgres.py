@@ -26,7 +26,7 @@ time.sleep(3600)
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A whole data folder, made once: making one takes longer than everything else here."""
+    """A data folder, created once because its creation takes longer than all tests of this file."""
     folder = tmp_path_factory.mktemp("data") / "data"
     with Postgres(folder):
         pass
@@ -114,7 +114,7 @@ def test_killing_the_owner_ends_the_server_and_the_next_owner_finds_the_data(dat
 
         owner.kill()
         owner.wait()
-        with Postgres(data) as server:  # at once: the old server may still be shutting down
+        with Postgres(data) as server:  # immediately, while the old server may still be shutting down
             rows = run_sql(server.url, "select 1")
 
     assert rows == [(1,)]
@@ -128,7 +128,7 @@ def test_the_server_starts_after_its_owner_was_killed_while_creating_the_data(tm
         wait_until((tmp_path / "data.new" / "base").exists, every_s=0.005)
         owner.kill()
 
-    with Postgres(data) as server:  # at once: initdb may still be tidying up
+    with Postgres(data) as server:  # immediately, while initdb may still be cleaning up
         rows = run_sql(server.url, "select 1")
 
     assert rows == [(1,)]
@@ -174,7 +174,7 @@ def test_a_reused_process_id_in_the_pid_file_does_not_prevent_the_start(data: Pa
 def test_a_data_folder_in_use_is_refused_with_its_path(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "_PREVIOUS_OWNER_TIMEOUT_S", 0.1)  # a constant, so that the test need not wait
+    monkeypatch.setattr(postgres, "_PREVIOUS_OWNER_TIMEOUT_S", 0.1)  # a constant; a lower value shortens the test
     with Postgres(data) as server:
         intruder = Postgres(data, log=tmp_path / "intruder.log")
 

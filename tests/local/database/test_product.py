@@ -14,7 +14,7 @@ from local.stack.system import running
 from tests.fixtures.database import run_script
 from whyviral.core.database import build_engine
 
-# As Alembic leaves it; the last revision of the history that was replaced.
+# Alembic's table at the last revision of the history that was replaced.
 OLD_REVISION = """
     create table alembic_version (version_num varchar(32) not null primary key);
     insert into alembic_version values ('0006');
@@ -30,7 +30,7 @@ def server(postgres: Postgres) -> Iterator[Postgres]:
 
 @pytest.fixture
 def old_data(tmp_path: Path) -> Path:
-    """A data folder of `make run` whose database an earlier history has made."""
+    """A data folder of `make run` with a database of the earlier history."""
     with Postgres(tmp_path / "postgres") as server:
         product.create_database(server, product.NAME)
         run_script(server.url_of(product.NAME), OLD_REVISION)
@@ -58,7 +58,7 @@ def test_a_schema_with_an_unknown_revision_is_not_changed(server: Postgres) -> N
 def test_the_error_for_an_old_data_folder_says_how_to_start_again(
     old_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_stack, "DATA", old_data)  # the checkout's own folder is not for tests
+    monkeypatch.setattr(local_stack, "DATA", old_data)  # tests must not use the checkout's own folder
 
     with (
         pytest.raises(StackError, match=r"revision 0006.* run `make reset`"),

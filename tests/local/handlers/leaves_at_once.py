@@ -1,4 +1,4 @@
-"""A handler that ends the process while it is imported."""
+"""A handler whose import exits the process."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Handlers that end in every way a handler can."""
+"""Handlers that end in every possible way."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ def sleep(event: float, _context: Any) -> int:
 
 
 def meet(event: dict[str, Any], _context: Any) -> int:
-    """Wait in a folder until so many processes have been there."""
+    """Wait until a number of processes have written their files to a folder."""
     folder = Path(event["folder"])
     (folder / str(os.getpid())).touch()
     while len(list(folder.iterdir())) < event["count"]:

@@ -1,4 +1,4 @@
-"""A stack in miniature, to be killed: runs a worker of each kind, prints their process ids and waits.
+"""A small stack for tests to kill: starts one worker of each kind, prints their process ids and waits.
 
 usage: python tests/local/handlers/serve.py LOG_FOLDER
 """

@@ -1,4 +1,4 @@
-"""A stack in miniature, to be killed: runs a task and waits.
+"""A small stack for tests to kill: runs a task and waits.
 
 usage: python tests/local/handlers/serve_task.py FOLDER
 """

@@ -1,4 +1,4 @@
-"""A small worker: does what DO says, and reports as the real one does where it has a token.
+"""A small worker: performs the action in DO, and reports its result if it has a task token.
 
 usage: python local/bootstrap.py -m tests.local.handlers.task
 """

@@ -1,3 +1,3 @@
-"""A handler whose settings are missing: it raises while it is imported."""
+"""A handler without settings: its import raises."""
 
 raise LookupError("CLERK_SECRET_KEY is not set")

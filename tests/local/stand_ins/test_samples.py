@@ -36,7 +36,7 @@ def test_invented_posts_are_marked_as_invented() -> None:
 
 
 def test_no_real_video_can_have_an_invented_youtube_id() -> None:
-    # Eleven letters of base 64 hold 66 bits and an id has 64: the last letter of a real one is one of sixteen.
+    # Eleven letters of base 64 encode 66 bits, but an id has 64 bits: a real id ends in one of sixteen letters.
     for post in load_samples():
         if post.platform is Platform.YOUTUBE:
             assert post.id[-1] not in "AEIMQUYcgkosw048"

@@ -33,10 +33,10 @@ def trigger(stand_ins: StandInsClient, *inputs: Any, dataset_id: str = POSTS, **
 
 
 def rows(stand_ins: StandInsClient, *post_ids: str, **options: str) -> list[dict[str, Any]]:
-    """Run a job to its end at once and return what it delivers."""
+    """Run a job without a delay and return its records."""
     stand_ins.control("brightdata", {"delay_s": 0})
     snapshot_id = trigger(stand_ins, *map(url_of, post_ids), **options)
-    call(stand_ins, "GET", f"/snapshot/{snapshot_id}")  # is late once
+    call(stand_ins, "GET", f"/snapshot/{snapshot_id}")  # the first snapshot is refused
     reply = call(stand_ins, "GET", f"/snapshot/{snapshot_id}")
     delivered: list[dict[str, Any]] = reply.raise_for_status().json()
     return delivered

@@ -1,4 +1,4 @@
-"""Codes, tickets and webhooks of the stand-in of Clerk."""
+"""Verification codes, tickets and webhooks of Clerk's stand-in."""
 
 import time
 from collections.abc import Iterator
@@ -128,7 +128,7 @@ def test_only_the_client_that_signed_in_gets_tokens(stand_ins: StandInsClient, e
 
 @pytest.fixture
 def receiver() -> Iterator[tuple[str, Queue[tuple[bytes, dict[str, str]]], list[int]]]:
-    """A webhook's address, what it got, and the statuses that it answers with before 200."""
+    """A webhook receiver's address, the received requests, and the statuses that it answers before 200."""
     got: Queue[tuple[bytes, dict[str, str]]] = Queue()
     statuses: list[int] = []
 

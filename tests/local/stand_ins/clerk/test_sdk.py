@@ -1,4 +1,4 @@
-"""Clerk's own SDK takes the stand-in for Clerk: its models come from Clerk's specification and check every answer."""
+"""Clerk's stand-in with Clerk's own SDK, whose models come from Clerk's specification and validate every answer."""
 
 import time
 from collections.abc import Iterator

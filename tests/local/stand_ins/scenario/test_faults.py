@@ -135,7 +135,7 @@ def test_a_fault_applies_only_to_calls_that_contain_its_text(stand_ins: StandIns
 
     assert [reply.status_code for reply in tweets] == [200, 500]
     assert [reply.status_code for reply in answers] == [200, 500]
-    assert "a black kite" in answers[0].text  # it was read on the way, and reached the model whole
+    assert "a black kite" in answers[0].text  # the gate has read the body, and the model still received all of it
 
 
 def test_a_fault_applies_only_to_its_method_and_after_its_first_calls(stand_ins: StandInsClient) -> None:
@@ -193,6 +193,6 @@ def test_a_caller_is_killed_before_or_after_it_is_billed(
 def test_a_process_that_was_not_started_with_the_stand_ins_is_not_killed(stand_ins: StandInsClient) -> None:
     stand_ins.fault("twitterapi", "kill")
 
-    reply = httpx.get(stand_ins.base_url + TWEETS, headers=KEY)  # its connection ends with it
+    reply = httpx.get(stand_ins.base_url + TWEETS, headers=KEY)  # the connection ends with this call
 
     assert reply.status_code == 500

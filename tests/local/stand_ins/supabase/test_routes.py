@@ -1,4 +1,4 @@
-"""The stand-in of Supabase Storage, by bare HTTP and by Supabase's own client."""
+"""Supabase Storage's stand-in, over plain HTTP and with Supabase's own client."""
 
 import asyncio
 import itertools
@@ -236,13 +236,13 @@ def test_a_name_may_end_with_a_slash_and_no_part_of_it_may_be_very_long(stand_in
 
 
 def test_an_internal_failure_of_the_storage_is_answered_with_500(stand_ins: StandInsClient) -> None:
-    stand_ins.fault("supabase", "status", status=500)  # as without a free connection to its database
+    stand_ins.fault("supabase", "status", status=500)  # as if it had no free connection to its database
 
     assert told(upload(stand_ins, "a.jpg")) == (500, "500", "InternalError")
 
 
 def test_a_large_body_of_a_refused_type_is_not_read(stand_ins: StandInsClient) -> None:
-    """A client that also reads while it sends has the refusal long before the end of its body."""
+    """A client that reads while it sends gets the refusal long before the end of its body."""
     sent = itertools.count()
 
     def body() -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""What yt-dlp does not look at, and what a test must be able to rely on."""
+"""Behaviour of YouTube's stand-in that tests need and yt-dlp does not check."""
 
 import base64
 from typing import Any
