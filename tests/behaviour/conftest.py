@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from local.stack.accounts import business_token
-from tests.behaviour.recovery.troubles import TroubledSystem
+from tests.behaviour.recovery.troubled_system import TroubledSystem
 from tests.behaviour.system import System
 from tests.fixtures.waits import WAIT_S
 
@@ -25,7 +25,7 @@ def troubled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TroubledSyste
 @pytest.fixture
 def system(troubled: TroubledSystem) -> Iterator[System]:
     """The system with a separate Business user for each test, because the tests start over 20 analyses an hour."""
-    troubled.calm()
+    troubled.cancel_faults()
     ready = troubled.system.stack.ready
     email = f"{uuid.uuid4()}@whyviral.example"
     token = business_token(ready.stand_ins, ready.api, ready.database_url, email)

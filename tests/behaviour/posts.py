@@ -90,23 +90,23 @@ def _file(kind: str, name: str) -> dict[str, str]:
     return {"kind": kind, "filename": name, "file_base64": content}
 
 
-def told_of(api: httpx.Client, twin: Twin, request: Mapping[str, Any]) -> Any:
+def api_data_of(api: httpx.Client, twin: Twin, request: Mapping[str, Any]) -> Any:
     """Return the API's data about a post and its analysis, without the fields that differ between twins."""
     posts = api.get(f"/api/social/posts/analysis/{request['id']}/").raise_for_status().json()["results"]
     return _without_identity({"posts": posts, "analyses": request["post_analyses"]}, twin.id)
 
 
-def _without_identity(told: Any, id_: str) -> Any:
-    match told:
+def _without_identity(data: Any, id_: str) -> Any:
+    match data:
         case {"name": name, **fact} if name in _AGEING:
             return fact | {"value": None}
         case dict():
-            return {name: _without_identity(value, id_) for name, value in told.items() if name not in _OF_ITS_OWN}
+            return {name: _without_identity(value, id_) for name, value in data.items() if name not in _OF_ITS_OWN}
         case list():
-            return [_without_identity(value, id_) for value in told]
-        case str() if _PROSE.search(told):
+            return [_without_identity(value, id_) for value in data]
+        case str() if _PROSE.search(data):
             return "<prose>"
         case str():
-            return _UUID.sub("<uuid>", told.replace(id_, "<post>"))
+            return _UUID.sub("<uuid>", data.replace(id_, "<post>"))
         case _:
-            return told
+            return data

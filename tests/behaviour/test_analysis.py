@@ -18,7 +18,7 @@ from local.demo import Client, DemoFailed
 from local.stack.clerk_events import send_sample
 from local.stack.system import ROOT
 from tests.behaviour.posts import publish
-from tests.behaviour.recovery.hurry import hurried_template
+from tests.behaviour.recovery.fast_template import fast_template
 from tests.behaviour.system import System
 from tests.fixtures.waits import wait_until
 from whyviral.analysis.explanation.prompt import PROMPT_VERSION
@@ -107,7 +107,7 @@ def test_the_cost_of_a_request_is_the_sum_of_its_logged_calls(system: System) ->
 
 
 def test_the_local_system_runs_the_definition_that_sam_packages(system: System) -> None:
-    template = hurried_template()
+    template = fast_template()
     machine = boto3.client("stepfunctions").describe_state_machine(
         stateMachineArn=system.stack.workflow.state_machine_arn
     )
@@ -245,8 +245,8 @@ def test_the_logs_of_a_whole_run_hold_no_token_no_key_and_no_address(system: Sys
     proof = {"email": private, "password": "correct horse battery staple"}
 
     system.analyse(JACK, system.publish("1700000000000000009", text=f"Write to {private}"))
-    with system.user(private) as somebody:
-        somebody.post("/api/feedback/", json={"category": "bug", "text": f"I am {private}"})
+    with system.user(private) as private_user:
+        private_user.post("/api/feedback/", json={"category": "bug", "text": f"I am {private}"})
     for path, body in {"signup/": {"email": private}, "login/": proof, "reset-password/": {"email": private}}.items():
         system.api.post(f"/api/accounts/{path}", json=body)
     system.api.get("/api/analysis/requests/", headers={"Authorization": f"Bearer {token[:-8]}"})

@@ -10,7 +10,7 @@ import pytest
 
 from local.demo import SAMPLE_URLS
 from local.samples.make import SAMPLES, spoken_text
-from tests.behaviour.recovery.troubles import TroubledSystem
+from tests.behaviour.recovery.troubled_system import TroubledSystem
 from tests.behaviour.system import System
 
 _HIGHEST_WORD_ERROR_RATE = 0.15
@@ -54,7 +54,7 @@ class Analysed:
 
 @pytest.fixture(scope="module")
 def analysed(troubled: TroubledSystem) -> Analysed:
-    troubled.calm()
+    troubled.cancel_faults()
     running_system = troubled.system
     accepted = running_system.api.post("/api/analysis/analyze/", json={"post_urls": SAMPLE_URLS})
     assert accepted.status_code == 202, accepted.text

@@ -74,28 +74,28 @@ def test_a_late_write_of_a_superseded_attempt_changes_nothing(pipeline: Pipeline
     old, new, post = retried(pipeline)
     pipeline.fetch(pipeline.job_of(pipeline.read(new)))
     before, used = pipeline.everything(old), pipeline.used()
-    asked = len(pipeline.source.asked), len(pipeline.model.prompts), len(pipeline.media.asked)
+    counts = len(pipeline.source.asked), len(pipeline.model.prompts), len(pipeline.media.asked)
 
     assert LATE[late](pipeline, old, post) == Outcome.SUPERSEDED
 
     assert (pipeline.everything(old), pipeline.used()) == (before, used)
-    assert (len(pipeline.source.asked), len(pipeline.model.prompts), len(pipeline.media.asked)) == asked
+    assert (len(pipeline.source.asked), len(pipeline.model.prompts), len(pipeline.media.asked)) == counts
 
 
 def test_the_next_attempt_waits_while_a_superseded_run_is_calling_the_provider(pipeline: Pipeline) -> None:
     job = pipeline.admit("20")
-    seen: list[Outcome] = []
+    outcomes: list[Outcome] = []
 
     def try_again_meanwhile() -> None:
         pipeline.source.during = lambda: None
         pipeline.fail(job, stage=Stage.FETCHING_POSTS, error="States.Timeout")
-        seen.append(pipeline.fetch(pipeline.try_again(job)).outcome)
+        outcomes.append(pipeline.fetch(pipeline.try_again(job)).outcome)
 
     pipeline.source.during = try_again_meanwhile
     zombie = pipeline.fetch(job)
     again = pipeline.fetch(pipeline.job_of(pipeline.read(job)))
 
-    assert (seen, zombie.outcome, again.outcome) == ([Outcome.WAIT], Outcome.SUPERSEDED, Outcome.FETCHED)
+    assert (outcomes, zombie.outcome, again.outcome) == ([Outcome.WAIT], Outcome.SUPERSEDED, Outcome.FETCHED)
     assert pipeline.source.asked == [("20",)]
     check_books(pipeline, job)
 
@@ -216,14 +216,14 @@ def test_a_retry_concurrent_with_the_end_of_a_request_happens_before_or_after_it
     with ThreadPoolExecutor(9) as threads:
         retries = threads.map(retry, range(8))
         end = threads.submit(lambda: (start.wait(WAIT_S), pipeline.finish(job))[1])
-        begun = sum(retries)
+        started = sum(retries)
 
     request = pipeline.read(job)
     assert end.result().outcome == (Outcome.COMPLETED if explained == 2 else Outcome.FAILED)
-    assert begun == request.retry_count == request.attempt - 1 <= (explained < 2)
-    assert pipeline.used() == {"2026-11-23": 2 if begun else explained}
+    assert started == request.retry_count == request.attempt - 1 <= (explained < 2)
+    assert pipeline.used() == {"2026-11-23": 2 if started else explained}
     check_history(request)
-    if begun:
+    if started:
         assert (request.status, [row.state for row in request.posts]) == (
             RequestStatus.PENDING,
             [PostState.ANALYSED] * explained + [PostState.COLLECTED] * (2 - explained),

@@ -26,8 +26,8 @@ def test_a_request_passes_through_every_stage(machine: Machine) -> None:
 def test_the_functions_receive_only_ids_and_times(machine: Machine) -> None:
     execution = machine.run()
 
-    told = {name: event.keys() for name, event in execution.script.calls}
-    assert told == {
+    received = {name: event.keys() for name, event in execution.script.calls}
+    assert received == {
         "ScrapeFunction": {"request_id", "attempt", "started_at"},
         "MediaFunction": {"request_id", "attempt", "request_post_id"},
         "AnalyzeFunction": {"request_id", "attempt", "request_post_id", "started_at"},
@@ -106,8 +106,8 @@ def test_a_crashed_function_fails_the_request_at_its_stage(
 
     assert execution.failures == [(None, stage, error)]
     assert execution.functions.count(function) == 1
-    (told,) = execution.script.events("FailFunction")
-    assert json.loads(told["cause"]) == {"errorType": error, "errorMessage": "said the test"}
+    (received,) = execution.script.events("FailFunction")
+    assert json.loads(received["cause"]) == {"errorType": error, "errorMessage": "said the test"}
     assert execution.states[-2:] == ["FailRequest", "AnalysisFailed"]
     assert outcome(execution) == ("FAILED", "AnalysisFailed")
 

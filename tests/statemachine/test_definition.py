@@ -176,11 +176,11 @@ def test_the_posts_are_analysed_after_any_failure_of_a_worker(states: dict[str, 
 def test_both_kinds_of_workers_get_the_same_arguments_and_time(states: dict[str, State]) -> None:
     task, warm = (states[name] for name in WORKERS)
     (container,) = task["Arguments"]["Overrides"]["ContainerOverrides"]
-    told = {variable["Name"].lower(): variable["Value"] for variable in container["Environment"]}
+    received = {variable["Name"].lower(): variable["Value"] for variable in container["Environment"]}
     job = warm["Arguments"]["MessageBody"]
 
-    assert told == job | {"attempt": job["attempt"].replace("{% ", "{% $string(").replace(" %}", ") %}")}
-    assert told.keys() == {"task_token"} | RequestJob.model_fields.keys()
+    assert received == job | {"attempt": job["attempt"].replace("{% ", "{% $string(").replace(" %}", ") %}")}
+    assert received.keys() == {"task_token"} | RequestJob.model_fields.keys()
     assert {key: task[key] for key in ("HeartbeatSeconds", "TimeoutSeconds")} == {
         key: warm[key] for key in ("HeartbeatSeconds", "TimeoutSeconds")
     }
@@ -229,9 +229,9 @@ def test_a_failure_ends_in_the_state_that_fails_the_execution_and_nowhere_else(d
 
 
 def test_functions_receive_exactly_the_fields_of_their_jobs(calls: dict[str, State]) -> None:
-    told = {name: set(state["Arguments"]["Payload"]) for name, state in calls.items()}
+    received = {name: set(state["Arguments"]["Payload"]) for name, state in calls.items()}
 
-    assert told == JOBS
+    assert received == JOBS
 
 
 def test_every_stage_and_outcome_that_is_named_exists(states: dict[str, State]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.template.conftest import ROOT, Properties, run_tool
-from tests.template.rendering import render
+from tests.template.renderer import render
 
 EVERYTHING = {"TranscribeCompute": "managed-gpu", "TranscribeMode": "warm", "AlarmEmail": "ops@example.com"}
 ACCOUNT_WIDE = {"AWS::ApiGateway::Account"}

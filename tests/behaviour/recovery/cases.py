@@ -10,15 +10,15 @@ from typing import Any
 import httpx
 
 from local.stack.accounts import business_token
-from tests.behaviour.posts import Twin, publish, told_of
-from tests.behaviour.recovery.troubles import Trouble, TroubledSystem
+from tests.behaviour.posts import Twin, api_data_of, publish
+from tests.behaviour.recovery.troubled_system import Trouble, TroubledSystem
 from tests.behaviour.system import wait_for_end
 from tests.fixtures.waits import WAIT_S
 
 type Calls = Mapping[str, Sequence[int | None]]
 """The statuses of the paid calls by name, in order; None for a call without an answer."""
 
-MOST_RETRIES = 2
+MAX_RETRIES = 2
 _PAID = {
     ("twitterapi", "/twitter/tweets"): "tweets",
     ("twitterapi", "/twitter/tweet/replies/v2"): "replies",
@@ -53,63 +53,63 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Played:
+class CaseResult:
     """The result of a case."""
 
     platform: str
     ends: Sequence[str]
     calls: Calls
-    told: Any
+    api_data: Any
     took_s: float = 0.0
 
 
-def play_all(troubled: TroubledSystem, cases: Sequence[Case], *, at_once: int) -> Mapping[str, Future[Played]]:
+def run_all(troubled: TroubledSystem, cases: Sequence[Case], *, at_once: int) -> Mapping[str, Future[CaseResult]]:
     """Run cases concurrently, except within a lane; returns the results by name."""
     lanes: dict[str, list[Case]] = {}
     for case in cases:
         lanes.setdefault(case.lane or case.name, []).append(case)
-    played: dict[str, Future[Played]] = {case.name: Future() for case in cases}
+    results: dict[str, Future[CaseResult]] = {case.name: Future() for case in cases}
 
-    def play_lane(lane: Sequence[Case]) -> None:
+    def run_lane(lane: Sequence[Case]) -> None:
         for case in lane:
             try:
-                played[case.name].set_result(play(troubled, case))
+                results[case.name].set_result(run_case(troubled, case))
             except (AssertionError, httpx.HTTPError) as exc:
-                played[case.name].set_exception(exc)
+                results[case.name].set_exception(exc)
 
     with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(play_lane, sorted(lanes.values(), key=len, reverse=True)))
-    return played
+        list(pool.map(run_lane, sorted(lanes.values(), key=len, reverse=True)))
+    return results
 
 
-def play(troubled: TroubledSystem, case: Case) -> Played:
+def run_case(troubled: TroubledSystem, case: Case) -> CaseResult:
     """Analyse a post of the case's kind with the fault, and retry the request as its user can."""
     twin = publish(troubled.system, case.kind)
     case.trouble.order(troubled, twin.id)
     began_at = time.monotonic()
-    with somebody(troubled) as api:
+    with separate_user(troubled) as api:
         request = _analyse(api, twin)
         ends = [end_of(request)]
-        while ends[-1] != COMPLETED and len(ends) <= MOST_RETRIES:
+        while ends[-1] != COMPLETED and len(ends) <= MAX_RETRIES:
             request = retry(api, request)
             ends.append(end_of(request))
-        told = told_of(api, twin, request)
-    return Played(twin.platform, tuple(ends), _paid_calls(troubled, twin), told, time.monotonic() - began_at)
+        data = api_data_of(api, twin, request)
+    return CaseResult(twin.platform, tuple(ends), _paid_calls(troubled, twin), data, time.monotonic() - began_at)
 
 
-def undisturbed(troubled: TroubledSystem, kind: str) -> Any:
+def result_without_faults(troubled: TroubledSystem, kind: str) -> Any:
     """Return the API's data about a post of a kind without faults; a busy machine may need a second attempt."""
     twin = publish(troubled.system, kind)
-    with somebody(troubled) as api:
+    with separate_user(troubled) as api:
         request = _analyse(api, twin)
         if end_of(request) == PARTIAL:
             request = retry(api, request)
         assert end_of(request) == COMPLETED
-        return told_of(api, twin, request)
+        return api_data_of(api, twin, request)
 
 
 @contextmanager
-def somebody(troubled: TroubledSystem) -> Iterator[httpx.Client]:
+def separate_user(troubled: TroubledSystem) -> Iterator[httpx.Client]:
     """A separate user for a case, because the number of analyses per user and hour is limited."""
     ready = troubled.system.stack.ready
     token = business_token(ready.stand_ins, ready.api, ready.database_url, f"{time.monotonic_ns()}@whyviral.example")

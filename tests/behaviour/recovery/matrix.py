@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from local.aws.sandbox import Moment
 from tests.behaviour.recovery.cases import COMPLETED, PARTIAL, Calls, Case
-from tests.behaviour.recovery.troubles import Break, Death, DeathInside, Fault, Together
+from tests.behaviour.recovery.troubled_system import Break, Death, DeathInside, Fault, Together
 
 ONE_TRY = (COMPLETED,)
 SECOND_TRY = (PARTIAL, COMPLETED)
@@ -166,8 +166,8 @@ def _collecting() -> Iterator[Case]:
         yield read.case(fault, SECOND_TRY)
     refused = {"status": 403, "body": "URL signature expired"}
     expired = Fault("media", "/scontent.cdninstagram.com/", "status", refused, says_which=False)
-    anew = {"trigger": (200, 200), "model": (200, 200)}
-    yield Case("CollectMedia: its links have expired", lane, expired, SECOND_TRY, anew, lane)
+    fetched_again = {"trigger": (200, 200), "model": (200, 200)}
+    yield Case("CollectMedia: its links have expired", lane, expired, SECOND_TRY, fetched_again, lane)
     files = "/storage/v1/object/whyviral-media/instagram/"
     stored = Call("CollectMedia, into storage", lane, "supabase", files, "POST", lane=lane)
     for fault in ("429", "500", "timeout", "garbage", "disconnect"):

@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session, selectinload
 
 from local.aws.sandbox import Moment
 from tests.behaviour.posts import publish
-from tests.behaviour.recovery.cases import COMPLETED, MOST_RETRIES, end_of, retry, somebody
-from tests.behaviour.recovery.troubles import Break, Death, Fault, Trouble, TroubledSystem
+from tests.behaviour.recovery.cases import COMPLETED, MAX_RETRIES, end_of, retry, separate_user
+from tests.behaviour.recovery.troubled_system import Break, Death, Fault, Trouble, TroubledSystem
 from tests.behaviour.system import wait_for_end
 from whyviral.analysis.models import PostAnalysisRequest, PostState
 from whyviral.core.database import session_scope
@@ -103,13 +103,13 @@ def play(troubled: TroubledSystem, schedule: Schedule) -> Sequence[str]:
     twins = [publish(troubled.system, kind) for kind in schedule.kinds]
     for number, trouble in schedule.troubles:
         trouble.order(troubled, twins[number].id)
-    with somebody(troubled) as api:
+    with separate_user(troubled) as api:
         accepted = api.post("/api/analysis/analyze/", json={"post_urls": [twin.url for twin in twins]})
         assert accepted.status_code == 202, accepted.text
         ids = [request["id"] for request in accepted.json()["requests"]]
         for request_id in ids:
             request = wait_for_end(api, request_id)
-            for _ in range(MOST_RETRIES):
+            for _ in range(MAX_RETRIES):
                 if end_of(request) == COMPLETED:
                     break
                 request = retry(api, request)
@@ -151,13 +151,13 @@ def check_ends(engine: Engine, request_ids: Sequence[str]) -> None:
             used[row.user_id] += row.url_lookups
     delivered: Counter[uuid.UUID] = Counter()
     for request in requests:
-        told = {post.url: post.state for post in request.posts}
+        states_by_url = {post.url: post.state for post in request.posts}
         assert request.status in ("COMPLETED", "FAILED"), request.id
-        assert set(told.values()) <= {PostState.ANALYSED, PostState.FAILED}, request.id
-        analysed = [url for url, state in told.items() if state == PostState.ANALYSED]
+        assert set(states_by_url.values()) <= {PostState.ANALYSED, PostState.FAILED}, request.id
+        analysed = [url for url, state in states_by_url.items() if state == PostState.ANALYSED]
         assert len(request.post_analyses) == len(analysed) == request.posts_processed, request.id
-        assert {url: states[request.id, url] for url in told} == {
-            url: "charged" if url in analysed else "returned" for url in told
+        assert {url: states[request.id, url] for url in states_by_url} == {
+            url: "charged" if url in analysed else "returned" for url in states_by_url
         }, request.id
         delivered[request.user_id] += len(analysed)
     assert +used == +delivered
@@ -181,10 +181,10 @@ def check_books(troubled: TroubledSystem, request_ids: Sequence[str]) -> None:
         assert (request.total_api_calls, request.cost_usd) == (len(own), cost_usd), request.id
     for vendor, operations in _PAID.items():
         made = Counter(_operation(call) for call in troubled.system.calls(vendor))
-        told = Counter(call.operation for call in logged if call.provider == vendor)
+        recorded = Counter(call.operation for call in logged if call.provider == vendor)
         # A process that was killed after recording a call may or may not have sent it.
         unknown = Counter(call.operation for call in logged if call.provider == vendor and call.duration_ms is None)
-        counts = {each: (told[each] - unknown[each], made[each], told[each]) for each in operations}
+        counts = {each: (recorded[each] - unknown[each], made[each], recorded[each]) for each in operations}
         assert {each: count for each, count in counts.items() if list(count) != sorted(count)} == {}
 
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from tests.behaviour.recovery.schedules import check_books, check_ends, draw, play, reaper
-from tests.behaviour.recovery.troubles import TroubledSystem
+from tests.behaviour.recovery.troubled_system import TroubledSystem
 from tests.fixtures.proof_scale import seeds
 from tests.fixtures.waits import wait_until
 
@@ -23,13 +23,13 @@ _REAPED_EVERY_S = 4.0
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_in_any_schedule_of_faults_every_request_ends_and_its_costs_add_up(troubled: TroubledSystem, seed: int) -> None:
-    troubled.calm()
+    troubled.cancel_faults()
     schedules = [draw(f"{seed}/{number}") for number in range(SCHEDULES)]
 
     with ThreadPoolExecutor(SCHEDULES) as pool, reaper(troubled, str(seed), every_s=_REAPED_EVERY_S):
-        played = list(pool.map(lambda schedule: play(troubled, schedule), schedules))
+        results = list(pool.map(lambda schedule: play(troubled, schedule), schedules))
 
-    ids = [request_id for ids in played for request_id in ids]
+    ids = [request_id for ids in results for request_id in ids]
     print(f"seed {seed}, again by: make proof ARGS='-k test_in_any_schedule and {seed}'", *schedules, sep="\n")  # noqa: T201 - seen when it fails
     check_ends(troubled.owner, ids)
     check_books(troubled, ids)

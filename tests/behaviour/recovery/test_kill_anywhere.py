@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.behaviour.recovery.cases import ONCE, Played, play_all, undisturbed
+from tests.behaviour.recovery.cases import ONCE, CaseResult, result_without_faults, run_all
 from tests.behaviour.recovery.matrix import CASES
-from tests.behaviour.recovery.troubles import TroubledSystem
+from tests.behaviour.recovery.troubled_system import TroubledSystem
 from tests.fixtures.proof_scale import sample
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(3600)]
@@ -32,29 +32,31 @@ def chosen(request: pytest.FixtureRequest) -> list[str]:
 @pytest.fixture(scope="module")
 def untroubled(troubled: TroubledSystem, chosen: list[str]) -> Mapping[str, Any]:
     """The API's data about a post of each kind without faults."""
-    troubled.calm()
+    troubled.cancel_faults()
     kinds = sorted({CASES[name].kind for name in chosen})
     with ThreadPoolExecutor(2) as pool:
-        return dict(zip(kinds, pool.map(lambda kind: undisturbed(troubled, kind), kinds), strict=True))
+        return dict(zip(kinds, pool.map(lambda kind: result_without_faults(troubled, kind), kinds), strict=True))
 
 
 @pytest.fixture(scope="module")
-def played(troubled: TroubledSystem, chosen: list[str], untroubled: Mapping[str, Any]) -> Mapping[str, Future[Played]]:
+def results(
+    troubled: TroubledSystem, chosen: list[str], untroubled: Mapping[str, Any]
+) -> Mapping[str, Future[CaseResult]]:
     """The results of the cases, which run concurrently."""
     assert untroubled
-    return play_all(troubled, [CASES[name] for name in chosen], at_once=_AT_ONCE)
+    return run_all(troubled, [CASES[name] for name in chosen], at_once=_AT_ONCE)
 
 
 @pytest.mark.parametrize("name", sample(list(CASES), state_of))
 def test_a_request_with_a_fault_ends_and_its_retry_gives_the_undisturbed_result(
-    name: str, played: Mapping[str, Future[Played]], untroubled: Mapping[str, Any]
+    name: str, results: Mapping[str, Future[CaseResult]], untroubled: Mapping[str, Any]
 ) -> None:
-    case, found = CASES[name], played[name].result()
+    case, found = CASES[name], results[name].result()
 
     assert (found.ends, found.calls) == (case.ends, {**ONCE[found.platform], **case.calls})
-    assert found.told == untroubled[case.kind]
+    assert found.api_data == untroubled[case.kind]
 
 
-def test_every_ordered_fault_happened(troubled: TroubledSystem, played: Mapping[str, Future[Played]]) -> None:
-    assert played
-    assert troubled.unhappened() == []
+def test_every_ordered_fault_happened(troubled: TroubledSystem, results: Mapping[str, Future[CaseResult]]) -> None:
+    assert results
+    assert troubled.pending_faults() == []

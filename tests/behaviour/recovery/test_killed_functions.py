@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.behaviour.recovery.cases import ONCE, Played, play_all, undisturbed
+from tests.behaviour.recovery.cases import ONCE, CaseResult, result_without_faults, run_all
 from tests.behaviour.recovery.matrix import CASES
-from tests.behaviour.recovery.troubles import TroubledSystem
+from tests.behaviour.recovery.troubled_system import TroubledSystem
 
 _SAMPLE = (
     "FetchPosts of X: killed before its answer",
@@ -21,21 +21,21 @@ _SAMPLE = (
 
 @pytest.fixture(scope="module")
 def untroubled(troubled: TroubledSystem) -> Any:
-    troubled.calm()
-    return undisturbed(troubled, "x")
+    troubled.cancel_faults()
+    return result_without_faults(troubled, "x")
 
 
 @pytest.fixture(scope="module")
-def played(troubled: TroubledSystem, untroubled: Any) -> Mapping[str, Future[Played]]:
+def results(troubled: TroubledSystem, untroubled: Any) -> Mapping[str, Future[CaseResult]]:
     assert untroubled
-    return play_all(troubled, [CASES[name] for name in _SAMPLE], at_once=len(_SAMPLE))
+    return run_all(troubled, [CASES[name] for name in _SAMPLE], at_once=len(_SAMPLE))
 
 
 @pytest.mark.parametrize("name", _SAMPLE)
 def test_a_request_whose_function_is_killed_ends_and_its_retry_completes(
-    name: str, played: Mapping[str, Future[Played]], untroubled: Any
+    name: str, results: Mapping[str, Future[CaseResult]], untroubled: Any
 ) -> None:
-    case, found = CASES[name], played[name].result()
+    case, found = CASES[name], results[name].result()
 
     assert (found.ends, found.calls) == (case.ends, {**ONCE[found.platform], **case.calls})
-    assert found.told == untroubled
+    assert found.api_data == untroubled

@@ -9,9 +9,9 @@ import boto3
 import psutil
 import pytest
 
-from tests.behaviour.posts import publish, told_of
-from tests.behaviour.recovery.cases import COMPLETED, PARTIAL, end_of, retry, somebody, undisturbed
-from tests.behaviour.recovery.troubles import Fault, TroubledSystem
+from tests.behaviour.posts import api_data_of, publish
+from tests.behaviour.recovery.cases import COMPLETED, PARTIAL, end_of, result_without_faults, retry, separate_user
+from tests.behaviour.recovery.troubled_system import Fault, TroubledSystem
 from tests.behaviour.system import wait_for_end
 from tests.fixtures.waits import wait_until
 
@@ -43,13 +43,13 @@ def steps_of(request: dict[str, Any]) -> list[str]:
 
 
 def test_a_late_result_of_a_superseded_worker_changes_nothing(troubled: TroubledSystem) -> None:
-    expected = undisturbed(troubled, "x-video")
-    troubled.calm()
+    expected = result_without_faults(troubled, "x-video")
+    troubled.cancel_faults()
     twin = publish(troubled.system, "x-video")
     slow = Fault("supabase", _FILES, "slow", {"method": "GET", "delay_s": _SLOW_S}, says_which=False)
     slow.order(troubled, twin.id)
 
-    with somebody(troubled) as api:
+    with separate_user(troubled) as api:
         accepted = api.post("/api/analysis/analyze/", json={"post_urls": [twin.url]}).raise_for_status().json()
         wait_until(lambda: is_being_read(troubled))
         [token] = tokens_of_workers(troubled)
@@ -60,22 +60,22 @@ def test_a_late_result_of_a_superseded_worker_changes_nothing(troubled: Troubled
         tried_again = retry(api, given_up)
         wait_until(lambda: not tokens_of_workers(troubled))
         afterwards = wait_for_end(api, given_up["id"])
-        told = told_of(api, twin, afterwards)
+        data = api_data_of(api, twin, afterwards)
 
     assert (end_of(given_up), zombies) == (PARTIAL, [token])
     assert end_of(tried_again) == COMPLETED
     assert afterwards == tried_again
-    assert told == expected
+    assert data == expected
     began_again = steps_of(afterwards).index("retrying")
     assert steps_of(afterwards)[:began_again] == steps_of(given_up)
 
 
 def test_a_late_answer_of_the_model_to_a_superseded_attempt_changes_nothing(troubled: TroubledSystem) -> None:
-    expected = undisturbed(troubled, "x")
+    expected = result_without_faults(troubled, "x")
     twin = publish(troubled.system, "x")
     Fault("gemini", "/v1/models/", "slow", {"delay_s": _SLOW_S}).order(troubled, twin.id)
 
-    with somebody(troubled) as api:
+    with separate_user(troubled) as api:
         accepted = api.post("/api/analysis/analyze/", json={"post_urls": [twin.url]}).raise_for_status().json()
         request_id = accepted["requests"][0]["id"]
         wait_until(lambda: any(twin.id in call["about"] for call in troubled.system.calls("gemini")))
@@ -90,12 +90,12 @@ def test_a_late_answer_of_the_model_to_a_superseded_attempt_changes_nothing(trou
         )
         time.sleep(1)  # the late answer arrives and is discarded
         afterwards = wait_for_end(api, request_id)
-        told = told_of(api, twin, afterwards)
+        data = api_data_of(api, twin, afterwards)
 
     assert end_of(given_up) == "FAILED analysing internal"
     assert end_of(tried_again) == COMPLETED
     assert afterwards == tried_again
-    assert told == expected
+    assert data == expected
 
 
 def _abort_executions(troubled: TroubledSystem, request_id: str) -> None:

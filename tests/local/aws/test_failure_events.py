@@ -16,7 +16,7 @@ from tests.fixtures.waits import WAIT_S
 from whyviral.analysis.failure_events import ExecutionEnded, FailureEvent, TaskStopped
 
 
-class Heard:
+class PublishedEvents:
     """Records events and waits for them."""
 
     def __init__(self) -> None:
@@ -58,8 +58,8 @@ DEFINITION = machine(
 
 
 def test_failed_executions_are_reported_and_successful_or_closed_ones_are_not() -> None:
-    heard = Heard()
-    with Workflow("Machine", DEFINITION, unused, publish=heard) as workflow:
+    published = PublishedEvents()
+    with Workflow("Machine", DEFINITION, unused, publish=published) as workflow:
         client = boto3.client("stepfunctions", endpoint_url=workflow.endpoint_url)
         arns = {
             end: client.start_execution(
@@ -68,56 +68,58 @@ def test_failed_executions_are_reported_and_successful_or_closed_ones_are_not() 
             for end in ("succeed", "fail", "stop")
         }
         client.stop_execution(executionArn=arns["stop"])
-        deaths = heard.wait_for(2)
+        failures = published.wait_for(2)
         client.start_execution(stateMachineArn=workflow.state_machine_arn, name="closing", input='{"end": "wait"}')
         client.close()
 
     details = {
-        death.event.detail.name: death.event.detail for death in deaths if isinstance(death.event, ExecutionEnded)
+        failure.event.detail.name: failure.event.detail
+        for failure in failures
+        if isinstance(failure.event, ExecutionEnded)
     }
     assert {name: detail.status for name, detail in details.items()} == {"fail": "FAILED", "stop": "ABORTED"}
     assert {detail.state_machine_arn for detail in details.values()} == {workflow.state_machine_arn}
-    assert len(heard.events) == 2
+    assert len(published.events) == 2
 
 
-def tasks(heard: Heard, folder: Path, module: str = "tests.local.handlers.task") -> TaskService:
+def tasks(published: PublishedEvents, folder: Path, module: str = "tests.local.handlers.task") -> TaskService:
     spec = TaskSpec("Work", "work", module, frozenset({"DO"}))
-    return TaskService({"Work": spec}, environment=lambda _: {}, log_folder=folder / "logs", publish=heard)
+    return TaskService({"Work": spec}, environment=lambda _: {}, log_folder=folder / "logs", publish=published)
 
 
 def test_a_failed_worker_is_reported_with_its_token_and_a_successful_one_is_not(tmp_path: Path) -> None:
-    heard = Heard()
-    with tasks(heard, tmp_path) as service:
+    published = PublishedEvents()
+    with tasks(published, tmp_path) as service:
         peaceful = service.task(service.run("Work", {"work": {"DO": "leave 0"}}))
         arn = service.run("Work", {"work": {"DO": "leave 3", "TASK_TOKEN": "a-token"}})
-        (death,) = heard.wait_for(1)
+        (failure,) = published.wait_for(1)
         assert peaceful.wait(WAIT_S)
 
-    assert isinstance(death.event, TaskStopped)
-    detail = death.event.detail
+    assert isinstance(failure.event, TaskStopped)
+    detail = failure.event.detail
     assert (detail.task_arn, [container.exit_code for container in detail.containers]) == (arn, [3])
     assert detail.overrides.variables()["TASK_TOKEN"].get_secret_value() == "a-token"
-    assert len(heard.events) == 1
+    assert len(published.events) == 1
 
 
 def test_a_worker_that_cannot_be_started_is_reported_without_an_exit_status(tmp_path: Path) -> None:
-    heard = Heard()
+    published = PublishedEvents()
     (tmp_path / "logs").write_text("no folder, so that nothing can be started")
 
-    with tasks(heard, tmp_path) as service:
+    with tasks(published, tmp_path) as service:
         service.run("Work", {"work": {"DO": "leave 0"}})
-        (death,) = heard.wait_for(1)
+        (failure,) = published.wait_for(1)
 
-    assert isinstance(death.event, TaskStopped)
-    assert [container.exit_code for container in death.event.detail.containers] == [None]
+    assert isinstance(failure.event, TaskStopped)
+    assert [container.exit_code for container in failure.event.detail.containers] == [None]
 
 
 def test_workers_that_closing_kills_are_not_reported(tmp_path: Path) -> None:
-    heard = Heard()
-    with tasks(heard, tmp_path) as service:
+    published = PublishedEvents()
+    with tasks(published, tmp_path) as service:
         service.run("Work", {"work": {"DO": f"sleep {tmp_path / 'pids'}"}})
 
-    assert heard.events == []
+    assert published.events == []
 
 
 @pytest.mark.parametrize(("failures", "tries"), [(0, 1), (2, 3), (9, 3)])

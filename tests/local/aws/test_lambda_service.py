@@ -89,26 +89,26 @@ def test_a_worker_sees_only_the_variables_of_lambda_and_of_its_function(
 ) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "not for workers")
 
-    seen = json.loads(lambdas.invoke("describe", b"null").payload)
+    description = json.loads(lambdas.invoke("describe", b"null").payload)
 
-    environment = seen["environment"]
+    environment = description["environment"]
     assert environment["MODE"] == "describe"
     assert environment["AWS_LAMBDA_FUNCTION_NAME"] == "describe"
     assert environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "256"
     assert environment["AWS_REGION"] == "us-east-1"
     assert environment["_HANDLER"] == "tests.local.handlers.plain.describe"
-    assert environment["LAMBDA_TASK_ROOT"] == str(ROOT) == seen["path"]
+    assert environment["LAMBDA_TASK_ROOT"] == str(ROOT) == description["path"]
     assert "GEMINI_API_KEY" not in environment
     assert {name for name in environment if "PYTEST" in name or "VIRTUAL_ENV" in name} == set()
-    assert seen["arn"] == "arn:aws:lambda:us-east-1:000000000000:function:describe"
-    assert 1000 * WAIT_S < seen["remaining_ms"] <= 2000 * WAIT_S
+    assert description["arn"] == "arn:aws:lambda:us-east-1:000000000000:function:describe"
+    assert 1000 * WAIT_S < description["remaining_ms"] <= 2000 * WAIT_S
 
 
 def test_a_worker_uses_the_endpoints_of_its_environment(lambdas: LambdaService) -> None:
-    seen = json.loads(lambdas.invoke("describe", b"null").payload)
+    description = json.loads(lambdas.invoke("describe", b"null").payload)
 
-    assert seen["twitterapi_url"] == ENDPOINTS.twitterapi_url
-    assert seen["stand_ins"] == ["twitterapi"]
+    assert description["twitterapi_url"] == ENDPOINTS.twitterapi_url
+    assert description["stand_ins"] == ["twitterapi"]
 
 
 def test_an_exception_is_reported_by_its_class_name(lambdas: LambdaService) -> None:

@@ -55,11 +55,11 @@ def test_a_task_is_a_module_with_its_own_variables_and_no_others(
     task = run(tasks, "describe", REQUEST_ID="r-1")
 
     assert task.wait(WAIT_S)
-    told = json.loads((tmp_path / "logs" / "Work.log").read_text())
-    assert (task.exit_code, told["argv"], told["path"]) == (0, [], str(ROOT))
-    assert told["twitterapi_url"] == "http://127.0.0.1:1"
-    assert told["environment"]["REQUEST_ID"] == "r-1"
-    assert told["environment"].keys() - {"PATH", "HOME", "TMPDIR", "LC_CTYPE"} == {
+    description = json.loads((tmp_path / "logs" / "Work.log").read_text())
+    assert (task.exit_code, description["argv"], description["path"]) == (0, [], str(ROOT))
+    assert description["twitterapi_url"] == "http://127.0.0.1:1"
+    assert description["environment"]["REQUEST_ID"] == "r-1"
+    assert description["environment"].keys() - {"PATH", "HOME", "TMPDIR", "LC_CTYPE"} == {
         "DO",
         "REQUEST_ID",
         ENDPOINTS_VARIABLE,

@@ -22,9 +22,9 @@ def test_a_killed_server_is_restarted_on_its_port_a_few_times_and_then_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(embedded_database, "_MAX_RESTARTS", 2)  # a constant; a lower value shortens the test
-    said: list[str] = []
+    messages: list[str] = []
     with Postgres(tmp_path / "data") as server:
-        database = EmbeddedDatabase(server, said.append)
+        database = EmbeddedDatabase(server, messages.append)
         url = server.url
         database.check()
         for _ in range(2):
@@ -37,4 +37,4 @@ def test_a_killed_server_is_restarted_on_its_port_a_few_times_and_then_reported(
         with pytest.raises(PostgresError, match="exited 3 times"):
             database.check()
 
-    assert len(said) == 2
+    assert len(messages) == 2

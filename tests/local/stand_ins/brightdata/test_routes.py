@@ -141,18 +141,18 @@ def test_an_unknown_job_does_not_exist(stand_ins: StandInsClient, path: str) -> 
 
 def test_failed_inputs_are_returned_only_on_request(stand_ins: StandInsClient) -> None:
     stand_ins.add_instagram_post("Hprivate", raw={"error_code": "dead_page", "error": "This account is private"})
-    asked = (PHOTO, "Hmissing", "Hprivate")
+    requested = (PHOTO, "Hmissing", "Hprivate")
 
-    told = rows(stand_ins, *asked)
-    untold = rows(stand_ins, *asked, include_errors="false")
+    with_errors = rows(stand_ins, *requested)
+    without_errors = rows(stand_ins, *requested, include_errors="false")
 
-    failed = {row["input"]["url"][-9:]: (row["error_code"], row["error"]) for row in told if "error" in row}
+    failed = {row["input"]["url"][-9:]: (row["error_code"], row["error"]) for row in with_errors if "error" in row}
     assert failed == {
         "Hmissing/": ("dead_page", "4XX page - dead page."),
         "Hprivate/": ("dead_page", "This account is private"),
     }
-    assert all(row.keys() == {"timestamp", "input", "error", "error_code"} for row in told if "error" in row)
-    assert [row["shortcode"] for row in untold] == [PHOTO]
+    assert all(row.keys() == {"timestamp", "input", "error", "error_code"} for row in with_errors if "error" in row)
+    assert [row["shortcode"] for row in without_errors] == [PHOTO]
 
 
 def test_a_url_that_is_not_a_posts_is_bad_input(stand_ins: StandInsClient) -> None:
@@ -166,12 +166,12 @@ def test_a_url_that_is_not_a_posts_is_bad_input(stand_ins: StandInsClient) -> No
 
 
 def test_records_have_no_fixed_order(stand_ins: StandInsClient) -> None:
-    asked = (PHOTO, CAROUSEL, REEL, "Hinvent0004")
+    requested = (PHOTO, CAROUSEL, REEL, "Hinvent0004")
 
-    orders = {tuple(row["shortcode"] for row in rows(stand_ins, *asked)) for _ in range(20)}
+    orders = {tuple(row["shortcode"] for row in rows(stand_ins, *requested)) for _ in range(20)}
 
     assert len(orders) > 1
-    assert {frozenset(order) for order in orders} == {frozenset(asked)}
+    assert {frozenset(order) for order in orders} == {frozenset(requested)}
 
 
 def test_the_posts_dataset_covers_every_kind_of_post(stand_ins: StandInsClient) -> None:
@@ -202,8 +202,8 @@ def test_comments_have_the_form_of_each_dataset(stand_ins: StandInsClient) -> No
     (post,) = rows(stand_ins, "Hspoken")
     (reel,) = rows(stand_ins, "Hspoken", dataset_id=REELS)
 
-    said, likes = post["latest_comments"][0], reel["top_comments"][0]
-    assert (said["comments"], said["likes"], said["date_of_comment"]) == ("Hi.", 7, "2026-10-03")
+    comment, likes = post["latest_comments"][0], reel["top_comments"][0]
+    assert (comment["comments"], comment["likes"], comment["date_of_comment"]) == ("Hi.", 7, "2026-10-03")
     assert (likes["comment"], likes["likes"], likes["date_of_comment"]) == ("Hi.", "7", "2026-10-03T17:00:00Z")
 
 

@@ -29,12 +29,12 @@ def call(stand_ins: StandInsClient, method: str, path: str, **fields: Any) -> ht
 
 
 def upload(stand_ins: StandInsClient, name: str, content: bytes = b"abc", **headers: str) -> httpx.Response:
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
     plain = {"content-type": "image/jpeg", "cache-control": "max-age=60"}
-    return call(stand_ins, "POST", f"/object/{BUCKET}/{name}", content=content, headers=plain | told)
+    return call(stand_ins, "POST", f"/object/{BUCKET}/{name}", content=content, headers=plain | given)
 
 
-def told(reply: httpx.Response) -> tuple[int, str, str]:
+def error_of(reply: httpx.Response) -> tuple[int, str, str]:
     body = reply.json()
     return reply.status_code, body["statusCode"], body["code"]
 
@@ -79,14 +79,14 @@ def test_a_raw_body_is_stored_unchanged_and_served_publicly(stand_ins: StandInsC
 def test_a_file_is_replaced_only_on_request(stand_ins: StandInsClient) -> None:
     upload(stand_ins, "a.jpg")
 
-    assert told(upload(stand_ins, "a.jpg")) == (400, "409", "KeyAlreadyExists")
+    assert error_of(upload(stand_ins, "a.jpg")) == (400, "409", "KeyAlreadyExists")
     assert upload(stand_ins, "a.jpg", b"new", x_upsert="true").status_code == 200
     assert call(stand_ins, "GET", f"/object/{BUCKET}/a.jpg").content == b"new"
 
 
 @pytest.mark.parametrize("name", ["\u00e9.jpg", "a%23b.jpg", "a[1].jpg", "a%25.jpg"])
 def test_a_name_with_other_characters_is_refused(stand_ins: StandInsClient, name: str) -> None:
-    assert told(upload(stand_ins, name)) == (400, "400", "InvalidKey")
+    assert error_of(upload(stand_ins, name)) == (400, "400", "InvalidKey")
 
 
 def test_the_bucket_accepts_only_its_types_and_sizes(stand_ins: StandInsClient) -> None:
@@ -96,16 +96,16 @@ def test_the_bucket_accepts_only_its_types_and_sizes(stand_ins: StandInsClient) 
     too_large = call(stand_ins, "POST", "/object/small/a.jpg", content=b"x" * 11)
     fits = call(stand_ins, "POST", "/object/small/a.jpg", content=b"x" * 10)
 
-    assert told(too_large) == (400, "413", "EntityTooLarge")
+    assert error_of(too_large) == (400, "413", "EntityTooLarge")
     assert fits.status_code == 200
-    assert told(upload(stand_ins, "a.svg", content_type="image/svg+xml")) == (400, "415", "InvalidMimeType")
-    assert told(call(stand_ins, "POST", "/bucket", json=order)) == (400, "409", "BucketAlreadyExists")
-    assert told(stand_ins.http.get(f"{BASE}/object/public/small/a.jpg")) == (400, "404", "NoSuchBucket")
+    assert error_of(upload(stand_ins, "a.svg", content_type="image/svg+xml")) == (400, "415", "InvalidMimeType")
+    assert error_of(call(stand_ins, "POST", "/bucket", json=order)) == (400, "409", "BucketAlreadyExists")
+    assert error_of(stand_ins.http.get(f"{BASE}/object/public/small/a.jpg")) == (400, "404", "NoSuchBucket")
 
 
 @pytest.mark.parametrize("path", ["/object/none/a.jpg", f"/object/{BUCKET}/none.jpg", "/bucket/none"])
 def test_a_missing_file_or_bucket_is_reported_with_status_400(stand_ins: StandInsClient, path: str) -> None:
-    status, body_status, _ = told(call(stand_ins, "GET", path))
+    status, body_status, _ = error_of(call(stand_ins, "GET", path))
 
     assert (status, body_status) == (400, "404")
 
@@ -123,7 +123,7 @@ def test_a_missing_file_or_bucket_is_reported_with_status_400(stand_ins: StandIn
 def test_the_secret_key_must_be_in_both_headers(stand_ins: StandInsClient, headers: dict[str, str]) -> None:
     reply = stand_ins.http.post(f"{BASE}/object/{BUCKET}/a.jpg", content=b"abc", headers=headers)
 
-    assert told(reply) == (400, "403", "AccessDenied")
+    assert error_of(reply) == (400, "403", "AccessDenied")
 
 
 @pytest.mark.parametrize("headers", [{}, {"apikey": KEY}])
@@ -132,7 +132,7 @@ def test_a_write_without_an_authorization_has_the_wrong_form(
 ) -> None:
     reply = stand_ins.http.post(f"{BASE}/object/{BUCKET}/a.jpg", content=b"abc", headers=headers)
 
-    assert told(reply) == (400, "400", "InvalidRequest")
+    assert error_of(reply) == (400, "400", "InvalidRequest")
     assert reply.json()["message"] == "headers must have required property 'authorization'"
 
 
@@ -154,26 +154,26 @@ def test_a_file_of_a_private_bucket_is_read_with_the_secret_key_only(stand_ins: 
     url, other = f"{BASE}/object/authenticated/private/a.jpg", {"apikey": "x", "Authorization": "Bearer x"}
 
     assert call(stand_ins, "GET", "/object/authenticated/private/a.jpg").content == b"abc"
-    assert told(stand_ins.http.get(url)) == (400, "400", "InvalidRequest")
-    assert told(stand_ins.http.get(url, headers=other)) == (400, "403", "AccessDenied")
+    assert error_of(stand_ins.http.get(url)) == (400, "400", "InvalidRequest")
+    assert error_of(stand_ins.http.get(url, headers=other)) == (400, "403", "AccessDenied")
 
 
 @pytest.mark.parametrize(
-    "asked", ["bytes=10-", "bytes=12-20", "bytes=5-2", "bytes=-0", "bytes=0-1,3-4", "lines=1-2", "bytes=", "x"]
+    "byte_range", ["bytes=10-", "bytes=12-20", "bytes=5-2", "bytes=-0", "bytes=0-1,3-4", "lines=1-2", "bytes=", "x"]
 )
-def test_a_range_that_cannot_be_served_is_refused(stand_ins: StandInsClient, asked: str) -> None:
+def test_a_range_that_cannot_be_served_is_refused(stand_ins: StandInsClient, byte_range: str) -> None:
     upload(stand_ins, "a.jpg", b"0123456789")
 
-    reply = stand_ins.http.get(f"{BASE}/object/public/{BUCKET}/a.jpg", headers={"Range": asked})
+    reply = stand_ins.http.get(f"{BASE}/object/public/{BUCKET}/a.jpg", headers={"Range": byte_range})
 
     assert (reply.status_code, reply.json()["error"], reply.json()["statusCode"]) == (416, "invalid_range", "416")
 
 
-@pytest.mark.parametrize(("asked", "content"), [("bytes=8-", b"89"), ("bytes=-3", b"789"), ("bytes=7-99", b"789")])
-def test_an_open_range_is_served_to_the_end(stand_ins: StandInsClient, asked: str, content: bytes) -> None:
+@pytest.mark.parametrize(("byte_range", "content"), [("bytes=8-", b"89"), ("bytes=-3", b"789"), ("bytes=7-99", b"789")])
+def test_an_open_range_is_served_to_the_end(stand_ins: StandInsClient, byte_range: str, content: bytes) -> None:
     upload(stand_ins, "a.jpg", b"0123456789")
 
-    reply = stand_ins.http.get(f"{BASE}/object/public/{BUCKET}/a.jpg", headers={"Range": asked})
+    reply = stand_ins.http.get(f"{BASE}/object/public/{BUCKET}/a.jpg", headers={"Range": byte_range})
 
     assert (reply.status_code, reply.content) == (206, content)
 
@@ -227,18 +227,18 @@ def test_a_missing_bucket_lists_no_files(stand_ins: StandInsClient) -> None:
 def test_a_bucket_cannot_allow_more_than_the_project(stand_ins: StandInsClient) -> None:
     order = {"id": "large", "file_size_limit": PROJECT_LIMIT_BYTES + 1}
 
-    assert told(call(stand_ins, "POST", "/bucket", json=order)) == (400, "413", "EntityTooLarge")
+    assert error_of(call(stand_ins, "POST", "/bucket", json=order)) == (400, "413", "EntityTooLarge")
 
 
 def test_a_name_may_end_with_a_slash_and_no_part_of_it_may_be_very_long(stand_ins: StandInsClient) -> None:
     assert upload(stand_ins, "x/").status_code == 200
-    assert told(upload(stand_ins, "x" * 1100)) == (500, "500", "InternalError")
+    assert error_of(upload(stand_ins, "x" * 1100)) == (500, "500", "InternalError")
 
 
 def test_an_internal_failure_of_the_storage_is_answered_with_500(stand_ins: StandInsClient) -> None:
     stand_ins.fault("supabase", "status", status=500)  # as if it had no free connection to its database
 
-    assert told(upload(stand_ins, "a.jpg")) == (500, "500", "InternalError")
+    assert error_of(upload(stand_ins, "a.jpg")) == (500, "500", "InternalError")
 
 
 def test_a_large_body_of_a_refused_type_is_not_read(stand_ins: StandInsClient) -> None:
@@ -255,7 +255,7 @@ def test_a_large_body_of_a_refused_type_is_not_read(stand_ins: StandInsClient) -
         url = f"{stand_ins.base_url}{BASE}/object/{BUCKET}/a.svg"
         reply = http.post(url, content=body(), headers=headers, timeout=60)
 
-    assert told(reply) == (400, "415", "InvalidMimeType")
+    assert error_of(reply) == (400, "415", "InvalidMimeType")
     assert next(sent) < 3000
 
 
@@ -265,7 +265,7 @@ def test_a_large_body_of_a_refused_type_is_not_read(stand_ins: StandInsClient) -
 def test_a_broken_form_is_refused(stand_ins: StandInsClient, body: bytes) -> None:
     reply = upload(stand_ins, "a.jpg", body, content_type="multipart/form-data; boundary=b")
 
-    assert told(reply) == (400, "400", "InvalidRequest")
+    assert error_of(reply) == (400, "400", "InvalidRequest")
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 300_000])

@@ -78,14 +78,14 @@ def test_a_call_that_lambda_refuses_is_retried(executions: dict[str, Execution],
 def test_recording_a_failure_is_retried_if_lambda_refuses_the_call(
     executions: dict[str, Execution], state: str
 ) -> None:
-    told = executions[state].failures
+    failures = executions[state].failures
 
-    assert len(told) == 2
-    assert told[0] == told[1]
+    assert len(failures) == 2
+    assert failures[0] == failures[1]
 
 
 @pytest.mark.parametrize(
-    ("task", "told"),
+    ("task", "failures"),
     [
         ("Scrape", (None, "fetching_posts", GIVEN_UP)),
         ("Media", ("post-1", "collecting_media", GIVEN_UP)),
@@ -94,9 +94,9 @@ def test_recording_a_failure_is_retried_if_lambda_refuses_the_call(
     ],
 )
 def test_a_call_that_lambda_keeps_refusing_fails(
-    executions: dict[str, Execution], task: str, told: tuple[str | None, str, str]
+    executions: dict[str, Execution], task: str, failures: tuple[str | None, str, str]
 ) -> None:
-    assert executions[f"{task} for good"].failures == [told]
+    assert executions[f"{task} for good"].failures == [failures]
 
 
 def test_a_post_without_time_to_be_collected_is_left_to_finish_request(

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, Row, func, select, text
 
 from local.aws.sandbox import Moment, Sandbox
 from local.database.product import NAME
-from tests.behaviour.recovery.hurry import hurried_template
+from tests.behaviour.recovery.fast_template import fast_template
 from tests.behaviour.system import System, run_system
 from tests.fixtures.waits import wait_until
 from whyviral.analysis.models import AnalysisRequestPost
@@ -36,7 +36,7 @@ class TroubledSystem:
 
     _system: System | None = None
     _owner: Engine | None = None
-    _deaths: Counter[tuple[str, str, Moment]] = field(default_factory=Counter)
+    _kills: Counter[tuple[str, str, Moment]] = field(default_factory=Counter)
     _post_of: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -53,7 +53,7 @@ class TroubledSystem:
 
     def kill(self, function: str, moment: Moment, post_id: str, *, times: int) -> None:
         """Kill the sandbox that processes a post, at this phase of its next `times` invocations."""
-        self._deaths[function, post_id, moment] += times
+        self._kills[function, post_id, moment] += times
 
     def end_writer(self, name: str) -> None:
         """Wait until a session is blocked in a write with this name, and kill its process."""
@@ -70,32 +70,32 @@ class TroubledSystem:
         with self.owner.begin() as connection:  # an idle server would not notice the loss for a minute
             connection.execute(select(func.pg_terminate_backend(stalled.pid)))
 
-    def calm(self) -> None:
+    def cancel_faults(self) -> None:
         """Cancel the pending faults and delete the stand-ins' recorded calls."""
-        self._deaths.clear()
+        self._kills.clear()
         with self.owner.begin() as connection:
             for name in list(connection.exec_driver_sql(_BROKEN).scalars()):
                 connection.exec_driver_sql(f"drop function {name}() cascade")
                 connection.exec_driver_sql(f"drop sequence {name}")
         self.system.control.post("/__control/reset").raise_for_status()
 
-    def unhappened(self) -> list[str]:
+    def pending_faults(self) -> list[str]:
         """Return the faults that have not happened."""
-        deaths = [" ".join(map(str, death)) for death in (+self._deaths).elements()]
+        kills = [" ".join(map(str, kill)) for kill in (+self._kills).elements()]
         faults = self.system.control.get("/__control/faults").raise_for_status().json()
         query = "select sequencename from pg_sequences where sequencename like 'broken%%' and last_value is null"
         with self.owner.connect() as connection:
             breaks = list(connection.exec_driver_sql(query).scalars())
-        return [*deaths, *(f"{fault['vendor']} {fault['path']} {fault['mode']}" for fault in faults), *breaks]
+        return [*kills, *(f"{fault['vendor']} {fault['path']} {fault['mode']}" for fault in faults), *breaks]
 
     def invocation_hook(self, moment: Moment, sandbox: Sandbox, payload: bytes) -> None:
         """Apply the faults that `kill` has set."""
-        if not self._deaths:
+        if not self._kills:
             return
         request_id = json.loads(payload).get("request_id")
         key = sandbox.spec.name, self._post(request_id) if request_id else "", moment
-        if self._deaths[key] > 0:
-            self._deaths[key] -= 1
+        if self._kills[key] > 0:
+            self._kills[key] -= 1
             sandbox.end()
 
     def _post(self, request_id: str) -> str:
@@ -112,7 +112,7 @@ class TroubledSystem:
         All faults affect one key of each provider. The circuit breaker and pauses of that key would delay or fail the
         cases that run concurrently, so they are reset all the time; test_provider_limits.py tests them.
         """
-        with run_system(data, template=hurried_template(), invocation_hook=self.invocation_hook) as system:
+        with run_system(data, template=fast_template(), invocation_hook=self.invocation_hook) as system:
             database = system.stack.database
             assert database is not None
             self._owner = build_engine(database.server.url_of(NAME))

@@ -8,7 +8,7 @@ from local.stack.system import ROOT
 _WAIT = "{% $states.input.wait_s %}"
 
 
-def hurried_template(*, pace: int = 10) -> Template:
+def fast_template(*, pace: int = 10) -> Template:
     """Return the template with every wait divided by `pace`, but at least one second.
 
     Deadlines, heartbeats, leases and the providers' own timeouts do not change.
