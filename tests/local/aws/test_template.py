@@ -153,7 +153,7 @@ def test_an_intrinsic_function_that_cannot_be_resolved_locally_is_an_error() -> 
             TEMPLATE.replace("MemorySize: 512", "MemorySize: !Ref Memory"),
             "ApiFunction: Handler, Timeout and MemorySize",
         ),
-        (TEMPLATE.replace("[python, -m, ", "[worker, "), "TranscribeTask: there must be one container"),
+        (TEMPLATE.replace("[python, -m, ", "[worker, "), "TranscribeTask: expected one container"),
         (
             TEMPLATE.replace("!Ref AWS::NoValue]\n          Secrets", "[]]\n          Secrets"),
             "cannot read the variable",

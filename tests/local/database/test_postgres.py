@@ -189,7 +189,7 @@ def test_a_folder_with_other_files_is_not_changed(tmp_path: Path) -> None:
     data.mkdir()
     (data / "thesis.txt").write_text("irreplaceable")
 
-    with pytest.raises(PostgresError, match="holds no Postgres data"):
+    with pytest.raises(PostgresError, match="not a Postgres database"):
         Postgres(data).start()
 
     assert (data / "thesis.txt").read_text() == "irreplaceable"

@@ -27,7 +27,7 @@ def test_an_assembled_model_is_reused(tmp_path: Path) -> None:
 
 
 def test_wrong_parts_leave_no_model_behind(tmp_path: Path) -> None:
-    with pytest.raises(BrokenModelFiles, match="do not make the model"):
+    with pytest.raises(BrokenModelFiles, match="do not contain the expected model"):
         _assemble(tmp_path / "base", [_packages(tmp_path / "packages")])
 
     assert not list((tmp_path / "base").glob("model.bin*"))
