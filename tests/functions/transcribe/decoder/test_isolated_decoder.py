@@ -44,15 +44,14 @@ _PROGRAMS = {
 
 
 def _replace_examine(program: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run another program in place of examination.py, which the code finds below its own root."""
+    """Run another program in place of `decoder/examination.py`."""
     package = folder / "root" / "functions" / "transcribe" / "decoder"
     package.mkdir(parents=True)
-    for each in (package, package.parent, package.parent.parent):
-        (each / "__init__.py").touch()
+    for parent in (package, package.parent, package.parent.parent):
+        (parent / "__init__.py").touch()
     (package / "examination.py").write_text(program)
-    monkeypatch.setattr(
-        isolated_decoder, "_ROOT", folder / "root"
-    )  # a hostile file cannot be made to order for each way to break
+    # A patch, since no real file breaks the decoder in each of these ways.
+    monkeypatch.setattr(isolated_decoder, "_ROOT", folder / "root")
 
 
 @pytest.mark.parametrize("how", _PROGRAMS)
