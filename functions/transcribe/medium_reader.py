@@ -114,7 +114,17 @@ class Reading:
 class MediumReader:
     """Reads media with its collaborators; one is made per medium, so that its calls are its own."""
 
-    def __init__(self, *, store: MediaStore, audio_source: AudioSource, listener: Listener, examine: Examine) -> None:
+    def __init__(
+        self,
+        *,
+        store: MediaStore,
+        audio_source: AudioSource,
+        listener: Listener,
+        examine: Examine,
+        after_file: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Args `after_file`: called when a file has been read, before its folder is deleted."""
+        self._after_file = after_file
         self._store = store
         self._audio_source = audio_source
         self._listener = listener
@@ -152,6 +162,8 @@ class MediumReader:
                 return Reading(failure=MediaFailure(ErrorCategory.MEDIA_ERROR, str(exc)))
             except ProviderError as exc:
                 return _blamed(Reading(), exc, deadline)
+            finally:
+                self._after_file()
 
     def _read(self, medium: Medium, folder: Path, deadline: Deadline, keep: Keep) -> Reading:
         path = self._fetch(medium, folder, deadline)

@@ -1,5 +1,6 @@
-"""What the worker reads from its environment."""
+"""What the worker reads from its environment, and what stays of that environment afterwards."""
 
+import os
 import uuid
 from typing import Literal
 
@@ -26,3 +27,23 @@ class WorkerSettings(StorageSettings):
     youtube_proxy_url: SecretStr | None = None
     whisper_model: str | None = None
     whisper_device: Literal["cpu", "cuda"] = "cpu"
+
+
+_RETAINED = frozenset(
+    {
+        *("PATH", "HOME", "TMPDIR", "TZ", "LANG", "LANGUAGE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_CA_BUNDLE"),
+        *("AWS_EC2_METADATA_DISABLED", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "NO_PROXY", "no_proxy"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "HF_HOME", "HF_HUB_OFFLINE", "HF_HUB_CACHE"),
+    }
+)
+_RETAINED_PREFIXES = ("LC_", "PYTHON", "LD_", "NVIDIA_", "CUDA_", "OMP_", "XDG_", "AWS_ENDPOINT_URL", "POWERTOOLS_")
+
+
+def remove_secrets_from_environment() -> None:
+    """Remove every variable that a library of the worker need not read, so that no child process inherits a secret.
+
+    Call it after the settings and the AWS credentials are loaded.
+    """
+    for name in list(os.environ):
+        if name not in _RETAINED and not name.startswith(_RETAINED_PREFIXES):
+            del os.environ[name]

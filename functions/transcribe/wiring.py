@@ -4,6 +4,7 @@ import shutil
 
 from aws_lambda_powertools import Logger
 
+from functions.transcribe.decoder.hardening import end_descendants
 from functions.transcribe.decoder.isolated_decoder import decode
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
@@ -20,14 +21,14 @@ from .whisper import WhisperListener
 
 
 def build_processor(settings: WorkerSettings, *, logger: Logger) -> MediaProcessor:
-    """Build it from the settings.
+    """Build the processor of a worker that has called `adopt_descendants`.
 
     Raises:
-        SettingsError: there are no weights.
+        SettingsError: no weights of Whisper are installed.
     """
     listener = WhisperListener(find_model_files(settings.whisper_model), device=settings.whisper_device)
     proxy_url = revealed(settings.youtube_proxy_url)
-    deno_path = shutil.which("deno")  # comes with yt-dlp in the image; without it YouTube shows some files fewer
+    deno_path = shutil.which("deno")  # installed with yt-dlp; without it some of YouTube's files are missing
 
     def build_reader(*, calls: CallCollector) -> MediumReader:
         return MediumReader(
@@ -37,6 +38,7 @@ def build_processor(settings: WorkerSettings, *, logger: Logger) -> MediaProcess
             audio_source=YouTubeAudio(calls=calls, clock=utc_now, proxy_url=proxy_url, deno_path=deno_path),
             listener=listener,
             examine=decode,
+            after_file=end_descendants,
         )
 
     engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)

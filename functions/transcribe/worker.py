@@ -1,6 +1,6 @@
-"""ProcessMedia: decodes the media of a request and writes down what is said in them.
+"""ProcessMedia: decodes and transcribes the media of a request.
 
-`python -m functions.transcribe.worker` does one job if TASK_TOKEN is set, else it takes jobs from QUEUE_URL.
+`python -m functions.transcribe.worker` runs one job if TASK_TOKEN is set, else the jobs of QUEUE_URL.
 """
 
 import signal
@@ -11,42 +11,57 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from functions.transcribe.decoder.hardening import disable_ptrace
+from functions.transcribe.decoder.hardening import adopt_descendants, disable_ptrace
 from whyviral.core.logging import build_logger
 from whyviral.core.settings import SettingsError
+from whyviral.integrations.aws.clients import load_credentials
 from whyviral.integrations.aws.task_tokens import StepFunctionsTask
 from whyviral.integrations.aws.work_queue import SqsWorkQueue
 
 from .deadline import Deadline
 from .job_runner import End, Job, JobRunner
-from .settings import JobSettings, WorkerSettings
+from .settings import JobSettings, WorkerSettings, remove_secrets_from_environment
 
 if TYPE_CHECKING:
     from .media_processor import MediaProcessor
 
 
 class _Work:
-    """The work itself, put together once the first heartbeat is on its way: what decodes takes seconds to import."""
+    """Processes a job; builds the processor after the first heartbeat, since its imports take seconds."""
 
-    def __init__(self, logger: Logger) -> None:
+    def __init__(self, settings: WorkerSettings | SettingsError, *, logger: Logger) -> None:
+        """Args `settings`: an error is raised by the job, so that it is reported to Step Functions."""
+        self._settings = settings
         self._logger = logger
 
     @cached_property
     def _processor(self) -> "MediaProcessor":
         from .wiring import build_processor  # noqa: PLC0415
 
-        return build_processor(WorkerSettings.load(), logger=self._logger)
+        if isinstance(self._settings, SettingsError):
+            raise self._settings
+        return build_processor(self._settings, logger=self._logger)
 
     def __call__(self, job: Job, deadline: Deadline) -> str:
         return self._processor.process(job, deadline)
 
 
+def _load_worker_settings() -> WorkerSettings | SettingsError:
+    try:
+        return WorkerSettings.load()
+    except SettingsError as exc:
+        return exc
+
+
 def main() -> int:
-    """Do the work that the environment names and return the exit status."""
+    """Run the work that the environment names and return the exit status."""
     disable_ptrace()
-    settings = JobSettings.load()
+    adopt_descendants()
+    settings, worker_settings = JobSettings.load(), _load_worker_settings()
+    load_credentials()
+    remove_secrets_from_environment()
     logger = build_logger("transcribe")
-    runner = JobRunner(_Work(logger), deadline_s=settings.deadline_s, logger=logger)
+    runner = JobRunner(_Work(worker_settings, logger=logger), deadline_s=settings.deadline_s, logger=logger)
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         runner.stop()

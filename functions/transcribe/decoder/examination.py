@@ -48,8 +48,10 @@ from .container import (
     sounds_of,
 )
 from .cuts import Seen, watch
+from .file_access import restrict_files
 from .frames import KEY_FRAME_EDGE, KEY_FRAMES, MAX_EDGE, THUMBNAIL_EDGE, jpeg, key_frame_times, key_frames, shown_size
 from .frames import thumbnail_of as thumbnail_frame_of
+from .system_call_filter import install_filter
 
 MAX_MEMORY_BYTES = 4 * 1024**3
 MAX_FILE_BYTES = MAX_SAMPLES_BYTES
@@ -283,10 +285,26 @@ def confine(cpu_s: int) -> None:
         library.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
+def isolate(file: Path, folder: Path) -> None:
+    """Take the rights of this process that decoding does not need, after its imports and before it reads the file.
+
+    Raises:
+        HostFailure: Linux refuses; then no file may be decoded.
+    """
+    own_code = Path(__file__).parents[2]
+    interpreter = (Path(sys.prefix), Path(sys.base_prefix), Path("/usr"), Path("/lib"), Path("/lib64"))
+    try:
+        restrict_files(written=folder, read=(file, own_code, *interpreter))
+        install_filter()
+    except (OSError, NotImplementedError) as exc:
+        raise HostFailure from exc
+
+
 def main(arguments: list[str]) -> None:
     """Examine FILE into FOLDER; WATCH and PICTURES are what these may take, CPU the limit on processor time, in s."""
     file, folder, watch_s, pictures_s, cpu_s = arguments
     confine(int(cpu_s))
+    isolate(Path(file), Path(folder))
     try:
         examined = examine(Path(file), Path(folder), watch_budget_s=float(watch_s), pictures_budget_s=float(pictures_s))
     except UnreadableMedia as exc:

@@ -118,7 +118,8 @@ def choose_sound(files: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None
     """Return the smallest file with the words of the original sound, or None.
 
     The language comes before the size: a dub is a translation. A DRC variant, a damaged file and a file with pictures
-    are taken only where nothing else has that sound. Streams in pieces need a program beside yt-dlp, and are not taken.
+    are taken only where nothing else has that sound. Only plain HTTPS files are taken: streams in pieces need a program
+    beside yt-dlp.
 
     Args:
         files: `formats` of yt-dlp.
@@ -127,7 +128,7 @@ def choose_sound(files: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None
 
 
 def _has_sound(file: Mapping[str, Any]) -> bool:
-    is_plain = file.get("protocol") in (None, "https") and file.get("has_drm") is not True
+    is_plain = file.get("protocol") == "https" and file.get("has_drm") is not True
     return is_plain and file.get("acodec") not in (None, "none")
 
 

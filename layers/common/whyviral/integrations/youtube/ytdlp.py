@@ -1,5 +1,7 @@
 """YouTube through yt-dlp, bounded in time, size and hosts. Imported with the first video, since the import is slow."""
 
+import errno
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -7,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import BaseHandler
@@ -18,7 +21,7 @@ from yt_dlp.globals import all_plugins_loaded
 from yt_dlp.networking import Request, Response
 from yt_dlp.networking._urllib import UrllibRH
 from yt_dlp.networking.exceptions import HTTPError, ProxyError, RequestError
-from yt_dlp.utils import DownloadCancelled
+from yt_dlp.utils import DownloadCancelled, Popen
 
 from whyviral.core import endpoints
 from whyviral.core.clock import utc_now
@@ -44,6 +47,29 @@ _PROXY_AUTHENTICATION = "407"
 
 # Nothing that happens to be installed beside yt-dlp may change what it does.
 all_plugins_loaded.value = True
+
+_start_program = Popen.__init__
+_JS_RUNTIME = "deno"
+
+
+def _start_js_runtime(
+    self: Popen, command: Any, *arguments: Any, env: Mapping[str, str] | None = None, **options: Any
+) -> None:
+    """Start Deno with an environment of its own, and refuse any other program, such as ffmpeg or a downloader.
+
+    yt-dlp would pass on the worker's whole environment, which other processes of the same user can read. Deno runs the
+    script of YouTube's player without network access: it needs neither a proxy nor a name of a server.
+    """
+    del env
+    program = command[0] if isinstance(command, list | tuple) and command else ""
+    if Path(str(program)).name != _JS_RUNTIME or options.get("shell"):
+        raise FileNotFoundError(errno.ENOENT, "yt-dlp may start no program but Deno")
+    own = {"HOME": os.environ.get("HOME", "/"), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"}
+    _start_program(self, command, *arguments, env=own, **options)
+
+
+# A replacement in yt-dlp itself, since every program that it starts goes through this class and no option is offered.
+Popen.__init__ = _start_js_runtime
 
 
 class _Cancelled(DownloadCancelled):  # type: ignore[misc] # yt-dlp has no types
@@ -309,7 +335,9 @@ def open_session(
     own = {
         "allowed_extractors": ["^youtube$"],  # a playlist, channel or other site fails before a request is sent
         "cachedir": False,
+        "external_downloader": {"default": "native"},
         "extractor_retries": 1,
+        "hls_prefer_native": True,
         "ignoreerrors": True,  # sent to the logger; otherwise each bug of yt-dlp would be an exception of its own
         "js_runtimes": dict(js_runtimes or {}),
         "logger": watch,
