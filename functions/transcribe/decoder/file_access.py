@@ -25,6 +25,17 @@ _RIGHTS_OF_VERSION = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1}
 _UNAVAILABLE = (errno.ENOSYS, errno.EOPNOTSUPP)
 
 
+def find_landlock_version() -> int | None:
+    """Return the version of the kernel's Landlock, or None where it has none."""
+    if sys.platform != "linux":
+        return None
+    library = ctypes.CDLL(None, use_errno=True)
+    version: int = library.syscall(ctypes.c_long(_CREATE_RULESET), None, ctypes.c_size_t(0), _VERSION_FLAG)
+    if version < 0 and ctypes.get_errno() in _UNAVAILABLE:
+        return None
+    return _checked(version)
+
+
 def restrict_files(*, written: Path, read: Iterable[Path]) -> bool:
     """Deny this process every file but those below `written`, and those at or below `read` for reading.
 
@@ -34,13 +45,11 @@ def restrict_files(*, written: Path, read: Iterable[Path]) -> bool:
     Raises:
         OSError: the kernel has it and refuses.
     """
-    if sys.platform != "linux":
+    version = find_landlock_version()
+    if version is None:
         return False
     library = ctypes.CDLL(None, use_errno=True)
-    version = library.syscall(ctypes.c_long(_CREATE_RULESET), None, ctypes.c_size_t(0), _VERSION_FLAG)
-    if version < 0 and ctypes.get_errno() in _UNAVAILABLE:
-        return False
-    rights = _RIGHTS_OF_VERSION[min(_checked(version), max(_RIGHTS_OF_VERSION))]
+    rights = _RIGHTS_OF_VERSION[min(version, max(_RIGHTS_OF_VERSION))]
     attributes = struct.pack("<Q", rights)
     ruleset = _checked(library.syscall(ctypes.c_long(_CREATE_RULESET), attributes, ctypes.c_size_t(8), 0))
     try:

@@ -18,7 +18,7 @@ from tests.functions.transcribe.processes import running_worker
 _SETTINGS = {"SUPABASE_URL": "https://project.supabase.co", "SUPABASE_SECRET_KEY": "sb_secret_example"}
 
 
-_POWERLESS = """
+POWERLESS = """
 import ctypes, os, sys
 for capability in range(41):
     ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP: the next program has none, root's neither
@@ -77,9 +77,9 @@ def test_a_worker_of_a_queue_does_what_comes_until_it_is_asked_to_end(
 def _read_as_decoder(process: "subprocess.Popen[str]") -> str:
     """Return what a process of the same user without any rights gets to read of this one's environment."""
     # Until it has given its own rights up.
-    wait_until(lambda: _POWERLESS not in Path(f"/proc/{process.pid}/cmdline").read_text())
+    wait_until(lambda: POWERLESS not in Path(f"/proc/{process.pid}/cmdline").read_text())
     program = "import sys; print(open(sys.argv[1]).read())"
-    command = [sys.executable, "-c", _POWERLESS, "-c", program, f"/proc/{process.pid}/environ"]
+    command = [sys.executable, "-c", POWERLESS, "-c", program, f"/proc/{process.pid}/environ"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     return ended.stdout or ended.stderr.splitlines()[-1]
 
@@ -88,7 +88,7 @@ def _read_as_decoder(process: "subprocess.Popen[str]") -> str:
 def test_what_decodes_cannot_read_the_secrets_of_the_worker(waiting_tasks: WaitingTasks) -> None:
     queue = {"QUEUE_URL": waiting_tasks.queue_url, "SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:9/none"}
 
-    with running_worker({**_SETTINGS, **waiting_tasks.environment, **queue}, launcher=["-c", _POWERLESS]) as process:
+    with running_worker({**_SETTINGS, **waiting_tasks.environment, **queue}, launcher=["-c", POWERLESS]) as process:
         told = wait_until(lambda: told if "PermissionError" in (told := _read_as_decoder(process)) else "")
 
     assert told == f"PermissionError: [Errno 13] Permission denied: '/proc/{process.pid}/environ'"
@@ -96,7 +96,7 @@ def test_what_decodes_cannot_read_the_secrets_of_the_worker(waiting_tasks: Waiti
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 def test_a_process_that_does_nothing_about_it_can_be_read() -> None:
-    command = [sys.executable, "-c", _POWERLESS, "-c", "input()"]
+    command = [sys.executable, "-c", POWERLESS, "-c", "input()"]
 
     with subprocess.Popen(command, env=_SETTINGS, stdin=subprocess.PIPE, text=True) as process:
         told = _read_as_decoder(process)
