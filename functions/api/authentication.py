@@ -100,13 +100,13 @@ def verify_token(services: Services, token: str) -> SessionClaims:
         raise InvalidToken(exc.reason) from exc
 
 
-_documented_scheme = HTTPBearer(
+documented_scheme = HTTPBearer(
     auto_error=False, scheme_name="ClerkSessionToken", description="A session token of Clerk, valid for one minute."
 )
 
 
 def get_current_user(
-    request: Request, session: SessionDep, services: ServicesDep, _token: Annotated[Any, Depends(_documented_scheme)]
+    request: Request, session: SessionDep, services: ServicesDep, _token: Annotated[Any, Depends(documented_scheme)]
 ) -> User:
     """Return the caller's row; the first sight of a user makes it, with a Free subscription."""
     claims: SessionClaims = request.state.claims

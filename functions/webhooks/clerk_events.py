@@ -13,11 +13,9 @@ from whyviral.accounts.service import AccountDeleted
 from whyviral.analytics.authentications import Authentication, Caller, record_authentication
 from whyviral.analytics.models import AuthenticationEvent
 from whyviral.core.clock import utc_now
-from whyviral.feedback import service as feedback_service
 from whyviral.integrations.clerk.users import read_user
 from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
 from whyviral.integrations.http.vendor_model import Lenient, VendorModel
-from whyviral.webhooks import inbox
 from whyviral.webhooks.inbox import IncomingEvent
 from whyviral.webhooks.models import EventProvider, WebhookEvent
 
@@ -99,12 +97,9 @@ def _sync_user(session: Session, _event: WebhookEvent, data: Any) -> None:
 
 
 def _delete_user(session: Session, _event: WebhookEvent, data: Any) -> None:
-    clerk_user_id = _DeletedUser.model_validate(data).id
-    # First the events, then the user: whoever acts on one of them holds it, and comes for the user next.
-    inbox.erase(session, EventProvider.CLERK, clerk_user_id)
-    user_id = account_service.delete_user(session, clerk_user_id, now=utc_now())
-    feedback_service.delete_feedback(session, user_id)
-    record_authentication(session, Authentication(AuthenticationEvent.ACCOUNT_DELETE, user_id=user_id), Caller())
+    from whyviral.admin.user_data import delete_user  # noqa: PLC0415 - imports every domain, and deletions are rare
+
+    delete_user(session, _DeletedUser.model_validate(data).id, now=utc_now())
 
 
 def _end_session(session: Session, event: WebhookEvent, data: Any) -> None:

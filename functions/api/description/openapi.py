@@ -85,9 +85,9 @@ def _documented(document: Mapping[str, Any]) -> Iterator[tuple[int, list[str]]]:
     for operations in document["paths"].values():
         for operation in operations.values():
             for status, response in operation["responses"].items():
-                schema = response["content"]["application/json"]["schema"]
-                if schema.get("$ref") == SCHEMA:
-                    yield int(status), schema["properties"]["code"]["enum"]
+                for media in response.get("content", {}).values():
+                    if media["schema"].get("$ref") == SCHEMA:
+                        yield int(status), media["schema"]["properties"]["code"]["enum"]
 
 
 def _meanings(error: type[AppError]) -> dict[str, str]:

@@ -55,6 +55,8 @@ MATRIX: dict[Route, Answers] = {
     ("POST", "/api/accounts/logout/"): signed_in(200),
     ("GET", "/api/accounts/me/"): signed_in(200),
     ("PATCH", "/api/accounts/me/"): signed_in(200, {"full_name": "Ada"}),
+    ("GET", "/api/accounts/me/export/"): signed_in(200),
+    ("DELETE", "/api/accounts/me/"): signed_in(204),
     ("GET", "/api/accounts/subscription/"): signed_in(200),
     ("GET", "/api/accounts/usage/"): signed_in(200),
     ("GET", "/api/accounts/usage/limits/"): signed_in(200),

@@ -62,7 +62,8 @@ def replies(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
     """Yield every documented answer with the operation and the status that it belongs to."""
     for name, operation in operations(description):
         for status, reply in operation["responses"].items():
-            yield name, status, reply["content"]["application/json"]["schema"]
+            for media in reply.get("content", {}).values():
+                yield name, status, media["schema"]
 
 
 def properties(schemas: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

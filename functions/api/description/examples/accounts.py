@@ -7,6 +7,7 @@ from functions.api.routers.accounts import PlanList
 from functions.api.routers.health import Health
 from functions.api.routers.usage import UsageHistory
 from whyviral.accounts import schemas
+from whyviral.admin.user_export import ExportLine
 from whyviral.feedback.schemas import FeedbackBody, FeedbackOut
 from whyviral.usage.schemas import LimitsOut, PlatformAllowanceOut, PlatformUsageOut, UsageDayOut, UsageTodayOut
 
@@ -63,6 +64,7 @@ _LIMITS = {
     "resets_at": RESETS_AT,
     "platforms": [_ALLOWANCE],
 }
+_FEEDBACK_ID = "1f2e3d4c-5b6a-4978-8695-a4b3c2d1e0f9"
 _FEEDBACK = {"category": "idea", "text": "Compare two posts side by side."}
 
 EXAMPLES: Mapping[type, Mapping[str, Any]] = {
@@ -80,6 +82,17 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     schemas.SignedOut: {"status": "signed_out", "revoked_at_clerk": True},
     schemas.ProfileOut: PROFILE,
     schemas.ProfileChanges: {"full_name": "Ada Lovelace", "company_name": None},
+    ExportLine: {
+        "table": "feedback",
+        "row": {
+            "id": _FEEDBACK_ID,
+            "user_id": USER_ID,
+            **_FEEDBACK,
+            "created_at": STARTED_AT,
+            "updated_at": STARTED_AT,
+        },
+        "next_cursor": None,
+    },
     schemas.PlanOut: PLAN,
     PlanList: page_of(PLAN),
     schemas.SubscriptionOut: _SUBSCRIPTION,
@@ -90,5 +103,5 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     PlatformAllowanceOut: _ALLOWANCE,
     LimitsOut: _LIMITS,
     FeedbackBody: _FEEDBACK,
-    FeedbackOut: {"id": "1f2e3d4c-5b6a-4978-8695-a4b3c2d1e0f9", **_FEEDBACK, "created_at": STARTED_AT},
+    FeedbackOut: {"id": _FEEDBACK_ID, **_FEEDBACK, "created_at": STARTED_AT},
 }

@@ -3,7 +3,6 @@
 import uuid
 from datetime import timedelta
 
-from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from whyviral.analytics.events import Event, record_events
@@ -25,8 +24,3 @@ def give_feedback(session: Session, user_id: uuid.UUID, *, category: FeedbackCat
     details = {"category": category, "characters": len(text)}
     record_events(session, Event(EventCategory.API, "feedback_given", user_id, details=details))
     return feedback
-
-
-def delete_feedback(session: Session, user_id: uuid.UUID) -> None:
-    """Delete all feedback of a user."""
-    session.execute(delete(Feedback).where(Feedback.user_id == user_id))

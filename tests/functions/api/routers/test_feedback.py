@@ -1,5 +1,6 @@
 """Feedback: kept as it was written, bounded in length and in number."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,9 +9,10 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from tests.functions.api.conftest import SignedIn
+from whyviral.admin.user_data import delete_user
 from whyviral.analytics.models import AppLog
 from whyviral.feedback.models import LONGEST_TEXT, Feedback
-from whyviral.feedback.service import FEEDBACK_RATE, delete_feedback
+from whyviral.feedback.service import FEEDBACK_RATE
 
 PATH = "/api/feedback/"
 IDEA = {"category": "idea", "text": "  Compare two posts.\nSide by side, 並べて.  "}
@@ -82,7 +84,7 @@ def test_the_same_call_sent_again_is_kept_once(client: TestClient, somebody: Sig
 def test_a_deleted_users_words_go_with_them(client: TestClient, somebody: SignedIn, rows: Session) -> None:
     client.post(PATH, json=IDEA, headers=somebody.headers)
 
-    delete_feedback(rows, somebody.user.id)
+    delete_user(rows, somebody.user.clerk_user_id, now=datetime.now(UTC))
     rows.commit()
 
     assert written(rows, somebody) == []

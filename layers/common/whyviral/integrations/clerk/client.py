@@ -136,6 +136,14 @@ class ClerkClient:
             if exc.category is not ErrorCategory.NOT_FOUND:
                 raise
 
+    def delete_user(self, user_id: str) -> None:
+        """Delete a user; one that Clerk no longer has counts as deleted."""
+        try:
+            self._http.send("DELETE", f"/users/{_segment(user_id)}", lambda _: None, operation="DELETE /users/{id}")
+        except ProviderError as exc:
+            if exc.category is not ErrorCategory.NOT_FOUND:
+                raise
+
     def send_code(self, email_address_id: str) -> SentCode:
         """Send a code to an address.
 
