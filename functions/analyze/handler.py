@@ -11,12 +11,23 @@ from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 from whyviral.integrations.gemini.analyst import GeminiAnalyst
 from whyviral.integrations.supabase.storage import SupabaseMediaStore
+from whyviral.social.media.lost_files import LostFileStore
+from whyviral.vendor_calls.calls import CallCollector
 
 from .settings import AnalyzeSettings
 
 settings = AnalyzeSettings.load()
 engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
 logger = build_logger("analyze")
+
+
+def build_store(*, calls: CallCollector, timeout_s: float) -> LostFileStore:
+    """Open the store of media, which forgets files that it no longer has."""
+    secret_key = settings.supabase_secret_key.get_secret_value()
+    store = SupabaseMediaStore(settings.supabase_url, secret_key, calls=calls, clock=utc_now, timeout_s=timeout_s)
+    return LostFileStore(store, engine)
+
+
 explainer = PostExplainer(
     engine,
     build_analyst=partial(
@@ -26,12 +37,7 @@ explainer = PostExplainer(
         fallback_model=settings.gemini_fallback_model,
         prices=settings.price_table,
     ),
-    build_store=partial(
-        SupabaseMediaStore,
-        settings.supabase_url,
-        settings.supabase_secret_key.get_secret_value(),
-        clock=utc_now,
-    ),
+    build_store=build_store,
     limits=settings.spend_limits,
     clock=utc_now,
 )

@@ -17,7 +17,7 @@ from functions.transcribe.decoder.jpegs import check_jpeg
 from functions.transcribe.decoder.untrusted_files import open_untrusted
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.ports.media_store import MediaStore, path_of
+from whyviral.integrations.ports.media_store import MediaStore, StoredFileMissing, path_of
 from whyviral.integrations.ports.transcript import Transcript, TranscriptSource
 from whyviral.social.media.service import TRIES, MediaFailure, MediaFindings, StoredFile
 from whyviral.social.models import PostMedia
@@ -283,6 +283,8 @@ def _blamed(reading: Reading, exc: ProviderError, deadline: Deadline) -> Reading
     if deadline.is_stopped:  # which may be all that was wrong
         raise WorkerStopped
     failure = MediaFailure(exc.category, exc.message)
+    if isinstance(exc, StoredFileMissing):  # it is stored once more by the next attempt, and the storage works
+        return replace(reading, failure=failure, is_final=False)
     return replace(reading, failure=failure, is_final=not exc.is_transient, provider=exc.provider)
 
 

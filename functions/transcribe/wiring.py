@@ -11,6 +11,7 @@ from whyviral.core.database import build_engine
 from whyviral.core.settings import revealed
 from whyviral.integrations.supabase.storage import SupabaseMediaStore
 from whyviral.integrations.youtube.audio import YouTubeAudio
+from whyviral.social.media.lost_files import LostFileStore
 from whyviral.vendor_calls.calls import CallCollector
 
 from .media_processor import MediaProcessor
@@ -30,16 +31,18 @@ def build_processor(settings: WorkerSettings, *, logger: Logger) -> MediaProcess
     proxy_url = revealed(settings.youtube_proxy_url)
     deno_path = shutil.which("deno")  # installed with yt-dlp; without it some of YouTube's files are missing
 
+    engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
+
     def build_reader(*, calls: CallCollector) -> MediumReader:
+        store = SupabaseMediaStore(
+            settings.supabase_url, settings.supabase_secret_key.get_secret_value(), calls=calls, clock=utc_now
+        )
         return MediumReader(
-            store=SupabaseMediaStore(
-                settings.supabase_url, settings.supabase_secret_key.get_secret_value(), calls=calls, clock=utc_now
-            ),
+            store=LostFileStore(store, engine),
             audio_source=YouTubeAudio(calls=calls, clock=utc_now, proxy_url=proxy_url, deno_path=deno_path),
             listener=listener,
             examine=decode,
             after_file=end_descendants,
         )
 
-    engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
     return MediaProcessor(engine, build_reader=build_reader, clock=utc_now, logger=logger)

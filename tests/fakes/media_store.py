@@ -6,6 +6,7 @@ from typing import BinaryIO
 
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.media_store import StoredFileMissing
 
 URL = "https://storage.example"
 
@@ -47,6 +48,8 @@ class FakeMediaStore:
         self.during_get(path)
         if self.error is not None:
             raise self.error
+        if path not in self.files:
+            raise StoredFileMissing("gone", provider="supabase", category=ErrorCategory.PROVIDER_ERROR, status=404)
         if len(self.files[path]) > max_bytes:
             raise storage_error(is_transient=False)
         return into.write(self.files[path])

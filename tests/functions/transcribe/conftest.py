@@ -38,6 +38,7 @@ from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.ports.call_recorder import ExternalCall
 from whyviral.integrations.ports.media_store import MediaStore, path_of
 from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
+from whyviral.social.media.lost_files import LostFileStore
 from whyviral.social.models import Post, PostMedia
 from whyviral.vendor_calls.calls import CallCollector
 
@@ -226,7 +227,10 @@ class WorkerBench:
         for call in self.calls:
             calls.record(replace(call, id=uuid.uuid4()))
         return MediumReader(
-            store=self.store, audio_source=self.audio_source, listener=self.listener, examine=self.decoder
+            store=LostFileStore(self.store, self.pipeline.engine),
+            audio_source=self.audio_source,
+            listener=self.listener,
+            examine=self.decoder,
         )
 
     def process(self, job: Job, *, deadline: Deadline | None = None) -> Outcome:

@@ -184,6 +184,25 @@ def test_a_file_that_storage_does_not_have_is_no_reason_to_try_again(worker: Wor
     assert worker.media()[0].processed_at == worker.pipeline.clock()
 
 
+def test_a_file_that_storage_has_lost_is_forgotten_and_read_once_it_is_stored_again(worker: WorkerBench) -> None:
+    job = worker.request(["one"])
+    path = str(worker.media()[0].storage_path)
+    content = worker.store.files.pop(path)
+
+    assert worker.process(job) == Outcome.PROCESSED
+
+    (lost,) = worker.media()
+    assert (lost.storage_path, lost.supabase_url, lost.uploaded_to_supabase, lost.processed_at) == (
+        *(None, None),
+        *(False, None),
+    )
+    assert (lost.error or {}).get("category") == "provider_error"
+    worker.put(worker.store, lost, content)
+    worker.process(worker.retry(job))
+    (read,) = worker.media()
+    assert (read.transcript, read.processed_at) == ("Hello there.", worker.pipeline.clock())
+
+
 def test_every_medium_is_saved_before_the_next_so_that_a_restart_goes_on(worker: WorkerBench) -> None:
     job = worker.request(["one", "two", "three"])
     deadline = Deadline(WAIT_S)

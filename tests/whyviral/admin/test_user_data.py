@@ -5,6 +5,7 @@ import json
 import pkgutil
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select, text
@@ -117,7 +118,7 @@ def create_everything(session: Session, name: str) -> User:
 def dump(session: Session) -> str:
     """Return every row of every table as text."""
     session.flush()
-    lines = []
+    lines: list[str] = []
     for table in Base.metadata.sorted_tables:
         lines += session.scalars(text(f"select '{table.name} ' || t::text from {table.name} t")).all()  # noqa: S608 - our own tables
     return "\n".join(lines)
@@ -205,7 +206,7 @@ def test_a_user_who_was_never_seen_is_recorded_as_deleted(session: Session) -> N
     assert session.get_one(User, user_id).deleted_at == NOW
 
 
-def lines_of(page: bytes) -> list[dict[str, object]]:
+def lines_of(page: bytes) -> list[dict[str, Any]]:
     return [json.loads(line) for line in page.splitlines()]
 
 
@@ -234,7 +235,7 @@ def test_the_pages_of_an_export_make_up_the_whole(max_bytes: int, session: Sessi
     while True:
         page = export_page(session, owner_of(ada), cursor=cursor, max_bytes=max_bytes)
         pages.append(page)
-        if (cursor := lines_of(page)[-1]["next_cursor"]) is None:  # type: ignore[assignment]
+        if (cursor := lines_of(page)[-1]["next_cursor"]) is None:
             break
 
     assert [line for page in pages for line in lines_of(page)[:-1]] == whole

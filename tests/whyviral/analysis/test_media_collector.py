@@ -13,11 +13,13 @@ from whyviral.analysis.media_collector import START_UNTIL_S
 from whyviral.analysis.models import PostState, Stage
 from whyviral.analysis.pipeline import CollectResult, Outcome
 from whyviral.analysis.post_fetcher import FetchJob
+from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.ports.post_scraper import MediaKind, ScrapedMedia
 from whyviral.integrations.ports.transcript import SpokenSegment, Transcript, TranscriptSource
 from whyviral.social.media.download import MediaRefused
+from whyviral.social.media.service import forget_stored_file
 from whyviral.social.models import PostMedia
 
 PHOTO = ScrapedMedia(MediaKind.IMAGE, "https://pbs.twimg.com/media/a.jpg")
@@ -75,6 +77,23 @@ def test_a_photo_is_stored_under_its_hash_and_is_its_own_thumbnail(pipeline: Pip
         None,
     )
     assert pipeline.media.files == {path: (content, "image/jpeg")}
+
+
+def test_a_file_that_storage_has_lost_is_stored_again(pipeline: Pipeline) -> None:
+    job, post = fetched(pipeline, PHOTO)
+    pipeline.collect(job, post)
+    path = str(media_of(pipeline)[0].storage_path)
+    del pipeline.media.files[path]
+    with session_scope(pipeline.engine) as session:
+        forget_stored_file(session, path)
+    (lost,) = media_of(pipeline)
+    assert (lost.storage_path, lost.thumbnail_path, lost.uploaded_to_supabase) == (None, None, False)
+
+    assert pipeline.collect(job, post) == collected(post)
+
+    (row,) = media_of(pipeline)
+    assert (row.storage_path, row.thumbnail_path, row.error) == (path, path, None)
+    assert path in pipeline.media.files
 
 
 def test_a_video_is_stored_for_the_worker_who_makes_its_thumbnail(pipeline: Pipeline) -> None:

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.media_store import StoredFileMissing
 
 PROVIDER = "supabase"
 SERVICE = "Our media storage"
@@ -49,7 +50,12 @@ def refusal(status: int, text: str) -> ProviderError:
         case HTTPStatus.NOT_FOUND if "bucket" in words:
             return _error(ErrorCategory.PROVIDER_ERROR, "lacks its bucket: run the migrations.", status)
         case HTTPStatus.NOT_FOUND:
-            return _error(ErrorCategory.PROVIDER_ERROR, "no longer has this file.", status)
+            return StoredFileMissing(
+                f"{SERVICE} no longer has this file.",
+                provider=PROVIDER,
+                category=ErrorCategory.PROVIDER_ERROR,
+                status=status,
+            )
         case HTTPStatus.TOO_MANY_REQUESTS:
             return _error(ErrorCategory.RATE_LIMIT, "asks us to slow down.", status, is_transient=True)
         case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:

@@ -133,6 +133,17 @@ def store_medium(session: Session, media_id: uuid.UUID, values: Mapping[str, Any
     )
 
 
+def forget_stored_file(session: Session, post_id: uuid.UUID, path: str, *, error: Mapping[str, Any]) -> None:
+    """Remove a path from a post's media, so that its file is stored, or made by the worker, once more."""
+    of_post = update(PostMedia).where(PostMedia.post_id == post_id)
+    again: dict[str, Any] = {"processed_at": None, "error": dict(error), "updated_at": func.now()}
+    thumbnail: dict[str, Any] = {"thumbnail_path": None, "thumbnail_url": None}
+    original = {"storage_path": None, "supabase_url": None, "uploaded_to_supabase": False}
+    session.execute(of_post.where(PostMedia.frames.contains([{"path": path}])).values(again | {"frames": None}))
+    session.execute(of_post.where(PostMedia.thumbnail_path == path).values(again | thumbnail))
+    session.execute(of_post.where(PostMedia.storage_path == path).values(again | original))
+
+
 def update_medium(session: Session, media_id: uuid.UUID, values: Mapping[str, Any]) -> None:
     """Overwrite some columns of a medium."""
     session.execute(update(PostMedia).where(PostMedia.id == media_id).values(dict(values) | {"updated_at": func.now()}))

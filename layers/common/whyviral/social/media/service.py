@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.ports.media_store import find_post_id
 from whyviral.integrations.ports.post_scraper import MediaKind, ScrapedMedia, ScrapedPost
 from whyviral.integrations.ports.transcript import Transcript
 from whyviral.social.models import DEAD_LINK, Post, PostMedia
@@ -50,6 +51,9 @@ class MediaFailure:
         told: dict[str, Any] = {"category": self.category, "message": self.message}
         told |= {TRIES: self.tries} if self.tries else {}
         return told | {DEAD_LINK: True} if self.is_link_dead else told
+
+
+_LOST = MediaFailure(ErrorCategory.PROVIDER_ERROR, "Our media storage has lost this file; try again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,18 @@ def record_stored(
 def record_unstored(session: Session, media_id: uuid.UUID, failure: MediaFailure, *, source_url: str) -> None:
     """Save why a medium could not be stored from this URL, unless it has another by now, or somebody has stored it."""
     repository.update_unstored_medium(session, media_id, {"error": failure.as_json()}, source_url=source_url)
+
+
+def forget_stored_file(session: Session, path: str) -> None:
+    """Forget a file that our storage has lost: the next attempt fetches it from its platform, or makes it again.
+
+    Args:
+        session: the transaction.
+        path: of `path_of`; the path of a file that belongs to no post changes nothing.
+    """
+    post_id = find_post_id(path)
+    if post_id is not None:
+        repository.forget_stored_file(session, post_id, path, error=_LOST.as_json())
 
 
 def record_failed(session: Session, media_id: uuid.UUID, failure: MediaFailure) -> None:
