@@ -1,9 +1,10 @@
-"""Runs `examine.py` in a process of its own, so that a hostile file harms only that process."""
+"""Runs `examination.py` in a process of its own, so that a hostile file harms only that process."""
 
 import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -11,7 +12,7 @@ from pydantic import ValidationError
 from functions.transcribe.deadline import Deadline, OutOfTime, WorkerStopped
 
 from .container import HostFailure, UnreadableMedia
-from .examination import EXAMINED, HOST_FAILED, Examined
+from .examination import EXAMINED, HOST_FAILED, MAX_FILE_BYTES, Examined
 from .untrusted_files import open_untrusted
 
 MAX_EXAMINE_S = 240.0
@@ -22,6 +23,8 @@ PICTURES_BUDGET_S = 60.0
 _POLL_S = 0.1
 _CORES = 2
 _MAX_ANSWER_BYTES = 100_000
+MAX_FOLDER_BYTES = 3 * MAX_FILE_BYTES
+"""Two tracks of sound at once, the input and the pictures."""
 _ROOT = Path(__file__).parents[3]
 
 
@@ -50,13 +53,13 @@ def decode(path: Path, folder: Path, *, deadline: Deadline) -> Examined:
         stderr=subprocess.DEVNULL,  # FFmpeg quotes the file's own words
     ) as process:
         try:
-            _wait(process, deadline=deadline, ends=Deadline(allowed_s))
+            _wait(process, folder, deadline=deadline, ends=Deadline(allowed_s))
         finally:
             process.kill()
     return read_answer(folder, process.returncode)
 
 
-def _wait(process: subprocess.Popen[bytes], *, deadline: Deadline, ends: Deadline) -> None:
+def _wait(process: subprocess.Popen[bytes], folder: Path, *, deadline: Deadline, ends: Deadline) -> None:
     while True:
         try:
             process.wait(_POLL_S)
@@ -67,8 +70,19 @@ def _wait(process: subprocess.Popen[bytes], *, deadline: Deadline, ends: Deadlin
                 raise OutOfTime from None
             if ends.is_over:
                 raise UnreadableMedia("The file takes too long to decode.") from None
+            if _size_bytes(folder) > MAX_FOLDER_BYTES:
+                raise UnreadableMedia("The file takes too much room to decode.") from None
         else:
             return
+
+
+def _size_bytes(folder: Path) -> int:
+    """Return the size of a folder's files, some of which may vanish meanwhile."""
+    size_bytes = 0
+    for entry in os.scandir(folder):
+        with suppress(FileNotFoundError):
+            size_bytes += entry.stat(follow_symlinks=False).st_size
+    return size_bytes
 
 
 def read_answer(folder: Path, status: int) -> Examined:

@@ -171,6 +171,22 @@ def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path, monkeypatch: pyt
         decode(tmp_path / "any.mp4", tmp_path, deadline=Deadline(WAIT_S))
 
 
+def test_a_decoder_that_fills_the_disk_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = """
+import sys, time
+from pathlib import Path
+for number in range(3_600):
+    with (Path(sys.argv[2]) / str(number)).open("wb") as file:
+        file.truncate(100_000)
+    time.sleep(0.1)
+"""
+    _replace_examine(program, tmp_path, monkeypatch)
+    monkeypatch.setattr(isolated_decoder, "MAX_FOLDER_BYTES", 1_000_000)  # a real disk need not be filled
+
+    with pytest.raises(UnreadableMedia, match="too much room"):
+        decode(tmp_path / "any.mp4", tmp_path, deadline=Deadline(WAIT_S))
+
+
 def test_a_file_is_not_blamed_for_the_end_of_the_jobs_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _replace_examine("import time; time.sleep(3600)", tmp_path, monkeypatch)
 
