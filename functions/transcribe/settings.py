@@ -10,19 +10,19 @@ from whyviral.core.settings import DeployableSettings, StorageSettings
 
 
 class JobSettings(DeployableSettings):
-    """Which work there is; read before anything else, because Step Functions waits for the first heartbeat."""
+    """The job or the queue of jobs; read first, because Step Functions waits for the first heartbeat."""
 
     task_token: SecretStr | None = None
-    """One job; beside it the attempt of which request. None: jobs come from the queue."""
+    """Token of the one job to run, for which the two fields below name the attempt. None: jobs come from the queue."""
     request_id: uuid.UUID | None = None
     attempt: int | None = None
     queue_url: str | None = None
     deadline_s: float = Field(default=600, gt=0)
-    """What one job may take, from its start."""
+    """The longest time a job may take."""
 
 
 class WorkerSettings(StorageSettings):
-    """Database, storage, and speech recognition."""
+    """Settings of the database, the storage and speech recognition."""
 
     youtube_proxy_url: SecretStr | None = None
     whisper_model: str | None = None

@@ -1,8 +1,7 @@
 """Decodes one file in a process of its own.
 
-The process has no secrets and limits on memory and time, and its end does not end the worker. `apart.py` starts it. It
-writes
-`audio.f32`, `thumbnail.jpg`, `frame-N.jpg` and `examined.json` into FOLDER.
+The process has no secrets, few rights and limits on memory and time, and its end does not end the worker.
+`isolated_decoder.py` starts it. It writes `audio.f32`, `thumbnail.jpg`, `frame-N.jpg` and `examined.json` into FOLDER.
 
 Measurements (all absent where they cannot be measured; nothing is estimated):
 

@@ -91,9 +91,9 @@ def test_a_grandchild_of_the_decoder_reads_no_secret(tmp_path: Path) -> None:
 
     _run_powerless(_WORKER, str(tmp_path), str(deno), variables=_SECRETS)
 
+    assert not (tmp_path / "loot").exists()
     grandchild = int((tmp_path / "grandchild").read_text())
     assert not Path(f"/proc/{grandchild}").exists()
-    assert not (tmp_path / "loot").exists()
     names = {line.partition("=")[0] for line in (tmp_path / "environment").read_text().split()}
     assert names == {"HOME", "DENO_NO_UPDATE_CHECK", "NO_COLOR"}
 
