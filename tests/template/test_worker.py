@@ -225,7 +225,9 @@ def test_the_state_machine_may_start_only_this_task_family_with_its_two_roles(va
 def test_the_mode_task_needs_no_queue_and_no_service(document: Properties, compute: str) -> None:
     resources = render(document, TranscribeCompute=compute, TranscribeMode="task")
 
-    others = {name: each for name, each in resources.items() if not name.startswith(("Webhook", "FailureEvents", "Sweeper"))}
+    others = {
+        name: each for name, each in resources.items() if not name.startswith(("Webhook", "FailureEvents", "Sweeper"))
+    }
     assert of_type(others, "AWS::SQS::Queue") == of_type(others, "AWS::ECS::Service") == {}
     assert "QUEUE_URL" not in variables_of(container_of(resources))
     assert "sqs:" not in repr(others)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 from pg8000.exceptions import InterfaceError
-from sqlalchemy import Engine, make_url, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
