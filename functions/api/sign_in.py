@@ -12,12 +12,12 @@ from fastapi import Depends, Request, Response
 from fastapi.routing import APIRoute
 from sqlalchemy.orm import Session
 
+from whyviral.accounts import credentials
 from whyviral.accounts import repository as accounts_repository
 from whyviral.accounts import service as account_service
-from whyviral.accounts import sign_in
 from whyviral.accounts.client_network import network_of
+from whyviral.accounts.credentials import InvalidCode, Ticket
 from whyviral.accounts.models import EmailVerification, User, VerificationPurpose
-from whyviral.accounts.sign_in import InvalidCode, Ticket
 from whyviral.analytics.authentications import Authentication, Caller, list_sign_in_addresses, record_authentication
 from whyviral.analytics.models import AuthenticationEvent as Event
 from whyviral.analytics.models import AuthenticationOutcome as Outcome
@@ -48,7 +48,7 @@ class SettledRoute(APIRoute):
     """A route whose answers take a whole number of `settle_s`, so that small differences in time tell nothing.
 
     The large differences are in how often Clerk is asked, which is the same with and without an account
-    (`whyviral.accounts.sign_in`); so it stays when Clerk takes a second for each call.
+    (`whyviral.accounts.credentials`); so it stays when Clerk takes a second for each call.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -95,20 +95,20 @@ class SignInService:
     def sign_up(self, email: str) -> None:
         """Send a code to whoever has the address, unless it belongs to an account already."""
         with self._attempt(Event.SIGN_UP, email, MAIL_RATE) as attempt:
-            attempt.user = sign_in.find_claimant(attempt.clerk, email)
+            attempt.user = credentials.find_claimant(attempt.clerk, email)
             self._send_code(attempt, VerificationPurpose.SIGN_UP)
 
     def verify(self, email: str, code: str, password: str) -> Ticket:
         """Open the account of whoever has the address, with a password of their own."""
         with self._attempt(Event.SIGN_UP_VERIFY, email, CODE_RATE) as attempt:
             clerk_user_id = self._set_password(attempt, VerificationPurpose.SIGN_UP, code, password)
-            return sign_in.give_ticket(attempt.clerk, clerk_user_id)
+            return credentials.give_ticket(attempt.clerk, clerk_user_id)
 
     def log_in(self, email: str, password: str) -> Ticket:
         """Return a ticket for e-mail and password."""
         with self._attempt(Event.SIGN_IN, email, PASSWORD_RATE) as attempt:
-            attempt.user = sign_in.check_password(attempt.clerk, email, password)
-            return sign_in.give_ticket(attempt.clerk, attempt.user.id)
+            attempt.user = credentials.check_password(attempt.clerk, email, password)
+            return credentials.give_ticket(attempt.clerk, attempt.user.id)
 
     def log_in_with_token(self, token: str) -> User:
         """Return the user of a session token, as Clerk knows them now."""
@@ -129,7 +129,7 @@ class SignInService:
     def reset_password(self, email: str) -> None:
         """Send a code to the address, if it is one by which somebody signs in."""
         with self._attempt(Event.PASSWORD_RESET, email, MAIL_RATE) as attempt:
-            attempt.user = sign_in.find_owner(attempt.clerk, email)
+            attempt.user = credentials.find_owner(attempt.clerk, email)
             self._send_code(attempt, VerificationPurpose.PASSWORD_RESET)
 
     def confirm_reset(self, email: str, code: str, password: str) -> None:
@@ -191,7 +191,7 @@ class SignInService:
 
     def _send_code(self, attempt: _Attempt, purpose: VerificationPurpose) -> None:
         user = attempt.user
-        sent = sign_in.send_code(attempt.clerk, user)
+        sent = credentials.send_code(attempt.clerk, user)
         if sent is None or user is None or user.email_address_id is None:
             return
         verification = EmailVerification(
@@ -212,12 +212,12 @@ class SignInService:
         )
         self._session.commit()  # no transaction is open while Clerk is asked
         if verification is None:
-            sign_in.check_code_of_nothing(attempt.clerk, code)
+            credentials.check_code_of_nothing(attempt.clerk, code)
             raise InvalidCode
-        code_hash = sign_in.prove(attempt.clerk, verification, code, hashes=self._services.hashes)
+        code_hash = credentials.prove(attempt.clerk, verification, code, hashes=self._services.hashes)
         accounts_repository.record_proof(self._session, verification.verification_id, code_hash)
         self._session.commit()  # Clerk takes the code once: should the password be refused, it is known to be right
-        sign_in.set_password(attempt.clerk, verification.clerk_user_id, password)
+        credentials.set_password(attempt.clerk, verification.clerk_user_id, password)
         accounts_repository.delete_verification(self._session, verification.verification_id)
         self._session.commit()
         return verification.clerk_user_id

@@ -7,6 +7,16 @@ from fastapi import APIRouter
 from functions.api.authentication import TOKEN_ERRORS
 from functions.api.error_responses import CLERK, Errors, error_responses
 from functions.api.sign_in import SettledRoute, SignInDep
+from whyviral.accounts.credentials import (
+    AccountBanned,
+    AccountLocked,
+    EmailNotVerified,
+    EmailRefused,
+    InvalidCode,
+    InvalidCredentials,
+    PasswordRefused,
+    TwoFactorRequired,
+)
 from whyviral.accounts.schemas import (
     LoginBody,
     PasswordChanged,
@@ -18,16 +28,6 @@ from whyviral.accounts.schemas import (
     TicketOut,
     TokenLoginBody,
     VerificationRequired,
-)
-from whyviral.accounts.sign_in import (
-    AccountBanned,
-    AccountLocked,
-    EmailNotVerified,
-    EmailRefused,
-    InvalidCode,
-    InvalidCredentials,
-    PasswordRefused,
-    TwoFactorRequired,
 )
 from whyviral.throttling.rate_limits import RateLimited
 
