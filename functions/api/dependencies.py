@@ -46,8 +46,8 @@ class Services:
     require_verified_email: bool
     """Whether only verified accounts may start an analysis."""
     clock: Clock = utc_now
-    settle_s: float = 1.0
-    """An answer at the front desk takes a whole number of these; longer than Clerk usually takes. Zero: no waiting."""
+    answer_step_s: float = 1.0
+    """The sign-in routes delay each answer to a multiple of this; longer than Clerk usually takes. 0: no delay."""
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 

@@ -11,11 +11,11 @@ from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, Claims, 
 from functions.api.dependencies import CallerDep, PageNumber, ServicesDep, SessionDep
 from functions.api.error_responses import CLERK, DATABASE, error_responses
 from functions.api.pages import PageOut, page_out
-from functions.api.sign_out import sign_out
 from functions.api.transactions import TransactionRoute
 from whyviral.accounts import service as account_service
 from whyviral.accounts.schemas import PlanOut, ProfileChanges, ProfileOut, SignedOut, SubscriptionOut
 from whyviral.accounts.service import NoCurrentSubscription
+from whyviral.accounts.sign_out import sign_out
 from whyviral.admin.user_data import Owner
 from whyviral.admin.user_export import ExportLine, InvalidExportCursor, export_page
 
@@ -96,7 +96,7 @@ def get_subscription(user: CurrentUser, session: SessionDep) -> Any:
 @router.post("/logout/", response_model=SignedOut)
 def log_out(user: CurrentUser, claims: Claims, session: SessionDep, services: ServicesDep, caller: CallerDep) -> Any:
     """End the session of this token: here at once, and at Clerk if Clerk can be reached."""
-    return sign_out(session, services, user_id=user.id, session_id=claims.session_id, caller=caller)
+    return sign_out(session, user_id=user.id, session_id=claims.session_id, clerk=services.clerk, caller=caller)
 
 
 @public_router.get("/plans/", response_model=PlanList)

@@ -9,13 +9,13 @@ from aws_lambda_powertools import Logger
 from fastapi import APIRouter, Request
 from sqlalchemy.orm import Session
 
-from functions.api.account_verification import require_verified_user
 from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, CurrentUser
 from functions.api.dependencies import PageNumber, Services, ServicesDep, SessionDep
 from functions.api.error_responses import error_responses
 from functions.api.idempotent_call import IdempotentCall, IdempotentCallDep, call_responses
 from functions.api.pages import PageOut, page_out
 from whyviral.accounts.service import NoCurrentPlan, VerifiedEmailRequired
+from whyviral.accounts.verification import require_verified_user
 from whyviral.analysis import service as analysis_service
 from whyviral.analysis.admission import (
     FreeShareReached,
@@ -67,7 +67,8 @@ class RequestList(PageOut[RequestSummary]):
 def analyze_posts(body: AnalyzeBody, call: IdempotentCallDep, services: ServicesDep) -> Any:
     """Start the analysis of posts: one request per platform, for all of the URLs or for none."""
     posts = parse_post_urls(body.post_urls)
-    require_verified_user(call.session, services, call.user)
+    if services.require_verified_email:
+        require_verified_user(call.session, call.user, clerk=services.clerk, now=call.clock())
     with call.run_once(body, rate=ANALYSIS_RATE, check=room_check(call, services)) as once:
         requests = admit(
             once.session, call.user.id, posts, execution_arn_of=services.workflow.execution_arn, now=call.clock()

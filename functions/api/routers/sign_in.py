@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from functions.api.authentication import TOKEN_ERRORS
 from functions.api.error_responses import CLERK, Errors, error_responses
-from functions.api.sign_in import SettledRoute, SignInDep
+from functions.api.sign_in import SignInDep, UniformDurationRoute
 from whyviral.accounts.credentials import (
     AccountBanned,
     AccountLocked,
@@ -44,42 +44,42 @@ _LOG_IN_ERRORS: Errors = (
 )
 
 router = APIRouter(
-    prefix="/api/accounts", tags=["sign-in"], route_class=SettledRoute, responses=error_responses(*_COMMON)
+    prefix="/api/accounts", tags=["sign-in"], route_class=UniformDurationRoute, responses=error_responses(*_COMMON)
 )
 
 
 @router.post(
     "/signup/", status_code=201, response_model=VerificationRequired, responses=error_responses(*_COMMON, EmailRefused)
 )
-def sign_up(body: SignUpBody, desk: SignInDep) -> Any:
+def sign_up(body: SignUpBody, sign_in: SignInDep) -> Any:
     """Start a sign-up: if the address has no account yet, a code is sent to it."""
-    desk.sign_up(body.email)
+    sign_in.sign_up(body.email)
     return VerificationRequired()
 
 
 @router.post("/signup/verify/", response_model=TicketOut, responses=error_responses(*_CODE_ERRORS))
-def verify_sign_up(body: ProofBody, desk: SignInDep) -> Any:
+def verify_sign_up(body: ProofBody, sign_in: SignInDep) -> Any:
     """Finish a sign-up with the code and a password. The ticket in the answer signs the user in."""
-    return desk.verify(body.email, body.code.get_secret_value(), body.password.get_secret_value())
+    return sign_in.verify(body.email, body.code.get_secret_value(), body.password.get_secret_value())
 
 
 @router.post("/login/", response_model=SignInAnswer, responses=error_responses(*_LOG_IN_ERRORS))
-def log_in(body: LoginBody, desk: SignInDep) -> Any:
+def log_in(body: LoginBody, sign_in: SignInDep) -> Any:
     """Exchange a session token for its user's profile, or e-mail and password for a sign-in ticket."""
     if isinstance(body, TokenLoginBody):
-        return desk.log_in_with_token(body.token.get_secret_value())
-    return desk.log_in(body.email, body.password.get_secret_value())
+        return sign_in.log_in_with_token(body.token.get_secret_value())
+    return sign_in.log_in(body.email, body.password.get_secret_value())
 
 
 @router.post("/reset-password/", status_code=202, response_model=ResetAccepted)
-def reset_password(body: ResetBody, desk: SignInDep) -> Any:
+def reset_password(body: ResetBody, sign_in: SignInDep) -> Any:
     """Start a password reset: if an account signs in with the address, a code is sent to it."""
-    desk.reset_password(body.email)
+    sign_in.reset_password(body.email)
     return ResetAccepted()
 
 
 @router.post("/reset-password/confirm/", response_model=PasswordChanged, responses=error_responses(*_CODE_ERRORS))
-def confirm_password_reset(body: ProofBody, desk: SignInDep) -> Any:
+def confirm_password_reset(body: ProofBody, sign_in: SignInDep) -> Any:
     """Finish a password reset with the code and a new password. All sessions of the user end."""
-    desk.confirm_reset(body.email, body.code.get_secret_value(), body.password.get_secret_value())
+    sign_in.confirm_reset(body.email, body.code.get_secret_value(), body.password.get_secret_value())
     return PasswordChanged()

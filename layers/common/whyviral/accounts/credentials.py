@@ -1,11 +1,12 @@
-"""Rules of signing up, in and out, over what Clerk can do for a backend.
+"""Passwords, codes and tickets at Clerk: the rules of sign-up, sign-in and password reset.
 
-Clerk turns no e-mail and password into a session for a backend; it verifies the password and gives a ticket, which the
-frontend exchanges. Nobody's password counts before they have proven their address: an account that is signed up here
-has one that nobody knows until the code comes back together with the owner's own.
+Clerk's Backend API does not turn an e-mail address and a password into a session. It verifies the password and issues
+a ticket, which the frontend exchanges for a session. A password set before the address is verified does not count: a
+sign-up creates the account with a random password, and the owner's own password is set together with the code.
 
-Each step makes as many calls to Clerk for an address without an account as for one with: where there is nothing to ask
-about, Clerk is asked about an id that it does not know. Else the time of an answer would tell which is which.
+Each operation makes as many calls to Clerk for an address without an account as for one with an account. Where there
+is no user to ask about, it sends an id that Clerk does not know. Otherwise the duration of the answer would reveal
+whether an account exists.
 """
 
 import hmac
@@ -19,10 +20,10 @@ from .keyed_hashes import KeyedHashes
 from .models import EmailVerification
 
 TICKET_LIFE_S = 120
-_NO_USER_ID = f"user_{'0' * 27}"
-_NO_ADDRESS_ID = f"idn_{'0' * 27}"
-_NO_VERIFICATION_ID = f"ver_{'0' * 27}"
-"""These have the form of Clerk's ids and name nothing."""
+_UNKNOWN_USER_ID = f"user_{'0' * 27}"
+_UNKNOWN_ADDRESS_ID = f"idn_{'0' * 27}"
+_UNKNOWN_VERIFICATION_ID = f"ver_{'0' * 27}"
+"""These ids have the form of Clerk's ids and name nothing."""
 
 
 class InvalidCredentials(AppError):
@@ -39,7 +40,7 @@ class InvalidCredentials(AppError):
 
 
 class SignInRefused(AppError):
-    """The password is right, but the account may not sign in; only the owner of the password learns so."""
+    """The password is right, but the account may not sign in. Only a caller with the right password learns this."""
 
     status_code = 403
 
@@ -63,7 +64,7 @@ class AccountLocked(SignInRefused):
 
 
 class TwoFactorRequired(SignInRefused):
-    """The account needs a second factor, which this route cannot ask for."""
+    """The account needs a second factor, which this route does not support."""
 
     code = "two_factor_required"
 
@@ -99,8 +100,8 @@ class PasswordRefused(AppError):
     code = "password_refused"
 
     def __init__(self, reason: str) -> None:
-        sentence = _PASSWORD_SENTENCES.get(reason, "This password is not strong enough. Choose another one.")
-        super().__init__(sentence, details={"reason": reason})
+        message = _PASSWORD_MESSAGES.get(reason, "This password is not strong enough. Choose another one.")
+        super().__init__(message, details={"reason": reason})
 
 
 class InvalidCode(AppError):
@@ -113,7 +114,7 @@ class InvalidCode(AppError):
         super().__init__("The code is wrong or has expired. Check it, or request a new one.")
 
 
-_PASSWORD_SENTENCES = {
+_PASSWORD_MESSAGES = {
     "pwned": "This password is known from a data breach. Choose another one.",
     "length_too_short": "This password is too short. Use at least 8 characters.",
     "length_too_long": "This password is too long. Use at most 72 characters.",
@@ -122,21 +123,21 @@ _PASSWORD_SENTENCES = {
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a frontend exchanges once for a session: `signIn.create({strategy: "ticket", ticket})`."""
+    """A sign-in ticket, which a frontend exchanges once: `signIn.create({strategy: "ticket", ticket})`."""
 
     ticket: str
     expires_in_seconds: int
 
 
 def check_password(clerk: ClerkClient, email: str, password: str) -> ClerkUser:
-    """Return the user whose address and password these are.
+    """Return the user who has this address and this password.
 
     Raises:
-        InvalidCredentials: they belong to nobody.
-        SignInRefused: they are right, but must not be enough.
+        InvalidCredentials: no user has this address with this password.
+        SignInRefused: they are right, but the account may not sign in with them alone.
     """
     user = clerk.find_user_by_email(email)
-    is_right = _is_password_of(clerk, _NO_USER_ID if user is None else user.id, password)
+    is_right = _is_password_of(clerk, _UNKNOWN_USER_ID if user is None else user.id, password)
     if user is None or not is_right:
         raise InvalidCredentials
     if user.is_banned:
@@ -154,24 +155,25 @@ def _is_password_of(clerk: ClerkClient, clerk_user_id: str, password: str) -> bo
     try:
         return clerk.verify_password(clerk_user_id, password)
     except ClerkRefusal as exc:
-        if exc.status == HTTPStatus.NOT_FOUND:  # no such user, or deleted since it was found
+        if exc.status == HTTPStatus.NOT_FOUND:  # the unknown id, or a user deleted since the search
             return False
         raise
 
 
-def give_ticket(clerk: ClerkClient, clerk_user_id: str) -> Ticket:
-    """Return a ticket of the user's, good once and for two minutes."""
+def create_ticket(clerk: ClerkClient, clerk_user_id: str) -> Ticket:
+    """Create a ticket for the user that works once, within two minutes."""
     return Ticket(clerk.create_sign_in_ticket(clerk_user_id, expires_in_s=TICKET_LIFE_S), TICKET_LIFE_S)
 
 
-def find_claimant(clerk: ClerkClient, email: str) -> ClerkUser | None:
-    """Return the account that whoever proves this address may have; None if somebody has it already.
+def find_or_create_unclaimed_user(clerk: ClerkClient, email: str) -> ClerkUser | None:
+    """Find or create the unclaimed user for this address; None if it is taken.
 
-    A sign-up that was begun before, perhaps by somebody else, is gone on with: it holds nothing yet.
+    An earlier sign-up that was not finished is continued, even if another person started it: the account is still
+    empty.
     """
     created = _create_unless_taken(clerk, email)
     user = clerk.find_user_by_email(email)
-    if created is not None:  # Clerk's search may not know it yet
+    if created is not None:  # Clerk's search may not find it yet
         return created
     return user if user is not None and user.is_unclaimed else None
 
@@ -187,33 +189,33 @@ def _create_unless_taken(clerk: ClerkClient, email: str) -> ClerkUser | None:
         raise
 
 
-def find_owner(clerk: ClerkClient, email: str) -> ClerkUser | None:
-    """Return the account whose password whoever proves this address may change: one that has proven it before."""
+def find_verified_user(clerk: ClerkClient, email: str) -> ClerkUser | None:
+    """Return the user with this verified address, who may reset the password; None for no user or a banned one."""
     user = clerk.find_user_by_email(email)
     return user if user is not None and user.email_verified and not user.is_banned else None
 
 
 def send_code(clerk: ClerkClient, user: ClerkUser | None) -> SentCode | None:
-    """Send a code to the user's address; None without one, and when one sent a moment ago is still good."""
+    """Send a code to the user's address. None without a user, or while a code sent a moment ago is still valid."""
     address_id = None if user is None else user.email_address_id
     try:
-        return clerk.send_code(address_id or _NO_ADDRESS_ID)
+        return clerk.send_code(address_id or _UNKNOWN_ADDRESS_ID)
     except ClerkRefusal as exc:
         if exc.status == HTTPStatus.NOT_FOUND or "verification_code_too_many_requests" in exc.codes:
             return None
         raise
 
 
-def check_code_of_nothing(clerk: ClerkClient, code: str) -> None:
-    """Ask Clerk about a code that was never sent, where there is none to ask about."""
-    clerk.check_code(_NO_ADDRESS_ID, verification_id=_NO_VERIFICATION_ID, code=code)
+def check_unsent_code(clerk: ClerkClient, code: str) -> None:
+    """Check a code against an unknown verification, so that an address without a code takes as many calls."""
+    clerk.check_code(_UNKNOWN_ADDRESS_ID, verification_id=_UNKNOWN_VERIFICATION_ID, code=code)
 
 
-def prove(clerk: ClerkClient, verification: EmailVerification, code: str, *, hashes: KeyedHashes) -> str:
-    """Return the hash of a code that is right; the caller keeps it, for Clerk takes a code once only.
+def verify_code(clerk: ClerkClient, verification: EmailVerification, code: str, *, hashes: KeyedHashes) -> str:
+    """Return the hash of a right code. The caller saves it, because Clerk accepts a code only once.
 
     Raises:
-        InvalidCode: it is not right.
+        InvalidCode: the code is not right.
     """
     code_hash = hashes.of_code(verification.verification_id, code)
     if verification.proven_code_hash is not None:
@@ -228,11 +230,11 @@ def prove(clerk: ClerkClient, verification: EmailVerification, code: str, *, has
 
 
 def set_password(clerk: ClerkClient, clerk_user_id: str, password: str) -> None:
-    """Give the user this password and end all their sessions at Clerk.
+    """Set the user's password and end all of the user's sessions at Clerk.
 
     Raises:
-        PasswordRefused: Clerk does not take it.
-        InvalidCode: the account has gone since the code was sent.
+        PasswordRefused: Clerk does not accept the password.
+        InvalidCode: the account was deleted after the code was sent.
     """
     try:
         clerk.set_password(clerk_user_id, password)

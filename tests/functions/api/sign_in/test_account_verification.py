@@ -8,10 +8,10 @@ from fastapi import FastAPI
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
-from functions.api.account_verification import ASKING_RATE
 from tests.fakes.workflow import FakeWorkflow
 from tests.fixtures.stand_ins import StandInsClient
 from tests.functions.api.conftest import POST_URL, SignedIn, replace_services
+from whyviral.accounts.verification import PROFILE_RATE
 
 ANALYZE = "/api/analysis/analyze/"
 BODY = {"post_urls": [POST_URL]}
@@ -93,11 +93,11 @@ def test_clerk_is_asked_so_often_about_one_user_and_no_more(
     known_to_clerk(stand_ins, unverified)
 
     statuses = [
-        client.post(ANALYZE, json=BODY, headers=unverified.headers).status_code for _ in range(ASKING_RATE.limit + 3)
+        client.post(ANALYZE, json=BODY, headers=unverified.headers).status_code for _ in range(PROFILE_RATE.limit + 3)
     ]
 
     assert set(statuses) == {403}
-    assert sum("/users/" in call["path"] for call in stand_ins.calls("clerk")) == ASKING_RATE.limit
+    assert sum("/users/" in call["path"] for call in stand_ins.calls("clerk")) == PROFILE_RATE.limit
 
 
 def test_it_is_a_setting(app: FastAPI, client: TestClient, unverified: SignedIn, rows: Session) -> None:

@@ -10,11 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
-from functions.api.sign_in import CODE_RATE, MAIL_RATE, PASSWORD_RATE
 from tests.fixtures.database import count_statements
 from tests.fixtures.stand_ins import StandInsClient
 from tests.functions.api.conftest import SignedIn, replace_services
 from whyviral.accounts.models import EmailVerification, User
+from whyviral.accounts.sign_in import CODE_RATE, MAIL_RATE, PASSWORD_RATE
 from whyviral.analytics.models import AuthenticationLog
 
 SIGN_UP = "/api/accounts/signup/"
@@ -418,7 +418,7 @@ def test_time_does_not_tell_whether_there_is_an_account_however_slow_clerk_is(
     post(RESET, email=f"has{email}")
     stand_ins.control("clerk/instance", {"forget_pauses": True})
     clock = SlowClerk(stand_ins, call_s=call_s)
-    replace_services(app, settle_s=1.0, monotonic=clock.monotonic, sleep=clock.sleep)
+    replace_services(app, answer_step_s=1.0, monotonic=clock.monotonic, sleep=clock.sleep)
     took_s, statuses = [], set()
     for each in (f"has{email}", f"without{email}", f"begun{email}", f"un{email}"):
         started_mono_s = clock.monotonic()

@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
-from functions.api import sign_in as sign_in_module
-from functions.api.sign_in import ADDRESS_RATE, PASSWORD_RATE
 from tests.fixtures.stand_ins import StandInsClient
 from tests.functions.api.conftest import HOST, replace_services
+from whyviral.accounts import sign_in as sign_in_module
+from whyviral.accounts.sign_in import ADDRESS_RATE, PASSWORD_RATE
 from whyviral.analytics.models import ApiAccessLog
 from whyviral.throttling.rate_limits import RatePolicy
 
