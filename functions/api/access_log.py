@@ -1,7 +1,8 @@
-"""A row of `api_access_logs` for every request, written once its answer is out; no request waits long for its row.
+"""The access log: one row in `api_access_logs` per request, written after the answer.
 
-Under uvicorn the client has its answer by then. Under Mangum there is no "then": a sandbox is frozen as soon as the
-function returns, so API Gateway gets the answer after the row is written, over a connection that is open already.
+Under uvicorn the client has its answer before the row is written. Under Mangum it cannot: Lambda freezes a sandbox as
+soon as the function returns, so API Gateway gets the answer after the row. The row uses a connection that is already
+open.
 """
 
 import asyncio
@@ -22,45 +23,45 @@ from .dependencies import caller_of, services_of
 from .errors import DATABASE_ERRORS
 
 UNRECORDED_ROUTES = frozenset({"/health/live/"})
-"""Asked every few seconds, and promised to need nothing."""
-_LONGEST_WAIT_S = 10.0
-"""For a connection, when requests need all of them; the client has its answer by then."""
-_FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 30.0
-_REPORT_S = 30.0
+"""The liveness probe is polled every few seconds and must not touch the database."""
+_CONNECTION_TIMEOUT_S = 10.0
+"""How long a row waits for a connection while requests use all of them."""
+_MIN_PAUSE_S = 1.0
+_MAX_PAUSE_S = 30.0
+_REPORT_INTERVAL_S = 30.0
 
 
 class AccessLog:
-    """Writes rows; where the database takes none it backs off, and counts and reports what it dropped.
+    """Writes the rows. When the database fails, it backs off, drops rows and reports how many it dropped.
 
-    The pause doubles with each failure in a row: a record is not worth an outage.
+    The pause doubles with each consecutive failure, so that the log does not add load to a database in trouble.
     """
 
     def __init__(self, logger: Logger, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._logger = logger
         self._monotonic = monotonic
-        self._pause_s = _FIRST_PAUSE_S
+        self._pause_s = _MIN_PAUSE_S
         self._paused_until_mono_s = 0.0
         self._dropped = 0
         self._reported_at_mono_s = 0.0
 
     async def write(self, request: Request, *, route: str | None, status: int, duration_s: float) -> None:
-        """Record a request that has been answered."""
+        """Write the row of an answered request, or drop it while the log is paused."""
         if route in UNRECORDED_ROUTES or _is_preflight(request):
             return
         if self._monotonic() < self._paused_until_mono_s:
             self._drop("paused")
             return
         if getattr(request.state, "is_database_silent", False):
-            # The request has just waited for the database; its record would wait as long again.
-            self._pause("the database does not answer")
+            # The request has just timed out waiting for the database; its row would wait as long again.
+            self._pause("the database did not answer")
             return
         if getattr(request.state, "is_repeated_refusal", False):
             return
         access = _access(request, route=route, status=status, duration_s=duration_s)
         services = services_of(request)
         try:
-            async with asyncio.timeout(_LONGEST_WAIT_S):
+            async with asyncio.timeout(_CONNECTION_TIMEOUT_S):
                 await services.connections.acquire()
         except TimeoutError:
             self._drop("no connection was free")
@@ -70,19 +71,19 @@ class AccessLog:
         except (SQLAlchemyError, *DATABASE_ERRORS) as exc:
             self._pause(type(exc).__name__)
         else:
-            self._pause_s = _FIRST_PAUSE_S
-            self._report("the database takes records again")
+            self._pause_s = _MIN_PAUSE_S
+            self._report("the database accepts rows again")
         finally:
             services.connections.release()
 
     def _pause(self, reason: str) -> None:
         self._paused_until_mono_s = self._monotonic() + self._pause_s
-        self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+        self._pause_s = min(self._pause_s * 2, _MAX_PAUSE_S)
         self._drop(reason)
 
     def _drop(self, reason: str) -> None:
         self._dropped += 1
-        if self._reported_at_mono_s == 0.0 or self._monotonic() - self._reported_at_mono_s >= _REPORT_S:
+        if self._reported_at_mono_s == 0.0 or self._monotonic() - self._reported_at_mono_s >= _REPORT_INTERVAL_S:
             self._report(reason)
 
     def _report(self, reason: str) -> None:
@@ -90,13 +91,13 @@ class AccessLog:
         if dropped == 0:
             return
         self._reported_at_mono_s = self._monotonic()
-        self._logger.warning("accesses not recorded", extra={"dropped": dropped, "reason": reason})
+        self._logger.warning("access log rows dropped", extra={"dropped": dropped, "reason": reason})
         with single_metric(name="AccessesDropped", unit=MetricUnit.Count, value=dropped, namespace="whyviral"):
             pass  # written when the block ends
 
 
 def _is_preflight(request: Request) -> bool:
-    # A browser's question before the request itself, which is recorded.
+    # The browser sends the real request next, and that one is recorded.
     return request.method == "OPTIONS" and "access-control-request-method" in request.headers
 
 

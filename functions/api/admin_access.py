@@ -1,4 +1,4 @@
-"""Who may use the routes of administrators; for other callers those routes do not exist."""
+"""Access to the administration routes. Other callers get 404, as if the routes did not exist."""
 
 from fastapi import Request
 
@@ -12,7 +12,7 @@ from .errors import NothingHere
 
 
 class NotAdministrator(NothingHere):
-    """The caller is not an administrator, so the answer is that of an address without a route."""
+    """The caller is not an administrator, so the answer is the same as for an address without a route."""
 
 
 class ImpersonationNotAllowed(AppError):
@@ -26,11 +26,11 @@ class ImpersonationNotAllowed(AppError):
 
 
 def require_administrator(request: Request, user: CurrentUser, claims: Claims, session: SessionDep) -> None:
-    """Admit administrators and record what they read; if the record fails, the request fails too.
+    """Admit administrators and record what they read. If the record cannot be written, the request fails.
 
     Raises:
         NotAdministrator: the user is not an administrator.
-        ImpersonationNotAllowed: the token names an actor (`act`), so that the record would name the wrong person.
+        ImpersonationNotAllowed: the token names an actor (`act`), so the record would name the wrong person.
     """
     if not user.is_admin:
         raise NotAdministrator

@@ -1,4 +1,4 @@
-"""The API as one FastAPI application, which Mangum runs on Lambda and uvicorn elsewhere."""
+"""The FastAPI application of the API. Mangum runs it on Lambda, and uvicorn runs it elsewhere."""
 
 import asyncio
 from urllib.parse import urlsplit
@@ -26,14 +26,14 @@ _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-I
 
 
 def create_app(settings: ApiSettings) -> FastAPI:
-    """Build the application with its collaborators; nothing is connected until the first request."""
+    """Build the application with its collaborators. It opens no connection until the first request."""
     public_base_url = str(settings.public_base_url).rstrip("/")
     logger = build_logger("api", debug=settings.debug)
     app = DescribedApi(
         title="whyviral",
         version="0.1.0",
         redirect_slashes=False,
-        docs_url=None,  # FastAPI's own pages load their scripts from another host
+        docs_url=None,  # FastAPI's own pages load scripts from another host
         redoc_url=None,
         responses=error_responses(*EVERY_ROUTE),
         generate_unique_id_function=operation_id_of,

@@ -1,4 +1,4 @@
-"""What routes ask for: the collaborators of the application, a transaction, and a page number."""
+"""Dependencies of the routes: the application's collaborators, the caller, a transaction and a page number."""
 
 import asyncio
 import re
@@ -24,25 +24,25 @@ from whyviral.vendor_calls.calls import CallCollector
 
 MAX_PAGE = 10_000
 _UNPRINTABLE = re.compile(r"[^ -~]")
-_LONGEST_USER_AGENT = 300
+_MAX_USER_AGENT_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The collaborators of one application."""
+    """The collaborators of one application, built by `create_app`."""
 
     engine: Engine
     connections: asyncio.Semaphore
-    """As many as the engine has."""
+    """One permit for each connection in the engine's pool."""
     verifier: SessionTokenVerifier
     clerk_secret_key: SecretStr
     hashes: KeyedHashes
     workflow: Workflow
     public_base_url: str
     max_cost_usd_per_day: Decimal
-    """Of all calls to vendors together."""
+    """The daily budget for all calls to vendors together."""
     free_share_of_day: Decimal
-    """How much of it Free users may use, from 0 to 1."""
+    """The share of the daily budget, from 0 to 1, that Free users may use."""
     require_verified_email: bool
     """Whether only verified accounts may start an analysis."""
     clock: Clock = utc_now
@@ -52,27 +52,27 @@ class Services:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     def clerk(self, calls: CallCollector) -> ClerkClient:
-        """Return a client of Clerk's that records its calls."""
+        """Return a client of Clerk that records its calls."""
         return ClerkClient(self.clerk_secret_key.get_secret_value(), calls=calls)
 
 
 def services_of(request: Request) -> Services:
-    """Return the collaborators that `create_app` built."""
+    """Return the collaborators of the application that serves the request."""
     services: Services = request.app.state.services
     return services
 
 
 def caller_of(request: Request) -> Caller:
-    """Return where a request comes from: the address of the connection, never one that a header claims."""
+    """Return the caller of a request. The address is that of the connection, never one from a header."""
     return Caller(
         address=request.client.host if request.client else None,
-        user_agent=_UNPRINTABLE.sub(" ", request.headers.get("user-agent", ""))[:_LONGEST_USER_AGENT] or None,
+        user_agent=_UNPRINTABLE.sub(" ", request.headers.get("user-agent", ""))[:_MAX_USER_AGENT_CHARS] or None,
         request_id=str(request.state.request_id),
     )
 
 
 async def get_caller(request: Request) -> Caller:
-    """Return where the request comes from, as a dependency."""
+    """Return the caller of the request, as a dependency."""
     return caller_of(request)
 
 
@@ -80,7 +80,7 @@ type CallerDep = Annotated[Caller, Depends(get_caller)]
 
 
 async def get_services(request: Request) -> Services:
-    """Return the collaborators, as a dependency; async only because a plain one would be run in a thread."""
+    """Return the collaborators, as a dependency; async because FastAPI runs a plain dependency in a thread."""
     return services_of(request)
 
 
@@ -88,10 +88,10 @@ type ServicesDep = Annotated[Services, Depends(get_services)]
 
 
 async def wait_for_connection(services: ServicesDep) -> AsyncIterator[None]:
-    """Wait, holding no thread, until a connection is free, and keep the right to it.
+    """Wait for a free connection without holding a thread, and reserve it for this request.
 
-    A thread that waits for a connection may be the one that the connection's holder needs to go on: with more requests
-    than threads nothing would move until the pool gives up.
+    Waiting in a thread would deadlock: with more requests than threads, all threads could wait for connections whose
+    requests need a thread to finish. They would wait until the pool times out.
     """
     async with services.connections:
         yield
@@ -101,10 +101,10 @@ ConnectionDep = Depends(wait_for_connection, scope="function")
 
 
 async def get_session(services: ServicesDep, _connection: Annotated[None, ConnectionDep]) -> AsyncIterator[Session]:
-    """Open the transaction of this request; it commits before the answer is sent.
+    """Open the transaction of this request, and commit it before the answer is sent.
 
-    A thread is taken only for what talks to the database: a session connects with its first statement, and the routes
-    of `TransactionRoute` have committed already.
+    Opening takes no thread, because a session connects with its first statement. The commit takes one only if the
+    route has not committed already, as routes of `TransactionRoute` have.
     """
     session = Session(services.engine, expire_on_commit=False)
     try:
@@ -126,5 +126,5 @@ def _require_digits(value: object) -> object:
 
 
 WholeNumber = BeforeValidator(_require_digits)
-"""Refuses the other spellings of a number that pydantic reads: `1_000`, `1.0`, `+1`."""
+"""Rejects the other spellings of a number that pydantic accepts: `1_000`, `1.0`, `+1`."""
 PageNumber = Annotated[int, WholeNumber, Query(ge=1, le=MAX_PAGE, description="Pages count from 1 and hold 20 rows.")]

@@ -1,4 +1,4 @@
-"""How a route declares the errors it can answer, so that its documentation lists their codes by status."""
+"""Declarations of the errors that a route can answer, so that its documentation lists their codes by status."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -20,18 +20,18 @@ type Errors = Sequence[type[AppError]]
 
 SCHEMA = "#/components/schemas/ErrorOut"
 EVERY_ROUTE: Errors = (UnknownHost, BodyTooLarge, InvalidRequest, InternalError)
-"""What any route can answer before or beside its own work."""
+"""The errors that any route can answer."""
 DATABASE: Errors = (*EVERY_ROUTE, DatabaseUnavailable)
-"""What a route with a database can answer."""
+"""The errors that a route that uses the database can answer."""
 CLERK: Errors = (*DATABASE, ProviderUnavailable, ProviderRefusedUs)
-"""What a route can answer that calls Clerk."""
+"""The errors that a route that calls Clerk can answer."""
 RETRY_AFTER: dict[str, Any] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
 
 
 def error_responses(*errors: type[AppError]) -> Responses:
     """Return the `responses` of a route that can answer these errors.
 
-    Where a router and its route both declare a status, the route's codes replace those of the router, so a route
+    If a router and its route both declare a status, the route's codes replace those of the router. A route therefore
     declares the common errors as well.
     """
     by_status: dict[int, list[type[AppError]]] = {}
@@ -41,7 +41,7 @@ def error_responses(*errors: type[AppError]) -> Responses:
 
 
 def meaning_of(error: type[AppError]) -> str:
-    """Return the first sentence of what the error's class says about itself."""
+    """Return the first paragraph of the docstring of the error's class, on one line."""
     return " ".join((error.__doc__ or "").strip().partition("\n\n")[0].split())
 
 
@@ -51,7 +51,7 @@ def _response(errors: Iterable[type[AppError]]) -> dict[str, Any]:
         meanings.setdefault(error.code, meaning_of(error))
     response: dict[str, Any] = {
         "description": "\n".join(f"- `{code}`: {meaning}" for code, meaning in meanings.items()),
-        # Keywords beside `$ref` narrow it (JSON Schema 2020-12); tools that ignore them see the one form of errors.
+        # Keywords beside `$ref` narrow it (JSON Schema 2020-12). Tools that ignore them see the general error schema.
         "content": {"application/json": {"schema": {"$ref": SCHEMA, "properties": {"code": {"enum": list(meanings)}}}}},
     }
     if any(error.has_retry_after for error in errors):

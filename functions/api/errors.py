@@ -1,6 +1,6 @@
-"""Every failure in one form: `{"error", "code", "request_id", "details"?, "analysis_request_id"?}`.
+"""Renders every failure in one form: `{"error", "code", "request_id", "details"?, "analysis_request_id"?}`.
 
-The errors of this file are those of the edge; every other one stands beside the service that raises it.
+This file defines the errors of the HTTP layer. Every other error class is defined beside the service that raises it.
 """
 
 import json
@@ -29,17 +29,17 @@ class UnknownHost(AppError):
     code = "unknown_host"
 
     def __init__(self) -> None:
-        super().__init__("This server does not serve that host name; check the address of the request.")
+        super().__init__("This server does not serve that host name. Check the address of the request.")
 
 
 class NothingHere(AppError):
-    """There is nothing at this address for the caller."""
+    """The address does not exist, or not for this caller."""
 
     status_code = 404
     code = "not_found"
 
     def __init__(self) -> None:
-        super().__init__("There is nothing at this address; see /docs for the addresses.")
+        super().__init__("This address does not exist. See /docs for the list of addresses.")
 
 
 class MethodNotAllowed(AppError):
@@ -49,7 +49,7 @@ class MethodNotAllowed(AppError):
     code = "method_not_allowed"
 
     def __init__(self) -> None:
-        super().__init__("This address does not support that method; see /docs for the methods.")
+        super().__init__("This address does not support that method. See /docs for the methods it supports.")
 
 
 class BodyTooLarge(AppError):
@@ -63,13 +63,13 @@ class BodyTooLarge(AppError):
 
 
 class InvalidRequest(AppError):
-    """The body, a parameter or a header has the wrong form; `details` lists each problem by field."""
+    """The body, a parameter or a header is not valid; `details` lists each problem by field."""
 
     status_code = 422
     code = "invalid_request"
 
     def __init__(self, problems: list[dict[str, str]]) -> None:
-        super().__init__("The request has the wrong form; correct the fields listed in details.", details=problems)
+        super().__init__("The request is not valid. Correct the fields listed in details.", details=problems)
 
 
 class BodyNotJson(AppError):
@@ -79,7 +79,7 @@ class BodyNotJson(AppError):
     code = InvalidRequest.code
 
     def __init__(self) -> None:
-        super().__init__("The body cannot be read as JSON; send valid JSON in UTF-8.")
+        super().__init__("The body is not valid JSON. Send JSON encoded as UTF-8.")
 
 
 class InternalError(AppError):
@@ -89,7 +89,7 @@ class InternalError(AppError):
     code = "internal_error"
 
     def __init__(self) -> None:
-        super().__init__("Something went wrong on our side. Try again; if it keeps failing, send us the request_id.")
+        super().__init__("Something went wrong on our side. Try again. If it keeps failing, send us the request_id.")
 
 
 class ProviderUnavailable(AppError):
@@ -104,7 +104,7 @@ class ProviderUnavailable(AppError):
 
 
 class ProviderRefusedUs(ProviderUnavailable):
-    """A service refuses our own account, so that retrying is useless until we have repaired that."""
+    """A service refuses our own account, so retrying is useless until we have fixed that."""
 
     status_code = 502
 
@@ -117,34 +117,34 @@ class DatabaseUnavailable(AppError):
     has_retry_after = True
 
     def __init__(self) -> None:
-        super().__init__("The database cannot be reached; try again in a moment.", retry_after_s=_RETRY_AFTER_S)
+        super().__init__("The database cannot be reached. Try again in a moment.", retry_after_s=_RETRY_AFTER_S)
 
 
-_OF_STATUS: Mapping[int, type[NothingHere | MethodNotAllowed | BodyTooLarge | BodyNotJson]] = {
-    # 400: FastAPI's answer to a body that is not even wrong JSON: not UTF-8, nested too deep, endless digits.
+_ERROR_OF_STATUS: Mapping[int, type[NothingHere | MethodNotAllowed | BodyTooLarge | BodyNotJson]] = {
+    # FastAPI answers 400 to a body that its JSON parser cannot read: not UTF-8, nested too deep, too many digits.
     400: BodyNotJson,
     404: NothingHere,
     405: MethodNotAllowed,
     413: BodyTooLarge,
 }
-"""Our error for each status with which the framework refuses a request itself."""
+"""Our error for each status with which the framework itself refuses a request."""
 _RETRY_AFTER_S = 5.0
-_MOST_PROBLEMS = 100
+_MAX_PROBLEMS = 100
 DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, TimeoutError, ConnectionError)
-"""What a statement can raise; the driver lets some errors of its socket through as they are."""
+"""The exceptions that a statement can raise. The driver does not wrap some errors of its socket."""
 _UNAVAILABLE_SQLSTATES = ("08", "53", "57", "XX")
-"""Connection lost, out of resources, stopped by an operator or the statement timeout, trouble of the pooler."""
+"""Connection lost, out of resources, canceled by an operator or the statement timeout, internal error of the pooler."""
 
 
 class _AsciiResponse(JSONResponse):
-    """JSON that can quote whatever it was sent: half a surrogate pair is valid JSON, but has no UTF-8."""
+    """JSON in ASCII, so that it can quote any input: half a surrogate pair is valid JSON, but has no UTF-8."""
 
     def render(self, content: Any) -> bytes:
         return json.dumps(content, separators=(",", ":")).encode()
 
 
 def error_response(request: Request, error: AppError, *, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Render a failure, and leave its code for the access log."""
+    """Render a failure, and set `request.state.error_code` for the access log."""
     request.state.error_code = error.code
     body: dict[str, Any] = {
         "error": error.message,
@@ -159,7 +159,7 @@ def error_response(request: Request, error: AppError, *, headers: Mapping[str, s
 
 
 def _analysis_request_id(request: Request) -> str | None:
-    """Return the id of the analysis that the address names, unless it is no id."""
+    """Return the id of the analysis request in the path; None if there is none, or if it is not a UUID."""
     path = request.path_params
     named = path.get("analysis_request_id") or path.get("request_id")
     try:
@@ -169,7 +169,7 @@ def _analysis_request_id(request: Request) -> str | None:
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Render every expected failure; the unexpected ones are the middleware's."""
+    """Render every expected failure. `UnhandledErrorMiddleware` renders the others."""
     app.exception_handler(AppError)(_on_app_error)
     app.exception_handler(RequestValidationError)(_on_invalid_request)
     app.exception_handler(HTTPException)(_on_http_exception)
@@ -179,7 +179,7 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def _on_app_error(request: Request, exc: AppError) -> JSONResponse:
-    # A flood is recorded once per window, or the records would be the damage.
+    # A flood of refused calls is recorded once per window. Recording each call would multiply its load.
     request.state.is_repeated_refusal = isinstance(exc, RateLimited) and exc.is_repeated
     return error_response(request, exc)
 
@@ -202,14 +202,14 @@ def _on_invalid_request(request: Request, exc: RequestValidationError) -> JSONRe
         InvalidRequest(
             [
                 {"field": ".".join(str(part) for part in problem["loc"]), "problem": problem["msg"]}
-                for problem in problems[:_MOST_PROBLEMS]
+                for problem in problems[:_MAX_PROBLEMS]
             ]
         ),
     )
 
 
 def _on_http_exception(request: Request, exc: HTTPException) -> JSONResponse:
-    error = _OF_STATUS.get(exc.status_code)
+    error = _ERROR_OF_STATUS.get(exc.status_code)
     if error is None:
         raise exc
     return error_response(request, error(), headers=exc.headers)
@@ -228,13 +228,13 @@ def _on_database_error(request: Request, exc: Exception) -> JSONResponse:
 
 
 def _is_unavailable(exc: Exception) -> bool:
-    # The driver's classes are coarse: nearly every answer of the server is a DatabaseError. Source: pg8000, core.py.
+    # The driver's classes are coarse: nearly every error from the server is a DatabaseError. Source: pg8000, core.py.
     if not isinstance(exc, DBAPIError) or isinstance(exc, InterfaceError):
         return True
     return (sqlstate(exc) or "").startswith(_UNAVAILABLE_SQLSTATES)
 
 
 def sqlstate(exc: BaseException) -> str | None:
-    """Return the server's code of a database error."""
+    """Return the SQLSTATE of a database error; None if the server sent none."""
     fields = exc.orig.args[0] if isinstance(exc, DBAPIError) and exc.orig and exc.orig.args else None
     return fields.get("C") if isinstance(fields, dict) else None

@@ -1,4 +1,4 @@
-"""ApiFunction: the application under Mangum."""
+"""The Lambda handler of ApiFunction: the application under Mangum."""
 
 from mangum import Mangum
 

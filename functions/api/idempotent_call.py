@@ -1,4 +1,4 @@
-"""Calls that cost something: rate limited, and repeatable by idempotency key without a second effect."""
+"""Idempotent calls: rate-limited, and safe to repeat with the same idempotency key."""
 
 import hashlib
 import json
@@ -28,13 +28,19 @@ type IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[\x21-\x7e]+$",
-        description="A key that the client makes, such as a UUID. A request repeated with the same key within 24 hours "
-        "has no second effect and gets the first answer again.",
+        description="A key that the client generates, such as a UUID. A request repeated with the same key within 24 "
+        "hours has no second effect and gets the first answer again.",
     ),
 ]
 _RATE_HEADERS: dict[str, Any] = {
-    "RateLimit": {"schema": {"type": "string"}, "description": '`"analysis";r=19;t=3600`: calls left, and seconds.'},
-    "RateLimit-Policy": {"schema": {"type": "string"}, "description": '`"analysis";q=20;w=3600`: calls in seconds.'},
+    "RateLimit": {
+        "schema": {"type": "string"},
+        "description": '`"analysis";r=19;t=3600`: calls left, and seconds until one more is allowed.',
+    },
+    "RateLimit-Policy": {
+        "schema": {"type": "string"},
+        "description": '`"analysis";q=20;w=3600`: calls allowed, in how many seconds.',
+    },
 }
 REPLAYED_HEADER = "Idempotency-Replayed"
 _REPLAYED: dict[str, Any] = {
@@ -46,7 +52,7 @@ _REPLAYED: dict[str, Any] = {
 
 
 def call_responses(success: int, *errors: type[AppError]) -> Responses:
-    """Return the `responses` of such a call: its headers, and its own errors with those that every call can answer."""
+    """Return the `responses` of a route with an idempotent call: its headers, its own errors and the common ones."""
     responses = error_responses(*SIGNED_IN, *errors, CallStillRunning, IdempotencyKeyReused, RateLimited)
     responses[success] = {"headers": _RATE_HEADERS | _REPLAYED}
     responses[RateLimited.status_code]["headers"] = RETRY_AFTER | _RATE_HEADERS
@@ -54,19 +60,19 @@ def call_responses(success: int, *errors: type[AppError]) -> Responses:
 
 
 class Replayed(Exception):
-    """The call has been answered before; the answer is sent again."""
+    """The first call with this key was answered; its answer is sent again."""
 
     def __init__(self, answer: StoredAnswer) -> None:
-        super().__init__("answered before")
+        super().__init__("already answered")
         self.answer = answer
 
 
 def install_replays(app: FastAPI) -> None:
-    """Send stored answers."""
-    app.exception_handler(Replayed)(_send_again)
+    """Register the handler that sends stored answers."""
+    app.exception_handler(Replayed)(_on_replayed)
 
 
-def _send_again(_request: Request, replayed: Replayed) -> Response:
+def _on_replayed(_request: Request, replayed: Replayed) -> Response:
     response = _response(replayed.answer)
     response.headers[REPLAYED_HEADER] = "true"
     return response
@@ -78,14 +84,14 @@ def _response(answer: StoredAnswer) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class RunningCall:
-    """A call that is under way for the first time."""
+    """The first call with its key, while its work is running."""
 
     session: Session
     claim: Claim | None
-    """None: the client sent no key."""
+    """None if the client sent no key."""
 
     def answer(self, body: BaseModel, *, status_code: int) -> Response:
-        """Return the answer, stored for repetitions in the transaction of the work."""
+        """Return the answer, and store it for repeated calls in the same transaction as the work."""
         answer = StoredAnswer(status_code, body.model_dump_json())
         if self.claim is not None:
             idempotency.store_answer(self.session, self.claim, answer)
@@ -94,7 +100,7 @@ class RunningCall:
 
 @dataclass(frozen=True, slots=True)
 class IdempotentCall:
-    """A call of a user, before anything was done for it."""
+    """A call of a user, before any work for it has started."""
 
     request: Request
     session: Session
@@ -106,21 +112,23 @@ class IdempotentCall:
     def run_once(
         self, body: BaseModel | None, *, rate: RatePolicy, check: Callable[[Session], None] = lambda _session: None
     ) -> Iterator[RunningCall]:
-        """Do the block's work unless it was done before or is done too often; commits when the block ends.
+        """Run the block once per key, within the rate limit, and commit when it ends.
 
-        The key is claimed and the call counted in a transaction of their own, before the work: a refusal by the plan
-        counts as a call, while repetitions and whatever was refused before this do not. A refusal in the block gives
-        the key back. Anything worse leaves it until its lease ends, since nobody knows what was done.
+        A separate transaction claims the key and counts the call before the block runs. A call that the plan refuses
+        therefore counts. Repeated calls do not count, and neither do calls refused before this point. An `AppError`
+        in the block releases the key. After any other exception the key stays claimed until its lease ends, because
+        the work may have been done in part.
 
         Args:
-            body: what is asked.
-            rate: how often.
-            check: raises where no such call is taken now, and then nothing counts; repetitions are answered before it.
+            body: the request body, which is part of the key's fingerprint.
+            rate: the rate limit.
+            check: raises if calls are refused at the moment; such a call does not count. Repeated calls are answered
+                before this check.
 
         Raises:
             Replayed: the first call with this key was answered.
-            CallStillRunning: it was not yet.
-            IdempotencyKeyReused: it asked for something else.
+            CallStillRunning: the first call with this key has no answer yet.
+            IdempotencyKeyReused: the first call with this key was a different request.
             RateLimited: too many calls.
         """
         claim = self._claim(body)
@@ -148,10 +156,10 @@ class IdempotentCall:
         return found
 
     def _fingerprint(self, body: BaseModel | None) -> str:
-        # As ASCII: a body may hold half a surrogate pair, which has no UTF-8.
+        # In ASCII: a body may hold half a surrogate pair, which has no UTF-8.
         content = json.dumps(body.model_dump(mode="json") if body is not None else None)
-        asked = f"{self.request.method} {self.request.scope['path']}\n{content}"
-        return hashlib.sha256(asked.encode()).hexdigest()
+        request_text = f"{self.request.method} {self.request.scope['path']}\n{content}"
+        return hashlib.sha256(request_text.encode()).hexdigest()
 
     def _count(self, policy: RatePolicy, claim: Claim | None) -> None:
         state = rate_limits.hit(
@@ -166,15 +174,15 @@ class IdempotentCall:
         if not state.allowed:
             if claim is not None:
                 idempotency.give_back(self.session, claim)
-            self.session.commit()  # that a call was refused in this window
+            self.session.commit()  # saves the refusal, so that the next one in this window is not recorded
             raise RateLimited(policy, state)
 
 
 def rate_headers(policy: RatePolicy, state: RateState) -> dict[str, str]:
-    """Return where the caller stands, for whatever answer follows.
+    """Return the rate limit headers of an answer.
 
-    Source: draft-ietf-httpapi-ratelimit-headers, §3; by §4, `t` and Retry-After name one moment. Here it is when the
-    oldest call leaves the sliding window, which allows one more.
+    Source: draft-ietf-httpapi-ratelimit-headers, §3. By §4, `t` and Retry-After name the same moment. Here it is the
+    moment when the oldest call leaves the sliding window, which allows one more call.
     """
     window_s = round(policy.window.total_seconds())
     return {
@@ -190,7 +198,7 @@ async def get_call(
     services: ServicesDep,
     idempotency_key: IdempotencyKey = None,
 ) -> IdempotentCall:
-    """Return the call, as a dependency; async only because a plain one would be run in a thread."""
+    """Return the call, as a dependency; async because FastAPI runs a plain dependency in a thread."""
     return IdempotentCall(request, session, user, idempotency_key, services.clock)
 
 

@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, the hosts we answer to, its record, and the last resort for bugs."""
+"""Middleware around every request: request id, allowed hosts, size limit, access log and unhandled errors."""
 
 import time
 import traceback
@@ -20,20 +20,20 @@ MAX_BODY_BYTES = 1024 * 1024
 
 
 class RequestContext:
-    """Outermost middleware; sets `request.state.request_id`, and sends `request.state.answer_headers` with any answer.
+    """Outermost middleware: sets `request.state.request_id` and adds `request.state.answer_headers` to every answer.
 
-    Paths are the same with and without a trailing slash, without a redirect, which a client would follow as a GET.
+    A path works with and without a trailing slash. There is no redirect, because a client would follow it as a GET.
     """
 
     def __init__(self, app: ASGIApp, *, allowed_hosts: Sequence[str], root_path: str, logger: Logger) -> None:
         """Wrap the application.
 
         Args:
-            app: what answers.
-            allowed_hosts: names we answer to; `*.example.com` is every name below, `*` any name.
-            root_path: what stands before our paths in public, such as the stage of API Gateway, which its events leave
-                out of the path; links of the documentation start with it.
-            logger: of the requests.
+            app: the application inside.
+            allowed_hosts: the host names to serve; `*.example.com` matches every subdomain, `*` matches any name.
+            root_path: the public prefix of our paths, such as the stage of API Gateway, which its events leave out of
+                the path. Links in the documentation start with it.
+            logger: logs one line per request.
         """
         self._app = app
         self._allowed_hosts = [host.lower() for host in allowed_hosts]
@@ -51,7 +51,7 @@ class RequestContext:
         scope["root_path"] = self._root_path
         if scope["path"].startswith(("/api/", "/health")) and not scope["path"].endswith("/"):
             scope["path"] += "/"
-        started = time.perf_counter()
+        started_mono_s = time.perf_counter()
         status = 0
 
         async def send_with_id(message: Message) -> None:
@@ -68,7 +68,7 @@ class RequestContext:
         try:
             await self._answer(scope, receive, send_with_id)
         finally:
-            await self._record(scope, status, time.perf_counter() - started)
+            await self._record(scope, status, time.perf_counter() - started_mono_s)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if _is_allowed(Headers(scope=scope).get("host", ""), self._allowed_hosts):
@@ -93,34 +93,34 @@ class RequestContext:
 
 
 class UnhandledErrorMiddleware:
-    """Innermost middleware, so that a browser may read its answer: CORS headers are added further out."""
+    """Answers unhandled exceptions with 500. Innermost middleware, so that the CORS middleware adds its headers."""
 
     def __init__(self, app: ASGIApp, *, logger: Logger) -> None:
         self._app = app
         self._logger = logger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run one request; what nobody expected is logged and answered in the form of every failure."""
-        has_begun = False
+        """Run one request. An unhandled exception is logged and answered with `InternalError`."""
+        has_started = False
 
-        async def send_noticing(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
+        async def send_and_note_start(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, send_noticing)
+            await self._app(scope, receive, send_and_note_start)
         except Exception as exc:
             details = {"request_id": scope["state"]["request_id"], "trace": _trace(exc)}
             self._logger.error("unhandled error", extra=details)  # noqa: TRY400 - see _trace
-            if has_begun:  # only the connection can tell
+            if has_started:  # the status is sent; only a broken connection can report the failure
                 raise
             response = error_response(Request(scope), InternalError())
             await response(scope, receive, send)
 
 
 def _request_id(scope: Scope) -> str:
-    """Return API Gateway's id of the request, or one of our own; never one that the client chose."""
+    """Return API Gateway's id of the request, or a new UUID; never an id that the client chose."""
     context = scope.get("aws.event", {}).get("requestContext", {})
     return str(context.get("requestId") or uuid.uuid4())
 
@@ -135,9 +135,9 @@ def _is_allowed(host: str, allowed_hosts: Sequence[str]) -> bool:
 
 
 def _bounded(receive: Receive) -> Receive:
-    """Return a `receive` that ends a body over the limit.
+    """Return a `receive` that raises 413 for a body over the limit.
 
-    FastAPI's `max_body_size` answers in plain text, and replaces even the 401 of a request whose body nobody read.
+    FastAPI's `max_body_size` answers in plain text, and it replaces even the 401 of a request whose body was not read.
     """
     received_bytes = 0
 
@@ -153,7 +153,7 @@ def _bounded(receive: Receive) -> Receive:
 
 
 def _trace(exc: BaseException) -> list[str]:
-    """Return what happened where, without the messages: those of the database quote rows, addresses included."""
+    """Return the exceptions and their frames without messages: database messages quote rows, including addresses."""
     lines: list[str] = []
     current: BaseException | None = exc
     while current is not None:

@@ -1,4 +1,4 @@
-"""Lists as JSON: `{"count", "next", "previous", "results"}`."""
+"""The JSON form of a list: `{"count", "next", "previous", "results"}`."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -12,7 +12,7 @@ from .dependencies import Services
 
 
 class PageOut[Item](BaseModel):
-    """One page of a list. Each list is a subclass, whose name is that of its schema."""
+    """One page of a list. Each list has a subclass, because the name of the class becomes the name of its schema."""
 
     count: int = Field(description="How many rows there are on all pages.")
     next: str | None = Field(description="The URL of the next page; null on the last one.")
@@ -23,7 +23,7 @@ class PageOut[Item](BaseModel):
 def page_out[List: PageOut[Any]](
     page: Page[Any], list_type: type[List], *, request: Request, services: Services
 ) -> List:
-    """Return the page with links that start at PUBLIC_BASE_URL, whatever host the client used, and filter alike."""
+    """Return the page as JSON. Its links start at PUBLIC_BASE_URL, not at the request's host, and keep the filters."""
     base = f"{services.public_base_url}{request.url.path}"
     filters = [(name, value) for name, value in request.query_params.multi_items() if name != "page"]
 

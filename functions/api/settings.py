@@ -1,4 +1,4 @@
-"""What the API reads from its environment."""
+"""Settings of the API, read from environment variables."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -12,17 +12,17 @@ type CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
 class ApiSettings(DayBudgetSettings):
-    """Database, identity provider, pipeline, what a day may cost, and who may talk to us under which names."""
+    """Database, identity provider, state machine, daily budget, allowed hosts and allowed origins."""
 
     clerk_publishable_key: str
     clerk_secret_key: SecretStr
     clerk_authorized_parties: CommaList = ()
     clerk_require_authorized_party: bool = False
-    """Whether to refuse tokens that name no origin, as those of mobile and command-line clients do not."""
+    """Whether to refuse tokens that name no origin. Tokens of mobile and command-line clients name none."""
     require_verified_email: bool = True
-    """Whether `analyze/` wants a verified e-mail address, phone number or wallet."""
+    """Whether `analyze/` requires a verified e-mail address, phone number or wallet."""
     free_share_of_day: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.2")
-    """How much of MAX_COST_USD_PER_DAY all users of the Free plan together may use."""
+    """The share of MAX_COST_USD_PER_DAY that all users of the Free plan together may use."""
     state_machine_arn: str
     public_base_url: HttpUrl
     allowed_hosts: CommaList

@@ -1,4 +1,4 @@
-"""Routes that run in one thread: the work, its commit, and nothing else."""
+"""Routes that run their endpoint and the commit of its transaction in one thread."""
 
 import functools
 import inspect
@@ -16,7 +16,7 @@ _SESSION = "session_of_route"
 class TransactionRoute(APIRoute):
     """A route whose endpoint, a plain function, runs in one thread together with the commit of its transaction.
 
-    FastAPI alone takes a thread for the endpoint, another to check its answer, and a third to commit.
+    By default FastAPI uses one thread for the endpoint, a second to validate its answer and a third to commit.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -24,8 +24,8 @@ class TransactionRoute(APIRoute):
 
 
 def _committing(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the endpoint as a coroutine function that commits; one that is a coroutine function is left as it is."""
-    if inspect.iscoroutinefunction(endpoint):  # so is one of a router that is included in the application
+    """Return the endpoint as a coroutine function that commits. A coroutine function is returned unchanged."""
+    if inspect.iscoroutinefunction(endpoint):  # including a router passes its wrapped endpoints here again
         return endpoint
 
     async def run(**arguments: Any) -> Any:
@@ -38,7 +38,7 @@ def _committing(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
         return await run_in_threadpool(work)
 
-    # Not `functools.wraps`, whose `__wrapped__` FastAPI follows to decide that this is a plain function.
+    # Not `functools.wraps`: FastAPI follows its `__wrapped__` and would treat this as a plain function.
     for name in functools.WRAPPER_ASSIGNMENTS:
         setattr(run, name, getattr(endpoint, name))
     signature = inspect.signature(endpoint)

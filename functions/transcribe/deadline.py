@@ -1,45 +1,45 @@
-"""Deadline of a job: when its time is over, or when it is stopped."""
+"""The deadline of a job, which also ends early when the job is stopped."""
 
 import threading
 import time
 
 
 class WorkerStopped(Exception):
-    """The job was stopped before its end; what it had saved stays."""
+    """The job was stopped before its end. Its saved results stay."""
 
 
 class OutOfTime(Exception):
-    """The job's time ended in the middle of its work, which says nothing about the medium it was reading."""
+    """The job reached its deadline while it worked. This is not a fault of the medium it was processing."""
 
 
 class Deadline:
-    """The end of one job's time; another thread or a signal may stop it earlier."""
+    """The deadline of one job. Another thread or a signal handler may stop the job earlier."""
 
     def __init__(self, seconds: float) -> None:
-        self._ends_at = time.monotonic() + seconds
+        self._end_mono_s = time.monotonic() + seconds
         self._stopped = threading.Event()
 
     @property
     def left_s(self) -> float:
-        """Return the seconds that are left, none when it is over."""
-        return 0.0 if self.is_stopped else max(self._ends_at - time.monotonic(), 0.0)
+        """Seconds until the deadline; 0 once it is over or the job is stopped."""
+        return 0.0 if self.is_stopped else max(self._end_mono_s - time.monotonic(), 0.0)
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more may be begun."""
+        """Whether the deadline has passed or the job was stopped."""
         return self.left_s <= 0.0
 
     @property
     def is_stopped(self) -> bool:
-        """Whether the job was stopped: unfinished work is dropped, not saved in part."""
+        """Whether the job was stopped. Unfinished work is then dropped, not saved in part."""
         return self._stopped.is_set()
 
     def check(self) -> None:
-        """Raise if the work must end.
+        """Raise if the job must end.
 
         Raises:
             WorkerStopped: the job was stopped.
-            OutOfTime: its time is over.
+            OutOfTime: the deadline has passed.
         """
         if self.is_stopped:
             raise WorkerStopped
@@ -47,10 +47,10 @@ class Deadline:
             raise OutOfTime
 
     def wait(self, seconds: float) -> bool:
-        """Sleep for some time, at most until the deadline, and return whether time is left.
+        """Sleep for this time, at most until the deadline, and return whether time is left.
 
         Raises:
-            WorkerStopped: the job was stopped meanwhile.
+            WorkerStopped: the job was stopped during the wait.
         """
         if self._stopped.wait(min(seconds, self.left_s)) or self.is_stopped:
             raise WorkerStopped

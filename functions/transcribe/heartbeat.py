@@ -1,4 +1,4 @@
-"""Heartbeats of a job: they keep the task of Step Functions alive while the work goes on."""
+"""Heartbeats of a job, so that its Step Functions task does not time out while the worker is busy."""
 
 import threading
 from collections.abc import Callable
@@ -14,7 +14,7 @@ INTERVAL_S = 20.0
 
 
 class Heartbeat:
-    """Sends a heartbeat at once and then every 20 s, in a thread that lives as long as the `with` block."""
+    """Sends a heartbeat at once and then every 20 s, from a thread that runs during the `with` block."""
 
     def __init__(
         self,
@@ -22,26 +22,26 @@ class Heartbeat:
         *,
         on_gone: Callable[[], object],
         logger: Logger,
-        also: Callable[[], object] = lambda: None,
+        on_beat: Callable[[], object] = lambda: None,
         interval_s: float = INTERVAL_S,
     ) -> None:
-        """Prepare the thread; entering the block starts it.
+        """Prepare the thread. Entering the `with` block starts it.
 
         Args:
             reporter: receives the heartbeats.
-            on_gone: called once, when the task has ended and no longer takes heartbeats.
-            logger: records failed heartbeats; the next one may succeed.
-            also: called with every heartbeat; may raise ProviderError.
+            on_gone: called once, when the task has ended and no longer accepts heartbeats.
+            logger: logs failed heartbeats, which are not retried: the next one may succeed.
+            on_beat: called after every heartbeat; may raise ProviderError.
             interval_s: seconds between heartbeats.
         """
         self._reporter = reporter
         self._on_gone = on_gone
         self._logger = logger
-        self._also = also
+        self._on_beat = on_beat
         self._interval_s = interval_s
         self.is_gone = False
-        """Whether the task has ended and no longer takes heartbeats."""
-        self._ended = threading.Event()
+        """Whether the task has ended and no longer accepts heartbeats."""
+        self._finished = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
@@ -49,20 +49,20 @@ class Heartbeat:
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _exc: BaseException | None, _: TracebackType | None) -> None:
-        self._ended.set()
+        self._finished.set()
         self._thread.join()
 
     def _run(self) -> None:
         while True:
             try:
                 self._reporter.beat()
-                self._also()
+                self._on_beat()
             except TaskGone as exc:
-                self._logger.info("nobody waits for this task any more", extra={"reason": str(exc)})
+                self._logger.info("task has already ended", extra={"reason": str(exc)})
                 self.is_gone = True
                 self._on_gone()
                 return
             except ProviderError as exc:
-                self._logger.warning("a heartbeat failed", extra={"provider": exc.provider})
-            if self._ended.wait(self._interval_s):
+                self._logger.warning("heartbeat failed", extra={"provider": exc.provider})
+            if self._finished.wait(self._interval_s):
                 return

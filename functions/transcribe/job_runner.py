@@ -1,6 +1,6 @@
-"""Runs jobs with heartbeats, and reports to Step Functions how each one ended.
+"""Runs jobs with heartbeats, and reports the result of each job to Step Functions.
 
-Imports nothing that decodes or queries, so that the first heartbeat does not wait for it.
+This module imports neither the decoders nor the database code, so that the first heartbeat does not wait for them.
 """
 
 import time
@@ -19,12 +19,12 @@ from .deadline import Deadline, WorkerStopped
 from .heartbeat import INTERVAL_S, Heartbeat
 
 HIDDEN_S = 90
-"""How long a message stays ours after each heartbeat."""
+"""The visibility timeout of a message, which each heartbeat renews."""
 _PAUSE_S = 5.0
 
 
 class Job(BaseModel):
-    """The attempt of a request whose media are to be read."""
+    """One attempt of a request, whose media the worker processes."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,26 +33,26 @@ class Job(BaseModel):
 
 
 class QueuedJob(Job):
-    """A message of the queue."""
+    """A job as a message of the queue."""
 
     task_token: SecretStr
 
 
 type Process = Callable[[Job, Deadline], str]
-"""Does the work of a job and returns its outcome; raises `WorkerStopped` when it was stopped before the end."""
+"""Does the work of a job and returns its outcome. Raises `WorkerStopped` if the job was stopped before its end."""
 
 
 class End(Enum):
-    """How a job ended for us."""
+    """How a job ended."""
 
     REPORTED = auto()
-    """Its end was reported."""
+    """It succeeded and that was reported, or its task had already ended."""
     STOPPED = auto()
-    """It was stopped in the middle; another worker may start it again."""
+    """It was stopped. Another worker may start it again."""
     FAILED = auto()
-    """It failed, and the failure was reported or the task had ended before."""
-    UNTOLD = auto()
-    """It is over, and its end could not be reported."""
+    """It failed, and the failure was reported or its task had already ended."""
+    UNREPORTED = auto()
+    """It is over, but its end could not be reported."""
 
 
 class JobRunner:
@@ -67,18 +67,18 @@ class JobRunner:
         self._is_stopping = False
 
     def stop(self) -> None:
-        """End the job that runs, if one does, and begin no other; for signal handlers."""
+        """Stop the running job, if any, and start no other. Safe to call from a signal handler."""
         self._is_stopping = True
         if self._deadline is not None:
             self._deadline.stop()
 
-    def run(self, job: Job, reporter: TaskReporter, *, with_every_beat: Callable[[], object] = lambda: None) -> End:
-        """Run a job and report its end, except that it was stopped."""
+    def run(self, job: Job, reporter: TaskReporter, *, on_beat: Callable[[], object] = lambda: None) -> End:
+        """Run a job and report its end. A stopped job is not reported."""
         self._deadline = deadline = Deadline(self._deadline_s)
         if self._is_stopping:
             deadline.stop()
         beats = Heartbeat(
-            reporter, on_gone=deadline.stop, logger=self._logger, also=with_every_beat, interval_s=self._interval_s
+            reporter, on_gone=deadline.stop, logger=self._logger, on_beat=on_beat, interval_s=self._interval_s
         )
         try:
             with beats:
@@ -88,52 +88,52 @@ class JobRunner:
             return End.REPORTED if beats.is_gone else End.STOPPED
         except TaskGone:
             return End.REPORTED
-        except Exception as exc:  # the outermost edge: every failure is reported
-            self._logger.exception("a job failed")
+        except Exception as exc:  # the outermost edge reports every failure
+            self._logger.exception("job failed")
             return self._fail(reporter, type(exc).__name__)
-        self._logger.info("a job is done", extra={"outcome": outcome})
+        self._logger.info("job finished", extra={"outcome": outcome})
         return End.REPORTED
 
     def run_once(self, job: Job, reporter: TaskReporter) -> End:
-        """Run a single job; being stopped is reported as a failure, because no queue starts it again."""
+        """Run a single job. A stopped job is reported as failed, because no queue delivers it again."""
         end = self.run(job, reporter)
         return self._fail(reporter, WorkerStopped.__name__) if end is End.STOPPED else end
 
     def run_queue(
         self, queue: WorkQueue, report_to: Callable[[str], TaskReporter], *, pause_s: float = _PAUSE_S
     ) -> None:
-        """Run jobs of a queue until stopped; a job that was stopped goes back to the queue."""
+        """Run jobs from a queue until stopped. A stopped job is returned to the queue."""
         while not self._is_stopping:
             try:
                 message = queue.receive(hidden_s=HIDDEN_S)
                 if message is not None:
                     self._run_message(queue, message, report_to)
             except ProviderError as exc:
-                # What was done is saved: a message that comes back finds nothing left to do.
-                self._logger.warning("the queue cannot be reached", extra={"provider": exc.provider})
+                # Finished work is saved, so a message that is delivered again has nothing left to do.
+                self._logger.warning("queue unreachable", extra={"provider": exc.provider})
                 time.sleep(pause_s)
 
     def _run_message(self, queue: WorkQueue, message: QueuedMessage, report_to: Callable[[str], TaskReporter]) -> None:
         try:
             job = QueuedJob.model_validate_json(message.body)
         except ValidationError:
-            # It comes back until the queue moves it to the dead-letter queue.
-            self._logger.error("a message is no job")  # noqa: TRY400 - the exception quotes the message
+            # It is delivered again until SQS moves it to the dead-letter queue.
+            self._logger.error("invalid job message")  # noqa: TRY400 - the exception quotes the message
             return
         self._logger.append_keys(request_id=str(job.request_id), attempt=job.attempt)
         reporter = report_to(job.task_token.get_secret_value())
-        end = self.run(job, reporter, with_every_beat=lambda: queue.hide(message, hidden_s=HIDDEN_S))
+        end = self.run(job, reporter, on_beat=lambda: queue.hide(message, hidden_s=HIDDEN_S))
         if end is End.STOPPED:
             queue.hide(message, hidden_s=0)
-        elif end is not End.UNTOLD:  # else it comes back, finds the saved work, and its end is reported then
+        elif end is not End.UNREPORTED:  # otherwise it is delivered again, and its end is reported then
             queue.delete(message)
 
     def _fail(self, reporter: TaskReporter, error: str) -> End:
         try:
             reporter.fail(error)
         except TaskGone:
-            self._logger.info("nobody waits for a job that failed")
+            self._logger.info("task of a failed job has already ended")
         except ProviderError as exc:
-            self._logger.warning("a failure could not be reported", extra={"provider": exc.provider})
-            return End.UNTOLD
+            self._logger.warning("failure not reported", extra={"provider": exc.provider})
+            return End.UNREPORTED
         return End.FAILED

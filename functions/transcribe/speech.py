@@ -1,11 +1,11 @@
-"""Rules of recognised speech: which text is credible, how it is cut into segments, and what is measured of it.
+"""Rules for recognised speech: which text is credible, how it is split into segments, and its measurements.
 
-Measurements, absent where there is nothing to measure:
+Measurements, absent if there is nothing to measure:
 
-- `speech_words` words of the whole medium; absent when not all of it was heard
-- `speech_wpm` words a minute of speech, pauses between segments left out
-- `speech_share` share of the medium with voices, 0 to 1; absent when not all of it was heard
-- `first_word_s` seconds until the first word; absent when a voice before it has no words
+- `speech_words` words of the whole medium; absent if not all of it was recognised
+- `speech_wpm` words per minute of speech, without the pauses between segments
+- `speech_share` share of the medium with voices, 0 to 1; absent if not all of it was recognised
+- `first_word_s` seconds until the first word; absent if a voice before it has no words
 """
 
 import math
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript
 
-# Source: openai/whisper, `whisper/transcribe.py`: the defaults beyond which it calls its own decoding failed or silent.
+# Source: openai/whisper, `whisper/transcribe.py`: the default thresholds at which its decoding counts as failed or
+# silent.
 _MIN_LOG_PROBABILITY = -1.0
 _MAX_COMPRESSION_RATIO = 2.4
 _MAX_NO_SPEECH_PROBABILITY = 0.6
@@ -23,13 +24,13 @@ _MIN_LOG_PROBABILITY_IF_SILENT = -0.5
 _SENTENCE_ENDS = (".", "?", "!", "…", "。", "\uff1f", "\uff01", "।", "؟")  # also Chinese, Hindi and Arabic
 _CONTINUATIONS = ("-", "'", "\u2019", ".", ",", "%")
 _MIN_SENTENCE_S = 1.0
-"""What ends sooner is an abbreviation: "Mr."."""
+"""A shorter sentence is an abbreviation, such as "Mr."."""
 _MAX_PAUSE_S = 0.8
 _MAX_SEGMENT_S = 15.0
 _WORD_SLACK_S = 0.35
-"""How far from a word its voice may be: the model times words to about a third of a second."""
+"""How far a voice may be from its word: the model times words to about a third of a second."""
 _MIN_VOICE_S = 0.5
-"""A voice that is shorter says no word that is missed."""
+"""A shorter voice holds no word that would be missed."""
 
 type Stretch = tuple[float, float]
 """Start and end in seconds."""
@@ -37,42 +38,42 @@ type Stretch = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What the model says about up to half a minute of sound, and how sure it is."""
+    """The words that the model recognises in up to half a minute of sound, with its confidence."""
 
     words: Sequence[SpokenWord]
-    """Their texts begin with a space where the language has any."""
+    """Their texts begin with a space in languages that use spaces."""
     average_log_probability: float
     no_speech_probability: float
     compression_ratio: float
-    """Of the text: words in a loop compress well."""
+    """The compression ratio of the text: repeated words compress well."""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What was heard of a medium."""
+class RecognisedSpeech:
+    """The transcript of a medium, with the voices that were detected in it."""
 
     transcript: Transcript
     voice_s: float = 0.0
-    """How long voices were detected, whether or not their words are credible."""
+    """The total duration of voices, whether or not their words are credible."""
     unclear: Sequence[Stretch] = ()
-    """Where voices were detected and no words could be made out; the transcript is truncated then."""
+    """Where voices were detected but no words were recognised. If there are any, the transcript is truncated."""
 
 
 def is_credible(chunk: Chunk) -> bool:
-    """Whether this was said: a model that gets music, noise or a foreign language invents words or repeats them."""
+    """Whether the words were spoken. For music, noise or a foreign language, the model invents or repeats words."""
     if not chunk.words or chunk.compression_ratio > _MAX_COMPRESSION_RATIO:
         return False
     is_silent = chunk.no_speech_probability > _MAX_NO_SPEECH_PROBABILITY
-    least = _MIN_LOG_PROBABILITY_IF_SILENT if is_silent else _MIN_LOG_PROBABILITY
-    return chunk.average_log_probability >= least
+    min_log_probability = _MIN_LOG_PROBABILITY_IF_SILENT if is_silent else _MIN_LOG_PROBABILITY
+    return chunk.average_log_probability >= min_log_probability
 
 
-def without_words(voices: Sequence[Stretch], words: Iterable[SpokenWord]) -> list[Stretch]:
-    """Return where voices were detected and no word is: half a second of voice or more between two words.
+def find_wordless_voices(voices: Sequence[Stretch], words: Iterable[SpokenWord]) -> list[Stretch]:
+    """Return the stretches between two words that contain at least half a second of voice.
 
     Args:
-        voices: in the order of time, not overlapping, without padding.
-        words: in the order of time.
+        voices: in chronological order, not overlapping, without padding.
+        words: in chronological order.
     """
     stretches = []
     for start_s, end_s in _between(words):
@@ -85,7 +86,7 @@ def without_words(voices: Sequence[Stretch], words: Iterable[SpokenWord]) -> lis
 
 
 def is_repetition(again: Sequence[SpokenWord], words: Sequence[SpokenWord], stretch: Stretch) -> bool:
-    """Whether a second hearing of a stretch found only the word before or behind it, whose time was a little wrong."""
+    """Whether recognising a stretch again gave only the words next to it, whose times were slightly wrong."""
     before = next((word.text for word in reversed(words) if word.end_s <= stretch[0]), "")
     after = next((word.text for word in words if word.start_s >= stretch[1]), "")
     neighbours = {_letters(before), _letters(after)}
@@ -111,14 +112,14 @@ def _within(voices: Sequence[Stretch], start_s: float, end_s: float) -> list[Str
     return [part for part in parts if part[0] < part[1]]
 
 
-def into_segments(words: Iterable[SpokenWord]) -> Iterator[SpokenSegment]:
-    """Cut words into sentences, at pauses, and where a sentence has no end; times never go back."""
+def split_into_segments(words: Iterable[SpokenWord]) -> Iterator[SpokenSegment]:
+    """Split words at sentence ends, at pauses, and where a sentence gets too long. Times never decrease."""
     sentence: list[SpokenWord] = []
-    heard_until_s = 0.0
+    end_s = 0.0
     for raw in _joined(words):
-        start_s = max(raw.start_s, heard_until_s)
+        start_s = max(raw.start_s, end_s)
         word = SpokenWord(start_s=start_s, end_s=max(raw.end_s, start_s), text=raw.text)
-        heard_until_s = word.end_s
+        end_s = word.end_s
         if sentence and _ends(sentence, word):
             yield _segment(sentence)
             sentence = []
@@ -128,7 +129,7 @@ def into_segments(words: Iterable[SpokenWord]) -> Iterator[SpokenSegment]:
 
 
 def _joined(pieces: Iterable[SpokenWord]) -> Iterator[SpokenWord]:
-    """Put together what the model takes apart: "ill" and "-disposed" are one word."""
+    """Join the pieces of one word: the model splits "ill-disposed" into "ill" and "-disposed"."""
     whole: SpokenWord | None = None
     for piece in pieces:
         if whole is not None and piece.text.startswith(_CONTINUATIONS):
@@ -141,22 +142,22 @@ def _joined(pieces: Iterable[SpokenWord]) -> Iterator[SpokenWord]:
         yield whole
 
 
-def measure_speech(heard: Heard, *, duration_s: float) -> dict[str, int | float]:
-    """Return the measurements; `duration_s` is that of the medium."""
-    segments, is_whole = heard.transcript.segments, not heard.transcript.is_truncated
+def measure_speech(speech: RecognisedSpeech, *, duration_s: float) -> dict[str, int | float]:
+    """Return the measurements of the speech; `duration_s` is the duration of the medium."""
+    segments, is_whole = speech.transcript.segments, not speech.transcript.is_truncated
     if not segments:
         return {"speech_words": 0, "speech_share": 0.0} if is_whole else {}
     words = sum(len(segment.words) for segment in segments)
     spoken_s = sum(segment.end_s - segment.start_s for segment in segments)
     measured: dict[str, int | float] = {}
-    if not any(start_s < segments[0].start_s for start_s, _ in heard.unclear):
+    if not any(start_s < segments[0].start_s for start_s, _ in speech.unclear):
         measured["first_word_s"] = round(segments[0].start_s, 3)
     if spoken_s > 0:
         measured["speech_wpm"] = round(words / spoken_s * 60, 1)
     if is_whole:
         measured["speech_words"] = words
         if duration_s > 0:
-            measured["speech_share"] = round(min(heard.voice_s / duration_s, 1.0), 3)
+            measured["speech_share"] = round(min(speech.voice_s / duration_s, 1.0), 3)
     return measured
 
 

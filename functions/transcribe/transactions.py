@@ -1,4 +1,4 @@
-"""Transactions with retries: minutes of work are not lost when the database is away for a moment."""
+"""Transactions with retries, so that a short outage of the database does not lose minutes of work."""
 
 import time
 from collections.abc import Callable
@@ -14,11 +14,11 @@ _PAUSES_S = (1.0, 2.0, 4.0)
 
 
 class DatabaseUnavailable(Exception):
-    """A transaction failed on every try: the task fails, which raises an alarm."""
+    """A transaction failed on every try, so the task fails. That raises an alarm."""
 
 
 class Transactions:
-    """Runs each piece of work in a transaction, and again where that fails."""
+    """Runs work in transactions, and retries a transaction that fails."""
 
     def __init__(self, engine: Engine, *, logger: Logger, sleep: Callable[[float], object] = time.sleep) -> None:
         self._engine = engine
@@ -26,17 +26,17 @@ class Transactions:
         self._sleep = sleep
 
     def run[Result](self, work: Callable[[Session], Result]) -> Result:
-        """Commit `work` and return its result; it must be such that doing it twice is as doing it once.
+        """Run `work` in a transaction and return its result. `work` must be idempotent, because it may run again.
 
         Raises:
-            DatabaseUnavailable: it failed four times in a row.
+            DatabaseUnavailable: the transaction failed four times in a row.
         """
         for pause_s in (*_PAUSES_S, None):
             try:
                 with session_scope(self._engine) as session:
                     return work(session)
             except SQLAlchemyError as exc:
-                self._logger.warning("a transaction failed", extra={"error": type(exc).__name__})
+                self._logger.warning("transaction failed", extra={"error": type(exc).__name__})
                 if pause_s is None:
                     raise DatabaseUnavailable from exc
             self._sleep(pause_s)

@@ -1,4 +1,4 @@
-"""`/docs`: Swagger UI from files of our own package, under a policy that lets the page load nothing from elsewhere."""
+"""The page `/docs`: Swagger UI, served from our own package. Its CSP allows no asset from another host."""
 
 from functools import partial
 from html import escape
@@ -13,7 +13,7 @@ _ASSETS = {
     "swagger-ui.css": "text/css",
     "initializer.js": "text/javascript",
 }
-"""Media types by file name."""
+"""The media type of each file."""
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -37,7 +37,7 @@ _PAGE = """<!doctype html>
 
 
 def install_documentation(app: FastAPI) -> None:
-    """Serve the page and its files."""
+    """Add the routes of the page and its files."""
     app.add_route("/docs", _get_docs, methods=["GET"], include_in_schema=False)
     for name in _ASSETS:
         app.add_route(f"/docs/{name}", partial(_get_asset, name), methods=["GET"], include_in_schema=False)

@@ -1,4 +1,4 @@
-"""The API's description of itself: what FastAPI derives from the routes, completed with error codes and examples."""
+"""The OpenAPI description: FastAPI derives it from the routes, and this module adds error codes and examples."""
 
 import uuid
 from collections.abc import Iterator, Mapping
@@ -18,8 +18,8 @@ Paste the URL of a social post and learn why it went viral: facts first, the exp
 
 ## Errors
 
-Every error has one form, `ErrorOut`: `error` is a sentence for people, `code` is for programs. Each operation lists the
-codes that it can answer; an address or a method that does not exist is answered by the API as a whole.
+Every error has the form `ErrorOut`: `error` is a sentence for people, `code` is for programs. Each operation lists the
+codes that it can answer. An unknown address or method is answered with a code that belongs to no operation.
 
 | code | status | meaning |
 |---|---|---|
@@ -29,25 +29,25 @@ _ANYWHERE = (NothingHere, MethodNotAllowed)
 
 
 class ErrorOut(BaseModel):
-    """What went wrong and what to do about it."""
+    """What happened and what to do about it."""
 
     error: str = Field(description="A sentence for people.")
     code: str
-    request_id: str = Field(description="Names the request in our logs; also in the header X-Request-Id.")
+    request_id: str = Field(description="Identifies the request in our logs; also sent in the header X-Request-Id.")
     details: list[dict[str, Any]] | dict[str, Any] | None = Field(None, description="The values behind the error.")
-    analysis_request_id: uuid.UUID | None = Field(None, description="The analysis that the address names.")
+    analysis_request_id: uuid.UUID | None = Field(None, description="The analysis request in the address.")
 
 
 def operation_id_of(route: APIRoute) -> str:
-    """Name an operation after its route function, whose name is unique over all routers."""
+    """Return the name of the route function, which is unique across all routers."""
     return route.name
 
 
 class DescribedApi(FastAPI):
-    """FastAPI whose description also lists every error code and has an example of every model."""
+    """A FastAPI application whose description lists every error code and has an example of every model."""
 
     def openapi(self) -> dict[str, Any]:
-        """Return the description, made at the first call."""
+        """Return the description, which the first call builds."""
         document = super().openapi()
         if "ErrorCode" not in document["components"]["schemas"]:
             _add_errors(document)
@@ -91,7 +91,7 @@ def _documented(document: Mapping[str, Any]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _meanings(error: type[AppError]) -> dict[str, str]:
-    """Return what each code means, by the class that introduces it."""
+    """Return the meaning of each code, from the docstring of the class that introduces it."""
     meanings: dict[str, str] = {}
     for subclass in error.__subclasses__():
         own = {subclass.code: meaning_of(subclass)} if "code" in vars(subclass) else {}

@@ -1,4 +1,4 @@
-"""Accounts: the caller's own profile, subscription and session, and the public list of plans."""
+"""Routes for the caller's own profile, subscription and session, and the public list of plans."""
 
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -95,7 +95,7 @@ def get_subscription(user: CurrentUser, session: SessionDep) -> Any:
 
 @router.post("/logout/", response_model=SignedOut)
 def log_out(user: CurrentUser, claims: Claims, session: SessionDep, services: ServicesDep, caller: CallerDep) -> Any:
-    """End the session of this token: here at once, and at Clerk if Clerk can be reached."""
+    """End the session of this token: here at once, and at Clerk if Clerk answers."""
     return sign_out(session, user_id=user.id, session_id=claims.session_id, clerk=services.clerk, caller=caller)
 
 

@@ -1,4 +1,4 @@
-"""Administration: reads across all users. Nothing is changed here, except that each read is recorded."""
+"""Routes for administrators: reads across all users. They change nothing, except that each read is recorded."""
 
 import uuid
 from typing import Annotated, Any
@@ -11,10 +11,7 @@ from functions.api.dependencies import PageNumber, ServicesDep, SessionDep, Whol
 from functions.api.error_responses import error_responses
 from functions.api.pages import PageOut, page_out
 from whyviral.accounts.schemas import Email
-from whyviral.admin import analyses as analysis_oversight
-from whyviral.admin import logs as log_oversight
-from whyviral.admin import users as account_oversight
-from whyviral.admin import webhook_events as billing_oversight
+from whyviral.admin import analyses, logs, users, webhook_events
 from whyviral.admin.analyses import AnyRequestOut, TimelineOut
 from whyviral.admin.logs import AuthenticationOut, CallOut, DayOut, first_of
 from whyviral.admin.users import UserOverview
@@ -64,7 +61,7 @@ def list_users(
     request: Request, session: SessionDep, services: ServicesDep, page: PageNumber = 1, email: Email | None = None
 ) -> Any:
     """List all users with their plans, newest first, or only the user with this e-mail address."""
-    found = account_oversight.list_users(session, page=page, email=email)
+    found = users.list_users(session, page=page, email=email)
     return page_out(found, UserList, request=request, services=services)
 
 
@@ -78,7 +75,7 @@ def list_all_requests(
     status: RequestStatus | None = None,
 ) -> Any:
     """List the analysis requests of all users, newest first."""
-    found = analysis_oversight.list_requests(session, page=page, user_id=user_id, status=status)
+    found = analyses.list_requests(session, page=page, user_id=user_id, status=status)
     return page_out(found, AdminRequestList, request=request, services=services)
 
 
@@ -89,7 +86,7 @@ def list_all_requests(
 )
 def get_timeline(request_id: uuid.UUID, session: SessionDep) -> Any:
     """Return an analysis request of any user with its steps, its calls to vendors and its events."""
-    return analysis_oversight.get_timeline(session, request_id)
+    return analyses.get_timeline(session, request_id)
 
 
 @router.get("/external-calls/", response_model=ExternalCallList)
@@ -103,7 +100,7 @@ def list_external_calls(
 ) -> Any:
     """List the calls to vendors, latest first."""
     since = first_of(days, services.clock())
-    found = log_oversight.list_calls(session, page=page, since=since, provider=provider)
+    found = logs.list_calls(session, page=page, since=since, provider=provider)
     return page_out(found, ExternalCallList, request=request, services=services)
 
 
@@ -111,8 +108,8 @@ def list_external_calls(
 def list_costs(
     request: Request, session: SessionDep, services: ServicesDep, page: PageNumber = 1, days: LastDays = 30
 ) -> Any:
-    """List what calls to vendors cost, by day and vendor, latest day first."""
-    found = log_oversight.list_days(session, page=page, since=first_of(days, services.clock()))
+    """List the cost of calls to vendors by day and vendor, latest day first."""
+    found = logs.list_days(session, page=page, since=first_of(days, services.clock()))
     return page_out(found, CostList, request=request, services=services)
 
 
@@ -125,9 +122,9 @@ def list_auth_events(
     days: LastDays = 7,
     user_id: uuid.UUID | None = None,
 ) -> Any:
-    """List sign-ins, sign-ups, sign-outs and attempts at them, latest first."""
+    """List sign-ins, sign-ups and sign-outs, including failed attempts, latest first."""
     since = first_of(days, services.clock())
-    found = log_oversight.list_authentications(session, page=page, since=since, user_id=user_id)
+    found = logs.list_authentications(session, page=page, since=since, user_id=user_id)
     return page_out(found, AuthEventList, request=request, services=services)
 
 
@@ -140,5 +137,5 @@ def list_webhooks(
     state: EventState | None = None,
 ) -> Any:
     """List the received webhooks, latest first."""
-    found = billing_oversight.list_webhooks(session, page=page, state=state)
+    found = webhook_events.list_webhooks(session, page=page, state=state)
     return page_out(found, WebhookList, request=request, services=services)

@@ -1,4 +1,4 @@
-"""Analyses: start, list, show and retry them."""
+"""Routes that start, list, show and retry analyses."""
 
 import uuid
 from collections.abc import Callable
@@ -69,19 +69,19 @@ def analyze_posts(body: AnalyzeBody, call: IdempotentCallDep, services: Services
     posts = parse_post_urls(body.post_urls)
     if services.require_verified_email:
         require_verified_user(call.session, call.user, clerk=services.clerk, now=call.clock())
-    with call.run_once(body, rate=ANALYSIS_RATE, check=room_check(call, services)) as once:
+    with call.run_once(body, rate=ANALYSIS_RATE, check=budget_check(call, services)) as once:
         requests = admit(
             once.session, call.user.id, posts, execution_arn_of=services.workflow.execution_arn, now=call.clock()
         )
         accepted = AcceptedRequests(requests=[RequestSummary.model_validate(request) for request in requests])
         answer = once.answer(accepted, status_code=202)
-    for request in requests:  # committed: the executions find their rows
+    for request in requests:  # after the commit, so that the executions find their rows
         _start(request, services)
     return answer
 
 
-def room_check(call: IdempotentCall, services: Services) -> Callable[[Session], None]:
-    """Return a check that refuses a call once the daily budget, or the part of it for free plans, is used up."""
+def budget_check(call: IdempotentCall, services: Services) -> Callable[[Session], None]:
+    """Return a check that refuses calls once the daily budget, or its share for Free users, is used up."""
     return partial(
         check_daily_budget,
         call.user.id,
@@ -95,7 +95,7 @@ def _start(request: PostAnalysisRequest, services: ServicesDep) -> None:
     try:
         services.workflow.start(request.id, request.attempt)
     except ProviderError as exc:
-        # The call has succeeded: the sweeper starts what is committed and not started.
+        # The call succeeds: the sweeper starts requests that were committed but not started.
         logger.warning("execution not started", extra={"request": str(request.id), "provider": exc.provider})
 
 
@@ -134,7 +134,7 @@ def get_request(request_id: uuid.UUID, user: CurrentUser, session: SessionDep) -
 )
 def retry_request(request_id: uuid.UUID, call: IdempotentCallDep, services: ServicesDep) -> Any:
     """Retry an ended request: posts without an analysis, or with a partial one, resume where they stopped."""
-    with call.run_once(None, rate=ANALYSIS_RATE, check=room_check(call, services)) as once:
+    with call.run_once(None, rate=ANALYSIS_RATE, check=budget_check(call, services)) as once:
         request = retry(
             once.session,
             call.user.id,
@@ -143,5 +143,5 @@ def retry_request(request_id: uuid.UUID, call: IdempotentCallDep, services: Serv
             now=call.clock(),
         )
         answer = once.answer(RequestSummary.model_validate(request), status_code=202)
-    _start(request, services)  # committed: the execution finds its row
+    _start(request, services)  # after the commit, so that the execution finds its row
     return answer

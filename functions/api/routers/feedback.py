@@ -1,4 +1,4 @@
-"""Feedback: what users tell us."""
+"""The route that saves users' feedback."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ router = APIRouter(prefix="/api/feedback", tags=["feedback"], route_class=Authen
 
 @router.post("/", status_code=201, response_model=FeedbackOut, responses=call_responses(201))
 def create_feedback(body: FeedbackBody, call: IdempotentCallDep) -> Any:
-    """Save a message of the caller to us, at most 10 in any hour."""
+    """Save a message from the caller to us, at most 10 in any hour."""
     with call.run_once(body, rate=feedback_service.FEEDBACK_RATE) as once:
-        kept = feedback_service.give_feedback(once.session, call.user.id, category=body.category, text=body.text)
-        return once.answer(FeedbackOut.model_validate(kept), status_code=201)
+        feedback = feedback_service.give_feedback(once.session, call.user.id, category=body.category, text=body.text)
+        return once.answer(FeedbackOut.model_validate(feedback), status_code=201)

@@ -1,6 +1,6 @@
-"""Health: whether the process runs, whether the database answers, and whether everything does.
+"""Health routes: whether the process runs, whether the database answers, and whether all dependencies answer.
 
-Monitors also ask with HEAD, which answers with the same status and no body.
+Monitors also send HEAD, which is answered with the same status and no body.
 """
 
 from enum import StrEnum
@@ -19,14 +19,14 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 
 class HealthStatus(StrEnum):
-    """Whether something works."""
+    """The result of a health check."""
 
     OK = "ok"
     UNAVAILABLE = "unavailable"
 
 
 class Health(BaseModel):
-    """What works and what does not."""
+    """The overall status and the result of each check."""
 
     status: HealthStatus = Field(description="`ok` if every check is.")
     checks: dict[str, HealthStatus] = {}
@@ -37,19 +37,19 @@ _UNAVAILABLE: Responses = {503: {"model": Health, "description": "At least one c
 
 @router.get("/live/", response_model=Health)
 def get_liveness() -> Health:
-    """Say that the process runs, without I/O."""
+    """Report that the process runs, without I/O."""
     return Health(status=HealthStatus.OK)
 
 
 @router.get("/ready/", response_model=Health, responses=_UNAVAILABLE, dependencies=[ConnectionDep])
 def get_readiness(services: ServicesDep, response: Response) -> Health:
-    """Say whether the database answers."""
+    """Report whether the database answers."""
     return _health(response, database=_database_works(services))
 
 
 @router.get("/", response_model=Health, responses=_UNAVAILABLE, dependencies=[ConnectionDep])
 def get_health(services: ServicesDep, response: Response) -> Health:
-    """Say whether the database and the state machine answer."""
+    """Report whether the database and the state machine answer."""
     return _health(response, database=_database_works(services), state_machine=_state_machine_works(services))
 
 

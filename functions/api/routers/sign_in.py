@@ -1,4 +1,4 @@
-"""Sign-up, sign-in and password reset. No route needs a token, and no answer reveals who has an account."""
+"""Routes for sign-up, sign-in and password reset. They need no token, and no answer reveals who has an account."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The public posts of an analysis request."""
+"""The route that lists the posts of an analysis request."""
 
 import uuid
 from typing import Any

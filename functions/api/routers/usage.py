@@ -1,4 +1,4 @@
-"""Usage: what the caller has used, and what remains of their plan."""
+"""Routes for the caller's usage, and what remains of the plan's limits."""
 
 import re
 from datetime import date
@@ -27,7 +27,7 @@ _PLATFORMS = [platform.value for platform in Platform]
 
 def _check_day(value: object) -> object:
     if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-        raise ValueError("write the day as YYYY-MM-DD")  # pydantic would read a number as seconds since 1970
+        raise ValueError("write the day as YYYY-MM-DD")  # pydantic would accept a number as seconds since 1970
     return value
 
 
@@ -35,11 +35,11 @@ _Day = Annotated[date, BeforeValidator(_check_day)]
 
 
 class UsageHistory(PageOut[UsageDayOut]):
-    """One page of days."""
+    """One page of usage by day and platform."""
 
 
 class HistoryQuery(BaseModel):
-    """Which days to list."""
+    """The days to list."""
 
     first: Annotated[_Day | None, Field(alias="from", description="The first UTC day, YYYY-MM-DD.")] = None
     last: Annotated[_Day | None, Field(alias="to", description="The last UTC day, included.")] = None
@@ -55,7 +55,7 @@ class HistoryQuery(BaseModel):
 
 @router.get("/", response_model=UsageTodayOut)
 def get_usage(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
-    """Return what the caller has used since midnight UTC, by platform."""
+    """Return the caller's usage since midnight UTC, by platform."""
     return usage_service.get_usage_today(session, user.id, platforms=_PLATFORMS, now=services.clock())
 
 
@@ -65,7 +65,7 @@ def get_usage(user: CurrentUser, session: SessionDep, services: ServicesDep) -> 
     responses=error_responses(*SIGNED_IN, NoCurrentPlan),
 )
 def get_limits(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
-    """Return what the caller's plan allows, and what is left today, by platform."""
+    """Return the limits of the caller's plan, and what remains of them today, by platform."""
     limits = usage_service.get_limits(session, user.id, platforms=_PLATFORMS, now=services.clock())
     return LimitsOut(
         plan=limits.plan.slug,
@@ -86,7 +86,7 @@ def list_usage_history(
     session: SessionDep,
     services: ServicesDep,
 ) -> Any:
-    """List what the caller used, one row per day and platform, newest first."""
+    """List the caller's usage, one row per day and platform, newest first."""
     found = usage_service.list_usage(
         session, user.id, page=query.page, first=query.first, last=query.last, platform=query.platform
     )

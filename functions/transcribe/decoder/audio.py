@@ -1,4 +1,4 @@
-"""Sound as speech recognition takes it: one channel, 16 kHz, every sample at its time on the file's clock."""
+"""Extracts sound for speech recognition: one channel, 16 kHz, each sample at its time on the file's clock."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,19 +19,19 @@ from .container import FFMPEG_ERRORS, UnreadableMedia, sounds_of
 from .untrusted_files import open_untrusted
 
 SAMPLE_RATE = 16_000
-"""What Whisper and its voice detection take, mono."""
+"""The sample rate of Whisper and its voice detection, which take mono."""
 MAX_AUDIO_S = 3600.0
-"""What is heard at most; 230 MB of samples."""
+"""The maximum length that is extracted: 230 MB of samples."""
 MAX_SAMPLES_BYTES = 300_000_000
-_BYTES_A_SAMPLE = 4
+_BYTES_PER_SAMPLE = 4
 _SILENT_DBFS = -50.0
 _WINDOW_S = 0.1
-_MAX_LOST_S = 0.2
-"""The shortest word. An MP3 that begins in the middle of a stream has one or two frames that nothing can decode."""
+_MAX_MISSING_S = 0.2
+"""The length of the shortest word. An MP3 cut from a stream begins with one or two frames that cannot be decoded."""
 _MAX_JITTER_S = 0.1
-"""How far timestamps and the number of samples may differ before the timestamps count."""
-_WITHOUT_CLOCK = frozenset({"mp3", "aac", "wav", "flac"})
-"""Formats that hold no timestamps: FFmpeg computes some from the first rate, which may change."""
+"""A larger difference between timestamps and the number of samples is a gap or an overlap; a smaller one is ignored."""
+_FORMATS_WITHOUT_TIMESTAMPS = frozenset({"mp3", "aac", "wav", "flac"})
+"""Formats without timestamps. FFmpeg computes timestamps from the first sample rate, which may change later."""
 _MONO = 1
 
 type Samples = NDArray[np.float32]
@@ -39,27 +39,27 @@ type Samples = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What was heard of a file; its samples are in the file they were written to."""
+    """The sound extracted from a file. The samples are in a file of their own."""
 
     duration_s: float
     is_truncated: bool
-    """Whether the file goes on after what was heard."""
+    """Whether the extraction stopped at its limit, before the end of the sound."""
     problem: str | None
-    """Why something of it could not be heard, where that is so."""
+    """A sentence for the user about parts that could not be decoded, or None."""
     loudness_lufs: float | None
     hook_loudness_lufs: float | None
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing of the stream is missing."""
+        """Whether the whole stream was extracted."""
         return not self.is_truncated and self.problem is None
 
 
 def read_samples(path: Path) -> Samples:
-    """Return what `extract_sound` has written; a decoder may be made to write numbers that no sound has.
+    """Read samples that `extract_sound` wrote. Invalid numbers are replaced: a hostile file may produce them.
 
     Raises:
-        UnreadableMedia: it is not what `extract_sound` can have written.
+        UnreadableMedia: the file cannot come from `extract_sound`.
     """
     with open_untrusted(path, max_bytes=MAX_SAMPLES_BYTES) as file:
         samples = np.fromfile(file, dtype=np.float32)
@@ -67,7 +67,7 @@ def read_samples(path: Path) -> Samples:
 
 
 def silence_share(samples: Samples) -> float | None:
-    """Return the share of tenths of a second whose level is below -50 dBFS, 0 to 1; None for less than a tenth."""
+    """Return the share, 0 to 1, of 0.1 s windows with a level below -50 dBFS; None for less than one window."""
     window = round(SAMPLE_RATE * _WINDOW_S)
     windows = samples[: samples.size // window * window].reshape(-1, window)
     if not windows.size:
@@ -79,20 +79,20 @@ def silence_share(samples: Samples) -> float | None:
 def extract_sound(
     container: InputContainer, into: Path, *, stream: AudioStream | None = None, max_s: float = MAX_AUDIO_S
 ) -> Sound | None:
-    """Write a stream of sound as 16 kHz mono float32, starting at the start of the file, and measure its loudness.
+    """Write an audio stream as 16 kHz mono float32 from the start of the file, and measure its loudness.
 
     Args:
         container: the open file.
-        into: where the samples are written.
-        stream: one of `sounds_of`; None takes the default one.
-        max_s: how much is heard at most, in seconds.
+        into: the file to write the samples to.
+        stream: one of `sounds_of`; None selects the default stream.
+        max_s: the maximum length in seconds.
 
     Returns:
-        None when there is no sound that can be decoded.
+        None if the file has no audio stream that can be decoded.
 
     Raises:
-        UnreadableMedia: nothing of it can be decoded.
-        OSError: it cannot be written.
+        UnreadableMedia: no sample of the stream can be decoded.
+        OSError: the samples cannot be written.
     """
     stream = stream or next(iter(sounds_of(container)), None)
     if stream is None:
@@ -101,7 +101,7 @@ def extract_sound(
     limit, written = round(max_s * SAMPLE_RATE), 0
     with into.open("wb") as file:
         for samples in decoder.samples(meter, limit=limit):
-            written += file.write(samples[: limit - written].tobytes()) // _BYTES_A_SAMPLE
+            written += file.write(samples[: limit - written].tobytes()) // _BYTES_PER_SAMPLE
             if written >= limit:
                 break
     if not written:
@@ -116,86 +116,86 @@ def extract_sound(
 
 
 class _Decoder:
-    """Decodes a stream packet by packet; a broken packet is left out, as players do, and its length is noted."""
+    """Decodes a stream packet by packet. It skips broken packets, as players do, and adds up their length."""
 
     def __init__(self, container: InputContainer, stream: AudioStream) -> None:
         self._container = container
         self._stream = stream
-        self._lost_s = 0.0
-        self._is_broken_off = False
+        self._missing_s = 0.0
+        self._has_stopped_early = False
 
     @property
     def problem(self) -> str | None:
-        """A sentence for the user about what could not be decoded."""
-        if self._is_broken_off:
-            return "The sound is damaged; what follows the damage was not heard."
-        if self._lost_s > _MAX_LOST_S:
-            return "The sound is damaged; parts of it were not heard."
+        """A sentence for the user about parts that could not be decoded, or None."""
+        if self._has_stopped_early:
+            return "The sound is damaged; the part after the damage was not analysed."
+        if self._missing_s > _MAX_MISSING_S:
+            return "The sound is damaged; parts of it were not analysed."
         return None
 
     def samples(self, meter: LoudnessMeter, *, limit: int) -> Iterator[Samples]:
-        """Yield 16 kHz mono samples; the meter gets all frames as they are."""
+        """Yield 16 kHz mono samples, and pass the original frames to the meter."""
         timeline = _Timeline(self._container, meter, limit=limit)
         try:
             for frame in self._frames():
                 yield from timeline.add(frame)
-            yield from timeline.end()
+            yield from timeline.finish()
         except FFMPEG_ERRORS:
-            self._is_broken_off = True
+            self._has_stopped_early = True
             with suppress(*FFMPEG_ERRORS):
-                yield from timeline.end()
+                yield from timeline.finish()
 
     def _frames(self) -> Iterator[AudioFrame]:
         for packet in self._container.demux(self._stream):
-            is_lost = packet.is_corrupt
+            is_broken = packet.is_corrupt
             try:
                 yield from packet.decode()
             except av.error.InvalidDataError:
-                is_lost = True
-            if is_lost:
+                is_broken = True
+            if is_broken:
                 length = packet.duration or 0
-                self._lost_s += float(length * packet.time_base) if packet.time_base else 0.0
+                self._missing_s += float(length * packet.time_base) if packet.time_base else 0.0
 
 
 class _Timeline:
-    """Places frames on the file's clock: holes in the timestamps become silence, and formats may change."""
+    """Places frames on the file's clock. Gaps between timestamps become silence. The format may change at any frame."""
 
     def __init__(self, container: InputContainer, meter: LoudnessMeter, *, limit: int) -> None:
         self._start_s = (container.start_time or 0) / av.time_base
-        self._has_clock = container.format.name not in _WITHOUT_CLOCK
+        self._has_timestamps = container.format.name not in _FORMATS_WITHOUT_TIMESTAMPS
         self._meter = meter
         self._limit = limit
         self._converter: _Converter | None = None
         self._until_s = 0.0
-        """Where the sound so far ends."""
+        """The end of the sound so far."""
         self._written = 0
         self._shift_s = 0.0
-        """What is added to timestamps that have gone back: nothing is heard twice, and nothing is dropped."""
+        """The correction for timestamps that jump back, so that no sample is repeated or dropped."""
 
     def add(self, frame: AudioFrame) -> Iterator[Samples]:
-        """Yield the silence before a frame and what is ready of the frame."""
+        """Yield the silence before a frame, then the samples that are ready."""
         at_s = self._time_of(frame)
         gap_s = at_s - self._until_s
         if gap_s > _MAX_JITTER_S or (self._converter is None and gap_s > 0):
-            yield from self.end()
+            yield from self.finish()
             yield from self._silence_until(at_s)
             self._meter.add_silence(gap_s)
             self._until_s = at_s
-        if self._converter is None or not self._converter.takes(frame):
-            yield from self.end()
+        if self._converter is None or not self._converter.accepts(frame):
+            yield from self.finish()
             self._converter = _Converter(frame)
         self._meter.add(frame)
         self._until_s += frame.samples / frame.sample_rate
         yield self._counted(self._converter.add(frame))
 
-    def end(self) -> Iterator[Samples]:
-        """Yield what is held back."""
+    def finish(self) -> Iterator[Samples]:
+        """Yield the samples that the converter still holds."""
         if self._converter is not None:
             converter, self._converter = self._converter, None
             yield self._counted(converter.flush())
 
     def _time_of(self, frame: AudioFrame) -> float:
-        if frame.time is None or not self._has_clock:
+        if frame.time is None or not self._has_timestamps:
             return self._until_s
         at_s = frame.time - self._start_s
         if abs(at_s - self._until_s) <= _MAX_JITTER_S:
@@ -216,7 +216,7 @@ class _Timeline:
 
 
 class _Converter:
-    """Makes 16 kHz mono of frames of one format."""
+    """Converts frames of one format to 16 kHz mono."""
 
     def __init__(self, frame: AudioFrame) -> None:
         self._format = _format_of(frame)
@@ -224,16 +224,16 @@ class _Converter:
         self._resampler = av.AudioResampler(format="flt", layout="mono" if is_mono else "stereo", rate=SAMPLE_RATE)
         self._downmix = None if is_mono else QuadratureDownmix()
 
-    def takes(self, frame: AudioFrame) -> bool:
-        """Whether a frame has the format of the first one."""
+    def accepts(self, frame: AudioFrame) -> bool:
+        """Whether a frame has the same format as the first one."""
         return _format_of(frame) == self._format
 
     def add(self, frame: AudioFrame) -> Samples:
-        """Return what is ready."""
+        """Convert a frame and return the samples that are ready."""
         return self._mixed(frame)
 
     def flush(self) -> Samples:
-        """Return the rest; the converter takes no frame after that."""
+        """Return the remaining samples. The converter accepts no frame after that."""
         rest = self._mixed(None)
         return rest if self._downmix is None else np.concatenate([rest, self._downmix.flush()])
 

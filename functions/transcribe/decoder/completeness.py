@@ -1,6 +1,6 @@
-"""Whether a file ends before its own index says it does: a download that broke off, or an upload that was cut.
+"""Detects a file that is cut off: an interrupted download or upload, which ends before its own index says.
 
-FFmpeg takes such an end for the end of the video. Only what a file states firmly is believed: positions in its index,
+FFmpeg treats such an end as the end of the video. Only explicit statements of the file count: positions in its index,
 the size of its segment, its duration. Sources: ISO/IEC 14496-12, 8.7; RFC 8794, section 11 (sizes of EBML elements);
 RFC 3533, section 6 (Ogg's last page); the "Xing" and "VBRI" headers of MP3 as FFmpeg's mp3dec.c reads them.
 """
@@ -16,7 +16,7 @@ from .container import FFMPEG_ERRORS, claimed_duration_s
 _MAX_MISSING_S = 0.5
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 _OGG_PAGE, _OGG_LAST, _OGG_TAIL_BYTES = b"OggS", 0x04, 66_000
-"""A page has at most 65,307 bytes."""
+"""Longer than one page, which has at most 65,307 bytes."""
 _MP3_COUNTS = (b"Xing", b"Info", b"VBRI")
 _MP3_HEAD_BYTES = 4096
 _BYTE_BITS = 8
@@ -24,7 +24,7 @@ _UNKNOWN_RIFF = 0xFFFFFFFF
 
 
 def is_cut_off(container: InputContainer, path: Path) -> bool:
-    """Whether something is missing at the end of the file; reads the container's packets to their end."""
+    """Whether the end of the file is missing. Reads the packets of the container to their end."""
     size_bytes = path.stat().st_size
     with path.open("rb") as file:
         if container.format.name == "ogg":
@@ -40,24 +40,24 @@ def is_cut_off(container: InputContainer, path: Path) -> bool:
 
 
 def _indexed_end(container: InputContainer) -> int:
-    """Return where the last packet that the index lists ends, 0 without an index."""
+    """Return the end of the last packet in the index, as an offset in bytes; 0 without an index."""
     return max((entry.pos + entry.size for stream in container.streams for entry in stream.index_entries), default=0)
 
 
 def _states_duration(container: InputContainer, file: BufferedReader) -> bool:
-    """Whether the duration is the file's own statement: FFmpeg estimates one where a format has none.
+    """Whether the file itself states its duration. For formats without one, FFmpeg estimates it.
 
-    That of an MP4 with an index says nothing that the index does not say better.
+    The duration of an MP4 with an index does not count, because the index is more exact.
     """
     name = container.format.name
     if name == "mp3":
-        return _counts_frames(file)
+        return _states_frame_count(file)
     has_index = any(stream.frames for stream in container.streams)
     return name != "aac" and not (name.startswith("mov") and has_index)
 
 
 def _reached_s(container: InputContainer) -> float:
-    """Return when the last packet ends, in seconds from the start; one without a length lasts as long as its gap."""
+    """Return the end of the last packet, in seconds from the start. An unstated duration counts as the last gap."""
     start_s = (container.start_time or 0) / av.time_base
     ends_s, last_s = 0.0, dict[int, float]()
     try:
@@ -69,12 +69,12 @@ def _reached_s(container: InputContainer) -> float:
             last_s[packet.stream_index] = at_s
             ends_s = max(ends_s, at_s + (float(packet.duration * packet.time_base) if packet.duration else gap_s))
     except FFMPEG_ERRORS:
-        pass  # what cannot be read any more is missing
+        pass  # packets that cannot be read count as missing
     return ends_s
 
 
-def _counts_frames(file: BufferedReader) -> bool:
-    """Whether an MP3 says how many frames it has; a tag of any length may come before its first frame."""
+def _states_frame_count(file: BufferedReader) -> bool:
+    """Whether an MP3 states its number of frames. A tag of any length may precede its first frame."""
     file.seek(0)
     tag = file.read(10)
     length = 0
@@ -88,7 +88,7 @@ def _counts_frames(file: BufferedReader) -> bool:
 
 
 def _segment_end(file: BufferedReader) -> int:
-    """Return where the first segment of a Matroska file ends, 0 if it does not say so."""
+    """Return the end of the first segment of a Matroska file, as an offset in bytes; 0 if it is not stated."""
     file.seek(0)
     if file.read(4) != _EBML:
         return 0
@@ -103,7 +103,7 @@ def _segment_end(file: BufferedReader) -> int:
 
 
 def _riff_end(file: BufferedReader) -> int:
-    """Return where a WAV file ends, 0 if it does not say so: a stream that was written live has no size."""
+    """Return the end of a WAV file, as an offset in bytes; 0 if unstated, as in a stream that was written live."""
     file.seek(0)
     head = file.read(8)
     size = int.from_bytes(head[4:], "little")
@@ -111,7 +111,7 @@ def _riff_end(file: BufferedReader) -> int:
 
 
 def _ebml_size(file: BufferedReader) -> int | None:
-    """Return the size of an element whose id was read; None if it is not known."""
+    """Read the size of an element whose id has been read; None if the size is unknown."""
     first = file.read(1)
     if not first or not first[0]:
         return None
@@ -121,7 +121,7 @@ def _ebml_size(file: BufferedReader) -> int | None:
 
 
 def _ends_ogg(file: BufferedReader, size_bytes: int) -> bool:
-    """Whether the last page is whole and says that it is the last one."""
+    """Whether the last page is complete and marked as the last one."""
     file.seek(max(size_bytes - _OGG_TAIL_BYTES, 0))
     tail = file.read()
     at = tail.rfind(_OGG_PAGE)

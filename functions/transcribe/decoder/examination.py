@@ -1,21 +1,21 @@
-"""Decodes one file in a process of its own.
+"""Decodes one file in an isolated process.
 
-The process has no secrets, few rights and limits on memory and time, and its end does not end the worker.
-`isolated_decoder.py` starts it. It writes `audio.f32`, `thumbnail.jpg`, `frame-N.jpg` and `examined.json` into FOLDER.
+`isolated_decoder.py` starts the process. It has no secrets, few rights, and limits on memory and time, and a crash does
+not end the worker. It writes `audio.f32`, `thumbnail.jpg`, `frame-N.jpg` and `examined.json` into FOLDER.
 
-Measurements (all absent where they cannot be measured; nothing is estimated):
+Measurements (each is absent if it cannot be measured; none is estimated):
 
-- `duration_s` seconds; what was decoded to its end counts more than what the file states
-- `width`, `height` pixels as shown: turned upright, square pixels
-- `fps` pictures a second
-- `cut_count` cuts of the whole video; absent when only its beginning was looked at
-- `cuts_per_minute` of the part that was looked at
+- `duration_s` seconds; the decoded length takes precedence over the length that the file states
+- `width`, `height` pixels as displayed: rotated upright, square pixels
+- `fps` frames per second
+- `cut_count` cuts of the whole video; absent if only its beginning was decoded
+- `cuts_per_minute` cuts per minute of the decoded part
 - `first_cut_s` seconds
 - `loudness_lufs` integrated loudness, LUFS (EBU R 128)
-- `hook_loudness_lufs` the same of the first 3 s
+- `hook_loudness_lufs` the same for the first 3 s
 - `silence_share` share of tenths of a second below -50 dBFS, 0 to 1
 
-`speech_*` and `first_word_s` come from `speech.py`.
+`speech.py` measures `speech_*` and `first_word_s`.
 """
 
 import ctypes
@@ -46,7 +46,7 @@ from .container import (
     pictures_of,
     sounds_of,
 )
-from .cuts import Seen, watch
+from .cuts import WatchedVideo, watch
 from .file_access import restrict_files
 from .frames import KEY_FRAME_EDGE, KEY_FRAMES, MAX_EDGE, THUMBNAIL_EDGE, jpeg, key_frame_times, key_frames, shown_size
 from .frames import thumbnail_of as thumbnail_frame_of
@@ -54,25 +54,25 @@ from .system_call_filter import install_filter
 
 MAX_MEMORY_BYTES = 4 * 1024**3
 MAX_FILE_BYTES = MAX_SAMPLES_BYTES
-"""Of each file that is written."""
-_MIN_RATED_S = 1.0
+"""The maximum size of each file that the process writes."""
+_MIN_CUT_RATE_S = 1.0
 _MAX_TRACKS = 4
-"""How many tracks of sound are heard in search of one that is not silent."""
+"""How many audio tracks are decoded to find one that is not silent."""
 _SILENT_SHARE = 0.99
 _CPU_GRACE_S = 5
 _MIN_MISSING_S = 0.05
-"""How much longer than the rest of a cut file its stated duration must be: some formats state only the rest."""
+"""How much the stated duration of a cut-off file must exceed its rest. Some formats state only that of the rest."""
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 
 AUDIO, THUMBNAIL, EXAMINED = "audio.f32", "thumbnail.jpg", "examined.json"
 _TRACK = "track.f32"
 HOST_FAILED = os.EX_IOERR
-"""Exit status when this machine failed, not the file."""
+"""The exit status if this machine failed, not the file."""
 
 
 def frame_name(number: int) -> str:
-    """Return the file of the key frame with this number, from 0."""
+    """Return the file name of the key frame with this number, from 0."""
     return f"frame-{number}.jpg"
 
 
@@ -89,29 +89,29 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "hook_loudness_lufs": (-100.0, 100.0),
     "silence_share": (0.0, 1.0),
 }
-"""What a measurement can be; no number is kept that is none, or that the database does not hold."""
+"""The valid range of each measurement. Values outside, such as NaN and numbers too large to store, are dropped."""
 
 
 def _is_possible(name: str, value: float) -> bool:
-    least, most = _RANGES.get(name, (1.0, 0.0))
-    return least <= value <= most
+    min_value, max_value = _RANGES.get(name, (1.0, 0.0))
+    return min_value <= value <= max_value
 
 
 def _check_measurements(measurements: dict[str, int | float]) -> dict[str, int | float]:
     for name, value in measurements.items():
         if not _is_possible(name, value):
-            raise ValueError("no such measurement")
+            raise ValueError("unknown measurement or value out of range")
     if ("width" in measurements) != ("height" in measurements):
-        raise ValueError("half a size")
+        raise ValueError("width and height must come together")
     return measurements
 
 
 type _Sentences = Annotated[str, Field(pattern=r"^[A-Za-z ,;.]{1,300}$")]
-"""Words that users read, and nothing that another system could read in another way."""
+"""Plain sentences for users, without any character that another system could interpret."""
 
 
 class Examined(BaseModel):
-    """What `examined.json` holds: nothing that the file itself could word, nor numbers that cannot be."""
+    """The content of `examined.json`, validated: a hostile file can put neither text nor impossible numbers into it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -121,37 +121,37 @@ class Examined(BaseModel):
     has_audio: bool = False
     is_audio_truncated: bool = False
     problem: _Sentences | None = None
-    """A sentence for the user: what could not be read although the rest could."""
+    """A sentence for the user about parts that could not be decoded."""
     refusal: _Sentences | None = None
-    """A sentence for the user: why nothing could be read."""
+    """A sentence for the user about why the file cannot be decoded at all."""
 
 
 def examine(path: Path, folder: Path, *, watch_budget_s: float, pictures_budget_s: float) -> Examined:
-    """Decode a file: sound first, then cuts, then pictures, of which those count that the budgets allow.
+    """Decode a file: first the sound, then cuts within their budget, then pictures within theirs.
 
     Raises:
-        UnreadableMedia: neither pictures nor sound of it can be read.
+        UnreadableMedia: neither its pictures nor its sound can be decoded.
         HostFailure: this machine's disk failed.
-        OSError: what was decoded cannot be written.
+        OSError: the results cannot be written.
     """
     problems: list[str] = []
-    sound = _hear(path, folder, problems)
+    sound = _extract_sound(path, folder, problems)
     with open_media(path) as container:
         is_cut = is_cut_off(container, path)
     if is_cut:
-        problems.append("The file is cut off; its end is missing.")
+        problems.append("The file is incomplete; its end is missing.")
     with open_media(path) as container:
         stream = pictures_of(container)
-        seen = _watch(container, stream, problems, budget_s=watch_budget_s)
-        if sound is None and (seen is None or seen.first is None):
-            raise UnreadableMedia(problems[0] if problems else "The file holds neither pictures nor sound.")
-        duration_s = _duration_s(claimed_duration_s(container), sound, seen, is_cut=is_cut)
-        measurements = {"duration_s": duration_s} | _of_sound(sound, folder, is_cut=is_cut)
+        watched = _watch(container, stream, problems, budget_s=watch_budget_s)
+        if sound is None and (watched is None or watched.first is None):
+            raise UnreadableMedia(problems[0] if problems else "The file contains neither pictures nor sound.")
+        duration_s = _duration_s(claimed_duration_s(container), sound, watched, is_cut=is_cut)
+        measurements = {"duration_s": duration_s} | _sound_measurements(sound, folder, is_cut=is_cut)
         frames_at_s: tuple[float, ...] = ()
-        if stream is not None and seen is not None and seen.first is not None:
-            measurements |= _of_pictures(stream, seen, shown_size(seen.first, stream), is_cut=is_cut)
-            # Of a cut file nothing is shown after what is left of it.
-            until_s = seen.until_s if is_cut else duration_s or seen.until_s
+        if stream is not None and watched is not None and watched.first is not None:
+            measurements |= _picture_measurements(stream, watched, shown_size(watched.first, stream), is_cut=is_cut)
+            # A cut-off file has no pictures after its last decoded frame.
+            until_s = watched.until_s if is_cut else duration_s or watched.until_s
             frames_at_s = _write_pictures(container, stream, folder, until_s, pictures_budget_s)
     return Examined(
         measurements={
@@ -167,11 +167,11 @@ def examine(path: Path, folder: Path, *, watch_budget_s: float, pictures_budget_
     )
 
 
-def _hear(path: Path, folder: Path, problems: list[str]) -> Sound | None:
-    """Write the sound of the default track to `AUDIO`; if that is silent, of the first track that is not.
+def _extract_sound(path: Path, folder: Path, problems: list[str]) -> Sound | None:
+    """Write the sound of the default track to `AUDIO`, or of the first track that is not silent.
 
     Returns:
-        None when there is no sound that can be decoded.
+        None if no track can be decoded.
     """
     chosen: Sound | None = None
     failures: list[str] = []
@@ -180,7 +180,7 @@ def _hear(path: Path, folder: Path, problems: list[str]) -> Sound | None:
             streams, is_unreadable = sounds_of(container), has_unreadable_sound(container)
             if number >= len(streams):
                 if is_unreadable:
-                    failures.append("Sound of the file is in a format that we do not read.")
+                    failures.append("The sound is in a format that is not supported.")
                 break
             try:
                 sound = extract_sound(container, folder / _TRACK, stream=streams[number])
@@ -202,35 +202,37 @@ def _hear(path: Path, folder: Path, problems: list[str]) -> Sound | None:
 
 def _watch(
     container: InputContainer, stream: VideoStream | None, problems: list[str], *, budget_s: float
-) -> Seen | None:
+) -> WatchedVideo | None:
     if stream is None:
         if has_unreadable_pictures(container):
-            problems.append("The pictures are in a format that we do not read.")
+            problems.append("The video is in a format that is not supported.")
         return None
-    seen = watch(container, stream, budget_s=budget_s)
-    if seen.first is None:
-        problems.insert(0, "The pictures cannot be decoded.")
-    elif seen.problem is not None:
-        problems.append(seen.problem)
-    return seen
+    watched = watch(container, stream, budget_s=budget_s)
+    if watched.first is None:
+        problems.insert(0, "The video cannot be decoded.")
+    elif watched.problem is not None:
+        problems.append(watched.problem)
+    return watched
 
 
-def _duration_s(claimed_s: float | None, sound: Sound | None, seen: Seen | None, *, is_cut: bool) -> float | None:
+def _duration_s(
+    claimed_s: float | None, sound: Sound | None, watched: WatchedVideo | None, *, is_cut: bool
+) -> float | None:
     if is_cut:
-        reached_s = max(sound.duration_s if sound else 0.0, seen.until_s if seen else 0.0)
+        reached_s = max(sound.duration_s if sound else 0.0, watched.until_s if watched else 0.0)
         return claimed_s if claimed_s is not None and claimed_s > reached_s + _MIN_MISSING_S else None
     ends_s = []
     if sound is not None and sound.is_whole:
         ends_s.append(sound.duration_s)
-    if seen is not None and seen.is_whole:
-        ends_s.append(seen.until_s)
-    is_all_known = len(ends_s) == (sound is not None) + (seen is not None)
+    if watched is not None and watched.is_whole:
+        ends_s.append(watched.until_s)
+    is_all_known = len(ends_s) == (sound is not None) + (watched is not None)
     known_s = max(ends_s, default=0.0)
     return known_s if is_all_known else claimed_s if claimed_s is not None and claimed_s >= known_s else known_s or None
 
 
-def _of_sound(sound: Sound | None, folder: Path, *, is_cut: bool) -> dict[str, float | None]:
-    """Measure the sound; of a part of it nothing is said about the whole."""
+def _sound_measurements(sound: Sound | None, folder: Path, *, is_cut: bool) -> dict[str, float | None]:
+    """Return the measurements of the sound. If only part of it was decoded, those of the whole are left out."""
     if sound is None:
         return {}
     hook = {"hook_loudness_lufs": sound.hook_loudness_lufs}
@@ -242,16 +244,16 @@ def _of_sound(sound: Sound | None, folder: Path, *, is_cut: bool) -> dict[str, f
     }
 
 
-def _of_pictures(
-    stream: VideoStream, seen: Seen, size: tuple[int, int], *, is_cut: bool
+def _picture_measurements(
+    stream: VideoStream, watched: WatchedVideo, size: tuple[int, int], *, is_cut: bool
 ) -> dict[str, int | float | None]:
     return {
         "width": size[0],
         "height": size[1],
         "fps": float(stream.average_rate) if stream.average_rate else None,
-        "cut_count": len(seen.cuts_s) if seen.is_whole and not is_cut else None,
-        "cuts_per_minute": len(seen.cuts_s) / seen.until_s * 60 if seen.until_s >= _MIN_RATED_S else None,
-        "first_cut_s": seen.cuts_s[0] if seen.cuts_s else None,
+        "cut_count": len(watched.cuts_s) if watched.is_whole and not is_cut else None,
+        "cuts_per_minute": len(watched.cuts_s) / watched.until_s * 60 if watched.until_s >= _MIN_CUT_RATE_S else None,
+        "first_cut_s": watched.cuts_s[0] if watched.cuts_s else None,
     }
 
 
@@ -269,12 +271,12 @@ def _write_pictures(
 
 
 def confine(cpu_s: int) -> None:
-    """Give this process limits that a hostile file cannot lift, and let it end with the one that started it.
+    """Limit the resources of this process so that a hostile file cannot lift them, and end it with its parent.
 
-    No program that it may start gives it more rights. Source: Linux manual pages, "PR_SET_NO_NEW_PRIVS(2const)".
+    Programs that it starts cannot gain privileges. Source: Linux manual pages, "PR_SET_NO_NEW_PRIVS(2const)".
     """
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    # The first limit ends it with SIGXCPU, which tells too much processor time from a kill by this machine.
+    # The soft limit ends the process with SIGXCPU, which distinguishes it from a kill by the machine.
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s + _CPU_GRACE_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (MAX_FILE_BYTES, MAX_FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -300,7 +302,7 @@ def isolate(file: Path, folder: Path) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Examine FILE into FOLDER; WATCH and PICTURES are what these may take, CPU the limit on processor time, in s."""
+    """Run with FILE FOLDER WATCH PICTURES CPU; the last three are budgets in s for cuts, pictures and CPU time."""
     file, folder, watch_s, pictures_s, cpu_s = arguments
     confine(int(cpu_s))
     isolate(Path(file), Path(folder))
@@ -312,7 +314,7 @@ def main(arguments: list[str]) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run `main` and return the exit status: `HOST_FAILED` where the disk failed, so that the file is not blamed."""
+    """Run `main` and return the exit status: `HOST_FAILED` if the disk failed, which is not a fault of the file."""
     try:
         main(arguments)
     except HostFailure:

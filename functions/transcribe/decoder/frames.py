@@ -1,4 +1,4 @@
-"""Pictures of a video as small JPEGs: key frames for the model, a thumbnail for people."""
+"""Extracts pictures of a video as small JPEGs: key frames for the model and a thumbnail for people."""
 
 import math
 import struct
@@ -22,17 +22,17 @@ KEY_FRAMES = 8
 KEY_FRAME_EDGE = 768
 THUMBNAIL_EDGE = 480
 FIRST_FRAME_S = 0.5
-"""Where the first key frame is: within the hook, and after a black or fading-in start."""
-_MAX_DECODED_A_SEEK = 600
+"""The time of the first key frame: within the hook, and after a start that is black or fades in."""
+_MAX_FRAMES_PER_SEEK = 600
 _SEEK_MARGINS_S = (0.0, 10.0)
-"""A seek goes by decoding order: the key frame that it finds may be shown after the time that was sought."""
+"""How much earlier to seek. A seek follows decoding order and may find a key frame that is shown after the target."""
 _MATRIX = struct.Struct("=9i")
 _QUALITY = 5
-"""Of FFmpeg's 2 (best) to 31: some 20 kB for a thumbnail."""
+"""On FFmpeg's scale from 2 (best) to 31; gives about 20 kB for a thumbnail."""
 MAX_EDGE = math.isqrt(MAX_PIXELS) * 2
-"""Of a picture as it is shown."""
-_PLAIN_DEVIATION = 6.0
-"""Standard deviation of the brightness, 0 to 255, below which a picture shows nothing."""
+"""The maximum edge of a picture as displayed."""
+_MIN_BRIGHTNESS_DEVIATION = 6.0
+"""Standard deviation of the brightness, 0 to 255. A picture below it is plain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +45,25 @@ class KeyFrame:
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """How decoded pixels become the picture that a player shows: first transposed, then flipped."""
+    """The change from decoded pixels to the displayed picture: first transposed, then flipped."""
 
     is_transposed: bool = False
     is_flipped_horizontally: bool = False
     is_flipped_vertically: bool = False
 
     def apply(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Return rows of pixels as they are shown."""
+        """Return the rows of pixels as displayed."""
         shown = pixels.swapaxes(0, 1) if self.is_transposed else pixels
         shown = shown[:, ::-1] if self.is_flipped_horizontally else shown
         return np.ascontiguousarray(shown[::-1] if self.is_flipped_vertically else shown)
 
 
 def orientation_of(frame: VideoFrame) -> Orientation:
-    """Return the nearest of the eight upright orientations to the frame's display matrix, mirrored ones included.
+    """Return the upright orientation, of eight with the mirrored ones, that is nearest to the frame's display matrix.
 
     The matrix maps a pixel (x, y) to (ax + cy, bx + dy). Source: ISO/IEC 14496-12, 6.2.2; FFmpeg, libavutil/display.h.
     """
-    # PyAV's stubs say that side data have names for keys; they have types.
+    # According to PyAV's stubs the keys of side data are names, but they are types.
     matrix = cast("Any", frame.side_data).get(SideData.DISPLAYMATRIX)
     if matrix is None or matrix.buffer_size < _MATRIX.size:
         return Orientation()
@@ -74,7 +74,7 @@ def orientation_of(frame: VideoFrame) -> Orientation:
 
 
 def shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
-    """Return width and height as a player shows the frame: square pixels, turned as the file says."""
+    """Return width and height as a player displays the frame: square pixels, rotated as the file says."""
     aspect = stream.sample_aspect_ratio or Fraction(1)
     width = round(frame.width * aspect) if 0 < aspect < MAX_EDGE else frame.width
     width = min(max(width, 1), MAX_EDGE)
@@ -82,7 +82,7 @@ def shown_size(frame: VideoFrame, stream: VideoStream) -> tuple[int, int]:
 
 
 def key_frame_times(duration_s: float) -> list[float]:
-    """Return when to look: evenly over the video, the first time within the hook."""
+    """Return the times of the key frames: evenly spaced, the first one within the hook."""
     step = duration_s / KEY_FRAMES
     times = [min(FIRST_FRAME_S, step / 2)] + [step * number for number in range(1, KEY_FRAMES)]
     return [round(time, 3) for time in times]
@@ -91,17 +91,17 @@ def key_frame_times(duration_s: float) -> list[float]:
 def key_frames(
     container: InputContainer, stream: VideoStream, times_s: Sequence[float], *, budget_s: float
 ) -> list[KeyFrame]:
-    """Return the pictures shown at these times; a time that cannot be decoded is left out, and so is a repetition.
+    """Return the pictures shown at these times. Times that cannot be decoded and repeated pictures are left out.
 
-    After `budget_s` seconds of work it ends with what it has: one picture at least, where one can be decoded.
+    Stops after `budget_s` seconds of work, but not before the first picture that can be decoded.
     """
     found: list[KeyFrame] = []
-    give_up_at = monotonic() + budget_s
+    deadline_mono_s = monotonic() + budget_s
     for time_s in times_s:
-        if found and monotonic() > give_up_at:
+        if found and monotonic() > deadline_mono_s:
             break
         try:
-            frame = _frame_at(container, stream, time_s, give_up_at=give_up_at)
+            frame = _frame_at(container, stream, time_s, deadline_mono_s=deadline_mono_s)
         except FFMPEG_ERRORS:
             continue
         if frame is not None and (not found or frame.time != found[-1].picture.time):
@@ -111,21 +111,21 @@ def key_frames(
 
 
 def thumbnail_of(frames: Sequence[KeyFrame]) -> VideoFrame:
-    """Return the first picture that shows something."""
+    """Return the first picture that is not plain, or the first one if all are."""
     for frame in frames:
         brightness = frame.picture.reformat(width=64, height=64, format="gray").to_ndarray()
-        if float(np.std(brightness)) >= _PLAIN_DEVIATION:
+        if float(np.std(brightness)) >= _MIN_BRIGHTNESS_DEVIATION:
             return frame.picture
     return frames[0].picture
 
 
 def jpeg(frame: VideoFrame, size: tuple[int, int], *, long_edge: int) -> bytes:
-    """Return a frame as it is shown, no larger than `long_edge`, as a JPEG.
+    """Return a frame as displayed, as a JPEG no larger than `long_edge`.
 
     Args:
         frame: the picture as decoded.
-        size: what `shown_size` says of it.
-        long_edge: pixels of the longer side; a smaller picture keeps its size.
+        size: its `shown_size`.
+        long_edge: the maximum length of the longer side in pixels. A smaller picture keeps its size.
     """
     scale = min(1.0, long_edge / max(size))
     width, height = (max(round(edge * scale), 1) for edge in size)
@@ -143,29 +143,31 @@ def jpeg(frame: VideoFrame, size: tuple[int, int], *, long_edge: int) -> bytes:
     return b"".join(bytes(packet) for packet in (*encoder.encode(upright), *encoder.encode(None)))
 
 
-def _frame_at(container: InputContainer, stream: VideoStream, time_s: float, *, give_up_at: float) -> VideoFrame | None:
+def _frame_at(
+    container: InputContainer, stream: VideoStream, time_s: float, *, deadline_mono_s: float
+) -> VideoFrame | None:
     """Return the frame that is on screen at a time: the last one that begins at or before it.
 
-    A video whose first frame comes later shows that frame. Where the budget ends, it is the last frame decoded.
+    If the first frame comes later, returns that frame. If the budget runs out, returns the last decoded frame.
     """
     target_s = time_s + (container.start_time or 0) / av.time_base
     frame = None
     for margin_s in _SEEK_MARGINS_S:
         container.seek(max(round((target_s - margin_s) * av.time_base), container.start_time or 0), backward=True)
-        frame = _last_before(container, stream, target_s, give_up_at=give_up_at)
+        frame = _last_before(container, stream, target_s, deadline_mono_s=deadline_mono_s)
         if frame is None or frame.time is None or frame.time <= target_s:
             break
     return frame
 
 
 def _last_before(
-    container: InputContainer, stream: VideoStream, target_s: float, *, give_up_at: float
+    container: InputContainer, stream: VideoStream, target_s: float, *, deadline_mono_s: float
 ) -> VideoFrame | None:
     last: VideoFrame | None = None
     for number, frame in enumerate(container.decode(stream)):
         if frame.pts is not None and frame.time > target_s:
             return last or frame
         last = frame
-        if number >= _MAX_DECODED_A_SEEK or monotonic() > give_up_at:
+        if number >= _MAX_FRAMES_PER_SEEK or monotonic() > deadline_mono_s:
             break
     return last

@@ -1,4 +1,4 @@
-"""Loudness of a sound by FFmpeg's `ebur128` (EBU R 128, ITU-R BS.1770-4), in constant memory while it streams by."""
+"""Measures loudness with FFmpeg's `ebur128` (EBU R 128, ITU-R BS.1770-4) while decoding, in constant memory."""
 
 from collections.abc import Iterator
 
@@ -9,16 +9,16 @@ from av.audio.frame import AudioFrame
 HOOK_S = 3.0
 _WINDOW_S = 0.1
 _UNMEASURED_LUFS = -69.9
-"""`ebur128` reports -70 until something passes its gate."""
+"""`ebur128` reports -70 until a sound passes its gate."""
 _MAX_SILENCE_S = 4.0
-"""The gate drops silence: a longer one changes neither measurement."""
+"""The gate drops silence, so a longer one changes neither measurement."""
 
 
 class LoudnessMeter:
-    """Integrated loudness of all frames so far, and as it was after the first three seconds.
+    """Integrated loudness of all frames so far, and of the first three seconds.
 
-    The filter takes one format only. Frames are converted to the rate of the first one, and to stereo, which keeps the
-    power of one channel: a sound that changes its format in the middle is measured as one.
+    The filter accepts only one format. Frames are therefore converted to the rate of the first frame and to stereo,
+    which keeps the power of one channel. A sound that changes its format is thus measured as one sound.
     """
 
     def __init__(self) -> None:
@@ -28,18 +28,18 @@ class LoudnessMeter:
         self._rate = 0
         self._layout = ""
         self._measured_s = 0.0
-        self._whole: float | None = None
-        self._hook: float | None = None
+        self._whole_lufs: float | None = None
+        self._hook_lufs: float | None = None
 
     @property
     def whole_lufs(self) -> float | None:
         """Integrated loudness; None for silence."""
-        return self._whole
+        return self._whole_lufs
 
     @property
     def hook_lufs(self) -> float | None:
-        """Loudness of the first three seconds; that of the whole for a shorter sound."""
-        return self._hook if self._measured_s >= HOOK_S else self._whole
+        """Loudness of the first three seconds, or of the whole sound if it is shorter."""
+        return self._hook_lufs if self._measured_s >= HOOK_S else self._whole_lufs
 
     def add(self, frame: AudioFrame) -> None:
         """Measure a frame of sound."""
@@ -47,7 +47,7 @@ class LoudnessMeter:
             self._measure(converted)
 
     def add_silence(self, seconds: float) -> None:
-        """Measure a hole between two frames."""
+        """Measure a gap between two frames as silence."""
         if self._graph is None:  # before the first frame
             self._measured_s += seconds
             return
@@ -58,11 +58,11 @@ class LoudnessMeter:
         self._measure(frame)
 
     def _converted(self, frame: AudioFrame) -> Iterator[AudioFrame]:
-        this = (frame.sample_rate, frame.format.name, frame.layout.name)
-        if this != self._format:
+        frame_format = (frame.sample_rate, frame.format.name, frame.layout.name)
+        if frame_format != self._format:
             if self._resampler is not None:
                 yield from self._resampler.resample(None)
-            self._format = this
+            self._format = frame_format
             self._rate = self._rate or frame.sample_rate
             self._layout = self._layout or (frame.layout.name if frame.layout.nb_channels > 2 else "stereo")  # noqa: PLR2004 - stereo
             self._resampler = av.AudioResampler(format="fltp", layout=self._layout, rate=self._rate)
@@ -80,14 +80,14 @@ class LoudnessMeter:
             except (av.error.BlockingIOError, av.error.EOFError):
                 return
             if isinstance(measured, AudioFrame):
-                self._note(measured)
+                self._record(measured)
 
-    def _note(self, measured: AudioFrame) -> None:
+    def _record(self, measured: AudioFrame) -> None:
         lufs = float(measured.metadata.get("lavfi.r128.I", "-70"))
-        self._whole = round(lufs, 2) if lufs > _UNMEASURED_LUFS else None
+        self._whole_lufs = round(lufs, 2) if lufs > _UNMEASURED_LUFS else None
         self._measured_s += measured.samples / measured.sample_rate
         if self._measured_s <= HOOK_S + _WINDOW_S / 2:
-            self._hook = self._whole
+            self._hook_lufs = self._whole_lufs
 
 
 def _loudness_graph(rate: int, layout: str) -> av.filter.Graph:

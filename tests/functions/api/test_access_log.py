@@ -117,7 +117,7 @@ def test_records_that_cannot_be_written_change_no_answer_and_are_counted(
     recorded = wait_for_a_record(client, rows)
     working.dispose()
 
-    reports = [line for line in logged() if line["message"] == "accesses not recorded"]
+    reports = [line for line in logged() if line["message"] == "access log rows dropped"]
     metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "AccessesDropped" in line]
     assert statuses == [401] * 3
     assert recorded.status == 401

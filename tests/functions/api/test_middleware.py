@@ -93,7 +93,7 @@ def test_no_other_host_is_answered(client: TestClient, host: str) -> None:
 
     assert reply.status_code == 400
     assert reply.json() == {
-        "error": "This server does not serve that host name; check the address of the request.",
+        "error": "This server does not serve that host name. Check the address of the request.",
         "code": "unknown_host",
         "request_id": reply.headers["X-Request-Id"],
     }
@@ -179,7 +179,7 @@ def test_a_bug_is_answered_in_the_form_of_every_failure_and_tells_nothing(
 
     assert (reply.status_code, reply.headers["Access-Control-Allow-Origin"]) == (500, ORIGIN)
     assert reply.json() == {
-        "error": "Something went wrong on our side. Try again; if it keeps failing, send us the request_id.",
+        "error": "Something went wrong on our side. Try again. If it keeps failing, send us the request_id.",
         "code": "internal_error",
         "request_id": reply.headers["X-Request-Id"],
     }

@@ -22,7 +22,7 @@ from functions.transcribe.decoder.frames import jpeg
 from functions.transcribe.job_runner import Job
 from functions.transcribe.media_processor import MediaProcessor
 from functions.transcribe.medium_reader import MediumReader
-from functions.transcribe.speech import Heard
+from functions.transcribe.speech import RecognisedSpeech
 from functions.transcribe.transactions import Transactions
 from tests.factories import create_media, create_post, create_request, create_user
 from tests.fakes.media_store import FakeMediaStore
@@ -131,13 +131,15 @@ class FakeListener:
     during: Callable[[], object] = lambda: None
     after: Callable[[], object] = lambda: None
 
-    def listen(self, samples: Samples, *, should_stop: Callable[[], bool]) -> Heard:
+    def listen(self, samples: Samples, *, should_stop: Callable[[], bool]) -> RecognisedSpeech:
         assert samples.size
         self.during()
         if should_stop():
-            return Heard(Transcript(HELLO.segments, HELLO.source, HELLO.language, is_truncated=True), voice_s=1.0)
+            return RecognisedSpeech(
+                Transcript(HELLO.segments, HELLO.source, HELLO.language, is_truncated=True), voice_s=1.0
+            )
         self.after()
-        return Heard(self.says.pop(0) if self.says else HELLO, voice_s=1.0, unclear=self.unclear)
+        return RecognisedSpeech(self.says.pop(0) if self.says else HELLO, voice_s=1.0, unclear=self.unclear)
 
 
 class WorkerBench:
@@ -219,7 +221,7 @@ class WorkerBench:
             clock=self.pipeline.clock,
             logger=self.logger,
             transactions=Transactions(self.pipeline.engine, logger=self.logger, sleep=self.pauses_s.append),
-            renewed_every_s=0.01,
+            renewal_interval_s=0.01,
             poll_s=0.01,
         )
 

@@ -112,7 +112,7 @@ def test_a_failure_is_reported_by_the_name_of_its_class() -> None:
 def test_a_result_that_cannot_be_reported_is_a_failure() -> None:
     reporter = FakeTaskReporter(is_down=True)
 
-    assert _runner(_processed).run_once(_JOB, reporter) is End.UNTOLD
+    assert _runner(_processed).run_once(_JOB, reporter) is End.UNREPORTED
 
 
 def test_a_job_whose_end_could_not_be_told_stays_in_the_queue_until_it_can() -> None:

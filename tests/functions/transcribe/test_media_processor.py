@@ -8,7 +8,7 @@ from functions.transcribe.deadline import Deadline, OutOfTime, WorkerStopped
 from functions.transcribe.decoder.container import HostFailure, UnreadableMedia
 from functions.transcribe.decoder.examination import Examined
 from functions.transcribe.media_processor import StorageUnavailable
-from functions.transcribe.medium_reader import MAX_TRIES, TRIES_A_JOB
+from functions.transcribe.medium_reader import MAX_TRIES, MAX_TRIES_PER_JOB
 from tests.fakes.media_store import URL, storage_error
 from tests.fixtures.pipeline import check_books, check_history
 from tests.fixtures.waits import WAIT_S
@@ -70,7 +70,7 @@ def test_the_user_sees_that_media_are_read(worker: WorkerBench) -> None:
 
     request = worker.pipeline.read(RequestJob(**job.model_dump()))
     assert check_history(request) == [Stage.TRANSCRIBING]
-    assert (request.progress, request.status_history[0].message) == (45, "Watching and listening.")
+    assert (request.progress, request.status_history[0].message) == (45, "Analysing video and audio.")
 
 
 def test_the_sound_of_a_page_comes_from_its_platform(worker: WorkerBench) -> None:
@@ -237,7 +237,7 @@ def test_at_the_deadline_what_was_heard_is_kept_and_the_rest_is_left(
     first, second = worker.media()
     assert _said(first) == ("Hello there.", True, True, None, worker.pipeline.clock())
     assert "speech_words" not in (first.measurements or {})
-    late = {"category": "timeout", "message": "There was no time left to look at this; try again."}
+    late = {"category": "timeout", "message": "Time ran out before this file was processed. Try again."}
     assert _said(second) == (None, None, False, late, None)
     assert worker.store.got == [first.storage_path]
 
@@ -248,7 +248,7 @@ def test_a_medium_that_was_being_decoded_when_time_ended_is_left_to_be_decoded(w
 
     worker.process(job)
 
-    late = {"category": "timeout", "message": "There was no time left to look at this; try again."}
+    late = {"category": "timeout", "message": "Time ran out before this file was processed. Try again."}
     assert _said(worker.media()[0]) == (None, None, False, late, None)
 
 
@@ -342,7 +342,7 @@ def test_the_calls_of_every_medium_are_on_the_books(worker: WorkerBench) -> None
     assert sorted(call.duration_ms or 0 for call in worker.pipeline.calls(pipeline_job)) == [3, 3, 4, 4]
 
 
-_FAILED = {"category": "internal", "message": "Our machine failed while it read this file; try again."}
+_FAILED = {"category": "internal", "message": "Our server failed while it processed this file. Try again."}
 _GIVEN_UP = {"category": "media_error", "message": "The file could not be decoded in several tries."}
 
 
@@ -358,11 +358,11 @@ def test_a_machine_that_fails_once_reads_the_medium_all_the_same(failure: Except
 
 def test_a_machine_that_fails_says_nothing_about_the_file(worker: WorkerBench) -> None:
     job = worker.request(["video"])
-    worker.decoder.failures = [HostFailure()] * TRIES_A_JOB
+    worker.decoder.failures = [HostFailure()] * MAX_TRIES_PER_JOB
 
     worker.process(job)
 
-    assert _said(worker.media()[0]) == (None, None, False, _FAILED | {"tries": TRIES_A_JOB}, None)
+    assert _said(worker.media()[0]) == (None, None, False, _FAILED | {"tries": MAX_TRIES_PER_JOB}, None)
 
     worker.process(job)
 
@@ -396,12 +396,12 @@ def test_voices_without_words_are_not_silence(worker: WorkerBench) -> None:
     worker.process(job)
 
     (medium,) = worker.media()
-    error = {"category": "media_error", "message": "Voices were heard, but no words could be made out."}
+    error = {"category": "media_error", "message": "Voices were detected, but no words could be recognised."}
     assert _said(medium) == (None, None, False, error, worker.pipeline.clock())
     assert not (medium.measurements or {}).keys() & {"speech_words", "speech_share"}
 
 
-@pytest.mark.parametrize("problem", ["The file is cut off; its end is missing.", None])
+@pytest.mark.parametrize("problem", ["The file is incomplete; its end is missing.", None])
 def test_a_part_of_a_sound_in_which_nothing_is_said_is_not_silence(problem: str | None, worker: WorkerBench) -> None:
     job = worker.request(["cut"])
     worker.decoder.answers[b"cut"] = VIDEO.model_copy(update={"is_audio_truncated": True, "problem": problem})
@@ -410,14 +410,14 @@ def test_a_part_of_a_sound_in_which_nothing_is_said_is_not_silence(problem: str 
     worker.process(job)
 
     (medium,) = worker.media()
-    message = problem or "Only a part of the sound was heard, and nothing is said in it."
+    message = problem or "Only part of the sound could be decoded, and it contains no speech."
     assert _said(medium) == (None, None, False, {"category": "media_error", "message": message}, medium.processed_at)
     assert medium.processed_at == worker.pipeline.clock()
 
 
 def test_a_part_of_a_sound_is_marked_and_gives_no_facts_about_the_whole(worker: WorkerBench) -> None:
     job = worker.request(["cut"])
-    problem = "The file is cut off; its end is missing."
+    problem = "The file is incomplete; its end is missing."
     worker.decoder.answers[b"cut"] = VIDEO.model_copy(update={"is_audio_truncated": True, "problem": problem})
 
     worker.process(job)

@@ -5,12 +5,12 @@ import pytest
 
 from functions.transcribe.speech import (
     Chunk,
-    Heard,
-    into_segments,
+    RecognisedSpeech,
+    find_wordless_voices,
     is_credible,
     is_repetition,
     measure_speech,
-    without_words,
+    split_into_segments,
 )
 from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
 
@@ -23,13 +23,13 @@ def _words(*texts: str, at_s: float = 0.0, each_s: float = 0.4) -> list[SpokenWo
 
 
 def _texts(words: Sequence[SpokenWord]) -> list[str]:
-    return [segment.text for segment in into_segments(words)]
+    return [segment.text for segment in split_into_segments(words)]
 
 
 def test_words_become_sentences() -> None:
     words = _words("He", "was", "young.", each_s=0.5) + _words("So", "was", "I!", at_s=1.75, each_s=0.5)
 
-    assert list(into_segments(words)) == [
+    assert list(split_into_segments(words)) == [
         SpokenSegment(
             0.0,
             1.5,
@@ -48,7 +48,7 @@ def test_words_become_sentences() -> None:
 def test_a_word_that_the_model_took_apart_is_one() -> None:
     words = [SpokenWord(0.0, 0.5, " ill"), SpokenWord(0.5, 1.0, "-disposed"), SpokenWord(1.0, 1.5, " men.")]
 
-    (segment,) = into_segments(words)
+    (segment,) = split_into_segments(words)
 
     assert segment.words == (SpokenWord(0.0, 1.0, "ill-disposed"), SpokenWord(1.0, 1.5, "men."))
 
@@ -62,7 +62,7 @@ def test_a_pause_ends_a_sentence() -> None:
 
 
 def test_a_sentence_without_an_end_is_cut() -> None:
-    segments = list(into_segments(_words(*["and"] * 100)))
+    segments = list(split_into_segments(_words(*["and"] * 100)))
 
     assert len(segments) > 1
     assert max(segment.end_s - segment.start_s for segment in segments) <= 15
@@ -77,7 +77,7 @@ def test_languages_without_spaces_stay_without() -> None:
 def test_times_that_go_back_are_set_right() -> None:
     words = [SpokenWord(1.0, 2.0, " a"), SpokenWord(1.5, 1.2, " b"), SpokenWord(0.5, 3.0, " c")]
 
-    (segment,) = into_segments(words)
+    (segment,) = split_into_segments(words)
 
     assert [(word.start_s, word.end_s) for word in segment.words] == [(1.0, 2.0), (2.0, 2.0), (2.0, 3.0)]
 
@@ -105,12 +105,12 @@ def test_a_chunk_without_words_says_nothing() -> None:
     assert not is_credible(Chunk((), -0.1, 0.0, 1.0))
 
 
-def _heard(*segments: SpokenSegment, voice_s: float = 0.0, is_truncated: bool = False) -> Heard:
-    return Heard(Transcript(segments, TranscriptSource.WHISPER, "en", is_truncated), voice_s)
+def _heard(*segments: SpokenSegment, voice_s: float = 0.0, is_truncated: bool = False) -> RecognisedSpeech:
+    return RecognisedSpeech(Transcript(segments, TranscriptSource.WHISPER, "en", is_truncated), voice_s)
 
 
 def test_speech_is_measured() -> None:
-    segments = [*into_segments(_words("one", "two", "three", at_s=1.0) + _words("four", at_s=5.0))]
+    segments = [*split_into_segments(_words("one", "two", "three", at_s=1.0) + _words("four", at_s=5.0))]
 
     assert measure_speech(_heard(*segments, voice_s=2.0), duration_s=8.0) == {
         "speech_words": 4,
@@ -121,7 +121,7 @@ def test_speech_is_measured() -> None:
 
 
 def test_of_speech_that_was_not_heard_to_its_end_the_words_are_not_counted() -> None:
-    segments = [*into_segments(_words("one", "two"))]
+    segments = [*split_into_segments(_words("one", "two"))]
 
     measured = measure_speech(_heard(*segments, voice_s=2.0, is_truncated=True), duration_s=8.0)
 
@@ -129,7 +129,7 @@ def test_of_speech_that_was_not_heard_to_its_end_the_words_are_not_counted() -> 
 
 
 def test_a_voice_without_words_before_the_first_word_makes_its_time_unknown() -> None:
-    segments = [*into_segments(_words("one", "two", at_s=5.0))]
+    segments = [*split_into_segments(_words("one", "two", at_s=5.0))]
     heard = _heard(*segments, voice_s=2.0, is_truncated=True)
 
     assert "first_word_s" not in measure_speech(replace(heard, unclear=[(1.0, 3.0)]), duration_s=8.0)
@@ -156,7 +156,7 @@ def test_a_voice_without_words_before_the_first_word_makes_its_time_unknown() ->
 def test_voices_without_words_are_found(
     voices: list[tuple[float, float]], words: list[tuple[float, float]], expected: list[tuple[float, float]]
 ) -> None:
-    assert without_words(voices, [SpokenWord(*times, " a") for times in words]) == expected
+    assert find_wordless_voices(voices, [SpokenWord(*times, " a") for times in words]) == expected
 
 
 def test_where_nobody_speaks_there_are_no_words_rather_than_none_known() -> None:

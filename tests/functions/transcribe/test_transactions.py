@@ -124,5 +124,5 @@ def test_a_download_that_the_deadline_ends_is_no_fault_of_the_file(
     worker.process(job, deadline=deadline)
 
     (medium,) = worker.media()
-    assert medium.error == {"category": "timeout", "message": "There was no time left to look at this; try again."}
+    assert medium.error == {"category": "timeout", "message": "Time ran out before this file was processed. Try again."}
     assert medium.processed_at is None

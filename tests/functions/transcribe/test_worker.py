@@ -43,7 +43,7 @@ def test_one_job_is_done_and_its_end_is_told(waiting_tasks: WaitingTasks, databa
     # There is no such attempt: as far as the worker can see it has been superseded.
     assert waiting_tasks.end_of(execution) == ("SUCCEEDED", {"outcome": "superseded"})
     lines = [json.loads(line) for line in output.splitlines()]
-    assert [(line["message"], line["request_id"]) for line in lines] == [("a job is done", str(job.request_id))]
+    assert [(line["message"], line["request_id"]) for line in lines] == [("job finished", str(job.request_id))]
     assert token not in output
 
 

@@ -1,6 +1,6 @@
-"""Examples for the API's description: one for each model, together one story of one user and one request.
+"""Examples for the OpenAPI description: one for each model. Together they show one user and one request.
 
-An example that holds another model's JSON holds that model's example, so that ids and numbers agree everywhere.
+An example that contains another model reuses that model's example, so that ids and numbers agree everywhere.
 """
 
 from collections.abc import Mapping
@@ -22,4 +22,4 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     **analyses.EXAMPLES,
     **administration.EXAMPLES,
 }
-"""By model; the schema of the model has the same name."""
+"""The example of each model. The schema of a model has the name of its class."""

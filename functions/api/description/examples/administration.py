@@ -1,4 +1,4 @@
-"""Examples of administration: the same user and request as an administrator sees them."""
+"""Examples of administration: the same user and request, as an administrator sees them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +38,7 @@ _REQUEST = SUMMARY | {
     "user_id": USER_ID,
     "execution_arn": f"arn:aws:states:eu-central-1:000000000000:execution:analysis:{REQUEST_ID}-1",
 }
-_WHOLE_REQUEST = {**_REQUEST, "status_history": [STEP], "posts": [POST_OF_REQUEST]}
+_REQUEST_WITH_HISTORY = {**_REQUEST, "status_history": [STEP], "posts": [POST_OF_REQUEST]}
 _CALL = {
     "id": "6a7b8c9d-0e1f-4a2b-8c3d-4e5f6a7b8c9d",
     "provider": "gemini",
@@ -106,8 +106,8 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     UserList: page_of(_USER),
     AnyRequestOut: _REQUEST,
     AdminRequestList: page_of(_REQUEST),
-    AnyRequest: _WHOLE_REQUEST,
-    TimelineOut: {"request": _WHOLE_REQUEST, "external_calls": [_CALL], "events": [_EVENT]},
+    AnyRequest: _REQUEST_WITH_HISTORY,
+    TimelineOut: {"request": _REQUEST_WITH_HISTORY, "external_calls": [_CALL], "events": [_EVENT]},
     CallOut: _CALL,
     ExternalCallList: page_of(_CALL),
     EventOut: _EVENT,

@@ -1,4 +1,4 @@
-"""Examples of analyses: Ada asks why one post went viral, and is told."""
+"""Examples of analyses: Ada's analysis of one post."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,8 +12,8 @@ from .constants import ENDED_AT, MEDIA_ID, METRICS, PLATFORM, POST_ID, POST_URL,
 
 
 def _fact(number: int, name: str, value: object, unit: str, source: str) -> dict[str, Any]:
-    about = {"name": name, "value": value, "unit": unit, "source": source}
-    return {"id": f"F{number}", **about, "is_quotation": False}
+    fields = {"name": name, "value": value, "unit": unit, "source": source}
+    return {"id": f"F{number}", **fields, "is_quotation": False}
 
 
 _FACTS = [
@@ -40,8 +40,8 @@ _VERDICT = {
         "No baseline: not compared with other posts of this creator.",
     ],
 }
-_EXHIBIT = {"kind": "frame", "media_id": MEDIA_ID, "at_s": 1.5}
-_SENT = {**_EXHIBIT, "id": "M1", "how": "inline", "bytes": 48_213}
+_FRAME = {"kind": "frame", "media_id": MEDIA_ID, "at_s": 1.5}
+_SENT = {**_FRAME, "id": "M1", "how": "inline", "bytes": 48_213}
 _LEFT_OUT = {"kind": "video", "media_id": MEDIA_ID, "reason": "it is too large to send"}
 _TRANSCRIPT = {"media_id": MEDIA_ID, "source": "whisper", "language": "en", "is_truncated": False}
 _SPAN = {"id": "T1", "video": 1, "from_s": 0.0, "to_s": 2.5}

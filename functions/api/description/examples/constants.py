@@ -1,4 +1,4 @@
-"""What the examples of several resources share."""
+"""Values that the examples of several resources share."""
 
 from typing import Any
 
@@ -18,5 +18,5 @@ ENDED_AT = "2026-11-27T09:31:12Z"
 
 
 def page_of(row: Any) -> dict[str, Any]:
-    """Return a list of one row."""
+    """Return a page that contains this one row."""
     return {"count": 1, "next": None, "previous": None, "results": [row]}

@@ -43,7 +43,7 @@ def assert_unavailable(client: TestClient, user: SignedIn) -> None:
     reply = client.get(LIST, headers=user.headers)
     assert (reply.status_code, reply.headers["Retry-After"]) == (503, "5")
     assert reply.json() == {
-        "error": "The database cannot be reached; try again in a moment.",
+        "error": "The database cannot be reached. Try again in a moment.",
         "code": "database_unavailable",
         "request_id": reply.headers["X-Request-Id"],
     }
@@ -167,8 +167,8 @@ def test_a_connection_that_is_cut_while_we_wait_counts_as_away(
         is_over.set()
         assert_unavailable(client, somebody)
     # The request has waited for the database once, and its record does not again.
-    reasons = [line["reason"] for line in logged() if line["message"] == "accesses not recorded"]
-    assert reasons == ["the database does not answer"]
+    errors = [line["error"] for line in logged() if line["message"] == "access not recorded"]
+    assert errors == ["the database did not answer"]
 
 
 # A connection that broke with something unsent complains once more when it is forgotten.

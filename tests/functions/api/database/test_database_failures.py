@@ -45,7 +45,7 @@ def assert_unavailable(client: TestClient, user: SignedIn) -> None:
     reply = client.get(LIST, headers=user.headers)
     assert (reply.status_code, reply.headers["Retry-After"]) == (503, "5")
     assert reply.json() == {
-        "error": "The database cannot be reached; try again in a moment.",
+        "error": "The database cannot be reached. Try again in a moment.",
         "code": "database_unavailable",
         "request_id": reply.headers["X-Request-Id"],
     }

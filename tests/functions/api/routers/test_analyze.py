@@ -135,33 +135,33 @@ def test_an_execution_that_cannot_be_started_is_left_pending(
     ]
 
 
-NOT_JSON = "The body cannot be read as JSON; send valid JSON in UTF-8."
-WRONG_FORM = "The request has the wrong form; correct the fields listed in details."
+NOT_JSON = "The body is not valid JSON. Send JSON encoded as UTF-8."
+INVALID = "The request is not valid. Correct the fields listed in details."
 
 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        pytest.param(b"", WRONG_FORM, id="nothing"),
+        pytest.param(b"", INVALID, id="nothing"),
         pytest.param(b"post_urls=a", NOT_JSON, id="a form"),
         pytest.param(b'{"post_urls": [', NOT_JSON, id="cut off"),
         pytest.param(b'{"post_urls": ' + b"[" * 200_000 + b"]" * 200_000 + b"}", NOT_JSON, id="nested too deep"),
         pytest.param(b'{"post_urls": ["\xff"]}', NOT_JSON, id="not UTF-8"),
         pytest.param(b'{"post_urls": [' + b"9" * 10_000 + b"]}", NOT_JSON, id="endless digits"),
-        pytest.param(b"null", WRONG_FORM, id="null"),
-        pytest.param(b"[]", WRONG_FORM, id="a list"),
-        pytest.param(b'"https://x.com/jack/status/20"', WRONG_FORM, id="a string"),
-        pytest.param(b"{}", WRONG_FORM, id="no field"),
-        pytest.param(b'{"post_urls": null}', WRONG_FORM, id="no list"),
-        pytest.param(b'{"post_urls": "https://x.com/jack/status/20"}', WRONG_FORM, id="a string for a list"),
-        pytest.param(b'{"post_urls": {"0": "https://x.com/jack/status/20"}}', WRONG_FORM, id="an object for a list"),
-        pytest.param(b'{"post_urls": []}', WRONG_FORM, id="an empty list"),
-        pytest.param(b'{"post_urls": [1]}', WRONG_FORM, id="a number for a URL"),
-        pytest.param(b'{"post_urls": [null]}', WRONG_FORM, id="null for a URL"),
-        pytest.param(b'{"post_urls": [["https://x.com/jack/status/20"]]}', WRONG_FORM, id="a list for a URL"),
-        pytest.param(b'{"post_urls": [' + b"1," * 400_000 + b"1]}", WRONG_FORM, id="many numbers"),
-        pytest.param(b'{"post_urls": ["https://x.com/jack/status/20"], "force": true}', WRONG_FORM, id="unknown field"),
-        pytest.param(b'{"\\ud800": ["https://x.com/jack/status/20"]}', WRONG_FORM, id="half a surrogate as a field"),
+        pytest.param(b"null", INVALID, id="null"),
+        pytest.param(b"[]", INVALID, id="a list"),
+        pytest.param(b'"https://x.com/jack/status/20"', INVALID, id="a string"),
+        pytest.param(b"{}", INVALID, id="no field"),
+        pytest.param(b'{"post_urls": null}', INVALID, id="no list"),
+        pytest.param(b'{"post_urls": "https://x.com/jack/status/20"}', INVALID, id="a string for a list"),
+        pytest.param(b'{"post_urls": {"0": "https://x.com/jack/status/20"}}', INVALID, id="an object for a list"),
+        pytest.param(b'{"post_urls": []}', INVALID, id="an empty list"),
+        pytest.param(b'{"post_urls": [1]}', INVALID, id="a number for a URL"),
+        pytest.param(b'{"post_urls": [null]}', INVALID, id="null for a URL"),
+        pytest.param(b'{"post_urls": [["https://x.com/jack/status/20"]]}', INVALID, id="a list for a URL"),
+        pytest.param(b'{"post_urls": [' + b"1," * 400_000 + b"1]}", INVALID, id="many numbers"),
+        pytest.param(b'{"post_urls": ["https://x.com/jack/status/20"], "force": true}', INVALID, id="unknown field"),
+        pytest.param(b'{"\\ud800": ["https://x.com/jack/status/20"]}', INVALID, id="half a surrogate as a field"),
     ],
 )
 def test_a_body_of_the_wrong_form_is_refused_and_nothing_is_written(
@@ -174,7 +174,7 @@ def test_a_body_of_the_wrong_form_is_refused_and_nothing_is_written(
     assert reply.status_code == 422
     error = reply.json()
     assert (error["code"], error["error"]) == ("invalid_request", message)
-    assert ("details" in error) == (message == WRONG_FORM)
+    assert ("details" in error) == (message == INVALID)
     assert count_rows() == before
 
 

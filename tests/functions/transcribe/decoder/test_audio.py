@@ -199,7 +199,7 @@ def test_packets_that_cannot_be_decoded_are_told_of(tmp_path: Path) -> None:
 
     sound, _ = _heard(path, tmp_path)
 
-    assert sound.problem == "The sound is damaged; parts of it were not heard."
+    assert sound.problem == "The sound is damaged; parts of it were not analysed."
     assert not sound.is_whole
 
 

@@ -90,7 +90,7 @@ def test_of_a_cut_file_nothing_is_said_about_the_whole(tmp_path: Path) -> None:
     examined = examine(MEDIA / "trunc_fast.mp4", tmp_path, watch_budget_s=60, pictures_budget_s=60)
 
     assert examined.is_audio_truncated
-    assert examined.problem == "The file is cut off; its end is missing."
+    assert examined.problem == "The file is incomplete; its end is missing."
     assert examined.measurements["duration_s"] == pytest.approx(8.92, abs=0.01)
     assert not examined.measurements.keys() & {"cut_count", "silence_share", "loudness_lufs"}
     assert max(examined.frames_at_s) < 3.7

@@ -24,7 +24,7 @@ from functions.transcribe.decoder.examination import Examined, examine
 from tests.fixtures.media_files import SOUND_RATE, silence, tone, write_media
 
 MEDIA = Path(__file__).parents[1] / "media"
-_REFUSAL = "^The file holds neither pictures nor sound that we can read.$"
+_REFUSAL = "^The file contains no pictures and no sound in a supported format.$"
 
 
 def _examine(path: Path) -> Examined:
@@ -107,7 +107,7 @@ def test_sound_of_an_unlisted_codec_beside_pictures_does_not_count_as_none(tmp_p
     examined = _examine(path)
 
     assert not examined.has_audio
-    assert examined.problem == "Sound of the file is in a format that we do not read."
+    assert examined.problem == "The sound is in a format that is not supported."
     with open_media(path) as container:
         assert has_unreadable_sound(container)
 
@@ -118,7 +118,7 @@ def test_pictures_of_an_unlisted_codec_beside_sound_are_told_of(tmp_path: Path) 
     examined = _examine(path)
 
     assert (examined.has_audio, examined.has_thumbnail) == (True, False)
-    assert examined.problem == "The pictures are in a format that we do not read."
+    assert examined.problem == "The video is in a format that is not supported."
     with open_media(path) as container:
         assert has_unreadable_pictures(container)
 

@@ -29,7 +29,7 @@ def test_why_a_file_is_refused_is_heard_from_the_other_process(tmp_path: Path) -
     path = tmp_path / "page.mp4"
     path.write_text("<html></html>")
 
-    with pytest.raises(UnreadableMedia, match="no video or sound that we can read"):
+    with pytest.raises(UnreadableMedia, match="its format is not supported"):
         decode(path, tmp_path, deadline=Deadline(WAIT_S))
 
 

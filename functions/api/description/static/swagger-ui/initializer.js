@@ -1,5 +1,5 @@
-// Starts Swagger UI on the page that functions/api/description/docs_page.py makes; a file of its own, as the policy of the page
-// allows no inline script.
+// Starts Swagger UI on the page of functions/api/description/docs_page.py. It is a separate file because the page's CSP allows no
+// inline script.
 const element = document.getElementById("swagger-ui");
 SwaggerUIBundle({
   domNode: element,
