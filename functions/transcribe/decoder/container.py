@@ -112,7 +112,7 @@ def _opened(file: _File) -> Iterator[InputContainer]:
             sound.codec_context.options = {"codec_whitelist": _CODECS}
         if pictures is not None:
             if pictures.width * pictures.height > MAX_PIXELS:
-                raise UnreadableMedia("The pictures of the video are too large.")
+                raise UnreadableMedia("The resolution of the video is too high.")
             # The size may change in the middle of a stream, so the decoder itself must enforce the limit.
             pictures.codec_context.options = {"codec_whitelist": _CODECS, "max_pixels": str(MAX_PIXELS)}
             pictures.codec_context.thread_count = 2

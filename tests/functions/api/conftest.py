@@ -1,4 +1,4 @@
-"""The API as its frontend meets it: over a database that keeps what is committed, with a user of each test's own."""
+"""Fixtures for tests of the API. The database keeps committed rows, so each test has its own user."""
 
 import dataclasses
 import io
@@ -41,7 +41,7 @@ POST_URL = "https://x.com/jack/status/20"
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user and the header that proves it."""
+    """A user and the headers that authenticate the user."""
 
     user: User
     headers: dict[str, str]
@@ -49,14 +49,14 @@ class SignedIn:
 
 @pytest.fixture(scope="session")
 def api_database_url(postgres: Postgres, template: str) -> str:
-    """The database that all tests of the API share; each is known by its own user."""
+    """The database that all tests of the API share. Each test has its own user."""
     product.create_database(postgres, "api", template=template)
     return product.app_url(postgres, "api")
 
 
 @pytest.fixture(scope="session")
 def api_engine(api_database_url: str) -> Iterator[Engine]:
-    """For what a test writes and looks up beside the API."""
+    """The engine for rows that a test writes and reads beside the API."""
     engine = build_engine(api_database_url, pool_size=2)
     yield engine
     engine.dispose()
@@ -64,7 +64,7 @@ def api_engine(api_database_url: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def rows(api_engine: Engine) -> Iterator[Session]:
-    """A session that commits on demand."""
+    """A session for the test's own rows, which the test commits."""
     with Session(api_engine, expire_on_commit=False) as session:
         yield session
 
@@ -93,11 +93,11 @@ def workflow() -> FakeWorkflow:
 
 @cache
 def _routes() -> APIRouter:
-    """Return the routes, which are the same whatever the settings.
+    """Return the routes, which do not depend on the settings and are shared.
 
-    FastAPI works out what a route takes at the first request, which takes longer than most tests.
+    FastAPI analyses a route at its first request, which takes longer than most tests.
     """
-    return create_app(_settings("postgresql://nobody@127.0.0.1:1/nothing")).router
+    return create_app(_settings("postgresql://unused@127.0.0.1:1/unused")).router
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def app(settings: ApiSettings, workflow: FakeWorkflow, local_endpoints: Endpoint
 
 
 def replace_services(app: FastAPI, **services: Any) -> None:
-    """Give the application other collaborators than it would build."""
+    """Replace collaborators of the application."""
     app.state.services = dataclasses.replace(app.state.services, **services)
 
 
@@ -123,12 +123,12 @@ def client(app: FastAPI, check_error_codes: "ErrorCodesCheck") -> Iterator[TestC
 
 @pytest.fixture(scope="session")
 def check_error_codes() -> "ErrorCodesCheck":
-    """Make the check once, because the description takes longer to make than most tests take."""
+    """The check of error codes, built once because the OpenAPI description is slow to build."""
     return ErrorCodesCheck(json.loads(render_openapi())["paths"])
 
 
 class ErrorCodesCheck:
-    """Checks of every answer of the API that the description of its operation lists its error code."""
+    """Checks that the description of an operation lists the error code of each answer."""
 
     def __init__(self, paths: dict[str, Any]) -> None:
         self._paths = paths
@@ -149,7 +149,7 @@ class ErrorCodesCheck:
 
 @pytest.fixture
 def sign_in(stand_ins: StandInsClient, rows: Session) -> Callable[..., SignedIn]:
-    """Return a function that makes a user with a plan and a token."""
+    """Return a function that creates a user with a plan and a token."""
 
     def sign_in(plan: str | None = "free", **columns: Any) -> SignedIn:
         user = create_user(rows, **columns)
@@ -163,13 +163,13 @@ def sign_in(stand_ins: StandInsClient, rows: Session) -> Callable[..., SignedIn]
 
 
 @pytest.fixture
-def somebody(sign_in: Callable[..., SignedIn]) -> SignedIn:
+def free_user(sign_in: Callable[..., SignedIn]) -> SignedIn:
     return sign_in()
 
 
 @pytest.fixture
 def count_rows(rows: Session) -> Callable[[], dict[str, int]]:
-    """Return a function that counts the rows of every table but the record of requests, which grows with each."""
+    """Return a function that counts the rows of every table except the access log, which grows with each request."""
 
     def count() -> dict[str, int]:
         tables = [table.name for table in Base.metadata.sorted_tables if table.name != "api_access_logs"]
@@ -183,7 +183,7 @@ def count_rows(rows: Session) -> Callable[[], dict[str, int]]:
 
 @pytest.fixture
 def logged(app: FastAPI) -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """Return a function that returns what the API has logged so far, as it would stand in CloudWatch."""
+    """Return a function that returns the log lines of the API so far, as CloudWatch would get them."""
     logger = logging.getLogger("api")
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
@@ -195,13 +195,13 @@ def logged(app: FastAPI) -> Iterator[Callable[[], list[dict[str, Any]]]]:
 
 @pytest.fixture
 def email() -> str:
-    """An address that Clerk has never seen."""
+    """An e-mail address that is unknown to Clerk."""
     return f"new{time.monotonic_ns()}@example.com"
 
 
 @pytest.fixture
 def post(client: TestClient, rows: Session) -> Callable[..., tuple[int, Any]]:
-    """Return a function that posts a body and returns status and answer; nobody has called before."""
+    """Return a function that posts a body and returns status and answer. Resets all rate limits first."""
     rows.query(RateWindow).delete()
     rows.commit()
 

@@ -1,4 +1,4 @@
-"""Every route of the API, and what it answers to whom; a route that is not here fails a test."""
+"""Every route of the API with its answer to each kind of caller. A missing route fails a test."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -12,46 +12,46 @@ type Route = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The status for each kind of caller; a path that names a row names the owner's."""
+    """The status for each kind of caller. A row in the path belongs to the owner."""
 
-    nobody: int
-    """Has no token."""
+    anonymous: int
+    """A caller without a token."""
     stranger: int
-    """Is signed in; the row is another user's."""
+    """A signed-in caller who does not own the row."""
     owner: int
     admin: int
     body: dict[str, Any] | None = None
 
 
-def everybody(status: int, body: dict[str, Any] | None = None) -> Answers:
-    """Return the answers of a route that asks nobody who they are."""
+def public(status: int, body: dict[str, Any] | None = None) -> Answers:
+    """Return the answers of a public route."""
     return Answers(status, status, status, status, body)
 
 
 def signed_in(status: int, body: dict[str, Any] | None = None) -> Answers:
-    """Return the answers of a route about its caller."""
+    """Return the answers of a route about the caller."""
     return Answers(401, status, status, status, body)
 
 
 OWN_ROW = Answers(401, stranger=404, owner=200, admin=404)
-"""An administrator is nobody special outside `/api/admin/`."""
+"""An administrator has no extra rights outside `/api/admin/`."""
 ADMIN_ONLY = Answers(401, stranger=404, owner=404, admin=200)
 
 MATRIX: dict[Route, Answers] = {
-    ("GET", "/health/"): everybody(200),
-    ("GET", "/health/live/"): everybody(200),
-    ("GET", "/health/ready/"): everybody(200),
-    ("GET", "/docs"): everybody(200),
-    ("GET", "/docs/swagger-ui-bundle.js"): everybody(200),
-    ("GET", "/docs/swagger-ui.css"): everybody(200),
-    ("GET", "/docs/initializer.js"): everybody(200),
-    ("GET", "/openapi.json"): everybody(200),
-    ("GET", "/api/accounts/plans/"): everybody(200),
-    ("POST", "/api/accounts/signup/"): everybody(201, _NEW),
-    ("POST", "/api/accounts/signup/verify/"): everybody(400, _PROOF),
-    ("POST", "/api/accounts/login/"): everybody(401, _NEW | {"password": "wrong"}),
-    ("POST", "/api/accounts/reset-password/"): everybody(202, {"email": "reset@example.com"}),
-    ("POST", "/api/accounts/reset-password/confirm/"): everybody(400, _PROOF),
+    ("GET", "/health/"): public(200),
+    ("GET", "/health/live/"): public(200),
+    ("GET", "/health/ready/"): public(200),
+    ("GET", "/docs"): public(200),
+    ("GET", "/docs/swagger-ui-bundle.js"): public(200),
+    ("GET", "/docs/swagger-ui.css"): public(200),
+    ("GET", "/docs/initializer.js"): public(200),
+    ("GET", "/openapi.json"): public(200),
+    ("GET", "/api/accounts/plans/"): public(200),
+    ("POST", "/api/accounts/signup/"): public(201, _NEW),
+    ("POST", "/api/accounts/signup/verify/"): public(400, _PROOF),
+    ("POST", "/api/accounts/login/"): public(401, _NEW | {"password": "wrong"}),
+    ("POST", "/api/accounts/reset-password/"): public(202, {"email": "reset@example.com"}),
+    ("POST", "/api/accounts/reset-password/confirm/"): public(400, _PROOF),
     ("POST", "/api/accounts/logout/"): signed_in(200),
     ("GET", "/api/accounts/me/"): signed_in(200),
     ("PATCH", "/api/accounts/me/"): signed_in(200, {"full_name": "Ada"}),
@@ -76,12 +76,12 @@ MATRIX: dict[Route, Answers] = {
     ("GET", "/api/admin/webhooks/"): ADMIN_ONLY,
 }
 PUBLIC = {
-    route for route, answers in MATRIX.items() if route[1].startswith("/api/") and answers.nobody == answers.stranger
+    route for route, answers in MATRIX.items() if route[1].startswith("/api/") and answers.anonymous == answers.stranger
 }
-"""Routes of the API that ask for no token."""
+"""The routes that need no token."""
 
 
 def address_of(path: str, row_id: object) -> str:
-    """Return a path with the id of a row in the place of its parameter."""
+    """Return the path with the id of a row in place of its parameter."""
     before, brace, rest = path.partition("{")
     return path if not brace else f"{before}{row_id}{rest.partition('}')[2]}"

@@ -1,4 +1,4 @@
-"""What is written down about every request, and that it is in nobody's way."""
+"""The access log: the row of every request, and that it delays no answer."""
 
 import json
 import time
@@ -28,12 +28,12 @@ def record_of(rows: Session, reply: Any) -> ApiAccessLog:
     return rows.scalars(select(ApiAccessLog).where(ApiAccessLog.request_id == request_id)).one()
 
 
-def test_a_request_is_one_row(client: TestClient, somebody: SignedIn, rows: Session) -> None:
-    reply = client.get(f"{LIST}{uuid.uuid4()}", headers=somebody.headers | {"User-Agent": "Browser/1 \t"})
+def test_a_request_is_one_row_of_the_access_log(client: TestClient, free_user: SignedIn, rows: Session) -> None:
+    reply = client.get(f"{LIST}{uuid.uuid4()}", headers=free_user.headers | {"User-Agent": "Browser/1 \t"})
 
     record = record_of(rows, reply)
     assert (record.method, record.route, record.status) == ("GET", f"{LIST}{{request_id}}/", 404)
-    assert (record.error_code, record.user_id) == ("analysis_request_not_found", somebody.user.id)
+    assert (record.error_code, record.user_id) == ("analysis_request_not_found", free_user.user.id)
     assert (record.address, record.user_agent) == ("testclient", "Browser/1  ")
     assert record.response_time_ms >= 0
 
@@ -50,7 +50,7 @@ def test_a_request_is_one_row(client: TestClient, somebody: SignedIn, rows: Sess
         ("OPTIONS", LIST, {}, LIST, 405, "method_not_allowed"),
     ],
 )
-def test_so_is_one_that_gets_nowhere(
+def test_a_refused_request_is_recorded(
     client: TestClient,
     rows: Session,
     method: str,
@@ -65,18 +65,18 @@ def test_so_is_one_that_gets_nowhere(
     assert (record.route, record.status, record.error_code, record.user_id) == (route, status, code, None)
 
 
-def test_a_bug_is_recorded_as_one(
-    client: TestClient, somebody: SignedIn, rows: Session, workflow: FakeWorkflow
+def test_a_request_that_hits_a_bug_is_recorded_as_internal_error(
+    client: TestClient, free_user: SignedIn, rows: Session, workflow: FakeWorkflow
 ) -> None:
     workflow.on_start = break_down
 
-    reply = client.post("/api/analysis/analyze/", json={"post_urls": [POST_URL]}, headers=somebody.headers)
+    reply = client.post("/api/analysis/analyze/", json={"post_urls": [POST_URL]}, headers=free_user.headers)
 
     record = record_of(rows, reply)
-    assert (record.status, record.error_code, record.user_id) == (500, "internal_error", somebody.user.id)
+    assert (record.status, record.error_code, record.user_id) == (500, "internal_error", free_user.user.id)
 
 
-def test_what_a_client_claims_is_bounded(client: TestClient, rows: Session) -> None:
+def test_recorded_values_from_the_client_are_bounded(client: TestClient, rows: Session) -> None:
     headers = {"User-Agent": "x" * 10_000, "X-Forwarded-For": "203.0.113.9"}
 
     record = record_of(rows, client.request("B" * 300, LIST, headers=headers))
@@ -91,7 +91,7 @@ def test_what_a_client_claims_is_bounded(client: TestClient, rows: Session) -> N
         ("OPTIONS", LIST, {"Origin": "https://app.example.com", "Access-Control-Request-Method": "GET"}),
     ],
 )
-def test_what_needs_nothing_is_not_recorded(
+def test_liveness_probes_and_preflights_are_not_recorded(
     client: TestClient, rows: Session, method: str, path: str, headers: dict[str, str]
 ) -> None:
     reply = client.request(method, path, headers=headers)
@@ -100,7 +100,7 @@ def test_what_needs_nothing_is_not_recorded(
     assert rows.scalars(select(ApiAccessLog).where(ApiAccessLog.request_id == request_id)).all() == []
 
 
-def test_records_that_cannot_be_written_change_no_answer_and_are_counted(
+def test_access_log_rows_that_cannot_be_written_change_no_answer_and_are_counted(
     client: TestClient,
     app: FastAPI,
     api_database_url: str,
@@ -127,7 +127,7 @@ def test_records_that_cannot_be_written_change_no_answer_and_are_counted(
 
 
 def wait_for_a_record(client: TestClient, rows: Session) -> ApiAccessLog:
-    """Ask until a request is recorded, as the log backs off for a second or two after failures."""
+    """Send requests until one is recorded, because the log backs off for a second or two after failures."""
     for _ in range(600):
         request_id = client.get(LIST).headers["X-Request-Id"]
         rows.rollback()
@@ -138,7 +138,7 @@ def wait_for_a_record(client: TestClient, rows: Session) -> ApiAccessLog:
     raise AssertionError("nothing is recorded any more")
 
 
-def test_a_record_does_not_wait_for_a_table_that_is_locked(
+def test_an_access_log_row_does_not_wait_for_a_locked_table(
     client: TestClient, app: FastAPI, api_database_url: str, rows: Session
 ) -> None:
     app.state.services.engine.dispose()
@@ -154,19 +154,19 @@ def test_a_record_does_not_wait_for_a_table_that_is_locked(
 
 
 @pytest.mark.parametrize("path", [f"{LIST}{{}}/", "/api/social/posts/analysis/{}/", "/api/admin/requests/{}/"])
-def test_a_failure_names_the_analysis_that_its_address_names(
-    client: TestClient, somebody: SignedIn, sign_in: Callable[..., SignedIn], rows: Session, path: str
+def test_an_error_contains_the_analysis_request_id_of_its_address(
+    client: TestClient, free_user: SignedIn, sign_in: Callable[..., SignedIn], rows: Session, path: str
 ) -> None:
     request = create_request(rows, sign_in().user)
     rows.commit()
 
-    bodies = [client.get(path.format(request.id), headers=headers).json() for headers in ({}, somebody.headers)]
+    bodies = [client.get(path.format(request.id), headers=headers).json() for headers in ({}, free_user.headers)]
 
     assert [body["analysis_request_id"] for body in bodies] == [str(request.id)] * 2
 
 
-def test_a_failure_does_not_repeat_what_is_no_id(client: TestClient, somebody: SignedIn) -> None:
-    body = client.get(f"{LIST}not-an-id/", headers=somebody.headers).json()
+def test_an_error_does_not_repeat_an_invalid_id(client: TestClient, free_user: SignedIn) -> None:
+    body = client.get(f"{LIST}not-an-id/", headers=free_user.headers).json()
 
     assert body["code"] == "invalid_request"
     assert "analysis_request_id" not in body

@@ -1,4 +1,4 @@
-"""Days that may cost nothing more."""
+"""The daily budget, and the share of it for Free users."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -26,7 +26,7 @@ type Spend = Callable[..., None]
 
 @pytest.fixture
 def spend(app: FastAPI, rows: Session) -> Iterator[Spend]:
-    """Return a function that says what the day of the tests has cost, of ten dollars."""
+    """Return a function that sets the cost of the test's day, with a budget of ten dollars."""
     replace_services(app, clock=lambda: NOW, max_cost_usd_per_day=Decimal(10))
 
     def spend(spent: str, reserved: str = "0", *, now: datetime = NOW) -> None:
@@ -51,17 +51,17 @@ def spend(app: FastAPI, rows: Session) -> Iterator[Spend]:
         ("1000", "0", 503),
     ],
 )
-def test_nothing_is_analysed_on_a_day_that_has_cost_what_it_may(
-    client: TestClient, somebody: SignedIn, spend: Spend, spent: str, reserved: str, status: int
+def test_no_analysis_is_accepted_once_the_daily_budget_is_used_up(
+    client: TestClient, free_user: SignedIn, spend: Spend, spent: str, reserved: str, status: int
 ) -> None:
     spend(spent, reserved)
 
-    assert client.post(PATH, json=BODY, headers=somebody.headers).status_code == status
+    assert client.post(PATH, json=BODY, headers=free_user.headers).status_code == status
 
 
-def test_the_refusal_says_when_to_come_back_and_nothing_is_counted(
+def test_the_budget_refusal_has_retry_after_and_nothing_is_counted(
     client: TestClient,
-    somebody: SignedIn,
+    free_user: SignedIn,
     spend: Spend,
     workflow: FakeWorkflow,
     count_rows: Callable[[], dict[str, int]],
@@ -69,7 +69,7 @@ def test_the_refusal_says_when_to_come_back_and_nothing_is_counted(
     spend("10")
     before = count_rows()
 
-    reply = client.post(PATH, json=BODY, headers=somebody.headers | {"Idempotency-Key": "key"})
+    reply = client.post(PATH, json=BODY, headers=free_user.headers | {"Idempotency-Key": "key"})
 
     assert reply.status_code == 503
     assert float(reply.headers["Retry-After"]) == UNTIL_MIDNIGHT_S
@@ -82,26 +82,26 @@ def test_the_refusal_says_when_to_come_back_and_nothing_is_counted(
     assert workflow.started == []
 
 
-def test_nothing_is_tried_again_on_such_a_day(
-    client: TestClient, somebody: SignedIn, spend: Spend, rows: Session, workflow: FakeWorkflow
+def test_no_retry_is_accepted_once_the_daily_budget_is_used_up(
+    client: TestClient, free_user: SignedIn, spend: Spend, rows: Session, workflow: FakeWorkflow
 ) -> None:
     request = create_request(
-        rows, somebody.user, [create_post(rows)], status=RequestStatus.FAILED, state=PostState.FAILED
+        rows, free_user.user, [create_post(rows)], status=RequestStatus.FAILED, state=PostState.FAILED
     )
     rows.commit()
     spend("10")
 
-    reply = client.post(f"/api/analysis/requests/{request.id}/retry/", headers=somebody.headers)
+    reply = client.post(f"/api/analysis/requests/{request.id}/retry/", headers=free_user.headers)
 
     assert (reply.status_code, reply.json()["code"]) == (503, "spend_limit_reached")
     rows.refresh(request)
     assert (request.status, request.attempt, request.retry_count, workflow.started) == ("FAILED", 1, 0, [])
 
 
-def test_another_day_has_its_own_money(client: TestClient, somebody: SignedIn, spend: Spend) -> None:
+def test_each_day_has_its_own_budget(client: TestClient, free_user: SignedIn, spend: Spend) -> None:
     spend("10", now=datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC))
 
-    assert client.post(PATH, json=BODY, headers=somebody.headers).status_code == 202
+    assert client.post(PATH, json=BODY, headers=free_user.headers).status_code == 202
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_another_day_has_its_own_money(client: TestClient, somebody: SignedIn, s
         ("free", ("2", "0"), NOW - timedelta(days=1), 202),
     ],
 )
-def test_free_users_together_may_use_a_share_of_the_day(
+def test_free_users_together_may_use_their_share_of_the_daily_budget(
     client: TestClient,
     sign_in: Callable[..., SignedIn],
     spend: Spend,
@@ -133,24 +133,26 @@ def test_free_users_together_may_use_a_share_of_the_day(
 
     reply = client.post(PATH, json=BODY, headers=sign_in(plan).headers)
 
-    request.created_at = NOW - timedelta(days=365)  # the database is that of other tests, too
+    request.created_at = NOW - timedelta(days=365)  # out of the day of other tests, which use the same database
     rows.commit()
     assert (reply.status_code, reply.json().get("code")) == (status, "free_share_reached" if status == 503 else None)
 
 
-def test_what_paying_users_cost_does_not_count_as_free(
-    client: TestClient, sign_in: Callable[..., SignedIn], somebody: SignedIn, spend: Spend, rows: Session
+def test_the_cost_of_paying_users_does_not_count_towards_the_free_share(
+    client: TestClient, sign_in: Callable[..., SignedIn], free_user: SignedIn, spend: Spend, rows: Session
 ) -> None:
     request = create_request(rows, sign_in("business").user, [create_post(rows)])
     request.cost_usd, request.created_at = Decimal(9), NOW
     rows.commit()
     spend("9")
 
-    assert client.post(PATH, json=BODY, headers=somebody.headers).status_code == 202
+    assert client.post(PATH, json=BODY, headers=free_user.headers).status_code == 202
 
 
-def test_what_was_accepted_before_is_answered_again(client: TestClient, somebody: SignedIn, spend: Spend) -> None:
-    headers = somebody.headers | {"Idempotency-Key": "key"}
+def test_an_accepted_call_is_answered_again_after_the_budget_is_used_up(
+    client: TestClient, free_user: SignedIn, spend: Spend
+) -> None:
+    headers = free_user.headers | {"Idempotency-Key": "key"}
     first = client.post(PATH, json=BODY, headers=headers)
     spend("10")
 
@@ -159,10 +161,12 @@ def test_what_was_accepted_before_is_answered_again(client: TestClient, somebody
     assert (first.status_code, again.status_code, again.content) == (202, 202, first.content)
 
 
-def test_what_is_wrong_with_a_call_is_said_on_any_day(client: TestClient, somebody: SignedIn, spend: Spend) -> None:
+def test_an_invalid_call_is_reported_even_if_the_budget_is_used_up(
+    client: TestClient, free_user: SignedIn, spend: Spend
+) -> None:
     spend("10")
 
-    reply = client.post(PATH, json={"post_urls": ["https://example.com/"]}, headers=somebody.headers)
+    reply = client.post(PATH, json={"post_urls": ["https://example.com/"]}, headers=free_user.headers)
 
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_post_urls")
 

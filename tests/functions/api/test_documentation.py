@@ -1,4 +1,4 @@
-"""The API as it describes itself: conventions that every operation and every schema keeps."""
+"""The OpenAPI description: conventions of every operation and every schema."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ OPEN_SETS = {
     ("MediaLeftOut", "reason"): "a sentence",
     ("AuthenticationOut", "reason"): "error codes of several services",
 }
-"""Fields that are named like a column with a closed set, or for another reason, and yet hold other strings."""
+"""Fields that look like a closed set, by their name or otherwise, but hold free strings."""
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def operations(description: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def replies(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield every documented answer with the operation and the status that it belongs to."""
+    """Yield every documented answer with its operation and status."""
     for name, operation in operations(description):
         for status, reply in operation["responses"].items():
             for media in reply.get("content", {}).values():
@@ -67,7 +67,7 @@ def replies(description: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 
 
 def properties(schemas: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield every property of every schema, without null and without the list around it."""
+    """Yield every property of every schema, with nullable and list types unwrapped."""
     for schema_name, schema in schemas.items():
         for name, found in schema.get("properties", {}).items():
             for part in found.get("anyOf", [found]):
@@ -76,7 +76,7 @@ def properties(schemas: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, An
 
 
 def own_subclasses[Kind](kind: type[Kind]) -> Iterator[type[Kind]]:
-    """Yield the classes of ours that derive from a class, at any depth."""
+    """Yield our subclasses of a class, at any depth."""
     for subclass in kind.__subclasses__():
         if subclass.__module__.startswith(("whyviral.", "functions.api.")):
             yield subclass
@@ -87,7 +87,7 @@ def test_the_description_is_valid_openapi(description: dict[str, Any]) -> None:
     openapi_spec_validator.validate(description)
 
 
-def test_every_operation_is_named_after_what_it_does(description: dict[str, Any]) -> None:
+def test_every_operation_id_is_the_name_of_its_route_function(description: dict[str, Any]) -> None:
     ids = [operation["operationId"] for _, operation in operations(description)]
 
     assert [id_ for id_ in ids if not re.fullmatch(r"[a-z]+(_[a-z]+)+", id_)] == []
@@ -99,12 +99,12 @@ def test_every_schema_has_a_plain_name(schemas: dict[str, Any]) -> None:
     assert [name for name in schemas if not re.fullmatch(r"([A-Z][a-z]+)+", name)] == []
 
 
-def test_every_operation_says_in_a_sentence_what_it_does(description: dict[str, Any]) -> None:
+def test_every_operation_has_a_one_sentence_summary(description: dict[str, Any]) -> None:
     for name, operation in operations(description):
         assert operation["description"].endswith("."), name
 
 
-def test_every_route_but_the_public_ones_wants_a_session_token(description: dict[str, Any]) -> None:
+def test_every_route_except_public_ones_requires_a_session_token(description: dict[str, Any]) -> None:
     public = {f"{method} {path}" for method, path in PUBLIC}
 
     for name, operation in operations(description):
@@ -113,7 +113,7 @@ def test_every_route_but_the_public_ones_wants_a_session_token(description: dict
             assert name in public or "401" in operation["responses"], name
 
 
-def test_every_answer_of_success_has_a_named_schema(description: dict[str, Any], schemas: dict[str, Any]) -> None:
+def test_every_successful_answer_has_a_named_schema(description: dict[str, Any], schemas: dict[str, Any]) -> None:
     for name, status, schema in replies(description):
         if status < "400":
             assert schema.keys() == {"$ref"}, name
@@ -127,7 +127,7 @@ def test_every_object_has_one_example(schemas: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("model", EXAMPLES, ids=lambda model: model.__name__)
-def test_an_example_is_what_it_is_an_example_of(model: type) -> None:
+def test_an_example_is_valid_for_its_model(model: type) -> None:
     adapter: TypeAdapter[Any] = TypeAdapter(model)
     example = EXAMPLES[model]
 
@@ -140,7 +140,7 @@ def test_an_example_is_what_it_is_an_example_of(model: type) -> None:
 
 
 def test_examples_agree_with_each_other(schemas: dict[str, Any]) -> None:
-    """A schema inside another one has the same example in both places."""
+    """A nested schema has the same example as on its own."""
     for name, schema in schemas.items():
         for example in schema.get("examples", []):
             for field, found in schema.get("properties", {}).items():
@@ -193,7 +193,7 @@ def test_no_plain_string_of_an_example_is_a_member_of_an_enum(schemas: dict[str,
     assert found == {}
 
 
-def test_a_duration_is_no_amount_of_money(schemas: dict[str, Any]) -> None:
+def test_a_duration_is_not_described_as_an_amount_of_money(schemas: dict[str, Any]) -> None:
     types = {(name, field): schema.get("$ref", "").removeprefix(REF) for name, field, schema in properties(schemas)}
 
     money = {field for (_, field), kind in types.items() if kind == "Usd"}
@@ -201,7 +201,7 @@ def test_a_duration_is_no_amount_of_money(schemas: dict[str, Any]) -> None:
     assert types["RequestSummary", "duration_seconds"] == types["MediaOut", "duration_s"] == "Seconds"
 
 
-def test_every_route_of_the_api_documents_its_failures_in_the_one_form(description: dict[str, Any]) -> None:
+def test_every_route_documents_its_errors_in_the_common_form(description: dict[str, Any]) -> None:
     for name, operation in operations(description):
         if " /api/" not in name:
             continue
@@ -210,7 +210,7 @@ def test_every_route_of_the_api_documents_its_failures_in_the_one_form(descripti
         assert ("404" in failures) == ("{" in name or "/admin/" in name or name in MAY_BE_MISSING), name
 
 
-def test_every_failure_lists_its_codes(description: dict[str, Any], schemas: dict[str, Any]) -> None:
+def test_every_documented_error_lists_its_codes(description: dict[str, Any], schemas: dict[str, Any]) -> None:
     known = set(schemas["ErrorCode"]["enum"])
 
     for name, status, schema in replies(description):
@@ -221,7 +221,7 @@ def test_every_failure_lists_its_codes(description: dict[str, Any], schemas: dic
             assert set(codes) <= known, name
 
 
-def test_every_error_of_the_code_is_in_the_table_and_in_an_operation(
+def test_every_error_class_is_in_the_table_and_in_an_operation(
     description: dict[str, Any], schemas: dict[str, Any]
 ) -> None:
     errors = {error for error in own_subclasses(AppError) if hasattr(error, "code")}
@@ -246,7 +246,7 @@ def test_the_meaning_of_a_code_is_a_sentence(description: dict[str, Any]) -> Non
     assert [meaning for meaning in meanings if not re.fullmatch(r"[A-Z].*\.", meaning)] == []
 
 
-def test_the_example_of_an_error_is_one(client: TestClient, schemas: dict[str, Any]) -> None:
+def test_the_example_of_an_error_is_valid(client: TestClient, schemas: dict[str, Any]) -> None:
     assert ErrorOut.model_validate(ERROR).model_dump(mode="json") == ERROR
     assert ERROR["code"] in schemas["ErrorCode"]["enum"]
     assert client.get("/api/nothing/").json().keys() <= ERROR.keys()
@@ -265,18 +265,18 @@ def test_the_refusals_of_analyze_are_documented_by_their_codes(description: dict
     assert responses["429"]["headers"].keys() == {"Retry-After", "RateLimit", "RateLimit-Policy"}
 
 
-def test_the_documentation_finds_its_description_behind_the_stage(client: TestClient) -> None:
+def test_the_docs_page_finds_its_description_behind_the_stage(client: TestClient) -> None:
     page = client.get("/docs")
 
     assert page.status_code == 200
     assert 'data-description="/live/openapi.json"' in page.text
 
 
-def test_the_description_names_the_stage_as_where_to_send_requests(client: TestClient) -> None:
+def test_the_description_names_the_stage_as_its_server(client: TestClient) -> None:
     assert client.get("/openapi.json").json()["servers"] == [{"url": "/live"}]
 
 
-def test_the_documentation_needs_no_other_host_and_no_inline_script(client: TestClient) -> None:
+def test_the_docs_page_needs_no_other_host_and_no_inline_script(client: TestClient) -> None:
     page = client.get("/docs")
 
     addresses = re.findall(r'(?:src|href|data-description)="([^"]*)"', page.text)
@@ -293,7 +293,7 @@ def test_the_documentation_needs_no_other_host_and_no_inline_script(client: Test
     assert policy.startswith("default-src 'none'; script-src 'self';")
 
 
-def test_the_vendored_files_are_those_of_the_package_with_their_licence() -> None:
+def test_the_vendored_files_are_unchanged_and_have_their_licence() -> None:
     readme = (ASSETS_FOLDER / "README.md").read_text()
     sums = dict(re.findall(r"\| (\S+) \| ([0-9a-f]{64}) \|", readme))
 

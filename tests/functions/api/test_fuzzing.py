@@ -1,4 +1,4 @@
-"""Requests made up from the API's own description: nothing breaks it, and every answer is one that it describes."""
+"""Requests generated from the OpenAPI description: none breaks the API, and every answer is documented."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -35,7 +35,7 @@ CHECKED = [
 
 
 class Fuzzer:
-    """Sends made-up requests to one route after the other, always the same ones."""
+    """Sends generated requests to one route after the other. The requests are the same in each run."""
 
     def __init__(self, app: FastAPI, sign_in: Callable[..., SignedIn], rows: Session) -> None:
         self._schema = schemathesis.openapi.from_asgi("/openapi.json", app, headers={"Host": HOST})
@@ -44,14 +44,16 @@ class Fuzzer:
         self._rows = rows
 
     def can_be_wrong(self, route: Route) -> bool:
-        """Whether a request to a route has anything that may have the wrong form."""
+        """Whether a request to the route has any part that can be invalid."""
         operation = self._described[route[1]][route[0].lower()]
         return "parameters" in operation or "requestBody" in operation
 
     def fuzz(self, route: Route, *, examples: int, mode: GenerationMode) -> Counter[int]:
-        """Check the answers and return how often each status was one."""
+        """Check the answers and return the number of answers by status."""
         method, path = route
-        headers = self._sign_in("business", is_admin=True).headers | {"Host": HOST}  # whose session may end meanwhile
+        headers = self._sign_in("business", is_admin=True).headers | {
+            "Host": HOST
+        }  # a separate user, whose session one of the requests may end
         self._rows.execute(delete(RateWindow))
         self._rows.commit()
         statuses: Counter[int] = Counter()
@@ -74,7 +76,7 @@ class Fuzzer:
         return statuses
 
     def fuzz_all(self, examples: int) -> None:
-        """Send every route what it describes, and what it does not."""
+        """Send valid and invalid requests to every route."""
         for route in DESCRIBED:
             statuses = self.fuzz(route, examples=examples, mode=GenerationMode.POSITIVE)
             assert statuses.keys() != {401} or route[1].endswith("/login/"), route
@@ -87,10 +89,10 @@ def fuzzer(app: FastAPI, sign_in: Callable[..., SignedIn], rows: Session) -> Fuz
     return Fuzzer(app, sign_in, rows)
 
 
-def test_a_few_made_up_requests_get_what_is_described(fuzzer: Fuzzer) -> None:
+def test_a_few_generated_requests_get_documented_answers(fuzzer: Fuzzer) -> None:
     fuzzer.fuzz_all(A_FEW)
 
 
 @pytest.mark.proof
-def test_many_made_up_requests_get_what_is_described(fuzzer: Fuzzer) -> None:
+def test_many_generated_requests_get_documented_answers(fuzzer: Fuzzer) -> None:
     fuzzer.fuzz_all(MANY)

@@ -1,4 +1,4 @@
-"""The application under Mangum, with events as a REST API of API Gateway sends them to a Lambda."""
+"""The application under Mangum, with events as a REST API of API Gateway sends them."""
 
 import asyncio
 import base64
@@ -31,7 +31,7 @@ def proxy_event(
     body: str | None = None,
     is_base64: bool = False,
 ) -> dict[str, Any]:
-    """Return an event of payload version 1.0: the stage is in the context's path only."""
+    """Return an event of payload version 1.0, where only the context's path contains the stage."""
     headers = {"Host": HOST, "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"} | (headers or {})
     return {
         "resource": "/{proxy+}",
@@ -61,7 +61,7 @@ def proxy_event(
 
 @pytest.fixture(autouse=True)
 def event_loop() -> Iterator[None]:
-    """A loop of the test's own; on Lambda Mangum makes one for the life of the sandbox."""
+    """An event loop for the test. On Lambda, Mangum creates one per sandbox."""
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     yield
@@ -84,8 +84,8 @@ def invoke(app: FastAPI) -> Invoke:
 
 
 @pytest.mark.parametrize("path", ["/api/analysis/requests/", "/api/analysis/requests"])
-def test_a_get_is_answered_with_and_without_a_slash(invoke: Invoke, somebody: SignedIn, path: str) -> None:
-    answer = invoke("GET", path, headers=somebody.headers, query={"page": "1"})
+def test_a_get_is_answered_with_and_without_a_slash(invoke: Invoke, free_user: SignedIn, path: str) -> None:
+    answer = invoke("GET", path, headers=free_user.headers, query={"page": "1"})
 
     assert (answer["statusCode"], answer["headers"]["content-type"]) == (200, "application/json")
     assert json.loads(answer["body"]) == {"count": 0, "next": None, "previous": None, "results": []}
@@ -93,15 +93,15 @@ def test_a_get_is_answered_with_and_without_a_slash(invoke: Invoke, somebody: Si
 
 @pytest.mark.parametrize("path", ["/api/analysis/analyze/", "/api/analysis/analyze"])
 @pytest.mark.parametrize("is_base64", [False, True])
-def test_a_post_is_answered_however_its_body_is_sent(
-    invoke: Invoke, somebody: SignedIn, path: str, is_base64: bool
+def test_a_post_is_answered_with_a_plain_and_with_a_base64_body(
+    invoke: Invoke, free_user: SignedIn, path: str, is_base64: bool
 ) -> None:
     body = json.dumps({"post_urls": [POST_URL]})
     if is_base64:
         body = base64.b64encode(body.encode()).decode()
 
     answer = invoke(
-        "POST", path, headers=somebody.headers | {"content-type": "application/json"}, body=body, is_base64=is_base64
+        "POST", path, headers=free_user.headers | {"content-type": "application/json"}, body=body, is_base64=is_base64
     )
 
     assert answer["statusCode"] == 202
@@ -118,7 +118,7 @@ def test_a_post_is_answered_however_its_body_is_sent(
         ("GET", "/health/", {"headers": {"Host": "evil.example"}}, 400, "unknown_host"),
     ],
 )
-def test_a_failure_has_the_form_of_every_failure_and_the_id_of_the_gateway(
+def test_an_error_has_the_common_form_and_the_id_of_the_gateway(
     invoke: Invoke, method: str, path: str, fields: dict[str, Any], status: int, code: str
 ) -> None:
     answer = invoke(method, path, **fields)
@@ -127,14 +127,14 @@ def test_a_failure_has_the_form_of_every_failure_and_the_id_of_the_gateway(
     assert (answer["statusCode"], body["code"], body["request_id"]) == (status, code, REQUEST_ID)
 
 
-def test_a_post_without_a_body_is_refused(invoke: Invoke, somebody: SignedIn) -> None:
-    answer = invoke("POST", "/api/analysis/analyze/", headers=somebody.headers)
+def test_a_post_without_a_body_is_refused(invoke: Invoke, free_user: SignedIn) -> None:
+    answer = invoke("POST", "/api/analysis/analyze/", headers=free_user.headers)
 
     assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (422, "invalid_request")
 
 
-def test_a_body_that_is_too_large_is_refused(invoke: Invoke, somebody: SignedIn) -> None:
-    answer = invoke("POST", "/api/analysis/analyze/", headers=somebody.headers, body="x" * 5_000_000)
+def test_a_body_that_is_too_large_is_refused(invoke: Invoke, free_user: SignedIn) -> None:
+    answer = invoke("POST", "/api/analysis/analyze/", headers=free_user.headers, body="x" * 5_000_000)
 
     assert (answer["statusCode"], json.loads(answer["body"])["code"]) == (413, "body_too_large")
 
@@ -154,15 +154,15 @@ def test_the_documentation_works_behind_the_stage(invoke: Invoke) -> None:
     assert json.loads(description["body"])["servers"] == [{"url": f"/{STAGE}"}]
 
 
-def test_one_sandbox_serves_many_requests(invoke: Invoke, somebody: SignedIn) -> None:
-    statuses = [invoke("GET", "/api/analysis/requests/", headers=somebody.headers)["statusCode"] for _ in range(5)]
+def test_one_sandbox_serves_many_requests(invoke: Invoke, free_user: SignedIn) -> None:
+    statuses = [invoke("GET", "/api/analysis/requests/", headers=free_user.headers)["statusCode"] for _ in range(5)]
 
     assert statuses == [200] * 5
 
 
 @pytest.fixture
 def entry_point(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Return a function that imports the entry point anew, with these settings in its environment."""
+    """Return a function that imports the entry point again with these environment variables."""
 
     def load(environment: dict[str, str]) -> Any:
         for name in ApiSettings.model_fields:
@@ -202,7 +202,7 @@ def test_the_entry_point_reads_its_settings_from_the_environment(
 
 
 @pytest.mark.parametrize("missing", ["SUPABASE_DB_URL", "CLERK_SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_BASE_URL"])
-def test_a_missing_setting_is_an_error_at_the_start_that_names_it(
+def test_a_missing_setting_is_a_start_up_error_that_names_it(
     entry_point: Callable[..., Any], settings: ApiSettings, missing: str
 ) -> None:
     environment = environment_of(settings)
@@ -212,7 +212,7 @@ def test_a_missing_setting_is_an_error_at_the_start_that_names_it(
         entry_point(environment)
 
 
-def test_a_wrong_setting_is_an_error_that_does_not_show_it(
+def test_an_invalid_setting_is_an_error_that_does_not_show_its_value(
     entry_point: Callable[..., Any], settings: ApiSettings
 ) -> None:
     with pytest.raises(SettingsError) as caught:

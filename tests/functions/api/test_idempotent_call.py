@@ -1,4 +1,4 @@
-"""What a call costs before the plan is asked: its place in the window, and its key."""
+"""Idempotent calls: the rate limit and the idempotency key, checked before the plan."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,7 @@ OTHER_URL = "https://x.com/jack/status/29"
 
 @pytest.fixture
 def settings(settings: ApiSettings) -> ApiSettings:
-    """For calls side by side."""
+    """A client for concurrent calls."""
     return settings.model_copy(update={"db_pool_size": 4})
 
 
@@ -66,7 +66,7 @@ def count_requests(rows: Session, user: SignedIn) -> int:
 POLICY = '"analysis";q=20;w=3600'
 
 
-def test_twenty_calls_an_hour_are_answered_and_the_next_is_told_when(
+def test_twenty_calls_an_hour_are_allowed_and_the_next_one_gets_retry_after(
     client: TestClient, business: SignedIn, clock: FakeClock
 ) -> None:
     replies = []
@@ -87,7 +87,7 @@ def test_twenty_calls_an_hour_are_answered_and_the_next_is_told_when(
     }
 
 
-def test_a_call_is_answered_again_as_soon_as_the_oldest_is_an_hour_old(
+def test_a_call_is_allowed_again_once_the_oldest_is_an_hour_old(
     client: TestClient, business: SignedIn, clock: FakeClock
 ) -> None:
     for _ in range(20):
@@ -103,7 +103,7 @@ def test_a_call_is_answered_again_as_soon_as_the_oldest_is_an_hour_old(
     assert statuses == [202, 429]
 
 
-def test_every_user_has_calls_of_their_own(client: TestClient, sign_in: Callable[..., SignedIn]) -> None:
+def test_every_user_has_a_separate_rate_limit(client: TestClient, sign_in: Callable[..., SignedIn]) -> None:
     users = [sign_in("business"), sign_in("business")]
     for _ in range(21):
         analyze(client, users[0])
@@ -116,7 +116,9 @@ def test_every_user_has_calls_of_their_own(client: TestClient, sign_in: Callable
     [{"post_urls": []}, {"post_urls": ["https://example.com/"]}, {"post_urls": [POST_URL] * 101}],
     ids=["wrong form", "bad URL", "too many URLs"],
 )
-def test_a_body_that_is_refused_is_no_call(client: TestClient, business: SignedIn, body: dict[str, Any]) -> None:
+def test_an_invalid_body_does_not_count_towards_the_rate_limit(
+    client: TestClient, business: SignedIn, body: dict[str, Any]
+) -> None:
     refused = [client.post(PATH, json=body, headers=business.headers) for _ in range(25)]
 
     assert {reply.status_code for reply in refused} == {422}
@@ -124,17 +126,17 @@ def test_a_body_that_is_refused_is_no_call(client: TestClient, business: SignedI
     assert rate(analyze(client, business))[1] == '"analysis";r=19;t=3600'
 
 
-def test_what_the_plan_refuses_is_a_call(client: TestClient, somebody: SignedIn) -> None:
+def test_a_call_refused_by_the_plan_counts_towards_the_rate_limit(client: TestClient, free_user: SignedIn) -> None:
     urls = [f"https://x.com/jack/status/{number}" for number in range(1, 7)]
 
-    refused = analyze(client, somebody, *urls)
+    refused = analyze(client, free_user, *urls)
 
     assert (refused.status_code, refused.json()["code"]) == (403, "max_urls_exceeded")
     assert rate(refused) == (POLICY, '"analysis";r=19;t=3600', None)
-    assert rate(analyze(client, somebody))[1] == '"analysis";r=18;t=3600'
+    assert rate(analyze(client, free_user))[1] == '"analysis";r=18;t=3600'
 
 
-def test_the_rate_comes_before_the_plan(client: TestClient, sign_in: Callable[..., SignedIn]) -> None:
+def test_the_rate_limit_is_checked_before_the_plan(client: TestClient, sign_in: Callable[..., SignedIn]) -> None:
     user = sign_in(None)
 
     statuses = [analyze(client, user).status_code for _ in range(21)]
@@ -142,13 +144,13 @@ def test_the_rate_comes_before_the_plan(client: TestClient, sign_in: Callable[..
     assert statuses == [403] * 20 + [429]
 
 
-def test_a_plan_that_is_used_up_says_how_much_and_until_when(
-    client: TestClient, somebody: SignedIn, rows: Session
+def test_a_used_up_plan_reports_its_limit_and_its_reset_time(
+    client: TestClient, free_user: SignedIn, rows: Session
 ) -> None:
-    create_usage(rows, somebody.user, usage_date=NOON.date(), url_lookups=9)
+    create_usage(rows, free_user.user, usage_date=NOON.date(), url_lookups=9)
     rows.commit()
 
-    refused = analyze(client, somebody, POST_URL, OTHER_URL, "https://youtu.be/dQw4w9WgXcQ")
+    refused = analyze(client, free_user, POST_URL, OTHER_URL, "https://youtu.be/dQw4w9WgXcQ")
 
     assert refused.status_code == 403
     assert refused.json() == {
@@ -158,23 +160,23 @@ def test_a_plan_that_is_used_up_says_how_much_and_until_when(
         "request_id": refused.headers["X-Request-Id"],
         "details": {"platform": "x", "limit": 10, "used": 9, "requested": 2, "resets_at": "2026-11-26T00:00:00Z"},
     }
-    usage = client.get("/api/accounts/usage/", headers=somebody.headers).json()["platforms"]
+    usage = client.get("/api/accounts/usage/", headers=free_user.headers).json()["platforms"]
     assert {platform["platform"]: platform["url_lookups"] for platform in usage} == {
         "instagram": 0,
         "x": 9,
         "youtube": 0,
     }
-    assert count_requests(rows, somebody) == 0
-    assert analyze(client, somebody).status_code == 202
+    assert count_requests(rows, free_user) == 0
+    assert analyze(client, free_user).status_code == 202
 
 
 def test_a_repeated_call_gets_its_first_answer_and_has_no_second_effect(
-    client: TestClient, somebody: SignedIn, workflow: FakeWorkflow, rows: Session, clock: FakeClock
+    client: TestClient, free_user: SignedIn, workflow: FakeWorkflow, rows: Session, clock: FakeClock
 ) -> None:
-    first = analyze(client, somebody, headers=KEY)
+    first = analyze(client, free_user, headers=KEY)
     clock.advance(3600)
 
-    again = [analyze(client, somebody, headers=KEY) for _ in range(25)]
+    again = [analyze(client, free_user, headers=KEY) for _ in range(25)]
 
     assert first.status_code == 202
     assert "Idempotency-Replayed" not in first.headers
@@ -183,12 +185,14 @@ def test_a_repeated_call_gets_its_first_answer_and_has_no_second_effect(
         assert reply.headers["Content-Type"] == first.headers["Content-Type"]
         assert rate(reply) == (None, None, None)
     assert len({reply.headers["X-Request-Id"] for reply in (first, *again)}) == 26
-    assert (count_requests(rows, somebody), len(workflow.started)) == (1, 1)
-    usage = client.get("/api/accounts/usage/", headers=somebody.headers).json()["platforms"]
+    assert (count_requests(rows, free_user), len(workflow.started)) == (1, 1)
+    usage = client.get("/api/accounts/usage/", headers=free_user.headers).json()["platforms"]
     assert usage[1]["url_lookups"] == 1
 
 
-def test_an_answer_with_a_key_is_the_answer_without_one(client: TestClient, sign_in: Callable[..., SignedIn]) -> None:
+def test_an_answer_with_a_key_equals_the_answer_without_one(
+    client: TestClient, sign_in: Callable[..., SignedIn]
+) -> None:
     [with_key, without] = [analyze(client, sign_in(), headers=headers).json()["requests"][0] for headers in (KEY, {})]
 
     assert with_key.keys() == without.keys()
@@ -197,29 +201,27 @@ def test_an_answer_with_a_key_is_the_answer_without_one(client: TestClient, sign
     }
 
 
-def test_the_same_key_with_another_body_is_refused(client: TestClient, somebody: SignedIn, rows: Session) -> None:
-    analyze(client, somebody, headers=KEY)
+def test_the_same_key_with_another_body_is_refused(client: TestClient, free_user: SignedIn, rows: Session) -> None:
+    analyze(client, free_user, headers=KEY)
 
-    reply = analyze(client, somebody, OTHER_URL, headers=KEY)
+    reply = analyze(client, free_user, OTHER_URL, headers=KEY)
 
     assert (reply.status_code, reply.json()["code"]) == (422, "idempotency_key_reused")
     assert rate(reply) == (None, None, None)
-    assert count_requests(rows, somebody) == 1
+    assert count_requests(rows, free_user) == 1
 
 
-def test_the_same_body_written_otherwise_is_the_same_call(client: TestClient, somebody: SignedIn) -> None:
-    analyze(client, somebody, headers=KEY)
+def test_the_same_body_in_another_notation_is_the_same_call(client: TestClient, free_user: SignedIn) -> None:
+    analyze(client, free_user, headers=KEY)
 
     body = b'{ "post_urls" :\n["https:\\/\\/x.com/jack/status/20"] }'
-    headers = somebody.headers | KEY | {"Content-Type": "application/json"}
+    headers = free_user.headers | KEY | {"Content-Type": "application/json"}
     reply = client.post(PATH.removesuffix("/"), content=body, headers=headers)
 
     assert (reply.status_code, reply.headers["Idempotency-Replayed"]) == (202, "true")
 
 
-def test_keys_of_different_users_have_nothing_to_do_with_each_other(
-    client: TestClient, sign_in: Callable[..., SignedIn]
-) -> None:
+def test_keys_of_different_users_are_independent(client: TestClient, sign_in: Callable[..., SignedIn]) -> None:
     replies = [analyze(client, sign_in(), url, headers=KEY) for url in (POST_URL, OTHER_URL)]
 
     assert [reply.status_code for reply in replies] == [202, 202]
@@ -227,8 +229,10 @@ def test_keys_of_different_users_have_nothing_to_do_with_each_other(
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "é", "a" * 256, "tab\tbed"])
-def test_a_key_of_the_wrong_form_is_refused(client: TestClient, somebody: SignedIn, key: str) -> None:
-    headers = [(name.encode(), value.encode()) for name, value in (somebody.headers | {"Idempotency-Key": key}).items()]
+def test_an_invalid_key_is_refused(client: TestClient, free_user: SignedIn, key: str) -> None:
+    headers = [
+        (name.encode(), value.encode()) for name, value in (free_user.headers | {"Idempotency-Key": key}).items()
+    ]
 
     reply = client.post(PATH, json={"post_urls": [POST_URL]}, headers=headers)
 
@@ -237,15 +241,13 @@ def test_a_key_of_the_wrong_form_is_refused(client: TestClient, somebody: Signed
 
 
 @pytest.mark.parametrize("key", ["a", "a" * 255, '"quoted"', "!~"])
-def test_any_key_that_can_be_seen_is_taken(client: TestClient, somebody: SignedIn, key: str) -> None:
-    replies = [analyze(client, somebody, headers={"Idempotency-Key": key}) for _ in range(2)]
+def test_a_key_of_any_visible_ascii_characters_is_accepted(client: TestClient, free_user: SignedIn, key: str) -> None:
+    replies = [analyze(client, free_user, headers={"Idempotency-Key": key}) for _ in range(2)]
 
     assert [reply.headers.get("Idempotency-Replayed") for reply in replies] == [None, "true"]
 
 
-def test_a_call_that_was_refused_gives_its_key_back(
-    client: TestClient, sign_in: Callable[..., SignedIn], rows: Session
-) -> None:
+def test_a_refused_call_releases_its_key(client: TestClient, sign_in: Callable[..., SignedIn], rows: Session) -> None:
     user = sign_in("free")
     urls = [f"https://x.com/jack/status/{number}" for number in range(1, 7)]
     refused = analyze(client, user, *urls, headers=KEY)
@@ -259,9 +261,7 @@ def test_a_call_that_was_refused_gives_its_key_back(
     assert "Idempotency-Replayed" not in upgraded.headers
 
 
-def test_a_call_that_came_too_often_gives_its_key_back(
-    client: TestClient, business: SignedIn, clock: FakeClock
-) -> None:
+def test_a_rate_limited_call_releases_its_key(client: TestClient, business: SignedIn, clock: FakeClock) -> None:
     for _ in range(20):
         analyze(client, business)
     refused = analyze(client, business, headers=KEY)
@@ -272,65 +272,65 @@ def test_a_call_that_came_too_often_gives_its_key_back(
     assert (refused.status_code, later.status_code) == (429, 202)
 
 
-def test_a_key_is_new_again_after_a_day(client: TestClient, somebody: SignedIn, clock: FakeClock) -> None:
-    analyze(client, somebody, headers=KEY)
+def test_a_key_can_be_reused_after_a_day(client: TestClient, free_user: SignedIn, clock: FakeClock) -> None:
+    analyze(client, free_user, headers=KEY)
 
     clock.now = NOON + KEY_LIFETIME - timedelta(microseconds=1)
-    last = analyze(client, somebody, headers=KEY)
+    last = analyze(client, free_user, headers=KEY)
     clock.now = NOON + KEY_LIFETIME
-    new = analyze(client, somebody, OTHER_URL, headers=KEY)
+    new = analyze(client, free_user, OTHER_URL, headers=KEY)
 
     assert last.headers["Idempotency-Replayed"] == "true"
     assert (new.status_code, new.headers.get("Idempotency-Replayed")) == (202, None)
     assert new.json()["requests"][0]["post_urls"] == ["https://x.com/i/status/29"]
 
 
-def test_a_call_that_died_blocks_its_key_only_until_its_lease_ends(
-    client: TestClient, somebody: SignedIn, workflow: FakeWorkflow, rows: Session, clock: FakeClock
+def test_a_crashed_call_blocks_its_key_only_until_its_lease_ends(
+    client: TestClient, free_user: SignedIn, workflow: FakeWorkflow, rows: Session, clock: FakeClock
 ) -> None:
     def die() -> None:
-        raise RuntimeError("the sandbox is gone")  # as after a kill, nothing that would come after happens
+        raise RuntimeError("the sandbox is gone")  # as after a kill, no later line runs
 
     workflow.during_admission = die
-    died = analyze(client, somebody, headers=KEY)
+    died = analyze(client, free_user, headers=KEY)
     workflow.during_admission = None
 
     clock.now = NOON + LEASE - timedelta(microseconds=1)
-    running = analyze(client, somebody, headers=KEY)
-    others = [analyze(client, somebody, OTHER_URL, headers=KEY)]
+    running = analyze(client, free_user, headers=KEY)
+    others = [analyze(client, free_user, OTHER_URL, headers=KEY)]
     clock.now = NOON + LEASE
-    others.append(analyze(client, somebody, OTHER_URL, headers=KEY))
-    taken_over = analyze(client, somebody, headers=KEY)
+    others.append(analyze(client, free_user, OTHER_URL, headers=KEY))
+    taken_over = analyze(client, free_user, headers=KEY)
 
     assert died.status_code == 500
     assert (running.status_code, running.json()["code"]) == (409, "idempotency_key_in_use")
     assert running.headers["Retry-After"] == "1"
     assert [other.json()["code"] for other in others] == ["idempotency_key_reused"] * 2
     assert (taken_over.status_code, taken_over.headers.get("Idempotency-Replayed")) == (202, None)
-    assert count_requests(rows, somebody) == 1
+    assert count_requests(rows, free_user) == 1
 
 
 def test_a_call_whose_key_was_taken_over_has_no_effect(
-    client: TestClient, somebody: SignedIn, workflow: FakeWorkflow, rows: Session, clock: FakeClock
+    client: TestClient, free_user: SignedIn, workflow: FakeWorkflow, rows: Session, clock: FakeClock
 ) -> None:
     quick: list[Response] = []
 
     def be_slow() -> None:
         workflow.during_admission = None
         clock.advance(LEASE.total_seconds())
-        quick.append(analyze(client, somebody, headers=KEY))
+        quick.append(analyze(client, free_user, headers=KEY))
 
     workflow.during_admission = be_slow
-    slow = analyze(client, somebody, headers=KEY)
+    slow = analyze(client, free_user, headers=KEY)
 
     assert [reply.status_code for reply in quick] == [202]
     assert (slow.status_code, slow.json()["code"]) == (409, "idempotency_key_in_use")
-    assert count_requests(rows, somebody) == 1
-    assert analyze(client, somebody, headers=KEY).content == quick[0].content
+    assert count_requests(rows, free_user) == 1
+    assert analyze(client, free_user, headers=KEY).content == quick[0].content
 
 
-def test_while_the_first_call_runs_the_same_key_is_told_to_wait(
-    client: TestClient, somebody: SignedIn, workflow: FakeWorkflow, rows: Session
+def test_a_second_call_with_the_key_of_a_running_call_gets_409(
+    client: TestClient, free_user: SignedIn, workflow: FakeWorkflow, rows: Session
 ) -> None:
     is_running, may_go_on = Event(), Event()
 
@@ -340,28 +340,28 @@ def test_while_the_first_call_runs_the_same_key_is_told_to_wait(
 
     workflow.during_admission = wait
     with ThreadPoolExecutor(1) as thread:
-        first = thread.submit(analyze, client, somebody, headers=KEY)
+        first = thread.submit(analyze, client, free_user, headers=KEY)
         assert is_running.wait(WAIT_S)
-        second = analyze(client, somebody, headers=KEY)
+        second = analyze(client, free_user, headers=KEY)
         may_go_on.set()
 
     assert (second.status_code, first.result().status_code) == (409, 202)
-    assert count_requests(rows, somebody) == 1
+    assert count_requests(rows, free_user) == 1
 
 
-def test_an_answer_is_kept_to_the_letter_and_for_a_day(client: TestClient, somebody: SignedIn, rows: Session) -> None:
-    reply = analyze(client, somebody, headers=KEY)
+def test_an_answer_is_stored_unchanged_for_a_day(client: TestClient, free_user: SignedIn, rows: Session) -> None:
+    reply = analyze(client, free_user, headers=KEY)
 
-    row = rows.scalars(select(IdempotencyKey).where(IdempotencyKey.user_id == somebody.user.id)).one()
+    row = rows.scalars(select(IdempotencyKey).where(IdempotencyKey.user_id == free_user.user.id)).one()
     assert (row.status_code, row.answer, row.expires_at) == (202, reply.text, NOON + timedelta(days=1))
 
 
-def test_a_key_costs_two_statements_and_a_repetition_three_in_all(
+def test_a_key_costs_two_statements_and_a_repeated_call_needs_three_in_all(
     client: TestClient, sign_in: Callable[..., SignedIn]
 ) -> None:
     user = sign_in("business")
     urls = [f"https://x.com/jack/status/{number}" for number in range(1, 51)]
-    client.get("/api/analysis/requests/", headers=user.headers)  # connects
+    client.get("/api/analysis/requests/", headers=user.headers)  # opens the connection
     needed = []
     for number in (1, 50):
         for _ in range(2):

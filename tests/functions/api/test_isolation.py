@@ -1,4 +1,4 @@
-"""Who is answered what: every route, asked by nobody, by a stranger, by the owner of a row and by an administrator."""
+"""Access control: every route, called without a token, by a stranger, by the owner of a row and by an administrator."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ def test_a_route_answers_each_caller_as_declared(
 ) -> None:
     callers = {"stranger": sign_in(), "owner": sign_in(), "admin": sign_in(is_admin=True)}
     request = create_request(rows, callers["owner"].user, [create_post(rows)])
-    rows.execute(delete(RateWindow))  # of other tests, which call from the same address
+    rows.execute(delete(RateWindow))  # hits of other tests, which use the same client address
     rows.commit()
     method, path = route
     answers = MATRIX[route]
@@ -40,18 +40,18 @@ def test_a_route_answers_each_caller_as_declared(
     def ask(headers: dict[str, str]) -> int:
         return client.request(method, address_of(path, request.id), json=answers.body, headers=headers).status_code
 
-    statuses = {"nobody": ask({})} | {name: ask(caller.headers) for name, caller in callers.items()}
+    statuses = {"anonymous": ask({})} | {name: ask(caller.headers) for name, caller in callers.items()}
 
     assert statuses == {
-        "nobody": answers.nobody,
+        "anonymous": answers.anonymous,
         "stranger": answers.stranger,
         "owner": answers.owner,
         "admin": answers.admin,
     }
 
 
-def test_to_who_is_no_administrator_their_routes_look_like_no_routes(client: TestClient, somebody: SignedIn) -> None:
-    hidden = client.get("/api/admin/users/", headers=somebody.headers).json()
-    missing = client.get("/api/admin/nothing/", headers=somebody.headers).json()
+def test_admin_routes_look_nonexistent_to_other_users(client: TestClient, free_user: SignedIn) -> None:
+    hidden = client.get("/api/admin/users/", headers=free_user.headers).json()
+    missing = client.get("/api/admin/nothing/", headers=free_user.headers).json()
 
     assert {**hidden, "request_id": ""} == {**missing, "request_id": ""}

@@ -1,4 +1,4 @@
-"""What may never be found in a log."""
+"""Values that must never be logged."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ PASTED = "https://example.com/pasted?by=the-user"
 
 
 def insert_twice(rows: Session) -> None:
-    """Be a bug that the database refuses, quoting the row."""
+    """Fail with a bug that the database refuses with a message that quotes the row."""
     try:
         for _ in range(2):
             create_user(rows, clerk_user_id=EMAIL, email=EMAIL)
@@ -29,7 +29,7 @@ def insert_twice(rows: Session) -> None:
         rows.rollback()
 
 
-def test_logs_hold_no_token_no_key_no_address_and_nothing_that_was_pasted(
+def test_logs_contain_no_token_key_address_or_submitted_text(
     client: TestClient,
     stand_ins: StandInsClient,
     rows: Session,
@@ -61,13 +61,13 @@ def test_logs_hold_no_token_no_key_no_address_and_nothing_that_was_pasted(
 
 def test_a_statement_that_the_database_refuses_is_logged_by_its_code(
     client: TestClient,
-    somebody: SignedIn,
+    free_user: SignedIn,
     rows: Session,
     workflow: FakeWorkflow,
     logged: Callable[[], list[dict[str, Any]]],
 ) -> None:
     workflow.on_start = lambda _: insert_twice(rows)
 
-    client.post("/api/analysis/analyze/", json={"post_urls": [POST_URL]}, headers=somebody.headers)
+    client.post("/api/analysis/analyze/", json={"post_urls": [POST_URL]}, headers=free_user.headers)
 
     assert logged()[0]["trace"][0] == "IntegrityError 23505"

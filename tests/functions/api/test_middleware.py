@@ -1,4 +1,4 @@
-"""What holds for every answer: its id, the hosts, slashes, CORS, and one form for every failure."""
+"""Rules for every answer: request id, allowed hosts, trailing slashes, CORS and the common error form."""
 
 import uuid
 from collections.abc import Callable
@@ -22,7 +22,7 @@ PREFLIGHT = {
 
 
 def break_down(_: uuid.UUID) -> None:
-    """Be a bug."""
+    """Fail with a bug."""
     raise RuntimeError("ada@example.com sk_test_stand_in")
 
 
@@ -42,7 +42,7 @@ def break_down(_: uuid.UUID) -> None:
         ("BREW", LIST, 405, "method_not_allowed"),
     ],
 )
-def test_what_is_not_there_is_said_in_the_form_of_every_failure(
+def test_an_unknown_address_is_answered_in_the_common_error_form(
     client: TestClient, method: str, path: str, status: int, code: str
 ) -> None:
     reply = client.request(method, path)
@@ -53,12 +53,12 @@ def test_what_is_not_there_is_said_in_the_form_of_every_failure(
     assert (body["code"], body["request_id"]) == (code, reply.headers["X-Request-Id"])
 
 
-def test_a_wrong_method_is_told_the_right_ones(client: TestClient) -> None:
+def test_a_wrong_method_is_answered_with_the_allowed_ones(client: TestClient) -> None:
     assert client.get(ANALYZE).headers["Allow"] == "POST"
 
 
 @pytest.mark.parametrize("path", ["/health/live/", "/docs", "/openapi.json", LIST, "/nothing"])
-def test_every_answer_has_an_id_of_its_own_which_the_client_cannot_choose(client: TestClient, path: str) -> None:
+def test_every_answer_has_a_unique_id_that_the_client_cannot_choose(client: TestClient, path: str) -> None:
     ids = {client.get(path, headers={"X-Request-Id": "mine"}).headers["X-Request-Id"] for _ in range(2)}
 
     assert len(ids) == 2
@@ -66,21 +66,24 @@ def test_every_answer_has_an_id_of_its_own_which_the_client_cannot_choose(client
 
 
 @pytest.mark.parametrize("path", [LIST, "/api/social/posts/analysis/7d9f43c4-94b0-4d0e-a65e-f9f7f4d8c3de/", "/health/"])
-def test_a_slash_at_the_end_never_decides(client: TestClient, somebody: SignedIn, path: str) -> None:
-    with_slash, without = (client.get(path, headers=somebody.headers), client.get(path[:-1], headers=somebody.headers))
+def test_a_path_works_with_and_without_a_trailing_slash(client: TestClient, free_user: SignedIn, path: str) -> None:
+    with_slash, without = (
+        client.get(path, headers=free_user.headers),
+        client.get(path[:-1], headers=free_user.headers),
+    )
 
     assert with_slash.status_code == without.status_code != 307
     assert {**with_slash.json(), "request_id": ""} == {**without.json(), "request_id": ""}
 
 
-def test_a_post_without_a_slash_keeps_its_body(client: TestClient, somebody: SignedIn) -> None:
-    reply = client.post(ANALYZE.rstrip("/"), json={"post_urls": [POST_URL]}, headers=somebody.headers)
+def test_a_post_without_a_slash_keeps_its_body(client: TestClient, free_user: SignedIn) -> None:
+    reply = client.post(ANALYZE.rstrip("/"), json={"post_urls": [POST_URL]}, headers=free_user.headers)
 
     assert reply.status_code == 202
 
 
 @pytest.mark.parametrize("host", [HOST, HOST.upper(), f"{HOST}:8443", "127.0.0.1", "127.0.0.1:8000"])
-def test_the_hosts_of_the_settings_are_answered(client: TestClient, host: str) -> None:
+def test_requests_to_allowed_hosts_are_answered(client: TestClient, host: str) -> None:
     assert client.get("/health/live/", headers={"Host": host}).status_code == 200
 
 
@@ -88,7 +91,7 @@ def test_the_hosts_of_the_settings_are_answered(client: TestClient, host: str) -
     "host",
     ["", "evil.example", f"{HOST}.evil.example", f"evil{HOST}", f"a.{HOST}", "[::1]:8000", f"{HOST}@evil.example"],
 )
-def test_no_other_host_is_answered(client: TestClient, host: str) -> None:
+def test_requests_to_other_hosts_are_refused(client: TestClient, host: str) -> None:
     reply = client.get("/health/live/", headers={"Host": host})
 
     assert reply.status_code == 400
@@ -131,7 +134,7 @@ def test_a_preflight_of_an_allowed_origin_is_granted(client: TestClient) -> None
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", f"{ORIGIN}.evil.example", "http://app.example.com"])
-def test_a_preflight_of_any_other_origin_is_not(client: TestClient, origin: str) -> None:
+def test_a_preflight_of_another_origin_is_refused(client: TestClient, origin: str) -> None:
     reply = client.options(ANALYZE, headers=PREFLIGHT | {"Origin": origin})
 
     assert reply.status_code == 400
@@ -139,8 +142,8 @@ def test_a_preflight_of_any_other_origin_is_not(client: TestClient, origin: str)
     assert uuid.UUID(reply.headers["X-Request-Id"])
 
 
-def test_a_frontend_may_read_answers_and_the_headers_that_matter_to_it(client: TestClient, somebody: SignedIn) -> None:
-    reply = client.get(LIST, headers=somebody.headers | {"Origin": ORIGIN})
+def test_an_allowed_origin_may_read_answers_and_exposed_headers(client: TestClient, free_user: SignedIn) -> None:
+    reply = client.get(LIST, headers=free_user.headers | {"Origin": ORIGIN})
 
     assert reply.headers["Access-Control-Allow-Origin"] == ORIGIN
     assert reply.headers["Access-Control-Expose-Headers"].split(", ") == [
@@ -152,8 +155,8 @@ def test_a_frontend_may_read_answers_and_the_headers_that_matter_to_it(client: T
     ]
 
 
-def test_another_origin_may_not(client: TestClient, somebody: SignedIn) -> None:
-    reply = client.get(LIST, headers=somebody.headers | {"Origin": "https://evil.example"})
+def test_another_origin_may_not_read_answers(client: TestClient, free_user: SignedIn) -> None:
+    reply = client.get(LIST, headers=free_user.headers | {"Origin": "https://evil.example"})
 
     assert "Access-Control-Allow-Origin" not in reply.headers
 
@@ -161,21 +164,21 @@ def test_another_origin_may_not(client: TestClient, somebody: SignedIn) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status"), [("GET", LIST, 401), ("GET", "/nothing", 404), ("GET", ANALYZE, 405)]
 )
-def test_a_frontend_may_read_failures_too(client: TestClient, method: str, path: str, status: int) -> None:
+def test_an_allowed_origin_may_read_errors(client: TestClient, method: str, path: str, status: int) -> None:
     reply = client.request(method, path, headers={"Origin": ORIGIN})
 
     assert (reply.status_code, reply.headers["Access-Control-Allow-Origin"]) == (status, ORIGIN)
 
 
-def test_a_bug_is_answered_in_the_form_of_every_failure_and_tells_nothing(
+def test_a_bug_is_answered_in_the_common_error_form_without_details(
     client: TestClient,
-    somebody: SignedIn,
+    free_user: SignedIn,
     workflow: FakeWorkflow,
     logged: Callable[[], list[dict[str, Any]]],
 ) -> None:
     workflow.on_start = break_down
 
-    reply = client.post(ANALYZE, json={"post_urls": [POST_URL]}, headers=somebody.headers | {"Origin": ORIGIN})
+    reply = client.post(ANALYZE, json={"post_urls": [POST_URL]}, headers=free_user.headers | {"Origin": ORIGIN})
 
     assert (reply.status_code, reply.headers["Access-Control-Allow-Origin"]) == (500, ORIGIN)
     assert reply.json() == {
@@ -194,10 +197,10 @@ def test_a_bug_is_answered_in_the_form_of_every_failure_and_tells_nothing(
     assert (request["status"], request["request_id"]) == (500, reply.headers["X-Request-Id"])
 
 
-def test_a_request_is_one_line_of_the_log(
-    client: TestClient, somebody: SignedIn, logged: Callable[[], list[dict[str, Any]]]
+def test_a_request_is_one_log_line(
+    client: TestClient, free_user: SignedIn, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
-    reply = client.get(f"{LIST}7d9f43c4-94b0-4d0e-a65e-f9f7f4d8c3de", headers=somebody.headers)
+    reply = client.get(f"{LIST}7d9f43c4-94b0-4d0e-a65e-f9f7f4d8c3de", headers=free_user.headers)
 
     (line,) = logged()
     assert line["duration_ms"] >= 0

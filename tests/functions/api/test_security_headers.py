@@ -1,4 +1,4 @@
-"""Every answer tells browsers how little to do with it."""
+"""The security headers of every answer."""
 
 import pytest
 from fastapi import FastAPI
@@ -22,7 +22,7 @@ EXPECTED = {
 }
 
 
-def test_the_headers_are_those_that_the_tests_expect() -> None:
+def test_the_security_headers_are_the_expected_ones() -> None:
     assert {name.lower(): value for name, value in SECURITY_HEADERS.items()} == EXPECTED
 
 
@@ -42,7 +42,7 @@ def test_the_headers_are_those_that_the_tests_expect() -> None:
         ("OPTIONS", ANALYZE, PREFLIGHT | {"Origin": "https://evil.example"}, 400),
     ],
 )
-def test_every_answer_has_them(
+def test_every_answer_has_the_security_headers(
     client: TestClient, method: str, path: str, headers: dict[str, str], status: int
 ) -> None:
     reply = client.request(method, path, headers=headers)
@@ -51,17 +51,19 @@ def test_every_answer_has_them(
     assert {name: reply.headers.get(name) for name in EXPECTED} == EXPECTED
 
 
-def test_a_bug_and_a_body_that_is_too_large_have_them(app: FastAPI, client: TestClient, somebody: SignedIn) -> None:
+def test_a_bug_and_a_too_large_body_have_the_security_headers(
+    app: FastAPI, client: TestClient, free_user: SignedIn
+) -> None:
     replace_services(app, workflow=FakeWorkflow(on_start=break_down))
-    broken = client.post(ANALYZE, json={"post_urls": ["https://x.com/jack/status/20"]}, headers=somebody.headers)
-    large = client.post(ANALYZE, content=b"x" * 1_100_000, headers=somebody.headers)
+    broken = client.post(ANALYZE, json={"post_urls": ["https://x.com/jack/status/20"]}, headers=free_user.headers)
+    large = client.post(ANALYZE, content=b"x" * 1_100_000, headers=free_user.headers)
 
     assert (broken.status_code, large.status_code) == (500, 413)
     for reply in (broken, large):
         assert {name: reply.headers.get(name) for name in EXPECTED} == EXPECTED
 
 
-def test_the_documentation_has_a_policy_of_its_own_and_the_other_headers(client: TestClient) -> None:
+def test_the_docs_page_has_its_own_csp_and_the_other_headers(client: TestClient) -> None:
     headers = client.get("/docs").headers
 
     assert headers["content-security-policy"] != JSON_POLICY

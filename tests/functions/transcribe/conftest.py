@@ -1,4 +1,4 @@
-"""The worker over the pipeline's database, with storage, decoding and listening in the test's hands."""
+"""Fixtures for the worker: the pipeline's database, with fakes for storage, decoding and speech recognition."""
 
 import hashlib
 import io
@@ -56,7 +56,7 @@ VIDEO = Examined(
 
 
 def picture_of(words: bytes) -> bytes:
-    """Return a JPEG that says so in its comment."""
+    """Return a JPEG with these words in its comment."""
     grey = VideoFrame.from_ndarray(np.full((8, 8, 3), 128, np.uint8), format="rgb24")
     picture = jpeg(grey, (8, 8), long_edge=8)
     return picture[:2] + b"\xff\xfe" + (len(words) + 2).to_bytes(2) + words + picture[2:]
@@ -64,7 +64,7 @@ def picture_of(words: bytes) -> bytes:
 
 @dataclass(slots=True)
 class FakeAudioSource:
-    """`AudioSource` with files by video id."""
+    """An `AudioSource` with files by video id."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     error: ProviderError | None = None
@@ -86,15 +86,15 @@ class FakeAudioSource:
 
 @dataclass(slots=True)
 class FakeDecoder:
-    """`Examine` by the content of files."""
+    """A decoder whose answers depend on the content of the file."""
 
     answers: dict[bytes, Examined | Exception] = field(default_factory=dict)
     failures: list[Exception] = field(default_factory=list)
-    """Raised by the next calls, before `answers` count."""
+    """Exceptions of the next calls, raised before `answers` are used."""
     links: dict[bytes, tuple[str, Path]] = field(default_factory=dict)
-    """What a hostile file puts in the place of one of the results."""
+    """Links that a hostile file puts in place of a result: name and target."""
     leaves: dict[bytes, dict[str, bytes]] = field(default_factory=dict)
-    """What it writes over its results, by their names."""
+    """Contents that a hostile file writes over its results, by name."""
     seen: list[bytes] = field(default_factory=list)
 
     def __call__(self, path: Path, folder: Path, *, deadline: Deadline) -> Examined:
@@ -123,11 +123,11 @@ class FakeDecoder:
 
 @dataclass(slots=True)
 class FakeListener:
-    """`Listener` that hears the next of `says`, and then always the same."""
+    """A `Listener` that returns the transcripts in `says` one by one, then `HELLO`."""
 
     says: list[Transcript] = field(default_factory=list)
     unclear: tuple[tuple[float, float], ...] = ()
-    """Where it finds voices without words, every time."""
+    """Voices without words, returned with every transcript."""
     during: Callable[[], object] = lambda: None
     after: Callable[[], object] = lambda: None
 
@@ -143,7 +143,7 @@ class FakeListener:
 
 
 class WorkerBench:
-    """A request whose posts have media, and the worker that reads them."""
+    """Requests whose posts have media, and the worker that processes them."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
@@ -152,15 +152,15 @@ class WorkerBench:
         self.decoder = FakeDecoder()
         self.listener = FakeListener()
         self.calls: list[ExternalCall] = []
-        """Made with every medium that is read."""
+        """Vendor calls recorded with every medium."""
         self.pauses_s: list[float] = []
-        """After transactions that failed."""
+        """Pauses after failed transactions."""
         self.logger = Logger(service="test", level="CRITICAL")
 
     def request(self, *posts: Sequence[str], platform: str = "x", state: PostState = PostState.COLLECTED) -> Job:
-        """Make a request; each post is a list of its videos' contents, empty for a page of a player."""
+        """Create a request. Each post is a list of its videos' contents, empty for a page with a player."""
         with session_scope(self.pipeline.engine) as session:
-            # An id that YouTube, too, could have given.
+            # Ids in YouTube's format, which suit every platform.
             ids = [uuid.uuid4().hex[:11] for _ in posts]
             rows = [create_post(session, platform=platform, platform_post_id=post_id) for post_id in sorted(ids)]
             for row, contents in zip(rows, posts, strict=True):
@@ -171,10 +171,10 @@ class WorkerBench:
             return Job(request_id=request.id, attempt=request.attempt)
 
     def request_too(self, job: Job) -> Job:
-        """Make a request of somebody else for the posts of another one."""
+        """Create a request of another user for the posts of this one."""
         with session_scope(self.pipeline.engine) as session:
-            asked = analysis_repository.list_request_posts(session, job.request_id)
-            posts = [session.get_one(Post, row.post_id) for row in asked]
+            request_posts = analysis_repository.list_request_posts(session, job.request_id)
+            posts = [session.get_one(Post, row.post_id) for row in request_posts]
             request = create_request(
                 session,
                 create_user(session),
@@ -186,20 +186,20 @@ class WorkerBench:
             return Job(request_id=request.id, attempt=request.attempt)
 
     def retry(self, job: Job) -> Job:
-        """Replace the attempt of a request by its next one."""
+        """Supersede the attempt of a request by its next one."""
         return Job(**self.pipeline.supersede(RequestJob(**job.model_dump())).model_dump())
 
-    def has_begun(self, job: Job) -> bool:
-        """Whether a worker has told the user that it reads the media of this request."""
+    def has_started(self, job: Job) -> bool:
+        """Whether a worker has recorded its first status for this request."""
         return bool(self.pipeline.read(RequestJob(**job.model_dump())).status_history)
 
     def change(self, medium: PostMedia, **columns: object) -> None:
-        """Write into a medium's row."""
+        """Update columns of a medium's row."""
         with session_scope(self.pipeline.engine) as session:
             session.execute(update(PostMedia).where(PostMedia.id == medium.id).values(**columns))
 
     def put(self, store: MediaStore, medium: PostMedia, content: bytes) -> None:
-        """Keep a video in a store, under the path that names it."""
+        """Put a video into a store, under the path of its hash."""
         post = self.post_of(medium)
         path = path_of(post.platform, post.id, sha256=hashlib.sha256(content).hexdigest(), suffix="mp4")
         store.put(path, io.BytesIO(content), content_type="video/mp4")
@@ -239,7 +239,7 @@ class WorkerBench:
         return self.processor.process(job, deadline or Deadline(WAIT_S))
 
     def media(self) -> list[PostMedia]:
-        """Return all media in the order in which they were made."""
+        """Return all media, ordered by post and position."""
         with session_scope(self.pipeline.engine) as session:
             return list(
                 session.scalars(select(PostMedia).join(Post).order_by(Post.platform_post_id, PostMedia.position))

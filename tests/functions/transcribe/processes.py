@@ -1,4 +1,4 @@
-"""The worker as it is started: a process with an environment."""
+"""Starts the worker as a process with an environment."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ _ROOT = Path(__file__).parents[3]
 
 @contextmanager
 def running_worker(variables: Mapping[str, str], *, launcher: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
-    """Run it with these variables; `launcher` is a program of Python that runs it in turn."""
+    """Run the worker with these environment variables. `launcher` is a Python program that starts it."""
     environment = {"PATH": os.environ["PATH"], **variables}
     command = [sys.executable, *launcher, "-m", "functions.transcribe.worker"]
     with subprocess.Popen(

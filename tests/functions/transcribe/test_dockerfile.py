@@ -1,4 +1,4 @@
-"""What can be known of the image without building it: there is no Docker here."""
+"""Checks of the Dockerfile that need no Docker."""
 
 import json
 import os
@@ -15,13 +15,13 @@ import pytest
 _ROOT = Path(__file__).parents[3]
 _DOCKERFILE = _ROOT / "functions" / "transcribe" / "Dockerfile"
 
-_WRITABLE = "/tmp"  # noqa: S108 - in the image, where nobody else is
+_WRITABLE = "/tmp"  # noqa: S108 - in the image, which only the worker uses
 
 type Instruction = tuple[str, str]
 
 
 def _instructions() -> list[Instruction]:
-    """The instructions with their arguments, continued lines put together, comments left out."""
+    """The instructions with their arguments, with continued lines joined and comments removed."""
     lines = [line for line in _DOCKERFILE.read_text().splitlines() if line.strip() and not line.startswith("#")]
     joined = "\n".join(lines).replace("\\\n", " ")
     return [(name, " ".join(rest.split())) for name, _, rest in (line.partition(" ") for line in joined.splitlines())]
@@ -32,7 +32,7 @@ def _arguments(name: str) -> list[str]:
 
 
 def _copied_from_here() -> list[tuple[list[str], str]]:
-    """The sources in the repository and the target of every COPY that takes any."""
+    """The sources in the repository and the target of every COPY from the repository."""
     copies = [arguments.split() for arguments in _arguments("COPY") if "--from=" not in arguments]
     return [(words[:-1], words[-1]) for words in copies]
 
@@ -43,7 +43,7 @@ def test_only_instructions_that_docker_knows_are_used() -> None:
     assert {name for name, _ in _instructions()} == known
 
 
-def test_every_image_it_builds_on_is_pinned_to_a_version() -> None:
+def test_every_base_image_is_pinned_to_a_version() -> None:
     stages = [re.fullmatch(r"(\S+)(?: AS (\S+))?", arguments) for arguments in _arguments("FROM")]
     names = {stage[2] for stage in stages if stage}
     images = [stage[1] for stage in stages if stage and stage[1] not in names and stage[1] != "base-${DEVICE}"]
@@ -54,7 +54,7 @@ def test_every_image_it_builds_on_is_pinned_to_a_version() -> None:
     assert {"base-cpu", "base-cuda"} <= names
 
 
-def test_everything_it_copies_exists_and_is_let_through() -> None:
+def test_every_copied_path_exists_and_is_not_ignored() -> None:
     ignore = (_DOCKERFILE.parent / "Dockerfile.dockerignore").read_text().splitlines()
     allowed = [line[1:] for line in ignore if line.startswith("!")]
 
@@ -74,7 +74,7 @@ def test_packages_are_installed_from_the_lock_with_its_hashes() -> None:
     assert [re.findall(r"-r (\S+)", command) for command in installs] == [["uv.txt"], ["transcribe.txt"]]
 
 
-def test_it_does_not_run_as_root_and_writes_to_tmp_only() -> None:
+def test_the_container_does_not_run_as_root_and_writes_only_to_tmp() -> None:
     environment = dict(pair.split("=", 1) for pair in " ".join(_arguments("ENV")).split())
 
     assert _instructions()[-2] == ("USER", "10001:10001")
@@ -83,14 +83,14 @@ def test_it_does_not_run_as_root_and_writes_to_tmp_only() -> None:
     assert _arguments("VOLUME") == [_WRITABLE]
 
 
-def test_its_user_may_read_what_a_careful_person_keeps_for_himself() -> None:
+def test_the_container_user_can_read_files_copied_with_private_modes() -> None:
     *before, (_, last_run) = [(name, arguments) for name, arguments in _instructions() if name in ("COPY", "RUN")]
 
     assert "chmod -R a+rX /app" in last_run
     assert before[-1][0] == "COPY"
 
 
-def test_it_downloads_weights_when_it_is_built_and_not_when_it_runs() -> None:
+def test_weights_are_downloaded_at_build_time_and_not_at_run_time() -> None:
     environment = dict(pair.split("=", 1) for pair in " ".join(_arguments("ENV")).split())
     (download,) = [run for run in _arguments("RUN") if "download_model" in run]
 
@@ -99,12 +99,12 @@ def test_it_downloads_weights_when_it_is_built_and_not_when_it_runs() -> None:
     assert "WHISPER_MODEL=small" in _arguments("ARG")
 
 
-def test_the_database_is_trusted_by_the_same_certificates_as_in_a_function() -> None:
+def test_the_image_has_the_database_certificates_at_the_same_path_as_a_function() -> None:
     assert (["layers/common"], "/app/") in _copied_from_here()
     assert "ln -s /app/certificates /opt/certificates" in _arguments("RUN")
 
 
-def test_no_secret_is_built_in() -> None:
+def test_no_secret_is_built_into_the_image() -> None:
     text = _DOCKERFILE.read_text().lower()
 
     assert [word for word in ("secret", "token", "password", "api_key") if word in text] == []
@@ -112,7 +112,7 @@ def test_no_secret_is_built_in() -> None:
 
 @pytest.fixture(scope="module")
 def application(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder /app as the image has it."""
+    """The folder /app as in the image."""
     root = tmp_path_factory.mktemp("image")
     for sources, target in _copied_from_here():
         if target.startswith("/app"):
@@ -127,7 +127,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _run_as_in_the_image(application: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    # -S leaves out what links the checkout into this environment: only what was copied can be imported.
+    # -S disables the link from this environment to the checkout, so that only copied files can be imported.
     path = os.pathsep.join((str(application), sysconfig.get_path("purelib")))
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
     return subprocess.run(
@@ -140,7 +140,7 @@ def _run_as_in_the_image(application: Path, *arguments: str) -> subprocess.Compl
     )
 
 
-def test_what_is_copied_is_all_that_the_worker_imports(application: Path) -> None:
+def test_the_copied_files_are_all_that_the_worker_imports(application: Path) -> None:
     (entry_point,) = _arguments("ENTRYPOINT")
     python, *arguments = json.loads(entry_point)
 
@@ -155,7 +155,7 @@ def test_what_is_copied_is_all_that_the_worker_imports(application: Path) -> Non
     assert all(path.startswith(str(application)) for path in imported.stdout.split())
 
 
-def test_it_has_every_package_that_the_worker_imports() -> None:
+def test_the_image_has_every_package_that_the_worker_imports() -> None:
     locked = set(re.findall(r"^([a-z0-9-]+)==", (_ROOT / "requirements" / "transcribe.txt").read_text(), re.MULTILINE))
 
     needed = {"av", "faster-whisper", "numpy", "scenedetect-headless", "opencv-python-headless", "boto3", "yt-dlp"}

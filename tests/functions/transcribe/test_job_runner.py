@@ -20,7 +20,7 @@ _JOB = unknown_job()
 
 
 class _Broken(Exception):
-    """Stands for whatever may break."""
+    """An arbitrary failure of a job."""
 
 
 def _runner(process: Callable[[Job, Deadline], str], *, interval_s: float = WAIT_S) -> JobRunner:
@@ -37,14 +37,14 @@ def _until_stopped(_job: Job, deadline: Deadline) -> str:
     raise WorkerStopped
 
 
-def test_whoever_waits_hears_the_outcome() -> None:
+def test_the_outcome_of_a_job_is_reported() -> None:
     reporter = FakeTaskReporter()
 
     assert _runner(_processed).run_once(_JOB, reporter) is End.REPORTED
     assert reporter.ends == [{"outcome": "processed"}]
 
 
-def test_the_first_heartbeat_comes_before_the_work() -> None:
+def test_the_first_heartbeat_is_sent_before_the_work() -> None:
     reporter = FakeTaskReporter()
 
     def process(_job: Job, _deadline: Deadline) -> str:
@@ -54,7 +54,7 @@ def test_the_first_heartbeat_comes_before_the_work() -> None:
     assert _runner(process).run_once(_JOB, reporter) is End.REPORTED
 
 
-def test_the_heart_beats_as_long_as_the_work_goes_on_and_no_longer() -> None:
+def test_heartbeats_are_sent_until_the_work_ends() -> None:
     reporter = FakeTaskReporter()
 
     def process(_job: Job, _deadline: Deadline) -> str:
@@ -69,7 +69,7 @@ def test_the_heart_beats_as_long_as_the_work_goes_on_and_no_longer() -> None:
     assert reporter.beats == beats
 
 
-def test_a_heartbeat_that_fails_does_not_end_the_work() -> None:
+def test_a_failed_heartbeat_does_not_end_the_work() -> None:
     reporter = FakeTaskReporter(is_down=True)
 
     def process(_job: Job, _deadline: Deadline) -> str:
@@ -82,14 +82,14 @@ def test_a_heartbeat_that_fails_does_not_end_the_work() -> None:
     assert reporter.ends == [{"outcome": "processed"}]
 
 
-def test_the_work_ends_when_nobody_waits_for_it_any_more() -> None:
+def test_the_work_stops_when_its_task_has_ended() -> None:
     reporter = FakeTaskReporter(is_gone=True)
 
     assert _runner(_until_stopped).run_once(_JOB, reporter) is End.REPORTED
     assert reporter.ends == []
 
 
-def test_a_result_that_nobody_waits_for_is_no_failure() -> None:
+def test_a_result_for_an_ended_task_is_not_a_failure() -> None:
     reporter = FakeTaskReporter()
 
     def process(_job: Job, _deadline: Deadline) -> str:
@@ -99,23 +99,23 @@ def test_a_result_that_nobody_waits_for_is_no_failure() -> None:
     assert _runner(process).run_once(_JOB, reporter) is End.REPORTED
 
 
-def test_a_failure_is_reported_by_the_name_of_its_class() -> None:
+def test_a_failure_is_reported_by_its_class_name() -> None:
     reporter = FakeTaskReporter()
 
     def process(_job: Job, _deadline: Deadline) -> str:
-        raise _Broken("with words that nobody should read")
+        raise _Broken("a message that must not be reported")
 
     assert _runner(process).run_once(_JOB, reporter) is End.FAILED
     assert reporter.ends == ["_Broken"]
 
 
-def test_a_result_that_cannot_be_reported_is_a_failure() -> None:
+def test_a_result_that_cannot_be_reported_ends_as_unreported() -> None:
     reporter = FakeTaskReporter(is_down=True)
 
     assert _runner(_processed).run_once(_JOB, reporter) is End.UNREPORTED
 
 
-def test_a_job_whose_end_could_not_be_told_stays_in_the_queue_until_it_can() -> None:
+def test_an_unreported_job_stays_in_the_queue_until_it_is_reported() -> None:
     queue, reporter, runner = _Queue(), FakeTaskReporter(is_down=True), _runner(_processed)
     queue.add(_body("one"))
 
@@ -133,7 +133,7 @@ def test_a_job_whose_end_could_not_be_told_stays_in_the_queue_until_it_can() -> 
     assert queue.deleted == ["receipt 0"]
 
 
-def test_a_failure_that_nobody_waits_for_any_more_is_taken_out() -> None:
+def test_a_failed_job_of_an_ended_task_is_deleted_from_the_queue() -> None:
     queue, reporter = _Queue(), FakeTaskReporter()
 
     def process(_job: Job, _deadline: Deadline) -> str:
@@ -149,7 +149,7 @@ def test_a_failure_that_nobody_waits_for_any_more_is_taken_out() -> None:
     assert queue.deleted == ["receipt 0"]
 
 
-def test_a_single_job_that_is_stopped_fails_so_that_it_is_begun_again() -> None:
+def test_a_stopped_single_job_is_reported_as_failed() -> None:
     reporter = FakeTaskReporter()
     runner: JobRunner
 
@@ -163,7 +163,7 @@ def test_a_single_job_that_is_stopped_fails_so_that_it_is_begun_again() -> None:
     assert reporter.ends == ["WorkerStopped"]
 
 
-def test_a_job_that_is_stopped_before_it_begins_does_not_begin() -> None:
+def test_a_job_stopped_before_its_start_does_not_start() -> None:
     reporter = FakeTaskReporter()
     runner = _runner(_until_stopped)
     runner.stop()
@@ -174,7 +174,7 @@ def test_a_job_that_is_stopped_before_it_begins_does_not_begin() -> None:
 
 @dataclass(slots=True)
 class _Queue:
-    """`WorkQueue` that calls `when_empty` in place of waiting."""
+    """A `WorkQueue` that calls `when_empty` instead of waiting."""
 
     when_empty: Callable[[], object] = lambda: None
     messages: deque[QueuedMessage] = field(default_factory=deque)
@@ -215,7 +215,7 @@ def _run_queue(process: Callable[[Job, Deadline], str], *bodies: str) -> tuple[_
     return queue, reporters
 
 
-def test_jobs_of_a_queue_are_run_one_after_the_other_and_taken_out() -> None:
+def test_queued_jobs_run_one_after_the_other_and_are_deleted() -> None:
     jobs: list[Job] = []
 
     def process(job: Job, _deadline: Deadline) -> str:
@@ -233,7 +233,7 @@ def test_jobs_of_a_queue_are_run_one_after_the_other_and_taken_out() -> None:
     assert set(queue.hidden) == {("receipt 0", HIDDEN_S), ("receipt 1", HIDDEN_S)}
 
 
-def test_a_job_that_failed_is_taken_out_because_step_functions_decides_what_follows() -> None:
+def test_a_failed_job_is_deleted_from_the_queue() -> None:
     def process(_job: Job, _deadline: Deadline) -> str:
         raise _Broken
 
@@ -244,14 +244,14 @@ def test_a_job_that_failed_is_taken_out_because_step_functions_decides_what_foll
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"task_token": "one", "request_id": "no", "attempt": 1}'])
-def test_a_message_that_is_no_job_is_left_for_the_dead_letter_queue(body: str) -> None:
+def test_an_invalid_message_is_left_for_the_dead_letter_queue(body: str) -> None:
     queue, reporters = _run_queue(_processed, body, _body("two"))
 
     assert list(reporters) == ["two"]
     assert queue.deleted == ["receipt 1"]
 
 
-def test_a_job_that_is_stopped_goes_back_to_the_queue_and_its_token_lives_on() -> None:
+def test_a_stopped_job_returns_to_the_queue_and_is_not_reported() -> None:
     queue, reporter = _Queue(), FakeTaskReporter()
     runner: JobRunner
 
@@ -271,7 +271,7 @@ def test_a_job_that_is_stopped_goes_back_to_the_queue_and_its_token_lives_on() -
     assert len(queue.messages) == 1
 
 
-def test_a_queue_that_is_down_for_a_moment_does_not_end_the_worker() -> None:
+def test_a_short_outage_of_the_queue_does_not_end_the_worker() -> None:
     queue, reporter, runner = _Queue(is_down=True), FakeTaskReporter(), _runner(_processed)
     queue.when_empty = runner.stop
     queue.add(_body("one"))

@@ -1,4 +1,4 @@
-"""A worker that is killed where it hurts: what it had saved stays, and the next attempt does only the rest."""
+"""A worker is killed at critical points: its saved results stay, and the next attempt does only the rest."""
 
 import signal
 from collections.abc import Callable
@@ -59,7 +59,7 @@ def variables(
 
 
 def _store(worker: WorkerBench, stand_ins: StandInsClient, folder: Path) -> Job:
-    """Make a request for a post with two videos in storage, whose every access takes a moment."""
+    """Create a request for a post with two videos in storage. Each access to storage is delayed."""
     sound = np.concatenate([speech("0930", rate=SOUND_RATE), speech("0870", rate=SOUND_RATE)])
     video = write_media(folder / "video.mp4", scenes=[1.0, 1.0], sound=sound).read_bytes()
     job = worker.request(["one", "two"])
@@ -83,7 +83,7 @@ def _work_of(job: Job, token: str) -> dict[str, str]:
         pytest.param(_has_heard, (False, True, False), id="after Whisper"),
     ],
 )
-def test_the_next_attempt_goes_on_where_a_worker_was_killed(
+def test_the_next_attempt_continues_where_a_worker_was_killed(
     worker: WorkerBench,
     stand_ins: StandInsClient,
     waiting_tasks: WaitingTasks,

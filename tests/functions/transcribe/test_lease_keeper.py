@@ -1,4 +1,4 @@
-"""Several workers at the same media: one reads each, and none makes worse what another has found out."""
+"""Several workers with the same media: each medium is processed once, and no worker overwrites a better result."""
 
 import threading
 import uuid
@@ -34,7 +34,7 @@ def _end(medium: PostMedia) -> tuple[str | None, object, uuid.UUID | None]:
 
 
 def _while_the_first_listens(worker: WorkerBench, first: Job, act: Callable[[], object]) -> Outcome:
-    """Let a worker begin, and do something in the middle of the first medium that it listens to."""
+    """Start a worker, and call a function while it transcribes its first medium."""
     listens, may_go_on = threading.Event(), threading.Event()
 
     def during() -> None:
@@ -54,7 +54,7 @@ def _while_the_first_listens(worker: WorkerBench, first: Job, act: Callable[[], 
 
 
 def _while_another_works(worker: WorkerBench, first: Job, other: Job, until: Callable[[], bool]) -> list[Outcome]:
-    """Let a second worker begin in the middle of the first one's first medium, and the first go on then."""
+    """Start a second worker while the first one processes its first medium, then let the first continue."""
     with ThreadPoolExecutor(1) as pool:
         outcomes: list[Future[Outcome]] = []
 
@@ -66,18 +66,18 @@ def _while_another_works(worker: WorkerBench, first: Job, other: Job, until: Cal
         return [_while_the_first_listens(worker, first, begin), outcomes[0].result(WAIT_S)]
 
 
-def test_two_requests_with_the_same_video_have_it_read_once(worker: WorkerBench) -> None:
+def test_a_video_of_two_requests_is_processed_once(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     other = worker.request_too(job)
 
-    outcomes = _while_another_works(worker, job, other, until=lambda: worker.has_begun(other))
+    outcomes = _while_another_works(worker, job, other, until=lambda: worker.has_started(other))
 
     assert outcomes == [Outcome.PROCESSED] * 2
     assert worker.decoder.seen == [b"video"]
     assert _end(worker.media()[0]) == ("Hello there.", None, None)
 
 
-def test_a_worker_reads_first_what_no_other_reads(worker: WorkerBench) -> None:
+def test_a_worker_processes_unclaimed_media_first(worker: WorkerBench) -> None:
     job = worker.request(["one", "two"])
     other = worker.request_too(job)
 
@@ -88,7 +88,7 @@ def test_a_worker_reads_first_what_no_other_reads(worker: WorkerBench) -> None:
     assert [_end(medium) for medium in worker.media()] == [("Hello there.", None, None)] * 2
 
 
-def test_what_another_worker_still_reads_at_the_end_is_left_to_it_without_a_word(worker: WorkerBench) -> None:
+def test_a_medium_that_another_worker_still_holds_at_the_deadline_is_left_unchanged(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     stranger = uuid.uuid4()
     _claim(worker, worker.media()[0], stranger)
@@ -99,7 +99,7 @@ def test_what_another_worker_still_reads_at_the_end_is_left_to_it_without_a_word
     assert worker.store.got == []
 
 
-def test_the_medium_of_a_worker_that_died_is_read_when_its_claim_has_ended(worker: WorkerBench) -> None:
+def test_the_medium_of_a_crashed_worker_is_processed_after_its_claim_expires(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     _claim(worker, worker.media()[0], uuid.uuid4(), left=timedelta(0))
 
@@ -108,7 +108,7 @@ def test_the_medium_of_a_worker_that_died_is_read_when_its_claim_has_ended(worke
     assert _end(worker.media()[0]) == ("Hello there.", None, None)
 
 
-def test_a_worker_waits_until_the_claim_of_a_dead_one_ends(worker: WorkerBench) -> None:
+def test_a_worker_waits_until_the_claim_of_a_crashed_worker_expires(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     _claim(worker, worker.media()[0], uuid.uuid4())
     threading.Timer(0.1, worker.pipeline.clock.advance, [LEASE.total_seconds()]).start()
@@ -117,7 +117,7 @@ def test_a_worker_waits_until_the_claim_of_a_dead_one_ends(worker: WorkerBench) 
     assert _end(worker.media()[0]) == ("Hello there.", None, None)
 
 
-def test_the_next_attempt_does_not_wait_for_the_one_it_has_replaced(worker: WorkerBench) -> None:
+def test_the_next_attempt_does_not_wait_for_the_superseded_one(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     _claim(worker, worker.media()[0], _claimant(job))
 
@@ -126,7 +126,7 @@ def test_the_next_attempt_does_not_wait_for_the_one_it_has_replaced(worker: Work
     assert _end(worker.media()[0]) == ("Hello there.", None, None)
 
 
-def test_a_message_that_comes_twice_is_worked_on_once(worker: WorkerBench) -> None:
+def test_a_message_delivered_twice_is_processed_once(worker: WorkerBench) -> None:
     job = worker.request(["video"])
 
     outcome = _while_the_first_listens(worker, job, lambda: worker.process(job, deadline=Deadline(0.05)))
@@ -135,7 +135,7 @@ def test_a_message_that_comes_twice_is_worked_on_once(worker: WorkerBench) -> No
     assert worker.decoder.seen == [b"video"]
 
 
-def test_an_attempt_that_is_replaced_while_it_waits_ends(worker: WorkerBench) -> None:
+def test_an_attempt_that_is_superseded_while_it_waits_ends(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     _claim(worker, worker.media()[0], uuid.uuid4())
     threading.Timer(0.1, worker.retry, [job]).start()
@@ -143,7 +143,7 @@ def test_an_attempt_that_is_replaced_while_it_waits_ends(worker: WorkerBench) ->
     assert worker.process(job) == Outcome.SUPERSEDED
 
 
-def test_a_claim_is_renewed_as_long_as_the_work_goes_on(worker: WorkerBench) -> None:
+def test_a_claim_is_renewed_until_the_work_ends(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     renewed: list[bool] = []
 
@@ -157,7 +157,7 @@ def test_a_claim_is_renewed_as_long_as_the_work_goes_on(worker: WorkerBench) -> 
     assert renewed == [True]
 
 
-def test_a_worker_that_is_stopped_gives_its_medium_back(worker: WorkerBench) -> None:
+def test_a_stopped_worker_releases_its_medium(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     deadline = Deadline(WAIT_S)
     worker.listener.during = deadline.stop
@@ -182,7 +182,7 @@ def _unreadable_after(act: Callable[[], object]) -> Callable[[str], object]:
     return during_get
 
 
-def test_a_failure_never_overwrites_what_somebody_else_has_found_out(worker: WorkerBench) -> None:
+def test_a_failure_never_overwrites_the_result_of_another_worker(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     worker.store.during_get = _unreadable_after(lambda: _read_by_somebody_else(worker))
     worker.decoder.answers[b"video"] = UnreadableMedia("The file cannot be decoded.")
@@ -204,7 +204,7 @@ def test_a_failure_of_a_worker_whose_claim_was_taken_over_is_not_saved(worker: W
     assert worker.media()[0].processed_at is None
 
 
-def test_what_a_worker_has_heard_is_saved_although_its_claim_was_taken_over(worker: WorkerBench) -> None:
+def test_a_transcript_is_saved_although_the_claim_was_taken_over(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     stranger = uuid.uuid4()
     worker.listener.during = lambda: _claim(worker, worker.media()[0], stranger)
@@ -215,7 +215,7 @@ def test_what_a_worker_has_heard_is_saved_although_its_claim_was_taken_over(work
     assert worker.media()[0].processed_at == worker.pipeline.clock()
 
 
-def test_a_medium_that_is_gone_when_it_was_heard_ends_nothing(worker: WorkerBench) -> None:
+def test_a_medium_deleted_during_its_transcription_fails_no_job(worker: WorkerBench) -> None:
     job = worker.request(["one", "two"])
     gone = worker.media()[0].id
 

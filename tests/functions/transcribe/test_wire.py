@@ -40,7 +40,7 @@ def processor(
     processor._engine.dispose()
 
 
-def test_a_stored_video_is_fetched_decoded_listened_to_and_its_pictures_stored(
+def test_a_stored_video_is_fetched_decoded_and_transcribed_and_its_pictures_are_stored(
     worker: WorkerBench, processor: MediaProcessor, stand_ins: StandInsClient, tmp_path: Path
 ) -> None:
     sound = np.concatenate([silence(1), speech("0930", rate=SOUND_RATE)])
@@ -66,7 +66,7 @@ def test_a_stored_video_is_fetched_decoded_listened_to_and_its_pictures_stored(
     assert len([call for call in calls if call.provider == "supabase"]) == 1 + 1 + len(medium.frames)
 
 
-def test_the_sound_of_a_page_is_downloaded_and_listened_to(
+def test_the_sound_of_a_page_is_downloaded_and_transcribed(
     worker: WorkerBench, processor: MediaProcessor, stand_ins: StandInsClient, tmp_path: Path
 ) -> None:
     video = write_media(tmp_path / "video.mp4", scenes=[1.0], sound=speech("0930", rate=SOUND_RATE))

@@ -1,4 +1,4 @@
-"""Many requests at once, over sockets, as uvicorn serves them."""
+"""Concurrent requests over sockets, served by uvicorn."""
 
 import random
 from collections import Counter
@@ -55,19 +55,19 @@ def settings(settings: ApiSettings) -> ApiSettings:
 
 @pytest.fixture
 def http(app: FastAPI) -> Iterator[httpx.Client]:
-    # A connection that is closed just as it is used again would look like a failure of the server.
+    # No keep-alive: reusing a connection that is just being closed would look like a failure of the server.
     limits = httpx.Limits(max_connections=200, max_keepalive_connections=0)
     with serving(app) as base_url, httpx.Client(base_url=base_url, timeout=WAIT_S, limits=limits) as http:
         yield http
 
 
 def get_at_once(http: httpx.Client, path: str, headers: dict[str, str]) -> Counter[int]:
-    """Return how often each status was the answer."""
+    """Return the number of answers by status."""
     with ThreadPoolExecutor(AT_ONCE) as threads:
         return Counter(threads.map(lambda _: http.get(path, headers=headers).status_code, range(AT_ONCE)))
 
 
-def test_fifty_first_requests_make_one_user_with_one_subscription(
+def test_fifty_concurrent_first_requests_create_one_user_with_one_subscription(
     http: httpx.Client, stand_ins: StandInsClient, rows: Session
 ) -> None:
     new = stand_ins.token("everywhere@example.com")
@@ -82,20 +82,20 @@ def test_fifty_first_requests_make_one_user_with_one_subscription(
 
 
 @pytest.mark.parametrize("path", [LIST, "/health/ready/"])
-def test_more_requests_than_threads_and_connections_all_get_an_answer(
-    http: httpx.Client, somebody: SignedIn, path: str
+def test_more_requests_than_threads_and_connections_are_all_answered(
+    http: httpx.Client, free_user: SignedIn, path: str
 ) -> None:
-    assert get_at_once(http, path, somebody.headers) == {200: AT_ONCE}
+    assert get_at_once(http, path, free_user.headers) == {200: AT_ONCE}
 
 
-def test_a_large_body_is_refused_in_words_and_not_by_a_broken_connection(
-    http: httpx.Client, somebody: SignedIn
+def test_a_large_body_is_refused_with_an_answer_and_not_a_broken_connection(
+    http: httpx.Client, free_user: SignedIn
 ) -> None:
     body = b'{"post_urls": ["' + b"a" * 5_000_000 + b'"]}'
 
     replies = [
         http.post(ANALYZE, content=body, headers={"Content-Type": "application/json"} | headers)
-        for headers in (somebody.headers, {})
+        for headers in (free_user.headers, {})
     ]
 
     assert [reply.json()["code"] for reply in replies] == ["body_too_large", "not_authenticated"]
@@ -111,7 +111,7 @@ def clock(app: FastAPI) -> FakeClock:
 def analyze_at_once(
     http: httpx.Client, user: SignedIn, calls: list[list[str]], keys: list[str] | None = None
 ) -> list[httpx.Response]:
-    """Send all the calls at once, with a key each where keys are given."""
+    """Send all calls concurrently, with one key each if keys are given."""
 
     def call(number: int) -> httpx.Response:
         headers = user.headers | ({"Idempotency-Key": keys[number]} if keys else {})
@@ -122,7 +122,7 @@ def analyze_at_once(
 
 
 def count_admitted(rows: Session, user: SignedIn) -> tuple[int, int, int]:
-    """Return how many URLs were admitted by requests, by reservations and by usage."""
+    """Return the number of admitted URLs according to requests, reservations and usage."""
     rows.rollback()
     admitted = rows.scalars(
         select(func.cardinality(PostAnalysisRequest.post_urls)).where(PostAnalysisRequest.user_id == user.user.id)
@@ -133,7 +133,7 @@ def count_admitted(rows: Session, user: SignedIn) -> tuple[int, int, int]:
 
 
 def use_all_but(rows: Session, user: SignedIn, left: int) -> None:
-    """Leave so many of the ten analyses of a Free user's day on X."""
+    """Leave this many of a Free user's ten daily analyses on X."""
     create_usage(rows, user.user, usage_date=NOON.date(), url_lookups=10 - left)
     rows.commit()
 
@@ -143,14 +143,14 @@ def check_two_hundred_calls(http: httpx.Client, user: SignedIn, rows: Session, l
 
     replies = analyze_at_once(http, user, [[f"https://x.com/jack/status/{number}"] for number in range(1, 201)])
 
-    # With what went wrong first, so that a failure explains itself.
+    # The failed answers come first, so that a failure explains itself.
     assert [line for line in logged() if line["level"] == "ERROR"] == []
     assert Counter(reply.status_code for reply in replies) == {202: 5, 403: 15, 429: 180}
     assert count_admitted(rows, user) == (5, 5, 10)
 
 
 @pytest.mark.usefixtures("clock")
-def test_of_two_hundred_calls_with_five_left_exactly_five_are_admitted(
+def test_two_hundred_concurrent_calls_with_five_left_admit_exactly_five(
     http: httpx.Client, sign_in: Callable[..., SignedIn], rows: Session, logged: Logged
 ) -> None:
     check_two_hundred_calls(http, sign_in(), rows, logged)
@@ -158,7 +158,7 @@ def test_of_two_hundred_calls_with_five_left_exactly_five_are_admitted(
 
 @pytest.mark.proof
 @pytest.mark.usefixtures("clock")
-def test_however_often_two_hundred_calls_are_made_exactly_five_are_admitted(
+def test_two_hundred_concurrent_calls_admit_exactly_five_every_time(
     http: httpx.Client, sign_in: Callable[..., SignedIn], rows: Session, logged: Logged
 ) -> None:
     for _ in range(scaled(50)):
@@ -166,22 +166,24 @@ def test_however_often_two_hundred_calls_are_made_exactly_five_are_admitted(
 
 
 @pytest.mark.usefixtures("clock")
-def test_fifty_calls_with_one_key_have_one_effect(http: httpx.Client, somebody: SignedIn, rows: Session) -> None:
+def test_fifty_concurrent_calls_with_one_key_have_one_effect(
+    http: httpx.Client, free_user: SignedIn, rows: Session
+) -> None:
     calls = [["https://x.com/jack/status/20"]] * AT_ONCE
 
-    replies = analyze_at_once(http, somebody, calls, keys=["the-same"] * AT_ONCE)
+    replies = analyze_at_once(http, free_user, calls, keys=["the-same"] * AT_ONCE)
 
     answered = [reply for reply in replies if reply.status_code == 202]
     assert {reply.status_code for reply in replies} <= {202, 409}
     assert len({reply.content for reply in answered}) == 1
     assert [reply.headers.get("Idempotency-Replayed") for reply in answered].count(None) == 1
-    assert count_admitted(rows, somebody) == (1, 1, 1)
+    assert count_admitted(rows, free_user) == (1, 1, 1)
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("seed", seeds(20))
-def test_calls_of_any_size_with_and_without_keys_never_go_beyond_a_limit(
-    http: httpx.Client, clock: FakeClock, somebody: SignedIn, rows: Session, seed: int
+def test_calls_of_any_size_with_and_without_keys_never_exceed_a_limit(
+    http: httpx.Client, clock: FakeClock, free_user: SignedIn, rows: Session, seed: int
 ) -> None:
     chance = random.Random(seed)
     urls = [
@@ -189,7 +191,7 @@ def test_calls_of_any_size_with_and_without_keys_never_go_beyond_a_limit(
         "https://www.youtube.com/watch?v=dQw4w9Wg{:03}",
         "https://www.instagram.com/p/C0abcdef{:03}/",
     ]
-    use_all_but(rows, somebody, left=chance.randint(0, 10))
+    use_all_but(rows, free_user, left=chance.randint(0, 10))
     for _ in range(3):
         calls = [
             [chance.choice(urls).format(chance.randint(100, 999)) for _ in range(chance.randint(1, 3))]
@@ -197,11 +199,11 @@ def test_calls_of_any_size_with_and_without_keys_never_go_beyond_a_limit(
         ]
         keys = [f"key-{chance.randint(1, 15)}" for _ in calls]
 
-        replies = analyze_at_once(http, somebody, calls, keys=chance.choice((keys, None)))
+        replies = analyze_at_once(http, free_user, calls, keys=chance.choice((keys, None)))
 
         assert {reply.status_code for reply in replies} <= {202, 403, 409, 422, 429}
         clock.advance(chance.choice((600, 3600)))
-    requests, held, _ = count_admitted(rows, somebody)
+    requests, held, _ = count_admitted(rows, free_user)
     assert requests == held
-    used = rows.execute(select(UserUsage.platform, UserUsage.url_lookups).where(UserUsage.user_id == somebody.user.id))
+    used = rows.execute(select(UserUsage.platform, UserUsage.url_lookups).where(UserUsage.user_id == free_user.user.id))
     assert all(0 <= number <= 10 for _, number in used)

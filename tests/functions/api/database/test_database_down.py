@@ -1,4 +1,4 @@
-"""What is said while the database is away, and that it is noticed when it is back."""
+"""Answers while the database is down, and recovery when it is back."""
 
 import gc
 import select
@@ -25,13 +25,13 @@ from tests.functions.api.conftest import POST_URL, SignedIn, replace_services
 from whyviral.core.database import build_engine
 
 LIST = "/api/analysis/requests/"
-NOBODY_LISTENS = "postgresql://nobody@127.0.0.1:1/nothing"
+CLOSED_PORT_URL = "postgresql://nobody@127.0.0.1:1/nothing"
 _SOCKET_TIMEOUT_S = 1.0
 
 
 @pytest.fixture
 def impatient(app: FastAPI, api_database_url: str) -> Iterator[Engine]:
-    """The engine of the application, with little patience."""
+    """The engine of the application, with short timeouts."""
     engine = build_engine(api_database_url, socket_timeout_s=_SOCKET_TIMEOUT_S)
     app.state.services.engine.dispose()
     replace_services(app, engine=engine)
@@ -52,15 +52,15 @@ def assert_unavailable(client: TestClient, user: SignedIn) -> None:
 class TestNobodyListens:
     @pytest.fixture
     def settings(self, settings: ApiSettings) -> ApiSettings:
-        return settings.model_copy(update={"supabase_db_url": SecretStr(NOBODY_LISTENS)})
+        return settings.model_copy(update={"supabase_db_url": SecretStr(CLOSED_PORT_URL)})
 
-    def test_a_read_says_so(self, client: TestClient, somebody: SignedIn) -> None:
-        assert_unavailable(client, somebody)
+    def test_a_read_says_so(self, client: TestClient, free_user: SignedIn) -> None:
+        assert_unavailable(client, free_user)
 
     def test_a_write_says_so_and_starts_nothing(
-        self, client: TestClient, somebody: SignedIn, workflow: FakeWorkflow
+        self, client: TestClient, free_user: SignedIn, workflow: FakeWorkflow
     ) -> None:
-        reply = client.post("/api/analysis/analyze/", json={"post_urls": [POST_URL]}, headers=somebody.headers)
+        reply = client.post("/api/analysis/analyze/", json={"post_urls": [POST_URL]}, headers=free_user.headers)
 
         assert (reply.status_code, reply.json()["code"]) == (503, "database_unavailable")
         assert workflow.started == []
@@ -86,20 +86,20 @@ class TestNobodyListens:
         assert (reply.status_code, reply.json()) == (status, body)
 
 
-def test_a_database_that_does_not_answer_in_time_is_away_until_it_answers(
-    client: TestClient, somebody: SignedIn, rows: Session, impatient: Engine
+def test_a_database_that_does_not_answer_in_time_is_unavailable_until_it_answers(
+    client: TestClient, free_user: SignedIn, rows: Session, impatient: Engine
 ) -> None:
     rows.execute(text("lock table users in access exclusive mode"))
 
-    assert_unavailable(client, somebody)
+    assert_unavailable(client, free_user)
     rows.rollback()
 
-    assert client.get(LIST, headers=somebody.headers).json()["count"] == 0
+    assert client.get(LIST, headers=free_user.headers).json()["count"] == 0
 
 
 @contextmanager
 def server(greet: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Run a server of one connection; yields its host and port."""
+    """Run a server that accepts one connection. Yields its host and port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = Thread(target=lambda: greet(listening.accept()[0]))
         thread.start()
@@ -123,23 +123,23 @@ def reset(connection: socket.socket) -> None:
     connection.close()
 
 
-@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # pg8000 forgets the socket of a failed start
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # pg8000 does not close the socket of a failed start
 @pytest.mark.parametrize("greet", [say_nothing, hang_up])
-def test_a_server_that_is_no_database_is_away(
-    client: TestClient, app: FastAPI, somebody: SignedIn, greet: Callable[[socket.socket], None]
+def test_a_server_that_is_not_a_database_is_unavailable(
+    client: TestClient, app: FastAPI, free_user: SignedIn, greet: Callable[[socket.socket], None]
 ) -> None:
     app.state.services.engine.dispose()
     with server(greet) as address:
         url = f"postgresql://nobody@{address}/nothing"
         replace_services(app, engine=build_engine(url, socket_timeout_s=_SOCKET_TIMEOUT_S))
-        assert_unavailable(client, somebody)
+        assert_unavailable(client, free_user)
         gc.collect()
 
 
-def test_a_connection_that_is_cut_while_we_wait_counts_as_away(
+def test_a_connection_cut_during_a_statement_counts_as_unavailable(
     client: TestClient,
     app: FastAPI,
-    somebody: SignedIn,
+    free_user: SignedIn,
     api_database_url: str,
     logged: Callable[[], list[dict[str, Any]]],
 ) -> None:
@@ -158,42 +158,42 @@ def test_a_connection_that_is_cut_while_we_wait_counts_as_away(
                     other_end[source].sendall(data)
 
     app.state.services.engine.dispose()
-    patience_s = 2.0
+    timeout_s = 2.0
     with server(carry) as address:
         cut_url = f"postgresql://{url.username}:{url.password}@{address}/{url.database}"
-        engine = build_engine(cut_url, socket_timeout_s=patience_s)
+        engine = build_engine(cut_url, socket_timeout_s=timeout_s)
         replace_services(app, engine=engine)
-        assert client.get(LIST, headers=somebody.headers).status_code == 200
+        assert client.get(LIST, headers=free_user.headers).status_code == 200
         is_over.set()
-        assert_unavailable(client, somebody)
+        assert_unavailable(client, free_user)
     # The request has timed out waiting for the database, so its access log row does not try again.
     reasons = [line["reason"] for line in logged() if line["message"] == "access log rows dropped"]
     assert reasons == ["the database did not answer"]
 
 
-# A connection that broke with something unsent complains once more when it is forgotten.
+# A broken connection with unsent data warns again when it is garbage-collected.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_connections_that_the_server_has_ended_are_replaced_unnoticed(
-    client: TestClient, somebody: SignedIn, postgres: Postgres, rows: Session, api_engine: Engine
+def test_connections_closed_by_the_server_are_replaced_without_an_error(
+    client: TestClient, free_user: SignedIn, postgres: Postgres, rows: Session, api_engine: Engine
 ) -> None:
     rows.close()
     api_engine.dispose()
-    client.get(LIST, headers=somebody.headers)
+    client.get(LIST, headers=free_user.headers)
 
     run_script(postgres.url, "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = 'api'")
 
-    assert client.get(LIST, headers=somebody.headers).status_code == 200
+    assert client.get(LIST, headers=free_user.headers).status_code == 200
     gc.collect()
 
 
-def test_a_connection_that_is_never_given_back_is_not_waited_for_for_ever(
-    client: TestClient, somebody: SignedIn, app: FastAPI, api_database_url: str
+def test_waiting_for_a_connection_ends_after_a_time(
+    client: TestClient, free_user: SignedIn, app: FastAPI, api_database_url: str
 ) -> None:
     url = build_engine(api_database_url).url
     engine = create_engine(url, pool_size=1, max_overflow=0, pool_timeout=0.1)
     replace_services(app, engine=engine)
     with engine.connect():
-        assert_unavailable(client, somebody)
+        assert_unavailable(client, free_user)
         assert client.get("/health/ready/").status_code == 503
     engine.dispose()
 
@@ -203,9 +203,9 @@ def test_a_connection_that_is_never_given_back_is_not_waited_for_for_ever(
     [("select pg_sleep(60)", 503), ("select 1 / 0", 500), ("select no_such_column", 500)],
     ids=["over its time", "a division by zero", "a bug"],
 )
-def test_only_what_is_not_our_fault_counts_as_unavailable(
+def test_only_failures_outside_our_code_count_as_unavailable(
     client: TestClient,
-    somebody: SignedIn,
+    free_user: SignedIn,
     rows: Session,
     workflow: FakeWorkflow,
     statement: str,
@@ -220,6 +220,6 @@ def test_only_what_is_not_our_fault_counts_as_unavailable(
 
     workflow.on_start = ask
 
-    reply = client.post("/api/analysis/analyze/", json={"post_urls": [POST_URL]}, headers=somebody.headers)
+    reply = client.post("/api/analysis/analyze/", json={"post_urls": [POST_URL]}, headers=free_user.headers)
 
     assert reply.status_code == status

@@ -1,4 +1,4 @@
-"""What operators and callers are told when the database refuses us, and that it passes without a restart."""
+"""Refused database connections: the log line and the answer, and recovery without a restart."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -68,9 +68,9 @@ def reports(caplog: pytest.LogCaptureFixture) -> list[tuple[int, str, str]]:
         ("57P03", "the database system is starting up", Failure.STARTING_OR_STOPPING),
     ],
 )
-def test_a_refusal_is_one_line_that_says_what_to_do_and_passes_without_a_restart(
+def test_a_refused_connection_is_one_log_line_and_recovers_without_a_restart(
     client: TestClient,
-    somebody: SignedIn,
+    free_user: SignedIn,
     connect: Connect,
     api_database_url: str,
     caplog: pytest.LogCaptureFixture,
@@ -81,19 +81,19 @@ def test_a_refusal_is_one_line_that_says_what_to_do_and_passes_without_a_restart
     with fake_pooler(api_database_url) as pooler:
         connect(url_at(api_database_url, pooler.port))
         pooler.refusal = (sqlstate, message)
-        assert_unavailable(client, somebody)
-        assert_unavailable(client, somebody)
+        assert_unavailable(client, free_user)
+        assert_unavailable(client, free_user)
         pooler.refusal = None
 
-        assert client.get(LIST, headers=somebody.headers).status_code == 200
+        assert client.get(LIST, headers=free_user.headers).status_code == 200
 
     assert reports(caplog) == [(logging.ERROR, failure, failure.what_to_do), (logging.INFO, failure, "")]
 
 
 @pytest.mark.parametrize("failure", [Failure.WRONG_HOST_NAME, Failure.WRONG_CERTIFICATE])
-def test_a_wrong_certificate_is_one_line_and_passes_without_a_restart(
+def test_a_wrong_certificate_is_one_log_line_and_recovers_without_a_restart(
     client: TestClient,
-    somebody: SignedIn,
+    free_user: SignedIn,
     connect: Connect,
     api_database_url: str,
     caplog: pytest.LogCaptureFixture,
@@ -108,17 +108,17 @@ def test_a_wrong_certificate_is_one_line_and_passes_without_a_restart(
     context = server_context(wrong.server)
     with tls_in_front_of(api_database_url, context) as port:
         connect(url_at(api_database_url, port, query=f"?sslrootcert={trusted}"))
-        assert_unavailable(client, somebody)
+        assert_unavailable(client, free_user)
         context.load_cert_chain(other.server)
 
-        assert client.get(LIST, headers=somebody.headers).status_code == 200
+        assert client.get(LIST, headers=free_user.headers).status_code == 200
 
     assert reports(caplog) == [(logging.ERROR, failure, failure.what_to_do), (logging.INFO, failure, "")]
 
 
-def test_a_password_that_a_real_pooler_refuses_is_named(
+def test_a_password_refused_by_a_real_pooler_is_named_in_the_log(
     client: TestClient,
-    somebody: SignedIn,
+    free_user: SignedIn,
     connect: Connect,
     api_database_url: str,
     start_pooler: StartPooler,
@@ -127,15 +127,15 @@ def test_a_password_that_a_real_pooler_refuses_is_named(
     pooled = make_url(start_pooler(api_database_url, passwords={"whyviral_api": "new"}))
     connect(url_at(api_database_url, int(pooled.port or 0), password="old"))
 
-    assert_unavailable(client, somebody)
+    assert_unavailable(client, free_user)
 
     failure = Failure.WRONG_PASSWORD
     assert reports(caplog) == [(logging.ERROR, failure, failure.what_to_do)]
 
 
-def test_a_real_pooler_that_is_full_is_named_until_a_client_leaves(
+def test_a_full_pooler_is_named_in_the_log_until_a_client_leaves(
     client: TestClient,
-    somebody: SignedIn,
+    free_user: SignedIn,
     connect: Connect,
     api_database_url: str,
     start_pooler: StartPooler,
@@ -146,9 +146,9 @@ def test_a_real_pooler_that_is_full_is_named_until_a_client_leaves(
     with session_scope(other) as session:
         session.connection()
         connect(pooled)
-        assert_unavailable(client, somebody)
+        assert_unavailable(client, free_user)
     other.dispose()
 
-    assert client.get(LIST, headers=somebody.headers).status_code == 200
+    assert client.get(LIST, headers=free_user.headers).status_code == 200
     failure = Failure.POOLER_FULL
     assert reports(caplog) == [(logging.ERROR, failure, failure.what_to_do), (logging.INFO, failure, "")]

@@ -32,28 +32,28 @@ def settings(settings: ApiSettings, api_database_url: str, start_pooler: StartPo
 
 @pytest.fixture
 def http(app: FastAPI) -> Iterator[httpx.Client]:
-    # A connection that is closed just as it is used again would look like a failure of the server.
+    # No keep-alive: reusing a connection that is just being closed would look like a failure of the server.
     limits = httpx.Limits(max_connections=_AT_ONCE, max_keepalive_connections=0)
     with serving(app) as base_url, httpx.Client(base_url=base_url, timeout=60, limits=limits) as http:
         yield http
 
 
 def test_fifty_calls_at_once_are_all_answered_and_recorded(
-    http: httpx.Client, somebody: SignedIn, rows: Session, logged: Callable[[], list[dict[str, Any]]]
+    http: httpx.Client, free_user: SignedIn, rows: Session, logged: Callable[[], list[dict[str, Any]]]
 ) -> None:
     def call(number: int) -> int:
-        return http.get(_PATHS[number % len(_PATHS)], headers=somebody.headers).status_code
+        return http.get(_PATHS[number % len(_PATHS)], headers=free_user.headers).status_code
 
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         statuses = Counter(threads.map(call, range(_CALLS)))
 
     assert statuses == {200: _CALLS}
     assert [line for line in logged() if line["level"] in {"WARNING", "ERROR"}] == []
-    assert wait_for_records(rows, somebody, at_least=_CALLS * 3 // 4) == _CALLS * 3 // 4
+    assert wait_for_records(rows, free_user, at_least=_CALLS * 3 // 4) == _CALLS * 3 // 4
 
 
 def wait_for_records(rows: Session, user: SignedIn, *, at_least: int) -> int:
-    """Return how many calls of the user are recorded; a record follows its answer."""
+    """Wait for and return the number of recorded calls of the user. A row is written after its answer."""
     own = select(func.count()).select_from(ApiAccessLog).where(ApiAccessLog.user_id == user.user.id)
     for _ in range(300):
         count = rows.scalar(own) or 0

@@ -1,4 +1,4 @@
-"""How often each route waits for the database, counted at the socket.
+"""Database round trips of each route, counted at the socket.
 
 `make round-trips` prints the table that docs/performance.md shows.
 """
@@ -25,10 +25,10 @@ POSTS = 20
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A call and how many round trips are promised for it, everything included."""
+    """A call and its promised maximum of round trips, everything included."""
 
     name: str
-    at_most: int
+    max_round_trips: int
     path: str
     body: Callable[[], dict[str, object]] | None = None
     headers: Callable[[], dict[str, str]] = field(default=dict)
@@ -69,7 +69,7 @@ def settings(settings: ApiSettings, api_database_url: str, proxy: CountingProxy)
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=[route.name for route in ROUTES])
-def test_a_route_waits_for_the_database_no_more_often_than_promised(
+def test_a_route_needs_no_more_round_trips_than_promised(
     client: TestClient,
     sign_in: Callable[..., SignedIn],
     rows: Session,
@@ -91,6 +91,6 @@ def test_a_route_waits_for_the_database_no_more_often_than_promised(
     round_trips = proxy.take()
 
     with capsys.disabled():
-        sys.stdout.write(f"\n| `{route.name}` | {round_trips} | {route.at_most} | ")
+        sys.stdout.write(f"\n| `{route.name}` | {round_trips} | {route.max_round_trips} | ")
     assert statuses == [202 if route.body else 200] * 2
-    assert 0 < round_trips <= route.at_most
+    assert 0 < round_trips <= route.max_round_trips

@@ -1,4 +1,4 @@
-"""How many threads a warm request takes in turn."""
+"""The number of threads that a warm request uses in turn."""
 
 from typing import Any
 
@@ -10,19 +10,19 @@ from tests.functions.api.conftest import SignedIn
 
 
 @pytest.mark.parametrize("path", ["/api/accounts/me/", "/api/analysis/requests/", "/api/accounts/usage/limits/"])
-def test_a_read_takes_a_thread_for_the_user_one_for_the_route_and_one_for_its_record(
-    client: TestClient, somebody: SignedIn, monkeypatch: pytest.MonkeyPatch, path: str
+def test_a_read_uses_one_thread_each_for_user_route_and_access_log(
+    client: TestClient, free_user: SignedIn, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    assert client.get(path, headers=somebody.headers).status_code == 200  # fetches Clerk's keys
-    taken: list[Any] = []
+    assert client.get(path, headers=free_user.headers).status_code == 200  # fetches Clerk's keys
+    works: list[Any] = []
     run_sync = to_thread.run_sync
 
     async def count(work: Any, *arguments: Any, **options: Any) -> Any:
-        taken.append(work)
+        works.append(work)
         return await run_sync(work, *arguments, **options)
 
-    # A mock, as nothing else sees that a thread is taken.
+    # A mock, because nothing else shows that a thread is used.
     monkeypatch.setattr(to_thread, "run_sync", count)
-    assert client.get(path, headers=somebody.headers).status_code == 200
+    assert client.get(path, headers=free_user.headers).status_code == 200
 
-    assert len(taken) == 3
+    assert len(works) == 3

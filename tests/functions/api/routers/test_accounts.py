@@ -1,4 +1,4 @@
-"""The caller's own profile, subscription and session, and the plans that everybody may see."""
+"""The caller's own profile, subscription and session, and the public list of plans."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ def logs_of(rows: Session, user: User) -> list[AuthenticationLog]:
     return list(rows.scalars(logs))
 
 
-def test_users_see_themselves(client: TestClient, sign_in: Callable[..., SignedIn]) -> None:
+def test_users_see_their_own_profile(client: TestClient, sign_in: Callable[..., SignedIn]) -> None:
     ada = sign_in(full_name="Ada", company_name="Engines", email_verified=True, profile_image="https://a.example/")
 
     reply = client.get(ME, headers=ada.headers)
@@ -105,7 +105,7 @@ def test_users_change_their_name_and_company(
     ],
     ids=str,
 )
-def test_nothing_else_can_be_changed(
+def test_no_other_field_of_a_profile_can_be_changed(
     client: TestClient, sign_in: Callable[..., SignedIn], rows: Session, body: Any
 ) -> None:
     ada = sign_in(full_name="Ada")
@@ -117,7 +117,7 @@ def test_nothing_else_can_be_changed(
     assert (user.full_name, user.email, user.is_admin) == ("Ada", ada.user.email, False)
 
 
-def test_a_subscription_is_shown_with_its_plan_and_what_it_goes_down_to(
+def test_a_subscription_is_shown_with_its_plan_and_its_planned_downgrade(
     client: TestClient, sign_in: Callable[..., SignedIn], rows: Session
 ) -> None:
     ada = sign_in("business")
@@ -135,13 +135,15 @@ def test_a_subscription_is_shown_with_its_plan_and_what_it_goes_down_to(
     assert (body["downgrade_to_plan"]["slug"], body["downgrade_at"]) == ("pro", "2026-12-01T00:00:00Z")
 
 
-def test_who_has_no_subscription_is_told_so(client: TestClient, sign_in: Callable[..., SignedIn]) -> None:
+def test_a_user_without_a_subscription_gets_an_error_that_says_so(
+    client: TestClient, sign_in: Callable[..., SignedIn]
+) -> None:
     reply = client.get(SUBSCRIPTION, headers=sign_in(None).headers)
 
     assert (reply.status_code, reply.json()["code"]) == (404, "no_current_subscription")
 
 
-def test_plans_are_shown_to_everybody_the_cheapest_first(client: TestClient) -> None:
+def test_plans_are_public_and_listed_cheapest_first(client: TestClient) -> None:
     body = client.get(PLANS).json()
 
     plans = body.pop("results")
@@ -157,20 +159,20 @@ def test_plans_are_shown_to_everybody_the_cheapest_first(client: TestClient) -> 
     }
 
 
-def test_plans_have_pages_like_every_list(client: TestClient) -> None:
+def test_plans_are_paginated_like_every_list(client: TestClient) -> None:
     reply = client.get(PLANS, params={"page": 2})
 
     assert reply.json() == {"count": 3, "next": None, "previous": f"{BASE_URL}{PLANS}?page=1", "results": []}
     assert client.get(PLANS, params={"page": 0}).status_code == 422
 
 
-def test_a_token_stops_working_with_the_answer_of_logout(
-    client: TestClient, stand_ins: StandInsClient, somebody: SignedIn, rows: Session
+def test_a_token_stops_working_as_soon_as_logout_answers(
+    client: TestClient, stand_ins: StandInsClient, free_user: SignedIn, rows: Session
 ) -> None:
-    session = stand_ins.token(str(somebody.user.email), overrides={"sub": somebody.user.clerk_user_id})
+    session = stand_ins.token(str(free_user.user.email), overrides={"sub": free_user.user.clerk_user_id})
     another = bearer(
         stand_ins.token(
-            str(somebody.user.email), session_id=session["session_id"], overrides={"sub": somebody.user.clerk_user_id}
+            str(free_user.user.email), session_id=session["session_id"], overrides={"sub": free_user.user.clerk_user_id}
         )["token"]
     )
 
@@ -180,35 +182,35 @@ def test_a_token_stops_working_with_the_answer_of_logout(
     for headers in (bearer(session["token"]), another):
         refused = client.get(ME, headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (401, "session_revoked")
-    assert client.get(ME, headers=somebody.headers).status_code == 200
+    assert client.get(ME, headers=free_user.headers).status_code == 200
     at_clerk = stand_ins.http.get(f"/clerk/v1/sessions/{session['session_id']}", headers=SECRET).json()
     assert at_clerk["status"] == "revoked"
-    (log,) = logs_of(rows, somebody.user)
+    (log,) = logs_of(rows, free_user.user)
     assert (log.event, log.outcome, log.session_id) == ("sign_out", "succeeded", session["session_id"])
 
 
 @pytest.mark.parametrize("trouble", [{"mode": "disconnect"}, {"mode": "status", "status": 500}])
-def test_a_logout_holds_here_although_clerk_is_away(
-    client: TestClient, stand_ins: StandInsClient, somebody: SignedIn, rows: Session, trouble: dict[str, Any]
+def test_a_logout_succeeds_here_while_clerk_is_down(
+    client: TestClient, stand_ins: StandInsClient, free_user: SignedIn, rows: Session, trouble: dict[str, Any]
 ) -> None:
     stand_ins.fault("clerk", path="/v1/sessions", **trouble)
 
-    reply = client.post(LOGOUT, headers=somebody.headers)
+    reply = client.post(LOGOUT, headers=free_user.headers)
 
     assert reply.json() == {"status": "signed_out", "revoked_at_clerk": False}
-    assert client.get(ME, headers=somebody.headers).json()["code"] == "session_revoked"
-    assert [log.reason for log in logs_of(rows, somebody.user)] == ["clerk_unreachable"]
+    assert client.get(ME, headers=free_user.headers).json()["code"] == "session_revoked"
+    assert [log.reason for log in logs_of(rows, free_user.user)] == ["clerk_unreachable"]
 
 
-def test_a_session_that_clerk_no_longer_has_is_signed_out_all_the_same(
-    client: TestClient, stand_ins: StandInsClient, somebody: SignedIn
+def test_a_session_unknown_to_clerk_can_be_signed_out(
+    client: TestClient, stand_ins: StandInsClient, free_user: SignedIn
 ) -> None:
     stand_ins.fault("clerk", "status", status=404, path="/v1/sessions")
 
-    assert client.post(LOGOUT, headers=somebody.headers).json()["revoked_at_clerk"] is True
+    assert client.post(LOGOUT, headers=free_user.headers).json()["revoked_at_clerk"] is True
 
 
-def test_a_revoked_session_makes_no_user(client: TestClient, stand_ins: StandInsClient, rows: Session) -> None:
+def test_a_revoked_session_creates_no_user(client: TestClient, stand_ins: StandInsClient, rows: Session) -> None:
     new = stand_ins.token("revoked-before@example.com")
     rows.add(RevokedSession(session_id=new["session_id"], reason="revoked"))
     rows.commit()
@@ -219,17 +221,17 @@ def test_a_revoked_session_makes_no_user(client: TestClient, stand_ins: StandIns
     assert rows.scalars(select(User).where(User.clerk_user_id == new["user_id"])).all() == []
 
 
-def test_whoever_acts_for_a_user_is_noted_once_a_session(
-    client: TestClient, stand_ins: StandInsClient, somebody: SignedIn, rows: Session
+def test_an_impersonation_is_recorded_once_per_session(
+    client: TestClient, stand_ins: StandInsClient, free_user: SignedIn, rows: Session
 ) -> None:
-    claims = {"sub": somebody.user.clerk_user_id, "act": {"iss": "x", "sid": "sess_admin", "sub": "user_admin"}}
-    session = stand_ins.token(str(somebody.user.email), overrides=claims)
+    claims = {"sub": free_user.user.clerk_user_id, "act": {"iss": "x", "sid": "sess_admin", "sub": "user_admin"}}
+    session = stand_ins.token(str(free_user.user.email), overrides=claims)
 
     for _ in range(2):
         headers = bearer(session["token"]) | {"User-Agent": "Browser/1 \x7f" + "." * 1_000}
         client.get(ME, headers=headers)
 
-    (log,) = logs_of(rows, somebody.user)
+    (log,) = logs_of(rows, free_user.user)
     assert (log.event, log.actor, log.session_id, log.address, log.user_agent) == (
         "impersonation",
         "user_admin",
@@ -240,15 +242,15 @@ def test_whoever_acts_for_a_user_is_noted_once_a_session(
     assert log.request_id is not None
 
 
-def test_the_address_is_that_of_the_connection_and_not_of_a_header(
-    client: TestClient, somebody: SignedIn, rows: Session
+def test_the_recorded_address_is_that_of_the_connection_and_not_of_a_header(
+    client: TestClient, free_user: SignedIn, rows: Session
 ) -> None:
-    client.post(LOGOUT, headers=somebody.headers | {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"})
+    client.post(LOGOUT, headers=free_user.headers | {"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"})
 
-    assert [log.address for log in logs_of(rows, somebody.user)] == ["testclient"]
+    assert [log.address for log in logs_of(rows, free_user.user)] == ["testclient"]
 
 
-def test_no_route_needs_more_statements_than_promised(client: TestClient, somebody: SignedIn, app: FastAPI) -> None:
+def test_no_route_needs_more_statements_than_promised(client: TestClient, free_user: SignedIn, app: FastAPI) -> None:
     needed = {}
     for method, path, body in (
         ("GET", ME, None),
@@ -258,7 +260,7 @@ def test_no_route_needs_more_statements_than_promised(client: TestClient, somebo
         ("POST", LOGOUT, None),
     ):
         with count_statements() as statements:
-            reply = client.request(method, path, json=body, headers=somebody.headers)
+            reply = client.request(method, path, json=body, headers=free_user.headers)
         assert reply.status_code == 200
         needed[f"{method} {path}"] = len(statements)
 

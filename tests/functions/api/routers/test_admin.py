@@ -1,4 +1,4 @@
-"""What administrators read, and that it is written down."""
+"""The admin routes, and the record of each read."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -51,24 +51,24 @@ def test_a_user_is_found_by_address_with_their_plan(
     assert (page["count"], page["next"], page["previous"]) == (1, None, None)
 
 
-def test_everybody_is_listed_the_newest_first(client: TestClient, admin: SignedIn, somebody: SignedIn) -> None:
+def test_all_users_are_listed_newest_first(client: TestClient, admin: SignedIn, free_user: SignedIn) -> None:
     results = read(client, admin, "users/")["results"]
 
-    assert [results[0]["id"], results[1]["id"]] == [str(somebody.user.id), str(admin.user.id)]
+    assert [results[0]["id"], results[1]["id"]] == [str(free_user.user.id), str(admin.user.id)]
 
 
-def test_a_request_is_shown_with_all_that_was_done_about_it(
-    client: TestClient, admin: SignedIn, somebody: SignedIn, rows: Session
+def test_a_request_is_shown_with_its_steps_calls_and_events(
+    client: TestClient, admin: SignedIn, free_user: SignedIn, rows: Session
 ) -> None:
-    request = create_request(rows, somebody.user, [create_post(rows)])
+    request = create_request(rows, free_user.user, [create_post(rows)])
     create_status(rows, request)
     rows.add_all([call(analysis_request_id=request.id, attempt=1), call()])
-    record_events(rows, Event(EventCategory.ANALYSIS, "analysis_admitted", somebody.user.id, request.id, {"urls": 1}))
+    record_events(rows, Event(EventCategory.ANALYSIS, "analysis_admitted", free_user.user.id, request.id, {"urls": 1}))
     rows.commit()
 
     shown = read(client, admin, f"requests/{request.id}/")
 
-    assert (shown["request"]["id"], shown["request"]["user_id"]) == (str(request.id), str(somebody.user.id))
+    assert (shown["request"]["id"], shown["request"]["user_id"]) == (str(request.id), str(free_user.user.id))
     assert [step["stage"] for step in shown["request"]["status_history"]] == ["fetching_posts"]
     assert [post["state"] for post in shown["request"]["posts"]] == ["FETCHED"]
     assert [(made["provider"], made["cost_usd"]) for made in shown["external_calls"]] == [("gemini", 0.25)]
@@ -76,13 +76,13 @@ def test_a_request_is_shown_with_all_that_was_done_about_it(
 
 
 def test_requests_are_listed_by_user_and_by_status(
-    client: TestClient, admin: SignedIn, somebody: SignedIn, rows: Session
+    client: TestClient, admin: SignedIn, free_user: SignedIn, rows: Session
 ) -> None:
-    failed = create_request(rows, somebody.user, status="FAILED")
-    create_request(rows, somebody.user)
+    failed = create_request(rows, free_user.user, status="FAILED")
+    create_request(rows, free_user.user)
     rows.commit()
 
-    page = read(client, admin, "requests/", user_id=somebody.user.id, status="FAILED")
+    page = read(client, admin, "requests/", user_id=free_user.user.id, status="FAILED")
 
     assert [found["id"] for found in page["results"]] == [str(failed.id)]
 
@@ -111,17 +111,17 @@ def test_costs_are_summed_by_day_and_vendor(client: TestClient, admin: SignedIn,
 
 
 def test_authentications_are_listed_by_user(
-    client: TestClient, admin: SignedIn, somebody: SignedIn, rows: Session
+    client: TestClient, admin: SignedIn, free_user: SignedIn, rows: Session
 ) -> None:
-    rows.add(AuthenticationLog(event="sign_in", outcome="refused", reason="x", user_id=somebody.user.id))
+    rows.add(AuthenticationLog(event="sign_in", outcome="refused", reason="x", user_id=free_user.user.id))
     rows.commit()
 
-    (event,) = read(client, admin, "auth-events/", user_id=somebody.user.id)["results"]
+    (event,) = read(client, admin, "auth-events/", user_id=free_user.user.id)["results"]
 
     assert (event["event"], event["outcome"], event["reason"]) == ("sign_in", "refused", "x")
 
 
-def test_webhooks_are_listed_without_what_they_said(client: TestClient, admin: SignedIn, rows: Session) -> None:
+def test_webhooks_are_listed_without_their_payloads(client: TestClient, admin: SignedIn, rows: Session) -> None:
     event_id = str(admin.user.id)
     payload = {"data": {"email": "x"}}
     rows.add(
@@ -135,7 +135,7 @@ def test_webhooks_are_listed_without_what_they_said(client: TestClient, admin: S
     assert "payload" not in webhook
 
 
-def test_what_an_administrator_reads_is_written_down(client: TestClient, admin: SignedIn, rows: Session) -> None:
+def test_each_read_of_an_administrator_is_recorded(client: TestClient, admin: SignedIn, rows: Session) -> None:
     read(client, admin, "users/", email="somebody@example.com")
 
     event = rows.scalars(select(AppLog).where(AppLog.user_id == admin.user.id)).one()
@@ -143,7 +143,7 @@ def test_what_an_administrator_reads_is_written_down(client: TestClient, admin: 
     assert event.details == {"path": "/api/admin/users/", "query": ["email"]}
 
 
-def test_without_that_record_they_read_nothing(
+def test_a_read_that_cannot_be_recorded_fails(
     client: TestClient, admin: SignedIn, rows: Session, api_engine: Any
 ) -> None:
     rows.execute(text("lock table app_logs in access exclusive mode"))
@@ -168,18 +168,18 @@ def test_without_that_record_they_read_nothing(
         ("users/", {"page": 0}),
     ],
 )
-def test_a_senseless_question_is_refused(client: TestClient, admin: SignedIn, path: str, query: dict[str, Any]) -> None:
+def test_invalid_filters_are_refused(client: TestClient, admin: SignedIn, path: str, query: dict[str, Any]) -> None:
     reply = client.get(f"{ADMIN}/{path}", params=query, headers=admin.headers)
 
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
 
 
 def test_no_route_needs_more_statements_than_promised(
-    client: TestClient, admin: SignedIn, somebody: SignedIn, rows: Session
+    client: TestClient, admin: SignedIn, free_user: SignedIn, rows: Session
 ) -> None:
-    request = create_request(rows, somebody.user, [create_post(rows) for _ in range(20)])
+    request = create_request(rows, free_user.user, [create_post(rows) for _ in range(20)])
     rows.commit()
-    read(client, admin, "users/")  # connects
+    read(client, admin, "users/")  # opens the connection
     needed = {}
 
     for path in ("users/", "requests/", "external-calls/", "costs/", "auth-events/", "webhooks/"):
@@ -189,7 +189,7 @@ def test_no_route_needs_more_statements_than_promised(
     with count_statements() as statements:
         read(client, admin, f"requests/{request.id}/")
 
-    # One of them writes down who has read.
+    # One of them records the read.
     assert set(needed.values()) == {3}
     assert len(statements) == 7
 
@@ -214,11 +214,11 @@ def test_an_impersonated_session_reads_nothing(
     assert rows.scalars(select(AppLog).where(AppLog.user_id == admin.id, AppLog.event == "admin_read")).all() == []
 
 
-def test_to_an_impersonated_user_who_is_no_administrator_there_is_nothing(
-    client: TestClient, somebody: SignedIn, stand_ins: StandInsClient
+def test_an_impersonated_user_who_is_not_an_administrator_gets_404(
+    client: TestClient, free_user: SignedIn, stand_ins: StandInsClient
 ) -> None:
-    claims = {"sub": somebody.user.clerk_user_id, "act": {"sub": "user_support"}}
-    token = stand_ins.token(str(somebody.user.email), overrides=claims)["token"]
+    claims = {"sub": free_user.user.clerk_user_id, "act": {"sub": "user_support"}}
+    token = stand_ins.token(str(free_user.user.email), overrides=claims)["token"]
 
     reply = client.get(f"{ADMIN}/users/", headers={"Authorization": f"Bearer {token}"})
 

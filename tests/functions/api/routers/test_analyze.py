@@ -36,12 +36,14 @@ def find_requests(rows: Session, user: SignedIn) -> list[PostAnalysisRequest]:
 
 
 def test_a_post_is_accepted_and_its_execution_started(
-    client: TestClient, somebody: SignedIn, workflow: FakeWorkflow, rows: Session
+    client: TestClient, free_user: SignedIn, workflow: FakeWorkflow, rows: Session
 ) -> None:
-    reply = client.post(PATH, json={"post_urls": ["https://twitter.com/jack/status/20?s=46"]}, headers=somebody.headers)
+    reply = client.post(
+        PATH, json={"post_urls": ["https://twitter.com/jack/status/20?s=46"]}, headers=free_user.headers
+    )
 
     assert reply.status_code == 202
-    (request,) = find_requests(rows, somebody)
+    (request,) = find_requests(rows, free_user)
     assert reply.json()["requests"] == [
         {
             "id": str(request.id),
@@ -76,7 +78,7 @@ def test_a_post_is_accepted_and_its_execution_started(
 
 
 def test_mixed_platforms_become_one_request_each_sorted_by_name(
-    client: TestClient, somebody: SignedIn, workflow: FakeWorkflow, rows: Session
+    client: TestClient, free_user: SignedIn, workflow: FakeWorkflow, rows: Session
 ) -> None:
     urls = [
         "https://youtu.be/dQw4w9WgXcQ",
@@ -85,7 +87,7 @@ def test_mixed_platforms_become_one_request_each_sorted_by_name(
         x_url(1),
     ]
 
-    accepted = client.post(PATH, json={"post_urls": urls}, headers=somebody.headers).json()["requests"]
+    accepted = client.post(PATH, json={"post_urls": urls}, headers=free_user.headers).json()["requests"]
 
     assert [(request["platform"], request["post_urls"]) for request in accepted] == [
         ("instagram", ["https://www.instagram.com/p/C0abcdefghi/"]),
@@ -93,42 +95,42 @@ def test_mixed_platforms_become_one_request_each_sorted_by_name(
         ("youtube", ["https://www.youtube.com/watch?v=dQw4w9WgXcQ"]),
     ]
     assert workflow.started == [(uuid.UUID(request["id"]), 1) for request in accepted]
-    assert [post.url for post in find_requests(rows, somebody)[1].posts] == accepted[1]["post_urls"]
+    assert [post.url for post in find_requests(rows, free_user)[1].posts] == accepted[1]["post_urls"]
 
 
-def test_duplicates_count_once(client: TestClient, somebody: SignedIn) -> None:
+def test_duplicates_count_once(client: TestClient, free_user: SignedIn) -> None:
     urls = [x_url(number) for number in range(1, 6)] + ["https://mobile.twitter.com/i/web/status/3", x_url(1)]
 
-    reply = client.post(PATH, json={"post_urls": urls}, headers=somebody.headers)
+    reply = client.post(PATH, json={"post_urls": urls}, headers=free_user.headers)
 
     assert reply.status_code == 202
     assert reply.json()["requests"][0]["post_urls"] == [f"https://x.com/i/status/{number}" for number in range(1, 6)]
 
 
-def test_the_rows_are_there_before_the_execution_starts(
-    client: TestClient, somebody: SignedIn, workflow: FakeWorkflow, rows: Session
+def test_the_rows_are_committed_before_the_execution_starts(
+    client: TestClient, free_user: SignedIn, workflow: FakeWorkflow, rows: Session
 ) -> None:
     seen: list[PostAnalysisRequest | None] = []
     workflow.on_start = lambda request_id: seen.append(rows.get(PostAnalysisRequest, request_id))
 
-    client.post(PATH, json={"post_urls": [POST_URL]}, headers=somebody.headers)
+    client.post(PATH, json={"post_urls": [POST_URL]}, headers=free_user.headers)
 
     assert [request.status if request else None for request in seen] == [RequestStatus.PENDING]
 
 
-def test_an_execution_that_cannot_be_started_is_left_pending(
+def test_a_request_whose_execution_cannot_be_started_stays_pending(
     client: TestClient,
-    somebody: SignedIn,
+    free_user: SignedIn,
     workflow: FakeWorkflow,
     rows: Session,
     logged: Callable[[], list[dict[str, Any]]],
 ) -> None:
     workflow.is_down = True
 
-    reply = client.post(PATH, json={"post_urls": [POST_URL]}, headers=somebody.headers)
+    reply = client.post(PATH, json={"post_urls": [POST_URL]}, headers=free_user.headers)
 
     assert reply.status_code == 202
-    (request,) = find_requests(rows, somebody)
+    (request,) = find_requests(rows, free_user)
     assert request.status == RequestStatus.PENDING
     assert [(line["level"], line["request"]) for line in logged() if line["message"] == "execution not started"] == [
         ("WARNING", str(request.id))
@@ -164,12 +166,12 @@ INVALID = "The request is not valid. Correct the fields listed in details."
         pytest.param(b'{"\\ud800": ["https://x.com/jack/status/20"]}', INVALID, id="half a surrogate as a field"),
     ],
 )
-def test_a_body_of_the_wrong_form_is_refused_and_nothing_is_written(
-    client: TestClient, somebody: SignedIn, count_rows: Callable[[], dict[str, int]], body: bytes, message: str
+def test_an_invalid_body_is_refused_and_nothing_is_written(
+    client: TestClient, free_user: SignedIn, count_rows: Callable[[], dict[str, int]], body: bytes, message: str
 ) -> None:
     before = count_rows()
 
-    reply = client.post(PATH, content=body, headers=somebody.headers | JSON)
+    reply = client.post(PATH, content=body, headers=free_user.headers | JSON)
 
     assert reply.status_code == 422
     error = reply.json()
@@ -178,8 +180,8 @@ def test_a_body_of_the_wrong_form_is_refused_and_nothing_is_written(
     assert count_rows() == before
 
 
-def test_each_problem_of_the_form_is_named(client: TestClient, somebody: SignedIn) -> None:
-    reply = client.post(PATH, json={"urls": [POST_URL]}, headers=somebody.headers)
+def test_each_problem_of_an_invalid_body_is_listed(client: TestClient, free_user: SignedIn) -> None:
+    reply = client.post(PATH, json={"urls": [POST_URL]}, headers=free_user.headers)
 
     assert reply.json()["details"] == [
         {"field": "body.post_urls", "problem": "Field required"},
@@ -187,16 +189,16 @@ def test_each_problem_of_the_form_is_named(client: TestClient, somebody: SignedI
     ]
 
 
-def test_json_that_does_not_say_so_is_refused(client: TestClient, somebody: SignedIn) -> None:
+def test_a_json_body_without_its_content_type_is_refused(client: TestClient, free_user: SignedIn) -> None:
     body = json.dumps({"post_urls": [POST_URL]}).encode()
 
-    reply = client.post(PATH, content=body, headers=somebody.headers | {"Content-Type": "text/plain"})
+    reply = client.post(PATH, content=body, headers=free_user.headers | {"Content-Type": "text/plain"})
 
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
 
 
-def test_a_list_of_problems_has_an_end(client: TestClient, somebody: SignedIn) -> None:
-    reply = client.post(PATH, json={f"field_{number}": 1 for number in range(1_000)}, headers=somebody.headers)
+def test_the_list_of_problems_is_bounded(client: TestClient, free_user: SignedIn) -> None:
+    reply = client.post(PATH, json={f"field_{number}": 1 for number in range(1_000)}, headers=free_user.headers)
 
     assert len(reply.json()["details"]) == 100
 
@@ -204,8 +206,8 @@ def test_a_list_of_problems_has_an_end(client: TestClient, somebody: SignedIn) -
 @pytest.mark.parametrize(
     "content", [OVER_THE_LIMIT, [OVER_THE_LIMIT[:1_000_000]] * 5], ids=["of a known length", "in chunks"]
 )
-def test_a_body_of_five_megabytes_is_too_large(client: TestClient, somebody: SignedIn, content: bytes) -> None:
-    reply = client.post(PATH, content=content, headers=somebody.headers | JSON)
+def test_a_body_of_five_megabytes_is_too_large(client: TestClient, free_user: SignedIn, content: bytes) -> None:
+    reply = client.post(PATH, content=content, headers=free_user.headers | JSON)
 
     assert reply.status_code == 413
     assert reply.json() == {
@@ -216,7 +218,7 @@ def test_a_body_of_five_megabytes_is_too_large(client: TestClient, somebody: Sig
 
 
 @pytest.mark.parametrize("given", [101, 10_000])
-def test_more_urls_than_any_plan_allows_are_refused_whatever_they_are(
+def test_more_urls_than_any_plan_allows_are_refused_valid_or_not(
     client: TestClient, sign_in: Callable[..., SignedIn], count_rows: Callable[[], dict[str, int]], given: int
 ) -> None:
     business = sign_in("business")
@@ -229,8 +231,8 @@ def test_more_urls_than_any_plan_allows_are_refused_whatever_they_are(
     assert count_rows() == before
 
 
-def test_a_hundred_urls_of_one_post_are_one_post(client: TestClient, somebody: SignedIn) -> None:
-    reply = client.post(PATH, json={"post_urls": [POST_URL] * 100}, headers=somebody.headers)
+def test_a_hundred_urls_of_one_post_are_one_post(client: TestClient, free_user: SignedIn) -> None:
+    reply = client.post(PATH, json={"post_urls": [POST_URL] * 100}, headers=free_user.headers)
 
     assert [request["post_urls"] for request in reply.json()["requests"]] == [["https://x.com/i/status/20"]]
 
@@ -239,7 +241,7 @@ LOOK_ALIKES = [
     ("https://x.com.evil.example/jack/status/20", "unsupported_host"),
     ("https://evil.example/?u=https://x.com/jack/status/20", "unsupported_host"),
     ("https://x.com@evil.example/jack/status/20", "userinfo"),
-    ("https://х.com/jack/status/20", "non_ascii_host"),  # noqa: RUF001 - the Cyrillic letter is the point
+    ("https://х.com/jack/status/20", "non_ascii_host"),  # noqa: RUF001 - the host contains a Cyrillic letter
     ("https://1.1.1.1/jack/status/20", "ip_host"),
     ("javascript:alert(1)", "unsupported_scheme"),
     ("https://x.com:8080/jack/status/20", "bad_port"),
@@ -251,7 +253,7 @@ LOOK_ALIKES = [
 ]
 
 
-def test_every_url_that_is_no_post_is_named_with_its_reason_and_nothing_is_written(
+def test_every_invalid_url_is_listed_with_its_reason_and_nothing_is_written(
     client: TestClient,
     sign_in: Callable[..., SignedIn],
     workflow: FakeWorkflow,
@@ -274,7 +276,7 @@ def test_every_url_that_is_no_post_is_named_with_its_reason_and_nothing_is_writt
 
 
 @pytest.mark.parametrize(("plan", "max_urls"), [("free", 5), ("pro", 20), ("business", 50)])
-def test_a_plan_allows_so_many_urls_and_not_one_more(
+def test_a_plan_allows_its_number_of_urls_and_not_one_more(
     client: TestClient,
     sign_in: Callable[..., SignedIn],
     count_rows: Callable[[], dict[str, int]],
@@ -294,10 +296,10 @@ def test_a_plan_allows_so_many_urls_and_not_one_more(
     assert count_rows() == before
 
 
-def test_bad_urls_come_before_the_plan(client: TestClient, somebody: SignedIn) -> None:
+def test_invalid_urls_are_reported_before_the_plan_is_checked(client: TestClient, free_user: SignedIn) -> None:
     urls = [*(x_url(number) for number in range(1, 11)), "https://example.com/"]
 
-    reply = client.post(PATH, json={"post_urls": urls}, headers=somebody.headers)
+    reply = client.post(PATH, json={"post_urls": urls}, headers=free_user.headers)
 
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_post_urls")
 
@@ -316,7 +318,7 @@ def test_without_a_plan_nothing_is_analysed(client: TestClient, sign_in: Callabl
     ids=["not JSON", "5 MB", "wrong type", "bad URL"],
 )
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer garbage"}], ids=["no token", "bad token"])
-def test_the_token_comes_before_the_body(client: TestClient, body: bytes, headers: dict[str, str]) -> None:
+def test_the_token_is_checked_before_the_body(client: TestClient, body: bytes, headers: dict[str, str]) -> None:
     reply = client.post(PATH, content=body, headers=headers | JSON)
 
     assert reply.status_code == 401

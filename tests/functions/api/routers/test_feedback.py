@@ -1,4 +1,4 @@
-"""Feedback: kept as it was written, bounded in length and in number."""
+"""Feedback: saved unchanged, limited in length and in number."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -24,13 +24,13 @@ def written(rows: Session, user: SignedIn) -> list[tuple[str, str]]:
     return [(feedback.category, feedback.text) for feedback in found]
 
 
-def test_what_a_user_writes_is_kept_and_shown(client: TestClient, somebody: SignedIn, rows: Session) -> None:
-    reply = client.post(PATH, json=IDEA, headers=somebody.headers)
+def test_feedback_is_saved_and_returned(client: TestClient, free_user: SignedIn, rows: Session) -> None:
+    reply = client.post(PATH, json=IDEA, headers=free_user.headers)
 
     assert reply.status_code == 201
     assert reply.json().keys() == {"id", "category", "text", "created_at"}
-    assert written(rows, somebody) == [("idea", "Compare two posts.\nSide by side, 並べて.")]
-    event = rows.scalars(select(AppLog).where(AppLog.user_id == somebody.user.id)).one()
+    assert written(rows, free_user) == [("idea", "Compare two posts.\nSide by side, 並べて.")]
+    event = rows.scalars(select(AppLog).where(AppLog.user_id == free_user.user.id)).one()
     assert (event.event, event.details) == ("feedback_given", {"category": "idea", "characters": 37})
 
 
@@ -50,41 +50,47 @@ def test_what_a_user_writes_is_kept_and_shown(client: TestClient, somebody: Sign
         [],
     ],
 )
-def test_what_has_the_wrong_form_is_refused(client: TestClient, somebody: SignedIn, rows: Session, body: Any) -> None:
-    reply = client.post(PATH, json=body, headers=somebody.headers)
+def test_invalid_feedback_is_refused(client: TestClient, free_user: SignedIn, rows: Session, body: Any) -> None:
+    reply = client.post(PATH, json=body, headers=free_user.headers)
 
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
-    assert written(rows, somebody) == []
+    assert written(rows, free_user) == []
 
 
-def test_the_longest_text_is_kept_whole(client: TestClient, somebody: SignedIn, rows: Session) -> None:
-    client.post(PATH, json=IDEA | {"text": "字" * LONGEST_TEXT}, headers=somebody.headers)
+def test_feedback_of_the_maximum_length_is_saved_completely(
+    client: TestClient, free_user: SignedIn, rows: Session
+) -> None:
+    client.post(PATH, json=IDEA | {"text": "字" * LONGEST_TEXT}, headers=free_user.headers)
 
-    assert written(rows, somebody) == [("idea", "字" * LONGEST_TEXT)]
+    assert written(rows, free_user) == [("idea", "字" * LONGEST_TEXT)]
 
 
-def test_ten_in_an_hour_are_kept_and_the_eleventh_is_not(client: TestClient, somebody: SignedIn, rows: Session) -> None:
+def test_ten_messages_in_an_hour_are_saved_and_the_eleventh_is_refused(
+    client: TestClient, free_user: SignedIn, rows: Session
+) -> None:
     statuses = [
-        client.post(PATH, json=IDEA, headers=somebody.headers).status_code for _ in range(FEEDBACK_RATE.limit + 1)
+        client.post(PATH, json=IDEA, headers=free_user.headers).status_code for _ in range(FEEDBACK_RATE.limit + 1)
     ]
 
     assert statuses == [201] * 10 + [429]
-    assert len(written(rows, somebody)) == 10
+    assert len(written(rows, free_user)) == 10
 
 
-def test_the_same_call_sent_again_is_kept_once(client: TestClient, somebody: SignedIn, rows: Session) -> None:
-    headers = somebody.headers | {"Idempotency-Key": "once"}
+def test_feedback_repeated_with_the_same_key_is_saved_once(
+    client: TestClient, free_user: SignedIn, rows: Session
+) -> None:
+    headers = free_user.headers | {"Idempotency-Key": "once"}
 
     replies = [client.post(PATH, json=IDEA, headers=headers) for _ in range(2)]
 
     assert replies[0].content == replies[1].content
-    assert len(written(rows, somebody)) == 1
+    assert len(written(rows, free_user)) == 1
 
 
-def test_a_deleted_users_words_go_with_them(client: TestClient, somebody: SignedIn, rows: Session) -> None:
-    client.post(PATH, json=IDEA, headers=somebody.headers)
+def test_the_feedback_of_a_deleted_user_is_deleted(client: TestClient, free_user: SignedIn, rows: Session) -> None:
+    client.post(PATH, json=IDEA, headers=free_user.headers)
 
-    delete_user(rows, somebody.user.clerk_user_id, now=datetime.now(UTC))
+    delete_user(rows, free_user.user.clerk_user_id, now=datetime.now(UTC))
     rows.commit()
 
-    assert written(rows, somebody) == []
+    assert written(rows, free_user) == []

@@ -1,4 +1,4 @@
-"""Platforms that an operator has switched off."""
+"""Platforms that an operator has deactivated."""
 
 from collections.abc import Callable, Iterator
 
@@ -25,12 +25,12 @@ def youtube_is_off(api_engine: Engine) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("youtube_is_off")
-def test_posts_of_an_inactive_platform_are_refused_and_nothing_is_kept_or_counted(
-    client: TestClient, somebody: SignedIn, workflow: FakeWorkflow, count_rows: Callable[[], dict[str, int]]
+def test_posts_of_an_inactive_platform_are_refused_and_nothing_is_saved_or_counted(
+    client: TestClient, free_user: SignedIn, workflow: FakeWorkflow, count_rows: Callable[[], dict[str, int]]
 ) -> None:
     before = count_rows()
 
-    reply = client.post(PATH, json={"post_urls": [POST_URL, YOUTUBE_URL]}, headers=somebody.headers)
+    reply = client.post(PATH, json={"post_urls": [POST_URL, YOUTUBE_URL]}, headers=free_user.headers)
 
     assert (reply.status_code, reply.json()) == (
         503,
@@ -43,15 +43,15 @@ def test_posts_of_an_inactive_platform_are_refused_and_nothing_is_kept_or_counte
         },
     )
     assert workflow.started == []
-    # The call itself counts towards the rate limit, as every call that the plan refuses does.
+    # The call itself counts towards the rate limit, like every call that the plan refuses.
     assert {table: rows for table, rows in count_rows().items() if rows != before[table]}.keys() == {"rate_windows"}
 
 
 @pytest.mark.usefixtures("youtube_is_off")
-def test_the_same_call_with_the_same_key_is_accepted_once_the_platform_is_active_again(
-    client: TestClient, somebody: SignedIn, api_engine: Engine
+def test_a_refused_call_succeeds_with_the_same_key_once_the_platform_is_active_again(
+    client: TestClient, free_user: SignedIn, api_engine: Engine
 ) -> None:
-    body, headers = {"post_urls": [YOUTUBE_URL]}, somebody.headers | {"Idempotency-Key": "key"}
+    body, headers = {"post_urls": [YOUTUBE_URL]}, free_user.headers | {"Idempotency-Key": "key"}
     refused = client.post(PATH, json=body, headers=headers)
     with api_engine.begin() as connection:
         connection.execute(text("update platforms set is_active = true where slug = 'youtube'"))
@@ -62,8 +62,8 @@ def test_the_same_call_with_the_same_key_is_accepted_once_the_platform_is_active
 
 
 @pytest.mark.usefixtures("youtube_is_off")
-def test_posts_of_other_platforms_are_accepted_meanwhile(client: TestClient, somebody: SignedIn) -> None:
-    assert client.post(PATH, json={"post_urls": [POST_URL]}, headers=somebody.headers).status_code == 202
+def test_posts_of_other_platforms_are_accepted_while_one_is_inactive(client: TestClient, free_user: SignedIn) -> None:
+    assert client.post(PATH, json={"post_urls": [POST_URL]}, headers=free_user.headers).status_code == 202
 
 
 def test_the_refusal_is_documented(client: TestClient) -> None:

@@ -28,7 +28,7 @@ def posts_of(request_id: uuid.UUID) -> str:
 
 
 def create_requests(rows: Session, user: SignedIn, number: int) -> list[PostAnalysisRequest]:
-    """Make requests a minute apart, the newest first."""
+    """Create requests a minute apart. Return them newest first."""
     requests = [
         create_request(rows, user.user, created_at=NOON - timedelta(minutes=minutes)) for minutes in range(number)
     ]
@@ -37,7 +37,7 @@ def create_requests(rows: Session, user: SignedIn, number: int) -> list[PostAnal
 
 
 def create_whole_request(rows: Session, user: SignedIn, *, posts: int) -> PostAnalysisRequest:
-    """Make a request of which everything is there: posts with media, history, analyses."""
+    """Create a request with all its parts: posts with media, history and analyses."""
     fetched = [create_post(rows) for _ in range(posts)]
     request = create_request(rows, user.user, fetched, state=PostState.ANALYSED)
     for post in fetched:
@@ -48,29 +48,29 @@ def create_whole_request(rows: Session, user: SignedIn, *, posts: int) -> PostAn
     return request
 
 
-def test_a_new_user_has_no_requests(client: TestClient, somebody: SignedIn) -> None:
-    reply = client.get(LIST, headers=somebody.headers)
+def test_a_new_user_has_no_requests(client: TestClient, free_user: SignedIn) -> None:
+    reply = client.get(LIST, headers=free_user.headers)
 
     assert reply.status_code == 200
     assert reply.json() == {"count": 0, "next": None, "previous": None, "results": []}
 
 
-def test_twenty_rows_fill_a_page(client: TestClient, somebody: SignedIn, rows: Session) -> None:
-    create_requests(rows, somebody, 20)
+def test_twenty_rows_fill_a_page(client: TestClient, free_user: SignedIn, rows: Session) -> None:
+    create_requests(rows, free_user, 20)
 
-    page = client.get(LIST, headers=somebody.headers).json()
+    page = client.get(LIST, headers=free_user.headers).json()
 
     assert (page["count"], len(page["results"]), page["next"]) == (20, 20, None)
 
 
-def test_the_twenty_first_row_is_on_a_page_of_its_own_and_links_start_at_the_public_address(
-    client: TestClient, somebody: SignedIn, sign_in: Callable[..., SignedIn], rows: Session
+def test_the_twenty_first_row_is_on_page_two_and_links_start_at_the_public_address(
+    client: TestClient, free_user: SignedIn, sign_in: Callable[..., SignedIn], rows: Session
 ) -> None:
     create_requests(rows, sign_in(), 1)
-    requests = create_requests(rows, somebody, 21)
+    requests = create_requests(rows, free_user, 21)
 
-    first = client.get(LIST, headers=somebody.headers).json()
-    second = client.get(LIST, params={"page": 2}, headers=somebody.headers).json()
+    first = client.get(LIST, headers=free_user.headers).json()
+    second = client.get(LIST, params={"page": 2}, headers=free_user.headers).json()
 
     assert [row["id"] for row in first.pop("results")] == [str(request.id) for request in requests[:20]]
     assert first == {"count": 21, "next": f"{BASE_URL}/api/analysis/requests/?page=2", "previous": None}
@@ -79,30 +79,30 @@ def test_the_twenty_first_row_is_on_a_page_of_its_own_and_links_start_at_the_pub
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "abc", "1.5", "1.0", "1_000", "%2B1", "%201", "", "10001", "9" * 5_000])
-def test_a_page_that_is_no_page_is_refused(client: TestClient, somebody: SignedIn, page: str) -> None:
-    reply = client.get(f"{LIST}?page={page}", headers=somebody.headers)
+def test_an_invalid_page_number_is_refused(client: TestClient, free_user: SignedIn, page: str) -> None:
+    reply = client.get(f"{LIST}?page={page}", headers=free_user.headers)
 
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
 
 
-def test_a_page_behind_the_last_is_empty(client: TestClient, somebody: SignedIn, rows: Session) -> None:
-    create_requests(rows, somebody, 1)
+def test_a_page_after_the_last_one_is_empty(client: TestClient, free_user: SignedIn, rows: Session) -> None:
+    create_requests(rows, free_user, 1)
 
-    page = client.get(LIST, params={"page": 10_000}, headers=somebody.headers).json()
+    page = client.get(LIST, params={"page": 10_000}, headers=free_user.headers).json()
 
     assert page == {"count": 1, "next": None, "previous": f"{BASE_URL}{LIST}?page=9999", "results": []}
 
 
 def test_a_request_is_shown_with_its_history_its_urls_and_its_analyses(
-    client: TestClient, somebody: SignedIn, rows: Session
+    client: TestClient, free_user: SignedIn, rows: Session
 ) -> None:
-    request = create_whole_request(rows, somebody, posts=2)
+    request = create_whole_request(rows, free_user, posts=2)
     request.status = RequestStatus.COMPLETED
     request.cost_usd = Decimal("0.012345")
     request.duration_seconds = Decimal("12.5")
     rows.commit()
 
-    reply = client.get(detail(request.id), headers=somebody.headers)
+    reply = client.get(detail(request.id), headers=free_user.headers)
 
     assert reply.status_code == 200
     body = reply.json()
@@ -133,12 +133,12 @@ def test_a_request_is_shown_with_its_history_its_urls_and_its_analyses(
     }
 
 
-def test_a_failed_request_says_why_and_keeps_what_operators_know_to_itself(
-    client: TestClient, somebody: SignedIn, rows: Session
+def test_a_failed_request_shows_its_reason_without_internal_details(
+    client: TestClient, free_user: SignedIn, rows: Session
 ) -> None:
     request = create_request(
         rows,
-        somebody.user,
+        free_user.user,
         status=RequestStatus.FAILED,
         error_stage="fetching_posts",
         error_category="not_found",
@@ -146,7 +146,7 @@ def test_a_failed_request_says_why_and_keeps_what_operators_know_to_itself(
     )
     rows.commit()
 
-    body = client.get(detail(request.id), headers=somebody.headers).json()
+    body = client.get(detail(request.id), headers=free_user.headers).json()
 
     assert (body["status"], body["error_stage"], body["error_category"], body["error"]) == (
         "FAILED",
@@ -158,15 +158,15 @@ def test_a_failed_request_says_why_and_keeps_what_operators_know_to_itself(
 
 
 def test_posts_are_listed_in_the_order_of_their_urls_with_their_media(
-    client: TestClient, somebody: SignedIn, rows: Session
+    client: TestClient, free_user: SignedIn, rows: Session
 ) -> None:
     first, second = create_post(rows), create_post(rows, transcript="Hello.")
     create_media(rows, second, kind="video", has_speech=True, duration_s=Decimal("7.5"), transcript="Hello.")
     create_media(rows, second, kind="image")
-    request = create_request(rows, somebody.user, [second, first])
+    request = create_request(rows, free_user.user, [second, first])
     rows.commit()
 
-    reply = client.get(posts_of(request.id), headers=somebody.headers)
+    reply = client.get(posts_of(request.id), headers=free_user.headers)
 
     assert reply.status_code == 200
     results: list[dict[str, Any]] = reply.json()["results"]
@@ -180,9 +180,7 @@ def test_posts_are_listed_in_the_order_of_their_urls_with_their_media(
     assert "raw" not in results[0]
 
 
-def test_a_medium_is_shown_with_all_that_was_found_out_about_it(
-    client: TestClient, somebody: SignedIn, rows: Session
-) -> None:
+def test_a_medium_is_shown_with_all_its_findings(client: TestClient, free_user: SignedIn, rows: Session) -> None:
     post = create_post(rows, details={"title": "A kite"})
     create_media(
         rows,
@@ -199,10 +197,10 @@ def test_a_medium_is_shown_with_all_that_was_found_out_about_it(
         frames=[{"at_s": 1.5, "path": "x/1/f.jpg", "url": "https://store/x/1/f.jpg"}],
         error={"category": "media_error", "message": "Its sound is broken."},
     )
-    request = create_request(rows, somebody.user, [post])
+    request = create_request(rows, free_user.user, [post])
     rows.commit()
 
-    (shown,) = client.get(posts_of(request.id), headers=somebody.headers).json()["results"]
+    (shown,) = client.get(posts_of(request.id), headers=free_user.headers).json()["results"]
 
     (medium,) = shown["media"]
     medium.pop("id")
@@ -225,19 +223,19 @@ def test_a_medium_is_shown_with_all_that_was_found_out_about_it(
     }
 
 
-def test_posts_have_pages_too(client: TestClient, somebody: SignedIn, rows: Session) -> None:
-    request = create_whole_request(rows, somebody, posts=21)
+def test_posts_are_paginated(client: TestClient, free_user: SignedIn, rows: Session) -> None:
+    request = create_whole_request(rows, free_user, posts=21)
 
-    second = client.get(posts_of(request.id), params={"page": 2}, headers=somebody.headers).json()
+    second = client.get(posts_of(request.id), params={"page": 2}, headers=free_user.headers).json()
 
     assert [post["url"] for post in second.pop("results")] == [request.post_urls[20]]
     assert second == {"count": 21, "next": None, "previous": f"{BASE_URL}{posts_of(request.id)}?page=1"}
 
 
 @pytest.mark.parametrize("path_of", [detail, posts_of])
-def test_what_is_somebody_elses_does_not_exist(
+def test_rows_of_another_user_are_not_found(
     client: TestClient,
-    somebody: SignedIn,
+    free_user: SignedIn,
     sign_in: Callable[..., SignedIn],
     rows: Session,
     path_of: Callable[[uuid.UUID], str],
@@ -245,7 +243,7 @@ def test_what_is_somebody_elses_does_not_exist(
     theirs = create_whole_request(rows, sign_in(), posts=1).id
     nobodys = uuid.uuid4()
 
-    replies = [client.get(path_of(request_id), headers=somebody.headers) for request_id in (theirs, nobodys)]
+    replies = [client.get(path_of(request_id), headers=free_user.headers) for request_id in (theirs, nobodys)]
 
     assert [reply.status_code for reply in replies] == [404, 404]
     assert [reply.json()["error"] for reply in replies] == [
@@ -256,8 +254,8 @@ def test_what_is_somebody_elses_does_not_exist(
 
 
 @pytest.mark.parametrize("path", [f"{LIST}not-an-id/", "/api/social/posts/analysis/not-an-id/"])
-def test_an_id_of_the_wrong_form_is_refused(client: TestClient, somebody: SignedIn, path: str) -> None:
-    reply = client.get(path, headers=somebody.headers)
+def test_an_id_that_is_not_a_uuid_is_refused(client: TestClient, free_user: SignedIn, path: str) -> None:
+    reply = client.get(path, headers=free_user.headers)
 
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
 
@@ -270,7 +268,7 @@ def test_no_route_needs_more_statements_for_twenty_rows_than_for_one(
         user = sign_in()
         request = create_whole_request(rows, user, posts=number)
         create_requests(rows, user, number - 1)
-        client.get(LIST, headers=user.headers)  # connects
+        client.get(LIST, headers=user.headers)  # opens the connection
         for name, path in (("list", LIST), ("detail", detail(request.id)), ("posts", posts_of(request.id))):
             with count_statements() as statements:
                 reply = client.get(path, headers=user.headers)
@@ -284,7 +282,7 @@ def test_analyze_needs_as_many_statements_for_fifty_urls_as_for_one(
     client: TestClient, sign_in: Callable[..., SignedIn]
 ) -> None:
     user = sign_in("business")
-    client.get(LIST, headers=user.headers)  # connects
+    client.get(LIST, headers=user.headers)  # opens the connection
     needed = []
     for urls in ([POST_URL], [f"https://x.com/jack/status/{number}" for number in range(1, 51)]):
         with count_statements() as statements:

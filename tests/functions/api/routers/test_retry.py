@@ -44,7 +44,7 @@ BROKEN: dict[str, Any] = {
 
 @pytest.fixture
 def settings(settings: ApiSettings) -> ApiSettings:
-    """For calls side by side."""
+    """A client for concurrent calls."""
     return settings.model_copy(update={"db_pool_size": 4})
 
 
@@ -58,7 +58,7 @@ def clock(app: FastAPI) -> FakeClock:
 def make_request(
     rows: Session, user: SignedIn, *, posts: int = 1, state: PostState = PostState.FAILED, **columns: Any
 ) -> PostAnalysisRequest:
-    """Make a request that has failed, unless said otherwise, with one step in its history."""
+    """Create a request with one step in its history, failed by default."""
     request = create_request(
         rows, user.user, [create_post(rows) for _ in range(posts)], state=state, **(BROKEN | columns)
     )
@@ -88,12 +88,12 @@ def used(rows: Session, user: SignedIn) -> int:
     return sum(rows.scalars(select(UserUsage.url_lookups).where(UserUsage.user_id == user.user.id)))
 
 
-def test_a_failed_request_begins_its_next_attempt(
-    client: TestClient, somebody: SignedIn, workflow: FakeWorkflow, rows: Session
+def test_retrying_a_failed_request_starts_its_next_attempt(
+    client: TestClient, free_user: SignedIn, workflow: FakeWorkflow, rows: Session
 ) -> None:
-    request = make_request(rows, somebody, posts=2)
+    request = make_request(rows, free_user, posts=2)
 
-    reply = retry(client, somebody, request.id)
+    reply = retry(client, free_user, request.id)
 
     rows.refresh(request)
     assert (reply.status_code, workflow.started) == (202, [(request.id, 2)])
@@ -108,7 +108,7 @@ def test_a_failed_request_begins_its_next_attempt(
     }
     assert (request.error_category, request.error_details, request.finished_at) == (None, None, None)
     assert (request.attempt_started_at, request.execution_arn) == (NOON, workflow.execution_arn(request.id, 2))
-    assert used(rows, somebody) == 2
+    assert used(rows, free_user) == 2
     assert [url.state for url in urls_of(rows, request)] == [PostState.COLLECTED] * 2
     step = rows.scalars(select(AnalysisStatus).where(AnalysisStatus.request_id == request.id, AnalysisStatus.seq == 2))
     assert [(told.attempt, told.stage, told.progress, told.message) for told in step] == [
@@ -116,11 +116,11 @@ def test_a_failed_request_begins_its_next_attempt(
     ]
 
 
-def test_each_post_goes_back_to_the_stage_that_has_something_to_do(
-    client: TestClient, somebody: SignedIn, rows: Session
+def test_a_retry_resumes_each_post_at_its_first_unfinished_stage(
+    client: TestClient, free_user: SignedIn, rows: Session
 ) -> None:
     never_fetched, lacking, dead, whole, page = posts = [create_post(rows) for _ in range(5)]
-    request = create_request(rows, somebody.user, posts, state=PostState.FAILED, **BROKEN)
+    request = create_request(rows, free_user.user, posts, state=PostState.FAILED, **BROKEN)
     rows.execute(
         update(AnalysisRequestPost)
         .where(AnalysisRequestPost.post_id == never_fetched.id)
@@ -133,7 +133,7 @@ def test_each_post_goes_back_to_the_stage_that_has_something_to_do(
     create_media(rows, page, kind="video", is_page=True)
     rows.commit()
 
-    retry(client, somebody, request.id)
+    retry(client, free_user, request.id)
 
     urls = urls_of(rows, request)
     assert [url.state for url in urls] == ["PENDING", "FETCHED", "PENDING", "COLLECTED", "COLLECTED"]
@@ -152,18 +152,18 @@ def test_each_post_goes_back_to_the_stage_that_has_something_to_do(
     )
 
 
-def test_after_a_partial_success_only_what_is_missing_is_tried_and_what_was_charged_is_not_counted_again(
-    client: TestClient, somebody: SignedIn, rows: Session
+def test_a_retry_after_partial_success_repeats_only_missing_posts_and_charges_nothing_twice(
+    client: TestClient, free_user: SignedIn, rows: Session
 ) -> None:
     request = make_request(
-        rows, somebody, posts=3, state=PostState.ANALYSED, status=RequestStatus.COMPLETED, progress=100
+        rows, free_user, posts=3, state=PostState.ANALYSED, status=RequestStatus.COMPLETED, progress=100
     )
     whole, partial, failed = urls_of(rows, request)
     partial.is_partial = True
     failed.state = PostState.FAILED
     rows.commit()
 
-    reply = retry(client, somebody, request.id)
+    reply = retry(client, free_user, request.id)
 
     assert (reply.status_code, reply.json()["progress"]) == (202, 100)
     assert [(url.id, url.state, url.is_partial) for url in urls_of(rows, request)] == [
@@ -171,19 +171,17 @@ def test_after_a_partial_success_only_what_is_missing_is_tried_and_what_was_char
         (partial.id, PostState.COLLECTED, True),
         (failed.id, PostState.COLLECTED, False),
     ]
-    assert used(rows, somebody) == 1
+    assert used(rows, free_user) == 1
 
 
-def test_a_partial_analysis_alone_is_tried_again_for_nothing(
-    client: TestClient, somebody: SignedIn, rows: Session
-) -> None:
-    request = make_request(rows, somebody, state=PostState.ANALYSED, status=RequestStatus.COMPLETED)
+def test_retrying_a_partial_analysis_is_free(client: TestClient, free_user: SignedIn, rows: Session) -> None:
+    request = make_request(rows, free_user, state=PostState.ANALYSED, status=RequestStatus.COMPLETED)
     urls_of(rows, request)[0].is_partial = True
-    create_usage(rows, somebody.user, url_lookups=10)
+    create_usage(rows, free_user.user, url_lookups=10)
     rows.commit()
 
-    assert retry(client, somebody, request.id).status_code == 202
-    assert used(rows, somebody) == 10
+    assert retry(client, free_user, request.id).status_code == 202
+    assert used(rows, free_user) == 10
 
 
 RUNNING = "analysis_still_running", "This analysis is still running. Retry it after it has ended."
@@ -203,9 +201,9 @@ DONE = {"status": RequestStatus.COMPLETED}
         (PostState.FAILED, {"retry_count": 3}, USED_UP),
     ],
 )
-def test_a_request_that_cannot_be_tried_again_says_why_and_stays_as_it_is(
+def test_a_request_that_cannot_be_retried_says_why_and_stays_unchanged(
     client: TestClient,
-    somebody: SignedIn,
+    free_user: SignedIn,
     workflow: FakeWorkflow,
     rows: Session,
     count_rows: Callable[[], dict[str, int]],
@@ -213,10 +211,10 @@ def test_a_request_that_cannot_be_tried_again_says_why_and_stays_as_it_is(
     columns: dict[str, Any],
     refusal: tuple[str, str],
 ) -> None:
-    request = make_request(rows, somebody, state=state, **columns)
+    request = make_request(rows, free_user, state=state, **columns)
     before = count_rows()
 
-    reply = retry(client, somebody, request.id)
+    reply = retry(client, free_user, request.id)
 
     error = reply.json()
     assert (reply.status_code, error["code"], error["error"]) == (409, *refusal)
@@ -240,83 +238,83 @@ def test_the_third_retry_is_the_last(client: TestClient, sign_in: Callable[..., 
     assert retry(client, user, request.id).json()["code"] == "retries_used_up"
 
 
-def test_the_plan_of_the_day_is_asked_and_its_refusal_changes_nothing(
-    client: TestClient, somebody: SignedIn, workflow: FakeWorkflow, rows: Session
+def test_a_retry_refused_by_the_plan_changes_nothing(
+    client: TestClient, free_user: SignedIn, workflow: FakeWorkflow, rows: Session
 ) -> None:
-    request = make_request(rows, somebody, posts=3)
-    create_usage(rows, somebody.user, url_lookups=8)
+    request = make_request(rows, free_user, posts=3)
+    create_usage(rows, free_user.user, url_lookups=8)
     rows.commit()
 
-    reply = retry(client, somebody, request.id)
+    reply = retry(client, free_user, request.id)
 
     assert (reply.status_code, reply.json()["code"]) == (403, "usage_limit_reached")
     assert reply.json()["details"]["requested"] == 3
     rows.refresh(request)
     assert (request.status, request.attempt, request.retry_count) == (RequestStatus.FAILED, 1, 0)
     assert [url.state for url in urls_of(rows, request)] == [PostState.FAILED] * 3
-    assert (used(rows, somebody), workflow.started) == (8, [])
+    assert (used(rows, free_user), workflow.started) == (8, [])
 
 
-def test_retries_and_analyses_share_one_rate(client: TestClient, somebody: SignedIn, rows: Session) -> None:
-    request = make_request(rows, somebody)
+def test_retries_and_analyses_share_one_rate_limit(client: TestClient, free_user: SignedIn, rows: Session) -> None:
+    request = make_request(rows, free_user)
     for _ in range(19):
         client.post(
-            "/api/analysis/analyze/", json={"post_urls": ["https://x.com/i/status/1"]}, headers=somebody.headers
+            "/api/analysis/analyze/", json={"post_urls": ["https://x.com/i/status/1"]}, headers=free_user.headers
         )
 
-    allowed, refused = retry(client, somebody, request.id), retry(client, somebody, request.id)
+    allowed, refused = retry(client, free_user, request.id), retry(client, free_user, request.id)
 
     assert (allowed.headers["RateLimit"], refused.status_code) == ('"analysis";r=0;t=3600', 429)
     assert refused.json()["code"] == "rate_limited"
 
 
-def test_an_attempt_that_cannot_be_started_is_accepted_and_waits(
-    client: TestClient, somebody: SignedIn, workflow: FakeWorkflow, rows: Session
+def test_a_retry_whose_execution_cannot_be_started_is_accepted(
+    client: TestClient, free_user: SignedIn, workflow: FakeWorkflow, rows: Session
 ) -> None:
-    request = make_request(rows, somebody)
+    request = make_request(rows, free_user)
     workflow.is_down = True
 
-    reply = retry(client, somebody, request.id)
+    reply = retry(client, free_user, request.id)
 
     rows.refresh(request)
     assert (reply.status_code, request.status, request.attempt) == (202, RequestStatus.PENDING, 2)
 
 
-def test_a_key_repeats_the_answer_and_not_the_retry(
-    client: TestClient, somebody: SignedIn, workflow: FakeWorkflow, rows: Session
+def test_a_repeated_key_repeats_the_answer_and_not_the_retry(
+    client: TestClient, free_user: SignedIn, workflow: FakeWorkflow, rows: Session
 ) -> None:
-    request = make_request(rows, somebody)
-    other = make_request(rows, somebody)
+    request = make_request(rows, free_user)
+    other = make_request(rows, free_user)
 
-    first, again = retry(client, somebody, request.id, KEY), retry(client, somebody, request.id, KEY)
+    first, again = retry(client, free_user, request.id, KEY), retry(client, free_user, request.id, KEY)
 
     assert (again.status_code, again.content) == (202, first.content)
     assert again.headers["Idempotency-Replayed"] == "true"
     assert workflow.started == [(request.id, 2)]
-    assert retry(client, somebody, other.id, KEY).json()["code"] == "idempotency_key_reused"
+    assert retry(client, free_user, other.id, KEY).json()["code"] == "idempotency_key_reused"
 
 
-def test_twenty_retries_at_once_begin_one_attempt_and_count_once(
-    client: TestClient, somebody: SignedIn, workflow: FakeWorkflow, rows: Session
+def test_twenty_concurrent_retries_start_one_attempt_and_count_once(
+    client: TestClient, free_user: SignedIn, workflow: FakeWorkflow, rows: Session
 ) -> None:
-    request = make_request(rows, somebody, posts=3)
+    request = make_request(rows, free_user, posts=3)
 
     with ThreadPoolExecutor(20) as threads:
-        replies = list(threads.map(lambda _: retry(client, somebody, request.id), range(20)))
+        replies = list(threads.map(lambda _: retry(client, free_user, request.id), range(20)))
 
     assert sorted(reply.status_code for reply in replies) == [202] + [409] * 19
     assert workflow.started == [(request.id, 2)]
-    assert used(rows, somebody) == 3
+    assert used(rows, free_user) == 3
     rows.refresh(request)
     assert (request.attempt, request.retry_count, request.status_seq) == (2, 1, 2)
 
 
-def test_a_retry_needs_few_statements_however_many_posts_there_are(
+def test_a_retry_needs_the_same_few_statements_for_one_post_and_for_twenty(
     client: TestClient, sign_in: Callable[..., SignedIn], rows: Session
 ) -> None:
     user = sign_in("business")
     needed = []
-    for number, posts in enumerate((1, 1, 20)):  # the first connects
+    for number, posts in enumerate((1, 1, 20)):  # the first call opens the connection
         request = make_request(rows, user, posts=posts)
         with count_statements() as statements:
             reply = retry(client, user, request.id, {"Idempotency-Key": f"key-{number}"})

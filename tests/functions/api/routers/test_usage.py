@@ -29,7 +29,7 @@ def clock(app: FastAPI) -> FakeClock:
 
 
 def create_days(rows: Session, user: SignedIn, number: int, **columns: Any) -> list[str]:
-    """Make a row for each of so many days up to today; return the days, the newest first."""
+    """Create a row for each of the last days, today included. Return the days, newest first."""
     days = [TODAY - timedelta(days=days) for days in range(number)]
     for day in days:
         create_usage(rows, user.user, usage_date=day, **columns)
@@ -37,8 +37,8 @@ def create_days(rows: Session, user: SignedIn, number: int, **columns: Any) -> l
     return [day.isoformat() for day in days]
 
 
-def test_who_has_used_nothing_sees_zeros(client: TestClient, somebody: SignedIn) -> None:
-    reply = client.get(USAGE, headers=somebody.headers)
+def test_a_user_without_usage_sees_zeros(client: TestClient, free_user: SignedIn) -> None:
+    reply = client.get(USAGE, headers=free_user.headers)
 
     assert reply.status_code == 200
     assert reply.json() == {
@@ -48,16 +48,16 @@ def test_who_has_used_nothing_sees_zeros(client: TestClient, somebody: SignedIn)
     }
 
 
-def test_what_was_used_today_is_shown_and_nothing_of_other_days_or_users(
-    client: TestClient, somebody: SignedIn, sign_in: Callable[..., SignedIn], rows: Session
+def test_usage_shows_only_todays_rows_of_the_caller(
+    client: TestClient, free_user: SignedIn, sign_in: Callable[..., SignedIn], rows: Session
 ) -> None:
     used = {"url_lookups": 3, "questions_asked": 2, "handle_analyses": 1, "post_suggestions": 12}
-    create_usage(rows, somebody.user, usage_date=TODAY, **used)
+    create_usage(rows, free_user.user, usage_date=TODAY, **used)
     create_days(rows, sign_in(), 2, url_lookups=9)
-    create_usage(rows, somebody.user, usage_date=TODAY - timedelta(days=1), platform="youtube", url_lookups=9)
+    create_usage(rows, free_user.user, usage_date=TODAY - timedelta(days=1), platform="youtube", url_lookups=9)
     rows.commit()
 
-    platforms = client.get(USAGE, headers=somebody.headers).json()["platforms"]
+    platforms = client.get(USAGE, headers=free_user.headers).json()["platforms"]
 
     assert platforms == [
         {"platform": "instagram"} | NOTHING,
@@ -66,20 +66,20 @@ def test_what_was_used_today_is_shown_and_nothing_of_other_days_or_users(
     ]
 
 
-def test_an_accepted_post_counts_at_once_until_midnight(
-    client: TestClient, somebody: SignedIn, clock: FakeClock
+def test_an_accepted_post_counts_at_once_and_until_midnight(
+    client: TestClient, free_user: SignedIn, clock: FakeClock
 ) -> None:
-    client.post("/api/analysis/analyze/", json={"post_urls": [POST_URL]}, headers=somebody.headers)
+    client.post("/api/analysis/analyze/", json={"post_urls": [POST_URL]}, headers=free_user.headers)
 
-    today = client.get(USAGE, headers=somebody.headers).json()
+    today = client.get(USAGE, headers=free_user.headers).json()
     clock.advance(12 * 3600)
-    tomorrow = client.get(USAGE, headers=somebody.headers).json()
+    tomorrow = client.get(USAGE, headers=free_user.headers).json()
 
     assert [day["platforms"][1]["url_lookups"] for day in (today, tomorrow)] == [1, 0]
     assert tomorrow["resets_at"] == "2026-11-27T00:00:00Z"
 
 
-def test_limits_are_those_of_the_plan_and_what_is_left_of_them(
+def test_limits_show_the_plan_and_what_remains_of_it(
     client: TestClient, sign_in: Callable[..., SignedIn], rows: Session
 ) -> None:
     pro = sign_in("pro")
@@ -105,22 +105,22 @@ def test_limits_are_those_of_the_plan_and_what_is_left_of_them(
     }
 
 
-def test_without_a_plan_there_are_no_limits(client: TestClient, sign_in: Callable[..., SignedIn]) -> None:
-    nobody = sign_in(None)
+def test_limits_without_a_plan_are_an_error(client: TestClient, sign_in: Callable[..., SignedIn]) -> None:
+    without_plan = sign_in(None)
 
-    reply = client.get(LIMITS, headers=nobody.headers)
+    reply = client.get(LIMITS, headers=without_plan.headers)
 
     assert (reply.status_code, reply.json()["code"]) == (403, "no_current_plan")
-    assert client.get(USAGE, headers=nobody.headers).status_code == 200
+    assert client.get(USAGE, headers=without_plan.headers).status_code == 200
 
 
-def test_the_history_holds_a_row_for_each_day_and_platform_the_newest_first(
-    client: TestClient, somebody: SignedIn, rows: Session
+def test_the_usage_history_has_one_row_per_day_and_platform_newest_first(
+    client: TestClient, free_user: SignedIn, rows: Session
 ) -> None:
-    today, yesterday = create_days(rows, somebody, 2, platform="x", url_lookups=2, post_suggestions=8)
-    create_days(rows, somebody, 1, platform="instagram", questions_asked=1)
+    today, yesterday = create_days(rows, free_user, 2, platform="x", url_lookups=2, post_suggestions=8)
+    create_days(rows, free_user, 1, platform="instagram", questions_asked=1)
 
-    reply = client.get(HISTORY, headers=somebody.headers)
+    reply = client.get(HISTORY, headers=free_user.headers)
 
     assert reply.status_code == 200
     explained = {"url_lookups": 2, "questions_asked": 0, "handle_analyses": 0, "post_suggestions": 8}
@@ -136,11 +136,11 @@ def test_the_history_holds_a_row_for_each_day_and_platform_the_newest_first(
     }
 
 
-def test_a_period_includes_both_of_its_days(client: TestClient, somebody: SignedIn, rows: Session) -> None:
-    days = create_days(rows, somebody, 5)
+def test_a_usage_period_includes_its_first_and_last_day(client: TestClient, free_user: SignedIn, rows: Session) -> None:
+    days = create_days(rows, free_user, 5)
 
     def listed(**period: str) -> list[str]:
-        results = client.get(HISTORY, params=period, headers=somebody.headers).json()["results"]
+        results = client.get(HISTORY, params=period, headers=free_user.headers).json()["results"]
         return [row["date"] for row in results]
 
     assert listed(**{"from": days[3], "to": days[1]}) == days[1:4]
@@ -149,20 +149,22 @@ def test_a_period_includes_both_of_its_days(client: TestClient, somebody: Signed
     assert listed(to=days[3]) == days[3:]
 
 
-def test_one_platform_is_listed_alone(client: TestClient, somebody: SignedIn, rows: Session) -> None:
+def test_the_usage_history_can_be_filtered_by_platform(client: TestClient, free_user: SignedIn, rows: Session) -> None:
     for platform in ("x", "youtube"):
-        create_days(rows, somebody, 2, platform=platform)
+        create_days(rows, free_user, 2, platform=platform)
 
-    page = client.get(HISTORY, params={"platform": "youtube"}, headers=somebody.headers).json()
+    page = client.get(HISTORY, params={"platform": "youtube"}, headers=free_user.headers).json()
 
     assert (page["count"], {row["platform"] for row in page["results"]}) == (2, {"youtube"})
 
 
-def test_pages_of_a_history_keep_its_filters(client: TestClient, somebody: SignedIn, rows: Session) -> None:
-    days = create_days(rows, somebody, 50)
+def test_page_links_of_the_usage_history_keep_its_filters(
+    client: TestClient, free_user: SignedIn, rows: Session
+) -> None:
+    days = create_days(rows, free_user, 50)
     asked = {"from": days[44], "platform": "x"}
 
-    pages = [client.get(HISTORY, params=asked | {"page": page}, headers=somebody.headers).json() for page in (1, 2, 3)]
+    pages = [client.get(HISTORY, params=asked | {"page": page}, headers=free_user.headers).json() for page in (1, 2, 3)]
 
     links = [f"{BASE_URL}{HISTORY}?from={days[44]}&platform=x&page={page}" for page in (1, 2, 3)]
     assert [row["date"] for page in pages for row in page["results"]] == days[:45]
@@ -191,17 +193,19 @@ def test_pages_of_a_history_keep_its_filters(client: TestClient, somebody: Signe
         ("page=10001", "query.page"),
     ],
 )
-def test_a_period_that_is_none_is_refused_by_name(
-    client: TestClient, somebody: SignedIn, query: str, field: str
+def test_an_invalid_period_is_refused_with_the_name_of_the_field(
+    client: TestClient, free_user: SignedIn, query: str, field: str
 ) -> None:
-    reply = client.get(f"{HISTORY}?{query}", headers=somebody.headers)
+    reply = client.get(f"{HISTORY}?{query}", headers=free_user.headers)
 
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
     assert [problem["field"] for problem in reply.json()["details"]] == [field]
 
 
-def test_a_period_the_wrong_way_round_is_explained(client: TestClient, somebody: SignedIn) -> None:
-    reply = client.get(f"{HISTORY}?from=2026-11-25&to=2026-11-24", headers=somebody.headers)
+def test_a_period_that_ends_before_it_starts_is_refused_with_the_reason(
+    client: TestClient, free_user: SignedIn
+) -> None:
+    reply = client.get(f"{HISTORY}?from=2026-11-25&to=2026-11-24", headers=free_user.headers)
 
     assert reply.json()["details"] == [{"field": "query", "problem": "Value error, `from` must not be after `to`"}]
 
@@ -214,7 +218,7 @@ def test_no_route_needs_more_statements_for_twenty_days_than_for_one(
     for number in (1, 20):
         user = sign_in()
         create_days(rows, user, number)
-        client.get(path, headers=user.headers)  # connects
+        client.get(path, headers=user.headers)  # opens the connection
         with count_statements() as counted:
             assert client.get(path, headers=user.headers).status_code == 200
         needed.append(len(counted))

@@ -1,4 +1,4 @@
-"""Who is calling: tokens good and bad, and the first sight of a user."""
+"""Authentication: valid and invalid tokens, and the first request of a user."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -26,9 +26,9 @@ SOME_ID = "7d9f43c4-94b0-4d0e-a65e-f9f7f4d8c3de"
 ROUTES = {
     route: address_of(route[1], SOME_ID)
     for route, answers in MATRIX.items()
-    if answers.nobody == 401 and route not in PUBLIC
+    if answers.anonymous == 401 and route not in PUBLIC
 }
-"""Every route that needs a token, with an address of it."""
+"""Every route that needs a token, with an example address."""
 ANY = "/api/analysis/requests/"
 MISSING = ("not_authenticated", None)
 
@@ -51,12 +51,12 @@ def find_user(rows: Session, clerk_user_id: str) -> User | None:
 
 
 @pytest.mark.parametrize("route", ROUTES, ids="{0[0]} {0[1]}".format)
-def test_every_route_refuses_who_has_no_token(client: TestClient, route: tuple[str, str]) -> None:
+def test_every_route_refuses_a_call_without_a_token(client: TestClient, route: tuple[str, str]) -> None:
     assert refusal(client.request(route[0], ROUTES[route])) == MISSING
 
 
 @pytest.mark.parametrize("route", ROUTES, ids="{0[0]} {0[1]}".format)
-def test_every_route_refuses_who_has_been_deleted(
+def test_every_route_refuses_a_deleted_user(
     client: TestClient, sign_in: Callable[..., SignedIn], route: tuple[str, str]
 ) -> None:
     deleted = sign_in(deleted_at=datetime.now(UTC))
@@ -71,7 +71,7 @@ def test_every_route_refuses_who_has_been_deleted(
     "header",
     ["", "Bearer", "Bearer ", "Bearer    ", "Basic dXNlcjpwYXNz", "Token abc", "abc"],
 )
-def test_a_header_without_a_bearer_token_is_no_token(client: TestClient, header: str) -> None:
+def test_a_header_without_a_bearer_token_is_refused(client: TestClient, header: str) -> None:
     assert refusal(client.get(ANY, headers={"Authorization": header})) == MISSING
 
 
@@ -89,7 +89,7 @@ def test_a_header_without_a_bearer_token_is_no_token(client: TestClient, header:
     ],
     ids=["garbage", "three letters", "dots", "no key id", "not ASCII", "two words", "huge", "huge header"],
 )
-def test_what_is_no_token_is_refused(client: TestClient, token: str, reason: str) -> None:
+def test_a_malformed_token_is_refused(client: TestClient, token: str, reason: str) -> None:
     reply = client.get(ANY, headers={b"Authorization": f"Bearer {token}".encode("latin-1")})
 
     assert refusal(reply) == ("invalid_token", reason)
@@ -113,7 +113,7 @@ def test_what_is_no_token_is_refused(client: TestClient, token: str, reason: str
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
-def test_a_token_that_proves_nothing_is_refused(
+def test_an_invalid_token_is_refused_with_its_reason(
     client: TestClient, stand_ins: StandInsClient, order: dict[str, Any], reason: str
 ) -> None:
     token = stand_ins.token("forger@example.com", **order)["token"]
@@ -121,7 +121,7 @@ def test_a_token_that_proves_nothing_is_refused(
     assert refusal(client.get(ANY, headers=bearer(token))) == ("invalid_token", reason)
 
 
-def test_a_refused_token_makes_no_user(client: TestClient, stand_ins: StandInsClient, rows: Session) -> None:
+def test_a_refused_token_creates_no_user(client: TestClient, stand_ins: StandInsClient, rows: Session) -> None:
     forged = stand_ins.token("never-seen@example.com", key="other")
 
     client.get(ANY, headers=bearer(forged["token"]))
@@ -129,14 +129,14 @@ def test_a_refused_token_makes_no_user(client: TestClient, stand_ins: StandInsCl
     assert find_user(rows, forged["user_id"]) is None
 
 
-def test_a_token_that_expired_three_seconds_ago_still_counts(client: TestClient, stand_ins: StandInsClient) -> None:
+def test_a_token_that_expired_three_seconds_ago_is_accepted(client: TestClient, stand_ins: StandInsClient) -> None:
     token = stand_ins.token("late@example.com", expires_in_seconds=-3)["token"]
 
     assert client.get(ANY, headers=bearer(token)).status_code == 200
 
 
-def test_the_scheme_may_be_written_in_any_case(client: TestClient, somebody: SignedIn) -> None:
-    header = somebody.headers["Authorization"].replace("Bearer ", "bEARER  ")
+def test_the_bearer_scheme_may_be_written_in_any_case(client: TestClient, free_user: SignedIn) -> None:
+    header = free_user.headers["Authorization"].replace("Bearer ", "bEARER  ")
 
     assert client.get(ANY, headers={"Authorization": header}).status_code == 200
 
@@ -150,7 +150,7 @@ def test_the_scheme_may_be_written_in_any_case(client: TestClient, somebody: Sig
         (None, True, 401),
     ],
 )
-def test_only_the_frontends_of_the_settings_may_have_minted_the_token(
+def test_only_tokens_of_the_configured_frontends_are_accepted(
     settings: ApiSettings,
     local_endpoints: Endpoints,
     stand_ins: StandInsClient,
@@ -168,12 +168,12 @@ def test_only_the_frontends_of_the_settings_may_have_minted_the_token(
     assert reply.status_code == status
 
 
-def test_while_the_keys_were_never_had_nobody_can_be_told_from_anybody(
-    client: TestClient, somebody: SignedIn, stand_ins: StandInsClient
+def test_before_the_first_fetch_of_keys_an_outage_of_clerk_gives_503(
+    client: TestClient, free_user: SignedIn, stand_ins: StandInsClient
 ) -> None:
     stand_ins.fault("clerk", "status", status=500, path="/.well-known/jwks.json")
 
-    reply = client.get(ANY, headers=somebody.headers)
+    reply = client.get(ANY, headers=free_user.headers)
 
     assert reply.status_code == 503
     assert reply.headers["Retry-After"] == "5"
@@ -184,22 +184,22 @@ def test_while_the_keys_were_never_had_nobody_can_be_told_from_anybody(
     }
 
 
-def test_keys_that_were_had_once_serve_on_while_clerk_is_away(
-    client: TestClient, somebody: SignedIn, stand_ins: StandInsClient
+def test_cached_keys_are_used_while_clerk_is_down(
+    client: TestClient, free_user: SignedIn, stand_ins: StandInsClient
 ) -> None:
-    client.get(ANY, headers=somebody.headers)
+    client.get(ANY, headers=free_user.headers)
     stand_ins.fault("clerk", "disconnect")
 
-    assert client.get(ANY, headers=somebody.headers).status_code == 200
+    assert client.get(ANY, headers=free_user.headers).status_code == 200
 
 
-def test_a_rotated_key_is_taken_up(
-    app: FastAPI, client: TestClient, somebody: SignedIn, stand_ins: StandInsClient
+def test_a_rotated_key_is_accepted(
+    app: FastAPI, client: TestClient, free_user: SignedIn, stand_ins: StandInsClient
 ) -> None:
     moved = timedelta(0)
     verifier = SessionTokenVerifier(CLERK_STAND_IN_PUBLISHABLE_KEY, clock=lambda: utc_now() + moved)
     replace_services(app, verifier=verifier)
-    client.get(ANY, headers=somebody.headers)
+    client.get(ANY, headers=free_user.headers)
     stand_ins.rotate_key(same_kid=True)
     token = stand_ins.token("rotated@example.com")["token"]
     moved = timedelta(seconds=31)
@@ -207,7 +207,7 @@ def test_a_rotated_key_is_taken_up(
     assert client.get(ANY, headers=bearer(token)).status_code == 200
 
 
-def test_the_first_sight_of_a_user_makes_them_a_row_and_a_free_subscription(
+def test_the_first_request_of_a_user_creates_a_row_and_a_free_subscription(
     client: TestClient, stand_ins: StandInsClient, rows: Session
 ) -> None:
     ada = stand_ins.token("ada@example.com")
@@ -226,7 +226,9 @@ def test_the_first_sight_of_a_user_makes_them_a_row_and_a_free_subscription(
     assert (call.provider, call.operation, call.status) == ("clerk", "GET /users/{id}", 200)
 
 
-def test_the_second_sight_asks_clerk_nothing(client: TestClient, stand_ins: StandInsClient, rows: Session) -> None:
+def test_the_second_request_of_a_user_makes_no_call_to_clerk(
+    client: TestClient, stand_ins: StandInsClient, rows: Session
+) -> None:
     token = stand_ins.token("grace@example.com")["token"]
     client.get(ANY, headers=bearer(token))
     asked = len(stand_ins.calls("clerk"))
@@ -236,7 +238,7 @@ def test_the_second_sight_asks_clerk_nothing(client: TestClient, stand_ins: Stan
     assert len(stand_ins.calls("clerk")) == asked
 
 
-def test_a_token_that_holds_the_address_spares_the_question_but_proves_nothing_about_it(
+def test_an_address_in_the_token_saves_a_call_to_clerk_but_is_not_verified(
     client: TestClient, stand_ins: StandInsClient, rows: Session
 ) -> None:
     claims = {"email": "joan@example.com", "name": "Joan Clarke"}
@@ -251,7 +253,7 @@ def test_a_token_that_holds_the_address_spares_the_question_but_proves_nothing_a
 
 
 @pytest.mark.parametrize("mode", ["disconnect", "garbage"])
-def test_a_new_user_is_let_in_while_clerk_says_nothing_about_them(
+def test_a_new_user_is_admitted_while_clerk_is_down(
     client: TestClient, stand_ins: StandInsClient, rows: Session, mode: str
 ) -> None:
     stand_ins.fault("clerk", mode, path="/v1/users")
@@ -267,7 +269,7 @@ def test_a_new_user_is_let_in_while_clerk_says_nothing_about_them(
     assert set(failures) == {"provider_error"}
 
 
-def test_a_user_stays_although_their_first_call_is_refused(
+def test_a_user_is_kept_although_the_first_call_is_refused(
     client: TestClient, stand_ins: StandInsClient, rows: Session
 ) -> None:
     new = stand_ins.token("hasty@example.com")

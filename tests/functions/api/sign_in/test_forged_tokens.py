@@ -1,4 +1,4 @@
-"""Tokens that somebody made up: none is taken, none is a bug of ours, and none makes us a burden to Clerk."""
+"""Forged tokens: none is accepted, none triggers a bug, and none causes extra calls to Clerk."""
 
 import base64
 import hashlib
@@ -32,7 +32,7 @@ type Forge = Callable[["Forger"], str]
 
 
 class Forger:
-    """Knows all that is public, and a genuine token."""
+    """Forges tokens from public information and one genuine token."""
 
     def __init__(self, stand_ins: StandInsClient, user: SignedIn) -> None:
         self.genuine = user.headers["Authorization"].removeprefix("Bearer ")
@@ -47,14 +47,14 @@ class Forger:
         self._stand_ins = stand_ins
 
     def claims(self, **changes: Any) -> dict[str, Any]:
-        """Return claims that would be taken if they were signed; None removes one."""
+        """Return claims that would be accepted if they were signed. None removes a claim."""
         now = int(time.time())
         claims: dict[str, Any] = {"iss": ISSUER, "sub": self.user_id, "sid": "sess_forged", "iat": now, "nbf": now - 5}
         claims |= {"exp": now + 60, "v": 2, "sts": "active"} | changes
         return {name: value for name, value in claims.items() if value is not None}
 
     def signed_by_clerk(self, **changes: Any) -> str:
-        """Return a token that Clerk's own key signs, with claims that must not be taken."""
+        """Return a token signed by Clerk's own key, with claims that must be refused."""
         token: str = self._stand_ins.token("forger@example.com", overrides={"sub": self.user_id} | changes)["token"]
         return token
 
@@ -62,11 +62,11 @@ class Forger:
         return f"{part({'alg': alg, 'typ': 'JWT', 'kid': self.kid})}.{part(self.claims())}.{signature}"
 
     def headed(self, header: Any) -> str:
-        """Return the genuine token with another header."""
+        """Return the genuine token with a changed header."""
         return f"{part(header)}.{self.payload}.{self.signature}"
 
     def mine(self, **header: Any) -> str:
-        """Return a token that is signed by the forger's key and says so in whatever way."""
+        """Return a token signed by the forger's key, with header fields that point to that key."""
         return jwt.encode(self.claims(), MINE, algorithm="RS256", headers={"kid": self.kid} | header)
 
     def hmac_signed(self, key: bytes, alg: str = "HS256") -> str:
@@ -129,7 +129,7 @@ FORGERIES: dict[str, Forge] = {
     **{f"alg {alg!r}": unsigned(alg) for alg in SPELLINGS},
     "alg none with a genuine signature": lambda forger: forger.unsigned("none", forger.signature),
     "alg missing": lambda forger: forger.headed({"kid": forger.kid}),
-    # The public key as if it were a secret.
+    # The public key used as an HMAC secret.
     "HS256 with the public key as PEM": lambda forger: forger.hmac_signed(forger.public_bytes(PEM, SPKI)),
     "HS256 with the PEM less its last line break": lambda forger: forger.hmac_signed(
         forger.public_bytes(PEM, SPKI).strip()
@@ -146,7 +146,7 @@ FORGERIES: dict[str, Forge] = {
     "ES256": other_algorithm("ES256", ec.generate_private_key(ec.SECP256R1())),
     "EdDSA": other_algorithm("EdDSA", ed25519.Ed25519PrivateKey.generate()),
     "rs256 in lower case": lambda forger: forger.unsigned("rs256", forger.signature),
-    # Keys that the token brings along, or names.
+    # Keys that the token contains or points to.
     "a key of one's own under the genuine id": lambda forger: forger.mine(),
     "an embedded jwk": lambda forger: forger.mine(jwk=MY_JWK),
     "an embedded jwk under its own id": lambda forger: forger.mine(jwk=MY_JWK, kid="mine"),
@@ -176,7 +176,7 @@ FORGERIES: dict[str, Forge] = {
     "quoted": lambda forger: f'"{forger.genuine}"',
     "twice": lambda forger: f"{forger.genuine},{forger.genuine}",
     "a line break inside": lambda forger: f"{forger.header}.{forger.payload}\t.{forger.signature}",
-    # Tricks with base64 and JSON.
+    # Malformed base64 and JSON.
     "a header that is no JSON": lambda forger: f"{encode(b'not json')}.{forger.payload}.{forger.signature}",
     "a header that is a list": lambda forger: forger.headed([]),
     "a header that is null": lambda forger: forger.headed(None),
@@ -191,7 +191,7 @@ FORGERIES: dict[str, Forge] = {
     "a huge payload": lambda forger: f"{forger.header}.{'A' * 60_000}.{forger.signature}",
     "a huge header": lambda forger: f"{'A' * 60_000}.{forger.payload}.{forger.signature}",
     "dots": lambda _: "." * 5_000,
-    # Signed by Clerk, and still not to be taken.
+    # Signed by Clerk, but with claims that must be refused.
     "expired six seconds ago": lambda forger: forger.signed_by_clerk(exp=int(time.time()) - 6),
     "expired long ago": lambda forger: forger.signed_by_clerk(exp=0),
     "not yet valid": lambda forger: forger.signed_by_clerk(nbf=int(time.time()) + 60),
@@ -213,10 +213,10 @@ FORGERIES: dict[str, Forge] = {
 
 @pytest.fixture
 def guarded(app: FastAPI, settings: Any) -> TestClient:
-    """The API, which takes tokens of one frontend only."""
+    """The API, configured to accept tokens of one frontend only."""
     verifier, now = app.state.services.verifier, utc_now()
     verifier._authorized_parties = frozenset({"https://app.example.com"})
-    verifier._keys._clock = lambda: now  # keys may be fetched again after half a minute
+    verifier._keys._clock = lambda: now  # lets keys be fetched again after half a minute
     return TestClient(app, base_url=f"http://{HOST}")
 
 
@@ -224,14 +224,14 @@ def test_there_are_at_least_sixty_forgeries() -> None:
     assert len(FORGERIES) >= 60
 
 
-def test_no_forgery_is_taken_none_is_a_bug_and_clerk_hears_of_them_once(
-    guarded: TestClient, stand_ins: StandInsClient, somebody: SignedIn, rows: Session
+def test_all_forgeries_are_refused_without_a_bug_and_with_one_fetch_of_keys(
+    guarded: TestClient, stand_ins: StandInsClient, free_user: SignedIn, rows: Session
 ) -> None:
     rows.merge(RevokedSession(session_id="sess_ended", reason="ended"))
     rows.commit()
-    forger = Forger(stand_ins, somebody)
+    forger = Forger(stand_ins, free_user)
     tokens = {name: forge(forger) for name, forge in FORGERIES.items()}
-    taken = guarded.get(ANY, headers=somebody.headers).status_code
+    taken = guarded.get(ANY, headers=free_user.headers).status_code
     fetched = stand_ins.calls("clerk")
 
     answers = {}
@@ -245,14 +245,14 @@ def test_no_forgery_is_taken_none_is_a_bug_and_clerk_hears_of_them_once(
     more = stand_ins.calls("clerk")[len(fetched) :]
     assert {call["path"] for call in more} <= {"/.well-known/jwks.json"}
     assert len(more) <= 1
-    assert guarded.get(ANY, headers=somebody.headers).status_code == 200
+    assert guarded.get(ANY, headers=free_user.headers).status_code == 200
 
 
 @pytest.mark.parametrize("name", ["HS256 with the public key as PEM", "an embedded jwk", "expired six seconds ago"])
-def test_a_forgery_does_not_sign_in_through_the_front_desk_either(
-    guarded: TestClient, stand_ins: StandInsClient, somebody: SignedIn, name: str
+def test_a_forged_token_does_not_sign_in_through_the_login_route(
+    guarded: TestClient, stand_ins: StandInsClient, free_user: SignedIn, name: str
 ) -> None:
-    token = FORGERIES[name](Forger(stand_ins, somebody))
+    token = FORGERIES[name](Forger(stand_ins, free_user))
 
     reply = guarded.post("/api/accounts/login/", json={"token": token})
 

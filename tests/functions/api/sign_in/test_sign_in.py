@@ -1,4 +1,4 @@
-"""The front desk: signing up and in, and resetting a password, with the real client against the stand-in of Clerk."""
+"""Sign-up, sign-in and password reset, with the real client against the stand-in of Clerk."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ type Post = Callable[..., Any]
 
 
 def code_for(stand_ins: StandInsClient, email: str) -> str:
-    """Return the last code that was mailed to the address."""
+    """Return the last code sent to the address."""
     return [mail["code"] for mail in stand_ins.outbox() if mail["to"] == email][-1]
 
 
@@ -39,7 +39,7 @@ def wrong(code: str) -> str:
 
 
 def exchange(stand_ins: StandInsClient, ticket: str) -> tuple[int, str | None]:
-    """Do as the frontend does with a ticket; return the status and a session token."""
+    """Exchange a ticket as the frontend does. Return the status and a session token."""
     with httpx.Client(base_url=f"{stand_ins.base_url}/clerk/v1/client") as http:
         reply = http.post("/sign_ins", data={"strategy": "ticket", "ticket": ticket})
         if reply.status_code != 200:
@@ -49,7 +49,7 @@ def exchange(stand_ins: StandInsClient, ticket: str) -> tuple[int, str | None]:
 
 
 def events(rows: Session) -> Sequence[tuple[str, str, str | None]]:
-    """Return event, outcome and reason of what was last written down, the newest first."""
+    """Return event, outcome and reason of the last authentication log rows, newest first."""
     rows.rollback()
     logs = rows.scalars(select(AuthenticationLog).order_by(AuthenticationLog.created_at.desc()).limit(5))
     return [(log.event, log.outcome, log.reason) for log in logs]
@@ -60,20 +60,20 @@ def sign_up(post: Post, stand_ins: StandInsClient, email: str) -> Any:
     return post(VERIFY, email=email, code=code_for(stand_ins, email), password=PASSWORD)
 
 
-def test_a_code_and_a_password_open_an_account_whose_ticket_signs_in(
+def test_a_code_and_a_password_finish_a_sign_up_whose_ticket_signs_in(
     client: TestClient, post: Post, stand_ins: StandInsClient, email: str
 ) -> None:
-    begun = post(SIGN_UP, email=email)
+    started = post(SIGN_UP, email=email)
     status, answer = post(VERIFY, email=email, code=code_for(stand_ins, email), password=PASSWORD)
     _, token = exchange(stand_ins, answer["ticket"])
     profile = client.get(ME, headers={"Authorization": f"Bearer {token}"}).json()
 
-    assert begun == (201, {"status": "verification_required"})
+    assert started == (201, {"status": "verification_required"})
     assert (status, answer["expires_in_seconds"]) == (200, 120)
     assert (profile["email"], profile["email_verified"]) == (email, True)
 
 
-def test_a_ticket_is_good_once(post: Post, stand_ins: StandInsClient, email: str) -> None:
+def test_a_ticket_works_once(post: Post, stand_ins: StandInsClient, email: str) -> None:
     _, answer = sign_up(post, stand_ins, email)
 
     statuses = [exchange(stand_ins, answer["ticket"])[0] for _ in range(2)]
@@ -81,7 +81,7 @@ def test_a_ticket_is_good_once(post: Post, stand_ins: StandInsClient, email: str
     assert statuses == [200, 400]
 
 
-def test_before_the_code_came_back_the_address_is_unproven_and_nobody_knows_the_password(
+def test_before_the_code_is_sent_in_the_address_is_unverified_and_no_password_works(
     post: Post, stand_ins: StandInsClient, email: str
 ) -> None:
     post(SIGN_UP, email=email)
@@ -91,7 +91,7 @@ def test_before_the_code_came_back_the_address_is_unproven_and_nobody_knows_the_
     assert post(LOGIN, email=email, password=PASSWORD)[1]["code"] == "invalid_credentials"
 
 
-def test_signing_up_again_sends_another_code_and_the_last_password_counts(
+def test_a_second_sign_up_sends_another_code_and_the_last_password_counts(
     post: Post, stand_ins: StandInsClient, email: str
 ) -> None:
     post(SIGN_UP, email=email)
@@ -103,9 +103,7 @@ def test_signing_up_again_sends_another_code_and_the_last_password_counts(
     assert post(LOGIN, email=email, password=ANOTHER)[0] == 200
 
 
-def test_signing_up_again_at_once_keeps_the_code_that_was_sent(
-    post: Post, stand_ins: StandInsClient, email: str
-) -> None:
+def test_an_immediate_second_sign_up_keeps_the_first_code(post: Post, stand_ins: StandInsClient, email: str) -> None:
     answers = [post(SIGN_UP, email=email) for _ in range(2)]
 
     assert answers == [(201, {"status": "verification_required"})] * 2
@@ -113,7 +111,7 @@ def test_signing_up_again_at_once_keeps_the_code_that_was_sent(
     assert post(VERIFY, email=email, code=code_for(stand_ins, email), password=PASSWORD)[0] == 200
 
 
-def test_whoever_signs_up_with_somebodys_address_learns_nothing_and_gets_nothing(
+def test_a_sign_up_with_a_taken_address_reveals_and_changes_nothing(
     post: Post, stand_ins: StandInsClient, email: str
 ) -> None:
     sign_up(post, stand_ins, email)
@@ -127,7 +125,7 @@ def test_whoever_signs_up_with_somebodys_address_learns_nothing_and_gets_nothing
     assert post(LOGIN, email=email, password=PASSWORD)[0] == 200
 
 
-def test_an_account_that_is_made_otherwise_is_never_taken_over_by_its_unproven_address(
+def test_an_account_created_elsewhere_cannot_be_taken_over_by_its_unverified_address(
     post: Post, stand_ins: StandInsClient, email: str
 ) -> None:
     user = stand_ins.clerk_user(email)
@@ -141,7 +139,7 @@ def test_an_account_that_is_made_otherwise_is_never_taken_over_by_its_unproven_a
 
 
 @pytest.mark.parametrize("path", [VERIFY, CONFIRM])
-def test_a_wrong_code_and_an_address_without_one_are_the_same(
+def test_a_wrong_code_and_an_address_without_a_code_get_the_same_answer(
     post: Post, stand_ins: StandInsClient, email: str, path: str
 ) -> None:
     if path == CONFIRM:
@@ -158,16 +156,14 @@ def test_a_wrong_code_and_an_address_without_one_are_the_same(
 
 
 @pytest.mark.parametrize("status", ["expired", "failed", "unverified"])
-def test_a_code_that_clerk_does_not_take_proves_nothing(
-    post: Post, stand_ins: StandInsClient, email: str, status: str
-) -> None:
+def test_a_code_that_clerk_refuses_is_invalid(post: Post, stand_ins: StandInsClient, email: str, status: str) -> None:
     post(SIGN_UP, email=email)
     stand_ins.fault("clerk", "status", status=200, path="/v1/email_addresses", body={"status": status})
 
     assert post(VERIFY, email=email, code="123456", password=PASSWORD)[1]["code"] == "invalid_code"
 
 
-def test_guessing_ends_before_the_right_code(post: Post, stand_ins: StandInsClient, email: str) -> None:
+def test_a_right_code_is_refused_after_too_many_wrong_ones(post: Post, stand_ins: StandInsClient, email: str) -> None:
     post(SIGN_UP, email=email)
     code = code_for(stand_ins, email)
     for _ in range(3):
@@ -192,7 +188,7 @@ def test_a_password_that_clerk_refuses_can_be_replaced_with_the_same_code(
     assert post(LOGIN, email=email, password=PASSWORD)[0] == 200
 
 
-def test_e_mail_and_password_give_a_ticket(
+def test_an_e_mail_address_and_its_password_give_a_ticket(
     client: TestClient, post: Post, stand_ins: StandInsClient, email: str, rows: Session
 ) -> None:
     user = stand_ins.clerk_user(email, PASSWORD)
@@ -207,11 +203,11 @@ def test_e_mail_and_password_give_a_ticket(
     assert events(rows)[0] == ("sign_in", "succeeded", None)
 
 
-@pytest.mark.parametrize("who", ["nobody", "wrong password", "no password"])
-def test_who_may_not_sign_in_is_told_the_same_whatever_is_wrong(
+@pytest.mark.parametrize("who", ["no account", "wrong password", "no password"])
+def test_all_wrong_credentials_get_the_same_answer(
     post: Post, stand_ins: StandInsClient, email: str, who: str, rows: Session
 ) -> None:
-    if who != "nobody":
+    if who != "no account":
         stand_ins.clerk_user(email, ANOTHER if who == "wrong password" else None)
 
     status, answer = post(LOGIN, email=email, password=PASSWORD)
@@ -233,7 +229,7 @@ def test_who_may_not_sign_in_is_told_the_same_whatever_is_wrong(
         ({"email_addresses": "unverified"}, "email_not_verified"),
     ],
 )
-def test_a_right_password_is_not_always_enough_and_only_who_has_it_is_told_why(
+def test_an_account_that_may_not_sign_in_reveals_why_only_to_the_right_password(
     post: Post, stand_ins: StandInsClient, email: str, fields: dict[str, Any], code: str
 ) -> None:
     if "email_addresses" in fields:
@@ -247,7 +243,7 @@ def test_a_right_password_is_not_always_enough_and_only_who_has_it_is_told_why(
     assert (wrong[0], wrong[1]["code"]) == (401, "invalid_credentials")
 
 
-def test_a_token_gives_the_profile_as_clerk_knows_it_now(
+def test_login_with_a_token_returns_the_current_profile_of_clerk(
     post: Post, stand_ins: StandInsClient, email: str, rows: Session
 ) -> None:
     token = stand_ins.token(email, overrides={"email": email})["token"]
@@ -261,32 +257,36 @@ def test_a_token_gives_the_profile_as_clerk_knows_it_now(
     assert events(rows)[0] == ("sign_in", "succeeded", None)
 
 
-def test_a_token_counts_while_clerk_is_away(post: Post, stand_ins: StandInsClient, somebody: SignedIn) -> None:
-    token = somebody.headers["Authorization"].removeprefix("Bearer ")
+def test_login_with_a_token_works_while_clerk_is_down(
+    post: Post, stand_ins: StandInsClient, free_user: SignedIn
+) -> None:
+    token = free_user.headers["Authorization"].removeprefix("Bearer ")
     stand_ins.fault("clerk", "disconnect", path="/v1")
 
     status, profile = post(LOGIN, token=token)
 
-    assert (status, profile["id"]) == (200, str(somebody.user.id))
+    assert (status, profile["id"]) == (200, str(free_user.user.id))
 
 
-def test_a_forged_token_signs_nobody_in(post: Post, stand_ins: StandInsClient, email: str, rows: Session) -> None:
+def test_login_with_a_forged_token_is_refused(post: Post, stand_ins: StandInsClient, email: str, rows: Session) -> None:
     status, answer = post(LOGIN, token=stand_ins.token(email, key="other")["token"])
 
     assert (status, answer["code"]) == (401, "invalid_token")
     assert events(rows)[0] == ("sign_in", "refused", "invalid_token")
 
 
-def test_a_code_changes_a_password_and_ends_all_sessions(post: Post, stand_ins: StandInsClient, email: str) -> None:
+def test_a_reset_code_changes_the_password_and_ends_all_sessions(
+    post: Post, stand_ins: StandInsClient, email: str
+) -> None:
     stand_ins.clerk_user(email, PASSWORD)
     session_id = stand_ins.token(email)["session_id"]
 
-    begun = post(RESET, email=email)
+    started = post(RESET, email=email)
     code = code_for(stand_ins, email)
     changed = post(CONFIRM, email=email, code=code, password=ANOTHER)
     again = post(CONFIRM, email=email, code=code, password=PASSWORD)
 
-    assert begun == (202, {"status": "code_sent_if_known"})
+    assert started == (202, {"status": "code_sent_if_known"})
     assert changed == (200, {"status": "password_changed"})
     assert again[1]["code"] == "invalid_code"
     assert [post(LOGIN, email=email, password=password)[0] for password in (PASSWORD, ANOTHER)] == [401, 200]
@@ -294,9 +294,7 @@ def test_a_code_changes_a_password_and_ends_all_sessions(post: Post, stand_ins: 
     assert stand_ins.http.get(f"/clerk/v1/sessions/{session_id}", headers=secret).json()["status"] == "revoked"
 
 
-def test_a_reset_answers_the_same_for_an_address_that_nobody_has(
-    post: Post, stand_ins: StandInsClient, email: str
-) -> None:
+def test_a_reset_answers_the_same_for_an_unknown_address(post: Post, stand_ins: StandInsClient, email: str) -> None:
     assert post(RESET, email=email) == (202, {"status": "code_sent_if_known"})
     assert stand_ins.outbox() == []
 
@@ -311,7 +309,7 @@ def test_a_reset_answers_the_same_for_an_address_that_nobody_has(
         (CONFIRM, CODE_RATE, {"code": "123456", "password": PASSWORD}),
     ],
 )
-def test_one_address_can_be_asked_about_so_often_and_others_still(
+def test_a_rate_limit_of_one_e_mail_address_does_not_affect_others(
     client: TestClient, post: Post, email: str, path: str, rate: Any, body: dict[str, str]
 ) -> None:
     allowed = [post(path, email=email, **body)[0] for _ in range(rate.limit)]
@@ -324,7 +322,7 @@ def test_one_address_can_be_asked_about_so_often_and_others_still(
     assert other == allowed[0]
 
 
-def test_one_connection_can_ask_about_so_many_addresses(post: Post, email: str, rows: Session) -> None:
+def test_one_network_is_limited_over_all_e_mail_addresses(post: Post, email: str, rows: Session) -> None:
     statuses = [post(LOGIN, token="not-a-token")[0] for _ in range(61)]
 
     assert statuses == [401] * 60 + [429]
@@ -349,7 +347,7 @@ def test_one_connection_can_ask_about_so_many_addresses(post: Post, email: str, 
         (CONFIRM, {"email": "a@b.co", "code": "123456"}),
     ],
 )
-def test_a_body_of_the_wrong_form_is_refused_without_asking_anybody(
+def test_an_invalid_sign_in_body_is_refused_without_a_call_to_clerk(
     post: Post, stand_ins: StandInsClient, path: str, body: dict[str, Any]
 ) -> None:
     status, answer = post(path, **body)
@@ -362,7 +360,7 @@ def test_a_body_of_the_wrong_form_is_refused_without_asking_anybody(
 @pytest.mark.parametrize(
     ("status", "answered"), [(401, 502), (402, 502), (403, 502), (404, 503), (429, 503), (500, 503)]
 )
-def test_what_is_wrong_between_clerk_and_us_is_told_as_such(
+def test_a_failure_between_clerk_and_us_is_reported_as_such(
     client: TestClient, stand_ins: StandInsClient, email: str, rows: Session, status: int, answered: int
 ) -> None:
     stand_ins.fault("clerk", "status", status=status, path="/v1/users", headers={"Retry-After": "7"})
@@ -377,14 +375,14 @@ def test_what_is_wrong_between_clerk_and_us_is_told_as_such(
     assert events(rows)[0][:2] == ("sign_in", "failed")
 
 
-def test_an_address_that_clerk_does_not_take_is_refused(post: Post, stand_ins: StandInsClient) -> None:
+def test_an_address_that_clerk_refuses_is_refused(post: Post, stand_ins: StandInsClient) -> None:
     status, answer = post(SIGN_UP, email="a@nowhere")
 
     assert (status, answer["code"]) == (422, "email_refused")
 
 
 class SlowClerk:
-    """Time as it passes while each call to Clerk takes as long as it says, and nothing else takes any."""
+    """A clock that advances by a given time with each call to Clerk, and not otherwise."""
 
     def __init__(self, stand_ins: StandInsClient, *, call_s: float) -> None:
         self._stand_ins = stand_ins
@@ -409,18 +407,18 @@ class SlowClerk:
         (CONFIRM, {"code": "000000", "password": PASSWORD}),
     ],
 )
-def test_time_does_not_tell_whether_there_is_an_account_however_slow_clerk_is(
+def test_the_duration_of_an_answer_reveals_no_account_even_if_clerk_is_slow(
     app: FastAPI, post: Post, stand_ins: StandInsClient, email: str, path: str, body: dict[str, str], call_s: float
 ) -> None:
     stand_ins.clerk_user(f"has{email}", ANOTHER)
     stand_ins.clerk_user(f"without{email}")
-    post(SIGN_UP, email=f"begun{email}")
+    post(SIGN_UP, email=f"started{email}")
     post(RESET, email=f"has{email}")
     stand_ins.control("clerk/instance", {"forget_pauses": True})
     clock = SlowClerk(stand_ins, call_s=call_s)
     replace_services(app, answer_step_s=1.0, monotonic=clock.monotonic, sleep=clock.sleep)
     took_s, statuses = [], set()
-    for each in (f"has{email}", f"without{email}", f"begun{email}", f"un{email}"):
+    for each in (f"has{email}", f"without{email}", f"started{email}", f"un{email}"):
         started_mono_s = clock.monotonic()
         statuses.add(post(path, email=each, **body)[0])
         took_s.append(round(clock.monotonic() - started_mono_s, 6))
@@ -431,7 +429,7 @@ def test_time_does_not_tell_whether_there_is_an_account_however_slow_clerk_is(
     assert len(statuses) == 1
 
 
-def test_no_route_needs_more_than_twelve_statements(post: Post, stand_ins: StandInsClient, email: str) -> None:
+def test_no_sign_in_route_needs_more_than_twelve_statements(post: Post, stand_ins: StandInsClient, email: str) -> None:
     needed = {}
     for path, body in (
         (SIGN_UP, {}),
@@ -455,7 +453,7 @@ def test_no_route_needs_more_than_twelve_statements(post: Post, stand_ins: Stand
     assert max(*needed.values(), len(statements)) <= 12, needed
 
 
-def test_nothing_that_is_written_down_holds_the_address_or_a_secret(
+def test_no_sign_in_row_holds_the_address_or_a_secret(
     post: Post, stand_ins: StandInsClient, email: str, rows: Session
 ) -> None:
     sign_up(post, stand_ins, email)
@@ -470,7 +468,7 @@ def test_nothing_that_is_written_down_holds_the_address_or_a_secret(
             assert PASSWORD not in written
 
 
-def test_a_sign_up_alone_makes_no_row_here(post: Post, email: str, rows: Session) -> None:
+def test_an_unfinished_sign_up_creates_no_user_row(post: Post, email: str, rows: Session) -> None:
     post(SIGN_UP, email=email)
 
     assert rows.scalars(select(User).where(User.email == email)).all() == []

@@ -1,4 +1,4 @@
-"""How often the front desk may be asked: by network, by address, and what is recorded of a flood."""
+"""Rate limits of the sign-in routes, by network and by e-mail address, and the record of refused calls."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -64,14 +64,14 @@ def test_a_strangers_wrong_passwords_do_not_lock_the_owner_out(
     assert owner.status_code == 200
 
 
-def test_guessing_from_many_networks_ends_but_not_for_the_owner_where_they_signed_in_before(
+def test_guessing_from_many_networks_is_limited_except_where_the_owner_signed_in_before(
     post: Post,
     from_address: Callable[[str], TestClient],
     stand_ins: StandInsClient,
     email: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # As a constant would take a hundred calls to Clerk.
+    # The real limit would take a hundred calls to Clerk.
     monkeypatch.setattr(sign_in_module, "GUESSING_RATE", RatePolicy("sign-in-guessing", 5, timedelta(minutes=15)))
     stand_ins.clerk_user(email, PASSWORD)
     wrong_body, right_body = {"email": email, "password": ANOTHER}, {"email": email, "password": PASSWORD}
@@ -99,12 +99,12 @@ def test_a_flood_of_refusals_is_recorded_once_per_window(
     before = recorded()
     statuses = [post(LOGIN, email=email, password=PASSWORD)[0] for _ in range(20)]
     after_flood = recorded()
-    now += PASSWORD_RATE.window  # all calls have left the window, and the refusals with them
+    now += PASSWORD_RATE.window  # all calls and refusals have left the window
     for _ in range(PASSWORD_RATE.limit):
         post(LOGIN, email=email, password=PASSWORD)
     before_second = recorded()
     statuses += [post(LOGIN, email=email, password=PASSWORD)[0] for _ in range(20)]
 
     assert statuses == [429] * 40
-    assert after_flood - before == 3  # the first one: in the log of sign-ins, among the events, and as a request
+    assert after_flood - before == 3  # the first refusal: in the authentication log, the app log and the access log
     assert recorded() - before_second == 3

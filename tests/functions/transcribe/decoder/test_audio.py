@@ -16,7 +16,7 @@ from tests.fixtures.media_files import SOUND_RATE, silence, speech, tone, write_
 MEDIA = Path(__file__).parents[1] / "media"
 
 
-def _heard(path: Path, folder: Path) -> tuple[Sound, Samples]:
+def _extract(path: Path, folder: Path) -> tuple[Sound, Samples]:
     with open_media(path) as container:
         sound = extract_sound(container, folder / AUDIO)
     assert sound is not None
@@ -26,7 +26,7 @@ def _heard(path: Path, folder: Path) -> tuple[Sound, Samples]:
 def _write(
     path: Path, pieces: Sequence[tuple[float, np.ndarray]], *, codec: str, layout: str = "mono", size: int = 1024
 ) -> Path:
-    """Write channels of sound, each piece at its own time in seconds."""
+    """Write an audio file with pieces of sound at the given times in seconds."""
     with av.open(str(path), "w") as file:
         stream: Any = file.add_stream(codec, rate=SOUND_RATE, layout=layout)
         for at_s, channels in pieces:
@@ -46,15 +46,15 @@ def _level_at(samples: Samples, start_s: float, end_s: float) -> float:
 
 
 def _edges(samples: Samples) -> list[float]:
-    """Return when a tone begins or ends, by twentieths of a second."""
+    """Return the times at which a tone begins or ends, to a twentieth of a second."""
     window = SAMPLE_RATE // 20
     loud = np.abs(samples[: samples.size // window * window]).reshape(-1, window).max(axis=1) > 0.02
     return [float(at + 1) / 20 for at in np.flatnonzero(np.diff(loud))]
 
 
 @pytest.mark.parametrize("name", ["mixedrate.mp3", "monostereo.mp3"])
-def test_a_sound_whose_format_changes_is_heard_to_its_end(name: str, tmp_path: Path) -> None:
-    sound, samples = _heard(MEDIA / name, tmp_path)
+def test_a_sound_whose_format_changes_is_extracted_to_its_end(name: str, tmp_path: Path) -> None:
+    sound, samples = _extract(MEDIA / name, tmp_path)
 
     assert sound.is_whole
     assert sound.duration_s == pytest.approx(12.45, abs=0.1)
@@ -62,8 +62,8 @@ def test_a_sound_whose_format_changes_is_heard_to_its_end(name: str, tmp_path: P
     assert sound.loudness_lufs == pytest.approx(-25.3, abs=0.5)
 
 
-def test_every_change_of_format_is_followed(tmp_path: Path) -> None:
-    """Five formats in one stream of MP3, which is what a concatenation of files is."""
+def test_samples_stay_in_place_across_every_change_of_format(tmp_path: Path) -> None:
+    """Five formats in one MP3 stream, as in a concatenation of files."""
     path = tmp_path / "a.mp3"
     content = b""
     for number, (rate, layout) in enumerate(
@@ -81,7 +81,7 @@ def test_every_change_of_format_is_followed(tmp_path: Path) -> None:
         content += piece.read_bytes()
     path.write_bytes(content)
 
-    sound, samples = _heard(path, tmp_path)
+    sound, samples = _extract(path, tmp_path)
 
     assert sound.problem is None
     assert sound.duration_s == pytest.approx(5.3, abs=0.4)
@@ -89,41 +89,41 @@ def test_every_change_of_format_is_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm"])
-def test_a_hole_in_the_timestamps_is_silence(name: str, tmp_path: Path) -> None:
+def test_a_gap_in_the_timestamps_becomes_silence(name: str, tmp_path: Path) -> None:
     beep = tone(1.0)[None]
     codec = "libopus" if name.endswith("webm") else "aac"
     path = _write(tmp_path / name, [(0.0, beep), (4.0, beep), (9.0, beep)], codec=codec)
 
-    sound, samples = _heard(path, tmp_path)
+    sound, samples = _extract(path, tmp_path)
 
     assert sound.duration_s == pytest.approx(10.0, abs=0.1)
     assert _edges(samples) == pytest.approx([1.0, 4.0, 5.0, 9.0], abs=0.11)
     assert silence_share(samples) == pytest.approx(0.7, abs=0.03)
 
 
-def test_many_small_holes_add_up(tmp_path: Path) -> None:
+def test_many_small_gaps_in_the_timestamps_add_up(tmp_path: Path) -> None:
     pieces = [(number * 0.3, tone(0.25)[None]) for number in range(20)]
     path = _write(tmp_path / "a.mkv", [*pieces, (10.0, tone(1.0, hertz=880)[None])], codec="pcm_s16le")
 
-    _, samples = _heard(path, tmp_path)
+    _, samples = _extract(path, tmp_path)
 
     assert _edges(samples)[-1] == pytest.approx(10.0, abs=0.1)
 
 
-def test_a_hole_counts_for_the_loudness_of_the_first_seconds(tmp_path: Path) -> None:
-    """A second of quiet tone, a hole, and from 3.5 s a loud one, which is no part of the hook."""
+def test_a_gap_counts_towards_the_loudness_of_the_first_seconds(tmp_path: Path) -> None:
+    """A second of quiet tone, a gap, and from 3.5 s a loud tone, which is not part of the hook."""
     pieces = [(0.0, tone(1.0, level=0.02)[None]), (3.5, tone(2.0, level=0.5)[None])]
     path = _write(tmp_path / "a.mkv", pieces, codec="pcm_s16le")
 
-    sound, _ = _heard(path, tmp_path)
+    sound, _ = _extract(path, tmp_path)
 
     assert sound.loudness_lufs is not None
     assert sound.hook_loudness_lufs is not None
     assert sound.loudness_lufs - sound.hook_loudness_lufs > 15
 
 
-def test_timestamps_that_go_back_cost_no_sound(tmp_path: Path) -> None:
-    """Three blocks of a second, of which the last claims to begin at 0.5 s."""
+def test_no_sound_is_lost_when_timestamps_jump_back(tmp_path: Path) -> None:
+    """Three blocks of one second; the timestamps of the last one start at 0.5 s."""
     content = _write(tmp_path / "whole.mkv", [(0.0, tone(3.0)[None])], codec="pcm_s16le", size=SOUND_RATE).read_bytes()
     track, key_frame = b"\x81", b"\x80"
     last = track + (2000).to_bytes(2) + key_frame
@@ -131,7 +131,7 @@ def test_timestamps_that_go_back_cost_no_sound(tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
     path.write_bytes(content.replace(last, track + (500).to_bytes(2) + key_frame))
 
-    sound, samples = _heard(path, tmp_path)
+    sound, samples = _extract(path, tmp_path)
 
     assert sound.duration_s == pytest.approx(3.0, abs=0.05)
     assert _edges(samples) == []
@@ -167,10 +167,10 @@ def _placed(name: str) -> np.ndarray:
         "same",
     ],
 )
-def test_channels_do_not_cancel_each_other(name: str, tmp_path: Path) -> None:
+def test_stereo_channels_do_not_cancel_each_other(name: str, tmp_path: Path) -> None:
     path = _write(tmp_path / "a.mkv", [(0.0, _placed(name))], codec="pcm_s16le", layout="stereo")
 
-    _, samples = _heard(path, tmp_path)
+    _, samples = _extract(path, tmp_path)
 
     one = speech("0890")
     spectrum, expected = (np.abs(np.fft.rfft(sound[: one.size - 1000])) for sound in (samples, one))
@@ -179,17 +179,17 @@ def test_channels_do_not_cancel_each_other(name: str, tmp_path: Path) -> None:
     assert 0.5 < np.std(samples) / np.std(one) < 2
 
 
-def test_sound_in_six_channels_is_heard(tmp_path: Path) -> None:
+def test_sound_in_six_channels_is_extracted(tmp_path: Path) -> None:
     wave = tone(1.0)
     channels = np.stack([wave, -wave, 0 * wave, 0 * wave, wave, -wave])
     path = _write(tmp_path / "a.mkv", [(0.0, channels)], codec="pcm_s16le", layout="5.1")
 
-    _, samples = _heard(path, tmp_path)
+    _, samples = _extract(path, tmp_path)
 
     assert (silence_share(samples) or 0) < 0.05
 
 
-def test_packets_that_cannot_be_decoded_are_told_of(tmp_path: Path) -> None:
+def test_packets_that_cannot_be_decoded_are_reported(tmp_path: Path) -> None:
     path = write_media(tmp_path / "a.mp4", sound=np.concatenate([tone(4)]))
     content = bytearray(path.read_bytes())
     at = content.index(b"mdat") + 4
@@ -197,7 +197,7 @@ def test_packets_that_cannot_be_decoded_are_told_of(tmp_path: Path) -> None:
     content[middle : middle + 3000] = np.random.default_rng(1).bytes(3000)
     path.write_bytes(content)
 
-    sound, _ = _heard(path, tmp_path)
+    sound, _ = _extract(path, tmp_path)
 
     assert sound.problem == "The sound is damaged; parts of it were not analysed."
     assert not sound.is_whole
@@ -206,7 +206,7 @@ def test_packets_that_cannot_be_decoded_are_told_of(tmp_path: Path) -> None:
 def test_silence_before_the_sound_is_part_of_the_hook(tmp_path: Path) -> None:
     path = write_media(tmp_path / "a.wav", sound=np.concatenate([silence(2.0), tone(3.0)]), codecs=("", "pcm_s16le"))
 
-    sound, samples = _heard(path, tmp_path)
+    sound, samples = _extract(path, tmp_path)
 
     assert _edges(samples)[0] == pytest.approx(2.0, abs=0.1)
     assert sound.hook_loudness_lufs is not None

@@ -45,40 +45,40 @@ _SINDEXED = {"movflags": "frag_keyframe+dash+global_sidx", "frag_duration": "100
 
 
 @pytest.mark.parametrize("suffix", _CODECS)
-def test_a_whole_file_is_not_called_cut(suffix: str, tmp_path: Path) -> None:
+def test_a_complete_file_is_not_reported_as_cut_off(suffix: str, tmp_path: Path) -> None:
     assert not _is_cut(_written(tmp_path / f"a.{suffix}"))
 
 
 @pytest.mark.parametrize("options", [_FASTSTART, _FRAGMENTED, _SINDEXED])
-def test_a_whole_mp4_of_any_order_is_not_called_cut(options: dict[str, str], tmp_path: Path) -> None:
+def test_a_complete_mp4_of_any_layout_is_not_reported_as_cut_off(options: dict[str, str], tmp_path: Path) -> None:
     assert not _is_cut(_written(tmp_path / "a.mp4", options))
 
 
 @pytest.mark.parametrize("name", ["ab.mp4", "slides.mp4", "st033.mp4", "mhflip.mp4", "monostereo.mp3"])
-def test_whole_files_of_other_tools_are_not_called_cut(name: str) -> None:
+def test_complete_files_of_other_tools_are_not_reported_as_cut_off(name: str) -> None:
     assert not _is_cut(MEDIA / name)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.8])
 @pytest.mark.parametrize("suffix", ["mkv", "webm", "mp3", "wav", "flac", "ogg"])
-def test_a_file_that_ends_early_is_called_cut(suffix: str, share: float, tmp_path: Path) -> None:
+def test_a_file_that_ends_early_is_reported_as_cut_off(suffix: str, share: float, tmp_path: Path) -> None:
     assert _is_cut(_cut(_written(tmp_path / f"a.{suffix}"), share))
 
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.8, 0.97])
 @pytest.mark.parametrize(("suffix", "options"), [("mp4", _FASTSTART), ("m4a", _FASTSTART), ("mp4", _SINDEXED)])
-def test_an_mp4_that_ends_before_its_index_is_called_cut(
+def test_an_mp4_that_ends_before_its_index_says_is_reported_as_cut_off(
     suffix: str, options: dict[str, str], share: float, tmp_path: Path
 ) -> None:
     path = _cut(_written(tmp_path / f"a.{suffix}", options), share)
 
     try:
         assert _is_cut(path)
-    except UnreadableMedia:  # an error says enough: FFmpeg does not open every piece of a fragmented file
+    except UnreadableMedia:  # also correct: FFmpeg cannot open every part of a fragmented file
         assert options is _SINDEXED
 
 
-def test_an_mp4_in_fragments_that_ends_within_one_is_called_cut(tmp_path: Path) -> None:
+def test_an_mp4_that_ends_within_a_fragment_is_reported_as_cut_off(tmp_path: Path) -> None:
     path = _written(tmp_path / "a.mp4", _FRAGMENTED)
     content = path.read_bytes()
     path.write_bytes(content[: content.rindex(b"mdat") + 200])
@@ -86,7 +86,7 @@ def test_an_mp4_in_fragments_that_ends_within_one_is_called_cut(tmp_path: Path) 
     assert _is_cut(path)
 
 
-def test_of_a_cut_file_nothing_is_said_about_the_whole(tmp_path: Path) -> None:
+def test_a_cut_off_file_has_no_measurements_of_the_whole(tmp_path: Path) -> None:
     examined = examine(MEDIA / "trunc_fast.mp4", tmp_path, watch_budget_s=60, pictures_budget_s=60)
 
     assert examined.is_audio_truncated
@@ -97,7 +97,7 @@ def test_of_a_cut_file_nothing_is_said_about_the_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "webm", "mp3", "flac"])
-def test_the_length_of_a_cut_file_is_what_it_states_and_not_what_is_left(suffix: str, tmp_path: Path) -> None:
+def test_the_duration_of_a_cut_off_file_is_the_stated_one(suffix: str, tmp_path: Path) -> None:
     path = _cut(_written(tmp_path / f"a.{suffix}"), 0.5)
 
     examined = examine(path, tmp_path, watch_budget_s=60, pictures_budget_s=60)
@@ -106,15 +106,15 @@ def test_the_length_of_a_cut_file_is_what_it_states_and_not_what_is_left(suffix:
     assert examined.measurements["duration_s"] == pytest.approx(6.0, abs=0.1)
 
 
-def test_what_is_left_of_a_cut_file_is_not_its_length(tmp_path: Path) -> None:
-    """Of a WAV file FFmpeg takes the length from what is there."""
+def test_a_cut_off_wav_file_has_no_duration(tmp_path: Path) -> None:
+    """FFmpeg computes the duration of a WAV file from its actual size."""
     examined = examine(_cut(_written(tmp_path / "a.wav"), 0.5), tmp_path, watch_budget_s=60, pictures_budget_s=60)
 
     assert examined.is_audio_truncated
     assert "duration_s" not in examined.measurements
 
 
-def test_bytes_after_the_end_are_no_reason_to_call_a_file_cut(tmp_path: Path) -> None:
+def test_bytes_after_the_end_do_not_make_a_file_cut_off(tmp_path: Path) -> None:
     path = _written(tmp_path / "a.mp4", _FASTSTART)
     path.write_bytes(path.read_bytes() + np.random.default_rng(2).bytes(1000))
 

@@ -84,14 +84,14 @@ def test_cinepak_is_not_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("codec", ["ac3", "eac3", "aac", "alac", "libmp3lame", "libopus", "flac"])
-def test_sound_of_listed_codecs_is_heard(codec: str, tmp_path: Path) -> None:
+def test_sound_of_listed_codecs_is_extracted(codec: str, tmp_path: Path) -> None:
     examined = _examine(_sound(tmp_path / "a.mp4", codec))
 
     assert examined.has_audio
     assert examined.problem is None
 
 
-def test_the_decoder_itself_has_the_list(tmp_path: Path) -> None:
+def test_the_decoder_itself_enforces_the_list_of_codecs(tmp_path: Path) -> None:
     with open_media(write_media(tmp_path / "a.mp4", scenes=[0.5], sound=tone(0.5))) as container:
         pictures, (sound,) = pictures_of(container), sounds_of(container)
 
@@ -101,7 +101,7 @@ def test_the_decoder_itself_has_the_list(tmp_path: Path) -> None:
         assert sound.codec_context.options["codec_whitelist"] == pictures.codec_context.options["codec_whitelist"]
 
 
-def test_sound_of_an_unlisted_codec_beside_pictures_does_not_count_as_none(tmp_path: Path) -> None:
+def test_a_video_with_sound_of_an_unlisted_codec_does_not_count_as_silent(tmp_path: Path) -> None:
     path = _pictures(tmp_path / "a.mov", "libx264", "yuv420p", sound="pcm_mulaw")
 
     examined = _examine(path)
@@ -112,7 +112,7 @@ def test_sound_of_an_unlisted_codec_beside_pictures_does_not_count_as_none(tmp_p
         assert has_unreadable_sound(container)
 
 
-def test_pictures_of_an_unlisted_codec_beside_sound_are_told_of(tmp_path: Path) -> None:
+def test_pictures_of_an_unlisted_codec_beside_sound_are_reported(tmp_path: Path) -> None:
     path = _pictures(tmp_path / "a.mov", "qtrle", "rgb24", sound="aac")
 
     examined = _examine(path)
@@ -146,7 +146,7 @@ def _tracks(path: Path, *tracks: np.ndarray, default: int = 0) -> Path:
         ((tone(4), tone(4, level=0.01)), 1, -41),
     ],
 )
-def test_the_default_track_is_heard_and_others_where_it_is_silent(
+def test_another_track_is_extracted_if_the_default_track_is_silent(
     tracks: tuple[np.ndarray, ...], default: int, loudness: float, tmp_path: Path
 ) -> None:
     examined = _examine(_tracks(tmp_path / "a.mkv", *tracks, default=default))
@@ -155,7 +155,7 @@ def test_the_default_track_is_heard_and_others_where_it_is_silent(
     assert examined.problem is None
 
 
-def test_tracks_that_are_all_silent_are_silent(tmp_path: Path) -> None:
+def test_a_file_with_only_silent_tracks_is_silent(tmp_path: Path) -> None:
     examined = _examine(_tracks(tmp_path / "a.mkv", silence(2), silence(2)))
 
     assert examined.measurements["silence_share"] == 1.0
@@ -163,7 +163,7 @@ def test_tracks_that_are_all_silent_are_silent(tmp_path: Path) -> None:
 
 
 class _Disk(io.FileIO):
-    """A disk that fails after some reads."""
+    """A file whose reads fail after a number of calls."""
 
     def __init__(self, path: Path, *, reads: int) -> None:
         super().__init__(path)
@@ -179,13 +179,13 @@ class _Disk(io.FileIO):
 @pytest.fixture(params=[0, 1, 2])
 def failing_disk(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     path = write_media(tmp_path / "a.mkv", scenes=[2.0], sound=tone(10), codecs=("libx264", "pcm_s16le"))
-    # No device that fails can be had in a test.
+    # A test has no failing disk.
     monkeypatch.setattr(Path, "open", lambda opened, *_, **__: _Disk(opened, reads=request.param))
     yield path
     monkeypatch.undo()
 
 
-def test_a_disk_that_cannot_be_read_is_not_a_damaged_file(failing_disk: Path) -> None:
+def test_a_disk_read_error_is_not_reported_as_a_damaged_file(failing_disk: Path) -> None:
     with pytest.raises(HostFailure), open_media(failing_disk) as container:
         for _ in container.decode(*container.streams):
             pass

@@ -52,7 +52,7 @@ def test_a_video_is_measured_and_its_pictures_and_sound_are_written(clip: Path, 
     assert {_size_of(tmp_path / frame_name(number)) for number in range(8)} == {(180, 320)}
 
 
-def test_pictures_are_no_larger_than_needed_and_small_in_bytes(tmp_path: Path) -> None:
+def test_stored_pictures_are_small_in_pixels_and_bytes(tmp_path: Path) -> None:
     path = write_media(tmp_path / "large.mp4", scenes=[0.2], size=(1080, 1920), fps=10)
 
     _examine(path, tmp_path)
@@ -62,7 +62,7 @@ def test_pictures_are_no_larger_than_needed_and_small_in_bytes(tmp_path: Path) -
     assert (tmp_path / THUMBNAIL).stat().st_size < 40_000
 
 
-def test_the_thumbnail_shows_something_where_the_video_begins_in_black(tmp_path: Path) -> None:
+def test_the_thumbnail_of_a_video_that_begins_in_black_is_not_black(tmp_path: Path) -> None:
     path = write_media(tmp_path / "a.mp4", scenes=[1.0, 1.0])
     _examine(path, tmp_path)
     plain = tmp_path / "plain"
@@ -85,12 +85,12 @@ def test_the_thumbnail_shows_something_where_the_video_begins_in_black(tmp_path:
 
 
 @pytest.mark.parametrize("seconds", [1.0, 5.0])
-def test_loudness_is_what_another_implementation_of_the_norm_finds(seconds: float, tmp_path: Path) -> None:
+def test_loudness_agrees_with_another_implementation_of_the_standard(seconds: float, tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     sound = np.concatenate([tone(seconds, level=0.02), (rng.normal(0, 0.1, 4 * SOUND_RATE)).astype(np.float32)])
     path = write_media(tmp_path / "a.wav", sound=sound, codecs=("", "pcm_f32le"))
     stereo = np.stack([sound, sound], axis=1)
-    pyloudnorm = import_module("pyloudnorm")  # not above: with it comes SciPy, which every process would import
+    pyloudnorm = import_module("pyloudnorm")  # imported here because it imports SciPy, which is slow
     meter = pyloudnorm.Meter(SOUND_RATE)
 
     with open_media(path) as container:
@@ -101,7 +101,7 @@ def test_loudness_is_what_another_implementation_of_the_norm_finds(seconds: floa
     assert found.hook_loudness_lufs == pytest.approx(meter.integrated_loudness(stereo[: 3 * SOUND_RATE]), abs=0.1)
 
 
-def test_sound_that_starts_late_keeps_its_place(tmp_path: Path) -> None:
+def test_sound_that_starts_late_keeps_its_time(tmp_path: Path) -> None:
     path = write_media(tmp_path / "a.wav", sound=np.concatenate([silence(1), tone(1)]), codecs=("", "pcm_s16le"))
 
     with open_media(path) as container:
@@ -112,7 +112,7 @@ def test_sound_that_starts_late_keeps_its_place(tmp_path: Path) -> None:
     assert first == pytest.approx(1.0, abs=0.01)
 
 
-def test_a_video_without_sound_has_no_measurements_of_sound(tmp_path: Path) -> None:
+def test_a_video_without_sound_has_no_sound_measurements(tmp_path: Path) -> None:
     examined = _examine(write_media(tmp_path / "a.mp4", scenes=[2.0]), tmp_path)
 
     assert not examined.has_audio
@@ -120,14 +120,14 @@ def test_a_video_without_sound_has_no_measurements_of_sound(tmp_path: Path) -> N
     assert examined.measurements["cut_count"] == 0
 
 
-def test_sound_without_pictures_has_no_measurements_of_pictures(tmp_path: Path) -> None:
+def test_sound_without_pictures_has_no_picture_measurements(tmp_path: Path) -> None:
     examined = _examine(write_media(tmp_path / "a.m4a", sound=tone(2)), tmp_path)
 
     assert (examined.has_audio, examined.has_thumbnail) == (True, False)
     assert examined.measurements.keys() == {"duration_s", "loudness_lufs", "hook_loudness_lufs", "silence_share"}
 
 
-def test_of_a_video_that_was_not_seen_to_its_end_the_cuts_are_not_counted(clip: Path, tmp_path: Path) -> None:
+def test_a_partly_decoded_video_has_no_cut_count(clip: Path, tmp_path: Path) -> None:
     examined = examine(clip, tmp_path, watch_budget_s=0, pictures_budget_s=30)
 
     assert "cut_count" not in examined.measurements
@@ -135,7 +135,7 @@ def test_of_a_video_that_was_not_seen_to_its_end_the_cuts_are_not_counted(clip: 
     assert len(examined.frames_at_s) == 8
 
 
-def test_looking_for_pictures_ends_where_it_must_and_keeps_the_sound(clip: Path, tmp_path: Path) -> None:
+def test_the_budget_for_pictures_does_not_affect_the_sound(clip: Path, tmp_path: Path) -> None:
     examined = examine(clip, tmp_path, watch_budget_s=30, pictures_budget_s=0)
 
     assert examined.frames_at_s == (0.0,)
@@ -143,7 +143,7 @@ def test_looking_for_pictures_ends_where_it_must_and_keeps_the_sound(clip: Path,
     assert _size_of(tmp_path / THUMBNAIL) == (180, 320)
 
 
-def test_listening_ends_where_it_must(tmp_path: Path, clip: Path) -> None:
+def test_sound_is_extracted_up_to_the_limit(tmp_path: Path, clip: Path) -> None:
     with open_media(clip) as container:
         sound = extract_sound(container, tmp_path / AUDIO, max_s=2.0)
 
@@ -152,7 +152,7 @@ def test_listening_ends_where_it_must(tmp_path: Path, clip: Path) -> None:
     assert sound.duration_s == pytest.approx(2.0, abs=0.1)
 
 
-def test_a_video_held_upright_is_shown_upright(tmp_path: Path) -> None:
+def test_a_video_with_a_rotation_is_shown_upright(tmp_path: Path) -> None:
     plain = (0x10000).to_bytes(4) + bytes(12) + (0x10000).to_bytes(4) + bytes(12) + (0x40000000).to_bytes(4)
     turned = bytes(4) + (0x10000).to_bytes(4) + bytes(4) + (0xFFFF0000).to_bytes(4) + bytes(16) + plain[-4:]
     path = write_media(tmp_path / "a.mp4", scenes=[0.5], size=(320, 180))
@@ -167,10 +167,10 @@ def test_a_video_held_upright_is_shown_upright(tmp_path: Path) -> None:
     assert _size_of(tmp_path / frame_name(0)) == (180, 320)
 
 
-def test_a_file_that_lies_about_its_length_is_not_believed(tmp_path: Path, clip: Path) -> None:
+def test_a_false_duration_in_a_file_is_ignored(tmp_path: Path, clip: Path) -> None:
     path = tmp_path / "long.mp4"
     content = clip.read_bytes()
-    at = content.index(b"mvhd") + 4 + 4 + 4 + 4  # after version and flags, creation and modification
+    at = content.index(b"mvhd") + 4 + 4 + 4 + 4  # after version and flags, creation time and modification time
     path.write_bytes(content[: at + 4] + (3_600_000).to_bytes(4) + content[at + 8 :])
 
     examined = _examine(path, tmp_path)
@@ -178,7 +178,7 @@ def test_a_file_that_lies_about_its_length_is_not_believed(tmp_path: Path, clip:
     assert examined.measurements["duration_s"] == pytest.approx(6.0, abs=0.05)
 
 
-def test_damage_in_the_middle_keeps_what_comes_before_it(tmp_path: Path, clip: Path) -> None:
+def test_the_part_before_damage_is_decoded(tmp_path: Path, clip: Path) -> None:
     path = tmp_path / "cut.mkv"
     whole = write_media(tmp_path / "whole.mkv", scenes=[1.0, 1.0], sound=tone(2)).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
@@ -224,14 +224,14 @@ def _header_only(path: Path) -> None:
 
 
 def _encrypted(path: Path) -> None:
-    """What a shop of films delivers: its sample entry says that only a key opens it."""
+    """An encrypted video, as its sample entry says."""
     whole = write_media(path.parent / "whole.mp4", scenes=[0.5]).read_bytes()
     assert b"avc1" in whole
     path.write_bytes(whole.replace(b"avc1", b"encv"))
 
 
 def _huge_pictures(path: Path) -> None:
-    """A video of a kilobyte whose header claims 268 million pixels."""
+    """A video of a kilobyte whose header declares 268 million pixels."""
     small = write_media(path.parent / "small.webm", scenes=[0.2], codecs=("libvpx", ""), size=(320, 320))
     start_code, edge, claimed = b"\x9d\x01\x2a", b"\x40\x01", b"\xff\x3f"  # 320 and 16383
     assert start_code + 2 * edge in small.read_bytes()
@@ -241,11 +241,11 @@ def _huge_pictures(path: Path) -> None:
 @pytest.mark.parametrize(
     "spoil", [_empty, _noise, _playlist, _script, _picture, _page, _header_only, _encrypted, _huge_pictures]
 )
-def test_what_is_no_video_is_refused_in_plain_words(spoil: Callable[[Path], None], tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_video_is_refused_in_plain_words(spoil: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "file.mp4"
     spoil(path)
 
-    with pytest.raises(UnreadableMedia, match=r"^The (file|sound|pictures) [a-z ,]+\.$"):
+    with pytest.raises(UnreadableMedia, match=r"^The (file|sound|video|resolution) [a-z ,]+\.$"):
         _examine(path, tmp_path)
 
 
@@ -258,7 +258,7 @@ def _as_script(url: str) -> bytes:
 
 
 def _as_manifest(url: str) -> bytes:
-    """A build of FFmpeg without libxml2, as PyAV's is, does not know such files; others ask for what they name."""
+    """A DASH manifest. PyAV's FFmpeg has no libxml2 and does not open it; other builds fetch the URLs it names."""
     schema = 'xmlns="urn:mpeg:dash:schema:mpd:2011" profiles="urn:mpeg:dash:profile:isoff-on-demand:2011"'
     representation = f'<Representation id="1"><BaseURL>{url}/a.mp4</BaseURL></Representation>'
     adaptation = f'<AdaptationSet mimeType="video/mp4">{representation}</AdaptationSet>'
@@ -266,7 +266,7 @@ def _as_manifest(url: str) -> bytes:
 
 
 def _as_reference(url: str) -> bytes:
-    """A movie whose data reference says that its pictures lie elsewhere, which players that follow it would fetch."""
+    """A movie whose data reference points to another file, which some players would fetch."""
     file = io.BytesIO()
     with av.open(file, "w", format="mov") as container:
         stream = container.add_stream("mpeg4", rate=5)
@@ -292,15 +292,13 @@ _AROUND_A_REFERENCE = (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"dref")
 
 @pytest.mark.parametrize("write", [_as_playlist, _as_script, _as_manifest, _as_reference])
 @pytest.mark.parametrize("name", ["file.mp4", "file.m3u8"])
-def test_nothing_in_a_file_makes_us_ask_for_another_one(
-    write: Callable[[str], bytes], name: str, tmp_path: Path
-) -> None:
+def test_no_reference_in_a_file_opens_a_url(write: Callable[[str], bytes], name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         path.write_bytes(write(f"http://127.0.0.1:{listener.getsockname()[1]}"))
 
-        with suppress(UnreadableMedia):  # a movie is read as far as it goes
+        with suppress(UnreadableMedia):  # the movie itself may be readable
             _examine(path, tmp_path)
 
         with pytest.raises(BlockingIOError):
@@ -308,7 +306,7 @@ def test_nothing_in_a_file_makes_us_ask_for_another_one(
 
 
 @pytest.mark.parametrize("write", [_as_playlist, _as_script, _as_reference])
-def test_nothing_in_a_file_makes_us_read_another_one_of_ours(write: Callable[[str], bytes], tmp_path: Path) -> None:
+def test_no_reference_in_a_file_opens_another_local_file(write: Callable[[str], bytes], tmp_path: Path) -> None:
     other = tmp_path / "a.mp4"
     write_media(other, scenes=[0.5])
     for suffix in ("ts", "mov"):

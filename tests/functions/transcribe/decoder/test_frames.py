@@ -20,12 +20,12 @@ def _stills_at(path: Path, folder: Path) -> list[float]:
 
 
 @pytest.mark.parametrize(("name", "expected"), [("slides.mp4", [0, 3, 6]), ("st033.mp4", [0, 3, 6, 9])])
-def test_of_slides_each_one_is_seen(name: str, expected: list[float], tmp_path: Path) -> None:
+def test_each_slide_of_a_slideshow_becomes_a_key_frame(name: str, expected: list[float], tmp_path: Path) -> None:
     assert _stills_at(MEDIA / name, tmp_path) == expected
 
 
 def _varying(path: Path, times_s: list[float], *, codec: str = "libx264", b_frames: int = 0) -> Path:
-    """Write grey pictures, brighter from one to the next, that begin at these times."""
+    """Write grey pictures of increasing brightness that start at these times."""
     with av.open(str(path), "w") as file:
         stream: Any = file.add_stream(codec, rate=30)
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
@@ -43,23 +43,23 @@ def _varying(path: Path, times_s: list[float], *, codec: str = "libx264", b_fram
 
 @pytest.mark.parametrize(("name", "codec"), [("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.webm", "libvpx")])
 @pytest.mark.parametrize("b_frames", [0, 3])
-def test_the_frame_on_screen_is_the_last_one_that_has_begun(
+def test_the_key_frame_at_a_time_is_the_last_frame_that_began_before_it(
     name: str, codec: str, b_frames: int, tmp_path: Path
 ) -> None:
     times_s = [0.0, 0.1, 0.2, 2.5, 2.6, 4.0, 7.0, 7.1, 7.2, 7.3, 9.9, 10.0]
     path = _varying(tmp_path / name, times_s, codec=codec, b_frames=b_frames)
-    wanted_s = [0.05, 1.0, 2.4, 2.5, 3.9, 6.9, 8.0, 9.95]
+    times_wanted_s = [0.05, 1.0, 2.4, 2.5, 3.9, 6.9, 8.0, 9.95]
 
     with open_media(path) as container:
         stream = pictures_of(container)
         assert stream is not None
-        found = key_frames(container, stream, wanted_s, budget_s=60)
+        found = key_frames(container, stream, times_wanted_s, budget_s=60)
 
-    expected = [max(at_s for at_s in times_s if at_s <= wanted) for wanted in wanted_s]
+    expected = [max(at_s for at_s in times_s if at_s <= wanted) for wanted in times_wanted_s]
     assert [frame.at_s for frame in found] == pytest.approx(list(dict.fromkeys(expected)), abs=0.002)
 
 
-def test_a_video_that_begins_late_shows_its_first_frame(tmp_path: Path) -> None:
+def test_a_time_before_the_first_frame_gives_the_first_frame(tmp_path: Path) -> None:
     path = tmp_path / "a.mkv"
     _varying(path, [0.0, 5.0, 5.1])
 
@@ -95,7 +95,7 @@ _MATRICES = {
     "transposed": ((0, 1, 1, 0), (180, 320), "top left"),
     "transposed the other way": ((0, -1, -1, 0), (180, 320), "bottom right"),
 }
-"""a, b, c, d of the matrix, the size as shown, and where a white top left corner is then."""
+"""For each matrix: a, b, c, d, the displayed size, and the displayed place of a white top left corner."""
 
 
 @pytest.mark.parametrize("name", _MATRICES)
@@ -136,7 +136,7 @@ def test_a_mirrored_file_is_shown_mirrored(name: str, flip: tuple[int], tmp_path
     assert np.abs(stored - shown).mean() > 5
 
 
-def test_a_still_picture_is_seen_once(tmp_path: Path) -> None:
+def test_a_still_picture_gives_one_key_frame(tmp_path: Path) -> None:
     path = write_media(tmp_path / "a.mp4", scenes=[0.1], fps=10)
 
     assert _stills_at(path, tmp_path) == [0.0]

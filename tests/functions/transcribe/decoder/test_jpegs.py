@@ -16,7 +16,7 @@ def _sized(width: int, height: int) -> bytes:
     return PICTURE[:_SIZE_AT] + height.to_bytes(2) + width.to_bytes(2) + PICTURE[_SIZE_AT + 4 :]
 
 
-def test_pictures_of_our_own_encoder_are_let_through(clip: Path, tmp_path: Path) -> None:
+def test_pictures_from_our_own_encoder_are_accepted(clip: Path, tmp_path: Path) -> None:
     examine(clip, tmp_path, watch_budget_s=30, pictures_budget_s=30)
 
     for name in (THUMBNAIL, frame_name(0), frame_name(7)):
@@ -24,7 +24,7 @@ def test_pictures_of_our_own_encoder_are_let_through(clip: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(("width", "height"), [(8, 8), (1, 768), (768, 1)])
-def test_a_size_within_the_limits_is_let_through(width: int, height: int) -> None:
+def test_a_picture_size_within_the_limits_is_accepted(width: int, height: int) -> None:
     check_jpeg(_sized(width, height), max_edge=768)
 
 
@@ -55,13 +55,13 @@ _TRICKS = {
 
 
 @pytest.mark.parametrize("trick", _TRICKS)
-def test_whatever_else_is_refused(trick: str) -> None:
+def test_content_that_is_not_one_plain_jpeg_is_refused(trick: str) -> None:
     with pytest.raises(UnreadableMedia, match="cannot be decoded"):
         check_jpeg(_TRICKS[trick], max_edge=768)
 
 
 @pytest.mark.parametrize("trick", ["a page", "a zip behind the end", "a picture of gigabytes"])
-def test_nothing_of_the_kind_is_published_and_what_was_heard_stays(trick: str, worker: WorkerBench) -> None:
+def test_a_refused_picture_is_not_published_and_the_transcript_stays(trick: str, worker: WorkerBench) -> None:
     job = worker.request(["hostile"])
     worker.decoder.leaves[b"hostile"] = {frame_name(1): _TRICKS[trick]}
 

@@ -10,7 +10,7 @@ from functions.transcribe.decoder.untrusted_files import open_untrusted
 from tests.functions.transcribe.conftest import WorkerBench
 
 
-def test_a_plain_file_is_read(tmp_path: Path) -> None:
+def test_a_regular_file_from_the_decoder_is_read(tmp_path: Path) -> None:
     path = tmp_path / "left"
     path.write_bytes(b"12345678")
 
@@ -41,14 +41,14 @@ _TRICKS: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("trick", _TRICKS)
-def test_whatever_else_lies_in_its_place_is_refused(trick: str, tmp_path: Path) -> None:
+def test_anything_but_a_small_regular_file_is_refused(trick: str, tmp_path: Path) -> None:
     _TRICKS[trick](tmp_path / "left")
 
     with pytest.raises(UnreadableMedia, match="cannot be decoded"):
         open_untrusted(tmp_path / "left", max_bytes=8)
 
 
-def test_samples_are_read_from_no_other_file(tmp_path: Path) -> None:
+def test_samples_are_not_read_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(_secret_of(tmp_path / "link"))
 
     with pytest.raises(UnreadableMedia):
@@ -56,7 +56,7 @@ def test_samples_are_read_from_no_other_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["frame-1.jpg", "thumbnail.jpg"])
-def test_a_file_of_ours_is_never_published_as_a_picture(name: str, worker: WorkerBench, tmp_path: Path) -> None:
+def test_a_link_to_another_file_is_never_published_as_a_picture(name: str, worker: WorkerBench, tmp_path: Path) -> None:
     job = worker.request(["hostile", "good"])
     worker.decoder.links[b"hostile"] = (name, _secret_of(tmp_path / name))
 
