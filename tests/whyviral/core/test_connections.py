@@ -1,4 +1,4 @@
-"""When a dead connection is replaced, and what a statement without a transaction leaves behind."""
+"""The engine replaces a dead connection only when no work is lost, and leaves autocommit mode after a statement."""
 
 import time
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def pooled(engine: Engine) -> Iterator[Engine]:
 
 
 def use(pooled: Engine) -> int:
-    """Return the server's process behind the pool's connection."""
+    """Return the process id of the server behind the pool's connection."""
     with session_scope(pooled) as session:
         return int(session.scalars(_WHO_AM_I).one())
 
@@ -32,14 +32,14 @@ def kill(engine: Engine, process: int) -> None:
         connection.execute(text("select pg_terminate_backend(:process, 5000)"), {"process": process})
 
 
-def test_a_connection_that_died_in_the_pool_is_replaced(engine: Engine, pooled: Engine) -> None:
-    died = use(pooled)
-    kill(engine, died)
+def test_a_connection_that_was_closed_while_idle_in_the_pool_is_replaced(engine: Engine, pooled: Engine) -> None:
+    killed = use(pooled)
+    kill(engine, killed)
 
-    assert use(pooled) != died
+    assert use(pooled) != killed
 
 
-def test_one_that_dies_within_a_transaction_is_not(engine: Engine, pooled: Engine) -> None:
+def test_a_connection_that_is_closed_within_a_transaction_is_not_replaced(engine: Engine, pooled: Engine) -> None:
     with Session(pooled) as session:
         kill(engine, int(session.scalars(_WHO_AM_I).one()))
         with pytest.raises(DBAPIError) as caught:
@@ -49,23 +49,23 @@ def test_one_that_dies_within_a_transaction_is_not(engine: Engine, pooled: Engin
     assert use(pooled) > 0
 
 
-def test_a_single_statement_is_sent_over_a_connection_that_lives(engine: Engine, pooled: Engine) -> None:
-    died = use(pooled)
-    kill(engine, died)
+def test_a_single_statement_is_sent_over_a_live_connection(engine: Engine, pooled: Engine) -> None:
+    killed = use(pooled)
+    kill(engine, killed)
 
     with single_statement(pooled, used_since_mono_s=time.monotonic()) as connection:
-        assert connection.scalar(_WHO_AM_I) != died
+        assert connection.scalar(_WHO_AM_I) != killed
 
 
 def test_a_single_statement_is_not_sent_twice(engine: Engine, pooled: Engine) -> None:
-    started_at = time.monotonic()
+    started_mono_s = time.monotonic()
     kill(engine, use(pooled))
 
-    with single_statement(pooled, used_since_mono_s=started_at) as connection, pytest.raises(DBAPIError):
+    with single_statement(pooled, used_since_mono_s=started_mono_s) as connection, pytest.raises(DBAPIError):
         connection.scalar(_WHO_AM_I)
 
 
-def test_a_single_statement_is_done_when_it_has_run_and_the_next_transaction_is_one(pooled: Engine) -> None:
+def test_a_single_statement_commits_at_once_and_the_next_session_is_transactional(pooled: Engine) -> None:
     with single_statement(pooled) as connection:
         alone = [connection.scalar(text("select txid_current()")) for _ in range(2)]
 

@@ -1,4 +1,4 @@
-"""What an error of the database says, and what it keeps to itself."""
+"""Errors of the database name the problem but never quote values."""
 
 import traceback
 from typing import Any
@@ -35,14 +35,14 @@ def refused(session: Session, statement: str) -> tuple[DBAPIError, dict[str, str
 def test_an_error_quotes_no_value(session: Session, statement: str, code: str) -> None:
     error, fields = refused(session, statement)
 
-    # The statement itself is ours; here alone a value is written into one.
-    said = "".join(traceback.format_exception(error)).replace(statement, "")
+    # Our statements contain no values; only this test writes one into a statement.
+    message = "".join(traceback.format_exception(error)).replace(statement, "")
     assert fields["C"] == code
-    assert VALUE not in said
-    assert code in said
+    assert VALUE not in message
+    assert code in message
 
 
-def test_an_error_still_names_what_it_broke(session: Session) -> None:
+def test_a_database_error_still_names_the_violated_constraint(session: Session) -> None:
     create_user(session, clerk_user_id="user_taken")
 
     error, fields = refused(session, "insert into users (clerk_user_id) values ('user_taken')")

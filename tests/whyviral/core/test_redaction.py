@@ -1,4 +1,4 @@
-"""What is hidden in a log line, and what is not."""
+"""Redaction hides secrets and e-mail addresses in log lines, and leaves other text alone."""
 
 import io
 import json
@@ -36,7 +36,7 @@ JWT = "eyJhbGciOiJSUzI1NiIsImtpZCI6Imluc18xIn0.eyJzdWIiOiJ1c2VyXzEifQ.c2lnbmF0dX
         ("?code=123456", "?code=[hidden]"),
     ],
 )
-def test_what_looks_like_a_secret_or_an_address_is_hidden(text: str, shown: str) -> None:
+def test_text_that_looks_like_a_secret_or_an_email_address_is_hidden(text: str, shown: str) -> None:
     assert redacted(text) == shown
 
 
@@ -53,11 +53,11 @@ def test_what_looks_like_a_secret_or_an_address_is_hidden(text: str, shown: str)
         "media.files.example.org",
     ],
 )
-def test_what_is_neither_is_shown(text: str) -> None:
+def test_ordinary_text_is_not_redacted(text: str) -> None:
     assert redacted(text) == text
 
 
-def test_values_are_redacted_wherever_they_stand() -> None:
+def test_values_are_redacted_at_any_depth() -> None:
     some_id = uuid.uuid4()
     line = {
         "message": "ada@example.com",
@@ -82,7 +82,7 @@ def test_values_are_redacted_wherever_they_stand() -> None:
     }
 
 
-def test_a_setting_that_is_a_secret_is_hidden_whatever_it_looks_like() -> None:
+def test_the_value_of_a_secret_setting_is_hidden_even_if_it_looks_ordinary() -> None:
     StorageSettings(
         supabase_db_url=SecretStr("postgresql://app@db/postgres"),
         supabase_url="https://example.supabase.co",
@@ -92,7 +92,7 @@ def test_a_setting_that_is_a_secret_is_hidden_whatever_it_looks_like() -> None:
     assert redacted("it said: plain words nobody would suspect!") == "it said: [hidden]!"
 
 
-def test_a_word_that_is_short_is_no_secret() -> None:
+def test_a_secret_setting_shorter_than_twelve_characters_is_not_hidden() -> None:
     hide("stand-in")
 
     assert redacted("a stand-in") == "a stand-in"
@@ -100,10 +100,10 @@ def test_a_word_that_is_short_is_no_secret() -> None:
 
 @pytest.mark.parametrize("unit", ["a", "a@", "a.", "eyJ", "://", "?key=", "%40", "sk_test_", "bearer "])
 def test_a_long_line_is_redacted_in_linear_time(unit: str) -> None:
-    redacted(unit * (500_000 // len(unit)))  # with work that grows faster than the length, this would not end
+    redacted(unit * (500_000 // len(unit)))  # superlinear work would not finish
 
 
-def test_a_logger_hides_what_it_was_given_by_mistake_and_stays_readable() -> None:
+def test_a_log_line_with_redacted_fields_is_still_valid_json() -> None:
     logger = build_logger("redaction")
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)

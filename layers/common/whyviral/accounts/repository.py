@@ -8,8 +8,7 @@ from sqlalchemy import BindParameter, Exists, bindparam, case, delete, exists, f
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, joinedload
 
-from whyviral.core.pagination import Page
-from whyviral.core.paging import read_page
+from whyviral.core.pagination import Page, read_page
 
 from .models import (
     CURRENT_STATUSES,

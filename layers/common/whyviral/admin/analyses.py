@@ -13,8 +13,7 @@ from whyviral.analysis.models import PostAnalysisRequest, RequestStatus
 from whyviral.analysis.schemas import RequestPostOut, RequestSummary, StatusOut
 from whyviral.analysis.service import RequestNotFound
 from whyviral.analytics.models import AppLog
-from whyviral.core.pagination import Page
-from whyviral.core.paging import read_page
+from whyviral.core.pagination import Page, read_page
 from whyviral.vendor_calls.models import ExternalApiCallLog
 
 from . import logs as log_oversight

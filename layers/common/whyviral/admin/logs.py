@@ -18,8 +18,7 @@ from whyviral.analytics.models import (
     EventLevel,
 )
 from whyviral.core.errors import ErrorCategory
-from whyviral.core.pagination import Page
-from whyviral.core.paging import read_page
+from whyviral.core.pagination import Page, read_page
 from whyviral.vendor_calls.models import ExternalApiCallLog
 from whyviral.vendor_calls.money import Usd
 

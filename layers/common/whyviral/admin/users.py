@@ -9,8 +9,7 @@ from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from whyviral.accounts.models import CURRENT_STATUSES, Plan, Subscription, SubscriptionStatus, User
-from whyviral.core.pagination import Page
-from whyviral.core.paging import read_page
+from whyviral.core.pagination import Page, read_page
 
 
 class UserOverview(BaseModel):

@@ -8,8 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from whyviral.core.pagination import Page
-from whyviral.core.paging import read_page
+from whyviral.core.pagination import Page, read_page
 from whyviral.webhooks.models import EventProvider, EventState, WebhookEvent
 
 

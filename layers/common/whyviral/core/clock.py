@@ -1,4 +1,4 @@
-"""The current time, passed in wherever a rule depends on it."""
+"""The current time, as a parameter of every rule that depends on it, and UTC days."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,10 +12,10 @@ def utc_now() -> datetime:
 
 
 def day_of(moment: datetime) -> date:
-    """Return the UTC day to which a moment counts, in usage as in money."""
+    """Return the UTC day of a time: the day whose usage and budget it counts against."""
     return moment.astimezone(UTC).date()
 
 
 def end_of_day(moment: datetime) -> datetime:
-    """Return the midnight UTC at which what counts by the day starts again."""
+    """Return the next midnight UTC, when daily counters and budgets reset."""
     return datetime.combine(day_of(moment) + timedelta(days=1), time(), UTC)

@@ -1,4 +1,4 @@
-"""The database: the declarative base, one engine a process, and a session that commits when its block ends."""
+"""The database: the declarative base, one engine per process, and a session that commits when its block ends."""
 
 import math
 import ssl
@@ -20,16 +20,16 @@ from whyviral.core.postgres.url import check_database_url, verified_tls
 STATEMENT_TIMEOUT_MS = 8_000
 SOCKET_TIMEOUT_S = 10
 _QUOTING_FIELDS = ("D", "W", "q")
-"""Detail, context and internal query."""
+"""The fields of an error that may quote rows: detail, context and internal query."""
 _DATA_EXCEPTION = "22"
 """The class of errors whose message itself quotes a value: `invalid input syntax for type uuid: "…"`."""
-_OWN_WORDS = "exec_stmt_raise"
-"""The server's routine that raises what a function of ours says, which quotes nothing."""
+_RAISED_BY_OUR_SQL = "exec_stmt_raise"
+"""The server routine behind `raise` in our own SQL functions, whose messages quote no values."""
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Base(DeclarativeBase):
-    """Base of every table: strings are `text`, and constraint names are derived, so that migrations can name them."""
+    """Base class of every table: strings are `text`, and constraint names follow a convention for migrations."""
 
     type_annotation_map: ClassVar[dict[Any, Any]] = {str: Text}
     metadata = MetaData(
@@ -44,7 +44,7 @@ class Base(DeclarativeBase):
 
 
 class Identified:
-    """A row with a UUID made by the database and the two times every table has."""
+    """Mixin for a UUID primary key made by the database, and the two timestamps that every table has."""
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
@@ -54,13 +54,13 @@ class Identified:
 
 
 def one_of(column: str, allowed: type[StrEnum]) -> CheckConstraint:
-    """Return the check that keeps a text column within an enum."""
+    """Return the check constraint that limits a text column to the values of an enum."""
     values = ", ".join(f"'{member.value}'" for member in allowed)
     return CheckConstraint(f"{column} in ({values})", name=column)
 
 
 def _split_url(database_url: str) -> tuple[URL, ssl.SSLContext | bool]:
-    """Return the driver's URL and its TLS argument: always verified, except on this very machine."""
+    """Return the driver's URL and its TLS argument: always verified, except on loopback."""
     check_database_url(database_url)
     url = make_url(database_url)
     root_certificate = url.query.get("sslrootcert")
@@ -78,9 +78,9 @@ def build_engine(database_url: str, *, pool_size: int = 1, socket_timeout_s: flo
         database_url: `postgresql://user:password@host:port/name`, optionally with `?sslrootcert=FILE` (libpq's name)
             for a certificate authority that the system does not know. TLS is verified unless the host is loopback and
             no certificate is named.
-        pool_size: connections kept; 1 on Lambda, where a sandbox serves one request at a time.
-        socket_timeout_s: how long one answer of the server may take; None, for migrations, is as long as it takes, and
-            then no statement has a time limit.
+        pool_size: the number of connections; 1 on Lambda, where a sandbox serves one request at a time.
+        socket_timeout_s: the time limit for one answer of the server. None, for migrations: no limit, and statements
+            have none either.
 
     Raises:
         InvalidDatabaseUrl: the URL cannot work.
@@ -92,13 +92,13 @@ def build_engine(database_url: str, *, pool_size: int = 1, socket_timeout_s: flo
         max_overflow=0,
         pool_recycle=300,
         pool_use_lifo=True,
-        hide_parameters=True,  # an error that is logged quotes no row
+        hide_parameters=True,  # keeps row values out of logged errors
         connect_args={
             "ssl_context": tls,
             "timeout": socket_timeout_s,
             "statement_timeout_ms": None if socket_timeout_s is None else STATEMENT_TIMEOUT_MS,
             "application_name": "whyviral",
-            "on_failure": ConnectionLog().note,
+            "on_failure": ConnectionLog().record,
         },
     )
     event.listen(engine, "checkout", _roll_back)
@@ -111,10 +111,10 @@ def _roll_back(connection: Any, *_: object) -> None:
 
 
 @event.listens_for(Engine, "handle_error")
-def _forget_values(context: ExceptionContext) -> None:
-    """Drop from an error what quotes rows, so that whoever logs it, such as Lambda's runtime, quotes none.
+def _remove_values(context: ExceptionContext) -> None:
+    """Remove row values from an error, so that no log quotes them, not even that of Lambda's runtime.
 
-    Source: PostgreSQL, "Error and Notice Message Fields"; pg8000 gives them as they come.
+    Source: PostgreSQL, "Error and Notice Message Fields"; pg8000 passes them on unchanged.
     """
     error = context.original_exception
     fields = error.args[0] if error.args else None
@@ -122,9 +122,9 @@ def _forget_values(context: ExceptionContext) -> None:
         return
     for name in _QUOTING_FIELDS:
         fields.pop(name, None)
-    if str(fields.get("C", "")).startswith(_DATA_EXCEPTION) and fields.get("R") != _OWN_WORDS:
-        fields["M"] = "a value has the wrong form"
-    if context.sqlalchemy_exception is not None:  # has been given the message before
+    if str(fields.get("C", "")).startswith(_DATA_EXCEPTION) and fields.get("R") != _RAISED_BY_OUR_SQL:
+        fields["M"] = "a value has the wrong format"
+    if context.sqlalchemy_exception is not None:  # it already contains the original message
         context.sqlalchemy_exception.args = (f"({type(error).__module__}.{type(error).__name__}) {error}",)
 
 
@@ -138,18 +138,17 @@ def session_scope(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def single_statement(engine: Engine, *, used_since_mono_s: float = math.inf) -> Iterator[Connection]:
-    """Open a connection on which each statement is a transaction of its own: one round trip.
+    """Open a connection in autocommit mode: each statement is its own transaction and takes one round trip.
 
-    A statement ends with the socket's timeout at the latest: no statement timeout is set.
+    No statement timeout is set, so a statement is limited by the socket timeout alone.
 
     Args:
         engine: the database.
-        used_since_mono_s: a connection that was used since then is taken to be alive; any other is pinged first. By
-            `time.monotonic`.
+        used_since_mono_s: skips the liveness ping for a connection used since then, by `time.monotonic`.
     """
     with engine.connect() as connection:
-        driver: Any = connection.connection.dbapi_connection  # SQLAlchemy's type knows no attribute of ours
-        # Not isolation_level="AUTOCOMMIT": undoing it sends a plain SET, which leaks through the transaction pooler.
+        driver: Any = connection.connection.dbapi_connection  # SQLAlchemy's type lacks our driver's attributes
+        # Not isolation_level="AUTOCOMMIT": resetting it sends a plain SET, which leaks through the transaction pooler.
         driver.commit_each(used_since_mono_s=used_since_mono_s)
         try:
             yield connection

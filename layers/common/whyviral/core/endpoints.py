@@ -1,7 +1,7 @@
-"""Where the vendors answer.
+"""The base URLs of the vendors.
 
-A deployed function talks to the addresses below and nothing it reads from its environment can move them. On one machine
-`local/bootstrap.py` calls `use()` before anything else is imported, so that the same clients talk to stand-ins.
+A deployed function calls the addresses below, and no environment variable can change them. On one machine
+`local/bootstrap.py` calls `use()` before it imports anything else, so that the same clients call stand-ins.
 """
 
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """Base URLs of the vendors, without a trailing slash, and the names of those that are stand-ins."""
+    """The base URLs of the vendors, without a trailing slash, and the names of the vendors that stand-ins replace."""
 
     twitterapi_url: str = "https://api.twitterapi.io"
     gemini_url: str = "https://generativelanguage.googleapis.com"
     clerk_api_url: str = "https://api.clerk.com/v1"
     clerk_frontend_url: str | None = None
-    """Where the JWKS is read; None: the Frontend API host that the publishable key names."""
+    """The host of the JWKS; None: the Frontend API host that the publishable key names."""
     brightdata_url: str = "https://api.brightdata.com"
     youtube_data_url: str = "https://www.googleapis.com/youtube/v3"
     youtube_proxy_url: str | None = None
-    """A proxy that plays YouTube's hosts itself, with certificates that nobody has signed; None: the real ones."""
+    """A proxy that stands in for YouTube's hosts, with self-signed certificates; None: the real hosts."""
     media_gateway_url: str | None = None
-    """Where the files of posts that came from a stand-in are served, as `<gateway>/<host>/<path>?<query>`."""
+    """The server of the media files of stand-ins' posts, at `<gateway>/<host>/<path>?<query>`; None: no stand-ins."""
     stand_ins: frozenset[str] = frozenset()
 
     def is_stand_in(self, vendor: str) -> bool:
-        """Whether `vendor` (twitterapi, brightdata, youtube, supabase, gemini or clerk) is played by a stand-in."""
+        """Whether a stand-in replaces `vendor` (twitterapi, brightdata, youtube, supabase, gemini or clerk)."""
         return vendor in self.stand_ins
 
 

@@ -1,4 +1,41 @@
-"""What can go wrong, in the two vocabularies our users see: API errors and error categories."""
+"""The base of API errors, and the categories that say why a URL or a request has no analysis.
+
+Every expected failure belongs to one of two trees. Each class is defined beside the code that raises it.
+
+`AppError` is what the API answers with:
+
+    AppError
+    ├── accounts.service          AccountDeleted, SessionRevoked, NoCurrentPlan, NoCurrentSubscription,
+    │                             VerifiedEmailRequired
+    ├── accounts.sign_in          InvalidCredentials, InvalidCode, EmailRefused, PasswordRefused
+    │   └── SignInRefused         AccountBanned, AccountLocked, TwoFactorRequired, EmailNotVerified
+    ├── analysis.service          RequestNotFound
+    ├── analysis.admission        InvalidPostUrls, TooManyUrls, PlanUrlLimitExceeded, SpendLimitReached,
+    │                             FreeShareReached, PlatformUnavailable
+    ├── analysis.retry
+    │   └── _RetryRefused         AnalysisStillRunning, AnalysisComplete, RetriesUsedUp
+    ├── usage.service             UsageLimitReached
+    ├── throttling.rate_limits    RateLimited
+    ├── throttling.idempotency    IdempotencyKeyReused, CallStillRunning
+    └── functions/api             NotAuthenticated, InvalidToken, ImpersonationNotAllowed, UnknownHost,
+        │                         MethodNotAllowed, BodyTooLarge, BodyNotJson, InvalidRequest, InternalError,
+        │                         DatabaseUnavailable
+        ├── NothingHere           NotAdministrator
+        └── ProviderUnavailable   ProviderRefusedUs
+
+`ProviderError` is a failed call to a vendor. Its category is what the user sees:
+
+    ProviderError                 (integrations.errors)
+    ├── CallThrottled
+    ├── ConnectionDropped
+    │   └── NotConnected
+    ├── brightdata.errors         SnapshotLost, SnapshotFailed, TriggerLost
+    ├── clerk.api_call            ClerkRefusal
+    ├── gemini.errors             GeminiError
+    ├── twitterapi.errors         UnreadableAnswer
+    ├── youtube.errors            YouTubeBlocked
+    └── vendor_calls.ledger       OwnerSuperseded, OwnerBudgetSpent, DayBudgetSpent
+"""
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -8,7 +45,7 @@ type ErrorDetails = Sequence[Mapping[str, Any]] | Mapping[str, Any]
 
 
 class ErrorCategory(StrEnum):
-    """Why a URL or a request gave no analysis; the same categories for every provider."""
+    """The reason why a URL or a request has no analysis; all vendors share these categories."""
 
     RATE_LIMIT = "rate_limit"
     AUTH = "auth"
@@ -25,12 +62,12 @@ class ErrorCategory(StrEnum):
 
     @property
     def is_users_side(self) -> bool:
-        """Whether the cause is the post or its URL, so that trying again changes nothing."""
+        """Whether the cause is the post or its URL, so that a retry cannot help."""
         return self in _USERS_SIDE
 
     @property
     def may_pass(self) -> bool:
-        """Whether the same may succeed at another time, because the cause is a moment or something of ours."""
+        """Whether a later retry may succeed, because the cause is temporary or on our side."""
         return self in _PASSING
 
 
@@ -57,15 +94,15 @@ _PASSING = frozenset(
 class AppError(Exception):
     """An expected failure that the API renders as `{"error", "code", "request_id", "details"?}`.
 
-    Subclasses stand beside the service that raises them, set `code` and `status_code`, and build
-    `message` from the values that explain the failure. The first sentence of a subclass's docstring is
-    what the API's documentation says about its code.
+    A subclass is defined beside the service that raises it. It sets `code` and `status_code`, and builds `message`
+    from the values that explain the failure. The API's documentation describes the code with the first sentence of
+    the subclass's docstring.
     """
 
     status_code: ClassVar[int]
     code: ClassVar[str]
     has_retry_after: ClassVar[bool] = False
-    """Whether the answer carries `Retry-After`, for the documentation."""
+    """Whether the response carries `Retry-After`; the API's documentation reads this."""
 
     def __init__(
         self, message: str, *, details: ErrorDetails | None = None, retry_after_s: float | None = None
@@ -74,4 +111,4 @@ class AppError(Exception):
         self.message = message
         self.details = details
         self.retry_after_s = retry_after_s
-        """When the same call may succeed; None: that is not known, or it never will."""
+        """Seconds until the same call may succeed; None: unknown, or it never will."""

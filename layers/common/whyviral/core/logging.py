@@ -9,7 +9,7 @@ from .redaction import redacted_values
 
 
 def build_logger(service: str, *, debug: bool = False) -> Logger:
-    """Return the logger of one deployable; fields are given as `extra` and appear as JSON keys."""
+    """Return the logger of one deployable; the fields of `extra` become keys of the JSON line."""
     return Logger(
         service=service,
         level="DEBUG" if debug else "INFO",

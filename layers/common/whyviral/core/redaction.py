@@ -1,23 +1,23 @@
-"""The net under our logs: what looks like a secret or an address is hidden, wherever in a line it stands.
+"""Redaction of log lines: hides text that looks like a secret or an e-mail address, anywhere in a line.
 
-What a log line is given is chosen where it is written, and none is given a secret. This is for the mistakes: a URL with
-a key in an error's message, an address in a name that a vendor chose.
+No code logs a secret on purpose. Redaction is the safety net for mistakes, such as a URL with a key in an error message
+or an e-mail address in a name that a vendor chose.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 
 HIDDEN = "[hidden]"
-_SHORTEST_SECRET = 12
-"""Shorter settings, such as `stand-in`, are words that a line may need."""
+_MIN_SECRET_LENGTH = 12
+"""Shorter settings, such as `stand-in`, are ordinary words that a log line may contain."""
 
 _secrets: set[str] = set()
 
-_TELLING_NAME = re.compile(r"authorization|cookie|password|secret|token|api_?key|db_url", re.IGNORECASE)
-# Each is linear in the length of a line: what is repeated is bounded, or ends where the next part begins.
+_SENSITIVE_NAME = re.compile(r"authorization|cookie|password|secret|token|api_?key|db_url", re.IGNORECASE)
+# Each pattern takes time linear in the length of a line: a repetition is bounded, or ends where the next part begins.
 _SECRETS = re.compile(
     r"""
-    \bpostgres(?:ql)?(?:\+\w+)?://\S+                                       # a database with all that opens it
+    \bpostgres(?:ql)?(?:\+\w+)?://\S+                                       # database URLs with their passwords
     | (?<=://)[^\s/@"'<>]{1,500}@                                           # user and password in front of a host
     | \beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?                                   # JSON web tokens
     | \b(?:sk|rk)_(?:test|live)_\w+ | \bwhsec_[\w+/=-]+ | \bsb_secret_\w+   # Clerk, Standard Webhooks, Supabase
@@ -32,8 +32,8 @@ _SECRETS = re.compile(
 
 
 def hide(secret: str) -> None:
-    """Hide this value in all lines from now on, whatever it looks like."""
-    if len(secret) >= _SHORTEST_SECRET:
+    """Hide this value in all later log lines, even if it does not look like a secret."""
+    if len(secret) >= _MIN_SECRET_LENGTH:
         _secrets.add(secret)
 
 
@@ -45,7 +45,7 @@ def redacted(text: str) -> str:
 
 
 def redacted_values(value: object) -> object:
-    """Return what JSON can hold, with every text in it redacted, and texts under a telling name hidden."""
+    """Return a JSON value with all text redacted; text under a sensitive name, such as `authorization`, is hidden."""
     match value:
         case None | bool() | int() | float():
             return value
@@ -59,4 +59,4 @@ def redacted_values(value: object) -> object:
 
 
 def _under(name: str, value: object) -> object:
-    return HIDDEN if isinstance(value, str) and _TELLING_NAME.search(name) else redacted_values(value)
+    return HIDDEN if isinstance(value, str) and _SENSITIVE_NAME.search(name) else redacted_values(value)

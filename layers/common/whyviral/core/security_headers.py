@@ -1,4 +1,4 @@
-"""Headers that tell browsers how little to do with our answers. Source: OWASP, "HTTP Headers Cheat Sheet"."""
+"""Security headers that restrict how browsers use our responses. Source: OWASP, "HTTP Headers Cheat Sheet"."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "Strict-Transport-Security": f"max-age={_ONE_YEAR_S}",
     "Referrer-Policy": "no-referrer",
-    # For JSON, of which a page can be made neither by a frame nor by a wrongly guessed type.
+    # Our responses are JSON: no browser may show them as a page, either in a frame or after guessing the wrong type.
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-"""Of every answer that does not set one of them itself. Browsers ignore HSTS over plain HTTP, as on one machine."""
+"""The defaults of every response; a route may set its own. Browsers ignore HSTS over plain HTTP, as on one machine."""

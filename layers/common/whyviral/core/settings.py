@@ -11,16 +11,16 @@ from .redaction import hide
 
 
 class SettingsError(RuntimeError):
-    """A setting is missing or wrong; the message names it and never shows a value."""
+    """A setting is missing or invalid; the message names it and never shows a value."""
 
 
 def revealed(secret: SecretStr | None) -> str | None:
-    """Return the value of an optional secret."""
+    """Return the plain text of an optional secret."""
     return secret.get_secret_value() if secret else None
 
 
 class DeployableSettings(BaseSettings):
-    """Base of every deployable's settings."""
+    """Base class of every deployable's settings."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True)
 
@@ -34,7 +34,7 @@ class DeployableSettings(BaseSettings):
         return url
 
     def model_post_init(self, _context: Any) -> None:
-        """Keep the secrets out of the logs of this process."""
+        """Register the secrets with the redaction of this process's logs."""
         for name in type(self).model_fields:
             value = getattr(self, name)
             if isinstance(value, SecretStr):
@@ -42,10 +42,10 @@ class DeployableSettings(BaseSettings):
 
     @classmethod
     def load(cls) -> Self:
-        """Read the environment.
+        """Read the settings from the environment.
 
         Raises:
-            SettingsError: naming every setting that is missing or wrong.
+            SettingsError: settings are missing or invalid; the message names all of them.
         """
         try:
             return cls()
@@ -58,9 +58,9 @@ class DeployableSettings(BaseSettings):
 
 
 class StorageSettings(DeployableSettings):
-    """Base of the settings of those who read or write stored media.
+    """Base class of the settings of deployables that read or write stored media.
 
-    Supabase calls its secret keys "service role keys" where they were made before 2025; both names are read.
+    Supabase calls secret keys that were created before 2025 "service role keys", so both variable names are read.
     """
 
     supabase_url: str

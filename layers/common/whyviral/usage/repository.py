@@ -8,8 +8,7 @@ from datetime import date
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from whyviral.core.pagination import Page
-from whyviral.core.paging import read_page
+from whyviral.core.pagination import Page, read_page
 
 from .models import UserUsage
 

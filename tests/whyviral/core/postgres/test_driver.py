@@ -1,4 +1,4 @@
-"""What the driver sends, and that nothing of a failed statement is left for the next one."""
+"""The driver sends one flush per statement, and a failed statement leaves nothing behind for the next one."""
 
 import io
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def proxy(engine: Engine) -> Iterator[CountingProxy]:
 
 @pytest.fixture
 def counted(engine: Engine, proxy: CountingProxy) -> Iterator[Engine]:
-    """An engine with one connection, open already, whose round trips are counted."""
+    """An engine with one open connection, whose round trips are counted."""
     url = engine.url.set(drivername="postgresql", host="127.0.0.1", port=proxy.port)
     counted = build_engine(url.render_as_string(hide_password=False))
     with session_scope(counted) as session:
@@ -37,7 +37,7 @@ def counted(engine: Engine, proxy: CountingProxy) -> Iterator[Engine]:
     counted.dispose()
 
 
-def test_a_transaction_waits_once_for_each_statement_and_once_for_its_commit(
+def test_a_transaction_takes_one_round_trip_per_statement_and_one_for_its_commit(
     counted: Engine, proxy: CountingProxy
 ) -> None:
     with session_scope(counted) as session:
@@ -47,21 +47,21 @@ def test_a_transaction_waits_once_for_each_statement_and_once_for_its_commit(
     assert proxy.take() == 6
 
 
-def test_a_single_statement_waits_once(counted: Engine, proxy: CountingProxy) -> None:
+def test_a_single_statement_takes_one_round_trip(counted: Engine, proxy: CountingProxy) -> None:
     with single_statement(counted, used_since_mono_s=0.0) as connection:
         connection.execute(text("select cast(:number as int)"), {"number": 1})
 
     assert proxy.take() == 1
 
 
-def test_a_transaction_without_a_statement_never_waits(counted: Engine, proxy: CountingProxy) -> None:
+def test_a_transaction_without_a_statement_takes_no_round_trip(counted: Engine, proxy: CountingProxy) -> None:
     with session_scope(counted) as session, session.begin_nested():
         session.connection()
 
     assert proxy.take() == 0
 
 
-def test_a_savepoint_costs_nothing_until_it_is_rolled_back(counted: Engine, proxy: CountingProxy) -> None:
+def test_a_savepoint_takes_no_round_trip_until_it_is_rolled_back(counted: Engine, proxy: CountingProxy) -> None:
     with session_scope(counted) as session:
         with session.begin_nested():
             session.execute(text("select 1"))
@@ -73,7 +73,7 @@ def test_a_savepoint_costs_nothing_until_it_is_rolled_back(counted: Engine, prox
     assert proxy.take() == 5
 
 
-def test_what_a_failed_savepoint_did_is_undone_and_what_was_before_it_stays(session: Session) -> None:
+def test_rolling_back_a_savepoint_keeps_the_work_before_it(session: Session) -> None:
     create_user(session, clerk_user_id="user_before")
     savepoint = session.begin_nested()
     create_user(session, clerk_user_id="user_within")
@@ -86,7 +86,7 @@ def test_what_a_failed_savepoint_did_is_undone_and_what_was_before_it_stays(sess
     assert (names, before) == ([], [1])
 
 
-def test_statements_of_a_transaction_are_limited_in_time_and_those_of_migrations_are_not(engine: Engine) -> None:
+def test_statements_have_a_time_limit_except_in_migrations(engine: Engine) -> None:
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     limits = []
     for socket_timeout_s in (10, None):
@@ -98,7 +98,7 @@ def test_statements_of_a_transaction_are_limited_in_time_and_those_of_migrations
     assert limits == ["8s", "0"]
 
 
-def test_an_answer_that_cannot_be_read_is_not_left_to_the_next_statement(engine: Engine) -> None:
+def test_an_unreadable_answer_does_not_reach_the_next_statement(engine: Engine) -> None:
     def fail(_text: str) -> Any:
         raise ArithmeticError
 
@@ -115,7 +115,7 @@ def test_an_answer_that_cannot_be_read_is_not_left_to_the_next_statement(engine:
     other.dispose()
 
 
-def test_a_transaction_that_broke_does_not_go_on_as_another_one(engine: Engine) -> None:
+def test_a_broken_transaction_does_not_continue_on_a_new_connection(engine: Engine) -> None:
     url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     other = build_engine(url)
     with other.connect() as connection:
@@ -130,7 +130,7 @@ def test_a_transaction_that_broke_does_not_go_on_as_another_one(engine: Engine) 
     other.dispose()
 
 
-def test_copy_works_as_before(engine: Engine) -> None:
+def test_copy_still_works(engine: Engine) -> None:
     with engine.connect() as connection:
         driver = connection.connection.dbapi_connection
         assert isinstance(driver, Connection)
@@ -166,14 +166,14 @@ def test_copy_works_as_before(engine: Engine) -> None:
         ("'100 % ü \U0001f600'", "100 % ü \U0001f600"),
     ],
 )
-def test_values_are_read_as_they_are(session: Session, sql: str, value: object) -> None:
+def test_values_are_parsed_to_their_python_types(session: Session, sql: str, value: object) -> None:
     escaped = sql.replace(":", "\\:")
 
     assert session.scalar(text(f"select {escaped}")) == value
 
 
 @pytest.mark.parametrize("offset_h", [-5, 0, 2])
-def test_a_time_keeps_its_moment_and_its_zone(session: Session, offset_h: int) -> None:
+def test_a_timestamp_keeps_its_instant_and_its_utc_offset(session: Session, offset_h: int) -> None:
     session.execute(text("select set_config('timezone', :zone, true)"), {"zone": f"Etc/GMT{-offset_h:+d}"})
     at = datetime(2026, 11, 28, 12, 0, 0, 123_456, tzinfo=UTC)
 
@@ -182,7 +182,7 @@ def test_a_time_keeps_its_moment_and_its_zone(session: Session, offset_h: int) -
     assert (read, read.tzinfo) == (at, timezone(timedelta(hours=offset_h)))
 
 
-def test_a_value_of_a_megabyte_goes_there_and_back(session: Session) -> None:
+def test_a_value_of_a_megabyte_survives_a_round_trip(session: Session) -> None:
     value = "ü" * 500_000
 
     assert session.scalar(text("select cast(:value as text)"), {"value": value}) == value

@@ -1,4 +1,4 @@
-"""Many clients of a transaction pooler that has fewer connections to the server than it has clients."""
+"""Many clients share a transaction pooler that has fewer server connections than clients."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from whyviral.core.database import build_engine, session_scope, single_statement
 
 _CLIENTS = 20
 _ROUNDS = 100
-"""Of five statements each: 10,000 in all."""
+"""Each round is five statements, so 10,000 statements in total."""
 _INSERT = text("insert into marks (client, number) values (:client, :number)")
 _COUNT = text("select count(*) from marks where client = :client and number = :number")
 _UPDATE = text("update marks set is_seen = true where client = :client and number = :number")
@@ -29,7 +29,7 @@ def database(fresh_database: Callable[[], Database]) -> Database:
 
 @pytest.fixture
 def clients(database: Database, start_pooler: StartPooler) -> Iterator[list[Engine]]:
-    """Engines of as many processes, each with one connection to the pooler."""
+    """Engines that stand for as many processes, each with one connection to the pooler."""
     url = start_pooler(database.url)
     clients = [build_engine(url) for _ in range(_CLIENTS)]
     yield clients
@@ -38,7 +38,7 @@ def clients(database: Database, start_pooler: StartPooler) -> Iterator[list[Engi
 
 
 def work(engine: Engine, client: int) -> Counter[str]:
-    """Run single statements and transactions in turn; returns what was answered."""
+    """Run single statements and transactions in turn, and count the results."""
     answers: Counter[str] = Counter()
     for number in range(_ROUNDS):
         values = {"client": client, "number": number}
@@ -53,7 +53,7 @@ def work(engine: Engine, client: int) -> Counter[str]:
     return answers
 
 
-def test_ten_thousand_statements_of_twenty_clients_are_all_done_by_three_servers(
+def test_three_servers_complete_ten_thousand_statements_of_twenty_clients(
     database: Database, clients: list[Engine]
 ) -> None:
     with ThreadPoolExecutor(_CLIENTS) as threads:

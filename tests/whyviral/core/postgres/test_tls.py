@@ -1,4 +1,4 @@
-"""Whose certificates the database's server may show."""
+"""The certificates that are accepted from the database server."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +22,7 @@ def chain(tmp_path: Path) -> Chain:
 
 @pytest.fixture
 def port(engine: Engine, chain: Chain) -> Iterator[int]:
-    """The port of the shared database behind TLS."""
+    """The port of a TLS proxy for the shared database."""
     with tls_in_front_of(engine.url.render_as_string(hide_password=False), server_context(chain.server)) as port:
         yield port
 

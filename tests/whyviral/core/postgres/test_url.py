@@ -1,4 +1,4 @@
-"""Database URLs that cannot work are refused at start, by the name of the setting and without their password."""
+"""Database URLs that cannot work stop the start; the message names the setting and hides the password."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ POOLER = "aws-1-eu-central-1.pooler.supabase.com:6543/postgres"
         "postgresql://whyviral_api@127.0.0.1:5432/whyviral",
     ],
 )
-def test_a_url_that_can_work_is_taken(url: str) -> None:
+def test_a_valid_database_url_is_accepted(url: str) -> None:
     check_database_url(url)
 
 
@@ -45,7 +45,7 @@ def test_a_url_that_can_work_is_taken(url: str) -> None:
         ("https://abcdefghijklmnop.supabase.co", "it must look like postgresql://"),
     ],
 )
-def test_one_that_cannot_work_stops_the_start_by_the_name_of_its_setting(
+def test_an_invalid_database_url_stops_the_start_and_names_its_setting(
     monkeypatch: pytest.MonkeyPatch, url: str, advice: str
 ) -> None:
     monkeypatch.setenv("SUPABASE_DB_URL", url)
@@ -59,7 +59,7 @@ def test_one_that_cannot_work_stops_the_start_by_the_name_of_its_setting(
 
 
 @pytest.mark.parametrize("content", [None, b"no certificate"])
-def test_a_root_certificate_that_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> None:
+def test_an_unreadable_root_certificate_is_reported_as_sslrootcert(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "root.pem"
     if content is not None:
         file.write_bytes(content)

@@ -1,4 +1,4 @@
-"""From Postgres's text form to Python values, for the types of which a page holds many."""
+"""Fast parsers from Postgres's text format to Python values, for the types that fill most rows."""
 
 import re
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 
 
 def parse_timestamptz(text: str) -> Any:
-    """Return an aware datetime; `infinity` and years that Python lacks as pg8000 returns them."""
+    """Parse an aware datetime; pg8000 parses `infinity` and years outside Python's range."""
     try:
         return datetime.fromisoformat(text)
     except ValueError:
@@ -20,7 +20,7 @@ def parse_timestamptz(text: str) -> Any:
 
 
 def parse_date(text: str) -> Any:
-    """Return a date; `infinity` and years that Python lacks as pg8000 returns them."""
+    """Parse a date; pg8000 parses `infinity` and years outside Python's range."""
     try:
         return date.fromisoformat(text)
     except ValueError:
@@ -28,11 +28,11 @@ def parse_date(text: str) -> Any:
 
 
 def array_parser(parse: Callable[[str], Any], general: Callable[[str], Any]) -> Callable[[str], Any]:
-    """Return a parser of arrays whose elements `parse` reads.
+    """Return a parser for one-dimensional arrays.
 
     Args:
-        parse: reads one element.
-        general: reads what has several dimensions or bounds of its own.
+        parse: parses one element.
+        general: parses arrays with several dimensions or explicit bounds.
     """
 
     def parse_array(text: str) -> Any:

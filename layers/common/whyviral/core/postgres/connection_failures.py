@@ -1,4 +1,4 @@
-"""Why a connection to the database failed, and what an operator does about it."""
+"""The reasons why a connection to the database fails, each with advice for the operator."""
 
 import socket
 import ssl
@@ -9,11 +9,11 @@ from typing import Any
 from pg8000.exceptions import InterfaceError
 
 _NAME_MISMATCHES = frozenset({62, 64})
-"""Of a host name, of an IP address. Source: OpenSSL, x509_vfy.h."""
+"""The verification errors for a wrong host name and a wrong IP address. Source: OpenSSL, x509_vfy.h."""
 
 
 class Failure(StrEnum):
-    """Why a connection failed."""
+    """The reason why a connection failed."""
 
     WRONG_CERTIFICATE = "wrong_certificate"
     WRONG_HOST_NAME = "wrong_host_name"
@@ -30,7 +30,7 @@ class Failure(StrEnum):
 
     @property
     def what_to_do(self) -> str:
-        """What an operator does about it, in one sentence."""
+        """The advice for the operator, in one sentence."""
         return _WHAT_TO_DO[self]
 
 
@@ -42,15 +42,15 @@ _WHAT_TO_DO: Mapping[Failure, str] = {
     Failure.NO_TLS: "The server offers no TLS: check the host and port of SUPABASE_DB_URL.",
     Failure.UNKNOWN_HOST: "The host of SUPABASE_DB_URL has no address: check its spelling; the direct host has only an "
     "IPv6 address, so use the pooler's host.",
-    Failure.REFUSED: "Nothing listens at the host and port of SUPABASE_DB_URL: check the port, and whether the "
-    "database runs.",
-    Failure.NO_ANSWER: "The server does not answer in time: check the network and the state of the database.",
-    Failure.WRONG_PASSWORD: "The server refuses the user or password of SUPABASE_DB_URL: set the current password and "
+    Failure.REFUSED: "No server listens on the host and port of SUPABASE_DB_URL: check the port, and whether the "
+    "database is running.",
+    Failure.NO_ANSWER: "The server did not answer in time: check the network and the state of the database.",
+    Failure.WRONG_PASSWORD: "The server refused the user or password of SUPABASE_DB_URL: set the current password and "
     "deploy it.",
-    Failure.UNKNOWN_PROJECT: "The pooler knows no such project: restore it if it is paused, else check the user's "
+    Failure.UNKNOWN_PROJECT: "The pooler does not know the project: restore it if it is paused, else check the user's "
     "suffix (postgres.<ref>) and the region in SUPABASE_DB_URL.",
     Failure.UNKNOWN_DATABASE: "The database that SUPABASE_DB_URL names does not exist: Supabase's is called postgres.",
-    Failure.POOLER_FULL: "All connections are taken: lower the functions' reserved concurrency, use the transaction "
+    Failure.POOLER_FULL: "All connections are in use: lower the functions' reserved concurrency, use the transaction "
     "pooler (port 6543), or raise the pooler's limit.",
     Failure.STARTING_OR_STOPPING: "The database is starting up or shutting down: wait, then look at the project's "
     "status page.",
@@ -61,7 +61,7 @@ _BY_CLASS: Mapping[type[Exception], Failure] = {
     ConnectionRefusedError: Failure.REFUSED,
     TimeoutError: Failure.NO_ANSWER,
 }
-_BY_DRIVERS_WORDS: Mapping[str, Failure] = {"Server refuses SSL": Failure.NO_TLS}
+_BY_DRIVER_MESSAGE: Mapping[str, Failure] = {"Server refuses SSL": Failure.NO_TLS}
 _BY_SQLSTATE: Mapping[str, Failure] = {
     "28P01": Failure.WRONG_PASSWORD,
     "28000": Failure.WRONG_PASSWORD,
@@ -71,8 +71,8 @@ _BY_SQLSTATE: Mapping[str, Failure] = {
     "57P02": Failure.STARTING_OR_STOPPING,
     "57P03": Failure.STARTING_OR_STOPPING,
 }
-_BY_WORDS: Mapping[str, Failure] = {
-    # Poolers answer with 08P01 or XX000, whatever it is. Source: pgbouncer, src/client.c; Supabase's documentation.
+_BY_SERVER_MESSAGE: Mapping[str, Failure] = {
+    # Poolers send 08P01 or XX000 for every failure. Source: pgbouncer, src/client.c; Supabase's documentation.
     "tenant or user not found": Failure.UNKNOWN_PROJECT,
     "password authentication failed": Failure.WRONG_PASSWORD,
     "no such user": Failure.WRONG_PASSWORD,
@@ -93,20 +93,22 @@ class ConnectionFailed(InterfaceError):  # type: ignore[misc] # pg8000 has no ty
 
 
 def explain(exc: BaseException) -> Failure:
-    """Return why connecting failed."""
+    """Return the reason why connecting failed."""
     if isinstance(exc, ssl.SSLCertVerificationError):
         is_other_host = exc.verify_code in _NAME_MISMATCHES
         return Failure.WRONG_HOST_NAME if is_other_host else Failure.WRONG_CERTIFICATE
     for kind, failure in _BY_CLASS.items():
         if isinstance(exc, kind):
             return failure
-    said = exc.args[0] if exc.args else None
-    return _explain_answer(said) if isinstance(said, dict) else _BY_DRIVERS_WORDS.get(str(said), Failure.OTHER)
+    cause = exc.args[0] if exc.args else None
+    return (
+        _explain_server_error(cause) if isinstance(cause, dict) else _BY_DRIVER_MESSAGE.get(str(cause), Failure.OTHER)
+    )
 
 
-def _explain_answer(fields: Mapping[str, Any]) -> Failure:
-    said = str(fields.get("M", "")).lower()
-    for words, failure in _BY_WORDS.items():
-        if words in said:
+def _explain_server_error(fields: Mapping[str, Any]) -> Failure:
+    message = str(fields.get("M", "")).lower()
+    for part, failure in _BY_SERVER_MESSAGE.items():
+        if part in message:
             return failure
     return _BY_SQLSTATE.get(str(fields.get("C")), Failure.OTHER)

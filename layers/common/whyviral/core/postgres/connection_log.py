@@ -1,4 +1,4 @@
-"""One line in the log when the database cannot be reached, and one when it can again."""
+"""Log lines about the database's reachability: one when it cannot be reached, and one when it can be again."""
 
 import threading
 import time
@@ -13,22 +13,22 @@ logger = build_logger("database")
 
 
 class ConnectionLog:
-    """Reports the failures of one engine's connections: each reason once, and again every minute while it lasts."""
+    """Logs the connection failures of one engine: each reason once, and again every minute while it lasts."""
 
     def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._failure: Failure | None = None
-        self._reported_at_mono_s = 0.0
+        self._logged_at_mono_s = 0.0
 
-    def note(self, failure: Failure | None) -> None:
-        """Report a failure, or the end of one."""
+    def record(self, failure: Failure | None) -> None:
+        """Record a failed connection, or None for a successful one."""
         with self._lock:
             before, self._failure = self._failure, failure
-            now = self._monotonic()
-            is_due = failure is not before or now - self._reported_at_mono_s >= _REPEAT_S
+            now_mono_s = self._monotonic()
+            is_due = failure is not before or now_mono_s - self._logged_at_mono_s >= _REPEAT_S
             if failure is not None and is_due:
-                self._reported_at_mono_s = now
+                self._logged_at_mono_s = now_mono_s
         if failure is not None and is_due:
             details = {"reason": failure.value, "what_to_do": failure.what_to_do}
             logger.error("the database cannot be reached", extra=details)

@@ -1,4 +1,4 @@
-"""SQLAlchemy's dialect for our driver: the server's own placeholders, and savepoints that cost no round trip."""
+"""The SQLAlchemy dialect for our driver: native placeholders, and savepoints that cost no round trip."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ DRIVERNAME = "postgresql+whyviral"
 
 
 class Dialect(PGDialect_pg8000):
-    """PostgreSQL through `driver.Connection`."""
+    """The PostgreSQL dialect that connects with `driver.Connection`."""
 
     driver = "whyviral"
     supports_statement_cache = True
@@ -23,7 +23,7 @@ class Dialect(PGDialect_pg8000):
     preparer = PGIdentifierPreparer  # type: ignore[assignment] # likewise
 
     def __init__(self, **options: Any) -> None:
-        # `$1` as the server reads it: nothing scans a statement again before it is sent.
+        # `$1` is the server's own syntax, so no code scans a statement for placeholders before it is sent.
         super().__init__(paramstyle="numeric_dollar", **options)  # type: ignore[no-untyped-call] # SQLAlchemy's
 
     def connect(self, *args: Any, **options: Any) -> Any:
@@ -31,17 +31,17 @@ class Dialect(PGDialect_pg8000):
         return Connection(*args, **options)
 
     def is_disconnect(self, e: Exception, connection: Any, cursor: Any) -> bool:
-        """Whether an error means that the connection is of no use any more."""
+        """Whether an error means that the connection is broken."""
         if isinstance(e, ConnectionFailed):
             return True
         return bool(super().is_disconnect(e, connection, cursor))  # type: ignore[no-untyped-call] # SQLAlchemy's
 
     def do_savepoint(self, connection: EngineConnection, name: str) -> None:
-        """Set a savepoint together with the next statement."""
+        """Queue a savepoint, which is sent with the next statement."""
         _driver_of(connection).defer(f"savepoint {name}")
 
     def do_release_savepoint(self, connection: EngineConnection, name: str) -> None:
-        """Release a savepoint together with the next statement."""
+        """Queue the release of a savepoint, which is sent with the next statement."""
         _driver_of(connection).defer(f"release savepoint {name}")
 
 

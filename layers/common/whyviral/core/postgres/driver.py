@@ -1,9 +1,9 @@
-"""The database driver: pg8000's connection with one network round trip per statement, made for transaction poolers.
+"""The database driver: pg8000's connection with one network round trip per statement, for transaction poolers.
 
-pg8000 sends a parameterised statement as three messages that each wait for the server. A transaction pooler may run
-them on three servers. Here Parse, Bind, Describe, Execute and one Sync leave in a single flush.
+pg8000 sends a statement with parameters as three messages and waits for the server after each. A transaction pooler may
+run them on three servers. This driver sends Parse, Bind, Describe, Execute and one Sync in a single flush.
 
-What opens a transaction or a savepoint has no result, so it is deferred and sent with the statement that follows.
+Statements that open a transaction or a savepoint have no result, so they are deferred and sent with the next statement.
 """
 
 import errno
@@ -26,11 +26,11 @@ from .connection_failures import ConnectionFailed, Failure, explain
 
 _READY = b"Z"
 _NULL_LENGTH = -1
-_MOST_DESCRIPTIONS = 500
+_MAX_DESCRIPTIONS = 500
 _UNACKNOWLEDGED_MS = 5_000
-"""A peer that acknowledges no data for this long is gone; one that is merely slow acknowledges at once."""
+"""A peer that acknowledges no data for this long is unreachable; a slow one still acknowledges at once."""
 _TCP_USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
-"""Linux only."""
+"""None except on Linux."""
 _header = Struct("!ci").unpack
 _length = Struct("!i").unpack_from
 _SQLSTATE_INVALID_AUTHORIZATION = "28000"
@@ -38,11 +38,11 @@ _SQLSTATE_UNIQUE_VIOLATION = "23505"
 
 
 class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
-    """A connection that begins its transactions by itself and replaces its socket when that proves dead.
+    """A connection that begins its own transactions and reconnects when its socket proves broken.
 
-    Transactions begin with the first statement, which is also the liveness check: when the network fails under it, it
-    is sent once more over a new connection. Nothing has been committed by then. No session state is ever lost, since
-    a transaction pooler keeps none.
+    The first statement of a transaction is also the liveness check: if the network fails during it, the driver
+    reconnects and sends it again. This is safe because nothing has been committed by then, and because a transaction
+    pooler keeps no session state that could be lost.
     """
 
     pg_types: dict[int, Callable[[str], Any]]
@@ -66,29 +66,29 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
 
         Args:
             user: the login role.
-            host: where the server or its pooler is.
-            port: as above.
-            timeout: seconds that connecting and each answer may take.
-            statement_timeout_ms: how long the server runs a statement of a transaction; None: as long as it takes.
+            host: the host of the server or its pooler.
+            port: the port of the server or its pooler.
+            timeout: the time limit in seconds for connecting, and for each answer.
+            statement_timeout_ms: the server's time limit for a statement in a transaction; None: no limit.
             on_failure: called with the reason when a connection fails, and with None when one succeeds.
             options: passed to pg8000: `database`, `password`, `ssl_context`, `application_name`.
 
         Raises:
-            ConnectionFailed: saying why and what to do.
+            ConnectionFailed: no connection; the message says why and what to do.
         """
         self._address = (host, port)
         self._timeout_s = timeout
         self._options = {"user": user, "host": host, "port": port, **options}
         self._on_failure = on_failure
-        self._opening = ["begin"]
+        self._begin_statements = ["begin"]
         if statement_timeout_ms is not None:
-            # SET LOCAL only: anything else leaks to other clients of the transaction pooler.
-            self._opening.append(f"set local statement_timeout = {statement_timeout_ms:d}")
+            # SET LOCAL only: a plain SET leaks to other clients of the transaction pooler.
+            self._begin_statements.append(f"set local statement_timeout = {statement_timeout_ms:d}")
         self._deferred: list[str] = []
         self._descriptions: dict[bytes, tuple[list[dict[str, Any]], list[Callable[[str], Any]]]] = {}
         self.autocommit = False
         self.used_at_mono_s = 0.0
-        self._is_doubtful = False
+        self._needs_ping = False
         self._may_reconnect = False
         self._connect()
         self.pg_types.update(PARSERS)
@@ -124,7 +124,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         self.pg_types, self.py_types, self.autocommit = types, adapters, autocommit
 
     def _abandon(self) -> None:
-        """Close the socket without a word: the server may be gone, or in the middle of an answer."""
+        """Close the socket without a Terminate message: the server may be gone, or in the middle of an answer."""
         file, sock = self._sock, self._usock
         self._sock = self._usock = None
         self._transaction_status = None
@@ -132,7 +132,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         if sock is None:
             return
         with suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)  # so that closing the file does not wait to send what it still holds
+            sock.shutdown(socket.SHUT_RDWR)  # so that closing the file does not block on flushing its buffer
         for end in (file, sock):
             with suppress(OSError, ValueError):
                 end.close()
@@ -142,7 +142,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         return Cursor(self)
 
     def close(self) -> None:
-        """Say goodbye and close the socket; a connection that is closed or broken already is left as it is."""
+        """Send Terminate and close the socket; does nothing if the connection is already closed or broken."""
         if self._sock is not None:
             with suppress(OSError, ValueError):
                 self._sock.write(TERMINATE)
@@ -150,18 +150,18 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         self._abandon()
 
     def defer(self, statement: str) -> None:
-        """Send a statement that has no result, such as SAVEPOINT, together with the next one."""
+        """Queue a statement that has no result, such as SAVEPOINT, to be sent with the next statement."""
         self._deferred.append(statement)
 
     def commit_each(self, *, used_since_mono_s: float) -> None:
-        """Make each statement a transaction of its own, until `autocommit` is set to False.
+        """Make each statement its own transaction, until `autocommit` is set to False.
 
         Args:
-            used_since_mono_s: when the connection was not used since, it is pinged before the next statement, which
-                could not be sent again. By `time.monotonic`.
+            used_since_mono_s: a connection that was not used since then, by `time.monotonic`, is pinged before the
+                next statement, because that statement must not be sent twice.
         """
         self.autocommit = True
-        self._is_doubtful = self.used_at_mono_s < used_since_mono_s
+        self._needs_ping = self.used_at_mono_s < used_since_mono_s
 
     def _ping(self) -> None:
         try:
@@ -170,7 +170,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
             self._reconnect()
 
     def commit(self) -> None:
-        """Commit in one round trip, or in none when no statement was sent."""
+        """Commit in one round trip, or in none if no statement was sent."""
         if self._sock is None:
             raise InterfaceError("connection is closed")
         if not self._in_transaction:
@@ -179,11 +179,11 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         self.execute_simple("commit")
 
     def rollback(self) -> None:
-        """Roll back in one round trip, or in none when no statement was sent."""
+        """Roll back in one round trip, or in none if no statement was sent."""
         self._deferred.clear()
         if self._in_transaction:
             self.execute_simple("rollback")
-        self._may_reconnect = True  # whatever broke the connection, no transaction is left to lose
+        self._may_reconnect = True  # no transaction is open any more, so a reconnect loses nothing
 
     def execute_simple(self, statement: str) -> Context:
         """Run SQL without parameters."""
@@ -194,7 +194,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
     def execute_unnamed(
         self, statement: str, vals: Sequence[Any] = (), oids: Sequence[int] = (), stream: Any = None
     ) -> Context:
-        """Run one statement with parameters `$1`, `$2`, and so on, in one flush; COPY keeps pg8000's exchange."""
+        """Run one statement with parameters `$1`, `$2`, and so on, in one flush; COPY uses pg8000's own exchange."""
         before, is_first = self._take_deferred()
         if stream is not None:
             if before:
@@ -206,17 +206,17 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         return self._send(b"".join(messages), statement, is_first=is_first)
 
     def _take_deferred(self) -> tuple[list[str], bool]:
-        """Return what goes before the next statement, and whether that one is the first of its transaction."""
+        """Return the statements to send before the next one, and whether that one is the first of its transaction."""
         is_first = not self._in_transaction and not self.autocommit
-        before = [*self._opening, *self._deferred] if is_first else [*self._deferred]
+        before = [*self._begin_statements, *self._deferred] if is_first else [*self._deferred]
         self._deferred.clear()
         return before, is_first
 
     def _send(self, messages: bytes, statement: str, *, is_first: bool) -> Context:
         if self._sock is None and self._may_reconnect:
             self._reconnect()
-        if self._is_doubtful:
-            self._is_doubtful = False
+        if self._needs_ping:
+            self._needs_ping = False
             self._ping()
         try:
             return self._exchange(messages, Context(statement))
@@ -227,7 +227,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         return self._exchange(messages, Context(statement))
 
     def _exchange(self, messages: bytes, context: Context) -> Context:
-        """Send messages and read the answer; what fails in between leaves no half-read answer behind."""
+        """Send messages and read the answer; a failure in between closes the socket, so no half-read answer remains."""
         if self._sock is None:
             raise InterfaceError("connection is closed")
         self._may_reconnect = False
@@ -260,11 +260,11 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
             handlers[code](_exactly(read, length - 4), context)
 
     def handle_ROW_DESCRIPTION(self, data: bytes, context: Context) -> None:  # noqa: N802 - pg8000's name
-        """Read the columns of a result, once for each statement."""
+        """Parse the columns of a result; equal descriptions are parsed once and cached."""
         known = self._descriptions.get(data)
         if known is None:
             super().handle_ROW_DESCRIPTION(data, context)
-            if len(self._descriptions) >= _MOST_DESCRIPTIONS:
+            if len(self._descriptions) >= _MAX_DESCRIPTIONS:
                 self._descriptions.clear()
             self._descriptions[data] = (context.columns, context.input_funcs)
             return
@@ -273,7 +273,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
             context.rows = []
 
     def handle_DATA_ROW(self, data: bytes, context: Context) -> None:  # noqa: N802 - pg8000's name
-        """Read a row."""
+        """Parse a row."""
         at = 2
         row: list[Any] = []
         for parse in context.input_funcs:
@@ -289,12 +289,12 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
 
 
 class Cursor(legacy.Cursor):  # type: ignore[misc] # pg8000 has no types
-    """A cursor whose statements carry the server's own placeholders: `$1`, `$2`, and so on."""
+    """A cursor for statements with the server's native placeholders: `$1`, `$2`, and so on."""
 
     _input_oids: Sequence[int]
 
     def execute(self, operation: str, args: Sequence[Any] = (), stream: Any = None) -> "Cursor":
-        """Run a statement, which begins a transaction unless the connection is in autocommit."""
+        """Run a statement, which begins a transaction unless the connection is in autocommit mode."""
         connection = self._c
         if connection is None:
             raise InterfaceError("Cursor closed")
@@ -318,12 +318,12 @@ def _exactly(read: Callable[[int], bytes], size: int) -> bytes:
 
 
 def _is_peer_gone(exc: BaseException | None) -> bool:
-    """Whether the connection itself failed; an answer that is merely late has no error number."""
+    """Whether the connection itself failed; a read timeout has no error number."""
     return isinstance(exc, OSError) and exc.errno is not None
 
 
 def _specific(exc: DatabaseError) -> Exception:
-    """Return the DBAPI's class for a server's error, as pg8000 chooses it."""
+    """Return the DBAPI exception for a server error, by the same rules as pg8000."""
     fields = exc.args[0]
     code = fields.get("C") if isinstance(fields, dict) else None
     if code == _SQLSTATE_INVALID_AUTHORIZATION:

@@ -1,4 +1,4 @@
-"""The database's URL: what is wrong with one that cannot work, and how its server is verified."""
+"""The database URL: its validation, and the TLS context that verifies its server."""
 
 import re
 import ssl
@@ -15,14 +15,14 @@ _ENCODED = {"@": "%40", "/": "%2F", "?": "%3F", "#": "%23", "[": "%5B", "]": "%5
 
 
 class InvalidDatabaseUrl(ValueError):
-    """A database URL that cannot work; the message says why without quoting it."""
+    """The database URL cannot work; the message says why without quoting it."""
 
 
 def check_database_url(url: str) -> None:
-    """Refuse a URL that cannot work.
+    """Check that a URL can work.
 
     Raises:
-        InvalidDatabaseUrl: saying what to change.
+        InvalidDatabaseUrl: it cannot; the message says what to change.
     """
     if _URL.fullmatch(url) is None:
         raise InvalidDatabaseUrl(_problem(url))
@@ -58,17 +58,17 @@ def _problem_after_scheme(rest: str) -> str:
 
 @cache
 def verified_tls(root_certificate: str | None) -> ssl.SSLContext:
-    """Return the context that verifies the server's chain and host name; made once, as it costs 25 ms.
+    """Return a TLS context that verifies the server's chain and host name; cached, because it takes 25 ms to make.
 
     Args:
-        root_certificate: the PEM file of the only root to trust; None: those of the system.
+        root_certificate: the PEM file of the only root to trust; None: the system's roots.
 
     Raises:
         InvalidDatabaseUrl: the file cannot be read.
     """
     try:
         context = ssl.create_default_context(cafile=root_certificate)
-    except OSError as exc:  # that of a file that is not PEM included
+    except OSError as exc:  # ssl.SSLError, for a file that is not PEM, is an OSError
         raise InvalidDatabaseUrl(f"sslrootcert names no PEM file that can be read ({type(exc).__name__})") from exc
     if root_certificate is not None:
         # Python 3.13 asks every CA certificate for a keyUsage extension, which Supabase's intermediate lacks. Without

@@ -1,4 +1,4 @@
-"""Messages of PostgreSQL's frontend protocol. Source: PostgreSQL, "Message Formats"."""
+"""Encoders for messages of PostgreSQL's frontend protocol. Source: PostgreSQL, "Message Formats"."""
 
 from collections.abc import Sequence
 from struct import Struct
@@ -22,8 +22,8 @@ def query(sql: str) -> bytes:
 
 
 def run(statement: str, params: Sequence[str | None], oids: Sequence[int], *, describe: bool = False) -> bytes:
-    """Return the messages that run a statement as the unnamed one. Its result is described if asked for."""
-    types = b"".join(_int32(max(oid, 0)) for oid in oids)  # pg8000 says -1 for a NULL of no type
+    """Return the messages that run a statement as the unnamed one; `describe` also requests its result columns."""
+    types = b"".join(_int32(max(oid, 0)) for oid in oids)  # pg8000 uses -1 for a NULL without a type
     values = b"".join(map(_value, params))
     parse = _message(b"P", b"\x00" + statement.encode() + b"\x00" + _int16(len(oids)) + types)
     bind = _message(b"B", b"\x00\x00" + _int16(0) + _int16(len(params)) + values + _int16(0))
