@@ -14,12 +14,12 @@ TASK = "arn:aws:ecs:eu-central-1:000000000000:task/whyviral/0123456789abcdef"
 
 
 class Ecs:
-    """ECS as far as DescribeTasks goes; moto's runs no task on Fargate."""
+    """A minimal ECS with DescribeTasks only, because moto's ECS runs no tasks on Fargate."""
 
     def __init__(self) -> None:
         self.status = 200
         self.answer: dict[str, Any] = {"tasks": [], "failures": []}
-        self.asked: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def ecs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ecs]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            state.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            state.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
             body = json.dumps(state.answer).encode()
             self.send_response(state.status)
             self.send_header("Content-Type", "application/x-amz-json-1.1")
@@ -50,7 +50,7 @@ def ecs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ecs]:
         thread.join()
 
 
-def test_a_stopped_task_says_what_it_was_given(ecs: Ecs) -> None:
+def test_the_environment_variables_of_a_stopped_task_are_found(ecs: Ecs) -> None:
     environment = [{"name": "TASK_TOKEN", "value": "a-token"}, {"name": "EMPTY"}]
     overrides = {"containerOverrides": [{"name": "transcribe", "environment": environment}], "cpu": "4096"}
     ecs.answer = {"tasks": [{"taskArn": TASK, "overrides": overrides}], "failures": []}
@@ -60,16 +60,16 @@ def test_a_stopped_task_says_what_it_was_given(ecs: Ecs) -> None:
     assert found is not None
     assert {name: value.get_secret_value() for name, value in found.variables().items()} == {"TASK_TOKEN": "a-token"}
     assert "a-token" not in repr(found)
-    assert ecs.asked == [{"cluster": CLUSTER, "tasks": [TASK]}]
+    assert ecs.requests == [{"cluster": CLUSTER, "tasks": [TASK]}]
 
 
-def test_a_task_that_is_forgotten_is_none(ecs: Ecs) -> None:
+def test_a_task_that_ecs_has_deleted_is_not_found(ecs: Ecs) -> None:
     ecs.answer = {"tasks": [], "failures": [{"arn": TASK, "reason": "MISSING"}]}
 
     assert EcsTasks(CLUSTER).find_overrides(TASK) is None
 
 
-def test_ecs_that_refuses_is_out_of_order(ecs: Ecs) -> None:
+def test_an_error_of_ecs_is_reported_as_ecs_that_cannot_be_reached(ecs: Ecs) -> None:
     ecs.status = 400
     ecs.answer = {"__type": "ClusterNotFoundException", "message": "Cluster not found."}
 

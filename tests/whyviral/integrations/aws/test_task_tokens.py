@@ -6,7 +6,7 @@ from whyviral.integrations.aws.work_queue import SqsWorkQueue
 from whyviral.integrations.errors import ProviderError
 
 
-def test_a_task_ends_with_what_its_worker_says(waiting_tasks: WaitingTasks) -> None:
+def test_a_task_succeeds_with_the_output_of_its_worker(waiting_tasks: WaitingTasks) -> None:
     execution = waiting_tasks.start()
     task = StepFunctionsTask(waiting_tasks.take_token())
 
@@ -16,7 +16,7 @@ def test_a_task_ends_with_what_its_worker_says(waiting_tasks: WaitingTasks) -> N
     assert waiting_tasks.end_of(execution) == ("SUCCEEDED", {"outcome": "processed"})
 
 
-def test_a_task_fails_by_the_name_of_an_error(waiting_tasks: WaitingTasks) -> None:
+def test_a_task_fails_with_the_name_of_an_error(waiting_tasks: WaitingTasks) -> None:
     execution = waiting_tasks.start()
 
     StepFunctionsTask(waiting_tasks.take_token()).fail("StorageUnavailable")
@@ -24,7 +24,7 @@ def test_a_task_fails_by_the_name_of_an_error(waiting_tasks: WaitingTasks) -> No
     assert waiting_tasks.end_of(execution) == ("FAILED", "StorageUnavailable")
 
 
-def test_a_task_that_has_ended_is_gone(waiting_tasks: WaitingTasks) -> None:
+def test_reports_about_a_finished_task_raise_task_gone(waiting_tasks: WaitingTasks) -> None:
     execution = waiting_tasks.start()
     task = StepFunctionsTask(waiting_tasks.take_token())
     task.succeed({})
@@ -36,19 +36,19 @@ def test_a_task_that_has_ended_is_gone(waiting_tasks: WaitingTasks) -> None:
         task.succeed({})
 
 
-def test_step_functions_that_cannot_be_reached_are_no_reason_to_stop(
+def test_a_report_that_cannot_be_sent_raises_a_transient_error(
     waiting_tasks: WaitingTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
-    with pytest.raises(ProviderError, match="Step Functions cannot be told") as caught:
+    with pytest.raises(ProviderError, match="the task's state cannot be reported") as caught:
         StepFunctionsTask("token").beat()
 
     assert caught.value.is_transient
 
 
-def test_a_message_comes_back_until_it_is_deleted(waiting_tasks: WaitingTasks) -> None:
+def test_a_message_is_delivered_again_until_it_is_deleted(waiting_tasks: WaitingTasks) -> None:
     waiting_tasks.start({"attempt": 1})
     queue = SqsWorkQueue(waiting_tasks.queue_url)
 
@@ -64,8 +64,8 @@ def test_a_message_comes_back_until_it_is_deleted(waiting_tasks: WaitingTasks) -
     assert waiting_tasks.messages() == 0
 
 
-def test_a_queue_that_does_not_exist_is_out_of_order(waiting_tasks: WaitingTasks) -> None:
+def test_a_missing_queue_is_reported_as_a_queue_that_cannot_be_reached(waiting_tasks: WaitingTasks) -> None:
     queue = SqsWorkQueue(waiting_tasks.queue_url + "-missing")
 
-    with pytest.raises(ProviderError, match="the queue of jobs cannot be reached"):
+    with pytest.raises(ProviderError, match="the job queue cannot be reached"):
         queue.receive(hidden_s=60)

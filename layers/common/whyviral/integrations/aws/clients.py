@@ -1,4 +1,4 @@
-"""Clients of AWS, none of which waits without end."""
+"""Clients of AWS services, with explicit timeouts and attempts."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ CONNECT_TIMEOUT_S = 5.0
 
 
 def aws_client(service: str, *, timeout_s: float, tries: int) -> Any:
-    """Return a client of an AWS service, which boto3 generates from the service's description.
+    """Return boto3's client for an AWS service.
 
-    It imports boto3, a quarter of a second that those who never call need not pay: make it with the first call.
+    Importing boto3 takes a quarter of a second, so create the client with the first call, not at start.
 
     Args:
-        service: boto3's name of it.
-        timeout_s: how long an answer, or its next piece, may take; connecting takes 5 s at most.
-        tries: how often a call is made, repeats included, that fails for a reason that may pass.
+        service: the service's name in boto3.
+        timeout_s: the read timeout; the connect timeout is 5 s at most.
+        tries: the maximum number of attempts for transient failures, the first one included.
     """
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Amazon ECS as somebody who asks about a task that has stopped."""
+"""Amazon ECS: finds the environment variables that a stopped task was started with."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -6,54 +6,52 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, Field, SecretStr
 
-from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.errors import ProviderError
-
 from .clients import aws_client
+from .errors import provider_errors
 
 PROVIDER = "ecs"
 _TIMEOUT_S = 2
 _TRIES = 2
 
 
-class Variable(BaseModel):
-    """A variable of a container; it may be a secret."""
+class EnvironmentVariable(BaseModel):
+    """An environment variable of a container; its value may be a secret."""
 
     name: str
     value: SecretStr | None = None
 
 
 class ContainerOverride(BaseModel):
-    """What one container was given beside its definition."""
+    """The values that replace parts of one container's definition."""
 
-    environment: Sequence[Variable] = ()
+    environment: Sequence[EnvironmentVariable] = ()
 
 
 class TaskOverrides(BaseModel):
-    """What a task was given beside its definition, as events and answers of ECS spell it."""
+    """The values that replace parts of a task's definition, as ECS sends them in events and answers."""
 
     containers: Sequence[ContainerOverride] = Field(default=(), alias="containerOverrides")
 
     def variables(self) -> Mapping[str, SecretStr]:
-        """Return the variables of all its containers."""
-        every = (variable for container in self.containers for variable in container.environment)
-        return {variable.name: variable.value for variable in every if variable.value}
+        """Return the environment variables of all containers of the task."""
+        variables = (variable for container in self.containers for variable in container.environment)
+        return {variable.name: variable.value for variable in variables if variable.value}
 
 
 class Tasks(Protocol):
-    """Tasks of a cluster."""
+    """The tasks of a cluster."""
 
     def find_overrides(self, task_arn: str) -> TaskOverrides | None:
-        """Return what a task was given; None when it is no longer known, as an hour after its end.
+        """Return the overrides of a task; None once ECS has deleted the task, an hour after its end.
 
         Raises:
-            ProviderError: nobody could be asked.
+            ProviderError: the call failed.
         """
         ...
 
 
 class EcsTasks:
-    """`Tasks` of ECS."""
+    """The `Tasks` of an ECS cluster."""
 
     def __init__(self, cluster_arn: str) -> None:
         self._cluster_arn = cluster_arn
@@ -63,16 +61,7 @@ class EcsTasks:
         return aws_client("ecs", timeout_s=_TIMEOUT_S, tries=_TRIES)
 
     def find_overrides(self, task_arn: str) -> TaskOverrides | None:
-        """Ask for the task; see `Tasks.find_overrides`."""
-        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-        try:
+        """Call DescribeTasks; see `Tasks.find_overrides`."""
+        with provider_errors(PROVIDER, "ECS cannot be reached"):
             tasks = self._client.describe_tasks(cluster=self._cluster_arn, tasks=[task_arn])["tasks"]
-        except (BotoCoreError, ClientError) as exc:
-            raise ProviderError(
-                f"ECS cannot be reached ({type(exc).__name__})",
-                provider=PROVIDER,
-                category=ErrorCategory.PROVIDER_ERROR,
-                is_transient=True,
-            ) from exc
         return TaskOverrides.model_validate(tasks[0].get("overrides", {})) if tasks else None

@@ -1,16 +1,12 @@
-"""AWS Step Functions: starts the execution that works on one attempt of a request."""
+"""AWS Step Functions: starts, stops and describes the execution for one attempt of a request."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.errors import ProviderError
-
 from .clients import aws_client
+from .errors import provider_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -18,11 +14,12 @@ if TYPE_CHECKING:
 PROVIDER = "step_functions"
 _TIMEOUT_S = 2
 _TRIES = 2
-"""Three requests a call, two tries each: what hangs is over before API Gateway's 29 s."""
+"""One API request makes at most three of these calls with two attempts each, which ends before API Gateway's 29 s."""
+_UNREACHABLE = "the state machine cannot be reached"
 
 
 class ExecutionStatus(StrEnum):
-    """Life of an execution."""
+    """The status of an execution."""
 
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
@@ -37,15 +34,15 @@ class Workflow(Protocol):
 
     @property
     def execution_prefix(self) -> str:
-        """How the names of all its executions begin, and of no others."""
+        """The common prefix of the ARNs of this workflow's executions; no other workflow shares it."""
         ...
 
     def execution_arn(self, request_id: uuid.UUID, attempt: int) -> str:
-        """Return the name the execution has or will have."""
+        """Return the ARN that the execution has, or will have once it is started."""
         ...
 
     def start(self, request_id: uuid.UUID, attempt: int) -> None:
-        """Start the execution; started before counts as started.
+        """Start the execution; has no effect if it was already started.
 
         Raises:
             ProviderError: it could not be started.
@@ -53,23 +50,23 @@ class Workflow(Protocol):
         ...
 
     def find_status(self, request_id: uuid.UUID, attempt: int) -> ExecutionStatus | None:
-        """Return how far the execution is; None when there is none.
+        """Return the status of the execution; None if it does not exist.
 
         Raises:
-            ProviderError: nobody could be asked.
+            ProviderError: the call failed.
         """
         ...
 
     def stop(self, request_id: uuid.UUID, attempt: int) -> None:
-        """End the execution wherever it is; one that has ended or never was stays as it is.
+        """Stop the execution; has no effect if it has ended or does not exist.
 
         Raises:
-            ProviderError: nobody could be told.
+            ProviderError: the call failed.
         """
         ...
 
     def check(self) -> None:
-        """Return when the state machine can be reached.
+        """Check that the state machine can be reached.
 
         Raises:
             ProviderError: it cannot.
@@ -78,7 +75,7 @@ class Workflow(Protocol):
 
 
 class StepFunctionsWorkflow:
-    """`Workflow` on the state machine of this deployment."""
+    """The `Workflow` on the state machine of this deployment."""
 
     def __init__(self, state_machine_arn: str) -> None:
         self._state_machine_arn = state_machine_arn
@@ -90,16 +87,16 @@ class StepFunctionsWorkflow:
 
     @property
     def execution_prefix(self) -> str:
-        """The ARN of the state machine, turned into that of an execution without its name."""
+        """The ARN of the state machine, rewritten as an execution ARN without the execution's name."""
         return f"{self._state_machine_arn.replace(':stateMachine:', ':execution:')}:"
 
     def execution_arn(self, request_id: uuid.UUID, attempt: int) -> str:
-        """Executions are named after request and attempt, so that no attempt can run twice."""
+        """Return the ARN; the execution is named after request and attempt, so that no attempt can run twice."""
         return f"{self.execution_prefix}{_name(request_id, attempt)}"
 
     def start(self, request_id: uuid.UUID, attempt: int) -> None:
         """Start the execution with the input `{request_id, attempt}`; see `Workflow.start`."""
-        with _as_ours(but="ExecutionAlreadyExists"):
+        with provider_errors(PROVIDER, _UNREACHABLE, ignored_code="ExecutionAlreadyExists"):
             self._client.start_execution(
                 stateMachineArn=self._state_machine_arn,
                 name=_name(request_id, attempt),
@@ -107,45 +104,22 @@ class StepFunctionsWorkflow:
             )
 
     def find_status(self, request_id: uuid.UUID, attempt: int) -> ExecutionStatus | None:
-        """Ask for the execution; see `Workflow.find_status`."""
+        """Call DescribeExecution; see `Workflow.find_status`."""
         answer = None
-        with _as_ours(but="ExecutionDoesNotExist"):
+        with provider_errors(PROVIDER, _UNREACHABLE, ignored_code="ExecutionDoesNotExist"):
             answer = self._client.describe_execution(executionArn=self.execution_arn(request_id, attempt))
         return ExecutionStatus(answer["status"]) if answer else None
 
     def stop(self, request_id: uuid.UUID, attempt: int) -> None:
         """Stop the execution; see `Workflow.stop`."""
-        with _as_ours(but="ExecutionDoesNotExist"):
+        with provider_errors(PROVIDER, _UNREACHABLE, ignored_code="ExecutionDoesNotExist"):
             self._client.stop_execution(executionArn=self.execution_arn(request_id, attempt))
 
     def check(self) -> None:
-        """Ask for the state machine; see `Workflow.check`."""
-        with _as_ours():
+        """Call DescribeStateMachine; see `Workflow.check`."""
+        with provider_errors(PROVIDER, _UNREACHABLE):
             self._client.describe_state_machine(stateMachineArn=self._state_machine_arn)
-
-
-@contextmanager
-def _as_ours(*, but: str | None = None) -> Iterator[None]:
-    """Turn failures of AWS into ours, and leave the block at the one that is none."""
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    try:
-        yield
-    except ClientError as exc:
-        if exc.response["Error"]["Code"] != but:
-            raise _as_provider_error(exc) from exc
-    except BotoCoreError as exc:
-        raise _as_provider_error(exc) from exc
 
 
 def _name(request_id: uuid.UUID, attempt: int) -> str:
     return f"{request_id}-{attempt}"
-
-
-def _as_provider_error(exc: Exception) -> ProviderError:
-    return ProviderError(
-        f"the state machine cannot be reached ({type(exc).__name__})",
-        provider=PROVIDER,
-        category=ErrorCategory.PROVIDER_ERROR,
-        is_transient=True,
-    )

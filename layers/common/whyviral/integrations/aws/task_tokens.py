@@ -1,4 +1,4 @@
-"""AWS Step Functions as somebody who works on one of its tasks sees it: a token, heartbeats, and an end."""
+"""AWS Step Functions' callbacks for a worker: heartbeats and the result of a task, identified by its token."""
 
 import json
 import threading
@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
-from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 
 from .clients import aws_client
+from .errors import error_code, provider_errors
 from .step_functions import PROVIDER
 
 if TYPE_CHECKING:
@@ -23,17 +23,17 @@ _GONE = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 
 
 class TaskGone(Exception):
-    """Nobody waits for this task any more: it timed out, or its execution was stopped."""
+    """The task is no longer waiting: it timed out, or its execution was stopped."""
 
 
 class TaskReporter(Protocol):
-    """Tells Step Functions how one of its tasks goes.
+    """Reports the progress of one task to Step Functions.
 
-    Every method raises `TaskGone` when nobody waits any more, and `ProviderError` when nobody could be told.
+    Every method raises `TaskGone` if the task is no longer waiting, and `ProviderError` if the report failed.
     """
 
     def beat(self) -> None:
-        """Say that the work goes on."""
+        """Send a heartbeat, which extends the task's heartbeat timeout."""
         ...
 
     def succeed(self, output: Mapping[str, str | int]) -> None:
@@ -46,56 +46,45 @@ class TaskReporter(Protocol):
 
 
 class StepFunctionsTask:
-    """`TaskReporter` for a task token; several threads may use it."""
+    """The `TaskReporter` for a task token; safe to share between threads."""
 
     def __init__(self, token: str) -> None:
         self._token = token
         self._lock = threading.Lock()
 
     @cached_property
-    def _made_client(self) -> "SFNClient":
+    def _cached_client(self) -> "SFNClient":
         client: SFNClient = aws_client("stepfunctions", timeout_s=_TIMEOUT_S, tries=_TRIES)
         return client
 
     @property
     def _client(self) -> "SFNClient":
         with self._lock:
-            return self._made_client
+            return self._cached_client
 
     def beat(self) -> None:
         """Send a heartbeat; see `TaskReporter`."""
-        with _as_ours():
+        with _task_errors():
             self._client.send_task_heartbeat(taskToken=self._token)
 
     def succeed(self, output: Mapping[str, str | int]) -> None:
         """Send the result; see `TaskReporter`."""
-        with _as_ours():
+        with _task_errors():
             self._client.send_task_success(taskToken=self._token, output=json.dumps(output))
 
     def fail(self, error: str) -> None:
         """Send the failure; see `TaskReporter`."""
-        with _as_ours():
+        with _task_errors():
             self._client.send_task_failure(taskToken=self._token, error=error)
 
 
 @contextmanager
-def _as_ours() -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
+def _task_errors() -> Iterator[None]:
     try:
-        yield
-    except ClientError as exc:
-        if exc.response["Error"]["Code"] in _GONE:
-            raise TaskGone(exc.response["Error"]["Code"]) from exc
-        raise _unreachable(exc) from exc
-    except BotoCoreError as exc:
-        raise _unreachable(exc) from exc
-
-
-def _unreachable(exc: Exception) -> ProviderError:
-    return ProviderError(
-        f"Step Functions cannot be told how the task goes ({type(exc).__name__})",
-        provider=PROVIDER,
-        category=ErrorCategory.PROVIDER_ERROR,
-        is_transient=True,
-    )
+        with provider_errors(PROVIDER, "the task's state cannot be reported to Step Functions"):
+            yield
+    except ProviderError as exc:
+        code = error_code(exc.__cause__)
+        if code in _GONE:
+            raise TaskGone(code) from exc.__cause__
+        raise

@@ -1,50 +1,47 @@
-"""Amazon SQS as a worker sees it: messages that come back until they are deleted."""
+"""The job queue on Amazon SQS; a message is delivered again until it is deleted."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.errors import ProviderError
-
 from .clients import aws_client
+from .errors import provider_errors
 
 PROVIDER = "sqs"
 MAX_WAIT_S = 5
-"""How long one question for a message waits: SQS allows 20 s, but who is asked to end must not wait so long."""
+"""The duration of one long poll. SQS allows 20 s, but a worker that is asked to stop must not wait that long."""
 _TIMEOUT_S = MAX_WAIT_S + 10
 _TRIES = 3
+_UNREACHABLE = "the job queue cannot be reached"
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedMessage:
-    """A message that nobody else sees for a while."""
+    """A received message, which is invisible to other workers until its visibility timeout ends."""
 
     body: str
     receipt: str
-    """What it is deleted or kept with; another receiving gives another one."""
+    """The receipt handle for `hide` and `delete`; each delivery has its own."""
 
 
 class WorkQueue(Protocol):
-    """A queue of jobs; every method raises `ProviderError` when it cannot be reached."""
+    """A queue of jobs; every method raises `ProviderError` if the queue cannot be reached."""
 
     def receive(self, *, hidden_s: int) -> QueuedMessage | None:
-        """Return the next message, which nobody else sees for `hidden_s` seconds; None when none came for a while."""
+        """Return the next message and hide it for `hidden_s` seconds; None if none arrives within `MAX_WAIT_S`."""
         ...
 
     def hide(self, message: QueuedMessage, *, hidden_s: int) -> None:
-        """Let nobody else see a message for so many seconds from now; none gives it back at once."""
+        """Hide a message for `hidden_s` seconds from now; 0 makes it visible at once."""
         ...
 
     def delete(self, message: QueuedMessage) -> None:
-        """Take a message out of the queue for good."""
+        """Delete a message."""
         ...
 
 
 class SqsWorkQueue:
-    """`WorkQueue` on a queue of SQS."""
+    """The `WorkQueue` on SQS."""
 
     def __init__(self, queue_url: str) -> None:
         self._queue_url = queue_url
@@ -54,8 +51,8 @@ class SqsWorkQueue:
         return aws_client("sqs", timeout_s=_TIMEOUT_S, tries=_TRIES)
 
     def receive(self, *, hidden_s: int) -> QueuedMessage | None:
-        """Ask once, for at most 5 s; see `WorkQueue.receive`."""
-        with _as_ours():
+        """Poll once; see `WorkQueue.receive`."""
+        with provider_errors(PROVIDER, _UNREACHABLE):
             messages = self._client.receive_message(
                 QueueUrl=self._queue_url,
                 MaxNumberOfMessages=1,
@@ -65,28 +62,13 @@ class SqsWorkQueue:
         return QueuedMessage(messages[0]["Body"], messages[0]["ReceiptHandle"]) if messages else None
 
     def hide(self, message: QueuedMessage, *, hidden_s: int) -> None:
-        """Change the message's visibility; see `WorkQueue.hide`."""
-        with _as_ours():
+        """Change the message's visibility timeout; see `WorkQueue.hide`."""
+        with provider_errors(PROVIDER, _UNREACHABLE):
             self._client.change_message_visibility(
                 QueueUrl=self._queue_url, ReceiptHandle=message.receipt, VisibilityTimeout=hidden_s
             )
 
     def delete(self, message: QueuedMessage) -> None:
         """Delete the message; see `WorkQueue.delete`."""
-        with _as_ours():
+        with provider_errors(PROVIDER, _UNREACHABLE):
             self._client.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message.receipt)
-
-
-@contextmanager
-def _as_ours() -> Iterator[None]:
-    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as exc:
-        raise ProviderError(
-            f"the queue of jobs cannot be reached ({type(exc).__name__})",
-            provider=PROVIDER,
-            category=ErrorCategory.PROVIDER_ERROR,
-            is_transient=True,
-        ) from exc
