@@ -1,15 +1,15 @@
-"""How every outside system fails, in our words."""
+"""The errors that integrations raise in place of vendor exceptions."""
 
 from whyviral.core.errors import ErrorCategory
 
 
 class ProviderError(Exception):
-    """A call to an outside system failed; raised by integrations in place of vendor exceptions.
+    """A call to a vendor failed.
 
     Attributes:
-        message: a sentence fit for the user; holds no secret, prompt or content.
+        message: a sentence that may be shown to the user; contains no secret, prompt or content.
         is_transient: whether the same call may succeed later.
-        retry_after_s: seconds the provider asked us to wait, where it did.
+        retry_after_s: the wait in seconds that the vendor asked for; None: it asked for none.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class ProviderError(Exception):
 
 
 class ConnectionDropped(ProviderError):
-    """No answer began, although the vendor may have seen the request."""
+    """The connection failed before an answer began; the vendor may have received the request."""
 
 
 class NotConnected(ConnectionDropped):
@@ -42,9 +42,10 @@ class NotConnected(ConnectionDropped):
 
 
 class CallThrottled(ProviderError):
-    """The call was not made, so it cost nothing: the provider has asked for a rest, or is being left in peace.
+    """The call was not made, and cost nothing, because of the vendor's rate limit or an open circuit breaker.
 
-    A category of rate_limit is about the key, which another one may stand in for; provider_error is about the provider.
+    With the category rate_limit the API key is throttled, and another key may be used instead. With provider_error the
+    vendor itself is unavailable.
     """
 
     def __init__(self, message: str, *, provider: str, category: ErrorCategory, retry_after_s: float) -> None:

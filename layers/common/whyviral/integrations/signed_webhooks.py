@@ -1,4 +1,4 @@
-"""Whether a webhook comes from whom it says. Source: standardwebhooks.com; Svix and Dodo sign in this way."""
+"""Verification of webhook signatures. Source: standardwebhooks.com; Svix and Dodo sign in this way."""
 
 import base64
 import binascii
@@ -9,20 +9,20 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 _PARTS = ("id", "timestamp", "signature")
 _EVENT_ID = re.compile(r"[!-\-/-~]{1,255}")
-"""Printable ASCII without the dot, which separates id, timestamp and body in the signed text."""
+"""Printable ASCII except the dot, which separates id, timestamp and body in the signed text."""
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - not a secret
 _VERSION = "v1"
 
 
 class InvalidSignature(Exception):
-    """The webhook proves nothing; neither headers nor body are in the message."""
+    """The signature is missing, invalid or outside the time limit; the message quotes neither headers nor body."""
 
 
 def signing_key(secret: str) -> bytes:
-    """Return the key in a signing secret: `whsec_` and base64, with or without padding.
+    """Decode a signing secret: `whsec_` and base64, with or without padding.
 
     Raises:
-        ValueError: not a signing secret.
+        ValueError: the text is not a signing secret.
     """
     encoded = secret.removeprefix(_SECRET_PREFIX).rstrip("=")
     try:
@@ -35,31 +35,31 @@ def signing_key(secret: str) -> bytes:
 
 
 def verified_event_id(secret: str, *, headers: Mapping[str, str], body: bytes, prefix: str) -> str:
-    """Return the sender's id of a webhook that is signed with the secret and not older than five minutes.
+    """Verify a webhook, which must be at most five minutes old, and return the sender's id of the event.
 
     Args:
-        secret: as `signing_key` reads it.
-        headers: of the request, by lower-case names.
-        body: exactly as it came: JSON that has been read and written again has another signature.
-        prefix: how the sender begins the names of its headers: `webhook`, or `svix`.
+        secret: the signing secret, in the format of `signing_key`.
+        headers: the request's headers, with lower-case names.
+        body: the unchanged bytes of the request, because re-encoded JSON has a different signature.
+        prefix: the prefix of the sender's header names: `webhook` or `svix`.
 
     Raises:
-        InvalidSignature: it is not signed, signed otherwise, or too old or new.
+        InvalidSignature: the signature is missing or invalid, or the timestamp is too old or too new.
     """
-    # The library knows its own names only, and refuses Svix's.
+    # The library accepts only the standard's own header names, not Svix's.
     named = {f"webhook-{part}": headers.get(f"{prefix}-{part}", "") for part in _PARTS}
     if not _EVENT_ID.fullmatch(named["webhook-id"]):
         raise InvalidSignature
     named["webhook-signature"] = _readable_signatures(named["webhook-signature"])
     try:
         Webhook(signing_key(secret)).verify(body, named, json_parse=False)
-    except (WebhookVerificationError, ValueError):  # ValueError: the body is not UTF-8, or the secret is none
+    except (WebhookVerificationError, ValueError):  # ValueError: the body is not UTF-8, or the secret is invalid
         raise InvalidSignature from None
     return named["webhook-id"]
 
 
 def _readable_signatures(header: str) -> str:
-    """Return the signatures of our version that are base64: the library gives up at the first that is not."""
+    """Return the v1 signatures that are valid base64, because the library stops at the first invalid one."""
     return " ".join(entry for entry in header.split() if _is_readable(entry))
 
 

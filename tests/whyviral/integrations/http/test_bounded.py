@@ -34,7 +34,7 @@ def _dripping() -> Iterator[bytes]:
         yield b"1\r\nx\r\n"
 
 
-def test_an_answer_that_drips_is_given_up_at_the_deadline(client: httpx.Client, serve_bytes: Serve) -> None:
+def test_a_body_that_arrives_byte_by_byte_times_out_at_the_deadline(client: httpx.Client, serve_bytes: Serve) -> None:
     url = serve_bytes(_dripping())
 
     with pytest.raises(ProviderError) as failure:
@@ -43,7 +43,7 @@ def test_an_answer_that_drips_is_given_up_at_the_deadline(client: httpx.Client, 
     assert failure.value.category is ErrorCategory.TIMEOUT
 
 
-def test_a_head_that_drips_is_given_up_at_the_deadline(client: httpx.Client, serve_bytes: Serve) -> None:
+def test_headers_that_arrive_byte_by_byte_time_out_at_the_deadline(client: httpx.Client, serve_bytes: Serve) -> None:
     def drip() -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\n"
         for number in itertools.count():
@@ -58,11 +58,11 @@ def test_a_head_that_drips_is_given_up_at_the_deadline(client: httpx.Client, ser
     assert failure.value.category is ErrorCategory.TIMEOUT
 
 
-def test_a_slow_head_leaves_less_time_for_the_body(client: httpx.Client, serve_bytes: Serve) -> None:
+def test_slow_headers_leave_less_time_for_the_body(client: httpx.Client, serve_bytes: Serve) -> None:
     def answer() -> Iterator[bytes]:
         time.sleep(1.2)
         yield b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{"
-        time.sleep(1.2)  # less than the whole, and more than what is left of it
+        time.sleep(1.2)  # less than the total, but more than the rest of it
         yield b"}"
 
     with pytest.raises(ProviderError) as failure:
@@ -71,7 +71,7 @@ def test_a_slow_head_leaves_less_time_for_the_body(client: httpx.Client, serve_b
     assert (failure.value.category, failure.value.status) == (ErrorCategory.TIMEOUT, 200)
 
 
-def test_an_endless_answer_is_given_up_at_the_limit(client: httpx.Client, serve_bytes: Serve) -> None:
+def test_an_endless_body_is_refused_at_the_size_limit(client: httpx.Client, serve_bytes: Serve) -> None:
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
     url = serve_bytes(itertools.chain([head], itertools.repeat(b"400\r\n" + b"x" * 1024 + b"\r\n")))
 
@@ -81,7 +81,7 @@ def test_an_endless_answer_is_given_up_at_the_limit(client: httpx.Client, serve_
     assert failure.value.category is ErrorCategory.PROVIDER_ERROR
 
 
-def test_an_answer_that_is_cut_off_may_have_been_billed_and_is_no_dropped_connection(
+def test_an_incomplete_answer_is_not_a_dropped_connection_because_it_may_be_billed(
     client: httpx.Client, serve_bytes: Serve
 ) -> None:
     url = serve_bytes(iter([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"]))
@@ -97,7 +97,9 @@ def test_an_answer_that_is_cut_off_may_have_been_billed_and_is_no_dropped_connec
     )
 
 
-def test_a_connection_that_closes_without_an_answer_was_dropped(client: httpx.Client, serve_bytes: Serve) -> None:
+def test_a_connection_that_closes_without_an_answer_is_a_dropped_connection(
+    client: httpx.Client, serve_bytes: Serve
+) -> None:
     url = serve_bytes(iter([]))
 
     with pytest.raises(ConnectionDropped) as failure:
@@ -106,7 +108,7 @@ def test_a_connection_that_closes_without_an_answer_was_dropped(client: httpx.Cl
     assert not isinstance(failure.value, NotConnected)
 
 
-def test_a_closed_port_means_the_request_was_never_sent(client: httpx.Client) -> None:
+def test_a_closed_port_means_that_the_request_was_never_sent(client: httpx.Client) -> None:
     with pytest.raises(NotConnected) as failure:
         _fetch(client, "http://127.0.0.1:1")
 
@@ -135,12 +137,12 @@ def test_a_redirect_is_an_answer_and_is_not_followed(client: httpx.Client, serve
         ("", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_and_nonsense_is_nothing(value: str, expected: float | None) -> None:
+def test_retry_after_is_seconds_or_a_date_and_an_invalid_value_is_ignored(value: str, expected: float | None) -> None:
     assert retry_after_s(httpx.Headers({"Retry-After": value}), now=NOW) == expected
 
 
 @pytest.mark.parametrize("key", ["", "  ", "two words", "new\nline", "schlüssel"])
-def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str) -> None:
+def test_a_key_that_is_an_invalid_header_value_is_refused_without_being_quoted(key: str) -> None:
     with pytest.raises(ValueError, match="SOME_KEY is empty or holds") as refusal:
         checked_key(key, name="SOME_KEY")
 

@@ -1,4 +1,4 @@
-"""What a call can cost at most is said before it is made: no answer of a stand-in costs more."""
+"""Each client announces the upper bound of a call's cost before the call, and no stand-in's answer costs more."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,7 +35,7 @@ class Shape(BaseModel):
 
 
 class Announced(CallCollector):
-    """Keeps what was announced beside what was recorded."""
+    """Collects the announced calls beside the recorded ones."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ def analyst(calls: Announced, *, model: str = MODEL) -> GeminiAnalyst:
     ids=["words", "pictures", "emoji", "many words", "video", "endless video", "watched", "closely watched"],
 )
 @pytest.mark.usefixtures("local_endpoints")
-def test_no_answer_of_the_model_costs_more_than_was_announced(
+def test_no_answer_of_the_model_costs_more_than_its_announced_bound(
     calls: Announced, words: str, media: list[MediaPart]
 ) -> None:
     analyst(calls).answer(replace(PROMPT, user=PROMPT.user + words, media=media), shape=Shape)
@@ -89,7 +89,7 @@ def test_no_answer_of_the_model_costs_more_than_was_announced(
 
 
 @pytest.mark.usefixtures("local_endpoints")
-def test_a_question_with_more_room_for_its_answer_can_cost_more(calls: Announced, stand_ins: StandInsClient) -> None:
+def test_a_prompt_with_a_larger_output_limit_has_a_higher_bound(calls: Announced, stand_ins: StandInsClient) -> None:
     stand_ins.fault("gemini", "status", status=200, body={"candidates": [{"finishReason": "MAX_TOKENS"}]}, times=1)
 
     analyst(calls).answer(PROMPT, shape=Shape)
@@ -100,7 +100,7 @@ def test_a_question_with_more_room_for_its_answer_can_cost_more(calls: Announced
 
 
 @pytest.mark.usefixtures("local_endpoints")
-def test_what_a_model_without_a_price_can_cost_is_not_known(calls: Announced) -> None:
+def test_the_bound_of_a_model_without_a_price_is_unknown(calls: Announced) -> None:
     with pytest.raises(ProviderError):
         analyst(calls, model="gemini-9-unheard-of").answer(PROMPT, shape=Shape)
 
@@ -108,7 +108,7 @@ def test_what_a_model_without_a_price_can_cost_is_not_known(calls: Announced) ->
 
 
 @pytest.mark.usefixtures("local_endpoints")
-def test_what_is_billed_beyond_the_bound_is_recorded_as_it_is(calls: Announced, stand_ins: StandInsClient) -> None:
+def test_a_cost_above_its_bound_is_recorded_unchanged(calls: Announced, stand_ins: StandInsClient) -> None:
     usage = {"promptTokenCount": 2_000_000, "candidatesTokenCount": 1}
     candidate = {"content": {"parts": [{"text": "{}"}]}, "finishReason": "STOP"}
     stand_ins.fault("gemini", "status", status=200, body={"candidates": [candidate], "usageMetadata": usage}, times=1)
@@ -121,7 +121,9 @@ def test_what_is_billed_beyond_the_bound_is_recorded_as_it_is(calls: Announced, 
 
 
 @pytest.mark.usefixtures("local_endpoints")
-def test_tweets_and_their_replies_are_announced_by_the_page(calls: Announced, stand_ins: StandInsClient) -> None:
+def test_the_bound_of_tweets_and_replies_is_the_price_of_a_full_page(
+    calls: Announced, stand_ins: StandInsClient
+) -> None:
     stand_ins.add_post(id="101")
     stand_ins.add_post(id="102", metrics={"likes": 1, "comments": 0})
 
@@ -134,7 +136,7 @@ def test_tweets_and_their_replies_are_announced_by_the_page(calls: Announced, st
 
 
 @pytest.mark.usefixtures("local_endpoints")
-def test_a_job_is_announced_with_a_record_for_each_input_and_asking_about_it_is_free(
+def test_the_bound_of_a_job_is_one_record_per_input_and_polling_is_free(
     calls: Announced, stand_ins: StandInsClient
 ) -> None:
     stand_ins.control("brightdata", {"delay_s": 0})

@@ -1,4 +1,4 @@
-"""Nothing that goes out waits without end: whatever opens connections sets limits, and nothing else opens any."""
+"""Every outgoing call has a time limit: only the modules below open connections, and each of them sets limits."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ from whyviral.integrations.aws.work_queue import SqsWorkQueue
 ROOT = Path(__file__).parents[4]
 LAYER = Path(next(iter(whyviral.__path__)))
 LONGEST_CALL_S = 29
-"""API Gateway waits no longer; whoever else calls has more."""
+"""API Gateway's time limit; all other callers have a longer one."""
 OPENERS = {
     "boto3.client": {"integrations/aws/clients.py"},
     "boto3.resource": set(),
@@ -30,9 +30,9 @@ OPENERS = {
     "socket.create_connection": {"core/postgres/driver.py"},
     "urllib.request.urlopen": set(),
 }
-"""What opens connections, and the modules that may; each has tests of its own with servers that are silent or drip."""
+"""The functions that open connections, and the modules that may call them; each is tested with slow servers."""
 SHORTCUTS = {"get", "post", "put", "patch", "delete", "head", "request", "stream"}
-"""Functions of httpx that make a client with limits of their own."""
+"""The functions of httpx that create a client with default limits."""
 
 
 def calls() -> Iterator[tuple[str, str]]:
@@ -44,7 +44,7 @@ def calls() -> Iterator[tuple[str, str]]:
                     yield path.relative_to(folder).as_posix(), ast.unparse(node.func)
 
 
-def test_connections_are_opened_where_limits_are_set() -> None:
+def test_only_modules_that_set_limits_open_connections() -> None:
     shortcuts = {f"{module}.{name}" for module in ("httpx", "httpx2", "requests") for name in SHORTCUTS}
 
     opened: dict[str, set[str]] = {name: set() for name in OPENERS}
@@ -66,7 +66,9 @@ def test_connections_are_opened_where_limits_are_set() -> None:
         pytest.param(lambda: SqsWorkQueue("https://sqs.us-east-1.amazonaws.com/0/q")._client, id="work"),
     ],
 )
-def test_no_client_of_aws_waits_long_or_tries_often(client: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_aws_client_stays_below_the_longest_allowed_call(
+    client: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "us-east-1")
 

@@ -1,4 +1,4 @@
-"""An answer that comes before the request has been sent, over plain sockets and over TLS."""
+"""Answers that arrive before the whole request was sent, over plain sockets and over TLS."""
 
 import datetime
 import itertools
@@ -22,9 +22,9 @@ REFUSAL = b"HTTP/1.1 415 Unsupported Media Type\r\nContent-Length: 7\r\n\r\nrefu
 SUCCESS = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 PIECE = b"x" * 65_536
 LARGE = 5_000
-"""Pieces, together more than the buffers of two sockets hold."""
+"""The number of pieces, which together exceed the buffers of two sockets."""
 WAIT_S = 60
-"""For what comes at once on a free machine."""
+"""The bound for waits that end at once on an idle machine."""
 
 type Handle = Callable[[socket.socket], None]
 type Start = Callable[[Handle], str]
@@ -32,7 +32,7 @@ type Start = Callable[[Handle], str]
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """A file with a certificate of localhost and its key."""
+    """A file with a certificate for localhost and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.datetime.now(datetime.UTC)
@@ -104,14 +104,14 @@ def post(pool: httpcore.ConnectionPool, url: str, pieces: Iterator[bytes], *, le
     )
 
 
-def test_a_refusal_is_read_by_a_client_that_has_not_sent_its_body(pool: httpcore.ConnectionPool, start: Start) -> None:
+def test_a_client_reads_a_refusal_before_it_has_sent_its_body(pool: httpcore.ConnectionPool, start: Start) -> None:
     is_answered = threading.Event()
     sent = itertools.count()
 
     def refuse(connection: socket.socket) -> None:
         connection.recv(1024)
         connection.sendall(REFUSAL)
-        is_answered.wait(WAIT_S)  # reads no more, and keeps the connection open
+        is_answered.wait(WAIT_S)  # stops reading, but keeps the connection open
 
     def pieces() -> Iterator[bytes]:
         for _ in range(LARGE):
@@ -125,8 +125,10 @@ def test_a_refusal_is_read_by_a_client_that_has_not_sent_its_body(pool: httpcore
     assert next(sent) < LARGE
 
 
-@pytest.mark.parametrize("scheme", ["http"], indirect=True)  # OpenSSL reads no more after a write that was reset
-def test_a_refusal_before_the_connection_is_closed_is_read_too(pool: httpcore.ConnectionPool, start: Start) -> None:
+@pytest.mark.parametrize("scheme", ["http"], indirect=True)  # OpenSSL cannot read after a write that was reset
+def test_a_client_reads_a_refusal_although_the_server_then_closes_the_connection(
+    pool: httpcore.ConnectionPool, start: Start
+) -> None:
     def refuse(connection: socket.socket) -> None:
         connection.recv(1024)
         connection.sendall(REFUSAL)
@@ -136,7 +138,7 @@ def test_a_refusal_before_the_connection_is_closed_is_read_too(pool: httpcore.Co
     assert (response.status, response.content) == (415, b"refused")
 
 
-def test_a_body_that_is_taken_slowly_arrives_whole_and_the_connection_is_used_again(
+def test_a_slow_reader_receives_the_whole_body_and_the_connection_is_reused(
     pool: httpcore.ConnectionPool, start: Start
 ) -> None:
     received: list[int] = []
@@ -175,7 +177,7 @@ def test_an_interim_answer_does_not_end_the_request(pool: httpcore.ConnectionPoo
     assert (response.status, received) == (200, [LARGE * len(PIECE)])
 
 
-def test_a_server_that_takes_nothing_is_a_timeout(pool: httpcore.ConnectionPool, start: Start) -> None:
+def test_a_server_that_never_reads_causes_a_write_timeout(pool: httpcore.ConnectionPool, start: Start) -> None:
     is_over = threading.Event()
 
     def take_nothing(_connection: socket.socket) -> None:

@@ -30,7 +30,7 @@ from whyviral.integrations.http.language_tags import find_language_tag, language
         ("en x", None),
     ],
 )
-def test_a_tag_is_brought_into_its_current_form(text: str | None, tag: str | None) -> None:
+def test_a_tag_is_normalised_to_bcp_47(text: str | None, tag: str | None) -> None:
     assert read_language_tag(text) == tag
 
 
@@ -44,7 +44,7 @@ def test_a_tag_is_brought_into_its_current_form(text: str | None, tag: str | Non
         ("live_chat", None),
     ],
 )
-def test_the_name_of_a_track_begins_with_its_language(name: str, tag: str | None) -> None:
+def test_the_language_is_read_from_the_start_of_a_track_name(name: str, tag: str | None) -> None:
     assert find_language_tag(name) == tag
 
 
@@ -60,6 +60,6 @@ def test_the_name_of_a_track_begins_with_its_language(name: str, tag: str | None
         ("de", "en", None),
     ],
 )
-def test_tags_of_one_language_are_nearer_the_more_they_agree(one: str, other: str, distance: int | None) -> None:
+def test_more_similar_tags_have_a_smaller_distance(one: str, other: str, distance: int | None) -> None:
     assert language_distance(one, other) == distance
     assert language_distance(other, one) == distance

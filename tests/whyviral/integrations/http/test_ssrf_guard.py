@@ -1,4 +1,4 @@
-"""The checked address is the one connected to, and the name is still verified."""
+"""The client connects to the address that it checked, and TLS still verifies the host name."""
 
 import ipaddress
 import socket
@@ -42,7 +42,7 @@ def get(http: GuardedHttp, url: str, *, seconds: float = WAIT_S) -> tuple[int, b
 
 @pytest.fixture
 def tls_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], int]]:
-    """Return a function that serves one call with a certificate, which is trusted, for the given name."""
+    """Return a function that serves one call with a trusted certificate for the given name."""
     listeners: list[socket.socket] = []
     threads: list[threading.Thread] = []
 
@@ -96,7 +96,9 @@ def _certificate(name: str, folder: Path) -> Path:
     return path
 
 
-def test_a_host_is_verified_by_its_name_although_connected_to_by_its_address(tls_server: Callable[[str], int]) -> None:
+def test_tls_verifies_the_host_name_although_the_client_connects_to_an_address(
+    tls_server: Callable[[str], int],
+) -> None:
     port = tls_server("pbs.twimg.com")
 
     answer = get(GuardedHttp(allows=is_loopback, resolve=to_loopback), f"https://pbs.twimg.com:{port}/a.jpg")
@@ -104,14 +106,14 @@ def test_a_host_is_verified_by_its_name_although_connected_to_by_its_address(tls
     assert answer == (200, b"hi")
 
 
-def test_a_host_with_another_hosts_certificate_is_not_believed(tls_server: Callable[[str], int]) -> None:
+def test_a_certificate_of_another_host_is_refused(tls_server: Callable[[str], int]) -> None:
     port = tls_server("evil.example")
 
     with pytest.raises(HostUnreachable):
         get(GuardedHttp(allows=is_loopback, resolve=to_loopback), f"https://pbs.twimg.com:{port}/a.jpg")
 
 
-def test_a_name_is_looked_up_once_so_that_it_cannot_lead_elsewhere_the_second_time(serve_bytes: Serve) -> None:
+def test_a_host_name_is_resolved_only_once(serve_bytes: Serve) -> None:
     port = serve_bytes(iter([OK])).rpartition(":")[2]
     answers = iter([["127.0.0.1"], ["10.0.0.1"]])
 
@@ -120,28 +122,28 @@ def test_a_name_is_looked_up_once_so_that_it_cannot_lead_elsewhere_the_second_ti
     assert (status, next(answers)) == (200, ["10.0.0.1"])
 
 
-def test_the_next_address_is_tried_when_the_first_does_not_answer(serve_bytes: Serve) -> None:
+def test_the_next_address_is_tried_if_the_first_does_not_answer(serve_bytes: Serve) -> None:
     port = serve_bytes(iter([OK])).rpartition(":")[2]
     http = GuardedHttp(allows=is_loopback, resolve=lambda *_: ["::1", "127.0.0.1"])
 
     assert get(http, f"http://two.test:{port}/") == (200, b"hi")
 
 
-def test_nothing_of_the_environment_has_a_say(serve_bytes: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environments_proxies_are_ignored(serve_bytes: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
 
     assert get(GuardedHttp(allows=is_loopback), serve_bytes(iter([OK])) + "/") == (200, b"hi")
 
 
-def test_the_head_of_an_answer_is_read(serve_bytes: Serve) -> None:
+def test_status_and_headers_are_returned(serve_bytes: Serve) -> None:
     http = GuardedHttp(allows=is_loopback)
 
     with http.get(serve_bytes(iter([OK])) + "/", ends_at=time.monotonic() + WAIT_S) as answer:
         assert (answer.status, answer.headers) == (200, {"content-length": "2", "x-twice": "2"})
 
 
-def test_loopback_is_refused_unless_it_is_allowed(serve_bytes: Serve) -> None:
+def test_loopback_is_refused_unless_it_is_explicitly_allowed(serve_bytes: Serve) -> None:
     url = serve_bytes(iter([OK])) + "/"
 
     with pytest.raises(AddressRefused):
@@ -149,7 +151,7 @@ def test_loopback_is_refused_unless_it_is_allowed(serve_bytes: Serve) -> None:
     assert get(GuardedHttp(allows=is_loopback), url) == (200, b"hi")
 
 
-def test_a_name_server_without_an_answer_is_not_waited_for() -> None:
+def test_a_name_server_that_does_not_answer_causes_a_timeout() -> None:
     may_answer = threading.Event()
 
     def resolve(_host: str, _port: int) -> list[str]:
@@ -164,7 +166,7 @@ def test_a_name_server_without_an_answer_is_not_waited_for() -> None:
     may_answer.set()
 
 
-def test_what_begins_too_late_does_not_begin() -> None:
+def test_an_exchange_after_its_deadline_is_not_started() -> None:
     with pytest.raises(FetchTooLate):
         get(GuardedHttp(resolve=to_loopback), "http://any.test/", seconds=-1)
 
@@ -172,11 +174,11 @@ def test_what_begins_too_late_does_not_begin() -> None:
 @pytest.mark.parametrize(
     "garbage", [b"", b"garbage\r\n\r\n", b"HTTP/1.1 999999 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nA: " + b"x" * 200_000]
 )
-def test_an_answer_that_is_none_is_a_host_that_cannot_be_reached(serve_bytes: Serve, garbage: bytes) -> None:
+def test_an_answer_that_is_not_http_counts_as_an_unreachable_host(serve_bytes: Serve, garbage: bytes) -> None:
     with pytest.raises(HostUnreachable):
         get(GuardedHttp(allows=is_loopback), serve_bytes(iter([garbage])) + "/")
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "104.244.43.1", "157.240.1.1", "2606:4700::1", "2a03:2880:f003::1"])
-def test_the_internet_is_public(address: str) -> None:
+def test_an_address_of_the_internet_is_public(address: str) -> None:
     assert is_public(ipaddress.ip_address(address))

@@ -6,12 +6,12 @@ from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_j
 @pytest.mark.parametrize(
     "body", [b"", b"<html>", b"{", b"\xff\xfe\xfa", b"[" * 100_000, b"[" * 100 + b"]" * 100, b"1" * 5000]
 )
-def test_what_is_not_json_or_absurd_is_refused(body: bytes) -> None:
+def test_invalid_or_deeply_nested_json_is_refused(body: bytes) -> None:
     with pytest.raises(NotJson):
         parse_untrusted_json(body)
 
 
-def test_what_postgres_cannot_store_is_replaced() -> None:
+def test_values_that_postgres_cannot_store_are_replaced() -> None:
     document = parse_untrusted_json(rb'{"a\u0000": ["\ud800x", "\ud83d\ude00", NaN, 1e999, 1.5, 7]}')
 
     assert document == {"a\ufffd": ["\ufffdx", "\U0001f600", None, None, 1.5, 7]}

@@ -1,4 +1,4 @@
-"""Keys of vendors, as they may be sent in a header, and named where many share what a vendor bears with one."""
+"""Vendor API keys: validation before they are sent in a header, and hashes that identify them."""
 
 import hashlib
 
@@ -6,10 +6,10 @@ _NAME_LENGTH = 32
 
 
 def checked_key(key: str, *, name: str) -> str:
-    """Return `key` if it can be a header's value; a broken one would be quoted in transport errors.
+    """Return `key` stripped of blanks; an invalid header value would be quoted in transport errors.
 
     Raises:
-        ValueError: naming the key, never showing it.
+        ValueError: the key is invalid; the message contains `name` but never the key.
     """
     key = key.strip()
     if not key or not key.isascii() or not key.isprintable() or " " in key:
@@ -18,10 +18,10 @@ def checked_key(key: str, *, name: str) -> str:
 
 
 def hash_of_key(key: str, *, scope: str = "") -> str:
-    """Return a name for `key` that does not tell it: such keys are random, so nobody can guess them from their hash.
+    """Return a hash that identifies `key` without revealing it: keys are random, so the hash cannot be reversed.
 
     Args:
         key: an API key.
-        scope: what has a limit of its own with this key, such as one of a vendor's models.
+        scope: the part of the vendor's service that has a separate limit per key, such as a model.
     """
     return hashlib.sha256(f"{key}\0{scope}".encode()).hexdigest()[:_NAME_LENGTH]

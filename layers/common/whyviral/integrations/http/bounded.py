@@ -1,4 +1,4 @@
-"""One HTTP exchange with a vendor: bounded in time and size, its failures in our words."""
+"""HTTP exchanges with vendors: bounded in time and size, with failures raised as `ProviderError`."""
 
 import atexit
 import logging
@@ -20,15 +20,15 @@ from whyviral.integrations.errors import ConnectionDropped, NotConnected, Provid
 from .deadlines import ends_by, timed_client
 
 _CONNECT_TIMEOUT_S = 5.0
-_LONGEST_RETRY_AFTER_S = 3600.0
-# httpx writes the whole URL of every request into its log, and YouTube's Data API takes its key in the query.
+_MAX_RETRY_AFTER_S = 3600.0
+# httpx logs the whole URL of every request, and YouTube's Data API takes its key in the query.
 logging.getLogger("httpx").setLevel(logging.WARNING)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """A complete answer, whatever its status."""
+    """A complete answer with any status."""
 
     status: int
     headers: httpx.Headers
@@ -36,9 +36,9 @@ class HttpAnswer:
 
 
 def shared_client(provider: str) -> httpx.Client:
-    """Return the client of this process, whose connections outlive the units of work that use it.
+    """Return the HTTP client that this process shares, so that connections are reused between units of work.
 
-    A stand-in is reached directly even where a proxy is configured.
+    Stand-ins are called directly, even if a proxy is configured.
     """
     return _client(trust_env=not endpoints.current().is_stand_in(provider))
 
@@ -61,21 +61,21 @@ def fetch(
     total_s: float,
     max_bytes: int,
 ) -> HttpAnswer:
-    """GET `url`.
+    """Send a GET request and return the answer.
 
     Args:
-        client: of `timed_client`.
-        url: where.
-        provider: the vendor in our records.
-        service: the vendor in sentences for the user.
-        headers: sent as they are.
+        client: a client made by `timed_client`.
+        url: the URL without a query.
+        provider: the vendor's name in our records.
+        service: the vendor's name in messages to users.
+        headers: sent unchanged.
         params: the query.
-        total_s: for all of it, from connecting to the last byte.
-        max_bytes: the longest body, decoded.
+        total_s: the time limit for the whole exchange, from connecting to the last byte.
+        max_bytes: the size limit of the decoded body.
 
     Raises:
-        ConnectionDropped: no answer began.
-        ProviderError: too late, cut off or too large.
+        ConnectionDropped: the connection failed before an answer began.
+        ProviderError: the answer was late, incomplete or too large.
     """
     request = client.build_request("GET", url, params=params, headers=dict(headers))
     return exchange(client, request, provider=provider, service=service, total_s=total_s, max_bytes=max_bytes)
@@ -92,7 +92,7 @@ def post_json(
     total_s: float,
     max_bytes: int,
 ) -> HttpAnswer:
-    """POST `body` as JSON to `url`, query included; everything else is as with `fetch`."""
+    """Send `body` as JSON in a POST request to `url`, which includes the query; see `fetch`."""
     request = client.build_request("POST", url, json=body, headers=dict(headers))
     return exchange(client, request, provider=provider, service=service, total_s=total_s, max_bytes=max_bytes)
 
@@ -100,16 +100,18 @@ def post_json(
 def exchange(
     client: httpx.Client, request: httpx.Request, *, provider: str, service: str, total_s: float, max_bytes: int
 ) -> HttpAnswer:
-    """Send a request, whatever its method, which the client has built; everything else is as with `fetch`."""
-    ends_at = time.monotonic() + total_s
+    """Send a request with any method, built by `client`; see `fetch`."""
+    ends_at_mono_s = time.monotonic() + total_s
     timeout = httpx.Timeout(total_s, connect=min(_CONNECT_TIMEOUT_S, total_s))
     request.extensions = {**request.extensions, "timeout": timeout.as_dict()}
-    with ends_by(ends_at):
-        return _exchange(client, request, provider=provider, service=service, ends_at=ends_at, max_bytes=max_bytes)
+    with ends_by(ends_at_mono_s):
+        return _exchange(
+            client, request, provider=provider, service=service, ends_at_mono_s=ends_at_mono_s, max_bytes=max_bytes
+        )
 
 
 def _exchange(
-    client: httpx.Client, request: httpx.Request, *, provider: str, service: str, ends_at: float, max_bytes: int
+    client: httpx.Client, request: httpx.Request, *, provider: str, service: str, ends_at_mono_s: float, max_bytes: int
 ) -> HttpAnswer:
     try:
         response = client.send(request, stream=True)
@@ -120,7 +122,7 @@ def _exchange(
     except httpx.TransportError as exc:
         raise _broken(provider, service) from exc
     try:
-        body = _read(response, ends_at=ends_at, max_bytes=max_bytes)
+        body = _read(response, ends_at_mono_s=ends_at_mono_s, max_bytes=max_bytes)
     except httpx.TimeoutException as exc:
         raise _too_late(provider, service, status=response.status_code) from exc
     except httpx.HTTPError as exc:
@@ -131,7 +133,7 @@ def _exchange(
 
 
 def retry_after_s(headers: httpx.Headers, *, now: datetime) -> float | None:
-    """Return the seconds that `Retry-After` asks for, as a number or a date; None when absent or nonsense."""
+    """Return the wait that `Retry-After` asks for, as a number or a date; None if it is absent or invalid."""
     value = headers.get("Retry-After", "").strip()
     try:
         seconds = float(value) if value[:1].isdigit() else _seconds_until(value, now)
@@ -139,20 +141,20 @@ def retry_after_s(headers: httpx.Headers, *, now: datetime) -> float | None:
         return None
     if not math.isfinite(seconds):
         return None
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER_S)
+    return min(max(seconds, 0.0), _MAX_RETRY_AFTER_S)
 
 
 def _seconds_until(http_date: str, now: datetime) -> float:
-    moment = parsedate_to_datetime(http_date)
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now).total_seconds()
+    parsed_at = parsedate_to_datetime(http_date)
+    return ((parsed_at if parsed_at.tzinfo else parsed_at.replace(tzinfo=UTC)) - now).total_seconds()
 
 
-def _read(response: httpx.Response, *, ends_at: float, max_bytes: int) -> bytes:
-    # A timeout of httpx bounds each read; a server that sends a byte now and then would never meet it.
+def _read(response: httpx.Response, *, ends_at_mono_s: float, max_bytes: int) -> bytes:
+    # httpx applies its timeout to each read, so a server that keeps sending single bytes would never exceed it.
     body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
-        if time.monotonic() > ends_at:
+        if time.monotonic() > ends_at_mono_s:
             raise httpx.ReadTimeout("the whole answer took too long", request=response.request)
         if len(body) > max_bytes:
             raise httpx.DecodingError("the answer is too large", request=response.request)

@@ -1,4 +1,4 @@
-"""Records every call to a vendor, whatever becomes of it."""
+"""A context manager that announces and records one call to a vendor, whether it succeeds or fails."""
 
 import time
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from whyviral.integrations.ports.call_recorder import CallIntent, CallRecorder, 
 
 @dataclass(slots=True)
 class CallOutcome:
-    """What the client learns about a call while making it."""
+    """The result of a call, which the client fills in while it makes the call."""
 
     status: int | None = None
     error_category: ErrorCategory | None = None
@@ -38,20 +38,22 @@ def recorded_call(
     most_usd: Decimal | None = Decimal(0),
     model: str | None = None,
 ) -> Iterator[CallOutcome]:
-    """Announce one call and record it when the block ends; a `ProviderError` that leaves the block gives its category.
+    """Announce one call, and record it when the block ends.
+
+    The category of a `ProviderError` raised in the block is recorded; any other exception is recorded as internal.
 
     Args:
-        calls: is told of the call, and may refuse it before the block begins.
+        calls: the recorder, which may refuse the call before the block begins.
         provider: the vendor.
         operation: method and path template.
-        clock: tells the time.
-        key_hash: names the API key, where the vendor's patience is counted by key.
-        requests_per_second: how often it may be asked with this key; None: as often as any of its keys may.
-        most_usd: what the call can cost at most; None where nobody knows.
-        model: what is asked, where a vendor has several.
+        clock: the source of the start time.
+        key_hash: a hash of the API key, for vendors with limits per key.
+        requests_per_second: the rate limit of this key; None: the vendor's default.
+        most_usd: the upper bound of the cost; None: unknown.
+        model: the model that is called, for vendors that have several.
 
     Raises:
-        ProviderError: the call must not be made now, or at all; nothing is recorded then.
+        ProviderError: the call is not allowed, now or at all. It is not made and not recorded.
     """
     intent = CallIntent(
         provider=provider,

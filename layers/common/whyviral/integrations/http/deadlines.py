@@ -1,7 +1,7 @@
-"""A time by which an exchange has ended, whatever its server does: it bounds each wait on the network.
+"""A deadline for a whole HTTP exchange, which limits every wait on the network.
 
-The timeouts of HTTP clients are for one step, such as connecting, or the next piece of a head or a body: a server that
-sends a byte now and then, or is slow at every step, never meets them.
+The timeouts of HTTP clients apply to one step, such as connecting or reading the next piece of a body. A server that
+sends a byte now and then, or is slow at every step, never exceeds them.
 """
 
 import ssl
@@ -15,14 +15,14 @@ import httpx
 
 from whyviral.integrations.http.duplex_stream import DuplexNetwork
 
-_MOMENT_S = 0.001
-"""What an exchange gets whose time is over, so that it ends with the timeout of the step in which it is."""
+_EXPIRED_TIMEOUT_S = 0.001
+"""The timeout of a step after the deadline: not 0, so that the step fails with its own timeout error."""
 _ends_at: ContextVar[float | None] = ContextVar("ends_at", default=None)
 
 
 @contextmanager
 def ends_by(ends_at: float) -> Iterator[None]:
-    """End every wait of a `TimedNetwork` in this block by `ends_at`, a time of `time.monotonic`."""
+    """Limit every wait of a `TimedNetwork` in this block to `ends_at`, a time of `time.monotonic`."""
     token = _ends_at.set(ends_at)
     try:
         yield
@@ -31,9 +31,9 @@ def ends_by(ends_at: float) -> Iterator[None]:
 
 
 def timed_client(*, trust_env: bool) -> httpx.Client:
-    """Return an HTTP client that heeds `ends_by`; through a proxy of the environment only its own timeouts count."""
+    """Return an HTTP client that obeys `ends_by`; through a proxy from the environment only httpx's timeouts apply."""
     context = httpx.create_ssl_context(trust_env=trust_env)
-    # As a mount, since a transport given as such would silence the proxies of the environment.
+    # Passed as a mount, because httpx ignores the environment's proxies if it is given a transport.
     return httpx.Client(
         follow_redirects=False, trust_env=trust_env, verify=context, mounts={"all://": _TimedTransport(context)}
     )
@@ -42,14 +42,14 @@ def timed_client(*, trust_env: bool) -> httpx.Client:
 class _TimedTransport(httpx.HTTPTransport):
     def __init__(self, context: ssl.SSLContext) -> None:
         super().__init__(verify=context)
-        # httpx lets nobody choose the network of the pool that it makes.
+        # httpx has no option for the network backend of its pool, so the pool is replaced.
         self._pool = httpcore.ConnectionPool(
             ssl_context=context, network_backend=TimedNetwork(), max_connections=100, max_keepalive_connections=20
         )
 
 
 class TimedNetwork(httpcore.NetworkBackend):
-    """Connects as usual, and heeds `ends_by`."""
+    """Connects as the wrapped backend does, and limits every wait to the deadline of `ends_by`."""
 
     def __init__(self, sockets: httpcore.NetworkBackend | None = None) -> None:
         self._sockets = sockets or DuplexNetwork()
@@ -92,5 +92,5 @@ def _left_s(timeout: float | None) -> float | None:
     ends_at = _ends_at.get()
     if ends_at is None:
         return timeout
-    left_s = max(_MOMENT_S, ends_at - time.monotonic())
+    left_s = max(_EXPIRED_TIMEOUT_S, ends_at - time.monotonic())
     return left_s if timeout is None else min(left_s, timeout)

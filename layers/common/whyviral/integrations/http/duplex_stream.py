@@ -1,7 +1,7 @@
-"""A connection on which an answer is noticed while the request is still being sent.
+"""A connection that detects an answer while the request is still being sent.
 
-A server may refuse an upload by its head alone, answer at once and read no more. A client that only writes then waits
-until its timeout, and reports a timeout instead of the refusal.
+A server may refuse an upload after its headers, answer at once and stop reading. A client that only writes then waits
+for its timeout, and reports the timeout instead of the refusal.
 """
 
 import select
@@ -14,12 +14,12 @@ import httpcore
 _READ_BYTES = 64 * 1024
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 _INTERIM = b"HTTP/1.1 1"
-"""How an interim answer (RFC 9110, 15.2) begins, such as `100 Continue`: the final one is still to come."""
-_NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""The start of an interim answer, such as `100 Continue`, which the final answer follows. Source: RFC 9110, 15.2."""
+_WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class DuplexNetwork(httpcore.NetworkBackend):
-    """Connects as httpcore does by default; the connections are `DuplexStream`s."""
+    """Connects as httpcore does by default, and returns `DuplexStream`s."""
 
     def __init__(self) -> None:
         self._sockets = httpcore.SyncBackend()
@@ -37,13 +37,13 @@ class DuplexNetwork(httpcore.NetworkBackend):
 
 
 class DuplexStream(httpcore.NetworkStream):
-    """Stops writing with a `WriteError` when an answer arrives, after which httpcore reads that answer."""
+    """A stream whose write fails with a `WriteError` when an answer arrives, so that httpcore reads that answer."""
 
     def __init__(self, stream: httpcore.NetworkStream) -> None:
         """Wrap a connection of httpcore's own backend.
 
         Args:
-            stream: the connection; where it does not show its socket (TLS inside TLS) it is used as it is.
+            stream: the connection. If it hides its socket, as TLS inside TLS does, writes are passed on unchanged.
         """
         self._stream = stream
         connection = stream.get_extra_info("socket")
@@ -53,7 +53,7 @@ class DuplexStream(httpcore.NetworkStream):
         self._has_ended = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return what arrived during a write, else what arrives next."""
+        """Return the bytes that arrived during a write, else read from the connection."""
         if self._received:
             piece = bytes(self._received[:max_bytes])
             del self._received[:max_bytes]
@@ -64,12 +64,12 @@ class DuplexStream(httpcore.NetworkStream):
         """Send all of `buffer`, unless an answer arrives first.
 
         Args:
-            buffer: what to send.
-            timeout: seconds without progress.
+            buffer: the bytes to send.
+            timeout: the longest time in seconds without progress.
 
         Raises:
             httpcore.WriteError: an answer has arrived, or the connection is closed or broken.
-            httpcore.WriteTimeout: nothing could be sent in time.
+            httpcore.WriteTimeout: the server accepted no data in time.
         """
         if self._socket is None:
             self._stream.write(buffer, timeout)
@@ -91,13 +91,13 @@ class DuplexStream(httpcore.NetworkStream):
         return DuplexStream(self._stream.start_tls(ssl_context, server_hostname, timeout))
 
     def get_extra_info(self, info: str) -> object:
-        """Return what the wrapped connection knows."""
+        """Return the information of the wrapped connection."""
         return self._stream.get_extra_info(info)
 
     def _write(self, connection: socket.socket, rest: memoryview, timeout: float | None) -> None:
         poll = select.poll()
         poll.register(connection, _READABLE)
-        wait_ms: float | None = 0  # first only a look: an answer may be there already
+        wait_ms: float | None = 0  # poll without waiting first: an answer may have arrived already
         while rest:
             events = poll.poll(wait_ms)
             if not events and wait_ms != 0:
@@ -106,8 +106,8 @@ class DuplexStream(httpcore.NetworkStream):
                 raise httpcore.WriteError("the server has answered before the end of the request")
             try:
                 rest = rest[connection.send(rest) :]
-            except _NOT_NOW as exc:
-                # TLS may have to read before it can write on.
+            except _WOULD_BLOCK as exc:
+                # TLS may have to read before it can continue to write.
                 waits_to_read = isinstance(exc, ssl.SSLWantReadError)
                 poll.modify(connection, _READABLE if waits_to_read else _READABLE | select.POLLOUT)
                 wait_ms = None if timeout is None else max(1.0, timeout * 1000)
@@ -116,10 +116,10 @@ class DuplexStream(httpcore.NetworkStream):
                 wait_ms = 0
 
     def _has_answer(self, connection: socket.socket) -> bool:
-        """Take what has arrived; under TLS that may be no content at all, such as a session ticket."""
+        """Read the bytes that have arrived; under TLS these may be no content at all, such as a session ticket."""
         try:
             piece = connection.recv(_READ_BYTES)
-        except _NOT_NOW:
+        except _WOULD_BLOCK:
             return False
         self._received += piece
         self._has_ended = not piece

@@ -1,4 +1,4 @@
-"""Which addresses of media we take from a vendor: those on the platform's own media hosts and nowhere else."""
+"""The filter for media URLs from vendors: only URLs on the platform's own media hosts are accepted."""
 
 import re
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ _URL = re.compile(r"https://([A-Za-z0-9.-]{1,253})/[A-Za-z0-9/._~%!$&'()*+,;=:@?
 
 
 def allowed_media_url(url: str | None, *, domains: Sequence[str]) -> str | None:
-    """Return `url` if it leads to a host below one of `domains` by https, else None.
+    """Return `url` if it is an https URL on a subdomain of one of `domains`, else None.
 
     Args:
-        url: what a vendor says; hostile until checked.
-        domains: such as `twimg.com`.
+        url: the vendor's value, which is untrusted.
+        domains: domains such as `twimg.com`.
     """
-    # The strict pattern: user names, backslashes and odd ports are read differently by different parsers.
+    # The pattern is strict because parsers disagree about user names, backslashes and ports.
     match = None if url is None else _URL.fullmatch(url)
     is_allowed = match is not None and match[1].lower().endswith(tuple(f".{name}" for name in domains))
     return url if is_allowed else None

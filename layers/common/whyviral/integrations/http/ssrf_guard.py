@@ -1,8 +1,8 @@
-"""GET of an address that somebody else has chosen: it can only lead to a public host, and it ends in time.
+"""HTTP GET for URLs chosen by third parties: connects to public hosts only, within a deadline (an SSRF guard).
 
-A URL is judged by its name before this, but a name may lead anywhere. Therefore the address is looked up here, judged,
-and connected to as it was judged: a second answer of the name server has no say. TLS is verified against the name.
-Nothing is followed, remembered, decoded or taken from the environment: no redirects, cookies, compression or proxies.
+Callers check the host name of a URL, but a name may resolve to any address. Therefore this client resolves the name
+once, checks the addresses, and connects to exactly those, so that a second DNS answer has no effect. TLS is verified
+against the name. Redirects, cookies, compression and the environment's proxies are not used.
 """
 
 import ipaddress
@@ -21,8 +21,8 @@ import httpcore
 _CONNECT_TIMEOUT_S = 5.0
 _SILENCE_TIMEOUT_S = 10.0
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "Mozilla/5.0 (compatible; whyviral)"}
-# Addresses that Python calls global: those that carry another one inside, which may be private, and those that were
-# private once. Source: IANA IPv6 special-purpose address registry; RFC 3068 for relays of 6to4; RFC 3879 for fec0::/10.
+# Addresses that Python calls global but that may reach private hosts: they embed another address, or used to be
+# private. Source: IANA IPv6 special-purpose address registry; RFC 3068 for relays of 6to4; RFC 3879 for fec0::/10.
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -42,50 +42,50 @@ type Resolve = Callable[[str, int], Sequence[str]]
 
 
 class FetchFailed(Exception):
-    """The exchange gave no answer."""
+    """The exchange failed."""
 
 
 class AddressRefused(FetchFailed):
-    """The name leads to an address where nothing may be fetched."""
+    """The host resolves to an address that is not allowed."""
 
 
 class FetchTooLate(FetchFailed):
-    """The time for the exchange is over."""
+    """The exchange timed out."""
 
 
 class HostUnreachable(FetchFailed):
-    """The host could not be found or reached, or broke off."""
+    """The host could not be resolved or reached, or dropped the connection."""
 
 
 @dataclass(frozen=True, slots=True)
 class GuardedAnswer:
-    """The head of an answer; the body is read from `pieces`, as it was sent."""
+    """The status and headers of an answer; the undecoded body is read from `pieces`."""
 
     status: int
     headers: Mapping[str, str]
-    """By lower-case name; of a repeated header the last."""
+    """The values by lower-case name; the last value of a repeated header."""
     pieces: Iterator[bytes]
 
 
 def is_public(address: Address) -> bool:
-    """Whether this is an address of the internet, and of nothing nearer."""
+    """Whether the address is on the public internet."""
     is_special = address.is_multicast or address.is_reserved or address.is_unspecified or address.is_loopback
     is_listed = any(address.version == network.version and address in network for network in _NOT_PUBLIC)
     return address.is_global and not is_special and not address.is_link_local and not is_listed
 
 
 def is_loopback(address: Address) -> bool:
-    """Whether this is an address of this very machine, where the stand-ins are."""
+    """Whether the address is on this machine, where stand-ins run."""
     return address.is_loopback
 
 
 def resolve(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a host, as the system knows them."""
+    """Return the addresses of a host, from the system's resolver."""
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 class GuardedHttp:
-    """Fetches from hosts whose addresses are allowed."""
+    """An HTTP client that connects only to hosts whose addresses are allowed."""
 
     def __init__(self, *, allows: Callable[[Address], bool] = is_public, resolve: Resolve = resolve) -> None:
         self._allows = allows
@@ -93,16 +93,20 @@ class GuardedHttp:
 
     @contextmanager
     def get(self, url: str, *, ends_at: float) -> Iterator[GuardedAnswer]:
-        """GET `url` until `ends_at`, a time of `time.monotonic`; the body is read inside the block.
+        """Send a GET request and yield the answer, whose body is read inside the block.
+
+        Args:
+            url: the URL, which is untrusted.
+            ends_at: the deadline of the whole exchange, by `time.monotonic`.
 
         Raises:
-            FetchFailed: no answer, also while the body is read.
+            FetchFailed: the exchange failed, either before the answer or while the body was read.
         """
         target = _parsed(url)
         network = _Network(self._allows, self._resolve, ends_at=ends_at)
         timeout = {"connect": _CONNECT_TIMEOUT_S, "read": _SILENCE_TIMEOUT_S, "write": _SILENCE_TIMEOUT_S}
         with (
-            _in_our_words(),
+            _fetch_errors(),
             httpcore.ConnectionPool(ssl_context=_tls(), network_backend=network, max_keepalive_connections=0) as pool,
             pool.stream("GET", target, headers=list(_HEADERS.items()), extensions={"timeout": timeout}) as response,
         ):
@@ -139,21 +143,21 @@ class _Network(httpcore.NetworkBackend):
         raise failure
 
     def _addresses(self, host: str, port: int) -> Sequence[str]:
-        """Return where the host is; one bad address spoils all, since only an attacker mixes them."""
+        """Return the host's addresses; a single forbidden one refuses them all, since only an attacker mixes them."""
         try:
             found = _in_time(
                 lambda: self._resolve(host, port), timeout_s=_left_s(self._ends_at, at_most=_CONNECT_TIMEOUT_S)
             )
             addresses = [ipaddress.ip_address(text) for text in found]
-        except (OSError, ValueError) as exc:  # getaddrinfo encodes the name first, which may fail as well
+        except (OSError, ValueError) as exc:  # getaddrinfo raises ValueError for a name that it cannot encode
             raise HostUnreachable("the host has no address") from exc
         if not all(map(self._allows, addresses)):
-            raise AddressRefused("the host leads to an address that is not allowed")
+            raise AddressRefused("the host resolves to an address that is not allowed")
         return [str(address) for address in addresses]
 
 
 class _Stream(httpcore.NetworkStream):
-    """A connection whose every wait ends by the same time: a host that sends a byte now and then never idles."""
+    """A connection with one deadline for all waits, because a host that keeps sending single bytes never times out."""
 
     def __init__(self, stream: httpcore.NetworkStream, *, ends_at: float) -> None:
         self._stream = stream
@@ -174,7 +178,7 @@ class _Stream(httpcore.NetworkStream):
         try:
             left_s = _left_s(self._ends_at, at_most=timeout)
         except FetchTooLate:
-            self._stream.close()  # nobody else knows this connection yet
+            self._stream.close()  # no caller has a reference to this connection yet
             raise
         return _Stream(self._stream.start_tls(ssl_context, server_hostname, left_s), ends_at=self._ends_at)
 
@@ -185,8 +189,8 @@ class _Stream(httpcore.NetworkStream):
 def _parsed(url: str) -> httpcore.URL:
     try:
         return httpcore.URL(url)
-    except (TypeError, ValueError) as exc:  # letters beyond ASCII, brackets that hold no address, a port that is none
-        raise HostUnreachable("the address is no URL") from exc
+    except (TypeError, ValueError) as exc:  # non-ASCII letters, brackets without an address, or an invalid port
+        raise HostUnreachable("the address is not a URL") from exc
 
 
 @cache
@@ -197,12 +201,12 @@ def _tls() -> ssl.SSLContext:
 def _left_s(ends_at: float, *, at_most: float | None) -> float:
     left_s = ends_at - time.monotonic()
     if left_s <= 0:
-        raise FetchTooLate("the time for the exchange is over")
+        raise FetchTooLate("the exchange took too long")
     return left_s if at_most is None else min(left_s, at_most)
 
 
 def _in_time(look_up: Callable[[], Sequence[str]], *, timeout_s: float) -> Sequence[str]:
-    """Return what `look_up` returns; the system's own patience with a name server cannot be set."""
+    """Run `look_up` with a timeout, because the system's resolver has no timeout that could be set per call."""
     results: SimpleQueue[Sequence[str] | Exception] = SimpleQueue()
 
     def run() -> None:
@@ -222,10 +226,10 @@ def _in_time(look_up: Callable[[], Sequence[str]], *, timeout_s: float) -> Seque
 
 
 @contextmanager
-def _in_our_words() -> Iterator[None]:
+def _fetch_errors() -> Iterator[None]:
     try:
         yield
     except (httpcore.TimeoutException, TimeoutError) as exc:
-        raise FetchTooLate("the host was silent for too long") from exc
+        raise FetchTooLate("the host did not answer in time") from exc
     except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, ssl.SSLError) as exc:
         raise HostUnreachable("the host could not be reached") from exc

@@ -1,4 +1,4 @@
-"""JSON from outside, made safe to keep: what this returns can be stored as jsonb and encoded as UTF-8."""
+"""A parser for untrusted JSON, whose values can be stored as jsonb and encoded as UTF-8."""
 
 import json
 import math
@@ -6,23 +6,23 @@ import re
 from typing import Any
 
 _MAX_DEPTH = 64
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # Postgres refuses NUL; lone surrogates have no UTF-8
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # Postgres refuses NUL, and UTF-8 cannot encode lone surrogates
 
 
 class NotJson(ValueError):
-    """The text is not JSON that we accept; the message holds nothing of it."""
+    """The text is not JSON that we accept; the message does not quote it."""
 
 
 def parse_untrusted_json(body: bytes | str) -> Any:
-    """Parse JSON, with NUL and lone surrogates replaced and non-finite numbers as None.
+    """Parse JSON; NUL and lone surrogates become U+FFFD, and non-finite numbers become None.
 
     Raises:
-        NotJson: not JSON, or nested deeper than any honest document.
+        NotJson: the text is not JSON, or is nested more than 64 levels deep.
     """
     try:
         document = json.loads(body, parse_constant=lambda _: None, parse_float=_finite_or_none)
     except (ValueError, RecursionError):
-        raise NotJson("not JSON") from None  # the cause carries the whole document
+        raise NotJson("not JSON") from None  # the cause contains the whole document
     return _storable(document, depth=0)
 
 

@@ -1,4 +1,4 @@
-"""Field types for vendor documents: an unexpected value makes its field absent, and the other fields still count."""
+"""Field types for vendor documents: an unexpected value becomes None and leaves the other fields intact."""
 
 import re
 from typing import Annotated, Any
@@ -18,13 +18,12 @@ type Lenient[T] = Annotated[T | None, WrapValidator(_or_none)]
 Count = Annotated[int, Field(strict=True, ge=0, le=10**15)]
 """A count that fits a bigint; true, "12" and -1 are not counts."""
 
-
 _DIGITS = re.compile(r"[0-9]{1,16}|[0-9]{1,3}(?:,[0-9]{3}){1,5}")
-"""With commas between thousands or without; 12.3K is rounded, so that the count is not known."""
+"""Digits with or without thousands separators; 12.3K does not match, because a rounded count is not exact."""
 
 
 def count_of_text(value: Any) -> Any:
-    """Return the count that a text such as "1,234" stands for; everything else as it is."""
+    """Convert a text such as "1,234" to a number, and return any other value unchanged."""
     return int(value.replace(",", "")) if isinstance(value, str) and _DIGITS.fullmatch(value) else value
 
 

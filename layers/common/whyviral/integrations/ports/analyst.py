@@ -1,4 +1,4 @@
-"""What an analyst is, whichever model does the work."""
+"""The port for language models that analyse posts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,23 +10,23 @@ from pydantic import BaseModel
 
 @dataclass(frozen=True, slots=True)
 class InlineMedia:
-    """A picture or a short video, sent as it is."""
+    """A picture or a short video, sent inside the request."""
 
     data: bytes = field(repr=False)
     content_type: str
-    """As the model knows it, such as `image/jpeg`."""
+    """The media type that the model expects, such as `image/jpeg`."""
     duration_s: float | None = None
-    """Of a video, where it is known."""
+    """The length of a video; None: unknown, or a picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoUrl:
-    """A stretch of a public YouTube video, which the model's vendor fetches itself."""
+    """A section of a public YouTube video, which the model's vendor fetches itself."""
 
     url: str
     start_s: float
     end_s: float
-    """Bounds what the video costs."""
+    """Limits the cost of the video."""
     frames_per_second: float
 
 
@@ -35,42 +35,42 @@ type MediaPart = InlineMedia | VideoUrl
 
 @dataclass(frozen=True, slots=True)
 class AnalystPrompt:
-    """What the model is told: our instructions, apart from the untrusted data they are about."""
+    """A prompt, which keeps our instructions (`system`) apart from the untrusted data (`user`)."""
 
     system: str
     user: str
     version: str
     media: Sequence[MediaPart] = ()
-    """What the model sees and hears, before it reads `user`."""
+    """The pictures and videos, which the model receives before `user`."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnalystReply:
-    """One answer that parsed as JSON; not yet validated."""
+    """One answer, parsed as JSON but not validated."""
 
     answer: Mapping[str, Any]
     provider: str
     model: str
     input_tokens: int
     output_tokens: int
-    """Answer and thinking together, as they are billed."""
+    """The billed tokens of answer and thinking together."""
     cost_usd: Decimal | None
-    """None when the price of the model, or what it used, is not known."""
+    """None: the model's price or its token counts are unknown."""
     is_stand_in: bool
 
 
 class Analyst(Protocol):
-    """Answers a prompt with one JSON object of the given shape."""
+    """Answers a prompt with one JSON object that follows a schema."""
 
     def answer(self, prompt: AnalystPrompt, *, shape: type[BaseModel]) -> AnalystReply:
-        """Ask once.
+        """Send one prompt and return the model's answer.
 
         Args:
             prompt: instructions, data and media.
-            shape: the model of the answer, sent as the response schema; the caller validates the answer with it.
+            shape: the Pydantic model of the answer, sent as the response schema; the caller validates the answer.
 
         Raises:
-            ProviderError: no usable answer; `category` is rate_limit, auth, timeout, provider_error or ai_error, and
-                `status` is 400 or 413 where the media may be to blame.
+            ProviderError: no usable answer. `category` is rate_limit, auth, timeout, provider_error or ai_error;
+                `status` is 400 or 413 if the media may be the cause.
         """
         ...

@@ -1,4 +1,4 @@
-"""The record of a call to a vendor: announced before it is made, and completed afterwards."""
+"""The port for recording calls to vendors: each call is announced before it is made, and recorded afterwards."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -36,11 +36,11 @@ class ExternalCall:
     started_at: datetime
     duration_ms: int
     status: int | None
-    """HTTP status; None when no answer came."""
+    """HTTP status; None: there was no answer."""
     error_category: str | None = None
     """None for success, else an `ErrorCategory` value."""
     cost_usd: Decimal | None = Decimal(0)
-    """None: the price is not known. Zero: the call is free."""
+    """None: the cost is unknown. Zero: the call is free."""
     model: str | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -48,27 +48,27 @@ class ExternalCall:
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     """The id of its `CallIntent`."""
     job_id: str | None = None
-    """The vendor's job that this call began, whose price is known when it ends, or whose end it reported."""
+    """The vendor's job that this call started, whose price is known at its end, or whose end this call reported."""
     reserved_usd: Decimal | None = None
-    """The amount that a ledger reserved for it; None: it was free, or no ledger was used."""
+    """The amount that a ledger reserved for this call; None: the call is free, or no ledger was used."""
 
 
 class CallRecorder(Protocol):
-    """Takes the calls that a client makes, before and after each one."""
+    """Receives each call of a client twice: before and after it is made."""
 
     def begin(self, intent: CallIntent) -> None:
         """Announce a call that is about to be made.
 
         Raises:
-            ProviderError: the call must not be made now, or at all.
+            ProviderError: the call is not allowed, now or at all.
         """
         ...
 
     def record(self, call: ExternalCall, *, retry_after_s: float | None = None) -> None:
-        """Add one finished call, successful or not.
+        """Record one finished call, successful or not.
 
         Args:
-            call: how it ended.
-            retry_after_s: how long the provider asked us to wait, where it did.
+            call: the finished call.
+            retry_after_s: the wait in seconds that the vendor asked for; None: it asked for none.
         """
         ...

@@ -1,4 +1,4 @@
-"""Where media of posts are kept, whichever vendor keeps them."""
+"""The port for the storage of post media."""
 
 import uuid
 from pathlib import PurePosixPath
@@ -7,14 +7,13 @@ from typing import BinaryIO, Protocol
 from whyviral.integrations.errors import ProviderError
 
 BUCKET = "whyviral-media"
-"""Created by the initial migration on Supabase, and by the stand-in itself locally."""
-
+"""Created by the initial migration on Supabase, and by the stand-in on one machine."""
 
 _DIGEST_CHARACTERS = 32
 
 
 def path_of(platform: str, post_id: uuid.UUID, *, sha256: str, suffix: str) -> str:
-    """Return the path of a post's file, by the hexadecimal hash of its content: `x/<uuid>/<half of the hash>.jpg`."""
+    """Return the path of a post's file: `x/<uuid>/<first half of the content's SHA-256 in hexadecimal>.jpg`."""
     return f"{platform}/{post_id}/{sha256[:_DIGEST_CHARACTERS]}.{suffix}"
 
 
@@ -27,7 +26,7 @@ def find_post_id(path: str) -> uuid.UUID | None:
 
 
 def is_named_by(path: str, *, sha256: str) -> bool:
-    """Whether this is the content that a path of `path_of` names."""
+    """Whether content with this hash belongs at a path made by `path_of`."""
     return PurePosixPath(path).stem == sha256[:_DIGEST_CHARACTERS]
 
 
@@ -36,26 +35,27 @@ class StoredFileMissing(ProviderError):
 
 
 class MediaStore(Protocol):
-    """Keeps files under paths that name their content, so that a path never changes its meaning."""
+    """Stores files under paths that contain a hash of their content, so that the file at a path never changes."""
 
     def put(self, path: str, file: BinaryIO, *, content_type: str) -> str:
-        """Store a file, which may be there already, and return its public URL.
+        """Store a file and return its public URL; storing the same file again is allowed.
 
         Args:
-            path: of `path_of`.
-            file: positioned at its start; it is read in pieces, never held in memory as a whole.
-            content_type: what the file was found to be.
+            path: a path made by `path_of`.
+            file: the file, positioned at its start. It is read in chunks and never loaded into memory as a whole.
+            content_type: the detected media type of the file.
 
         Raises:
-            ProviderError: it could not be stored.
+            ProviderError: the file could not be stored.
         """
         ...
 
     def get(self, path: str, into: BinaryIO, *, max_bytes: int) -> int:
-        """Write a stored file into `into`, in pieces, and return its size in bytes.
+        """Write a stored file to `into` in chunks, and return its size in bytes.
 
         Raises:
             StoredFileMissing: the storage does not have the file.
-            ProviderError: it could not be read, is larger than `max_bytes`, or is not what its path names.
+            ProviderError: the file could not be read, is larger than `max_bytes`, or does not match the hash in its
+                path.
         """
         ...

@@ -1,4 +1,4 @@
-"""What a scraper of posts is, whichever vendor does the work."""
+"""The port for scrapers that fetch public posts."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from .transcript import Transcript
 
 
 class MediaKind(StrEnum):
-    """The kind of a medium."""
+    """The kind of a media file."""
 
     IMAGE = "image"
     VIDEO = "video"
@@ -21,20 +21,20 @@ class MediaKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScrapedMedia:
-    """A medium as the platform names it; nothing is downloaded here."""
+    """A media file of a post, by its URL at the platform; scrapers download no media."""
 
     kind: MediaKind
     source_url: str
     duration_s: float | None = None
     is_page: bool = False
-    """Whether `source_url` is a page with a player, as on YouTube, and not a file that can be stored."""
+    """Whether `source_url` is a page with a player, as on YouTube, instead of a file that can be stored."""
     transcript: Transcript | None = None
-    """The platform's captions of it."""
+    """The platform's captions."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScrapedAuthor:
-    """Who wrote the post, as far as the platform says."""
+    """The author of a post; values that the platform hides are None."""
 
     username: str
     display_name: str | None = None
@@ -44,7 +44,7 @@ class ScrapedAuthor:
 
 @dataclass(frozen=True, slots=True)
 class ScrapedComment:
-    """One comment, as far as the platform shows it."""
+    """One comment on a post; values that the platform hides are None."""
 
     text: str
     author: str | None = None
@@ -68,7 +68,7 @@ class ScrapedPost:
     comments: Sequence[ScrapedComment] = ()
     """The most relevant first."""
     details: Mapping[str, Any] = field(default_factory=dict)
-    """What only some platforms tell, as JSON; any of
+    """Details of which each platform has only some, as JSON; any of
     title: str, tags: [str], category: str, is_short: bool, is_paid_partnership: bool, sound: str (title of the music),
     most_replayed: [{start_s, end_s, value 0..1}], chapters: [{start_s, end_s, title}],
     quoted_post: {username, text, url}, replied_to: {username, post_id}."""
@@ -77,56 +77,56 @@ class ScrapedPost:
 
 @dataclass(frozen=True, slots=True)
 class ScrapeFailure:
-    """Why one post could not be had although the call itself worked."""
+    """The reason why one post could not be fetched although the call itself succeeded."""
 
     platform_post_id: str
     category: ErrorCategory
     message: str
     lost: "ScrapeJob | None" = None
-    """The work on it that is lost: stored, so that whoever begins it anew goes on counting."""
+    """The lost job for this post. The caller stores it, so that the next job continues its numbering."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScrapeJob:
-    """Work that goes on at a provider and is resumed by its id: beginning it again would be paid again."""
+    """A job that runs at a vendor and is polled by its id, because a second job would be billed again."""
 
     id: str
     kind: str
-    """What the provider was asked for, such as the name of a dataset."""
+    """The kind of job, such as the name of a dataset."""
     number: int = 1
-    """How many jobs have been begun for the post, this one included."""
+    """The number of jobs started for the post so far, this one included."""
     is_lost: bool = False
-    """Whether nobody can ask about it any more: its id may be unknown even to us, but it counts."""
+    """Whether the job cannot be polled any more, perhaps because we never received its id. It is counted anyway."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScrapePending:
-    """The provider works on the post; the job must be stored before it is asked about."""
+    """A vendor's job for the post is running; the caller must store the job before it polls."""
 
     platform_post_id: str
     job: ScrapeJob
     wait_s: float
-    """When to ask again."""
+    """The delay in seconds before the next poll."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostAsk:
-    """A post that is wanted, and what is known of it on the way."""
+    """The request for one post: its id, a hint from its URL, and the vendor's job if one was started."""
 
     post_id: str
     path_word: str | None = None
     """The word before the id in the URL that the user pasted, such as `reel`: a hint at the kind of post."""
     job: ScrapeJob | None = None
-    """Work on this post that has been begun before."""
+    """The latest job that was started for this post."""
 
     @property
     def running(self) -> ScrapeJob | None:
-        """The work to ask about."""
+        """The job to poll; None if there is none or it is lost."""
         return None if self.job is None or self.job.is_lost else self.job
 
     @property
     def next_number(self) -> int:
-        """The number of the job that would be begun now."""
+        """The number of the next job to be started for this post."""
         return 1 if self.job is None else self.job.number + 1
 
 
@@ -137,9 +137,9 @@ class PostScraper(Protocol):
     """Fetches public posts of one platform by their ids."""
 
     def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapeOutcome]:
-        """Return outcomes keyed by platform post id; a post for which there was no time has none and is asked again.
+        """Return outcomes by platform post id; a post without one was not reached in time and is requested again.
 
         Raises:
-            ProviderError: the call as a whole failed, so nothing is known about any of the posts.
+            ProviderError: the whole call failed, so no post has an outcome.
         """
         ...

@@ -1,4 +1,4 @@
-"""What vendors charge: the prices a client asks for, and how amounts are rounded."""
+"""The port for vendor prices, and the rounding of amounts."""
 
 from datetime import date
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
@@ -8,22 +8,22 @@ TWITTERAPI_CREDIT = "twitterapi/credit"
 BRIGHTDATA_RECORD = "brightdata/record"
 
 _SMALLEST_USD = Decimal("0.000001")
-"""The precision of the ledger. Amounts are rounded here, so that a sum of calls is the same in Python and in SQL."""
+"""The precision of the ledger. Amounts are rounded before they are used, so that sums in Python and in SQL agree."""
 
 
 class PriceList(Protocol):
     """The known prices by day."""
 
     def find(self, name: str, *, on: date) -> Decimal | None:
-        """Return the price in USD on a UTC day, or None if it is not known; never a guess."""
+        """Return the price in USD on a UTC day, or None if it is unknown; prices are never estimated."""
         ...
 
 
 def as_cost(usd: Decimal | None) -> Decimal | None:
-    """Round a cost, if it is known, to what the ledger keeps."""
+    """Round a cost to the precision of the ledger; None stays None."""
     return None if usd is None else usd.quantize(_SMALLEST_USD, ROUND_HALF_EVEN)
 
 
 def as_bound(usd: Decimal | None) -> Decimal | None:
-    """Round the most that something can cost, if it is known, to what the ledger keeps, and never below it."""
+    """Round an upper bound up to the precision of the ledger; None stays None."""
     return None if usd is None else usd.quantize(_SMALLEST_USD, ROUND_CEILING)

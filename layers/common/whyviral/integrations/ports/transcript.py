@@ -1,4 +1,4 @@
-"""What was said in a medium, and when; the platform's captions and Whisper's words have the same form."""
+"""Transcripts with times, in one format for platforms' captions and for Whisper's speech recognition."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,19 +6,19 @@ from enum import StrEnum
 
 
 class TranscriptSource(StrEnum):
-    """How a transcript was made."""
+    """The source of a transcript."""
 
     CAPTIONS = "captions"
-    """People, by hand."""
+    """Captions written by people."""
     AUTOMATIC_CAPTIONS = "automatic_captions"
-    """The platform's own speech recognition."""
+    """The platform's speech recognition."""
     WHISPER = "whisper"
-    """Ours."""
+    """Our own speech recognition."""
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """One word; times are seconds from the start of the medium."""
+    """One word; times are in seconds from the start of the recording."""
 
     start_s: float
     end_s: float
@@ -27,27 +27,27 @@ class SpokenWord:
 
 @dataclass(frozen=True, slots=True)
 class SpokenSegment:
-    """What was said in one go, usually a sentence or a line of captions; segments do not overlap."""
+    """A stretch of speech, usually a sentence or one line of captions; segments do not overlap."""
 
     start_s: float
     end_s: float
     text: str
     words: Sequence[SpokenWord] = ()
-    """Empty where the source times no words."""
+    """Empty if the source has no times for single words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Transcript:
-    """Everything that was said, in order; without segments there is no speech."""
+    """All speech of a recording, in order; without segments there is no speech."""
 
     segments: Sequence[SpokenSegment]
     source: TranscriptSource
     language: str | None = None
     """BCP 47, such as `en`."""
     is_truncated: bool = False
-    """Whether time ran out before the end of the medium."""
+    """Whether the transcription ran out of time before the end of the recording."""
 
     @property
     def text(self) -> str:
-        """Return the words without their times."""
+        """The text of all segments, without times."""
         return " ".join(segment.text for segment in self.segments)
