@@ -1,4 +1,4 @@
-"""The client against the stand-in: jobs, and every way in which one fails."""
+"""The client for Bright Data against its stand-in: jobs, and each way in which a job fails."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ def client(local_endpoints: Endpoints, calls: CallCollector) -> BrightDataClient
 
 @pytest.fixture
 def job(stand_ins: StandInsClient, client: BrightDataClient, calls: CallCollector) -> str:
-    """A job for one post that is there and one that is not, ready at once."""
+    """A job for one existing and one missing post, which is ready at once."""
     stand_ins.control("brightdata", {"delay_s": 0})
     stand_ins.add_instagram_post("DTq8Yc2kR1A", ("image", b"picture"))
     snapshot_id = client.trigger(Dataset.INSTAGRAM_POSTS, [POST, MISSING])
@@ -55,7 +55,7 @@ def _refusal(client: BrightDataClient, snapshot_id: str | None = None) -> Provid
     return failure.value
 
 
-def test_a_job_is_begun_waited_for_and_read(
+def test_a_job_is_started_polled_and_downloaded(
     stand_ins: StandInsClient, client: BrightDataClient, calls: CallCollector
 ) -> None:
     stand_ins.control("brightdata", {"delay_s": 0.3})
@@ -68,7 +68,7 @@ def test_a_job_is_begun_waited_for_and_read(
 
     *waits, snapshot = found
     assert snapshot_id.startswith("sd_")
-    assert (set(waits[:-1]), waits[-1]) == ({Working(5.0)}, Working(2.0))  # the last one only for the records
+    assert (set(waits[:-1]), waits[-1]) == ({Working(5.0)}, Working(2.0))  # the last wait is for the records only
     assert isinstance(snapshot, Snapshot)
     assert {category_of_row(row) for row in snapshot.records} == {None, ErrorCategory.NOT_FOUND}
     made = calls.drain()
@@ -79,7 +79,7 @@ def test_a_job_is_begun_waited_for_and_read(
     assert all(call.is_stand_in and call.started_at == NOW and call.error_category is None for call in made)
 
 
-def test_only_a_delivered_record_costs(client: BrightDataClient, calls: CallCollector, job: str) -> None:
+def test_only_delivered_records_are_billed(client: BrightDataClient, calls: CallCollector, job: str) -> None:
     client.read(job)
     client.read(job)
 
@@ -89,7 +89,7 @@ def test_only_a_delivered_record_costs(client: BrightDataClient, calls: CallColl
 @pytest.mark.parametrize(
     ("running_ms", "wait_s"), [(None, 5), (0, 5), (4_999, 5), (5_000, 10), (25_000, 15), (40_000, 20), (60_000, 30)]
 )
-def test_the_longer_a_job_runs_the_longer_is_the_wait(
+def test_the_poll_delay_grows_with_the_running_time(
     stand_ins: StandInsClient, client: BrightDataClient, running_ms: int | None, wait_s: float
 ) -> None:
     stand_ins.fault("brightdata", "status", status=200, body={"status": "running", "running_time": running_ms})
@@ -98,14 +98,16 @@ def test_the_longer_a_job_runs_the_longer_is_the_wait(
 
 
 @pytest.mark.parametrize("status", ["starting", "running", "collecting", "digesting", "building", "new in 2027"])
-def test_every_state_that_is_no_end_is_work(stand_ins: StandInsClient, client: BrightDataClient, status: str) -> None:
+def test_a_job_with_any_unfinished_status_is_running(
+    stand_ins: StandInsClient, client: BrightDataClient, status: str
+) -> None:
     stand_ins.fault("brightdata", "status", status=200, body={"status": status})
 
     assert isinstance(client.read("sd_1"), Working)
 
 
 @pytest.mark.parametrize("running_ms", [3_600_001, 10**400])
-def test_a_job_that_runs_for_hours_is_lost(
+def test_a_job_that_runs_for_over_an_hour_is_lost(
     stand_ins: StandInsClient, client: BrightDataClient, running_ms: int
 ) -> None:
     stand_ins.fault("brightdata", "status", status=200, body={"status": "running", "running_time": running_ms})
@@ -144,7 +146,7 @@ VALIDATION = {"error": "Invalid input provided", "code": "validation_error", "er
         (503, "<html>", ErrorCategory.PROVIDER_ERROR, True),
     ],
 )
-def test_each_refusal_of_a_trigger_has_its_category_and_costs_nothing(
+def test_each_refused_trigger_has_a_category_and_is_free(
     stand_ins: StandInsClient,
     client: BrightDataClient,
     calls: CallCollector,
@@ -166,7 +168,7 @@ def test_each_refusal_of_a_trigger_has_its_category_and_costs_nothing(
     ("headers", "wait_s"),
     [({}, None), ({"Retry-After": "12"}, 12.0), ({"Retry-After": "Mon, 23 Nov 2026 12:00:09 GMT"}, 9.0)],
 )
-def test_a_rate_limit_says_how_long_to_wait_and_is_not_repeated(
+def test_a_rate_limited_call_reports_its_wait_and_is_not_retried(
     stand_ins: StandInsClient, client: BrightDataClient, headers: dict[str, str], wait_s: float | None
 ) -> None:
     stand_ins.fault("brightdata", "status", status=429, headers=headers)
@@ -175,7 +177,7 @@ def test_a_rate_limit_says_how_long_to_wait_and_is_not_repeated(
     assert len(stand_ins.calls("brightdata")) == 1
 
 
-def test_a_job_that_nobody_knows_is_lost(client: BrightDataClient) -> None:
+def test_a_job_that_the_vendor_does_not_know_is_lost(client: BrightDataClient) -> None:
     error = _refusal(client, "sd_unknown")
 
     assert isinstance(error, SnapshotLost)
@@ -189,7 +191,7 @@ def test_a_snapshot_that_has_expired_is_lost(stand_ins: StandInsClient, client: 
 
 
 @pytest.mark.parametrize(("status", "body"), [(400, "Snapshot is empty"), (200, [])])
-def test_an_empty_snapshot_means_that_nothing_is_there(
+def test_an_empty_snapshot_means_that_the_post_was_not_found(
     stand_ins: StandInsClient, client: BrightDataClient, job: str, status: int, body: Any
 ) -> None:
     stand_ins.fault("brightdata", "status", status=status, body=body, path=SNAPSHOT)
@@ -214,7 +216,7 @@ def test_an_empty_snapshot_means_that_nothing_is_there(
         ("Failed to deliver snapshot", ErrorCategory.PROVIDER_ERROR),
     ],
 )
-def test_a_job_that_fails_says_why(
+def test_a_failed_job_has_the_category_of_its_error_message(
     stand_ins: StandInsClient, client: BrightDataClient, message: str, category: ErrorCategory
 ) -> None:
     stand_ins.control("brightdata", {"delay_s": 0, "fails_with": message})
@@ -260,14 +262,14 @@ def test_a_canceled_job_has_failed(stand_ins: StandInsClient, client: BrightData
         ({"warning": "slow", "warning_code": "slow", "url": "https://www.instagram.com/p/a/"}, None),
     ],
 )
-def test_a_row_that_stands_for_a_failed_input_is_told_by_its_code(
+def test_a_row_of_a_failed_input_has_the_category_of_its_code(
     row: dict[str, Any], category: ErrorCategory | None
 ) -> None:
     assert category_of_row(row) is category
 
 
 @pytest.mark.parametrize("body", ["<html>", "", "null", "[]", "{}", '{"status": 5}', "[" * 99_999])
-def test_progress_that_is_none_is_a_transient_provider_error(
+def test_invalid_progress_is_a_transient_provider_error(
     stand_ins: StandInsClient, client: BrightDataClient, body: str
 ) -> None:
     stand_ins.fault("brightdata", "status", status=200, body=body, path=PROGRESS)
@@ -278,7 +280,7 @@ def test_progress_that_is_none_is_a_transient_provider_error(
 
 
 @pytest.mark.parametrize("body", ["<html>", "", "null", "{}", '{"records": []}', '[{"url"'])
-def test_a_snapshot_that_is_none_is_a_transient_provider_error_and_not_yet_paid(
+def test_an_invalid_snapshot_is_a_transient_provider_error_and_free(
     stand_ins: StandInsClient, client: BrightDataClient, calls: CallCollector, job: str, body: str
 ) -> None:
     stand_ins.fault("brightdata", "status", status=200, body=body, path=SNAPSHOT)
@@ -290,7 +292,7 @@ def test_a_snapshot_that_is_none_is_a_transient_provider_error_and_not_yet_paid(
 
 
 @pytest.mark.parametrize("body", ['{"snapshot_id": "../../other"}', '{"snapshot_id": 5}', "[]", "<html>"])
-def test_an_id_that_no_job_has_is_never_used(stand_ins: StandInsClient, client: BrightDataClient, body: str) -> None:
+def test_an_invalid_job_id_is_never_used(stand_ins: StandInsClient, client: BrightDataClient, body: str) -> None:
     stand_ins.fault("brightdata", "status", status=200, body=body, path=TRIGGER)
 
     error = _refusal(client)
@@ -299,7 +301,7 @@ def test_an_id_that_no_job_has_is_never_used(stand_ins: StandInsClient, client: 
     assert (error.category, error.is_transient, error.status) == (ErrorCategory.PROVIDER_ERROR, False, 200)
 
 
-def test_reading_is_repeated_once_when_the_connection_was_dropped(
+def test_a_read_is_retried_once_after_a_dropped_connection(
     stand_ins: StandInsClient, client: BrightDataClient, calls: CallCollector
 ) -> None:
     stand_ins.fault("brightdata", "disconnect", times=1)
@@ -312,7 +314,7 @@ def test_reading_is_repeated_once_when_the_connection_was_dropped(
     ("fault", "timeout_s", "category"),
     [("disconnect", WAIT_S, ErrorCategory.PROVIDER_ERROR), ("timeout", 0.5, ErrorCategory.TIMEOUT)],
 )
-def test_a_trigger_whose_answer_was_lost_may_be_billed_and_is_not_repeated(
+def test_a_trigger_without_an_answer_may_be_billed_and_is_not_retried(
     stand_ins: StandInsClient,
     local_endpoints: Endpoints,
     calls: CallCollector,
@@ -330,14 +332,16 @@ def test_a_trigger_whose_answer_was_lost_may_be_billed_and_is_not_repeated(
     assert len(stand_ins.calls("brightdata")) == 1
 
 
-def test_a_trigger_that_never_left_costs_nothing(local_endpoints: Endpoints, calls: CallCollector) -> None:
+def test_a_trigger_that_was_never_sent_is_free(local_endpoints: Endpoints, calls: CallCollector) -> None:
     endpoints.use(Endpoints(brightdata_url="http://127.0.0.1:1", stand_ins=frozenset({"brightdata"})))
 
     assert _refusal(BrightDataClient(KEY, calls=calls, prices=PRICES)).is_transient
     assert [call.cost_usd for call in calls.drain()] == [0]
 
 
-def test_silence_is_a_timeout(stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector) -> None:
+def test_a_vendor_that_does_not_answer_causes_a_timeout(
+    stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector
+) -> None:
     stand_ins.fault("brightdata", "timeout")
 
     error = _refusal(BrightDataClient(KEY, calls=calls, timeout_s=0.5, prices=PRICES), "sd_1")
@@ -345,7 +349,7 @@ def test_silence_is_a_timeout(stand_ins: StandInsClient, local_endpoints: Endpoi
     assert (error.category, error.is_transient) == (ErrorCategory.TIMEOUT, True)
 
 
-def test_a_cut_snapshot_is_a_transient_provider_error(
+def test_an_incomplete_snapshot_is_a_transient_provider_error(
     local_endpoints: Endpoints, calls: CallCollector, serve_bytes: Serve
 ) -> None:
     pieces: Iterator[bytes] = iter([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
@@ -354,7 +358,7 @@ def test_a_cut_snapshot_is_a_transient_provider_error(
     assert _refusal(BrightDataClient(KEY, calls=calls, prices=PRICES), "sd_1").is_transient
 
 
-def test_a_wrong_key_is_refused_and_never_shown(local_endpoints: Endpoints, calls: CallCollector) -> None:
+def test_a_wrong_key_is_refused_and_not_quoted(local_endpoints: Endpoints, calls: CallCollector) -> None:
     with pytest.raises(ProviderError) as failure:
         BrightDataClient("bad-key", calls=calls, prices=PRICES).trigger(Dataset.INSTAGRAM_POSTS, [POST])
 
@@ -362,7 +366,7 @@ def test_a_wrong_key_is_refused_and_never_shown(local_endpoints: Endpoints, call
     assert "bad-key" not in f"{failure.value!s}{failure.value!r}{calls!r}"
 
 
-def test_a_video_of_youtube_is_told_by_its_dataset(stand_ins: StandInsClient, client: BrightDataClient) -> None:
+def test_a_youtube_video_is_scraped_with_its_own_dataset(stand_ins: StandInsClient, client: BrightDataClient) -> None:
     stand_ins.control("brightdata", {"delay_s": 0})
     stand_ins.add_post(platform="youtube", id="jNQXAC9IVRw", text="Me at the zoo\nAll right")
     url = {"url": "https://www.youtube.com/watch?v=jNQXAC9IVRw", "transcription_language": "English"}

@@ -76,7 +76,7 @@ def test_a_stored_file_is_public_under_its_path_for_a_year(
     assert (call.cost_usd, call.is_stand_in) == (Decimal(0), True)
 
 
-def test_a_file_of_the_system_is_stored_whole_and_stays_open(stand_ins: StandInsClient, open_store: Open) -> None:
+def test_a_real_file_is_stored_completely_and_stays_open(stand_ins: StandInsClient, open_store: Open) -> None:
     with tempfile.TemporaryFile() as file:
         file.write(CONTENT)
 
@@ -87,11 +87,11 @@ def test_a_file_of_the_system_is_stored_whole_and_stays_open(stand_ins: StandIns
         assert file.read() == CONTENT
 
 
-def test_what_is_there_already_is_stored_again_without_complaint(open_store: Open) -> None:
+def test_storing_the_same_file_twice_succeeds(open_store: Open) -> None:
     assert put(open_store()) == put(open_store())
 
 
-def test_a_stored_file_is_read_in_pieces(open_store: Open, calls: CallCollector) -> None:
+def test_a_stored_file_is_read_in_chunks(open_store: Open, calls: CallCollector) -> None:
     store, read = open_store(), io.BytesIO()
     put(store)
 
@@ -103,7 +103,7 @@ def test_a_stored_file_is_read_in_pieces(open_store: Open, calls: CallCollector)
     ]
 
 
-def test_a_file_that_is_larger_than_asked_for_is_not_read_to_its_end(open_store: Open, calls: CallCollector) -> None:
+def test_reading_stops_at_the_size_limit(open_store: Open, calls: CallCollector) -> None:
     store, read = open_store(), io.BytesIO()
     put(store)
 
@@ -114,7 +114,7 @@ def test_a_file_that_is_larger_than_asked_for_is_not_read_to_its_end(open_store:
     assert len(read.getvalue()) < len(CONTENT)
 
 
-def test_an_answer_that_is_not_the_file_is_an_error_that_may_pass(
+def test_content_that_does_not_match_its_path_is_a_transient_error(
     stand_ins: StandInsClient, open_store: Open, calls: CallCollector
 ) -> None:
     store = open_store()
@@ -131,7 +131,7 @@ def test_an_answer_that_is_not_the_file_is_an_error_that_may_pass(
 
 
 @pytest.mark.parametrize("path", ["x/0a/none.jpg", "none"])
-def test_a_file_that_is_gone_is_a_lasting_error(open_store: Open, calls: CallCollector, path: str) -> None:
+def test_a_missing_file_is_a_permanent_error(open_store: Open, calls: CallCollector, path: str) -> None:
     with pytest.raises(ProviderError) as failure:
         open_store().get(path, io.BytesIO(), max_bytes=10)
 
@@ -140,7 +140,7 @@ def test_a_file_that_is_gone_is_a_lasting_error(open_store: Open, calls: CallCol
         False,
         404,
     )
-    # Asked three times: the storage also answers so for a moment while a file is being replaced.
+    # Read three times: the storage also answers 404 for a moment while a file is being replaced.
     assert [(call.status, call.error_category) for call in calls.drain()] == [(404, "provider_error")] * 3
 
 
@@ -152,7 +152,7 @@ def test_a_file_that_is_gone_is_a_lasting_error(open_store: Open, calls: CallCol
         (502, "<html><h1>502 Bad Gateway</h1>"),
     ],
 )
-def test_a_file_that_is_being_replaced_is_asked_for_again(
+def test_reading_a_file_that_is_being_replaced_is_retried(
     stand_ins: StandInsClient, open_store: Open, calls: CallCollector, status: int, body: Any
 ) -> None:
     store, read = open_store(), io.BytesIO()
@@ -167,7 +167,7 @@ def test_a_file_that_is_being_replaced_is_asked_for_again(
 
 
 @pytest.mark.parametrize(("status", "error"), [(403, "AccessDenied"), (413, "EntityTooLarge"), (429, "SlowDown")])
-def test_other_refusals_of_a_read_are_believed_at_once(
+def test_other_refused_reads_are_not_retried(
     stand_ins: StandInsClient, open_store: Open, calls: CallCollector, status: int, error: str
 ) -> None:
     body = {"statusCode": str(status), "error": error, "message": error, "code": error}
@@ -208,16 +208,16 @@ def error(status: int, code: str, name: str, message: str) -> dict[str, str]:
         ),
         (400, error(400, "InvalidRequest", "Error", "x"), (400, "provider_error", False), "refused the file"),
         (429, error(429, "SlowDown", "too_many_connections", "x"), (429, "rate_limit", True), "slow down"),
-        (503, error(503, "DatabaseReadOnly", "read_only", "x"), (503, "provider_error", True), "out of order"),
-        (544, error(544, "DatabaseTimeout", "DatabaseTimeout", "x"), (544, "provider_error", True), "out of order"),
-        (500, error(500, "InternalError", "internal", "x"), (500, "provider_error", True), "out of order"),
-        (502, "<html><h1>502 Bad Gateway</h1>", (502, "provider_error", True), "out of order"),
-        (504, "<html>", (504, "provider_error", True), "out of order"),
-        (400, error(404, "x", "x", "x") | {"statusCode": "soon"}, (502, "provider_error", True), "out of order"),
+        (503, error(503, "DatabaseReadOnly", "read_only", "x"), (503, "provider_error", True), "not available"),
+        (544, error(544, "DatabaseTimeout", "DatabaseTimeout", "x"), (544, "provider_error", True), "not available"),
+        (500, error(500, "InternalError", "internal", "x"), (500, "provider_error", True), "not available"),
+        (502, "<html><h1>502 Bad Gateway</h1>", (502, "provider_error", True), "not available"),
+        (504, "<html>", (504, "provider_error", True), "not available"),
+        (400, error(404, "x", "x", "x") | {"statusCode": "soon"}, (502, "provider_error", True), "not available"),
         (307, "", (307, "provider_error", False), "refused the file"),
     ],
 )
-def test_each_refusal_has_its_category_and_its_sentence(
+def test_each_refusal_has_a_category_and_a_message(
     stand_ins: StandInsClient,
     open_store: Open,
     calls: CallCollector,
@@ -237,14 +237,16 @@ def test_each_refusal_has_its_category_and_its_sentence(
     assert len(stand_ins.calls("supabase")) == (2 if is_transient else 1)
 
 
-def test_a_file_that_somebody_else_stored_meanwhile_is_stored(stand_ins: StandInsClient, open_store: Open) -> None:
+def test_a_conflict_with_a_concurrent_upload_of_the_same_file_is_a_success(
+    stand_ins: StandInsClient, open_store: Open
+) -> None:
     stand_ins.fault("supabase", "status", status=400, body=error(409, "KeyAlreadyExists", "Duplicate", "exists"))
 
     assert put(open_store()).endswith(PATH)
 
 
 @pytest.mark.parametrize("fault", [{"mode": "status", "status": 502, "body": "<html>"}, {"mode": "disconnect"}])
-def test_what_passes_is_tried_once_more(
+def test_an_upload_is_retried_once_after_a_transient_error(
     stand_ins: StandInsClient, open_store: Open, calls: CallCollector, fault: dict[str, Any]
 ) -> None:
     stand_ins.fault("supabase", times=1, **fault)
@@ -255,7 +257,9 @@ def test_what_passes_is_tried_once_more(
     assert [call.error_category for call in calls.drain()] == ["provider_error", None]
 
 
-def test_silence_is_a_timeout(stand_ins: StandInsClient, open_store: Open, calls: CallCollector) -> None:
+def test_a_storage_that_does_not_answer_causes_a_timeout(
+    stand_ins: StandInsClient, open_store: Open, calls: CallCollector
+) -> None:
     stand_ins.fault("supabase", "timeout")
 
     failure = refused(open_store(timeout_s=0.4))
@@ -265,7 +269,7 @@ def test_silence_is_a_timeout(stand_ins: StandInsClient, open_store: Open, calls
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]", "null", "{}", ""])
-def test_a_success_that_is_none_is_not_believed(
+def test_a_success_with_an_unexpected_body_is_an_error(
     stand_ins: StandInsClient, open_store: Open, calls: CallCollector, body: str
 ) -> None:
     stand_ins.fault("supabase", "status", status=200, body=body)
@@ -275,13 +279,13 @@ def test_a_success_that_is_none_is_not_believed(
     assert (failure.category, failure.is_transient, failure.status) == (ErrorCategory.PROVIDER_ERROR, True, 200)
 
 
-def test_nobody_at_the_address_is_an_error_that_may_pass(open_store: Open) -> None:
+def test_an_unreachable_storage_is_a_transient_error(open_store: Open) -> None:
     failure = refused(open_store("http://127.0.0.1:1"))
 
     assert (failure.category, failure.is_transient) == (ErrorCategory.PROVIDER_ERROR, True)
 
 
-def test_an_answer_that_drips_is_given_up(open_store: Open, serve_bytes: Serve) -> None:
+def test_a_download_that_arrives_byte_by_byte_times_out(open_store: Open, serve_bytes: Serve) -> None:
     def drip() -> Iterator[bytes]:
         yield b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"
         while True:
@@ -294,7 +298,7 @@ def test_an_answer_that_drips_is_given_up(open_store: Open, serve_bytes: Serve) 
     assert failure.value.category is ErrorCategory.TIMEOUT
 
 
-def test_an_upload_that_is_taken_too_slowly_is_given_up(open_store: Open) -> None:
+def test_an_upload_that_is_read_too_slowly_times_out(open_store: Open) -> None:
     class SlowFile(io.BytesIO):
         def readinto(self, buffer: Any, /) -> int:
             time.sleep(0.1)
@@ -306,7 +310,7 @@ def test_an_upload_that_is_taken_too_slowly_is_given_up(open_store: Open) -> Non
     assert failure.value.category is ErrorCategory.TIMEOUT
 
 
-def test_a_large_upload_that_is_refused_early_ends_with_the_reason(
+def test_a_large_upload_that_is_refused_early_reports_the_refusal(
     open_store: Open, serve_bytes: Serve, calls: CallCollector
 ) -> None:
     is_over = threading.Event()
@@ -314,7 +318,7 @@ def test_a_large_upload_that_is_refused_early_ends_with_the_reason(
 
     def refuse() -> Iterator[bytes]:
         yield f"HTTP/1.1 400 Bad Request\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
-        is_over.wait(60)  # reads no more, and keeps the connection open
+        is_over.wait(60)  # stops reading, but keeps the connection open
         yield b""
 
     with tempfile.TemporaryFile() as file:
@@ -329,9 +333,7 @@ def test_a_large_upload_that_is_refused_early_ends_with_the_reason(
     assert [(call.status, call.error_category) for call in calls.drain()] == [(415, "media_error")]
 
 
-def test_an_upload_whose_answer_never_comes_ends_in_time_however_long_the_upload_took(
-    stand_ins: StandInsClient, open_store: Open
-) -> None:
+def test_a_slow_upload_without_an_answer_ends_at_the_deadline(stand_ins: StandInsClient, open_store: Open) -> None:
     class SlowFile(io.BytesIO):
         def readinto(self, buffer: Any, /) -> int:
             time.sleep(0.2)
@@ -346,7 +348,7 @@ def test_an_upload_whose_answer_never_comes_ends_in_time_however_long_the_upload
     assert len(stand_ins.calls("supabase")) <= 2
 
 
-def test_a_cut_answer_is_an_error_that_may_pass(open_store: Open, serve_bytes: Serve) -> None:
+def test_an_incomplete_answer_is_a_transient_error(open_store: Open, serve_bytes: Serve) -> None:
     pieces = iter([b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc"])
 
     with pytest.raises(ProviderError) as failure:
@@ -356,12 +358,12 @@ def test_a_cut_answer_is_an_error_that_may_pass(open_store: Open, serve_bytes: S
 
 
 @pytest.mark.parametrize("key", ["sb_publishable_x", "eyJhbGciOiJIUzI1NiJ9.e30.x"])
-def test_a_key_that_is_not_secret_is_refused(open_store: Open, key: str) -> None:
+def test_a_publishable_key_is_refused(open_store: Open, key: str) -> None:
     assert refused(open_store(key=key)).category is ErrorCategory.AUTH
 
 
 @pytest.mark.parametrize("key", ["", " ", "sb secret", "sb_secret_\u00e9"])
-def test_a_key_that_cannot_be_sent_is_named_and_not_shown(open_store: Open, key: str) -> None:
+def test_an_invalid_key_is_refused_without_being_quoted(open_store: Open, key: str) -> None:
     with pytest.raises(ValueError, match="SUPABASE_SECRET_KEY") as failure:
         open_store(key=key)
 
@@ -381,7 +383,7 @@ def test_a_key_that_cannot_be_sent_is_named_and_not_shown(open_store: Open, key:
         "file:///etc/passwd",
     ],
 )
-def test_an_address_that_is_no_project_is_named_at_once(local_endpoints: Endpoints, url: str) -> None:
+def test_a_url_that_is_not_a_project_stops_the_start(local_endpoints: Endpoints, url: str) -> None:
     endpoints.use(Endpoints())
 
     with pytest.raises(SettingsError, match="SUPABASE_URL") as failure:
@@ -391,7 +393,7 @@ def test_an_address_that_is_no_project_is_named_at_once(local_endpoints: Endpoin
 
 
 @pytest.mark.parametrize("url", ["https://abc.supabase.co", "https://abc.supabase.co/", "https://media.example.com"])
-def test_the_address_of_a_project_is_accepted(local_endpoints: Endpoints, url: str) -> None:
+def test_the_url_of_a_project_is_accepted(local_endpoints: Endpoints, url: str) -> None:
     endpoints.use(Endpoints())
 
     SupabaseMediaStore(url, KEY, calls=CallCollector())

@@ -1,7 +1,7 @@
-"""Bright Data's Scraper API: jobs that read public pages, begun here and asked about later.
+"""The client for Bright Data's Scraper API: starts jobs that scrape public pages, and polls them later.
 
-A job is paid for by the records it delivers. Whoever begins one stores its id before asking about it, so that no crash
-makes us begin, and pay, again.
+A job is billed by the records that it delivers. The caller stores a job's id before it polls the job, so that no crash
+makes us start, and pay for, a second one.
 """
 
 import re
@@ -30,37 +30,37 @@ from .errors import (
     SERVICE,
     SnapshotFailed,
     category_of_row,
-    empty_snapshot,
-    ended_badly,
     find_refusal,
-    lost_snapshot,
-    lost_trigger,
+    job_failed,
+    snapshot_empty,
+    snapshot_lost,
+    trigger_lost,
     unreadable,
 )
 
 TIMEOUT_S = 9.0
 MOST_CALLS_A_READ = 4
-"""Progress and records, each asked for again after a dropped connection."""
+"""`read` requests progress and records, each once more after a dropped connection."""
 FIRST_WAIT_S = 5.0
-"""When to ask for the first time about a job just begun."""
+"""The delay between the start of a job and its first poll."""
 
 _MAX_BYTES = 32 * 1024 * 1024
 _WAITS_S = ((5.0, 5.0), (25.0, 10.0), (40.0, 15.0), (60.0, 20.0))
-"""Up to so many seconds of running, wait so long: a job takes 25 to 60 s. Source: latencies measured in 2026-09."""
-_LONGEST_WAIT_S = 30.0
+"""Poll delays by running time, both in seconds; a job takes 25 to 60 s. Source: latencies measured in 2026-09."""
+_MAX_WAIT_S = 30.0
 _HANDOVER_WAIT_S = 2.0
-"""When a job is `ready` and its records are not yet. Source: the vendor's own SDK 2.5.2 keeps polling there."""
+"""The poll delay while a job is `ready` but its records are not. Source: the vendor's SDK 2.5.2 keeps polling then."""
 _LOST_AFTER_S = 3600.0
-"""Far beyond any job. Source: the vendor's own SDK 2.5.2 gives one up after 600 s."""
-_LONGEST_MS = 10**12
-"""JSON has numbers that no float holds."""
+"""Much longer than any job takes. Source: the vendor's SDK 2.5.2 stops polling after 600 s."""
+_MAX_MS = 10**12
+"""A cap, because JSON integers may exceed the range of a float."""
 _SNAPSHOT_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
-"""Opaque, but it becomes part of a path."""
-_BAD_ENDS = frozenset({"failed", "canceled", "cancelled", "error"})
+"""The id is opaque, but it is checked because it becomes part of a path."""
+_FAILED_STATUSES = frozenset({"failed", "canceled", "cancelled", "error"})
 
 
 class Dataset(StrEnum):
-    """What can be scraped, by the vendor's ids. Source: docs.brightdata.com, "Scrapers library", 2026-11."""
+    """The vendor's ids of the datasets that we scrape. Source: docs.brightdata.com, "Scrapers library", 2026-11."""
 
     INSTAGRAM_POSTS = "gd_lk5ns7kz21pck8jpis"
     INSTAGRAM_REELS = "gd_lyclm20il4r5helnj"
@@ -69,21 +69,21 @@ class Dataset(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a job has delivered, in no promised order; `category_of_row` tells failed inputs from records."""
+    """The rows that a job has delivered, in no particular order; see `category_of_row` for rows of failed inputs."""
 
     records: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Working:
-    """The job goes on."""
+    """The job is still running."""
 
     wait_s: float
-    """When to ask again: later and later."""
+    """The delay in seconds before the next poll, which grows with the job's running time."""
 
 
 class BrightDataClient:
-    """Begins jobs and asks about them."""
+    """Starts jobs, polls them and downloads their records."""
 
     def __init__(
         self,
@@ -106,17 +106,17 @@ class BrightDataClient:
         self._url = f"{endpoints.current().brightdata_url}/datasets/v3"
 
     def trigger(self, dataset: Dataset, inputs: Sequence[Mapping[str, str]]) -> str:
-        """Begin one job for all `inputs` and return its id, which is to be stored before anything else.
+        """Start one job for all `inputs` and return its id, which the caller must store first.
 
         Raises:
-            TriggerLost: nobody knows whether it has begun; it may be running, and would then be paid for.
-            ProviderError: it was refused.
+            TriggerLost: it is unknown whether the job was started; if it was, it will be billed.
+            ProviderError: the job was refused.
         """
-        # Without include_errors an input that fails is missing without a word.
+        # Without include_errors, the snapshot has no row for a failed input.
         query = {"dataset_id": dataset, "include_errors": "true", "format": "json"}
-        # Inputs are addresses, and each of them is one record.
+        # Each input is a URL and yields one record.
         with self._recorded("POST /datasets/v3/trigger", most_usd=as_bound(self._usd(len(inputs)))) as call:
-            call.cost_usd = None  # what happens from here on may be billed, until an answer says otherwise
+            call.cost_usd = None  # unknown from here on: the job may be billed unless the answer is a refusal
             try:
                 answer = post_json(
                     self._client,
@@ -132,35 +132,36 @@ class BrightDataClient:
                 call.cost_usd = Decimal(0)
                 raise
             except ProviderError as exc:
-                raise lost_trigger(exc) from exc
+                raise trigger_lost(exc) from exc
             call.status = answer.status
             if refusal := find_refusal(answer, now=self._clock()):
                 call.cost_usd = Decimal(0)
                 raise refusal
             snapshot_id = _snapshot_id_in(answer.body)
             if snapshot_id is None:
-                raise lost_trigger(unreadable(answer.status))
-            call.job_id = snapshot_id  # what it costs is known with what it delivers
+                raise trigger_lost(unreadable(answer.status))
+            call.job_id = snapshot_id  # the cost is known once the job has delivered its records
             return snapshot_id
 
     def read(self, snapshot_id: str) -> Snapshot | Working:
-        """Return what the job has delivered, or when to ask again.
+        """Return the job's records, or the delay before the next poll.
 
-        The call that tells its end has its price, and its id, by which the price is given to the call that began it.
+        The call that reports the job's end is recorded with the job's price and id. The ledger moves the price to the
+        call that started the job.
 
         Raises:
             SnapshotLost: the vendor no longer knows the job.
             SnapshotFailed: the job has ended without a record.
-            ProviderError: any other; the job may go on and keeps its id.
+            ProviderError: any other failure; the job may still be running and keeps its id.
         """
-        # The vendor drops idle connections, and reading again is safe.
-        return _again_if_dropped(lambda: self._progress(snapshot_id)) or _again_if_dropped(
+        # The vendor drops idle connections, and a read is safe to repeat.
+        return _retry_if_dropped(lambda: self._progress(snapshot_id)) or _retry_if_dropped(
             lambda: self._download(snapshot_id)
         )
 
     def _progress(self, snapshot_id: str) -> Working | None:
-        """Return when to ask again, or None when the job is done."""
-        with self._asking_about(snapshot_id, "GET /datasets/v3/progress/{id}") as call:
+        """Return the delay before the next poll, or None if the job is ready."""
+        with self._recorded_poll(snapshot_id, "GET /datasets/v3/progress/{id}") as call:
             answer = self._get(f"/progress/{snapshot_id}", call)
             document = self._document(answer)
             status = document.get("status") if isinstance(document, Mapping) else None
@@ -168,15 +169,15 @@ class BrightDataClient:
                 raise unreadable(answer.status)
             if status == "ready":
                 return None
-            if status in _BAD_ENDS:
-                raise ended_badly(document.get("error_message"))
+            if status in _FAILED_STATUSES:
+                raise job_failed(document.get("error_message"))
             running_s = _seconds(document.get("running_time"))
             if running_s > _LOST_AFTER_S:
-                raise lost_snapshot(answer.status)
-            return Working(next((wait_s for until_s, wait_s in _WAITS_S if running_s < until_s), _LONGEST_WAIT_S))
+                raise snapshot_lost(answer.status)
+            return Working(next((wait_s for until_s, wait_s in _WAITS_S if running_s < until_s), _MAX_WAIT_S))
 
     def _download(self, snapshot_id: str) -> Snapshot | Working:
-        with self._asking_about(snapshot_id, "GET /datasets/v3/snapshot/{id}") as call:
+        with self._recorded_poll(snapshot_id, "GET /datasets/v3/snapshot/{id}") as call:
             answer = self._get(f"/snapshot/{snapshot_id}", call, {"format": "json"})
             records = self._document(answer)
             if answer.status == HTTPStatus.ACCEPTED:  # happens even right after `ready`
@@ -184,10 +185,10 @@ class BrightDataClient:
             if not isinstance(records, list):
                 raise unreadable(answer.status)
             if not records:
-                raise empty_snapshot(answer.status)
+                raise snapshot_empty(answer.status)
             call.job_id = snapshot_id
             rows = [record for record in records if isinstance(record, Mapping)]
-            # Rows that stand for failed inputs are free. Source: docs.brightdata.com, "Billing", 2026-09.
+            # Rows of failed inputs are free. Source: docs.brightdata.com, "Billing", 2026-09.
             call.cost_usd = as_cost(self._usd(sum(category_of_row(row) is None for row in rows)))
             return Snapshot(rows)
 
@@ -219,12 +220,12 @@ class BrightDataClient:
         return None if record_usd is None else record_usd * records
 
     @contextmanager
-    def _asking_about(self, snapshot_id: str, operation: str) -> Iterator[CallOutcome]:
+    def _recorded_poll(self, snapshot_id: str, operation: str) -> Iterator[CallOutcome]:
         with self._recorded(operation) as call:
             try:
                 yield call
             except SnapshotFailed:
-                call.job_id = snapshot_id  # it has ended, and cost nothing
+                call.job_id = snapshot_id  # the job has ended and is free
                 raise
 
     def _recorded(
@@ -249,12 +250,12 @@ def _snapshot_id_in(body: bytes) -> str | None:
     return snapshot_id if isinstance(snapshot_id, str) and _SNAPSHOT_ID.fullmatch(snapshot_id) else None
 
 
-def _again_if_dropped[Answer](ask: Callable[[], Answer]) -> Answer:
+def _retry_if_dropped[Result](call: Callable[[], Result]) -> Result:
     try:
-        return ask()
+        return call()
     except ConnectionDropped:
-        return ask()
+        return call()
 
 
 def _seconds(milliseconds: Any) -> float:
-    return min(milliseconds, _LONGEST_MS) / 1000 if isinstance(milliseconds, int | float) else 0.0
+    return min(milliseconds, _MAX_MS) / 1000 if isinstance(milliseconds, int | float) else 0.0

@@ -1,4 +1,4 @@
-"""Media in Supabase Storage: uploads by its own client, downloads as a stream, which that client cannot do."""
+"""The media store on Supabase Storage: uploads with Supabase's client, and streams downloads, which it cannot do."""
 
 import hashlib
 import io
@@ -25,7 +25,7 @@ from whyviral.integrations.ports.media_store import BUCKET, is_named_by
 from .errors import (
     PROVIDER,
     is_duplicate,
-    is_passing_read_refusal,
+    is_transient_read_error,
     refusal,
     too_large,
     too_late,
@@ -36,14 +36,14 @@ from .errors import (
 _PUT = "POST /storage/v1/object/{bucket}/{path}"
 _GET = "GET /storage/v1/object/{bucket}/{path}"
 _ONE_YEAR_S = "31536000"
-"""What a path names never changes, so that caches may keep it as long as they like."""
+"""The cache lifetime. It may be long because the file at a path never changes."""
 _UPLOAD_TRIES = 2
 _READ_TRIES = 3
 _PAUSE_S = 0.5
 _CONNECT_TIMEOUT_S = 5.0
 _SILENCE_TIMEOUT_S = 20.0
-_SILENT_SHARE = 1 / 3
-"""Of the time that is left: silence counts from the last byte sent, which may be late."""
+_SILENCE_SHARE = 1 / 3
+"""The part of the remaining time that one silence may take, because it may begin late, after the last byte sent."""
 _TOTAL_TIMEOUT_S = 120.0
 _READ_BYTES = 64 * 1024
 _MAX_ERROR_BYTES = 64 * 1024
@@ -63,23 +63,24 @@ class SupabaseMediaStore:
         timeout_s: float = _TOTAL_TIMEOUT_S,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Connect to nothing yet.
+        """Create the store without connecting.
 
         Args:
-            url: `SUPABASE_URL`, the project's address.
+            url: `SUPABASE_URL`, the URL of the project.
             secret_key: `SUPABASE_SECRET_KEY`.
-            calls: told of every call.
-            clock: the time of calls.
-            client: not following redirects; HTTP/1.1, since one file at a time gains nothing from multiplexing.
-            timeout_s: the longest that one `put` or `get` takes, repeats included.
-            sleep: pauses before a repeat.
+            calls: the recorder of every call.
+            clock: the source of the calls' start times.
+            client: an HTTP/1.1 client that does not follow redirects; multiplexing does not help with one file at a
+                time.
+            timeout_s: the time limit of one `put` or `get`, retries included.
+            sleep: waits before a retry.
 
         Raises:
-            SettingsError: naming the setting that cannot be right.
+            SettingsError: a setting is invalid; the message names it.
         """
         key = checked_key(secret_key, name="SUPABASE_SECRET_KEY")
         self._url = f"{_checked_url(url)}/storage/v1"
-        # The new keys are no JWTs: they count in `apikey`, and beside it only where they are the same.
+        # New keys are not JWTs. Supabase reads them from `apikey`, and accepts a bearer token only if it is equal.
         self._headers = {"apikey": key, "Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
         self._calls = calls
         self._clock = clock
@@ -88,12 +89,12 @@ class SupabaseMediaStore:
         self._sleep = sleep
 
     def put(self, path: str, file: BinaryIO, *, content_type: str) -> str:
-        """Store a file under a path that names its content, and return its public URL.
+        """Store a file under a path that contains a hash of its content, and return its public URL.
 
-        A call whose end is unknown is repeated once: the same path has the same bytes.
+        A call whose outcome is unknown is retried once, which is safe because the same path has the same bytes.
 
         Raises:
-            ProviderError: it could not be stored.
+            ProviderError: the file could not be stored.
         """
         ends_at = time.monotonic() + self._timeout_s
         for tries_left in reversed(range(_UPLOAD_TRIES)):
@@ -107,13 +108,14 @@ class SupabaseMediaStore:
         raise AssertionError("unreachable")  # the last try returns or raises
 
     def get(self, path: str, into: BinaryIO, *, max_bytes: int) -> int:
-        """Write a stored file into `into`, in pieces, and return its size in bytes.
+        """Write a stored file to `into` in chunks, and return its size in bytes.
 
-        A missing file or an error of the storage is believed only when it stays: while other processes store the file
-        of the same path again, the storage answers 404 or 500 for a moment.
+        A 404 or a server error is retried, because the storage answers with either for a moment while another process
+        stores a file at the same path.
 
         Raises:
-            ProviderError: it could not be read, is larger than `max_bytes`, or is not what its path names.
+            ProviderError: the file could not be read, is larger than `max_bytes`, or does not match the hash in its
+                path.
         """
         ends_at = time.monotonic() + self._timeout_s
         for tries_left in reversed(range(_READ_TRIES)):
@@ -121,13 +123,13 @@ class SupabaseMediaStore:
                 with ends_by(ends_at):
                     return self._get_once(path, into, max_bytes=max_bytes, ends_at=ends_at)
             except ProviderError as exc:
-                if not (tries_left and is_passing_read_refusal(exc) and time.monotonic() + _PAUSE_S < ends_at):
+                if not (tries_left and is_transient_read_error(exc) and time.monotonic() + _PAUSE_S < ends_at):
                     raise
             self._sleep(_PAUSE_S)
         raise AssertionError("unreachable")  # the last try returns or raises
 
     def _get_once(self, path: str, into: BinaryIO, *, max_bytes: int, ends_at: float) -> int:
-        with recorded_call(self._calls, provider=PROVIDER, operation=_GET, clock=self._clock) as call, _in_our_words():
+        with recorded_call(self._calls, provider=PROVIDER, operation=_GET, clock=self._clock) as call, _http_errors():
             request = self._client.build_request(
                 "GET", f"{self._url}/object/{BUCKET}/{path}", headers=self._headers, timeout=self._timeout(ends_at)
             )
@@ -139,12 +141,12 @@ class SupabaseMediaStore:
                 size, sha256 = _copy(response, into, max_bytes=max_bytes, ends_at=ends_at)
             finally:
                 response.close()
-            if not is_named_by(path, sha256=sha256):  # such as a page of the gateway before the storage
+            if not is_named_by(path, sha256=sha256):  # for example an error page of the gateway, sent with status 200
                 raise unreadable(call.status)
             return size
 
     def _put_once(self, path: str, file: BinaryIO, *, content_type: str, ends_at: float) -> str:
-        # Half a second, which only those who upload pay, when they first do.
+        # Imported here because it takes half a second, which only the first upload should pay.
         from storage3 import SyncStorageClient  # noqa: PLC0415
         from storage3.exceptions import StorageApiError  # noqa: PLC0415
 
@@ -154,11 +156,11 @@ class SupabaseMediaStore:
             BUCKET
         )
         file.seek(0)
-        # What the answer may take is left for it.
+        # The upload ends early enough to leave the answer its own timeout.
         body = _BoundedReader(file, ends_at=ends_at - (timeout.read or 0.0))
-        with recorded_call(self._calls, provider=PROVIDER, operation=_PUT, clock=self._clock) as call, _in_our_words():
+        with recorded_call(self._calls, provider=PROVIDER, operation=_PUT, clock=self._clock) as call, _http_errors():
             try:
-                # `upsert` goes into a header as it is, hence a string.
+                # `upsert` becomes a header value unchanged, so it must be a string.
                 bucket.upload(
                     path,
                     body,
@@ -169,20 +171,20 @@ class SupabaseMediaStore:
                 call.status = _status_of(exc.status)
                 if not is_duplicate(call.status):
                     raise refusal(call.status, f"{exc.code} {exc.message}") from exc
-            except (ValueError, KeyError, TypeError) as exc:  # what the client does with a success that is not JSON
+            except (ValueError, KeyError, TypeError) as exc:  # storage3 raises these for a success that is not JSON
                 call.status = httpx.codes.OK
                 raise unreadable(httpx.codes.OK) from exc
             finally:
-                body.detach()  # else it would close the caller's file when it goes
+                body.detach()  # otherwise its destructor would close the caller's file
         return f"{self._url}/object/public/{BUCKET}/{path}"
 
     def _timeout(self, ends_at: float) -> httpx.Timeout:
-        silence_s = max(0.001, min(_SILENCE_TIMEOUT_S, (ends_at - time.monotonic()) * _SILENT_SHARE))
+        silence_s = max(0.001, min(_SILENCE_TIMEOUT_S, (ends_at - time.monotonic()) * _SILENCE_SHARE))
         return httpx.Timeout(silence_s, connect=min(_CONNECT_TIMEOUT_S, silence_s))
 
 
 class _TimedClient:
-    """An HTTP client for storage3, which leaves time limits to it, as long as one call lasts."""
+    """An HTTP client for one call of storage3 that adds the timeout, because storage3 sets none per call."""
 
     def __init__(self, client: httpx.Client, timeout: httpx.Timeout) -> None:
         self._client = client
@@ -193,9 +195,9 @@ class _TimedClient:
 
 
 class _BoundedReader(io.BufferedReader):
-    """A file as storage3 wants one, anything else than a `BufferedReader` being a path to it; it ends in time.
+    """An upload body with a deadline; a `BufferedReader`, because storage3 treats any other object as a path.
 
-    A timeout of httpx bounds each write; a server that takes a piece now and then would never meet it.
+    httpx applies its timeout to each write, so a server that accepts a piece now and then would never exceed it.
     """
 
     def __init__(self, file: BinaryIO, *, ends_at: float) -> None:
@@ -209,18 +211,18 @@ class _BoundedReader(io.BufferedReader):
 
 
 def _checked_url(url: str) -> str:
-    """Return the project's address without a trailing slash."""
+    """Return the project's URL without a trailing slash."""
     url = url.strip().rstrip("/")
     is_stand_in = endpoints.current().is_stand_in(PROVIDER)
     parts = urlsplit(url)
     is_plain = bool(parts.hostname) and "@" not in parts.netloc and not parts.query and not parts.fragment
     if not is_plain or (not is_stand_in and (parts.scheme != "https" or parts.path)):
-        raise SettingsError("SUPABASE_URL must be the address of a project, such as https://abc.supabase.co")
+        raise SettingsError("SUPABASE_URL must be the URL of a project, such as https://abc.supabase.co")
     return url
 
 
 @contextmanager
-def _in_our_words() -> Iterator[None]:
+def _http_errors() -> Iterator[None]:
     try:
         yield
     except httpx.TimeoutException as exc:
@@ -232,7 +234,7 @@ def _in_our_words() -> Iterator[None]:
 def _copy(response: httpx.Response, into: BinaryIO, *, max_bytes: int, ends_at: float) -> tuple[int, str]:
     """Copy a body and return its size and its SHA-256 hash."""
     size, digest = 0, hashlib.sha256()
-    for piece in response.iter_raw():  # as they arrive: pieces of a set size would be waited for
+    for piece in response.iter_raw():  # without a chunk size, which would wait until each chunk is full
         size += len(piece)
         if size > max_bytes:
             raise too_large()
@@ -244,7 +246,7 @@ def _copy(response: httpx.Response, into: BinaryIO, *, max_bytes: int, ends_at: 
 
 
 def _refusal_of(response: httpx.Response, call: CallOutcome) -> ProviderError:
-    """Return what an error answer means, by its body where that is the storage's own."""
+    """Return the error that an error answer means, using its body if that is the storage's own."""
     content = b""
     for piece in response.iter_raw():
         content += piece
@@ -260,6 +262,6 @@ def _refusal_of(response: httpx.Response, call: CallOutcome) -> ProviderError:
 
 
 def _status_of(status: int | str) -> int:
-    """Return a status that storage3 gives as the text it was; nonsense is an answer that means nothing."""
+    """Parse a status, which storage3 passes on as text; an invalid one counts as 502."""
     text = str(status)
     return int(text) if text.isascii() and text.isdigit() and len(text) == len("400") else httpx.codes.BAD_GATEWAY
