@@ -28,7 +28,7 @@ def clerk(local_endpoints: Endpoints, calls: CallCollector) -> ClerkClient:
     return ClerkClient(SECRET_KEY, calls=calls, timeout_s=WAIT_S)
 
 
-def test_a_user_is_described_and_the_call_is_free(
+def test_a_user_is_parsed_and_the_call_is_free(
     stand_ins: StandInsClient, clerk: ClerkClient, calls: CallCollector
 ) -> None:
     user_id = stand_ins.token("ann@example.com")["user_id"]
@@ -67,7 +67,7 @@ def test_a_user_is_described_and_the_call_is_free(
         ),
     ],
 )
-def test_the_email_is_the_primary_one(
+def test_the_email_of_a_user_is_the_primary_address(
     stand_ins: StandInsClient, clerk: ClerkClient, addresses: list[Any] | None, email: str | None, is_verified: bool
 ) -> None:
     body = {
@@ -105,7 +105,7 @@ def test_the_email_is_the_primary_one(
         (503, ErrorCategory.PROVIDER_ERROR, True, 2),
     ],
 )
-def test_each_refusal_has_its_category(
+def test_each_refusal_of_clerk_has_a_category(
     stand_ins: StandInsClient,
     clerk: ClerkClient,
     calls: CallCollector,
@@ -127,7 +127,7 @@ def test_each_refusal_has_its_category(
 
 
 @pytest.mark.parametrize("trouble", [{"mode": "disconnect"}, {"mode": "status", "status": 502}])
-def test_trouble_on_their_side_gets_a_second_try(
+def test_a_read_is_retried_once_after_a_dropped_connection_or_a_server_error(
     stand_ins: StandInsClient, clerk: ClerkClient, calls: CallCollector, trouble: dict[str, Any]
 ) -> None:
     user_id = stand_ins.token()["user_id"]
@@ -137,7 +137,9 @@ def test_trouble_on_their_side_gets_a_second_try(
     assert len(calls.drain()) == 2
 
 
-def test_silence_is_a_timeout(stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector) -> None:
+def test_a_clerk_that_does_not_answer_causes_a_timeout(
+    stand_ins: StandInsClient, local_endpoints: Endpoints, calls: CallCollector
+) -> None:
     stand_ins.fault("clerk", "timeout")
 
     with pytest.raises(ProviderError) as failure:
@@ -147,7 +149,7 @@ def test_silence_is_a_timeout(stand_ins: StandInsClient, local_endpoints: Endpoi
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]", "{}", '{"id": 5}', '{"id": "user_1", "email_addresses": [5]}'])
-def test_garbage_is_a_provider_error(
+def test_an_unexpected_document_is_a_provider_error(
     stand_ins: StandInsClient, clerk: ClerkClient, calls: CallCollector, body: str
 ) -> None:
     stand_ins.fault("clerk", "status", status=200, body=body)
@@ -159,14 +161,14 @@ def test_garbage_is_a_provider_error(
     assert [call.error_category for call in calls.drain()] == [ErrorCategory.PROVIDER_ERROR]
 
 
-def test_a_user_id_cannot_leave_its_place_in_the_path(stand_ins: StandInsClient, clerk: ClerkClient) -> None:
+def test_a_user_id_is_escaped_in_the_path(stand_ins: StandInsClient, clerk: ClerkClient) -> None:
     with pytest.raises(ProviderError) as failure:
         clerk.get_user("../sessions?limit=1")
 
     assert failure.value.category is ErrorCategory.NOT_FOUND
 
 
-def test_a_wrong_secret_key_is_refused_and_never_repeated(local_endpoints: Endpoints, calls: CallCollector) -> None:
+def test_a_wrong_secret_key_is_refused_and_not_retried(local_endpoints: Endpoints, calls: CallCollector) -> None:
     with pytest.raises(ProviderError) as failure:
         ClerkClient("sk_test_wrong", calls=calls).get_user("user_1")
 
@@ -179,7 +181,7 @@ def email() -> str:
     return f"wire{time.monotonic_ns()}@example.com"
 
 
-def test_an_unclaimed_user_is_unproven_until_a_code_comes_back(
+def test_an_unclaimed_users_address_is_unverified_until_a_code_is_checked(
     stand_ins: StandInsClient, clerk: ClerkClient, email: str
 ) -> None:
     made = clerk.create_unclaimed_user(email)
@@ -200,9 +202,7 @@ def test_an_unclaimed_user_is_unproven_until_a_code_comes_back(
     assert timedelta(minutes=9) < sent.expires_at - utc_now() <= timedelta(minutes=10)
 
 
-def test_an_address_is_somebodys_only_as_the_primary_one(
-    stand_ins: StandInsClient, clerk: ClerkClient, email: str
-) -> None:
+def test_a_user_is_found_only_by_the_primary_address(stand_ins: StandInsClient, clerk: ClerkClient, email: str) -> None:
     second = stand_ins.clerk_user(email)["email_addresses"][0] | {"id": "idn_second"}
     first = second | {"id": "idn_first", "email_address": f"first-{email}"}
     user = stand_ins.clerk_user(email, email_addresses=[first, second], primary_email_address_id="idn_first")
@@ -214,7 +214,9 @@ def test_an_address_is_somebodys_only_as_the_primary_one(
     assert found.email_address_id == "idn_first"
 
 
-def test_a_taken_address_is_refused_by_code(stand_ins: StandInsClient, clerk: ClerkClient, email: str) -> None:
+def test_a_taken_address_is_refused_with_clerks_error_code(
+    stand_ins: StandInsClient, clerk: ClerkClient, email: str
+) -> None:
     stand_ins.clerk_user(email)
 
     with pytest.raises(ClerkRefusal) as refusal:
@@ -242,7 +244,7 @@ def test_a_password_is_set_checked_and_replaced(stand_ins: StandInsClient, clerk
         ("ü" * 40, "form_password_length_too_long"),
     ],
 )
-def test_a_password_that_clerk_does_not_take_is_refused_by_code(
+def test_a_rejected_password_is_refused_with_clerks_error_code(
     stand_ins: StandInsClient, clerk: ClerkClient, email: str, password: str, code: str
 ) -> None:
     with pytest.raises(ClerkRefusal) as refusal:
@@ -251,7 +253,7 @@ def test_a_password_that_clerk_does_not_take_is_refused_by_code(
     assert refusal.value.codes == (code,)
 
 
-def test_a_second_code_must_wait_half_a_minute(stand_ins: StandInsClient, clerk: ClerkClient, email: str) -> None:
+def test_a_second_code_is_refused_for_half_a_minute(stand_ins: StandInsClient, clerk: ClerkClient, email: str) -> None:
     address = stand_ins.clerk_user(email)["email_addresses"][0]["id"]
     clerk.send_code(address)
 
@@ -272,7 +274,7 @@ def test_a_second_code_must_wait_half_a_minute(stand_ins: StandInsClient, clerk:
         (404, {"errors": [{"code": "resource_not_found"}]}, CodeCheck.EXPIRED),
     ],
 )
-def test_every_word_of_clerks_about_a_code_is_understood(
+def test_each_answer_to_a_code_has_a_verdict(
     stand_ins: StandInsClient, clerk: ClerkClient, status: int, body: dict[str, Any], check: CodeCheck
 ) -> None:
     stand_ins.fault("clerk", "status", status=status, body=body)
@@ -280,7 +282,7 @@ def test_every_word_of_clerks_about_a_code_is_understood(
     assert clerk.check_code("idn_1", verification_id="ver_1", code="123456") is check
 
 
-def test_a_revoked_session_and_one_that_is_gone_are_the_same(stand_ins: StandInsClient, clerk: ClerkClient) -> None:
+def test_revoking_a_missing_session_has_no_effect(stand_ins: StandInsClient, clerk: ClerkClient) -> None:
     clerk.revoke_session(stand_ins.token()["session_id"])
     clerk.revoke_session("sess_gone")
 
@@ -288,7 +290,7 @@ def test_a_revoked_session_and_one_that_is_gone_are_the_same(stand_ins: StandIns
 
 
 @pytest.mark.parametrize("trouble", [{"mode": "disconnect"}, {"mode": "status", "status": 500}])
-def test_what_changes_something_is_never_sent_twice(
+def test_a_call_that_changes_data_is_never_retried(
     stand_ins: StandInsClient, clerk: ClerkClient, email: str, trouble: dict[str, Any]
 ) -> None:
     stand_ins.fault("clerk", times=1, **trouble)
@@ -299,19 +301,19 @@ def test_what_changes_something_is_never_sent_twice(
     assert len(stand_ins.calls("clerk")) == 1
 
 
-@pytest.mark.parametrize(("asked_s", "pauses", "is_answered"), [("1", [1.0], True), ("3", [], False)])
-def test_a_read_waits_for_clerk_if_that_is_short(
+@pytest.mark.parametrize(("retry_after_s", "pauses", "is_answered"), [("1", [1.0], True), ("3", [], False)])
+def test_a_read_waits_for_a_short_retry_after_only(
     stand_ins: StandInsClient,
     local_endpoints: Endpoints,
     calls: CallCollector,
-    asked_s: str,
+    retry_after_s: str,
     pauses: list[float],
     is_answered: bool,
 ) -> None:
     paused: list[float] = []
     clerk = ClerkClient(SECRET_KEY, calls=calls, pause=paused.append)
     user_id = stand_ins.token()["user_id"]
-    stand_ins.fault("clerk", "status", status=429, headers={"Retry-After": asked_s}, times=1)
+    stand_ins.fault("clerk", "status", status=429, headers={"Retry-After": retry_after_s}, times=1)
 
     if is_answered:
         assert clerk.get_user(user_id).id == user_id
@@ -322,25 +324,27 @@ def test_a_read_waits_for_clerk_if_that_is_short(
     assert paused == pauses
 
 
-def test_every_call_says_for_which_version_it_was_written(local_endpoints: Endpoints, calls: CallCollector) -> None:
-    seen = []
+def test_every_call_sends_the_api_version(local_endpoints: Endpoints, calls: CallCollector) -> None:
+    requests = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         headers = request.headers
-        seen.append((request.method, request.url.path, headers["Clerk-API-Version"], headers["User-Agent"]))
+        requests.append((request.method, request.url.path, headers["Clerk-API-Version"], headers["User-Agent"]))
         return httpx.Response(200, json={"token": "ticket"})
 
     with httpx.Client(transport=httpx.MockTransport(answer)) as client:
         ticket = ClerkClient(SECRET_KEY, calls=calls, client=client).create_sign_in_ticket("user_1", expires_in_s=60)
 
     assert ticket == "ticket"
-    assert seen == [("POST", "/clerk/v1/sign_in_tokens", "2026-05-12", "whyviral/0.1")]
+    assert requests == [("POST", "/clerk/v1/sign_in_tokens", "2026-05-12", "whyviral/0.1")]
 
 
 @pytest.mark.parametrize(
     "errors", [None, "no", [], [5], [{}], [{"code": 5}], [{"code": "c" * 5_000}], [{"code": "c"}] * 1_000], ids=str
 )
-def test_whatever_clerk_calls_an_error_is_bounded(stand_ins: StandInsClient, clerk: ClerkClient, errors: Any) -> None:
+def test_the_error_codes_of_an_answer_are_limited_in_number_and_length(
+    stand_ins: StandInsClient, clerk: ClerkClient, errors: Any
+) -> None:
     stand_ins.fault("clerk", "status", status=422, body={"errors": errors, "clerk_trace_id": ["x"]})
 
     with pytest.raises(ClerkRefusal) as refusal:

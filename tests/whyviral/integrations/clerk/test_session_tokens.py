@@ -22,7 +22,7 @@ PUBLISHABLE_KEY = _publishable_key("clerk.whyviral.localhost")
 
 
 class MovedClock:
-    """The real time, moved."""
+    """A clock that is offset from the real time."""
 
     def __init__(self) -> None:
         self.by = timedelta(0)
@@ -56,12 +56,12 @@ def _encoded(part: dict[str, Any]) -> str:
     return base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
 
 
-def test_a_publishable_key_names_its_host() -> None:
+def test_a_publishable_key_encodes_its_host() -> None:
     assert frontend_host("pk_test_aGFwcHktY2F0LTEuY2xlcmsuYWNjb3VudHMuZGV2JA==") == "happy-cat-1.clerk.accounts.dev"
     assert frontend_host("pk_live_aGFwcHktY2F0LTEuY2xlcmsuYWNjb3VudHMuZGV2JA") == "happy-cat-1.clerk.accounts.dev"
 
 
-def test_blanks_around_a_publishable_key_do_not_matter() -> None:
+def test_blanks_around_a_publishable_key_are_ignored() -> None:
     key = "pk_test_aGFwcHktY2F0LTEuY2xlcmsuYWNjb3VudHMuZGV2JA=="
 
     assert frontend_host(f" \t{key}\n") == "happy-cat-1.clerk.accounts.dev"
@@ -85,12 +85,12 @@ def test_blanks_around_a_publishable_key_do_not_matter() -> None:
         _publishable_key("a" * 64 + ".example"),
     ],
 )
-def test_what_is_no_publishable_key_is_refused(key: str) -> None:
+def test_an_invalid_publishable_key_is_refused(key: str) -> None:
     with pytest.raises(ValueError, match="CLERK_PUBLISHABLE_KEY is not a publishable key"):
         frontend_host(key)
 
 
-def test_a_genuine_token_says_who_calls(stand_ins: StandInsClient, verifier: SessionTokenVerifier) -> None:
+def test_a_valid_token_identifies_the_caller(stand_ins: StandInsClient, verifier: SessionTokenVerifier) -> None:
     ordered = stand_ins.token()
 
     claims = verifier.verify(ordered["token"])
@@ -101,7 +101,9 @@ def test_a_genuine_token_says_who_calls(stand_ins: StandInsClient, verifier: Ses
     assert claims.issued_at.tzinfo is UTC
 
 
-def test_custom_claims_and_an_impersonator_are_told(stand_ins: StandInsClient, verifier: SessionTokenVerifier) -> None:
+def test_custom_claims_and_the_impersonator_are_returned(
+    stand_ins: StandInsClient, verifier: SessionTokenVerifier
+) -> None:
     overrides = {"email": "a@b.co", "name": "Ann", "act": {"iss": "x", "sid": "y", "sub": "user_admin"}, "aud": "other"}
 
     claims = verifier.verify(stand_ins.token(overrides=overrides)["token"])
@@ -110,14 +112,14 @@ def test_custom_claims_and_an_impersonator_are_told(stand_ins: StandInsClient, v
 
 
 @pytest.mark.parametrize("email", ["", "  ", 5, ["a@b.co"], "a" * 400])
-def test_a_custom_claim_that_is_no_text_is_absent(
+def test_a_custom_claim_that_is_not_text_is_ignored(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, email: Any
 ) -> None:
     assert verifier.verify(stand_ins.token(overrides={"email": email})["token"]).email is None
 
 
 @pytest.mark.parametrize(("late_s", "reason"), [(-61, None), (3, None), (6, "expired"), (3600, "expired")])
-def test_a_token_lives_until_its_end_and_five_seconds_more(
+def test_a_token_is_accepted_until_five_seconds_after_its_expiry(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock, late_s: int, reason: str | None
 ) -> None:
     token = stand_ins.token(expires_in_seconds=60)["token"]
@@ -130,7 +132,7 @@ def test_a_token_lives_until_its_end_and_five_seconds_more(
 
 
 @pytest.mark.parametrize("early_s", [70, 3600])
-def test_a_token_of_the_future_is_refused(
+def test_a_token_that_is_not_valid_yet_is_refused(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock, early_s: int
 ) -> None:
     token = stand_ins.token()["token"]
@@ -178,7 +180,7 @@ def test_a_token_with_a_wrong_claim_is_refused(
         (None, True, False),
     ],
 )
-def test_the_origin_must_be_ours_where_it_is_named(
+def test_a_token_with_an_unauthorised_origin_is_refused(
     stand_ins: StandInsClient, local_endpoints: Endpoints, azp: str | None, require_azp: bool, is_taken: bool
 ) -> None:
     verifier = SessionTokenVerifier(PUBLISHABLE_KEY, ["https://app.example"], require_azp=require_azp)
@@ -199,7 +201,7 @@ def test_the_origin_must_be_ours_where_it_is_named(
         ({"algorithm": "none"}, "wrong_algorithm"),
     ],
 )
-def test_a_forgery_is_refused(
+def test_a_forged_token_is_refused(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, forgery: dict[str, str], reason: str
 ) -> None:
     assert _refusal(verifier, stand_ins.token(**forgery)["token"]) == reason
@@ -223,16 +225,14 @@ def test_a_forgery_is_refused(
         f"{_encoded({'alg': 'RS256', 'kid': 'k'})}.{'e' * 9000}.c2ln",
     ],
 )
-def test_what_is_no_token_is_refused_without_asking_anybody(
+def test_a_malformed_token_is_refused_without_a_fetch(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, token: str
 ) -> None:
     assert _refusal(verifier, token) == "malformed"
     assert _jwks_fetches(stand_ins) == 0
 
 
-def test_a_key_that_the_token_brings_along_is_never_used(
-    stand_ins: StandInsClient, verifier: SessionTokenVerifier
-) -> None:
+def test_a_key_inside_the_token_is_never_used(stand_ins: StandInsClient, verifier: SessionTokenVerifier) -> None:
     _, payload, signature = stand_ins.token(key="other")["token"].split(".")
     kid = "ins_mine"
     header = {"alg": "RS256", "kid": kid, "jku": f"{stand_ins.base_url}/evil", "jwk": {"kty": "RSA", "kid": kid}}
@@ -254,7 +254,7 @@ def test_a_key_that_is_not_for_verifying_signatures_is_not_used(
 
 
 @pytest.mark.parametrize("change", [{"key_ops": ["verify"]}, {"key_ops": ["sign", "verify"]}, {"key_ops": None}])
-def test_a_key_that_may_verify_is_used(
+def test_a_key_for_verifying_signatures_is_used(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, change: dict[str, Any]
 ) -> None:
     token = stand_ins.token()
@@ -271,7 +271,7 @@ def test_the_keys_are_fetched_once_for_many_tokens(stand_ins: StandInsClient, ve
     assert _jwks_fetches(stand_ins) == 1
 
 
-def test_a_flood_of_unknown_keys_makes_one_fetch_in_thirty_seconds(
+def test_many_unknown_key_ids_cause_one_fetch_in_thirty_seconds(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock
 ) -> None:
     for number in range(5):
@@ -284,7 +284,7 @@ def test_a_flood_of_unknown_keys_makes_one_fetch_in_thirty_seconds(
     assert (in_the_first_moment, _jwks_fetches(stand_ins)) == (1, 2)
 
 
-def test_a_new_key_is_honoured_after_the_cooldown(
+def test_a_new_key_is_accepted_after_the_cooldown(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock
 ) -> None:
     verifier.verify(stand_ins.token()["token"])
@@ -296,7 +296,7 @@ def test_a_new_key_is_honoured_after_the_cooldown(
     verifier.verify(token)
 
 
-def test_a_new_key_under_the_old_id_is_honoured_at_once_unless_keys_were_fetched_just_now(
+def test_a_rotated_key_under_the_old_id_is_accepted_unless_keys_were_fetched_just_before(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock
 ) -> None:
     verifier.verify(stand_ins.token()["token"])
@@ -310,7 +310,7 @@ def test_a_new_key_under_the_old_id_is_honoured_at_once_unless_keys_were_fetched
     assert _jwks_fetches(stand_ins) == 2
 
 
-def test_forged_signatures_make_one_fetch_a_minute(
+def test_forged_signatures_cause_one_fetch_a_minute(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock
 ) -> None:
     forgery = stand_ins.token(key="other", expires_in_seconds=600)["token"]
@@ -324,7 +324,7 @@ def test_forged_signatures_make_one_fetch_a_minute(
     assert (in_the_first_minute, _jwks_fetches(stand_ins)) == (1, 2)
 
 
-def test_forgeries_of_every_kind_make_one_fetch_in_thirty_seconds(
+def test_forged_tokens_of_all_kinds_cause_one_fetch_in_thirty_seconds(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock
 ) -> None:
     forgeries = [
@@ -340,7 +340,7 @@ def test_forgeries_of_every_kind_make_one_fetch_in_thirty_seconds(
 
 
 @pytest.mark.parametrize("trouble", [{"mode": "status", "status": 500}, {"mode": "garbage"}, {"mode": "disconnect"}])
-def test_known_keys_serve_on_when_they_are_old_and_clerk_is_away(
+def test_stale_keys_are_used_while_clerk_is_unavailable(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock, trouble: dict[str, Any]
 ) -> None:
     token = stand_ins.token(expires_in_seconds=20_000)["token"]
@@ -366,7 +366,7 @@ def test_known_keys_serve_on_when_they_are_old_and_clerk_is_away(
         {"mode": "status", "status": 200, "body": []},
     ],
 )
-def test_without_any_key_nothing_can_be_said_until_clerk_is_back(
+def test_tokens_cannot_be_verified_without_keys_until_clerk_is_available_again(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock, trouble: dict[str, Any]
 ) -> None:
     token = stand_ins.token()["token"]
@@ -380,7 +380,7 @@ def test_without_any_key_nothing_can_be_said_until_clerk_is_back(
     verifier.verify(token)
 
 
-def test_the_keys_are_read_from_the_instance_that_the_publishable_key_names(local_endpoints: Endpoints) -> None:
+def test_the_keys_are_fetched_from_the_instance_of_the_publishable_key(local_endpoints: Endpoints) -> None:
     endpoints.use(Endpoints())
 
     verifier = SessionTokenVerifier(_publishable_key("clerk.example.com", "pk_live_"))

@@ -24,7 +24,7 @@ def client() -> Iterator[httpx.Client]:
 
 
 def _fetch(client: httpx.Client, url: str, *, total_s: float = WAIT_S) -> HttpAnswer:
-    return fetch(client, url, provider="somebody", service="Somebody", headers={}, total_s=total_s, max_bytes=10_000)
+    return fetch(client, url, provider="vendor", service="The vendor", headers={}, total_s=total_s, max_bytes=10_000)
 
 
 def _dripping() -> Iterator[bytes]:

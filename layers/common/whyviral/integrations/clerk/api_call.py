@@ -1,4 +1,4 @@
-"""One call to Clerk's Backend API: authorised, bounded, recorded, its refusals in our words."""
+"""Calls to Clerk's Backend API: authorised, bounded and recorded, with errors raised as `ProviderError`."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,33 +14,41 @@ from whyviral.integrations.errors import ConnectionDropped, ProviderError
 from whyviral.integrations.http.api_keys import checked_key
 from whyviral.integrations.http.bounded import HttpAnswer, exchange, retry_after_s, shared_client
 from whyviral.integrations.http.call_recorder import recorded_call
+from whyviral.integrations.http.status_categories import StatusCategories, category_of_status, is_transient_status
 from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
 from whyviral.integrations.ports.call_recorder import CallRecorder
 
 PROVIDER = "clerk"
 SERVICE = "The sign-in service"
 USER_AGENT = "whyviral/0.1"
-"""Hosts behind Cloudflare answer 403 to the names of bare libraries. Source: jpadilla/pyjwt issue 1121."""
+"""Cloudflare answers 403 to the default user agents of libraries. Source: jpadilla/pyjwt issue 1121."""
 
 _API_VERSION = "2026-05-12"
 _TIMEOUT_S = 4.0
 _MAX_BYTES = 1024 * 1024
-_LONGEST_PAUSE_S = 2.0
-"""A longer `Retry-After` is for our caller to wait for."""
-_MOST_CODES = 20
+_MAX_PAUSE_S = 2.0
+"""A longer `Retry-After` is reported to the caller instead of waited for."""
+_MAX_CODES = 20
+_CATEGORIES: StatusCategories = {HTTPStatus.NOT_FOUND: ErrorCategory.NOT_FOUND}
+_MESSAGES: Mapping[ErrorCategory, str] = {
+    ErrorCategory.AUTH: f"{SERVICE} refused our account.",
+    ErrorCategory.NOT_FOUND: "There is no such user.",
+    ErrorCategory.RATE_LIMIT: f"{SERVICE} is busy. Please try again in a moment.",
+    ErrorCategory.PROVIDER_ERROR: f"{SERVICE} is not available at the moment.",
+}
 
 type Params = Mapping[str, str]
 
 
-class NotUnderstood(Exception):
-    """The document is not what Clerk documents; raised by readers, the message holds nothing of it."""
+class UnexpectedDocument(Exception):
+    """The document does not match Clerk's specification; raised by readers, and the message does not quote it."""
 
 
 class ClerkRefusal(ProviderError):
     """Clerk answered with an error.
 
     Attributes:
-        codes: Clerk's words for what is wrong, such as form_identifier_exists; the first is the main one.
+        codes: Clerk's error codes, such as form_identifier_exists; the main one comes first.
     """
 
     def __init__(self, message: str, *, codes: tuple[str, ...], **fields: Any) -> None:
@@ -75,7 +83,7 @@ class ClerkHttp:
         self._base_url = endpoints.current().clerk_api_url
 
     def get[T](self, path: str, read: Callable[[Any], T], *, operation: str, params: Params | None = None) -> T:
-        """Return what `read` makes of the document; reading is safe to repeat: passing trouble gets a second try."""
+        """Send a GET request and return the document parsed by `read`; a transient failure is retried once."""
         try:
             return self._once(self._request("GET", path, params=params), read, operation=operation)
         except ProviderError as exc:
@@ -86,9 +94,9 @@ class ClerkHttp:
         return self._once(self._request("GET", path, params=params), read, operation=operation)
 
     def send[T](self, method: str, path: str, read: Callable[[Any], T], *, operation: str, body: Any = None) -> T:
-        """Change something and return what `read` makes of the answer.
+        """Send a request that changes data, and return the answer parsed by `read`.
 
-        Tried once: nobody knows whether a call that was lost took effect.
+        It is not retried, because a call without an answer may have taken effect.
         """
         return self._once(self._request(method, path, json=body), read, operation=operation)
 
@@ -112,18 +120,17 @@ class ClerkHttp:
                 raise self._refusal(answer)
             try:
                 return read(parse_untrusted_json(answer.body))
-            except (NotJson, NotUnderstood) as exc:
+            except (NotJson, UnexpectedDocument) as exc:
                 raise _unreadable() from exc
 
     def _refusal(self, answer: HttpAnswer) -> ClerkRefusal:
-        category, message = _describe(answer.status)
+        category = category_of_status(answer.status, _CATEGORIES)
         codes, trace_id = _read_errors(answer)
         return ClerkRefusal(
-            message,
+            _MESSAGES[category],
             codes=codes,
             category=category,
-            is_transient=answer.status == HTTPStatus.TOO_MANY_REQUESTS
-            or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+            is_transient=is_transient_status(answer.status),
             retry_after_s=retry_after_s(answer.headers, now=self._clock()),
             status=answer.status,
             request_id=trace_id,
@@ -141,28 +148,16 @@ def _unreadable() -> ProviderError:
 
 
 def _pause_before_retry(exc: ProviderError) -> float | None:
-    """Return how long to wait before a second try; None when there is no point in one."""
+    """Return the delay in seconds before a retry; None if the call must not be retried."""
     if isinstance(exc, ConnectionDropped) or (exc.status or 0) >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return 0.0
     if exc.status == HTTPStatus.TOO_MANY_REQUESTS and exc.retry_after_s is not None:
-        return exc.retry_after_s if exc.retry_after_s <= _LONGEST_PAUSE_S else None
+        return exc.retry_after_s if exc.retry_after_s <= _MAX_PAUSE_S else None
     return None
 
 
-def _describe(status: int) -> tuple[ErrorCategory, str]:
-    match status:
-        case HTTPStatus.UNAUTHORIZED | HTTPStatus.PAYMENT_REQUIRED | HTTPStatus.FORBIDDEN:
-            return ErrorCategory.AUTH, f"{SERVICE} refused our account."
-        case HTTPStatus.NOT_FOUND:
-            return ErrorCategory.NOT_FOUND, "There is no such user."
-        case HTTPStatus.TOO_MANY_REQUESTS:
-            return ErrorCategory.RATE_LIMIT, f"{SERVICE} is busy. Please try again in a moment."
-        case _:
-            return ErrorCategory.PROVIDER_ERROR, f"{SERVICE} is out of order."
-
-
 def _read_errors(answer: HttpAnswer) -> tuple[tuple[str, ...], str | None]:
-    """Return the codes of an error answer and the id by which Clerk finds it in its own logs."""
+    """Return the codes of an error answer, and the trace id that identifies it in Clerk's logs."""
     try:
         document = parse_untrusted_json(answer.body)
     except NotJson:
@@ -171,6 +166,6 @@ def _read_errors(answer: HttpAnswer) -> tuple[tuple[str, ...], str | None]:
         return (), None
     errors = document.get("errors")
     entries = [entry for entry in errors if isinstance(entry, dict)] if isinstance(errors, list) else []
-    codes = tuple(code[:100] for entry in entries[:_MOST_CODES] if isinstance(code := entry.get("code"), str))
+    codes = tuple(code[:100] for entry in entries[:_MAX_CODES] if isinstance(code := entry.get("code"), str))
     trace_id = document.get("clerk_trace_id")
     return codes, trace_id[:100] if isinstance(trace_id, str) else None

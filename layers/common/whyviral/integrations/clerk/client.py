@@ -1,4 +1,4 @@
-"""Users, codes and sessions, as Clerk's Backend API keeps them. Source: clerk/openapi-specs, bapi 2026-05-12."""
+"""The client for users, codes and sessions in Clerk's Backend API. Source: clerk/openapi-specs, bapi 2026-05-12."""
 
 import secrets
 from collections.abc import Callable
@@ -17,30 +17,30 @@ from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.http.vendor_model import Lenient, VendorModel
 from whyviral.integrations.ports.call_recorder import CallRecorder
 
-from .api_call import PROVIDER, SERVICE, USER_AGENT, ClerkHttp, ClerkRefusal, NotUnderstood
-from .users import ClerkUser, Milliseconds, UnreadableUser, moment_of, read_user
+from .api_call import PROVIDER, SERVICE, USER_AGENT, ClerkHttp, ClerkRefusal, UnexpectedDocument
+from .users import ClerkUser, Milliseconds, UnreadableUser, read_user, to_datetime
 
 __all__ = ["PROVIDER", "SERVICE", "USER_AGENT", "ClerkClient", "ClerkRefusal", "ClerkUser", "CodeCheck", "SentCode"]
 
 _CODE_LIFE = timedelta(minutes=10)
-"""Of codes whose end Clerk does not tell, as its specification allows."""
+"""The lifetime of a code if Clerk's answer has no expiry, which its specification allows."""
 
 
 class CodeCheck(StrEnum):
-    """What Clerk says of a code."""
+    """Clerk's verdict on a code."""
 
     VERIFIED = "verified"
     WRONG = "unverified"
     EXPIRED = "expired"
     FAILED = "failed"
-    """Wrong too often: no code of this verification counts any more."""
+    """Too many wrong codes: this verification accepts no code any more."""
     USED = "used"
-    """It was right, but had been used before."""
+    """The code is correct, but was used before."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentCode:
-    """A code that Clerk has sent to an address."""
+    """A code that Clerk has sent to an e-mail address."""
 
     verification_id: str
     expires_at: datetime
@@ -64,35 +64,35 @@ class _Verdict(VendorModel):
 
 
 class ClerkClient:
-    """Asks Clerk's Backend API; every method raises `ProviderError` where Clerk cannot or will not answer."""
+    """The client for Clerk's Backend API; every method raises `ProviderError` if its call fails."""
 
     def __init__(self, secret_key: str, *, calls: CallRecorder, **options: Any) -> None:
-        """Make a client; `options` are those of `ClerkHttp`."""
+        """Create a client; `options` are passed to `ClerkHttp`."""
         self._http = ClerkHttp(secret_key, calls=calls, **options)
 
     def get_user(self, user_id: str) -> ClerkUser:
         """Return a user.
 
         Raises:
-            ProviderError: category not_found when Clerk has no such user.
+            ProviderError: the category is not_found if Clerk has no such user.
         """
         return self._http.get(f"/users/{_segment(user_id)}", _read_user, operation="GET /users/{id}")
 
     def find_user_by_email(self, email: str) -> ClerkUser | None:
-        """Return the user whose address this is, as the primary one."""
+        """Return the user who has this address as their primary one; None if there is none."""
         users = self._http.get("/users", _read_users, operation="GET /users", params={"email_address": email})
-        # An address may be somebody's second one: codes and passwords concern the primary one only.
+        # The address may be another user's secondary one, but codes and passwords apply to the primary one only.
         return next((user for user in users if user.email is not None and user.email.lower() == email.lower()), None)
 
     def create_unclaimed_user(self, email: str) -> ClerkUser:
-        """Create a user whose address is unproven and whose password nobody knows.
+        """Create a user with an unverified address and a random password that is not stored.
 
         Raises:
-            ClerkRefusal: with the code form_identifier_exists when somebody has the address already.
+            ClerkRefusal: with the code form_identifier_exists if another user has the address.
         """
         body = {
             "email_address": [email],
-            # Without it Clerk would call the address verified.
+            # Without this field Clerk would mark the address as verified.
             "email_address_identification_status": ["reserved"],
             "password": secrets.token_urlsafe(32),
             "skip_password_checks": True,
@@ -103,14 +103,14 @@ class ClerkClient:
         """Replace a user's password, end their sessions and return the user.
 
         Raises:
-            ClerkRefusal: with a code form_password_… when Clerk does not accept the password.
+            ClerkRefusal: with a code that starts with form_password_ if Clerk does not accept the password.
         """
         body = {"password": password, "sign_out_of_other_sessions": True}
         path = f"/users/{_segment(user_id)}"
         return self._http.send("PATCH", path, _read_user, operation="PATCH /users/{id}", body=body)
 
     def verify_password(self, user_id: str, password: str) -> bool:
-        """Return whether this is the user's password; a user without one has none that could be right."""
+        """Return whether this is the user's password; False for a user without a password."""
         path = f"/users/{_segment(user_id)}/verify_password"
         operation = "POST /users/{id}/verify_password"
         try:
@@ -122,13 +122,13 @@ class ClerkClient:
         return verdict.verified is True
 
     def create_sign_in_ticket(self, user_id: str, *, expires_in_s: int) -> str:
-        """Return a ticket that a frontend exchanges once for a session."""
+        """Return a single-use ticket that a frontend exchanges for a session."""
         body = {"user_id": user_id, "expires_in_seconds": expires_in_s}
         operation = "POST /sign_in_tokens"
         return self._http.send("POST", "/sign_in_tokens", _reader(_SignInToken), operation=operation, body=body).token
 
     def revoke_session(self, session_id: str) -> None:
-        """End a session; one that is gone already counts as ended."""
+        """End a session; has no effect if it does not exist any more."""
         path = f"/sessions/{_segment(session_id)}/revoke"
         try:
             self._http.send("POST", path, lambda _: None, operation="POST /sessions/{id}/revoke")
@@ -148,16 +148,16 @@ class ClerkClient:
         """Send a code to an address.
 
         Raises:
-            ClerkRefusal: with the code verification_code_too_many_requests when one was sent a moment ago.
+            ClerkRefusal: with the code verification_code_too_many_requests if a code was sent a moment ago.
         """
         path = f"/email_addresses/{_segment(email_address_id)}/prepare_verification"
         operation = "POST /email_addresses/{id}/prepare_verification"
         verification = self._http.send("POST", path, _reader(_Verification), operation=operation)
-        expires_at = utc_now() + _CODE_LIFE if verification.expire_at is None else moment_of(verification.expire_at)
+        expires_at = utc_now() + _CODE_LIFE if verification.expire_at is None else to_datetime(verification.expire_at)
         return SentCode(verification.id, expires_at)
 
     def check_code(self, email_address_id: str, *, verification_id: str, code: str) -> CodeCheck:
-        """Return what a code proves; once verified, the address is proven at Clerk as well."""
+        """Return Clerk's verdict on a code; a correct code also verifies the address at Clerk."""
         path = f"/email_addresses/{_segment(email_address_id)}/attempt_verification"
         body = {"verification_id": verification_id, "code": code}
         operation = "POST /email_addresses/{id}/attempt_verification"
@@ -175,12 +175,12 @@ def _read_user(document: Any) -> ClerkUser:
     try:
         return read_user(document)
     except UnreadableUser as exc:
-        raise NotUnderstood from exc
+        raise UnexpectedDocument from exc
 
 
 def _read_users(document: Any) -> list[ClerkUser]:
     if not isinstance(document, list):
-        raise NotUnderstood
+        raise UnexpectedDocument
     return [_read_user(entry) for entry in document]
 
 
@@ -189,15 +189,15 @@ def _reader[T: VendorModel](shape: type[T]) -> Callable[[Any], T]:
         try:
             return shape.model_validate(document)
         except ValidationError as exc:
-            raise NotUnderstood from exc
+            raise UnexpectedDocument from exc
 
     return read
 
 
 def _check_of_refusal(exc: ClerkRefusal) -> CodeCheck:
-    """Return the verdict that a refusal holds, which Clerk's index lists beside the answers with a status."""
+    """Return the verdict that an error answer stands for, or raise it again if it stands for none."""
     if exc.status == HTTPStatus.NOT_FOUND:
-        return CodeCheck.EXPIRED  # the user or the verification has gone
+        return CodeCheck.EXPIRED  # the user or the verification does not exist any more
     for code, verdict in (
         ("verification_already_verified", CodeCheck.USED),
         ("verification_expired", CodeCheck.EXPIRED),

@@ -1,4 +1,4 @@
-"""Session tokens of Clerk, verified on our side. Source: clerk.com/docs, "Session tokens"."""
+"""Local verification of Clerk's session tokens. Source: clerk.com/docs, "Session tokens"."""
 
 import base64
 import binascii
@@ -18,23 +18,23 @@ from .signing_keys import SigningKeys
 
 _LEEWAY_S = 5
 _MAX_TOKEN = 8 * 1024
-"""Clerk keeps tokens below the 4 KB of a cookie. Source: clerk.com/docs, "Session tokens"."""
+"""Twice the 4 KB of a cookie, below which Clerk keeps its tokens. Source: clerk.com/docs, "Session tokens"."""
 _MAX_HEADER = 2 * 1024
 _MAX_KEY_ID = 255
 _REQUIRED_CLAIMS = ["exp", "iat", "nbf", "iss", "sub", "sid"]
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
 
-type Moment = Annotated[int, Field(strict=True, ge=0, lt=253_402_300_800)]
-"""Seconds since 1970 that a date can hold."""
+type EpochSeconds = Annotated[int, Field(strict=True, ge=0, lt=253_402_300_800)]
+"""Seconds since 1970, within the range of a datetime."""
 type Identifier = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}$")]
 type PersonalText = Annotated[
     str, StringConstraints(min_length=1, max_length=320, strip_whitespace=True, pattern=r"^[^\x00]*$")
 ]
-"""Postgres holds no NUL in a text."""
+"""Excludes NUL, which Postgres cannot store in text."""
 
 
 class InvalidSessionToken(Exception):
-    """The token proves nothing.
+    """The token is invalid.
 
     Attributes:
         reason: a short word for logs: expired, not_yet_valid, wrong_issuer, wrong_party, wrong_algorithm, unknown_key,
@@ -48,17 +48,17 @@ class InvalidSessionToken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SessionClaims:
-    """Who calls, as a verified token says."""
+    """The claims of a verified token: the user, the session and its times."""
 
     user_id: str
     session_id: str
     email: str | None
-    """Like `name`, only there if the instance is set up to put it into its tokens."""
+    """Like `name`, present only if the Clerk instance is configured to put it into tokens."""
     name: str | None
     issued_at: datetime
     expires_at: datetime
     actor: str | None
-    """The user id of whoever impersonates the user."""
+    """The id of the user who impersonates this user; None: no impersonation."""
 
 
 class _Actor(VendorModel):
@@ -68,9 +68,9 @@ class _Actor(VendorModel):
 class _Claims(VendorModel):
     sub: Identifier
     sid: Identifier
-    exp: Moment
-    nbf: Moment
-    iat: Moment
+    exp: EpochSeconds
+    nbf: EpochSeconds
+    iat: EpochSeconds
     azp: str | None = None
     sts: str | None = None
     act: _Actor | None = None
@@ -79,10 +79,10 @@ class _Claims(VendorModel):
 
 
 def frontend_host(publishable_key: str) -> str:
-    """Return the host of the Frontend API that a publishable key names; blanks around the key do not matter.
+    """Return the Frontend API host that a publishable key encodes; surrounding blanks are ignored.
 
     Raises:
-        ValueError: not a publishable key.
+        ValueError: the text is not a publishable key.
     """
     match publishable_key.strip().split("_", 2):
         case ["pk", "test" | "live", encoded]:
@@ -95,7 +95,7 @@ def frontend_host(publishable_key: str) -> str:
 
 
 class SessionTokenVerifier:
-    """Checks session tokens of one Clerk instance; build it once per process, it keeps the instance's keys."""
+    """Verifies session tokens of one Clerk instance; create one per process, because it caches the instance's keys."""
 
     def __init__(
         self,
@@ -105,16 +105,16 @@ class SessionTokenVerifier:
         require_azp: bool = False,
         clock: Clock = utc_now,
     ) -> None:
-        """Make the verifier; nothing is fetched yet.
+        """Create the verifier without fetching keys.
 
         Args:
-            publishable_key: names the instance.
-            authorized_parties: the origins whose tokens we take; none: any.
-            require_azp: whether to refuse tokens that name no origin, as those of non-browser clients do not.
-            clock: tells the time.
+            publishable_key: identifies the instance.
+            authorized_parties: the origins whose tokens are accepted; empty: all origins.
+            require_azp: whether to refuse tokens without an origin, which non-browser clients have.
+            clock: the source of the current time.
 
         Raises:
-            ValueError: not a publishable key.
+            ValueError: the text is not a publishable key.
         """
         self._issuer = f"https://{frontend_host(publishable_key)}"
         self._authorized_parties = frozenset(authorized_parties)
@@ -123,19 +123,19 @@ class SessionTokenVerifier:
         self._keys = SigningKeys(self._issuer, clock=clock)
 
     def verify(self, token: str) -> SessionClaims:
-        """Return what the token proves.
+        """Verify a token and return its claims.
 
         Raises:
-            InvalidSessionToken: it proves nothing.
-            ProviderError: the instance's keys cannot be had, so nothing can be said.
+            InvalidSessionToken: the token is invalid.
+            ProviderError: the instance's keys cannot be fetched, so the token cannot be verified.
         """
         return self._checked(self._verified_payload(token))
 
     def verify_with_known_keys(self, token: str) -> SessionClaims | None:
-        """Return what the token proves by the keys at hand; None where only `verify` can tell, which may fetch keys.
+        """Verify a token with the cached keys; None if only `verify`, which may fetch keys, can decide.
 
         Raises:
-            InvalidSessionToken: it proves nothing.
+            InvalidSessionToken: the token is invalid.
         """
         key = self._keys.find_known(_key_id(token))
         if key is None:
@@ -169,10 +169,10 @@ class SessionTokenVerifier:
         try:
             return self._decode(token, key)
         except InvalidSessionToken as exc:
-            newer = self._keys.find_again(key_id, instead_of=key) if exc.reason == "bad_signature" else None
-            if newer is None:
+            rotated = self._keys.find_rotated(key_id, current=key) if exc.reason == "bad_signature" else None
+            if rotated is None:
                 raise
-        return self._decode(token, newer)
+        return self._decode(token, rotated)
 
     def _decode(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
         try:
@@ -181,7 +181,7 @@ class SessionTokenVerifier:
                 key,
                 algorithms=["RS256"],
                 issuer=self._issuer,
-                # The times are checked against our clock below; session tokens have no audience.
+                # `_check` compares the times with our clock; session tokens have no audience.
                 options={
                     "require": _REQUIRED_CLAIMS,
                     "verify_aud": False,
@@ -192,7 +192,7 @@ class SessionTokenVerifier:
                 },
             )
         except jwt.PyJWTError as exc:
-            raise InvalidSessionToken(_reason(exc)) from None  # PyJWT quotes the token
+            raise InvalidSessionToken(_reason(exc)) from None  # PyJWT's message quotes the token
 
     def _check(self, claims: _Claims) -> None:
         now = self._clock().timestamp()
@@ -220,11 +220,11 @@ def _decode_host(encoded: str) -> str | None:
 
 
 def _key_id(token: str) -> str:
-    """Return which key the token claims to be signed with; keys that it brings along are never looked at."""
+    """Return the id of the key that the token claims to be signed with; keys inside the token are ignored."""
     if len(token) > _MAX_TOKEN or not token.isascii() or len(token.partition(".")[0]) > _MAX_HEADER:
         raise InvalidSessionToken("malformed")
     try:
-        # Of the header alone: PyJWT checks every letter of what it is given, and the rest is read with the signature.
+        # Only the header is passed: PyJWT validates all it is given, and the rest is decoded with the signature later.
         header = jwt.get_unverified_header(f"{token.partition('.')[0]}..")
     except jwt.PyJWTError:
         raise InvalidSessionToken("malformed") from None

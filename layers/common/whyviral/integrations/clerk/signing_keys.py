@@ -1,7 +1,7 @@
-"""The public keys of a Clerk instance, fetched sparingly and served stale rather than not at all.
+"""A cache of a Clerk instance's public keys, which limits fetches and serves stale keys while Clerk is unavailable.
 
-PyJWT's own `PyJWKClient` forgets its keys when they expire while Clerk is away, tries again at every token then, and
-lets some transport errors through; hence this one.
+PyJWT's own `PyJWKClient` is not used: when its keys expire while Clerk is unavailable, it drops them and fetches again
+for every token, and it lets some transport errors through.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from .api_call import PROVIDER, SERVICE, USER_AGENT
 
 _LIFESPAN = timedelta(hours=1)
 _COOLDOWN = timedelta(seconds=30)
-"""A flood of invented key ids makes one fetch in this time; a new key is honoured after as long."""
+"""The minimum interval between fetches, however many unknown key ids arrive; a new key is accepted after it."""
 _COLD_COOLDOWN = timedelta(seconds=1)
 _FORCED_COOLDOWN = timedelta(seconds=60)
 _TIMEOUT_S = 3.0
@@ -31,7 +31,7 @@ _MAX_BYTES = 256 * 1024
 
 
 class SigningKeys:
-    """The keys by id; safe to share between threads."""
+    """The cached keys by id; safe to share between threads."""
 
     def __init__(self, issuer: str, *, clock: Clock) -> None:
         base_url = endpoints.current().clerk_frontend_url or issuer
@@ -44,10 +44,10 @@ class SigningKeys:
         self._forced_at: datetime | None = None
 
     def find(self, key_id: str) -> jwt.PyJWK | None:
-        """Return the key, or None if the instance has none of that id.
+        """Return the key, or None if the instance has no key with this id.
 
         Raises:
-            ProviderError: no key was ever had and none can be had now.
+            ProviderError: no keys are cached, and none can be fetched.
         """
         if key_id not in self._keys or self._is_older_than(_LIFESPAN, self._fetched_at):
             self._refresh(not_within=_COOLDOWN if self._keys else _COLD_COOLDOWN)
@@ -61,26 +61,26 @@ class SigningKeys:
         return self._keys.get(key_id)
 
     def find_known(self, key_id: str) -> jwt.PyJWK | None:
-        """Return the key if it was fetched recently; does no I/O."""
+        """Return the key if it was fetched within the last hour; does no I/O."""
         return None if self._is_older_than(_LIFESPAN, self._fetched_at) else self._keys.get(key_id)
 
-    def find_again(self, key_id: str, *, instead_of: jwt.PyJWK) -> jwt.PyJWK | None:
-        """Return the key as the instance has it now: a rotated key may come back under the id of the old one.
+    def find_rotated(self, key_id: str, *, current: jwt.PyJWK) -> jwt.PyJWK | None:
+        """Return the key that replaced `current` under the same id; None if there is no other.
 
-        Fetches at most once a minute, and never twice in half a minute whatever else was fetched, so that forged
-        signatures cannot make us a burden.
+        It fetches at most once a minute, and not within 30 s of any other fetch, so that tokens with forged signatures
+        cannot cause a flood of requests to Clerk.
 
         Args:
-            key_id: of the key.
-            instead_of: the one that did not fit; None is returned where there is no other.
+            key_id: the id of the key.
+            current: the cached key, with which the signature could not be verified.
         """
         if self._is_older_than(_FORCED_COOLDOWN, self._forced_at) and self._refresh(not_within=_COOLDOWN):
             self._forced_at = self._tried_at
         found = self._keys.get(key_id)
-        return None if found is instead_of else found
+        return None if found is current else found
 
     def _refresh(self, *, not_within: timedelta) -> bool:
-        """Fetch the keys, unless that was tried just now; return whether it was tried."""
+        """Fetch the keys unless the last attempt was within `not_within`; return whether a fetch was attempted."""
         with self._lock:
             if not self._is_older_than(not_within, self._tried_at):
                 return False
@@ -92,8 +92,8 @@ class SigningKeys:
             self._fetched_at = self._tried_at
             return True
 
-    def _is_older_than(self, age: timedelta, moment: datetime | None) -> bool:
-        return moment is None or self._clock() - moment >= age
+    def _is_older_than(self, age: timedelta, at: datetime | None) -> bool:
+        return at is None or self._clock() - at >= age
 
     def _fetch(self) -> Mapping[str, jwt.PyJWK]:
         """Return the keys that can sign session tokens."""
@@ -124,5 +124,5 @@ def _signs_session_tokens(entry: Any) -> bool:
 
 
 def _may_verify(operations: Any) -> bool:
-    """Whether `key_ops`, which is optional, allows to verify signatures. Source: RFC 7517, 4.3."""
+    """Whether the optional `key_ops` allows the verification of signatures. Source: RFC 7517, 4.3."""
     return operations is None or (isinstance(operations, list) and "verify" in operations)

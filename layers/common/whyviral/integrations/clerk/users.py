@@ -1,4 +1,4 @@
-"""A user as Clerk describes them, in answers and in webhooks. Source: clerk/openapi-specs, bapi 2026-05-12."""
+"""The parser for Clerk's user documents in answers and webhooks. Source: clerk/openapi-specs, bapi 2026-05-12."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ from pydantic import Field, ValidationError
 from whyviral.integrations.http.vendor_model import Lenient, VendorModel
 
 type Milliseconds = Annotated[int, Field(strict=True, ge=0, lt=253_402_300_800_000)]
-"""Since 1970, up to the last moment that a date can hold."""
-_LONGEST_NAME = 400
-_LONGEST_EMAIL = 320
-_LONGEST_URL = 2_000
+"""Milliseconds since 1970, within the range of a datetime."""
+_MAX_NAME_LENGTH = 400
+_MAX_EMAIL_LENGTH = 320
+_MAX_URL_LENGTH = 2_000
 
 
 class UnreadableUser(Exception):
-    """The document does not describe a user; the message holds nothing of it."""
+    """The document does not describe a user; the message does not quote it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClerkUser:
-    """A user as Clerk knows them; whom nothing is known about is not barred."""
+    """A user of Clerk; missing flags count as False, so a user with unknown status is not banned or locked."""
 
     id: str
     email: str | None
@@ -37,7 +37,7 @@ class ClerkUser:
     is_locked: bool = False
     has_second_factor: bool = False
     is_unclaimed: bool = False
-    """The address is only reserved, by a sign-up through the Backend API, and nobody has ever signed in."""
+    """Whether the address is only reserved by a sign-up through the Backend API, and the user has never signed in."""
     phone_or_wallet_verified: bool = False
     """Whether any of the user's phone numbers or wallets is verified."""
 
@@ -48,7 +48,7 @@ class _Verification(VendorModel):
 
 class _EmailAddress(VendorModel):
     id: Lenient[Annotated[str, Field(max_length=255)]] = None
-    email_address: Lenient[Annotated[str, Field(max_length=_LONGEST_EMAIL)]] = None
+    email_address: Lenient[Annotated[str, Field(max_length=_MAX_EMAIL_LENGTH)]] = None
     reserved: Lenient[bool] = None
     verification: Lenient[_Verification] = None
 
@@ -69,9 +69,9 @@ class _Identification(VendorModel):
 
 class _User(VendorModel):
     id: Annotated[str, Field(min_length=1, max_length=255)]
-    first_name: Lenient[Annotated[str, Field(max_length=_LONGEST_NAME)]] = None
-    last_name: Lenient[Annotated[str, Field(max_length=_LONGEST_NAME)]] = None
-    image_url: Lenient[Annotated[str, Field(max_length=_LONGEST_URL)]] = None
+    first_name: Lenient[Annotated[str, Field(max_length=_MAX_NAME_LENGTH)]] = None
+    last_name: Lenient[Annotated[str, Field(max_length=_MAX_NAME_LENGTH)]] = None
+    image_url: Lenient[Annotated[str, Field(max_length=_MAX_URL_LENGTH)]] = None
     primary_email_address_id: str | None = None
     email_addresses: Sequence[_EmailAddress] | None = None
     phone_numbers: Lenient[Sequence[_Identification]] = None
@@ -84,10 +84,10 @@ class _User(VendorModel):
 
 
 def read_user(document: Any) -> ClerkUser:
-    """Return the user that a document describes.
+    """Parse a user document.
 
     Raises:
-        UnreadableUser: it describes none.
+        UnreadableUser: the document does not describe a user.
     """
     try:
         return _to_user(_User.model_validate(document))
@@ -95,13 +95,13 @@ def read_user(document: Any) -> ClerkUser:
         raise UnreadableUser("not a user of Clerk") from None
 
 
-def moment_of(milliseconds: int) -> datetime:
-    """Return a time of Clerk's as a datetime."""
+def to_datetime(milliseconds: int) -> datetime:
+    """Convert a Clerk timestamp to an aware UTC datetime."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def _primary_address(user: _User) -> _EmailAddress | None:
-    """Return the entry that the user names as primary; one without an address does not count."""
+    """Return the user's primary e-mail entry; None if there is none or it has no address."""
     if user.primary_email_address_id is None:
         return None
     matching = (entry for entry in user.email_addresses or () if entry.id == user.primary_email_address_id)
@@ -120,7 +120,7 @@ def _to_user(user: _User) -> ClerkUser:
         ),
         full_name=" ".join(part for part in (user.first_name, user.last_name) if part) or None,
         image_url=user.image_url,
-        updated_at=None if user.updated_at is None else moment_of(user.updated_at),
+        updated_at=None if user.updated_at is None else to_datetime(user.updated_at),
         email_address_id=primary.id if primary else None,
         is_banned=bool(user.banned),
         is_locked=bool(user.locked),
