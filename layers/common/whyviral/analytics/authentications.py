@@ -1,4 +1,4 @@
-"""A record of who signed in, up or out, or tried to."""
+"""The log of authentications: sign-ins, sign-ups and sign-outs, and failed attempts at them."""
 
 import uuid
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from whyviral.core.logging import build_logger
 from .models import AppLog, AuthenticationEvent, AuthenticationLog, AuthenticationOutcome, EventCategory, EventLevel
 
 logger = build_logger("analytics")
-_MOST_ADDRESSES = 100
+_MAX_ADDRESSES = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Where a request comes from, as the connection says and not its headers, but for what names the browser."""
+    """The origin of a request. The address is that of the connection; only the user agent comes from a header."""
 
     address: str | None = None
     user_agent: str | None = None
@@ -30,29 +30,30 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Authentication:
-    """What happened."""
+    """One attempt to sign in, up or out, and its outcome."""
 
     event: AuthenticationEvent
     outcome: AuthenticationOutcome = AuthenticationOutcome.SUCCEEDED
     reason: str | None = None
     user_id: uuid.UUID | None = None
     email_hash: str | None = None
-    """A keyed hash: it tells whether two events are about the same address, and nothing else."""
+    """A keyed hash, which only shows whether two events concern the same e-mail address."""
     session_id: str | None = None
     actor: str | None = None
 
 
-def record_authentication(session: Session, happened: Authentication, caller: Caller) -> None:
-    """Append what happened, also to the events; a record that cannot be written is itself logged and stops nobody."""
+def record_authentication(session: Session, authentication: Authentication, caller: Caller) -> None:
+    """Append an authentication to its log and to the events; a failure to do so is logged and not raised."""
     try:
         with session.begin_nested():
-            session.execute(_insert(happened, caller))
+            session.execute(_insert(authentication, caller))
     except SQLAlchemyError as exc:
-        logger.warning("authentication not recorded", extra={"event": happened.event, "error": type(exc).__name__})
+        details = {"event": authentication.event, "error": type(exc).__name__}
+        logger.warning("authentication not recorded", extra=details)
 
 
 def list_sign_in_addresses(session: Session, email_hash: str, *, since: datetime) -> Sequence[str | None]:
-    """Return the network addresses from which the owner of an e-mail address has signed in since a moment."""
+    """Return the network addresses from which the owner of an e-mail address has signed in since a time."""
     return session.scalars(
         select(AuthenticationLog.address)
         .where(
@@ -62,20 +63,22 @@ def list_sign_in_addresses(session: Session, email_hash: str, *, since: datetime
             AuthenticationLog.outcome == AuthenticationOutcome.SUCCEEDED,
         )
         .distinct()
-        .limit(_MOST_ADDRESSES)
+        .limit(_MAX_ADDRESSES)
     ).all()
 
 
-def _insert(happened: Authentication, caller: Caller) -> Insert:
-    # One conflict is possible: an impersonated session that was noted before, which then is no event either.
-    noted = (
+def _insert(authentication: Authentication, caller: Caller) -> Insert:
+    # The only possible conflict is an impersonated session that was recorded before; it adds no second event either.
+    recorded = (
         upsert(AuthenticationLog)
-        .values(asdict(happened) | asdict(caller))
+        .values(asdict(authentication) | asdict(caller))
         .on_conflict_do_nothing()
         .returning(AuthenticationLog.event, AuthenticationLog.user_id)
-        .cte("noted")
+        .cte("recorded")
     )
-    details = literal({"outcome": happened.outcome, "reason": happened.reason}, JSONB)
-    level = EventLevel.WARNING if happened.outcome is AuthenticationOutcome.FAILED else EventLevel.INFO
-    event = select(literal(EventCategory.AUTH, Text), literal(level, Text), noted.c.event, noted.c.user_id, details)
+    details = literal({"outcome": authentication.outcome, "reason": authentication.reason}, JSONB)
+    level = EventLevel.WARNING if authentication.outcome is AuthenticationOutcome.FAILED else EventLevel.INFO
+    event = select(
+        literal(EventCategory.AUTH, Text), literal(level, Text), recorded.c.event, recorded.c.user_id, details
+    )
     return insert(AppLog).from_select(["category", "level", "event", "user_id", "details"], event)

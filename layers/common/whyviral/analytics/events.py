@@ -1,4 +1,4 @@
-"""A record of business events: what was admitted, finished, returned or read, by whom."""
+"""The log of business events, such as admitted and finished analyses, returned usage, and reads by administrators."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -18,20 +18,20 @@ logger = build_logger("analytics")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened; it is recorded if and only if the transaction that did it commits."""
+    """A business event, which is recorded if and only if its transaction commits."""
 
     category: EventCategory
     name: str
     user_id: uuid.UUID | None = None
     analysis_request_id: uuid.UUID | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
-    """Ids, counts and names; never text that a user wrote, nor an address."""
+    """Ids, counts and names; never a user's text or an address."""
     level: EventLevel = EventLevel.INFO
-    """WARNING: a user did not get what was asked for. ERROR: a fault of ours, which an operator should look at."""
+    """WARNING: a user's request was not fulfilled. ERROR: a fault on our side, which an operator should check."""
 
 
 def record_events(session: Session, *events: Event) -> None:
-    """Append events in one statement; a record that cannot be written is itself logged and stops nobody."""
+    """Append events in one statement; a failure to do so is logged and not raised."""
     try:
         with session.begin_nested():
             _insert(session, events)
@@ -41,7 +41,7 @@ def record_events(session: Session, *events: Event) -> None:
 
 
 def require_event(session: Session, event: Event) -> None:
-    """Append an event without which the rest of the transaction must not be."""
+    """Append an event; a failure is raised, so that the transaction cannot commit without the event."""
     _insert(session, [event])
 
 

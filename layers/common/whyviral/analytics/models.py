@@ -1,4 +1,4 @@
-"""Tables of what happened: accesses and calls, events, and who signed in, up, out, or tried to."""
+"""Tables of logs: API accesses, business events and authentications."""
 
 import uuid
 from datetime import datetime
@@ -13,7 +13,7 @@ from whyviral.core.database import Base, Identified, one_of
 
 
 class ApiAccessLog(Base):
-    """One request that the API answered; partitioned by month, and like every log it refers to nothing."""
+    """One request that the API answered; partitioned by month, and without foreign keys, like every log."""
 
     __tablename__ = "api_access_logs"
     __table_args__ = (
@@ -28,8 +28,7 @@ class ApiAccessLog(Base):
     request_id: Mapped[str]
     method: Mapped[str]
     route: Mapped[str | None]
-    """The template of the path, `/api/analysis/requests/{request_id}/`; None for the documentation, and where there is
-    no such route."""
+    """The path template, such as `/api/analysis/requests/{request_id}/`; None: the documentation, or no such route."""
     status: Mapped[int]
     response_time_ms: Mapped[int]
     error_code: Mapped[str | None]
@@ -39,7 +38,7 @@ class ApiAccessLog(Base):
 
 
 class EventCategory(StrEnum):
-    """What an event is about."""
+    """The area of the product that an event concerns."""
 
     AUTH = "AUTH"
     SCRAPE = "SCRAPE"
@@ -50,7 +49,7 @@ class EventCategory(StrEnum):
 
 
 class EventLevel(StrEnum):
-    """How serious an event is, in the levels of `logging`."""
+    """The severity of an event, in the levels of `logging`."""
 
     DEBUG = "DEBUG"
     INFO = "INFO"
@@ -60,7 +59,7 @@ class EventLevel(StrEnum):
 
 
 class AppLog(Identified, Base):
-    """One business event: ids, counts and names, never text that a user wrote."""
+    """One business event: ids, counts and names, never a user's text."""
 
     __tablename__ = "app_logs"
     __table_args__ = (
@@ -80,7 +79,7 @@ class AppLog(Identified, Base):
 
 
 class AuthenticationEvent(StrEnum):
-    """A step of signing in, up or out, or an end of an account or a session."""
+    """A step of signing in, up or out, or the end of an account or a session."""
 
     SIGN_UP = "sign_up"
     SIGN_UP_VERIFY = "sign_up_verify"
@@ -94,7 +93,7 @@ class AuthenticationEvent(StrEnum):
 
 
 class AuthenticationOutcome(StrEnum):
-    """How it ended: `refused` is the caller's side, `failed` is ours or the provider's."""
+    """The outcome: `refused` has a cause on the caller's side, `failed` one on ours or the provider's."""
 
     SUCCEEDED = "succeeded"
     REFUSED = "refused"
@@ -102,7 +101,7 @@ class AuthenticationOutcome(StrEnum):
 
 
 class AuthenticationLog(Identified, Base):
-    """One event of signing in; like every log it refers to nothing, and it holds no address in clear."""
+    """One authentication; without foreign keys, like every log, and with e-mail addresses only as keyed hashes."""
 
     __tablename__ = "authentication_logs"
     __table_args__ = (
@@ -126,7 +125,7 @@ class AuthenticationLog(Identified, Base):
     email_hash: Mapped[str | None]
     session_id: Mapped[str | None]
     actor: Mapped[str | None]
-    """Clerk's id of whoever acted for the user."""
+    """Clerk's id of the user who impersonated this user."""
     address: Mapped[str | None]
     user_agent: Mapped[str | None]
     request_id: Mapped[str | None]

@@ -1,4 +1,4 @@
-"""How logs are made room for, and how old ones go."""
+"""Retention of logs: creates partitions for coming months, and deletes old rows and partitions."""
 
 from datetime import datetime
 
@@ -17,18 +17,18 @@ type Log = type[ApiAccessLog | ExternalApiCallLog | AppLog | AuthenticationLog]
 
 
 def ensure_partitions(session: Session) -> None:
-    """Make the months to come of every partitioned log."""
+    """Create the partitions of the coming months for every partitioned log."""
     session.execute(select(func.private.ensure_log_partitions(MONTHS_AHEAD)))
 
 
 def drop_months(session: Session, log: PartitionedLog, *, before: datetime) -> int:
-    """Drop the months of a log that ended before a moment, and return how many; far cheaper than deleting their rows.
+    """Drop the monthly partitions that ended before a time, and return their number; cheaper than deleting rows.
 
-    It locks the log for as long as it takes, and gives up with an error when the lock is not to be had in two seconds.
+    The log is locked meanwhile. If the lock is not available within two seconds, the statement fails.
     """
     return session.scalar(select(func.private.drop_log_partitions(log.__tablename__, before))) or 0
 
 
 def delete_old(session: Session, log: Log, *, before: datetime, limit: int) -> int:
-    """Delete at most `limit` rows written before a moment, and return how many there were."""
+    """Delete at most `limit` rows written before a time, and return the number deleted."""
     return delete_batch(session, log, log.created_at < before, limit=limit)

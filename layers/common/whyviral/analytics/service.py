@@ -1,4 +1,4 @@
-"""Writing down what happened."""
+"""The log of API accesses."""
 
 import uuid
 from dataclasses import asdict, dataclass
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, insert
 from .models import ApiAccessLog
 
 _INSERT_ACCESS = insert(ApiAccessLog.metadata.tables[ApiAccessLog.__tablename__])
-"""Made once, and of the table: each request waits for its record, and the ORM's way takes longer than the database."""
+"""Built once, and with Core instead of the ORM, which takes longer than the database: every request waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,5 +27,5 @@ class ApiAccess:
 
 
 def record_access(connection: Connection, access: ApiAccess) -> None:
-    """Append an access, in one statement."""
+    """Append an access in one statement."""
     connection.execute(_INSERT_ACCESS, asdict(access))

@@ -10,11 +10,11 @@ from whyviral.accounts.models import User
 from whyviral.core.database import Base, Identified, one_of
 
 LONGEST_TEXT = 5_000
-"""Characters; the table holds no longer one either."""
+"""The maximum length in characters, which a check constraint of the table enforces as well."""
 
 
 class FeedbackCategory(StrEnum):
-    """The kind of a message to us."""
+    """The kind of feedback."""
 
     BUG = "bug"
     IDEA = "idea"
@@ -24,7 +24,7 @@ class FeedbackCategory(StrEnum):
 
 
 class Feedback(Identified, Base):
-    """What a user wants us to know, in their own words."""
+    """A message from a user about the product."""
 
     __tablename__ = "feedback"
     __table_args__ = (

@@ -10,7 +10,7 @@ from .models import LONGEST_TEXT, FeedbackCategory
 
 
 class FeedbackBody(BaseModel):
-    """A message to us."""
+    """A message about the product."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -21,7 +21,7 @@ class FeedbackBody(BaseModel):
 
 
 class FeedbackOut(BaseModel):
-    """A message that was saved."""
+    """A saved message."""
 
     model_config = ConfigDict(from_attributes=True)
 

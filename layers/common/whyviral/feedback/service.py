@@ -1,4 +1,4 @@
-"""Saving feedback."""
+"""Saves and deletes feedback of users."""
 
 import uuid
 from datetime import timedelta
@@ -12,11 +12,11 @@ from whyviral.throttling.rate_limits import RatePolicy
 from .models import Feedback, FeedbackCategory
 
 FEEDBACK_RATE = RatePolicy("feedback", limit=10, window=timedelta(hours=1))
-"""Per user."""
+"""The limit per user."""
 
 
 def give_feedback(session: Session, user_id: uuid.UUID, *, category: FeedbackCategory, text: str) -> Feedback:
-    """Save what a user wrote."""
+    """Save a user's feedback and record an event."""
     feedback = Feedback(user_id=user_id, category=category, text=text)
     session.add(feedback)
     session.flush()

@@ -1,4 +1,4 @@
-"""Scheduled jobs run once for each moment they are scheduled for, however often they are started."""
+"""Runs of scheduled jobs: each scheduled time is run once, even if the job is started several times."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -13,39 +13,39 @@ from .models import JobRun, JobState
 
 
 def claim(session: Session, job: str, due_at: datetime, *, now: datetime, lease: timedelta) -> bool:
-    """Begin a run unless it has succeeded or is under way; of two callers at the same moment one gets it.
+    """Start a run and return True, unless it has succeeded or is running; of two concurrent callers one gets True.
 
     Args:
-        session: the transaction, to be committed before the work begins.
-        job: its name.
-        due_at: the moment the run is scheduled for.
-        now: aware UTC.
-        lease: how long a run takes at most; then it is taken for dead, and may be begun again.
+        session: the transaction, which must be committed before the work starts.
+        job: the name of the job.
+        due_at: the time for which the run is scheduled.
+        now: the current time, aware UTC.
+        lease: the longest time that a run may take; after it the run counts as orphaned and may be restarted.
     """
-    may_begin = or_(JobRun.state == JobState.FAILED, and_(JobRun.state == JobState.RUNNING, JobRun.leased_until <= now))
-    begun = {"state": JobState.RUNNING, "leased_until": now + lease}
-    again = begun | {"attempts": JobRun.attempts + 1, "error": None, "updated_at": func.now()}
+    may_start = or_(JobRun.state == JobState.FAILED, and_(JobRun.state == JobState.RUNNING, JobRun.leased_until <= now))
+    started = {"state": JobState.RUNNING, "leased_until": now + lease}
+    restarted = started | {"attempts": JobRun.attempts + 1, "error": None, "updated_at": func.now()}
     claimed = session.execute(
         insert(JobRun)
-        .values(job=job, due_at=due_at, **begun)
-        .on_conflict_do_update(index_elements=[JobRun.job, JobRun.due_at], set_=again, where=may_begin)
+        .values(job=job, due_at=due_at, **started)
+        .on_conflict_do_update(index_elements=[JobRun.job, JobRun.due_at], set_=restarted, where=may_start)
         .returning(JobRun.id)
     )
     return claimed.first() is not None
 
 
 def finish(session: Session, job: str, due_at: datetime, *, results: Mapping[str, int], now: datetime) -> None:
-    """Note that a run has done its work."""
+    """Record that a run has succeeded."""
     ended = {"state": JobState.SUCCEEDED, "results": dict(results), "finished_at": now}
     session.execute(update(JobRun).where(JobRun.job == job, JobRun.due_at == due_at).values(ended))
 
 
 def fail(session: Session, job: str, due_at: datetime, *, error: str, now: datetime) -> None:
-    """Note that a run has broken, so that it may be begun again."""
+    """Record that a run has failed, so that it may be restarted."""
     ended = {"state": JobState.FAILED, "error": error, "finished_at": now}
     session.execute(update(JobRun).where(JobRun.job == job, JobRun.due_at == due_at).values(ended))
 
 
 def delete_old(session: Session, *, before: datetime, limit: int) -> int:
-    """Delete at most `limit` runs that were due before a moment; return how many there were."""
+    """Delete at most `limit` runs that were due before a time, and return the number deleted."""
     return delete_batch(session, JobRun, JobRun.due_at < before, limit=limit)

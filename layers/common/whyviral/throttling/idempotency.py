@@ -1,8 +1,8 @@
-"""Calls that may be repeated: a key of the client's makes the effect happen once and the answer come again.
+"""Idempotency keys: calls with the same key take effect once, and later ones get the first response again.
 
-A call claims its key for a while, does its work, and stores its answer in the transaction of that work: either both
-are there or neither. A call that is refused, or dies, has had no effect and leaves no answer: it gives the key back, or
-its lease runs out, and the next call with the key is the first again.
+A call leases its key, does its work, and stores its response in the transaction of that work, so that both are saved or
+neither. A call that is refused or whose process dies has no effect and stores no response. It releases the key, or its
+lease expires, and the next call with the key runs as the first one.
 """
 
 import uuid
@@ -17,18 +17,18 @@ from . import repository
 
 KEY_LIFETIME = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
-"""Longer than a call can live: API Gateway gives up on one after 29 s."""
-_ASK_AGAIN_AFTER_S = 1
+"""Longer than any call can run, because API Gateway ends a call after 29 s."""
+_RETRY_AFTER_S = 1
 
 
 class IdempotencyKeyReused(AppError):
-    """The Idempotency-Key was sent before with another request."""
+    """The Idempotency-Key was already sent with a different request."""
 
     status_code = 422
     code = "idempotency_key_reused"
 
     def __init__(self) -> None:
-        super().__init__("This Idempotency-Key was sent with another request. Use a new key for a new request.")
+        super().__init__("This Idempotency-Key was sent with a different request. Use a new key for a new request.")
 
 
 class CallStillRunning(AppError):
@@ -41,13 +41,13 @@ class CallStillRunning(AppError):
     def __init__(self) -> None:
         super().__init__(
             "The first request with this Idempotency-Key is still running. Try again in a moment.",
-            retry_after_s=_ASK_AGAIN_AFTER_S,
+            retry_after_s=_RETRY_AFTER_S,
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to do a call's work and to store its answer."""
+    """The lease of a key, which entitles its owner to do the work and to store the response."""
 
     user_id: uuid.UUID
     key: str
@@ -56,28 +56,28 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What the first call was answered."""
+    """The response to the first call with a key."""
 
     status_code: int
     body: str
-    """JSON, to the letter."""
+    """The exact JSON text that was sent."""
 
 
 def claim(session: Session, user_id: uuid.UUID, *, key: str, fingerprint: str, now: datetime) -> Claim | StoredAnswer:
-    """Claim the key for a call, or return what the first call with it was answered.
+    """Lease the key for a call, or return the response to the first call with it.
 
-    The claim is part of the caller's transaction: commit it before the work, so that others see that it runs.
+    The lease is part of the caller's transaction. Commit it before the work starts, so that other calls see it.
 
     Args:
         session: the transaction.
-        user_id: keys of different users have nothing to do with each other.
-        key: the client's; at most 255 characters.
-        fingerprint: of the route and the body; equal for calls that ask for the same.
-        now: decides what has expired.
+        user_id: the user; keys of different users are independent.
+        key: the client's key, of at most 255 characters.
+        fingerprint: a hash of route and body, equal for equal requests.
+        now: the current time, which decides which keys and leases have expired.
 
     Raises:
-        IdempotencyKeyReused: the key was sent with something else.
-        CallStillRunning: the first call has no answer yet.
+        IdempotencyKeyReused: the key was sent with a different request.
+        CallStillRunning: the first call has no response yet.
     """
     claimed = Claim(user_id, key, uuid.uuid4())
     if repository.claim_key(
@@ -92,7 +92,7 @@ def claim(session: Session, user_id: uuid.UUID, *, key: str, fingerprint: str, n
     ):
         return claimed
     held = repository.find_key(session, user_id, key)
-    if held is None:  # given back since
+    if held is None:  # it was released after the lease failed
         raise CallStillRunning
     if held.fingerprint != fingerprint:
         raise IdempotencyKeyReused
@@ -102,10 +102,10 @@ def claim(session: Session, user_id: uuid.UUID, *, key: str, fingerprint: str, n
 
 
 def store_answer(session: Session, claim: Claim, answer: StoredAnswer) -> None:
-    """Store the answer in the transaction of the work, which must be rolled back if this raises.
+    """Store the response in the transaction of the work, which must be rolled back if this raises.
 
     Raises:
-        CallStillRunning: the call took so long that another one has claimed the key.
+        CallStillRunning: the lease expired and another call has leased the key.
     """
     if not repository.store_answer(
         session, claim.user_id, claim.key, claim.lease, status_code=answer.status_code, answer=answer.body
@@ -114,5 +114,5 @@ def store_answer(session: Session, claim: Claim, answer: StoredAnswer) -> None:
 
 
 def give_back(session: Session, claim: Claim) -> None:
-    """Forget the key of a call that had no effect; harmless when another call has claimed it since."""
+    """Release the key of a call that had no effect; does nothing if another call has leased it since."""
     repository.delete_key(session, claim.user_id, claim.key, claim.lease)

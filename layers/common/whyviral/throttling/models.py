@@ -1,4 +1,4 @@
-"""Tables of limits: what was used, by which URLs, how often somebody has called, and which calls were made once."""
+"""Tables of throttling: rate windows and idempotency keys."""
 
 import uuid
 from datetime import datetime
@@ -11,7 +11,7 @@ from whyviral.core.database import Base, Identified
 
 
 class RateWindow(Identified, Base):
-    """When somebody was allowed to do something lately; never holds more times than the limit."""
+    """The recent allowed calls of one subject in one scope; holds at most as many times as the limit."""
 
     __tablename__ = "rate_windows"
     __table_args__ = (
@@ -21,22 +21,22 @@ class RateWindow(Identified, Base):
     )
 
     scope: Mapped[str]
-    """What is limited: `analysis`, `chat`, …"""
+    """The limited action, such as `analysis` or `chat`."""
     subject: Mapped[str]
-    """Whose calls are counted: a user's id, an address, …"""
+    """The caller whose calls are counted, such as a user's id or a network address."""
     hits: Mapped[list[datetime]] = mapped_column(ARRAY(DateTime(timezone=True)))
-    """Ascending."""
+    """The times of allowed calls, in ascending order."""
     was_allowed: Mapped[bool]
-    """Whether the last call was."""
+    """Whether the last call was allowed."""
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    """From then on the row says nothing and may be deleted."""
+    """The time after which the row has no effect and may be deleted."""
     refusals: Mapped[int] = mapped_column(server_default=text("0"))
-    """Calls refused since `refused_since`, at most one window long; only the first of them is recorded elsewhere."""
+    """The calls refused since `refused_since`, within one window; only the first one is recorded as an event."""
     refused_since: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class IdempotencyKey(Identified, Base):
-    """A call that its user may repeat without repeating its effect."""
+    """A call that a client may repeat without repeating its effect."""
 
     __tablename__ = "idempotency_keys"
     __table_args__ = (
@@ -49,12 +49,12 @@ class IdempotencyKey(Identified, Base):
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     key: Mapped[str]
     fingerprint: Mapped[str]
-    """Of what was asked: route and body."""
+    """A hash of the request's route and body."""
     lease: Mapped[uuid.UUID]
-    """The call that may store the answer; a call whose lease went to another one must have no effect."""
+    """The id of the call that may store the response; a call that has lost the lease must have no effect."""
     leased_until: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     status_code: Mapped[int | None]
     answer: Mapped[str | None]
-    """The JSON that was sent, to the letter; null while the call runs."""
+    """The exact JSON text of the response; null while the call runs."""
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    """From then on the key is as good as new, and the row may be deleted."""
+    """The time after which the key counts as new, and the row may be deleted."""

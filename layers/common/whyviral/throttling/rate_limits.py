@@ -1,4 +1,4 @@
-"""Exact sliding windows: at most so many calls in any stretch of time, whoever else calls at the same moment."""
+"""Rate limits with exact sliding windows, which also hold for concurrent calls."""
 
 import math
 from dataclasses import dataclass
@@ -16,39 +16,39 @@ _MINUTES_FROM_S = 120
 
 @dataclass(frozen=True, slots=True)
 class RatePolicy:
-    """How often one subject may do one thing."""
+    """The number of calls that one subject may make within a window."""
 
     scope: str
-    """Names what is limited, in rows and in headers: lower-case letters and `-`."""
+    """The name of the limited action in rows and headers: lower-case letters and `-`."""
     limit: int
     window: timedelta
 
 
 ANALYSIS_RATE = RatePolicy("analysis", limit=20, window=timedelta(hours=1))
-"""Of `analyze/` and `retry/` together, per user."""
+"""The limit per user for `analyze/` and `retry/` together."""
 
 
 @dataclass(frozen=True, slots=True)
 class RateState:
-    """Where a subject stands after a call."""
+    """The state of a subject's limit after a call."""
 
     allowed: bool
     limit: int
     remaining: int
-    """Calls that would be allowed right now."""
+    """The number of calls that would be allowed now."""
     reset_after_s: int
-    """Whole seconds until the oldest counted call leaves the window, which allows one more."""
+    """Whole seconds until the oldest counted call leaves the window, which allows one more call."""
     retry_after_s: int | None
-    """Whole seconds until a refused call would be allowed; None for an allowed one."""
+    """Whole seconds until a refused call would be allowed; None: the call was allowed."""
     is_first_refusal: bool = False
-    """Whether the call is the first refused one in its window: the others are not worth a record each."""
+    """Whether this is the first refused call in its window; later ones are not recorded as events."""
 
 
 class RateLimited(AppError):
     """The caller has made too many calls; refused calls do not count.
 
     Attributes:
-        is_repeated: whether a refusal in the same window was recorded before.
+        is_repeated: whether an earlier refusal in the same window was recorded.
     """
 
     status_code = 429
@@ -58,31 +58,31 @@ class RateLimited(AppError):
     def __init__(self, policy: RatePolicy, state: RateState) -> None:
         window_s = round(policy.window.total_seconds())
         super().__init__(
-            f"Too many calls: at most {policy.limit} are allowed in {_in_words(window_s)}. "
-            f"Try again in {_in_words(state.retry_after_s or window_s)}.",
+            f"Too many calls: at most {policy.limit} are allowed in {_format_duration(window_s)}. "
+            f"Try again in {_format_duration(state.retry_after_s or window_s)}.",
             details={"limit": policy.limit, "window_s": window_s, "retry_after_s": state.retry_after_s},
             retry_after_s=state.retry_after_s,
         )
         self.is_repeated = not state.is_first_refusal
 
 
-def _in_words(seconds: int) -> str:
+def _format_duration(seconds: int) -> str:
     return f"{seconds} seconds" if seconds < _MINUTES_FROM_S else f"{math.ceil(seconds / 60)} minutes"
 
 
 def hit(session: Session, *, scope: str, subject: str, limit: int, window: timedelta, now: datetime) -> RateState:
-    """Count a call, unless as many as `limit` have been allowed in the `window` that ends now; a refused one is free.
+    """Count a call if fewer than `limit` calls were allowed in the window that ends now; refused calls do not count.
 
-    The count is part of the caller's transaction and holds the subject's row: commit it before anything that takes
-    long, and before anything whose failure should not undo it.
+    The count is part of the caller's transaction and locks the subject's row. Commit it before any slow work, and
+    before any work whose failure must not undo the count.
 
     Args:
         session: the transaction.
-        scope: what is limited, such as `analysis`; one scope has one limit and one window.
-        subject: whose calls are counted; at most 320 characters.
-        limit: calls allowed in the window; zero allows none.
-        window: its length; a call counts from its moment until exactly this much later.
-        now: aware UTC. A call that lost a race to a later one counts at that one's time.
+        scope: the limited action, such as `analysis`; each scope has one limit and one window.
+        subject: the caller whose calls are counted; at most 320 characters.
+        limit: the number of calls allowed in the window; 0 allows none.
+        window: the length of the window; a call counts for exactly this long.
+        now: the current time, aware UTC. A call that lost a race to a later call counts at that call's time.
     """
     window_row = repository.hit_window(session, scope, subject, limit=limit, window=window, now=now)
     return _state(window_row, limit=limit, window=window, now=now)

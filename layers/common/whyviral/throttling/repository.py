@@ -1,4 +1,4 @@
-"""Every query of rate limits and of calls made once. Each decision is one statement, made under a row's lock."""
+"""The queries of rate limits and idempotency keys. Each decision is one statement under a row lock."""
 
 import uuid
 from dataclasses import dataclass
@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from .models import IdempotencyKey
 
-# The times are sorted: a call counts at its own time or at that of the latest counted call, whichever is later, so a
-# clock that is a little behind can never find a window that another caller has already emptied. A conflicting insert
-# waits for the row's lock and then sees its latest version: no two calls decide on the same times.
+# The times stay sorted: a call counts at its own time or at that of the latest counted call, if that is later. So a
+# process whose clock is slightly behind cannot use a window that another process has already emptied. A conflicting
+# insert waits for the row lock and then sees the row's latest version, so no two calls decide on the same times.
 _HIT = text("""
     insert into rate_windows as own (scope, subject, hits, was_allowed, expires_at, refusals, refused_since)
     values (
@@ -53,16 +53,16 @@ _HIT = text("""
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The calls that count, oldest first, and whether the one just made does."""
+    """The counted calls, oldest first, and whether the latest call was allowed."""
 
     hits: list[datetime]
     was_allowed: bool
     refusals: int
-    """Refused calls in the window that began with the first of them."""
+    """The number of refused calls in the window that starts with the first of them."""
 
 
 def hit_window(session: Session, scope: str, subject: str, *, limit: int, window: timedelta, now: datetime) -> Window:
-    """Count a call if fewer than `limit` count already, and forget those that have left the window."""
+    """Count a call if fewer than `limit` calls are in the window, and delete those that have left it."""
     values = {"scope": scope, "subject": subject, "limit": limit, "window": window, "now": now}
     hits, was_allowed, refusals = session.execute(_HIT, values).one()
     return Window(hits=list(hits), was_allowed=was_allowed, refusals=refusals)
@@ -79,7 +79,7 @@ def claim_key(
     leased_until: datetime,
     expires_at: datetime,
 ) -> bool:
-    """Claim a key that is new, expired, or of a call that died without an answer; return whether it is ours."""
+    """Lease a key that is new, has expired, or whose lease ran out without a response; return whether it succeeded."""
     fresh = {
         "fingerprint": fingerprint,
         "lease": lease,
@@ -89,7 +89,7 @@ def claim_key(
         "answer": None,
     }
     has_expired = IdempotencyKey.expires_at <= now
-    has_died = and_(
+    is_orphaned = and_(
         IdempotencyKey.answer.is_(None),
         IdempotencyKey.leased_until <= now,
         IdempotencyKey.fingerprint == fingerprint,
@@ -100,7 +100,7 @@ def claim_key(
         .on_conflict_do_update(
             index_elements=[IdempotencyKey.user_id, IdempotencyKey.key],
             set_=fresh | {"updated_at": func.now()},
-            where=or_(has_expired, has_died),
+            where=or_(has_expired, is_orphaned),
         )
         .returning(IdempotencyKey.id)
     )
@@ -108,7 +108,7 @@ def claim_key(
 
 
 def find_key(session: Session, user_id: uuid.UUID, key: str) -> IdempotencyKey | None:
-    """Return a key of the user."""
+    """Return a key of the user, or None."""
     return session.scalar(
         select(IdempotencyKey).where(IdempotencyKey.user_id == user_id, IdempotencyKey.key == key),
         execution_options={"populate_existing": True},
@@ -118,7 +118,7 @@ def find_key(session: Session, user_id: uuid.UUID, key: str) -> IdempotencyKey |
 def store_answer(
     session: Session, user_id: uuid.UUID, key: str, lease: uuid.UUID, *, status_code: int, answer: str
 ) -> bool:
-    """Store the answer of the call that has the lease; return whether it still has it."""
+    """Store the response if the call still holds the lease; return whether it does."""
     stored = session.execute(
         update(IdempotencyKey)
         .where(*_leased(user_id, key, lease))
@@ -130,7 +130,7 @@ def store_answer(
 
 
 def delete_key(session: Session, user_id: uuid.UUID, key: str, lease: uuid.UUID) -> None:
-    """Delete a key that this lease still holds without an answer."""
+    """Delete a key without a response if the lease still holds it."""
     session.execute(
         delete(IdempotencyKey).where(*_leased(user_id, key, lease), IdempotencyKey.answer.is_(None)),
         execution_options={"synchronize_session": False},

@@ -1,4 +1,4 @@
-"""Tables of usage: what a user has used on a day, and which URLs were counted."""
+"""Tables of usage: the daily counters of each user, and the URLs that were counted."""
 
 import uuid
 from datetime import date
@@ -11,18 +11,18 @@ from whyviral.core.database import Base, Identified, one_of
 
 
 class ReservationState(StrEnum):
-    """Life of one counted URL."""
+    """The state of one counted URL."""
 
     HELD = "held"
-    """Counted; its request has not ended."""
+    """The URL is counted, and its request has not ended."""
     CHARGED = "charged"
-    """Its analysis was delivered."""
+    """The URL is counted, and its analysis was delivered."""
     RETURNED = "returned"
-    """It gave no analysis and is not counted any more."""
+    """The URL has no analysis and is no longer counted."""
 
 
 class UserUsage(Identified, Base):
-    """What a user has used on one platform on one UTC day; see docs/limits.md for what each counter means."""
+    """The usage counters of a user on one platform and UTC day; docs/limits.md explains each counter."""
 
     __tablename__ = "user_usage"
     __table_args__ = (
@@ -44,7 +44,7 @@ class UserUsage(Identified, Base):
 
 
 class UsageReservation(Identified, Base):
-    """One URL of one request, and whether it counts on the day it was counted."""
+    """One URL of one request, and whether it still counts on its usage date."""
 
     __tablename__ = "usage_reservations"
     __table_args__ = (
@@ -56,7 +56,7 @@ class UsageReservation(Identified, Base):
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     request_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("post_analysis_requests.id", ondelete="CASCADE"))
-    """The request is known here by its id alone: analyses know accounts, and not the other way round."""
+    """The id only, without a relationship, because usage must not import analyses."""
     platform: Mapped[str] = mapped_column(ForeignKey("platforms.slug"))
     url: Mapped[str]
     usage_date: Mapped[date]

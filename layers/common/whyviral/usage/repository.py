@@ -1,4 +1,4 @@
-"""Every query of usage. Counting and settling are one statement each, decided under the locks of rows."""
+"""The queries of usage. Counting and settling are one statement each, which decides under row locks."""
 
 import uuid
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from whyviral.core.pagination import Page, read_page
 
 from .models import UserUsage
 
-# Rows are taken in the order of the platforms' names, so that two calls never wait for each other. The condition is
-# evaluated on the latest version of a row, under its lock. If one platform is refused nothing is reserved, and the
-# caller rolls back what was counted for the others. A URL that was returned is reserved again by the same statement.
+# Rows are locked in the order of the platforms' names, so that two calls cannot deadlock. The condition is evaluated on
+# the latest version of a row, under its lock. If one platform is over its limit, nothing is reserved, and the caller
+# rolls back the counts of the others. The same statement reserves a returned URL again.
 _COUNT_URLS = text("""
     with wanted as (
       select * from unnest(cast(:request_ids as uuid[]), cast(:platforms as text[]), cast(:urls as text[]))
@@ -42,8 +42,8 @@ _COUNT_URLS = text("""
     select array(select platform from counted), (select count(*) from reserved)
 """)
 
-# A URL leaves `held` once: whoever comes second waits for its row and finds it settled. All URLs that a request holds
-# were counted on one day, so this changes one row of usage.
+# A URL leaves `held` once: a concurrent call waits for the row lock and then finds the URL settled. All URLs that a
+# request holds were counted on one day, so this changes one row of usage.
 _SETTLE = text("""
     with settled as (
       update usage_reservations
@@ -68,7 +68,7 @@ _SETTLE = text("""
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of the URLs that an ended request held."""
+    """The numbers of held URLs of an ended request that were charged and returned."""
 
     charged: int = 0
     returned: int = 0
@@ -76,7 +76,7 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class CountedUrl:
-    """One URL as it is counted: for a request, on a platform."""
+    """One URL to be counted, with its request and platform."""
 
     request_id: uuid.UUID
     platform: str
@@ -86,9 +86,12 @@ class CountedUrl:
 def count_urls(
     session: Session, user_id: uuid.UUID, urls: Sequence[CountedUrl], *, day: date, limit: int
 ) -> tuple[frozenset[str], int]:
-    """Count and reserve the URLs if every platform allows it; return the platforms that do, and how many are held.
+    """Count and reserve the URLs if every platform's limit allows it.
 
-    Where a platform does not, the transaction must be rolled back.
+    If a platform is over its limit, the transaction must be rolled back.
+
+    Returns:
+        The platforms whose limit allows it, and the number of reserved URLs.
     """
     values = {
         "user_id": user_id,
@@ -105,14 +108,14 @@ def count_urls(
 def list_day(session: Session, user_id: uuid.UUID, day: date) -> Sequence[UserUsage]:
     """Return the user's rows of a day, one per platform that was used."""
     own = select(UserUsage).where(UserUsage.user_id == user_id, UserUsage.usage_date == day)
-    # Rows are changed by statements that the session knows nothing of.
+    # SQL statements change these rows behind the session's back, so it must not return cached values.
     return session.scalars(own, execution_options={"populate_existing": True}).all()
 
 
 def list_usage(
     session: Session, user_id: uuid.UUID, number: int, *, first: date | None, last: date | None, platform: str | None
 ) -> Page[UserUsage]:
-    """Return one page of the user's days, newest first; None leaves a side open."""
+    """Return one page of the user's daily usage, newest first; a filter that is None does not apply."""
     conditions = [UserUsage.user_id == user_id]
     if first is not None:
         conditions.append(UserUsage.usage_date >= first)
@@ -125,7 +128,7 @@ def list_usage(
 
 
 def settle_usage(session: Session, request_id: uuid.UUID, *, explained: Sequence[str], suggestions: int) -> Settlement:
-    """Charge the held URLs that were explained, and return the others on the day they were counted."""
+    """Charge the held URLs that have an analysis, and return the others on the day they were counted."""
     values = {"request_id": request_id, "explained": list(explained), "suggestions": suggestions}
     settled = session.execute(_SETTLE, values).one_or_none()
     return Settlement() if settled is None else Settlement(*settled)

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from whyviral.social.platforms import Platform
 
 type Day = date
-"""The type under another name than that of the fields."""
+"""An alias, because fields named `date` hide the type's own name."""
 
 
 class _Row(BaseModel):
@@ -15,7 +15,7 @@ class _Row(BaseModel):
 
 
 class PlatformUsageOut(_Row):
-    """What was used on one platform."""
+    """The usage on one platform."""
 
     platform: Platform
     url_lookups: int = Field(description="URLs analysed, or being analysed.")
@@ -25,7 +25,7 @@ class PlatformUsageOut(_Row):
 
 
 class UsageTodayOut(_Row):
-    """What was used since midnight UTC, on every platform."""
+    """The usage on every platform since midnight UTC."""
 
     date: Day
     resets_at: datetime
@@ -33,13 +33,13 @@ class UsageTodayOut(_Row):
 
 
 class UsageDayOut(PlatformUsageOut):
-    """What was used on one platform on one UTC day."""
+    """The usage on one platform and UTC day."""
 
     date: Day = Field(validation_alias="usage_date")
 
 
 class PlatformAllowanceOut(_Row):
-    """What is left on one platform today."""
+    """The remaining allowance on one platform today."""
 
     platform: Platform
     analyses_left: int
@@ -48,7 +48,7 @@ class PlatformAllowanceOut(_Row):
 
 
 class LimitsOut(BaseModel):
-    """What the caller's plan allows, and what is left of it today."""
+    """The limits of the caller's plan, and the remaining allowance today."""
 
     plan: str = Field(description="The plan's slug.")
     max_urls: int = Field(description="URLs in one call.")

@@ -1,4 +1,4 @@
-"""Usage: what a user has used today, what their plan still allows, and nothing charged that was not delivered."""
+"""Usage limits: counts URLs against the daily limits of a plan, and returns URLs that got no analysis."""
 
 import uuid
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from .repository import CountedUrl, Settlement
 
 @dataclass(frozen=True, slots=True)
 class PlatformUsage:
-    """What a user has used on one platform on one day."""
+    """A user's usage on one platform and day."""
 
     platform: str
     url_lookups: int
@@ -31,7 +31,7 @@ class PlatformUsage:
 
 @dataclass(frozen=True, slots=True)
 class UsageToday:
-    """What a user has used since midnight UTC."""
+    """A user's usage since midnight UTC."""
 
     date: date
     resets_at: datetime
@@ -40,7 +40,7 @@ class UsageToday:
 
 @dataclass(frozen=True, slots=True)
 class PlatformAllowance:
-    """What a plan still allows on one platform today."""
+    """A user's remaining allowance on one platform today."""
 
     platform: str
     analyses_left: int
@@ -50,7 +50,7 @@ class PlatformAllowance:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a plan allows, and what of it is left."""
+    """The user's plan and the remaining allowance on each platform."""
 
     plan: Plan
     resets_at: datetime
@@ -58,7 +58,7 @@ class Limits:
 
 
 class UsageLimitReached(AppError):
-    """The plan's daily limit on a platform does not allow this many URLs; `details` gives the numbers."""
+    """The plan's daily limit on a platform does not allow this many URLs; `details` contains the numbers."""
 
     status_code = 403
     code = "usage_limit_reached"
@@ -81,37 +81,37 @@ class UsageLimitReached(AppError):
 def increment_usage(
     session: Session, user_id: uuid.UUID, urls: Sequence[CountedUrl], *, plan: Plan, now: datetime
 ) -> None:
-    """Count the URLs against today's limit of the plan and reserve them for their requests, all or nothing.
+    """Count the URLs against the plan's limit for today and reserve them for their requests, all or none.
 
-    One statement decides and counts, whatever else counts at the same moment. It holds the user's rows of usage until
-    the transaction ends; when it refuses, the transaction must be rolled back.
+    One statement decides and counts, so that concurrent calls cannot exceed the limit. It locks the user's rows of
+    usage until the transaction ends. If this raises, the transaction must be rolled back.
 
     Args:
-        session: the transaction; the requests of the URLs exist in it.
-        user_id: whose usage.
-        urls: distinct for each request, and none of them held or charged already.
-        plan: the user's, as it is now.
-        now: decides the day.
+        session: the transaction, in which the requests of the URLs exist.
+        user_id: the user.
+        urls: the URLs, distinct within each request, none of them held or charged already.
+        plan: the user's current plan.
+        now: the current time, which decides the day.
 
     Raises:
-        UsageLimitReached: for the first platform, by name, that does not allow it.
+        UsageLimitReached: a limit is exceeded; the error names the alphabetically first such platform.
     """
     counted, reserved = repository.count_urls(session, user_id, urls, day=day_of(now), limit=plan.max_analyses_per_day)
     for platform in sorted({url.platform for url in urls} - counted):
         requested = sum(url.platform == platform for url in urls)
         check_usage_limit(session, user_id, platform, requested=requested, plan=plan, now=now)
     if reserved != len(urls):
-        # Also where a refused platform is allowed a moment later: what was counted is half of it, and is rolled back.
+        # Also raised if a refused platform has room again by now: only a part was counted, which is rolled back.
         raise RuntimeError("a URL was counted that cannot be reserved")
 
 
 def check_usage_limit(
     session: Session, user_id: uuid.UUID, platform: str, *, requested: int, plan: Plan, now: datetime
 ) -> None:
-    """Say whether so many more URLs would be allowed on a platform today; only `increment_usage` makes sure of it.
+    """Check whether a number of additional URLs is allowed on a platform today; only `increment_usage` enforces it.
 
     Raises:
-        UsageLimitReached: they would not.
+        UsageLimitReached: the URLs are not allowed.
     """
     rows = repository.list_day(session, user_id, day_of(now))
     used = next((row.url_lookups for row in rows if row.platform == platform), 0)
@@ -120,19 +120,19 @@ def check_usage_limit(
 
 
 def settle_usage(session: Session, request_id: uuid.UUID, *, explained: Sequence[str], suggestions: int) -> Settlement:
-    """Charge what an ended request delivered and return the rest, once, on the day it was counted.
+    """Charge the URLs of an ended request that have an analysis, and return the others on the day they were counted.
 
     Args:
         session: the transaction.
         request_id: the request; settling it again changes nothing.
         explained: the URLs that have an analysis.
-        suggestions: how many suggestions each of those analyses holds.
+        suggestions: the number of suggestions in each analysis.
     """
     return repository.settle_usage(session, request_id, explained=explained, suggestions=suggestions)
 
 
 def get_usage_today(session: Session, user_id: uuid.UUID, *, platforms: Sequence[str], now: datetime) -> UsageToday:
-    """Return what the user has used today on each of the platforms."""
+    """Return the user's usage today on each of the platforms."""
     rows = {row.platform: row for row in repository.list_day(session, user_id, day_of(now))}
     return UsageToday(
         date=day_of(now),
@@ -154,10 +154,10 @@ def _usage(platform: str, row: UserUsage | None) -> PlatformUsage:
 
 
 def get_limits(session: Session, user_id: uuid.UUID, *, platforms: Sequence[str], now: datetime) -> Limits:
-    """Return what the user's plan allows and what of it is left today on each of the platforms.
+    """Return the limits of the user's plan and the remaining allowance today on each of the platforms.
 
     Raises:
-        NoCurrentPlan: the user has none.
+        NoCurrentPlan: the user has no plan.
     """
     plan = get_user_plan(session, user_id)
     today = get_usage_today(session, user_id, platforms=platforms, now=now)
@@ -165,7 +165,7 @@ def get_limits(session: Session, user_id: uuid.UUID, *, platforms: Sequence[str]
 
 
 def _allowance(plan: Plan, used: PlatformUsage) -> PlatformAllowance:
-    # After a downgrade more may be used than the new plan allows: then nothing is left, and nothing is owed.
+    # After a downgrade the usage may exceed the new plan's limit: then nothing is left, but nothing is owed either.
     return PlatformAllowance(
         used.platform,
         analyses_left=max(0, plan.max_analyses_per_day - used.url_lookups),
@@ -183,5 +183,5 @@ def list_usage(
     last: date | None = None,
     platform: str | None = None,
 ) -> Page[UserUsage]:
-    """Return one page of the user's days, newest first, from `first` to `last`, both included."""
+    """Return one page of the user's daily usage, newest first, from `first` to `last`, both included."""
     return repository.list_usage(session, user_id, page, first=first, last=last, platform=platform)

@@ -1,8 +1,8 @@
-"""The inbox of all webhooks: kept before anything is done about them, acted on once.
+"""The inbox of webhooks: every event is stored before it is processed, and is processed once.
 
-A webhook may come twice, in any order, and while it is being acted on; the process may die between any two lines. What
-is kept but not done is done when it comes again: the sender repeats what was not answered with 200, the queue what was
-not finished.
+A webhook may be delivered twice, in any order, and while it is being processed, and the process may die at any point.
+An event that was stored but not processed is processed with its next delivery: the sender repeats webhooks that were
+not answered with 200, and the queue repeats messages that were not deleted.
 """
 
 import uuid
@@ -19,19 +19,19 @@ from .models import EventProvider, EventState, WebhookEvent
 
 _DONE = (EventState.PROCESSED, EventState.IGNORED)
 QUEUE_AGAIN_AFTER = timedelta(minutes=5)
-"""Since it came, or has failed, or was queued again."""
+"""The minimum delay after the event arrived, failed or was last queued."""
 STUCK_AFTER = timedelta(minutes=30)
 GIVE_UP_AFTER = timedelta(days=3)
-"""About ten times in the queue."""
+"""Long enough for about ten retries through the queue."""
 
 
 class EventNotFound(Exception):
-    """The queue names an event that the inbox does not hold."""
+    """The inbox has no event with the id from the queue."""
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingEvent:
-    """A webhook whose signature is good."""
+    """A webhook whose signature was verified."""
 
     provider: EventProvider
     event_id: str
@@ -39,11 +39,11 @@ class IncomingEvent:
     subject_id: str | None
     occurred_at: datetime | None
     payload: dict[str, Any] | None
-    """None for a type that nothing is done about: Clerk's `email.created`, for one, holds codes."""
+    """None: a type that we ignore and must not store. Clerk's `email.created`, for example, contains codes."""
 
 
 def receive(session: Session, incoming: IncomingEvent) -> uuid.UUID | None:
-    """Keep an event unless it is kept already; return its id if something is still to be done about it."""
+    """Store an event unless it is stored already; return its id if it still has to be processed, else None."""
     state = EventState.IGNORED if incoming.payload is None else EventState.RECEIVED
     inserted = session.scalar(
         insert(WebhookEvent)
@@ -63,7 +63,13 @@ def receive(session: Session, incoming: IncomingEvent) -> uuid.UUID | None:
 
 
 def process(session: Session, event_id: uuid.UUID, act: Callable[[WebhookEvent], None], *, now: datetime) -> None:
-    """Act on an event unless that has been done; whoever comes second at the same moment waits, and finds it done.
+    """Process an event once: a concurrent call for the same event waits for the row lock and then does nothing.
+
+    Args:
+        session: the transaction, which includes the work of `act`.
+        event_id: the event.
+        act: processes the event.
+        now: the current time.
 
     Raises:
         EventNotFound: there is no such event.
@@ -73,7 +79,7 @@ def process(session: Session, event_id: uuid.UUID, act: Callable[[WebhookEvent],
         raise EventNotFound
     if event.state in _DONE:
         return
-    if event.payload is not None:  # else erased together with its user: nothing is left to be done
+    if event.payload is not None:  # else it was erased when its user was deleted, and there is nothing left to do
         act(event)
     event.state = EventState.PROCESSED
     event.attempts += 1
@@ -82,7 +88,7 @@ def process(session: Session, event_id: uuid.UUID, act: Callable[[WebhookEvent],
 
 
 def record_failure(session: Session, event_id: uuid.UUID, error: str) -> None:
-    """Note that acting on an event has failed, unless somebody else has succeeded meanwhile."""
+    """Record that processing an event failed, unless another process has succeeded meanwhile."""
     session.execute(
         update(WebhookEvent)
         .where(WebhookEvent.id == event_id, WebhookEvent.state.not_in(_DONE))
@@ -91,7 +97,7 @@ def record_failure(session: Session, event_id: uuid.UUID, error: str) -> None:
 
 
 def erase(session: Session, provider: EventProvider, subject_id: str) -> None:
-    """Forget what the events about somebody say; that they came, and what became of them, stays."""
+    """Erase the payloads of all events about one subject; the rows and their states remain."""
     session.execute(
         update(WebhookEvent)
         .where(WebhookEvent.provider == provider, WebhookEvent.subject_id == subject_id)
@@ -100,7 +106,7 @@ def erase(session: Session, provider: EventProvider, subject_id: str) -> None:
 
 
 def erase_old(session: Session, *, processed_before: datetime, limit: int) -> int:
-    """Forget what at most `limit` events said that were acted on before a moment; return how many there were."""
+    """Erase the payloads of at most `limit` events processed before a time, and return the number erased."""
     old = (
         select(WebhookEvent.id)
         .where(
@@ -117,10 +123,11 @@ def erase_old(session: Session, *, processed_before: datetime, limit: int) -> in
 
 
 def take_unfinished(session: Session, *, now: datetime, limit: int) -> Sequence[uuid.UUID]:
-    """Return events to be queued again because nothing has come of them for a while; the oldest have their turn first.
+    """Return unprocessed events that are due to be queued again, and mark them as queued now.
 
-    Each time they rest for as long as they have been waiting, which is twice as long as the time before, and at least
-    `QUEUE_AGAIN_AFTER`: a queue that is only slow is not flooded. After `GIVE_UP_AFTER` they are left to an operator.
+    The oldest events are chosen first; the result is in no particular order. The delay between retries is the event's
+    age at the last one, so it doubles each time, from `QUEUE_AGAIN_AFTER` up, which keeps a slow queue from being
+    flooded. After `GIVE_UP_AFTER` an event is left to an operator.
     """
     waited = WebhookEvent.updated_at - WebhookEvent.created_at
     due = (
@@ -133,18 +140,18 @@ def take_unfinished(session: Session, *, now: datetime, limit: int) -> Sequence[
         .order_by(WebhookEvent.created_at)
         .limit(limit)
     )
-    taken = update(WebhookEvent).where(WebhookEvent.id.in_(due)).values(updated_at=now)
-    return session.scalars(taken.returning(WebhookEvent.id)).all()
+    requeued = update(WebhookEvent).where(WebhookEvent.id.in_(due)).values(updated_at=now)
+    return session.scalars(requeued.returning(WebhookEvent.id)).all()
 
 
 def count_stuck(session: Session, *, now: datetime) -> int:
-    """Return how many events have had no end for so long that somebody should look, given up or not."""
+    """Return the number of events that have been unprocessed for longer than `STUCK_AFTER`, for an alarm."""
     stuck = select(func.count()).where(WebhookEvent.state.not_in(_DONE), WebhookEvent.created_at < now - STUCK_AFTER)
     return session.scalar(stuck) or 0
 
 
 def list_unfinished(session: Session) -> Sequence[uuid.UUID]:
-    """Return the events about which something is still to be done, the oldest first."""
+    """Return the unprocessed events, oldest first."""
     return session.scalars(
         select(WebhookEvent.id).where(WebhookEvent.state.not_in(_DONE)).order_by(WebhookEvent.created_at)
     ).all()

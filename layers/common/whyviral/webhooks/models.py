@@ -1,4 +1,4 @@
-"""Tables of billing: the inbox, through which every webhook enters, whoever sends it, and the runs of jobs."""
+"""The table of received webhooks."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -19,7 +19,7 @@ class EventProvider(StrEnum):
 
 
 class EventState(StrEnum):
-    """State of a webhook; a failed one is retried when it is delivered again."""
+    """The state of a webhook; a failed one is retried when it is delivered again."""
 
     RECEIVED = "RECEIVED"
     PROCESSED = "PROCESSED"
@@ -28,7 +28,7 @@ class EventState(StrEnum):
 
 
 class WebhookEvent(Identified, Base):
-    """A webhook as it came, once however often it is delivered."""
+    """A webhook, stored once even if it is delivered several times."""
 
     __tablename__ = "webhook_events"
     __table_args__ = (
@@ -41,13 +41,13 @@ class WebhookEvent(Identified, Base):
 
     provider: Mapped[str]
     event_id: Mapped[str]
-    """The sender's id of the delivery, the same for each repetition."""
+    """The sender's id of the event, which is the same for repeated deliveries."""
     type: Mapped[str]
     subject_id: Mapped[str | None]
-    """Whom or what it is about, by the sender's id: a user of Clerk, a subscription of Dodo."""
+    """The sender's id of the event's subject: a user of Clerk, or a subscription of Dodo."""
     occurred_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     payload: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """None: of a type that nothing is done about, or erased together with its user."""
+    """None: a type that we ignore, or erased by retention or when its user was deleted."""
     state: Mapped[str] = mapped_column(server_default=EventState.RECEIVED)
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     error: Mapped[str | None]
