@@ -1,4 +1,4 @@
-"""The record of who signed in, and that it is in nobody's way."""
+"""Authentications are logged, and a failure to log one does not affect the sign-in."""
 
 import uuid
 from typing import Any, cast
@@ -15,7 +15,7 @@ from whyviral.analytics.models import AuthenticationEvent, AuthenticationLog, Au
 CALLER = Caller(address="192.0.2.1", user_agent="Browser/1", request_id="request-1")
 
 
-def test_an_event_is_written_down_with_where_it_came_from(session: Session) -> None:
+def test_an_authentication_is_logged_with_its_origin(session: Session) -> None:
     user_id = uuid.uuid4()
     happened = Authentication(
         AuthenticationEvent.SIGN_IN, AuthenticationOutcome.REFUSED, "invalid_credentials", user_id, "hash", "sess_1"
@@ -32,7 +32,7 @@ def test_an_event_is_written_down_with_where_it_came_from(session: Session) -> N
 
 
 @pytest.mark.parametrize("values", [{"event": "unheard_of"}, {"reason": "a\x00b"}])
-def test_a_record_that_cannot_be_written_undoes_nothing_and_stops_nobody(
+def test_an_authentication_that_cannot_be_logged_does_not_fail_the_transaction(
     session: Session, caplog: pytest.LogCaptureFixture, values: dict[str, Any]
 ) -> None:
     user = create_user(session)

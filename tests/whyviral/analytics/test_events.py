@@ -1,4 +1,4 @@
-"""Business events: written with what they are about, or not at all, and never in its way."""
+"""Business events are committed with their transaction, and a failure to write one does not affect it."""
 
 import uuid
 from typing import Any
@@ -30,7 +30,7 @@ def levels(session: Session) -> dict[str, str]:
     return {row.event: row.level for row in session.scalars(select(AppLog))}
 
 
-def test_events_are_written_in_one_go(session: Session) -> None:
+def test_several_events_are_written_in_one_statement(session: Session) -> None:
     user_id, request_id = uuid.uuid4(), uuid.uuid4()
 
     record_events(
@@ -45,7 +45,7 @@ def test_events_are_written_in_one_go(session: Session) -> None:
     ]
 
 
-def test_an_event_has_the_level_info_unless_it_says_otherwise(session: Session) -> None:
+def test_the_default_level_of_an_event_is_info(session: Session) -> None:
     record_events(
         session,
         Event(EventCategory.SYSTEM, "finished"),
@@ -79,7 +79,7 @@ def test_a_sign_in_that_fails_on_our_side_is_a_warning(
     assert levels(session) == {"sign_in": level}
 
 
-def test_an_event_that_cannot_be_written_stops_nobody(session: Session) -> None:
+def test_an_event_that_cannot_be_written_does_not_fail_the_transaction(session: Session) -> None:
     user = create_user(session)
 
     record_events(session, Event(EventCategory.SYSTEM, "nul \x00 is no text"))
@@ -88,7 +88,7 @@ def test_an_event_that_cannot_be_written_stops_nobody(session: Session) -> None:
     assert events(session) == []
 
 
-def test_a_sign_in_is_an_event_as_well(session: Session) -> None:
+def test_a_sign_in_is_also_recorded_as_an_event(session: Session) -> None:
     user = create_user(session)
 
     record_authentication(session, Authentication(AuthenticationEvent.SIGN_IN, user_id=user.id), Caller())
@@ -96,7 +96,7 @@ def test_a_sign_in_is_an_event_as_well(session: Session) -> None:
     assert events(session) == [("AUTH", "sign_in", user.id, {"outcome": "succeeded", "reason": None})]
 
 
-def test_a_session_of_somebody_elses_is_one_event_however_many_requests_it_makes(session: Session) -> None:
+def test_an_impersonated_session_is_one_event_for_all_its_requests(session: Session) -> None:
     impersonation = Authentication(AuthenticationEvent.IMPERSONATION, session_id="sess_1", actor="user_admin")
 
     for _ in range(3):

@@ -1,4 +1,4 @@
-"""Sliding windows: exact to the microsecond and for any number of callers."""
+"""Rate limits are exact to the microsecond, for any number of concurrent callers."""
 
 import random
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def hit_at(
     return hit(session, scope=scope, subject=subject, limit=limit, window=window, now=now)
 
 
-def test_the_limit_is_exact_and_a_caller_is_told_where_they_stand(session: Session) -> None:
+def test_the_rate_limit_is_exact_and_each_call_returns_its_state(session: Session) -> None:
     states = [hit_at(session, NOON + timedelta(minutes=minutes)) for minutes in (0, 10, 20, 30)]
 
     assert states == [
@@ -44,7 +44,7 @@ def test_the_limit_is_exact_and_a_caller_is_told_where_they_stand(session: Sessi
     ]
 
 
-def test_the_first_refusal_in_a_window_is_told_from_the_others(session: Session) -> None:
+def test_the_first_refusal_in_a_window_is_marked(session: Session) -> None:
     minutes = (0, 1, 2, 3, 61, 62, 62, 64, 65)  # allowed: 0, 1, and in the next hour 61, 62
 
     states = [hit_at(session, NOON + timedelta(minutes=minute), limit=2) for minute in minutes]
@@ -54,7 +54,7 @@ def test_the_first_refusal_in_a_window_is_told_from_the_others(session: Session)
 
 
 @pytest.mark.parametrize(("after", "allowed"), [(HOUR - MICROSECOND, False), (HOUR, True), (HOUR + MICROSECOND, True)])
-def test_a_call_counts_for_exactly_the_window(session: Session, after: timedelta, allowed: bool) -> None:
+def test_a_call_counts_for_exactly_one_window(session: Session, after: timedelta, allowed: bool) -> None:
     hit_at(session, NOON, limit=1)
 
     state = hit_at(session, NOON + after, limit=1)
@@ -63,14 +63,14 @@ def test_a_call_counts_for_exactly_the_window(session: Session, after: timedelta
     assert state.retry_after_s == (None if allowed else 1)
 
 
-def test_a_refused_call_does_not_count(session: Session) -> None:
+def test_a_refused_call_does_not_count_against_the_limit(session: Session) -> None:
     for minutes in range(0, 60, 5):
         hit_at(session, NOON + timedelta(minutes=minutes), limit=1)
 
     assert hit_at(session, NOON + HOUR, limit=1).allowed
 
 
-def test_every_scope_and_every_subject_has_a_window_of_its_own(session: Session) -> None:
+def test_every_scope_and_every_subject_has_its_own_window(session: Session) -> None:
     hit_at(session, NOON, limit=1)
 
     others = [hit_at(session, NOON, scope="other", limit=1), hit_at(session, NOON, subject="bob", limit=1)]
@@ -78,20 +78,20 @@ def test_every_scope_and_every_subject_has_a_window_of_its_own(session: Session)
     assert [state.allowed for state in others] == [True, True]
 
 
-def test_where_nothing_is_allowed_not_even_the_first_call_is(session: Session) -> None:
+def test_a_limit_of_zero_refuses_the_first_call(session: Session) -> None:
     states = [hit_at(session, NOON, limit=0) for _ in range(2)]
 
     refused = RateState(allowed=False, limit=0, remaining=0, reset_after_s=0, retry_after_s=3600)
     assert states == [replace(refused, is_first_refusal=True), refused]
 
 
-def test_a_limit_that_was_lowered_holds_at_once(session: Session) -> None:
+def test_a_lowered_limit_applies_at_once(session: Session) -> None:
     for minutes in range(3):
         hit_at(session, NOON + timedelta(minutes=minutes), limit=3)
 
     state = hit_at(session, NOON + timedelta(minutes=3), limit=2)
 
-    # With two allowed, the last call but one has to leave.
+    # With a limit of two, the last call but one has to leave the window.
     assert state == RateState(
         allowed=False,
         limit=2,
@@ -111,7 +111,7 @@ def test_a_call_that_lost_a_race_counts_at_the_time_of_the_later_one(session: Se
     assert session.scalars(select(RateWindow.hits)).one() == [NOON + MICROSECOND] * 2
 
 
-def test_what_is_kept_has_a_bound_and_an_end(session: Session) -> None:
+def test_the_stored_times_are_limited_in_number_and_expire(session: Session) -> None:
     for seconds in range(20):
         hit_at(session, NOON + timedelta(seconds=seconds), limit=3)
 
@@ -120,7 +120,7 @@ def test_what_is_kept_has_a_bound_and_an_end(session: Session) -> None:
     assert row.expires_at == NOON + timedelta(seconds=19) + HOUR
 
 
-def test_a_call_is_one_statement_whatever_becomes_of_it(session: Session) -> None:
+def test_a_call_is_one_statement_whether_it_is_allowed_or_refused(session: Session) -> None:
     with count_statements() as statements:
         states = [hit_at(session, NOON, limit=1), hit_at(session, NOON, limit=1), hit_at(session, NOON + HOUR, limit=1)]
 
@@ -137,7 +137,7 @@ def call_at_once(database: Database, *, calls: int, limit: int, round_: int) -> 
         return list(threads.map(call, random.Random(round_).sample(range(calls), calls)))
 
 
-def test_of_two_hundred_calls_at_once_exactly_the_limit_is_allowed(
+def test_exactly_the_limit_of_two_hundred_concurrent_calls_is_allowed(
     fresh_database: Callable[[], Database],
 ) -> None:
     database = fresh_database()
@@ -147,9 +147,7 @@ def test_of_two_hundred_calls_at_once_exactly_the_limit_is_allowed(
 
 @pytest.mark.proof
 @pytest.mark.parametrize("seed", seeds(20))
-def test_no_stretch_of_time_ever_holds_more_than_the_limit_and_none_is_refused_for_nothing(
-    session: Session, seed: int
-) -> None:
+def test_no_window_exceeds_the_limit_and_no_call_is_refused_below_it(session: Session, seed: int) -> None:
     chance = random.Random(seed)
     limit, window = chance.randint(1, 6), timedelta(seconds=chance.randint(1, 30))
     now, allowed = NOON, list[datetime]()

@@ -1,4 +1,4 @@
-"""At the end of a request its user pays for the analyses they got, and for nothing else."""
+"""An ended request is charged for its delivered analyses only; its other URLs are returned."""
 
 import itertools
 import random
@@ -37,7 +37,7 @@ def fail(pipeline: Pipeline, job: RequestJob) -> Outcome:
 
 
 def explain(pipeline: Pipeline, job: RequestJob, *post_ids: str) -> None:
-    """Mark URLs of a request as explained, as AnalysePosts does."""
+    """Mark URLs of a request as analysed, as the stage AnalysePosts does."""
     with session_scope(pipeline.engine) as session:
         session.execute(
             update(AnalysisRequestPost)
@@ -46,13 +46,13 @@ def explain(pipeline: Pipeline, job: RequestJob, *post_ids: str) -> None:
         )
 
 
-def test_a_running_request_holds_what_it_counted(pipeline: Pipeline) -> None:
+def test_a_running_request_holds_its_counted_urls(pipeline: Pipeline) -> None:
     job, _ = pipeline.collected("20", "21")
 
     assert (pipeline.used(), pipeline.reserved(job)) == ({TODAY: 2}, ["held", "held"])
 
 
-def test_a_finished_request_is_charged_for_what_was_explained(pipeline: Pipeline) -> None:
+def test_a_finished_request_is_charged_for_its_analyses(pipeline: Pipeline) -> None:
     pipeline.source.absent = {"404"}
     job, posts = pipeline.collected("20", "404")
     for post in posts:
@@ -64,7 +64,7 @@ def test_a_finished_request_is_charged_for_what_was_explained(pipeline: Pipeline
     assert (pipeline.used(), pipeline.reserved(job)) == ({TODAY: 1}, ["charged", "returned"])
 
 
-def test_a_request_that_explains_nothing_costs_nothing(pipeline: Pipeline) -> None:
+def test_a_request_without_an_analysis_is_charged_nothing(pipeline: Pipeline) -> None:
     pipeline.source.absent = {"404", "405"}
     job, _ = pipeline.fetched("404", "405")
 
@@ -73,7 +73,7 @@ def test_a_request_that_explains_nothing_costs_nothing(pipeline: Pipeline) -> No
     assert (pipeline.used(), pipeline.reserved(job)) == ({TODAY: 0}, ["returned", "returned"])
 
 
-def test_a_broken_request_is_charged_only_for_what_is_there_to_read(pipeline: Pipeline) -> None:
+def test_a_failed_request_is_charged_only_for_its_readable_analyses(pipeline: Pipeline) -> None:
     job, _ = pipeline.fetched("20", "21", "22")
     explain(pipeline, job, "21")
 
@@ -82,7 +82,7 @@ def test_a_broken_request_is_charged_only_for_what_is_there_to_read(pipeline: Pi
     assert (pipeline.used(), pipeline.reserved(job)) == ({TODAY: 1}, ["returned", "charged", "returned"])
 
 
-def test_twenty_failures_at_once_return_once(pipeline: Pipeline) -> None:
+def test_twenty_concurrent_failures_return_usage_once(pipeline: Pipeline) -> None:
     pipeline.admit("20", "21")
     job = pipeline.admit("22", "23", "24")
 
@@ -93,7 +93,7 @@ def test_twenty_failures_at_once_return_once(pipeline: Pipeline) -> None:
     assert pipeline.used() == {TODAY: 2}
 
 
-def test_finishing_and_failing_at_once_settle_once(pipeline: Pipeline) -> None:
+def test_a_request_that_finishes_and_fails_concurrently_is_settled_once(pipeline: Pipeline) -> None:
     job, _ = pipeline.fetched("20", "21")
     explain(pipeline, job, "20")
 
@@ -104,7 +104,7 @@ def test_finishing_and_failing_at_once_settle_once(pipeline: Pipeline) -> None:
     assert (pipeline.used(), pipeline.reserved(job)) == ({TODAY: 1}, ["charged", "returned"])
 
 
-def test_another_attempt_pays_for_what_it_explains_on_its_own_day(pipeline: Pipeline) -> None:
+def test_a_retry_is_charged_for_its_own_analyses_on_its_own_day(pipeline: Pipeline) -> None:
     job, _ = pipeline.fetched("20", "21", "22")
     explain(pipeline, job, "20")
     fail(pipeline, job)
@@ -122,7 +122,7 @@ def test_another_attempt_pays_for_what_it_explains_on_its_own_day(pipeline: Pipe
     )
 
 
-def test_failing_and_trying_again_never_gives_a_free_one(pipeline: Pipeline) -> None:
+def test_failing_and_retrying_never_yields_a_free_analysis(pipeline: Pipeline) -> None:
     change_plan(pipeline, "free")
     jobs = [pipeline.fetched(*(f"{call}{post}" for post in range(5)))[0] for call in (1, 2)]
     for job in jobs:
@@ -142,7 +142,7 @@ def test_failing_and_trying_again_never_gives_a_free_one(pipeline: Pipeline) -> 
     assert pipeline.used() == {TODAY: 9}
 
 
-def test_the_end_of_an_old_attempt_returns_nothing_of_the_new_one(pipeline: Pipeline) -> None:
+def test_the_end_of_a_superseded_attempt_returns_no_usage_of_the_new_one(pipeline: Pipeline) -> None:
     job = pipeline.admit("20", "21")
     fail(pipeline, job)
     pipeline.try_again(job)
@@ -151,7 +151,7 @@ def test_the_end_of_an_old_attempt_returns_nothing_of_the_new_one(pipeline: Pipe
     assert (pipeline.used(), pipeline.reserved(job)) == ({TODAY: 2}, ["held", "held"])
 
 
-def test_the_example_of_the_documentation_is_true(pipeline: Pipeline) -> None:
+def test_the_example_in_docs_limits_is_correct(pipeline: Pipeline) -> None:
     change_plan(pipeline, "free")
     first, _ = pipeline.fetched("11", "12", "13", "14", "15")
     used = [pipeline.used()]
@@ -177,7 +177,7 @@ def test_the_example_of_the_documentation_is_true(pipeline: Pipeline) -> None:
 
 
 def check_usage(pipeline: Pipeline) -> None:
-    """What counts on a day is what is held or charged on it, never more than the plan allows, and nothing is lost."""
+    """Check that each day's counter equals its held and charged URLs, and never exceeds the plan's limit."""
     with session_scope(pipeline.engine) as session:
         states = session.execute(select(UsageReservation.usage_date, UsageReservation.state)).all()
         used = session.scalars(select(UserUsage)).all()
@@ -195,7 +195,7 @@ def check_usage(pipeline: Pipeline) -> None:
 
 
 class Customer:
-    """A user who asks and tries again while requests end this way and that."""
+    """A user who starts and retries requests at random while others finish or fail."""
 
     def __init__(self, pipeline: Pipeline, seed: int) -> None:
         self.pipeline = pipeline
@@ -238,7 +238,7 @@ class Customer:
 
 @pytest.mark.proof
 @pytest.mark.parametrize("seed", seeds(10))
-def test_whatever_ends_and_begins_again_at_once_the_counters_are_right(pipeline: Pipeline, seed: int) -> None:
+def test_the_counters_stay_correct_under_random_starts_ends_and_retries(pipeline: Pipeline, seed: int) -> None:
     change_plan(pipeline, "free")
     customer = Customer(pipeline, seed)
 

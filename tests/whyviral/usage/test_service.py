@@ -1,4 +1,4 @@
-"""Usage: one below, at and above the limit, whoever counts meanwhile, and nothing is charged that was not delivered."""
+"""Usage limits below, at and above the limit, also for concurrent calls; only delivered analyses are charged."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -32,14 +32,14 @@ MICROSECOND = timedelta(microseconds=1)
 
 @pytest.fixture
 def user(session: Session) -> User:
-    """On Free: ten analyses a day and platform."""
+    """A user on the Free plan, which allows ten analyses a day on each platform."""
     user = create_user(session)
     create_subscription(session, user)
     return user
 
 
 def new_urls(session: Session, user: User, number: int, *, platform: str = "x") -> list[CountedUrl]:
-    """Make a request and return URLs of it."""
+    """Create a request and return its URLs."""
     request = create_request(session, user, platform=platform)
     return [CountedUrl(request.id, platform, f"https://{platform}.example/{index}") for index in range(number)]
 
@@ -68,7 +68,7 @@ def reserved(session: Session, user: User) -> list[tuple[str, date, str]]:
     return [(url, day, state) for url, day, state in rows]
 
 
-def test_the_limit_is_exact(session: Session, user: User) -> None:
+def test_the_daily_limit_is_exact(session: Session, user: User) -> None:
     with pytest.raises(UsageLimitReached), session.begin_nested():
         count(session, user, new_urls(session, user, 11))
     count(session, user, new_urls(session, user, 9))
@@ -92,7 +92,7 @@ def test_the_limit_is_exact(session: Session, user: User) -> None:
     }
 
 
-def test_every_counted_url_is_held(session: Session, user: User) -> None:
+def test_every_counted_url_is_held_for_its_request(session: Session, user: User) -> None:
     urls = new_urls(session, user, 2)
 
     count(session, user, urls)
@@ -100,16 +100,14 @@ def test_every_counted_url_is_held(session: Session, user: User) -> None:
     assert reserved(session, user) == [(url.url, TODAY, "held") for url in urls]
 
 
-def test_platforms_are_counted_apart(session: Session, user: User) -> None:
+def test_platforms_are_counted_separately(session: Session, user: User) -> None:
     for platform in PLATFORMS:
         count(session, user, new_urls(session, user, 10, platform=platform))
 
     assert used(session, user) == {(TODAY, platform): 10 for platform in PLATFORMS}
 
 
-def test_a_mixed_call_counts_all_or_nothing_and_names_the_first_platform_that_refuses(
-    session: Session, user: User
-) -> None:
+def test_a_call_with_several_platforms_is_counted_as_a_whole_or_not_at_all(session: Session, user: User) -> None:
     create_usage(session, user, platform="x", url_lookups=8)
     create_usage(session, user, platform="youtube", url_lookups=10)
     mixed = [url for platform in reversed(PLATFORMS) for url in new_urls(session, user, 3, platform=platform)]
@@ -124,7 +122,7 @@ def test_a_mixed_call_counts_all_or_nothing_and_names_the_first_platform_that_re
 
 
 @pytest.mark.parametrize(("now", "day"), [(MIDNIGHT - MICROSECOND, TODAY), (MIDNIGHT, TOMORROW)])
-def test_a_day_begins_at_midnight_utc(session: Session, user: User, now: datetime, day: date) -> None:
+def test_a_usage_day_begins_at_midnight_utc(session: Session, user: User, now: datetime, day: date) -> None:
     count(session, user, new_urls(session, user, 10), now=MIDNIGHT - timedelta(days=1) - MICROSECOND)
 
     count(session, user, new_urls(session, user, 10), now=now)
@@ -132,7 +130,7 @@ def test_a_day_begins_at_midnight_utc(session: Session, user: User, now: datetim
     assert used(session, user) == {(date(2026, 11, 24), "x"): 10, (day, "x"): 10}
 
 
-def test_a_time_of_another_zone_counts_on_its_utc_day(session: Session, user: User) -> None:
+def test_a_time_in_another_time_zone_counts_on_its_utc_day(session: Session, user: User) -> None:
     tokyo = datetime.fromisoformat("2026-11-26T08:59:59+09:00")
 
     count(session, user, new_urls(session, user, 1), now=tokyo)
@@ -141,9 +139,7 @@ def test_a_time_of_another_zone_counts_on_its_utc_day(session: Session, user: Us
     assert end_of_day(tokyo) == MIDNIGHT
 
 
-def test_what_was_not_explained_is_returned_on_the_day_it_was_counted_and_the_rest_charged(
-    session: Session, user: User
-) -> None:
+def test_urls_without_an_analysis_are_returned_on_the_day_they_were_counted(session: Session, user: User) -> None:
     urls = new_urls(session, user, 3)
     count(session, user, urls, now=MIDNIGHT - MICROSECOND)
     count(session, user, new_urls(session, user, 1), now=MIDNIGHT)
@@ -154,7 +150,7 @@ def test_what_was_not_explained_is_returned_on_the_day_it_was_counted_and_the_re
     assert [state for _, day, state in reserved(session, user) if day == TODAY] == ["charged", "returned", "returned"]
 
 
-def test_suggestions_are_counted_as_they_are_delivered(session: Session, user: User) -> None:
+def test_suggestions_are_counted_when_they_are_delivered(session: Session, user: User) -> None:
     urls = new_urls(session, user, 3)
     count(session, user, urls)
 
@@ -164,7 +160,7 @@ def test_suggestions_are_counted_as_they_are_delivered(session: Session, user: U
     assert (row.url_lookups, row.post_suggestions) == (2, 8)
 
 
-def test_settling_again_changes_nothing(session: Session, user: User) -> None:
+def test_settling_a_request_twice_changes_nothing(session: Session, user: User) -> None:
     urls = new_urls(session, user, 3)
     count(session, user, urls)
     settle(session, urls[0].request_id, explained=urls[:1])
@@ -187,7 +183,7 @@ def test_only_the_urls_of_the_request_are_settled(session: Session, user: User) 
     assert [state for _, _, state in reserved(session, user)].count("held") == 2
 
 
-def test_what_was_returned_is_counted_again_on_the_day_of_the_next_attempt(session: Session, user: User) -> None:
+def test_a_returned_url_is_counted_again_on_the_day_of_its_retry(session: Session, user: User) -> None:
     urls = new_urls(session, user, 3)
     count(session, user, urls)
     settle(session, urls[0].request_id, explained=urls[:1])
@@ -203,7 +199,7 @@ def test_what_was_returned_is_counted_again_on_the_day_of_the_next_attempt(sessi
     ]
 
 
-def test_counting_again_needs_room_like_any_other_call(session: Session, user: User) -> None:
+def test_a_returned_url_is_counted_again_only_within_the_limit(session: Session, user: User) -> None:
     urls = new_urls(session, user, 2)
     count(session, user, urls)
     settle(session, urls[0].request_id)
@@ -217,7 +213,7 @@ def test_counting_again_needs_room_like_any_other_call(session: Session, user: U
 
 
 @pytest.mark.parametrize("is_settled", [False, True])
-def test_a_url_that_still_counts_is_never_counted_twice(session: Session, user: User, is_settled: bool) -> None:
+def test_a_held_or_charged_url_is_never_counted_twice(session: Session, user: User, is_settled: bool) -> None:
     urls = new_urls(session, user, 2)
     count(session, user, urls)
     if is_settled:
@@ -229,7 +225,7 @@ def test_a_url_that_still_counts_is_never_counted_twice(session: Session, user: 
     assert used(session, user) == {(TODAY, "x"): 2}
 
 
-def test_after_a_downgrade_the_new_limit_holds_and_nothing_is_owed(session: Session, user: User) -> None:
+def test_after_a_downgrade_the_new_limit_applies_and_no_usage_is_owed(session: Session, user: User) -> None:
     create_usage(session, user, url_lookups=80)
 
     with pytest.raises(UsageLimitReached) as refusal, session.begin_nested():
@@ -241,7 +237,7 @@ def test_after_a_downgrade_the_new_limit_holds_and_nothing_is_owed(session: Sess
     assert limits.platforms == [PlatformAllowance("x", analyses_left=0, questions_left=10, handles_left=1)]
 
 
-def test_after_an_upgrade_there_is_room_at_once(session: Session, user: User) -> None:
+def test_an_upgrade_raises_the_limit_at_once(session: Session, user: User) -> None:
     count(session, user, new_urls(session, user, 10))
     pro = session.scalars(select(Plan).where(Plan.slug == "pro")).one()
 
@@ -250,7 +246,7 @@ def test_after_an_upgrade_there_is_room_at_once(session: Session, user: User) ->
     assert used(session, user) == {(TODAY, "x"): 100}
 
 
-def test_a_check_counts_nothing(session: Session, user: User) -> None:
+def test_checking_the_limit_counts_nothing(session: Session, user: User) -> None:
     plan = get_user_plan(session, user.id)
     create_usage(session, user, url_lookups=8)
 
@@ -269,7 +265,7 @@ def test_a_counter_never_falls_below_zero(session: Session, user: User) -> None:
         session.flush()
 
 
-def test_fifty_urls_are_counted_and_settled_in_as_many_statements_as_one(session: Session) -> None:
+def test_fifty_urls_need_as_many_statements_as_one(session: Session) -> None:
     user = create_user(session)
     business = create_subscription(session, user, plan="business").plan_id
     plan = session.get_one(Plan, business)
@@ -284,7 +280,7 @@ def test_fifty_urls_are_counted_and_settled_in_as_many_statements_as_one(session
     assert needed == [2, 2]
 
 
-def test_what_was_used_today_is_told_for_every_platform(session: Session, user: User) -> None:
+def test_usage_today_lists_every_platform(session: Session, user: User) -> None:
     create_usage(
         session, user, url_lookups=3, questions_asked=2, handle_analyses=1, post_suggestions=12, usage_date=TODAY
     )
@@ -297,7 +293,7 @@ def test_what_was_used_today_is_told_for_every_platform(session: Session, user: 
     assert today == UsageToday(date=TODAY, resets_at=MIDNIGHT, platforms=[nothing, something])
 
 
-def test_limits_are_those_of_the_plan_less_what_was_used(session: Session, user: User) -> None:
+def test_the_remaining_allowance_is_the_plans_limit_minus_the_usage(session: Session, user: User) -> None:
     create_usage(session, user, url_lookups=3, questions_asked=10, handle_analyses=0)
 
     limits = usage_service.get_limits(session, user.id, platforms=["x", "youtube"], now=NOON)
@@ -312,18 +308,18 @@ def test_limits_are_those_of_the_plan_less_what_was_used(session: Session, user:
     )
 
 
-def test_without_a_plan_there_are_no_limits_to_tell(session: Session) -> None:
+def test_a_user_without_a_plan_has_no_limits(session: Session) -> None:
     with pytest.raises(NoCurrentPlan):
         usage_service.get_limits(session, create_user(session).id, platforms=["x"], now=NOON)
 
 
-def test_twenty_settlements_at_once_return_once(fresh_database: Callable[[], Database]) -> None:
+def test_twenty_concurrent_settlements_return_usage_once(fresh_database: Callable[[], Database]) -> None:
     database = fresh_database()
     with session_scope(database.engine) as session:
         user = create_user(session)
         create_subscription(session, user)
-        kept, urls = new_urls(session, user, 2), new_urls(session, user, 3)
-        count(session, user, kept)
+        other_urls, urls = new_urls(session, user, 2), new_urls(session, user, 3)
+        count(session, user, other_urls)
         count(session, user, urls)
     together = Barrier(8)
 
@@ -340,7 +336,9 @@ def test_twenty_settlements_at_once_return_once(fresh_database: Callable[[], Dat
         assert used(session, user) == {(TODAY, "x"): 2}
 
 
-def test_calls_of_two_platforms_in_any_order_never_wait_for_each_other(fresh_database: Callable[[], Database]) -> None:
+def test_concurrent_calls_with_two_platforms_in_any_order_do_not_deadlock(
+    fresh_database: Callable[[], Database],
+) -> None:
     database = fresh_database()
     with session_scope(database.engine) as session:
         user = create_user(session)

@@ -1,4 +1,4 @@
-"""The limits with real clients at stand-ins that are as strict as the vendors."""
+"""Rate limits with real clients against stand-ins that are as strict as the vendors."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from whyviral.vendor_calls.prices import PRICES
 
 
 class GatedCollector(CallCollector):
-    """Asks for each call as a ledger does, and waits for its turn."""
+    """Acquires a slot for each call and waits for it, as a ledger does."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__()
@@ -50,11 +50,11 @@ def scraper_of(database: Database, *, per_second: float) -> TwitterApiScraper:
     )
 
 
-def test_many_workers_with_one_key_are_never_refused_for_their_haste(
+def test_many_workers_with_one_key_never_exceed_the_vendors_rate_limit(
     stand_ins: StandInsClient, local_endpoints: Endpoints, fresh_database: Callable[[], Database]
 ) -> None:
     database = fresh_database()
-    # Far from the three a second of ours: on a busy machine calls do not arrive as evenly as they were sent.
+    # Well above our three a second, because on a busy machine calls do not arrive as evenly as they were sent.
     stand_ins.control("limits", {"twitterapi_per_second": 8})
 
     def work(number: int) -> None:
@@ -65,10 +65,10 @@ def test_many_workers_with_one_key_are_never_refused_for_their_haste(
         list(pool.map(work, range(1, 21)))
 
     assert stand_ins.http.get("/__control/limits").json()["refused"]["twitterapi"] == 0
-    assert len(stand_ins.calls("twitterapi")) >= 5  # as many as come within two seconds
+    assert len(stand_ins.calls("twitterapi")) >= 5  # as many as fit into two seconds
 
 
-def test_what_one_worker_is_asked_another_does(
+def test_a_retry_after_to_one_worker_stops_the_others(
     stand_ins: StandInsClient, local_endpoints: Endpoints, fresh_database: Callable[[], Database]
 ) -> None:
     database = fresh_database()

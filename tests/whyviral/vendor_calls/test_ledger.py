@@ -73,7 +73,7 @@ def limit(pipeline: Pipeline, *, request: str = "5", day: str = "100") -> None:
     pipeline.limits = SpendLimits(per_request_usd=Decimal(request), per_day_usd=Decimal(day))
 
 
-def test_a_call_has_its_row_and_its_money_before_it_is_made(spender: Spender) -> None:
+def test_a_call_is_logged_and_reserved_before_it_is_made(spender: Spender) -> None:
     job = spender.pipeline.admit("20")
 
     spender.ledger(job).begin(intent := spender.intent(model="gemini-9"))
@@ -96,9 +96,7 @@ def test_a_call_has_its_row_and_its_money_before_it_is_made(spender: Spender) ->
 
 
 @pytest.mark.parametrize("cost_usd", [Decimal(0), Decimal("0.004"), CENT, Decimal("0.5")])
-def test_its_end_is_written_in_its_row_and_what_it_cost_takes_the_place_of_what_it_could(
-    spender: Spender, cost_usd: Decimal
-) -> None:
+def test_recording_a_call_completes_its_row_and_replaces_its_reservation(spender: Spender, cost_usd: Decimal) -> None:
     job = spender.pipeline.admit("20")
     ledger = spender.ledger(job)
     ledger.begin(intent := spender.intent())
@@ -116,7 +114,7 @@ def test_its_end_is_written_in_its_row_and_what_it_cost_takes_the_place_of_what_
     )
 
 
-def test_the_money_of_a_call_whose_price_nobody_knows_stays_reserved(spender: Spender) -> None:
+def test_the_reservation_of_a_call_without_a_known_cost_stays(spender: Spender) -> None:
     job = spender.pipeline.admit("20")
     ledger = spender.ledger(job)
     ledger.begin(intent := spender.intent(None))
@@ -133,7 +131,7 @@ def test_the_money_of_a_call_whose_price_nobody_knows_stays_reserved(spender: Sp
     )
 
 
-def test_a_free_call_is_written_when_it_has_ended(spender: Spender) -> None:
+def test_a_free_call_is_logged_after_it_has_ended(spender: Spender) -> None:
     job = spender.pipeline.admit("20")
     ledger = spender.ledger(job)
     ledger.begin(intent := spender.intent(Decimal(0)))
@@ -148,7 +146,9 @@ def test_a_free_call_is_written_when_it_has_ended(spender: Spender) -> None:
 
 
 @pytest.mark.parametrize(("most", "is_allowed"), [("0.029999", True), ("0.03", True), ("0.030001", False)])
-def test_no_call_is_made_that_could_make_a_request_too_dear(spender: Spender, most: str, is_allowed: bool) -> None:
+def test_a_call_that_could_exceed_the_budget_of_its_request_is_refused(
+    spender: Spender, most: str, is_allowed: bool
+) -> None:
     limit(spender.pipeline, request="0.06")
     job = spender.pipeline.admit("20")
     ledger = spender.ledger(job)
@@ -171,7 +171,9 @@ def test_no_call_is_made_that_could_make_a_request_too_dear(spender: Spender, mo
 
 
 @pytest.mark.parametrize(("most", "is_allowed"), [("0.029999", True), ("0.03", True), ("0.030001", False)])
-def test_no_call_is_made_that_could_make_a_day_too_dear(spender: Spender, most: str, is_allowed: bool) -> None:
+def test_a_call_that_could_exceed_the_budget_of_the_day_is_refused(
+    spender: Spender, most: str, is_allowed: bool
+) -> None:
     limit(spender.pipeline, day="0.06")
     others, job = spender.pipeline.admit("20"), spender.pipeline.admit("21")
     ledger = spender.ledger(others)
@@ -192,7 +194,7 @@ def test_no_call_is_made_that_could_make_a_day_too_dear(spender: Spender, most: 
     check_days(spender.pipeline)
 
 
-def test_a_call_dearer_than_a_day_is_refused_before_the_day_has_begun(spender: Spender) -> None:
+def test_a_call_above_the_daily_budget_is_refused_on_a_day_without_calls(spender: Spender) -> None:
     limit(spender.pipeline, day="0.009999")
     job = spender.pipeline.admit("20")
 
@@ -202,14 +204,14 @@ def test_a_call_dearer_than_a_day_is_refused_before_the_day_has_begun(spender: S
     assert (len(spender.pipeline.calls(job)), spender.reserved(job), check_days(spender.pipeline)) == (0, ZERO, ZERO)
 
 
-def test_what_a_call_costs_counts_on_the_day_on_which_it_began(spender: Spender) -> None:
+def test_the_cost_of_a_call_counts_on_the_day_on_which_it_started(spender: Spender) -> None:
     limit(spender.pipeline, day="0.01")
     job = spender.pipeline.admit("20")
     ledger = spender.ledger(job)
     spender.pipeline.clock.now = datetime(2026, 11, 23, 23, 59, 59, tzinfo=UTC)
     ledger.begin(intent := spender.intent(CENT))
     spender.pipeline.clock.advance(2)
-    ledger.begin(spender.intent(CENT))  # of the next day's money
+    ledger.begin(spender.intent(CENT))  # reserved from the next day's budget
     ledger.record(ended(intent, CENT))
 
     spender.write(job, ledger)
@@ -217,7 +219,7 @@ def test_what_a_call_costs_counts_on_the_day_on_which_it_began(spender: Spender)
     assert check_days(spender.pipeline) == CENT
 
 
-def test_an_attempt_that_was_replaced_pays_for_nothing_more(spender: Spender) -> None:
+def test_a_superseded_attempt_makes_no_further_calls(spender: Spender) -> None:
     job = spender.pipeline.admit("20")
     spender.pipeline.supersede(job)
 
@@ -228,7 +230,7 @@ def test_an_attempt_that_was_replaced_pays_for_nothing_more(spender: Spender) ->
     assert spender.pipeline.calls(job) == []
 
 
-def test_who_has_nothing_to_spend_makes_free_calls_only(spender: Spender) -> None:
+def test_a_ledger_without_a_budget_allows_free_calls_only(spender: Spender) -> None:
     spender.pipeline.limits = NOTHING_TO_SPEND
     job = spender.pipeline.admit("20")
 
@@ -237,13 +239,13 @@ def test_who_has_nothing_to_spend_makes_free_calls_only(spender: Spender) -> Non
         spender.ledger(job).begin(spender.intent(Decimal("0.000001")))
 
 
-def test_a_provider_that_is_not_to_be_called_now_leaves_nothing_behind(
-    spender: Spender, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_throttled_call_leaves_no_row_and_no_reservation(spender: Spender, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any, now: datetime) -> float:
         raise ProviderError("Not now.", provider="gemini", category=ErrorCategory.TIMEOUT)
 
-    monkeypatch.setattr(circuit_breaker, "acquire", refuse)  # a module of functions has no other seam
+    monkeypatch.setattr(
+        circuit_breaker, "acquire", refuse
+    )  # a module of plain functions can only be replaced by patching
     job = spender.pipeline.admit("20")
 
     with pytest.raises(ProviderError, match="Not now"):
@@ -252,15 +254,13 @@ def test_a_provider_that_is_not_to_be_called_now_leaves_nothing_behind(
     assert (len(spender.pipeline.calls(job)), spender.reserved(job), check_days(spender.pipeline)) == (0, ZERO, ZERO)
 
 
-def test_a_turn_at_a_provider_is_waited_for_and_its_end_is_told(
-    spender: Spender, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[tuple[CallIntent, ExternalCall, float | None]] = []
-    monkeypatch.setattr(circuit_breaker, "acquire", lambda *_, **__: 7.5)  # as above
+def test_a_ledger_waits_for_its_slot_and_reports_the_outcome(spender: Spender, monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[tuple[CallIntent, ExternalCall, float | None]] = []
+    monkeypatch.setattr(circuit_breaker, "acquire", lambda *_, **__: 7.5)  # patched for the same reason
     monkeypatch.setattr(
         circuit_breaker,
         "report",
-        lambda _session, intent, call, **more: told.append((intent, call, more["retry_after_s"])),
+        lambda _session, intent, call, **more: reported.append((intent, call, more["retry_after_s"])),
     )
     job = spender.pipeline.admit("20")
     ledger = spender.ledger(job)
@@ -271,16 +271,18 @@ def test_a_turn_at_a_provider_is_waited_for_and_its_end_is_told(
 
     ledger.record(call := ended(intent, Decimal(0)), retry_after_s=3)
 
-    assert told == [(intent, call, 3)]
+    assert reported == [(intent, call, 3)]
 
 
-def test_what_a_call_gave_is_not_lost_when_its_end_cannot_be_told(
+def test_a_failed_report_to_the_circuit_breaker_does_not_lose_the_call(
     spender: Spender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OperationalError("update provider_limits", {}, Exception("canceling statement"))
 
-    monkeypatch.setattr(circuit_breaker, "report", fail)  # a row that is locked for 8 s would do it, and take them
+    monkeypatch.setattr(
+        circuit_breaker, "report", fail
+    )  # in production: a row locked for longer than the statement timeout of 8 s
     job = spender.pipeline.admit("20")
     ledger = spender.ledger(job)
     ledger.begin(intent := spender.intent(CENT, key_hash="abc"))
@@ -292,7 +294,7 @@ def test_what_a_call_gave_is_not_lost_when_its_end_cannot_be_told(
     check_books(spender.pipeline, job)
 
 
-def test_a_job_is_paid_for_once_by_the_request_that_began_it(spender: Spender) -> None:
+def test_a_job_is_billed_once_to_the_request_that_started_it(spender: Spender) -> None:
     first, second = spender.pipeline.admit("20"), spender.pipeline.admit("21")
     begin(spender, first, "sd_1", 3 * CENT)
 
@@ -304,7 +306,7 @@ def test_a_job_is_paid_for_once_by_the_request_that_began_it(spender: Spender) -
     assert check_days(spender.pipeline) == 2 * CENT
 
 
-def test_until_it_is_delivered_the_money_of_a_job_stays_reserved_and_no_limit_refuses_it(spender: Spender) -> None:
+def test_a_jobs_reservation_stays_until_its_delivery_which_no_budget_refuses(spender: Spender) -> None:
     limit(spender.pipeline, request="0.03", day="0.03")
     job = spender.pipeline.admit("20")
     begin(spender, job, "sd_1", 3 * CENT)
@@ -317,7 +319,7 @@ def test_until_it_is_delivered_the_money_of_a_job_stays_reserved_and_no_limit_re
     assert (check_books(spender.pipeline, job), check_days(spender.pipeline)) == (3 * CENT, 3 * CENT)
 
 
-def test_a_job_that_nobody_is_known_to_have_begun_is_paid_for_by_who_is_told_its_end(spender: Spender) -> None:
+def test_a_job_without_a_logged_start_is_billed_to_the_request_that_sees_its_end(spender: Spender) -> None:
     job = spender.pipeline.admit("20")
 
     deliver(spender, job, "sd_1", CENT)
@@ -351,7 +353,7 @@ def at_once(works: list[Callable[[], None]]) -> None:
 
 
 @pytest.mark.parametrize(("request_usd", "day_usd"), [("0.05", "100"), ("5", "0.12")])
-def test_however_many_call_at_once_no_limit_is_exceeded(spender: Spender, request_usd: str, day_usd: str) -> None:
+def test_concurrent_calls_never_exceed_a_budget(spender: Spender, request_usd: str, day_usd: str) -> None:
     limit(spender.pipeline, request=request_usd, day=day_usd)
     jobs = [spender.pipeline.admit(str(number)) for number in range(101, 105)]
     refused: list[uuid.UUID] = []
@@ -366,7 +368,7 @@ def test_however_many_call_at_once_no_limit_is_exceeded(spender: Spender, reques
         ledger.record(ended(intent, CENT))
         with session_scope(spender.pipeline.engine) as session:
             record_calls(session, job, ledger.drain(), step=Stage.ANALYSING)
-            lock_current(session, job)  # as every stage does
+            lock_current(session, job)  # as every stage does before it saves
 
     at_once([lambda job=job: call(job) for job in jobs for _ in range(8)])  # type: ignore[misc]
 
@@ -375,7 +377,7 @@ def test_however_many_call_at_once_no_limit_is_exceeded(spender: Spender, reques
     assert len(refused) == 32 - allowed
 
 
-def test_jobs_that_are_delivered_crosswise_at_once_are_each_paid_for_once(spender: Spender) -> None:
+def test_jobs_delivered_concurrently_by_each_others_requests_are_billed_once(spender: Spender) -> None:
     jobs = [spender.pipeline.admit(str(number)) for number in range(101, 107)]
     for number, job in enumerate(jobs):
         begin(spender, job, f"sd_{number}", CENT)

@@ -33,13 +33,11 @@ def load(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
         (BRIGHTDATA_RECORD, date(2026, 12, 1), Decimal("0.0015")),
     ],
 )
-def test_a_price_holds_from_its_day_on_and_what_nobody_knows_has_none(
-    name: str, day: date, usd: Decimal | None
-) -> None:
+def test_a_price_applies_from_its_day_and_an_unknown_price_is_none(name: str, day: date, usd: Decimal | None) -> None:
     assert PRICES.find(name, on=day) == usd
 
 
-def test_a_setting_adds_prices_and_takes_the_place_of_ours(load: pytest.MonkeyPatch) -> None:
+def test_the_prices_setting_adds_and_replaces_prices(load: pytest.MonkeyPatch) -> None:
     load.setenv(
         "PRICES", '{"gemini/gemini-9/input": {"2027-03-01": 0.5}, "brightdata/record": {"2026-10-01": "0.002"}}'
     )
@@ -54,7 +52,7 @@ def test_a_setting_adds_prices_and_takes_the_place_of_ours(load: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("given", [None, ""])
-def test_without_settings_our_table_and_our_limits_hold(load: pytest.MonkeyPatch, given: str | None) -> None:
+def test_without_settings_the_built_in_prices_and_limits_apply(load: pytest.MonkeyPatch, given: str | None) -> None:
     if given is not None:
         load.setenv("PRICES", given)
 
@@ -80,14 +78,16 @@ def test_without_settings_our_table_and_our_limits_hold(load: pytest.MonkeyPatch
         ("MAX_COST_USD_PER_DAY", "a lot"),
     ],
 )
-def test_a_wrong_price_or_limit_stops_the_start_and_is_named(load: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_an_invalid_price_or_limit_stops_the_start_and_names_its_setting(
+    load: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     load.setenv(name, value)
 
     with pytest.raises(SettingsError, match=f"check these settings: {name}: "):
         SpendingSettings.load()
 
 
-def test_a_bound_is_never_below_the_cost() -> None:
+def test_a_rounded_bound_is_never_below_the_rounded_cost() -> None:
     usd = Decimal("0.0000014999")
 
     assert (as_cost(usd), as_bound(usd)) == (Decimal("0.000001"), Decimal("0.000002"))

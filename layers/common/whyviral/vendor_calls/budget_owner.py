@@ -13,7 +13,7 @@ from .call_log import CallOwner
 
 @dataclass(frozen=True, slots=True)
 class OwnerCosts:
-    """What one owner's calls have cost, and what of its reservation they release."""
+    """The cost of one owner's calls, and the part of its reservation that they release."""
 
     owner_id: uuid.UUID
     calls: int

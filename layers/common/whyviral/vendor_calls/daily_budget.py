@@ -1,4 +1,4 @@
-"""The money of each UTC day: what vendor calls have cost, and what is reserved for calls in flight."""
+"""The budget of each UTC day: the cost of finished vendor calls, and the reservations for calls in flight."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -42,6 +42,6 @@ def settle(session: Session, day: date, *, spent_usd: Decimal, released_usd: Dec
 
 
 def taken_usd(now: datetime) -> ScalarSelect[Any]:
-    """Return, as a part of a statement, what today has cost and may yet cost; null where there was no call."""
+    """Return a subquery for today's spent and reserved amount; null if there was no paid call today."""
     taken = select(DailySpend.spent_usd + DailySpend.reserved_usd).where(DailySpend.day == day_of(now))
     return taken.scalar_subquery()

@@ -63,7 +63,7 @@ class ExternalApiCallLog(Base):
 
 
 class DailySpend(Identified, Base):
-    """What vendor calls have cost on one UTC day, and what is reserved for calls in flight."""
+    """The cost of one UTC day's vendor calls, and the reservations for calls in flight."""
 
     __tablename__ = "daily_spend"
     __table_args__ = (UniqueConstraint("day"),)

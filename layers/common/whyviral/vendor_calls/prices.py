@@ -13,7 +13,7 @@ from whyviral.integrations.ports.price_list import BRIGHTDATA_RECORD, TWITTERAPI
 type PriceName = Annotated[
     str, StringConstraints(pattern=r"^(twitterapi/credit|brightdata/record|gemini/[^/\s]+/(input|output))$")
 ]
-"""What is bought: a credit, a record, or a million tokens of a model."""
+"""The billed unit: a credit, a record, or a million tokens of a model."""
 type UsdSince = Mapping[date, Annotated[Decimal, Field(ge=0, le=1_000_000)]]
 """USD by the UTC day from which the price holds."""
 type PriceChanges = dict[PriceName, UsdSince]
@@ -40,7 +40,7 @@ class PriceTable:
     usd_since: Mapping[str, Mapping[date, Decimal]]
 
     def find(self, name: str, *, on: date) -> Decimal | None:
-        """Return the price in USD on a UTC day, or None if it is not known; never a guess."""
+        """Return the price in USD on a UTC day, or None if it is unknown; prices are never estimated."""
         since = [day for day in self.usd_since.get(name, ()) if day <= on]
         return self.usd_since[name][max(since)] if since else None
 
