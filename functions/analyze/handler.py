@@ -1,4 +1,4 @@
-"""AnalysePosts: explains one post, or says when the model can be asked again."""
+"""AnalysePosts: explains one post, or returns how long to wait before the model is called again."""
 
 from functools import partial
 from typing import Any

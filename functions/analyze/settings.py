@@ -1,4 +1,4 @@
-"""What the analyze function reads from its environment."""
+"""Environment settings of the analyze function."""
 
 from pydantic import SecretStr
 
@@ -7,9 +7,9 @@ from whyviral.vendor_calls.settings import SpendingSettings
 
 
 class AnalyzeSettings(StorageSettings, SpendingSettings):
-    """Database, storage, what may be spent, and the model with its keys in the order of failover.
+    """Database and storage access, the spending limits, and the model with its keys in failover order.
 
-    Each key is of a project of its own.
+    Each key belongs to a different Google project.
     """
 
     gemini_api_key: SecretStr
@@ -23,7 +23,7 @@ class AnalyzeSettings(StorageSettings, SpendingSettings):
 
     @property
     def gemini_api_keys(self) -> list[str]:
-        """Return the keys that are set, first choice first."""
+        """Return the keys that are set, in failover order."""
         keys = [
             self.gemini_api_key,
             self.gemini_api_key_1,

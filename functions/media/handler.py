@@ -1,4 +1,4 @@
-"""CollectMedia: stores the media of one post."""
+"""CollectMedia: copies the media of one post to storage."""
 
 from functools import partial
 from typing import Any

@@ -1,7 +1,7 @@
-"""What the media function reads from its environment."""
+"""Environment settings of the media function."""
 
 from whyviral.core.settings import StorageSettings
 
 
 class MediaSettings(StorageSettings):
-    """Database and storage."""
+    """Database and storage access."""

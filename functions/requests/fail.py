@@ -1,4 +1,4 @@
-"""FailRequest: says at which stage a request, or a part of it, broke and why."""
+"""FailRequest: records the stage at which a request or one of its URLs failed, and the cause."""
 
 import uuid
 from typing import Any
@@ -19,15 +19,15 @@ logger = build_logger("fail")
 
 
 class FailJob(RequestJob):
-    """What broke: `error` is the name the state machine caught, `cause` what came with it."""
+    """A failed stage: `error` is the error name that the state machine caught, `cause` the detail that came with it."""
 
     stage: Stage
     error: str
     cause: str = ""
     request_post_id: uuid.UUID | None = None
-    """The one URL that broke; None: the whole stage."""
+    """The URL that failed; None if the whole stage failed."""
     goes_on: bool = False
-    """Whether the request goes on without what broke, as it does without what the worker watches."""
+    """The request continues without the failed stage, as it does when the media worker fails."""
 
 
 @logger.inject_lambda_context

@@ -1,4 +1,4 @@
-"""FailureEventsFunction: ends what waits for an execution that failed or a worker that stopped."""
+"""FailureEventsFunction: ends requests whose execution failed and pipeline states whose worker stopped."""
 
 from typing import Any
 
@@ -28,8 +28,8 @@ _failure_event_handler = FailureEventHandler(
 
 @_logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Act on one event of EventBridge."""
-    death = FailureEvent.model_validate({"event": event})
-    answer = _failure_event_handler.handle(death)
-    _logger.info("somebody died", extra={"kind": death.event.kind, "outcome": answer})
+    """Handle one EventBridge event."""
+    failure = FailureEvent.model_validate({"event": event})
+    answer = _failure_event_handler.handle(failure)
+    _logger.info("handled failure event", extra={"kind": failure.event.kind, "outcome": answer})
     return {"outcome": answer}

@@ -1,4 +1,4 @@
-"""FinishRequest: counts what was explained and closes the request."""
+"""FinishRequest: counts the explained posts and closes the request."""
 
 from typing import Any
 

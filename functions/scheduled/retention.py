@@ -1,4 +1,4 @@
-"""RetentionFunction: once a day, logs get room for the months to come, and what is too old goes."""
+"""RetentionFunction: creates log partitions and deletes old rows, once a day."""
 
 import time
 from typing import Any
@@ -15,6 +15,7 @@ from .settings import RetentionSettings
 
 JOB = "retention"
 _LAST_BATCH_S = 30
+"""Time left at the end of the run for the batch in progress."""
 
 _settings = RetentionSettings.load()
 _engine = build_engine(_settings.supabase_db_url.get_secret_value(), pool_size=_settings.db_pool_size)
@@ -23,9 +24,10 @@ _logger = build_logger("retention")
 
 @_logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Run the job for `{scheduled_at}`."""
+    """Run the retention job for `{scheduled_at}`."""
     due_at = Schedule.model_validate(event).scheduled_at
-    cleaner = Cleaner(_engine, _settings.periods, now=utc_now(), stop_at=time.monotonic() + TIMEOUT_S - _LAST_BATCH_S)
+    stop_at_mono_s = time.monotonic() + TIMEOUT_S - _LAST_BATCH_S
+    cleaner = Cleaner(_engine, _settings.periods, now=utc_now(), stop_at_mono_s=stop_at_mono_s)
     results = run_once(_engine, JOB, due_at, cleaner.clean, clock=utc_now)
     _logger.info("retention", extra={"is_done_already": results is None, "results": results})
     return {"results": results}

@@ -1,4 +1,4 @@
-"""What scheduled jobs read from their environment."""
+"""Environment settings of the scheduled functions."""
 
 from typing import Annotated
 
@@ -11,14 +11,14 @@ type Days = Annotated[int, Field(ge=7, le=3_650)]
 
 
 class RetentionSettings(DeployableSettings):
-    """Database, and how long what is kept."""
+    """Database access and how many days each kind of record is kept."""
 
     access_log_days: Days = 90
-    """Who called the API from where, and what webhooks said that were acted on."""
+    """For the API's access log, the payloads of processed webhooks and the runs of scheduled jobs."""
     event_log_days: Days = 365
-    """Who signed in or tried to, and what happened."""
+    """For sign-ins and business events."""
     call_log_days: Days = 400
-    """What was asked of vendors and what it cost: a year can be compared with the one before."""
+    """For vendor calls and their costs; more than a year, so that a year can be compared with the one before."""
 
     @property
     def periods(self) -> RetentionPeriods:
@@ -29,9 +29,9 @@ class RetentionSettings(DeployableSettings):
 
 
 class SweeperSettings(DeployableSettings):
-    """Database, state machine, and the queue of the inbox."""
+    """Database access, the state machine and the queue of the webhook inbox."""
 
     state_machine_arn: str
     webhook_queue_url: str
     owns_database: bool = True
-    """Whether nobody else works on this database; else only what our own state machine began is looked after."""
+    """No other stack uses this database. If false, the sweeper handles only requests of its own state machine."""

@@ -1,4 +1,4 @@
-"""SweeperFunction: every other minute, looks for work that was lost between two systems."""
+"""SweeperFunction: finds orphaned requests and webhook events and restarts, fails or requeues them."""
 
 import time
 from typing import Any
@@ -17,7 +17,7 @@ from .settings import SweeperSettings
 
 JOB = "sweeper"
 _WORK_S = 80
-"""Of the 110 s in template.yaml: the last thing begun may have to wait for a row and for AWS."""
+"""Of the 110 s in template.yaml: the last item may have to wait for a row lock and for AWS."""
 
 _settings = SweeperSettings.load()
 _engine = build_engine(_settings.supabase_db_url.get_secret_value(), pool_size=_settings.db_pool_size)
@@ -28,7 +28,7 @@ _logger = build_logger("sweeper")
 
 @_logger.inject_lambda_context
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Run the job for `{scheduled_at}`."""
+    """Run the sweeper for `{scheduled_at}`."""
     due_at = Schedule.model_validate(event).scheduled_at
     sweeper = Sweeper(
         _engine,
@@ -41,6 +41,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     )
     try:
         results = run_once(_engine, JOB, due_at, sweeper.sweep, clock=utc_now)
-    finally:  # alarms count what this line says, and a run that failed in the end has found something too
+    finally:  # alarms count the results in this line, and a failed run may have handled something before it failed
         _logger.info("swept", extra=sweeper.results)
     return {"results": results}

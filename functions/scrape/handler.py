@@ -1,4 +1,4 @@
-"""FetchPosts: gets the posts of a request and says when to come back for the rest."""
+"""FetchPosts: fetches the posts of a request, and returns how long to wait for those that are not ready."""
 
 from functools import partial
 from typing import Any

@@ -1,4 +1,4 @@
-"""What the scrape function reads from its environment."""
+"""Environment settings of the scrape function."""
 
 from datetime import timedelta
 
@@ -8,18 +8,21 @@ from whyviral.vendor_calls.settings import SpendingSettings
 
 
 class ScrapeSettings(SpendingSettings):
-    """Database, the providers' keys, what may be spent, and how long a fetched post is good."""
+    """Database access, the providers' keys, the spending limits and the time for which a fetched post is reused."""
 
     twitterapi_key: SecretStr
     twitterapi_requests_per_second: float = Field(default=3.0, gt=0, le=1000)
-    """What the key's tier allows: 0.2 without credit, 3 and more with it. Source: twitterapi.io/qps-limits, 2025-12."""
+    """The rate that the key's tier allows: 0.2 without credit, 3 and more with it.
+
+    Source: twitterapi.io/qps-limits, 2025-12.
+    """
     brightdata_api_key: SecretStr
     youtube_api_key: SecretStr | None = None
     youtube_proxy_url: SecretStr | None = None
-    """It holds the proxy's password."""
+    """A secret, because the URL contains the proxy's password."""
     post_reuse_hours: int = 24
 
     @property
     def post_reuse(self) -> timedelta:
-        """Return how old a post may be to be used without another paid call."""
+        """Return the age up to which a fetched post is reused without another paid call."""
         return timedelta(hours=self.post_reuse_hours)

@@ -1,4 +1,4 @@
-"""What Clerk tells: users who came, changed and went, and sessions that ended. Source: clerk.com/docs, "Webhooks"."""
+"""Clerk's webhook events about users and ended sessions. Source: clerk.com/docs, "Webhooks"."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 from sqlalchemy.orm import Session
 
+from whyviral.accounts import repository as accounts_repository
 from whyviral.accounts import service as account_service
 from whyviral.accounts.models import RevocationReason
 from whyviral.accounts.profiles import profile_of
@@ -20,23 +21,26 @@ from whyviral.webhooks.inbox import IncomingEvent
 from whyviral.webhooks.models import EventProvider, WebhookEvent
 
 _FIRST_MILLISECONDS = 10**12
-"""Documented as milliseconds, but Clerk's own examples hold seconds; this is the year 2001 or 33658."""
+"""Smaller timestamps are seconds: Clerk documents milliseconds, but its examples contain seconds.
+
+As milliseconds the number is the year 2001, as seconds the year 33658.
+"""
 
 type _Id = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,255}$")]
 
 
 class UnreadableEvent(Exception):
-    """The body is no event of Clerk's; the message holds nothing of it."""
+    """The body is not an event of Clerk's; the error message quotes nothing of it."""
 
 
-class _About(VendorModel):
+class _Subject(VendorModel):
     id: Lenient[_Id] = None
     user_id: Lenient[_Id] = None
 
 
 class _Envelope(VendorModel):
     type: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_.]{1,100}$")]
-    data: _About
+    data: _Subject
     timestamp: Lenient[Annotated[int, Field(strict=True, ge=0)]] = None
 
 
@@ -49,36 +53,36 @@ class _DeletedUser(VendorModel):
 
 
 def read_event(event_id: str, body: bytes) -> IncomingEvent:
-    """Return the event in a body whose signature is good.
+    """Return the event in a body whose signature has been verified.
 
     Raises:
-        UnreadableEvent: it is none, or does not name the user or session that we would have to act on.
+        UnreadableEvent: the body is not an event, or names no user or session although its type requires one.
     """
     try:
         document = parse_untrusted_json(body)
         envelope = _Envelope.model_validate(document)
     except (NotJson, ValidationError):
         raise UnreadableEvent from None
-    about = envelope.data
-    if envelope.type in _ACTIONS and about.id is None:
-        raise UnreadableEvent  # refused now, or it would fail in the queue for ever
+    subject = envelope.data
+    if envelope.type in _ACTIONS and subject.id is None:
+        raise UnreadableEvent  # processing it from the queue would fail every time
     return IncomingEvent(
         provider=EventProvider.CLERK,
         event_id=event_id,
         type=envelope.type,
-        subject_id=about.id if envelope.type.startswith("user.") else about.user_id,
-        occurred_at=_moment(envelope.timestamp),
+        subject_id=subject.id if envelope.type.startswith("user.") else subject.user_id,
+        occurred_at=_read_timestamp(envelope.timestamp),
         payload=document if envelope.type in _ACTIONS else None,
     )
 
 
 def act_on(session: Session, event: WebhookEvent) -> None:
-    """Do what an event asks for; doing it again, or after a later one, changes nothing."""
+    """Process an event. Events may be processed twice or out of order: older ones change nothing."""
     data = (event.payload or {}).get("data")
     _ACTIONS[event.type](session, event, data)
 
 
-def _moment(timestamp: int | None) -> datetime | None:
+def _read_timestamp(timestamp: int | None) -> datetime | None:
     if timestamp is None:
         return None
     milliseconds = timestamp if timestamp >= _FIRST_MILLISECONDS else timestamp * 1000
@@ -93,7 +97,7 @@ def _sync_user(session: Session, _event: WebhookEvent, data: Any) -> None:
     try:
         account_service.sync_user(session, user.id, profile_of(user))
     except AccountDeleted:
-        return  # news of before: a deletion is for ever
+        return  # an event from before the deletion, which is final
 
 
 def _delete_user(session: Session, _event: WebhookEvent, data: Any) -> None:
@@ -105,8 +109,8 @@ def _delete_user(session: Session, _event: WebhookEvent, data: Any) -> None:
 def _end_session(session: Session, event: WebhookEvent, data: Any) -> None:
     session_id = _EndedSession.model_validate(data).id
     reason = RevocationReason(event.type.removeprefix("session."))
-    if account_service.revoke_session(session, session_id, reason):
-        user = None if event.subject_id is None else account_service.find_any_user(session, event.subject_id)
+    if accounts_repository.revoke_session(session, session_id, reason):
+        user = None if event.subject_id is None else accounts_repository.find_user(session, event.subject_id)
         ended = Authentication(
             AuthenticationEvent.SESSION_END,
             reason=reason,
@@ -124,4 +128,4 @@ _ACTIONS = {
     "session.removed": _end_session,
     "session.revoked": _end_session,
 }
-"""By type; of all others only the arrival is noted."""
+"""Actions by event type; events of other types are recorded without their payload."""

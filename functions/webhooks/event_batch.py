@@ -1,4 +1,4 @@
-"""Acts on the events of the inbox that the queue names: a message that fails comes again, the others do not."""
+"""Processes the inbox events that queue messages name; only failed messages are delivered again."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ _ACTIONS: dict[str, Callable[[Session, WebhookEvent], None]] = {EventProvider.CL
 
 
 class EventFailed(Exception):
-    """Acting on an event has failed, which the inbox and the log have been told of."""
+    """Processing an event failed; the failure is recorded in the inbox and the log."""
 
 
 class UnreadableMessage(Exception):
@@ -38,7 +38,7 @@ class _Message(BaseModel):
 
 
 def process_batch(engine: Engine, batch: Mapping[str, Any], *, logger: Logger) -> dict[str, Any]:
-    """Act on each event that a batch of SQS names and return which messages must come again."""
+    """Process the events that an SQS batch names and return the ids of the failed messages, in Lambda's format."""
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     with processor(list(batch["Records"]), lambda record: _process(engine, record, logger)):
         processor.process()
@@ -60,10 +60,10 @@ def _process(engine: Engine, record: SQSRecord, logger: Logger) -> None:
 
 
 def _event_id(record: SQSRecord, logger: Logger) -> uuid.UUID:
-    """Return the event that a message names.
+    """Return the event id in a message.
 
     Raises:
-        UnreadableMessage: it names none; the message ends in the dead-letter queue, where an alarm reports it.
+        UnreadableMessage: the body has no event id; the message ends in the dead-letter queue, which has an alarm.
     """
     try:
         return _Message.model_validate_json(record.body).event

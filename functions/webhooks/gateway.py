@@ -1,4 +1,4 @@
-"""API Gateway's requests and answers, as far as webhooks need them. Source: AWS, "Lambda proxy integrations"."""
+"""API Gateway's proxy requests and responses that webhooks need. Source: AWS, "Lambda proxy integrations"."""
 
 import base64
 import binascii
@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from whyviral.core.security_headers import SECURITY_HEADERS
 
 MAX_BODY_BYTES = 256 * 1024
-"""Clerk's and Dodo's events have a few KiB."""
+"""Events of Clerk and Dodo are a few KiB."""
 
 
 class Refused(Exception):
-    """The request gets an error for an answer."""
+    """The request is answered with an error."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(code)
@@ -29,7 +29,7 @@ class _Context(BaseModel):
 
 
 class GatewayRequest(BaseModel):
-    """One request."""
+    """One proxy request of API Gateway."""
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
@@ -41,14 +41,14 @@ class GatewayRequest(BaseModel):
     context: _Context = Field(alias="requestContext")
 
     def lower_case_headers(self) -> dict[str, str]:
-        """Return the headers by lower-case names, which API Gateway passes on as the sender wrote them."""
+        """Return the headers by lower-case name; API Gateway keeps the sender's spelling."""
         return {name.lower(): value for name, value in (self.headers or {}).items()}
 
     def raw_body(self) -> bytes:
         """Return the body exactly as it was sent.
 
         Raises:
-            Refused: it is too large, or was broken on its way.
+            Refused: the body is too large, or is not valid base64 or UTF-8.
         """
         text = self.body or ""
         try:
@@ -61,12 +61,12 @@ class GatewayRequest(BaseModel):
 
 
 def accepted() -> dict[str, Any]:
-    """Return the answer that lets the sender forget the webhook."""
+    """Return the response that acknowledges a webhook, so that the sender does not send it again."""
     return _answer(200, {"received": True})
 
 
 def refusal(refused: Refused, request: GatewayRequest) -> dict[str, Any]:
-    """Return an error in the form of all errors."""
+    """Return an error response in the format of all errors."""
     request_id = request.context.request_id
     return _answer(refused.status, {"error": refused.message, "code": refused.code, "request_id": request_id})
 

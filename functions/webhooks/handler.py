@@ -1,4 +1,4 @@
-"""WebhooksFunction: takes webhooks from API Gateway, and acts on them as its queue names them."""
+"""WebhooksFunction: receives webhooks from API Gateway and processes the inbox events that its queue names."""
 
 from typing import Any
 
@@ -24,9 +24,9 @@ _receiver = Receiver(
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
-    """Take one webhook, or act on a batch of them."""
+    """Receive one webhook, or process a batch of queued events."""
     if "Records" in event:
-        from .event_batch import process_batch  # noqa: PLC0415 - Powertools' batch classes are for the queue only
+        from .event_batch import process_batch  # noqa: PLC0415 - only queue batches need Powertools' batch classes
 
         return process_batch(_engine, event, logger=_logger)
     return _receiver.receive(GatewayRequest.model_validate(event))

@@ -1,4 +1,4 @@
-"""A webhook comes in: signature, inbox, queue, and only then the answer that lets its sender forget it."""
+"""Receives webhooks: verifies the signature, saves the event in the inbox, queues it, and then acknowledges it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,21 +23,21 @@ from .gateway import GatewayRequest, Refused, accepted, refusal
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Somebody who sends webhooks, and how theirs are told from others'."""
+    """A vendor that sends webhooks, with its signing secret and the reader of its events."""
 
     secret: SecretStr
     header_prefix: str
     read: Callable[[str, bytes], IncomingEvent]
-    """Returns the event of an id and a body; raises `UnreadableEvent`."""
+    """Takes event id and body and returns the event; raises `UnreadableEvent`."""
 
 
 def senders(*, clerk_secret: SecretStr) -> dict[str, Sender]:
-    """Return whose webhooks are taken, by path."""
+    """Return the senders by path."""
     return {"/api/accounts/webhook/clerk": Sender(clerk_secret, "svix", clerk_events.read_event)}
 
 
 class Receiver:
-    """Takes webhooks."""
+    """Receives the webhooks of all senders."""
 
     def __init__(self, engine: Engine, *, queue: EventQueue, senders: dict[str, Sender], logger: Logger) -> None:
         self._engine = engine
@@ -46,16 +46,16 @@ class Receiver:
         self._logger = logger
 
     def receive(self, request: GatewayRequest) -> dict[str, Any]:
-        """Take one webhook and return API Gateway's answer; a 5xx makes the sender try again later."""
+        """Receive one webhook and return API Gateway's response; after a 5xx the sender retries later."""
         try:
-            self._take(request)
+            self._accept(request)
         except Refused as refused:
             details = {"request_id": request.context.request_id, "status": refused.status, "code": refused.code}
             self._logger.warning("webhook refused", extra=details)
             return refusal(refused, request)
         return accepted()
 
-    def _take(self, request: GatewayRequest) -> None:
+    def _accept(self, request: GatewayRequest) -> None:
         sender = self._senders.get(request.path.rstrip("/"))
         if sender is None:
             raise Refused(HTTPStatus.NOT_FOUND, "not_found", "There is nothing at this address; see /docs.")
@@ -71,8 +71,8 @@ class Receiver:
             except ProviderError as exc:
                 message = "The webhook could not be queued; send it again."
                 raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "queue_unavailable", message) from exc
-        kept = {"provider": incoming.provider, "type": incoming.type, "event": str(event_id) if event_id else None}
-        self._logger.info("webhook received", extra=kept)
+        details = {"provider": incoming.provider, "type": incoming.type, "event": str(event_id) if event_id else None}
+        self._logger.info("webhook received", extra=details)
 
 
 def _read(sender: Sender, request: GatewayRequest) -> IncomingEvent:
@@ -90,4 +90,4 @@ def _read(sender: Sender, request: GatewayRequest) -> IncomingEvent:
     try:
         return sender.read(event_id, body)
     except UnreadableEvent:
-        raise Refused(HTTPStatus.BAD_REQUEST, "unreadable_event", "The body is no event that we can read.") from None
+        raise Refused(HTTPStatus.BAD_REQUEST, "unreadable_event", "The body is not a readable event.") from None

@@ -1,4 +1,4 @@
-"""What the webhooks' function reads from its environment."""
+"""Environment settings of the webhooks function."""
 
 from pydantic import SecretStr, field_validator
 
@@ -7,7 +7,7 @@ from whyviral.integrations.signed_webhooks import signing_key
 
 
 class WebhooksSettings(DeployableSettings):
-    """Database, queue, and the secrets with which webhooks are signed."""
+    """Database access, the queue and the signing secrets of webhooks."""
 
     clerk_webhook_secret: SecretStr
     webhook_queue_url: str
@@ -20,6 +20,6 @@ class WebhooksSettings(DeployableSettings):
     @field_validator("clerk_webhook_secret")
     @classmethod
     def _is_signing_secret(cls, secret: SecretStr) -> SecretStr:
-        # With a broken secret every webhook would be refused, and no log would say why.
+        # With a malformed secret every webhook would be rejected, and no log would name the cause.
         signing_key(secret.get_secret_value())
         return secret

@@ -12,6 +12,7 @@ from functions.api.dependencies import CallerDep, PageNumber, ServicesDep, Sessi
 from functions.api.error_responses import CLERK, DATABASE, error_responses
 from functions.api.pages import PageOut, page_out
 from functions.api.transactions import TransactionRoute
+from whyviral.accounts import repository as accounts_repository
 from whyviral.accounts import service as account_service
 from whyviral.accounts.schemas import PlanOut, ProfileChanges, ProfileOut, SignedOut, SubscriptionOut
 from whyviral.accounts.service import NoCurrentSubscription
@@ -102,5 +103,5 @@ def log_out(user: CurrentUser, claims: Claims, session: SessionDep, services: Se
 @public_router.get("/plans/", response_model=PlanList)
 def list_plans(request: Request, session: SessionDep, services: ServicesDep, page: PageNumber = 1) -> Any:
     """List the plans, cheapest first. Needs no token."""
-    found = account_service.list_plans(session, page=page)
+    found = accounts_repository.list_active_plans(session, page=page)
     return page_out(found, PlanList, request=request, services=services)

@@ -15,7 +15,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["SUPABASE_SECRET_KEY", "SUPABASE_SERVICE_ROLE_KEY"])
-def test_the_secret_key_is_read_under_its_new_and_its_old_name(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_the_storage_secret_key_is_read_from_its_new_and_its_old_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.setenv(name, "sb_secret_x")
 
     settings = MediaSettings.load()
@@ -24,7 +26,7 @@ def test_the_secret_key_is_read_under_its_new_and_its_old_name(monkeypatch: pyte
     assert "sb_secret_x" not in repr(settings)
 
 
-def test_the_new_name_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_new_variable_of_the_storage_secret_key_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUPABASE_SECRET_KEY", "sb_secret_new")
     monkeypatch.setenv("SUPABASE_SERVICE_ROLE_KEY", "sb_secret_old")
 
@@ -32,7 +34,7 @@ def test_the_new_name_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("missing", ["SUPABASE_URL", "SUPABASE_SECRET_KEY"])
-def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+def test_a_missing_media_setting_is_named_in_the_error(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setenv("SUPABASE_SECRET_KEY", "sb_secret_x")
     monkeypatch.delenv(missing)
 

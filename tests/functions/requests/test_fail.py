@@ -5,9 +5,17 @@ from whyviral.analysis.models import PostState, RequestStatus, Stage
 from whyviral.analysis.pipeline import Outcome, StageResult
 from whyviral.core.errors import ErrorCategory
 
-TOO_LONG = ["States.Timeout", "States.HeartbeatTimeout", "Sandbox.Timedout"]
-OTHERS = ["Runtime.ExitError", "LookupError", "Lambda.TooManyRequestsException", "States.QueryEvaluationError", ""]
-ERRORS = [(error, ErrorCategory.TIMEOUT) for error in TOO_LONG] + [(error, ErrorCategory.INTERNAL) for error in OTHERS]
+TIMEOUT_ERRORS = ["States.Timeout", "States.HeartbeatTimeout", "Sandbox.Timedout"]
+OTHER_ERRORS = [
+    "Runtime.ExitError",
+    "LookupError",
+    "Lambda.TooManyRequestsException",
+    "States.QueryEvaluationError",
+    "",
+]
+ERRORS = [(error, ErrorCategory.TIMEOUT) for error in TIMEOUT_ERRORS] + [
+    (error, ErrorCategory.INTERNAL) for error in OTHER_ERRORS
+]
 
 
 @pytest.mark.parametrize(("error", "category"), ERRORS)
@@ -44,7 +52,7 @@ def test_a_request_fails_with_the_stage_and_the_category_of_the_error(
     ],
 )
 @pytest.mark.parametrize("error", ["States.Timeout", "Runtime.ExitError"])
-def test_the_user_is_told_at_which_stage_it_broke_and_nothing_technical(
+def test_the_message_of_a_failed_request_names_the_stage_and_no_technical_error(
     pipeline: Pipeline, stage: Stage, words: str, error: str
 ) -> None:
     job = pipeline.admit("20")
@@ -56,13 +64,13 @@ def test_the_user_is_told_at_which_stage_it_broke_and_nothing_technical(
     assert error not in message
 
 
-def test_what_the_worker_left_undone_is_told_and_the_request_goes_on(pipeline: Pipeline) -> None:
+def test_a_request_continues_after_the_media_worker_failed_and_the_history_says_so(pipeline: Pipeline) -> None:
     job, (post,) = pipeline.collected("20")
 
-    noted = pipeline.note_unwatched(job)
+    result = pipeline.note_unwatched(job)
     pipeline.explain(job, post)
 
-    assert noted == StageResult(outcome=Outcome.FAILED)
+    assert result == StageResult(outcome=Outcome.FAILED)
     assert pipeline.finish(job).outcome == Outcome.COMPLETED
     request = pipeline.read(job)
     (step,) = [step for step in request.status_history if step.stage == Stage.TRANSCRIBING]
@@ -71,7 +79,7 @@ def test_what_the_worker_left_undone_is_told_and_the_request_goes_on(pipeline: P
     check_history(request)
 
 
-def test_an_old_attempt_notes_nothing(pipeline: Pipeline) -> None:
+def test_a_superseded_attempt_records_no_worker_failure(pipeline: Pipeline) -> None:
     job, _ = pipeline.collected("20")
     pipeline.supersede(job)
     before = pipeline.everything(job)
@@ -80,7 +88,7 @@ def test_an_old_attempt_notes_nothing(pipeline: Pipeline) -> None:
     assert pipeline.everything(job) == before
 
 
-def test_a_request_that_broke_before_it_began_has_lived_since_it_was_made(pipeline: Pipeline) -> None:
+def test_the_duration_of_a_request_that_never_started_counts_from_its_creation(pipeline: Pipeline) -> None:
     job = pipeline.admit("20")
     request = pipeline.read(job)
     pipeline.clock.now = request.created_at
@@ -92,10 +100,12 @@ def test_a_request_that_broke_before_it_began_has_lived_since_it_was_made(pipeli
 
 
 @pytest.mark.parametrize(("error", "category"), ERRORS)
-def test_one_lost_post_fails_alone(pipeline: Pipeline, error: str, category: ErrorCategory) -> None:
-    job, (lost, other) = pipeline.collected("20", "21")
+def test_a_stage_failure_of_one_post_fails_only_that_post(
+    pipeline: Pipeline, error: str, category: ErrorCategory
+) -> None:
+    job, (failing, other) = pipeline.collected("20", "21")
 
-    assert pipeline.fail_post(job, lost, stage=Stage.ANALYSING, error=error) == StageResult(outcome=Outcome.FAILED)
+    assert pipeline.fail_post(job, failing, stage=Stage.ANALYSING, error=error) == StageResult(outcome=Outcome.FAILED)
     pipeline.explain(job, other)
 
     first, second = pipeline.read(job).posts
@@ -106,7 +116,7 @@ def test_one_lost_post_fails_alone(pipeline: Pipeline, error: str, category: Err
 
 
 @pytest.mark.parametrize("end", [PostState.ANALYSED, PostState.FAILED])
-def test_a_post_that_has_its_end_keeps_it(pipeline: Pipeline, end: PostState) -> None:
+def test_a_finished_post_keeps_its_state_when_a_stage_fails(pipeline: Pipeline, end: PostState) -> None:
     job, (post,) = pipeline.collected("20")
     if end == PostState.ANALYSED:
         pipeline.explain(job, post)
@@ -119,7 +129,7 @@ def test_a_post_that_has_its_end_keeps_it(pipeline: Pipeline, end: PostState) ->
     assert pipeline.everything(job) == before
 
 
-def test_an_old_attempt_fails_nothing(pipeline: Pipeline) -> None:
+def test_a_superseded_attempt_fails_nothing(pipeline: Pipeline) -> None:
     job, (post,) = pipeline.fetched("20")
     pipeline.supersede(job)
     before = pipeline.everything(job)
@@ -133,7 +143,7 @@ def test_an_old_attempt_fails_nothing(pipeline: Pipeline) -> None:
     assert pipeline.everything(job) == before
 
 
-def test_a_request_that_has_its_end_keeps_it(pipeline: Pipeline) -> None:
+def test_a_finished_request_keeps_its_status_when_a_stage_fails(pipeline: Pipeline) -> None:
     job, (post,) = pipeline.collected("20")
     pipeline.explain(job, post)
     pipeline.finish(job)
@@ -143,7 +153,7 @@ def test_a_request_that_has_its_end_keeps_it(pipeline: Pipeline) -> None:
     assert pipeline.everything(job) == before
 
 
-def test_a_later_attempt_goes_on_with_the_history_and_never_falls(pipeline: Pipeline) -> None:
+def test_a_second_attempt_continues_the_history_and_progress_never_falls(pipeline: Pipeline) -> None:
     job, (post,) = pipeline.collected("20")
     pipeline.explain(job, post)
     pipeline.supersede(job)

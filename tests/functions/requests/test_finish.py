@@ -50,7 +50,7 @@ def test_a_request_whose_posts_are_all_explained_is_complete(pipeline: Pipeline)
     assert request.status_history[-1].cost_usd == check_books(pipeline, job)
 
 
-def test_a_request_of_which_some_posts_are_explained_is_a_partial_success(pipeline: Pipeline) -> None:
+def test_a_request_with_some_explained_posts_is_a_partial_success(pipeline: Pipeline) -> None:
     pipeline.source.absent = {"404"}
     job = explain_all(pipeline, "20", "404")
 
@@ -63,7 +63,7 @@ def test_a_request_of_which_some_posts_are_explained_is_a_partial_success(pipeli
     assert request.status_history[-1].message == "1 of 2 posts are explained; each of the others says why it is not."
 
 
-def test_a_request_without_any_analysis_fails_with_its_commonest_cause(pipeline: Pipeline) -> None:
+def test_a_request_without_any_analysis_fails_with_the_most_common_cause(pipeline: Pipeline) -> None:
     pipeline.source.absent = {"404", "405"}
     pipeline.source.posts["13"] = ScrapeFailure("13", ErrorCategory.PRIVATE, "The account is protected.")
     job, _ = pipeline.fetched("13", "404", "405")
@@ -80,9 +80,7 @@ def test_a_request_without_any_analysis_fails_with_its_commonest_cause(pipeline:
 
 
 @pytest.mark.parametrize("category", list(ErrorCategory))
-def test_a_cause_on_the_users_side_is_an_answer_and_one_on_ours_a_failure(
-    pipeline: Pipeline, category: ErrorCategory
-) -> None:
+def test_only_a_cause_on_our_side_makes_the_execution_fail(pipeline: Pipeline, category: ErrorCategory) -> None:
     job = pipeline.admit("20")
     pipeline.make_urls_fail(job, error_stage=Stage.FETCHING_POSTS, error_category=category, error="So it is.")
 
@@ -93,7 +91,7 @@ def test_a_cause_on_the_users_side_is_an_answer_and_one_on_ours_a_failure(
     assert (pipeline.read(job).status, pipeline.read(job).error_category) == (RequestStatus.FAILED, category)
 
 
-def test_one_cause_on_our_side_is_enough_to_alarm(pipeline: Pipeline) -> None:
+def test_one_post_that_failed_on_our_side_makes_the_execution_fail(pipeline: Pipeline) -> None:
     pipeline.source.absent = {"404", "405"}
     pipeline.model.answers.append(model_error(ErrorCategory.AUTH, is_transient=False))
     job = explain_all(pipeline, "404", "20", "405")
@@ -114,7 +112,7 @@ TOO_LATE = "There was no time left to explain this post; try again."
         (PostState.COLLECTED, ErrorCategory.TIMEOUT, TOO_LATE),
     ],
 )
-def test_a_post_whose_turn_did_not_come_is_a_failure_on_our_side(
+def test_a_post_that_was_never_analysed_is_a_failure_on_our_side(
     pipeline: Pipeline, reached: PostState, category: ErrorCategory, message: str
 ) -> None:
     job = explain_all(pipeline, "20")
@@ -135,7 +133,7 @@ def test_a_post_whose_turn_did_not_come_is_a_failure_on_our_side(
     assert request.error == message
 
 
-def test_an_old_attempt_finishes_nothing(pipeline: Pipeline) -> None:
+def test_a_superseded_attempt_finishes_nothing(pipeline: Pipeline) -> None:
     job = explain_all(pipeline, "20")
     pipeline.supersede(job)
     before = pipeline.everything(job)
@@ -144,7 +142,7 @@ def test_an_old_attempt_finishes_nothing(pipeline: Pipeline) -> None:
     assert pipeline.everything(job) == before
 
 
-def test_a_request_is_finished_once_however_often_it_is_asked_for(pipeline: Pipeline) -> None:
+def test_concurrent_calls_finish_a_request_once(pipeline: Pipeline) -> None:
     job = explain_all(pipeline, "20")
 
     with ThreadPoolExecutor(4) as pool:
@@ -154,8 +152,8 @@ def test_a_request_is_finished_once_however_often_it_is_asked_for(pipeline: Pipe
     assert check_history(pipeline.read(job)).count(Stage.ANALYSIS_COMPLETE) == 1
 
 
-def activities(pipeline: Pipeline) -> list[tuple[str, str, bool]]:
-    """The platform ids of the posts the user has had explained, and whether that was noted again since."""
+def list_activities(pipeline: Pipeline) -> list[tuple[str, str, bool]]:
+    """Return the user's recorded list_activities as platform post id, activity, and whether the row was updated since."""
     with session_scope(pipeline.engine) as session:
         rows = session.execute(
             select(Post.platform_post_id, UserPostActivity.activity, UserPostActivity.updated_at)
@@ -167,12 +165,12 @@ def activities(pipeline: Pipeline) -> list[tuple[str, str, bool]]:
         return [(post_id, activity, updated_at > created_at) for post_id, activity, updated_at, created_at in rows]
 
 
-def test_what_a_user_had_explained_is_noted_once_and_renewed(pipeline: Pipeline) -> None:
+def test_a_users_analysed_posts_are_recorded_once_and_updated_later(pipeline: Pipeline) -> None:
     pipeline.source.absent = {"404"}
 
     pipeline.finish(explain_all(pipeline, "20", "404"))
-    first = activities(pipeline)
+    first = list_activities(pipeline)
     pipeline.finish(explain_all(pipeline, "20", "21"))
 
     assert first == [("20", "analysed", False)]
-    assert activities(pipeline) == [("20", "analysed", True), ("21", "analysed", False)]
+    assert list_activities(pipeline) == [("20", "analysed", True), ("21", "analysed", False)]

@@ -10,7 +10,7 @@ from whyviral.social.platforms import Platform
 from whyviral.vendor_calls.money import NOTHING_TO_SPEND
 
 
-def test_a_fetcher_that_lacks_a_platform_cannot_be_made(engine: Engine) -> None:
+def test_a_post_fetcher_needs_a_source_for_every_platform(engine: Engine) -> None:
     clock = FakeClock()
     source = Source(FakePostSource(clock).build, is_stand_in=False)
 

@@ -1,4 +1,4 @@
-"""Webhooks as Clerk sends them and API Gateway hands them over, with the queue in the test's hands."""
+"""Webhooks as Clerk sends them and API Gateway passes them on, with a queue that the test controls."""
 
 import base64
 import json
@@ -29,7 +29,7 @@ _POOL_SIZE = 8
 
 
 def user_data(*, updated_at: int = 1_750_000_000_000, email: str | None = "ada@example.com", **fields: Any) -> Any:
-    """Return a User object as Clerk describes it."""
+    """Return a User object in Clerk's format."""
     address = {"id": "idn_1", "object": "email_address", "email_address": email, "verification": {"status": "verified"}}
     return {
         "object": "user",
@@ -44,7 +44,7 @@ def user_data(*, updated_at: int = 1_750_000_000_000, email: str | None = "ada@e
 
 
 class Webhooks:
-    """Delivers, acts and looks."""
+    """Delivers webhooks, processes queued events and reads the resulting rows."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -54,16 +54,16 @@ class Webhooks:
             engine, queue=self.queue, senders=senders(clerk_secret=SecretStr(WEBHOOK_SECRET)), logger=self.logger
         )
 
-    def hand_over(
+    def send_request(
         self, body: bytes, headers: Mapping[str, str], *, is_base64: bool = False, **changes: Any
     ) -> tuple[int, Any]:
-        """Do as API Gateway does with a request; return status and answer."""
+        """Send a request as API Gateway does; return status and body of the response."""
         text = base64.b64encode(body).decode() if is_base64 else body.decode()
         event = {"httpMethod": "POST", "path": PATH, "headers": dict(headers), "body": text}
-        return self.hand_over_event(event | {"isBase64Encoded": is_base64} | changes)
+        return self.send_proxy_event(event | {"isBase64Encoded": is_base64} | changes)
 
-    def hand_over_event(self, event: Mapping[str, Any]) -> tuple[int, Any]:
-        """Hand over what API Gateway makes of a request; return status and answer."""
+    def send_proxy_event(self, event: Mapping[str, Any]) -> tuple[int, Any]:
+        """Send an API Gateway proxy event; return status and body of the response."""
         request = GatewayRequest.model_validate({**event, "requestContext": {"requestId": "request-1"}})
         answer = self.receiver.receive(request)
         return answer["statusCode"], json.loads(answer["body"])
@@ -71,23 +71,23 @@ class Webhooks:
     def deliver(self, event_type: str, data: Any, *, event_id: str | None = None) -> int:
         """Deliver a signed event and return the status."""
         body = json.dumps(event_of(event_type, data)).encode()
-        return self.hand_over(body, headers_of(body, event_id=event_id or new_event_id()))[0]
+        return self.send_request(body, headers_of(body, event_id=event_id or new_event_id()))[0]
 
-    def work(self) -> list[str]:
-        """Act on what is queued; return the messages that must come again, which are queued again."""
+    def process_queue(self) -> list[str]:
+        """Process the queued events; return the ids of the failed messages, which stay queued."""
         events, self.queue.events = self.queue.events, []
-        failed = self.work_on({str(event): json.dumps({"event": str(event)}) for event in events})
+        failed = self.process_messages({str(event): json.dumps({"event": str(event)}) for event in events})
         self.queue.events += [event for event in events if str(event) in failed]
         return failed
 
-    def work_on(self, messages: Mapping[str, str]) -> list[str]:
-        """Act on queue messages, bodies by id; return the ids of those that must come again."""
+    def process_messages(self, messages: Mapping[str, str]) -> list[str]:
+        """Process queue messages, given as bodies by id; return the ids of the failed ones."""
         records = [{"messageId": message_id, "body": body} for message_id, body in messages.items()]
         answer = process_batch(self.engine, {"Records": records}, logger=self.logger)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def rows[Row](self, model: type[Row]) -> list[Row]:
-        """Return all rows of a table, the oldest first."""
+        """Return all rows of a table, oldest first."""
         with Session(self.engine) as session:
             return list(session.scalars(select(model).order_by(model.created_at)))  # type: ignore[attr-defined] # each has
 
@@ -102,7 +102,7 @@ class Webhooks:
 
 @pytest.fixture(scope="session")
 def webhooks_engine(postgres: Postgres, template: str) -> Iterator[Engine]:
-    """The application's engine on a database that tests of webhooks have for themselves, one after the other."""
+    """The application's engine on a database that only the webhook tests use, one test at a time."""
     product.create_database(postgres, "webhooks", template=template)
     engine = build_engine(product.app_url(postgres, "webhooks"), pool_size=_POOL_SIZE)
     yield engine

@@ -1,4 +1,4 @@
-"""The entry point as Lambda loads it."""
+"""The entry point of WebhooksFunction as Lambda imports it."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ print(statuses, loaded, failed, file=sys.stderr)
 """
 
 
-def test_the_batch_classes_are_loaded_for_the_queue_only() -> None:
+def test_a_webhook_request_does_not_import_the_batch_classes() -> None:
     environment = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ} | ENVIRONMENT
 
     run = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, env=environment)

@@ -1,4 +1,4 @@
-"""A webhook comes in: who may, what is kept, and when it is answered with 200."""
+"""The webhook receiver: which requests it rejects, what it saves, and when it acknowledges a webhook with 200."""
 
 import json
 import time
@@ -30,8 +30,8 @@ def without(name: str) -> dict[str, str]:
     return {key: value for key, value in signed().items() if key != name}
 
 
-def test_a_signed_event_is_kept_and_queued(webhooks: Webhooks) -> None:
-    answer = webhooks.hand_over(BODY, headers_of(BODY, event_id="msg_1"))
+def test_a_signed_event_is_saved_and_queued(webhooks: Webhooks) -> None:
+    answer = webhooks.send_request(BODY, headers_of(BODY, event_id="msg_1"))
 
     assert answer == (200, {"received": True})
     (event,) = webhooks.rows(WebhookEvent)
@@ -49,10 +49,10 @@ def test_a_signed_event_is_kept_and_queued(webhooks: Webhooks) -> None:
 
 @pytest.mark.parametrize("path", ["/api/accounts/webhook/clerk", "/api/accounts/webhook/clerk/"])
 @pytest.mark.parametrize("is_base64", [True, False])
-def test_neither_a_slash_nor_the_way_the_body_comes_matters(webhooks: Webhooks, path: str, is_base64: bool) -> None:
+def test_trailing_slash_and_base64_body_are_both_accepted(webhooks: Webhooks, path: str, is_base64: bool) -> None:
     headers = {name.title(): value for name, value in signed().items()}
 
-    assert webhooks.hand_over(BODY, headers, path=path, is_base64=is_base64)[0] == 200
+    assert webhooks.send_request(BODY, headers, path=path, is_base64=is_base64)[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -62,20 +62,20 @@ def test_neither_a_slash_nor_the_way_the_body_comes_matters(webhooks: Webhooks, 
         pytest.param(OLD_SIGNATURE, id="the signature of another secret"),
     ],
 )
-def test_one_good_signature_among_others_is_enough(webhooks: Webhooks, junk: str) -> None:
+def test_one_valid_signature_among_others_is_enough(webhooks: Webhooks, junk: str) -> None:
     headers = signed()
     good = headers["svix-signature"]
 
-    assert webhooks.hand_over(BODY, headers | {"svix-signature": f"{junk} {good}"})[0] == 200
-    assert webhooks.hand_over(BODY, headers | {"svix-signature": f"{good} {junk}"})[0] == 200
+    assert webhooks.send_request(BODY, headers | {"svix-signature": f"{junk} {good}"})[0] == 200
+    assert webhooks.send_request(BODY, headers | {"svix-signature": f"{good} {junk}"})[0] == 200
 
 
-def test_an_id_with_a_dot_cannot_move_the_borders_of_the_signed_text(webhooks: Webhooks) -> None:
+def test_an_event_id_with_a_dot_cannot_shift_text_between_id_and_body(webhooks: Webhooks) -> None:
     moment = int(time.time())
-    moved = f"{moment}.".encode() + BODY  # signed as the body of msg_1, it is also BODY as signed for msg_1.<moment>
+    moved = f"{moment}.".encode() + BODY  # its signature for msg_1 would also fit BODY for the id msg_1.<moment>
     headers = headers_of(moved, event_id="msg_1", at_s=moment) | {"svix-id": f"msg_1.{moment}"}
 
-    assert webhooks.hand_over(BODY, headers)[0] == 401
+    assert webhooks.send_request(BODY, headers)[0] == 401
     assert webhooks.rows(WebhookEvent) == []
 
 
@@ -100,12 +100,12 @@ UNSIGNED: dict[str, Callable[[], dict[str, str]]] = {
     "too new": lambda: headers_of(BODY, event_id="msg_1", at_s=int(time.time()) + 330),
     "the names of others": lambda: {name.replace("svix", "webhook"): value for name, value in signed().items()},
 }
-"""Made when the test runs, which may be minutes after this file is read."""
+"""Callables, because the timestamps must be current when the test runs, not when this file is imported."""
 
 
 @pytest.mark.parametrize("name", UNSIGNED)
-def test_what_is_not_signed_with_our_secret_just_now_is_refused_and_not_kept(webhooks: Webhooks, name: str) -> None:
-    status, answer = webhooks.hand_over(BODY, UNSIGNED[name]())
+def test_a_webhook_without_a_recent_valid_signature_is_rejected(webhooks: Webhooks, name: str) -> None:
+    status, answer = webhooks.send_request(BODY, UNSIGNED[name]())
 
     assert (status, answer) == (
         401,
@@ -122,8 +122,8 @@ def test_what_is_not_signed_with_our_secret_just_now_is_refused_and_not_kept(web
     "tampered",
     [BODY + b" ", BODY.replace(b"Ada", b"Eve"), json.dumps(json.loads(BODY), indent=1).encode(), b"", b"\xff"],
 )
-def test_a_body_that_is_not_the_one_signed_is_refused(webhooks: Webhooks, tampered: bytes) -> None:
-    assert webhooks.hand_over(tampered, signed(), is_base64=True)[0] == 401
+def test_a_body_that_differs_from_the_signed_one_is_rejected(webhooks: Webhooks, tampered: bytes) -> None:
+    assert webhooks.send_request(tampered, signed(), is_base64=True)[0] == 401
 
 
 @pytest.mark.parametrize(
@@ -141,17 +141,17 @@ def test_a_body_that_is_not_the_one_signed_is_refused(webhooks: Webhooks, tamper
     ],
     ids=lambda body: body[:30].decode(),
 )
-def test_a_signed_body_that_is_no_event_is_refused(webhooks: Webhooks, body: bytes) -> None:
-    status, answer = webhooks.hand_over(body, headers_of(body, event_id="msg_1"))
+def test_a_signed_body_that_is_not_an_event_is_rejected(webhooks: Webhooks, body: bytes) -> None:
+    status, answer = webhooks.send_request(body, headers_of(body, event_id="msg_1"))
 
     assert (status, answer["code"]) == (400, "unreadable_event")
     assert webhooks.rows(WebhookEvent) == []
 
 
-def test_a_body_over_the_limit_is_refused_before_it_is_looked_at(webhooks: Webhooks) -> None:
+def test_a_body_over_256_kib_is_rejected(webhooks: Webhooks) -> None:
     largest, over = (b" " * (256 * 1024 - len(BODY) + more) + BODY for more in (0, 1))
 
-    statuses = [webhooks.hand_over(body, headers_of(body, event_id="msg_1"))[0] for body in (largest, over)]
+    statuses = [webhooks.send_request(body, headers_of(body, event_id="msg_1"))[0] for body in (largest, over)]
 
     assert statuses == [200, 413]
 
@@ -165,23 +165,23 @@ def test_a_body_over_the_limit_is_refused_before_it_is_looked_at(webhooks: Webho
         ({"path": "/api/accounts/webhook/clerk/more/"}, 404, "not_found"),
     ],
 )
-def test_only_the_one_address_takes_only_posts(
+def test_other_paths_and_methods_are_rejected(
     webhooks: Webhooks, change: dict[str, Any], status: int, code: str
 ) -> None:
-    answer = webhooks.hand_over(BODY, signed(), **change)
+    answer = webhooks.send_request(BODY, signed(), **change)
 
     assert (answer[0], answer[1]["code"]) == (status, code)
 
 
-def test_a_body_that_was_broken_on_its_way_is_refused(webhooks: Webhooks) -> None:
+def test_a_body_with_invalid_base64_is_rejected(webhooks: Webhooks) -> None:
     event = {"httpMethod": "POST", "path": PATH, "headers": signed(), "body": "not base64!", "isBase64Encoded": True}
 
-    status, answer = webhooks.hand_over_event(event)
+    status, answer = webhooks.send_proxy_event(event)
 
     assert (status, answer["code"]) == (400, "invalid_body")
 
 
-def test_a_type_that_nothing_is_done_about_is_noted_without_what_it_says(webhooks: Webhooks) -> None:
+def test_an_event_of_an_unhandled_type_is_recorded_without_its_payload(webhooks: Webhooks) -> None:
     status = webhooks.deliver("email.created", {"id": "ema_1", "body": "Your code is 123456"})
 
     assert status == 200
@@ -190,10 +190,10 @@ def test_a_type_that_nothing_is_done_about_is_noted_without_what_it_says(webhook
     assert webhooks.queue.events == []
 
 
-def test_a_duplicate_is_kept_once_and_acted_on_once(webhooks: Webhooks) -> None:
+def test_a_duplicate_event_is_saved_and_processed_once(webhooks: Webhooks) -> None:
     statuses = [webhooks.deliver("user.created", user_data(), event_id="msg_1") for _ in range(3)]
     queued = len(webhooks.queue.events)
-    webhooks.work()
+    webhooks.process_queue()
     after = webhooks.deliver("user.created", user_data(), event_id="msg_1")
 
     assert (statuses, queued, after) == ([200] * 3, 3, 200)
@@ -202,20 +202,20 @@ def test_a_duplicate_is_kept_once_and_acted_on_once(webhooks: Webhooks) -> None:
     assert (event.state, event.attempts) == ("PROCESSED", 1)
 
 
-def test_a_crash_between_inbox_and_queue_is_healed_by_the_next_delivery(webhooks: Webhooks) -> None:
+def test_a_redelivery_queues_an_event_that_could_not_be_queued_before(webhooks: Webhooks) -> None:
     webhooks.queue.is_down = True
     crashed = webhooks.deliver("user.created", user_data(), event_id="msg_1")
-    kept = webhooks.states()
+    states_after_crash = webhooks.states()
     webhooks.queue.is_down = False
 
     again = webhooks.deliver("user.created", user_data(), event_id="msg_1")
-    webhooks.work()
+    webhooks.process_queue()
 
-    assert (crashed, kept, again) == (503, [("user.created", "RECEIVED")], 200)
+    assert (crashed, states_after_crash, again) == (503, [("user.created", "RECEIVED")], 200)
     assert webhooks.states() == [("user.created", "PROCESSED")]
 
 
-def test_many_deliveries_of_one_event_at_once_keep_one_row(webhooks: Webhooks) -> None:
+def test_concurrent_deliveries_of_one_event_save_one_row(webhooks: Webhooks) -> None:
     event_id = new_event_id()
 
     with ThreadPoolExecutor(8) as threads:
@@ -229,7 +229,7 @@ def test_many_deliveries_of_one_event_at_once_keep_one_row(webhooks: Webhooks) -
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "ZXhhbXBsZQ==", "whsec_not base64", "whsec_!"])
-def test_a_secret_that_cannot_sign_is_an_error_of_the_start(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+def test_an_invalid_signing_secret_is_a_startup_error(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
     monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     monkeypatch.setenv("WEBHOOK_QUEUE_URL", "https://sqs.example/queue")
     monkeypatch.setenv("CLERK_WEBHOOK_SECRET", secret)
@@ -242,7 +242,9 @@ def test_a_secret_that_cannot_sign_is_an_error_of_the_start(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("secret", ["whsec_ZXhhbXBsZQ==", "whsec_ZXhhbXBsZQ", " whsec_ZXhhbXBsZQ\n"])
-def test_a_secret_may_come_without_padding_and_between_blanks(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+def test_a_signing_secret_may_lack_padding_and_have_surrounding_whitespace(
+    monkeypatch: pytest.MonkeyPatch, secret: str
+) -> None:
     monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     monkeypatch.setenv("WEBHOOK_QUEUE_URL", "https://sqs.example/queue")
     monkeypatch.setenv("CLERK_WEBHOOK_SECRET", secret)
@@ -253,7 +255,7 @@ def test_a_secret_may_come_without_padding_and_between_blanks(monkeypatch: pytes
     assert verified_event_id(loaded, headers=headers, body=BODY, prefix="svix") == "msg_1"
 
 
-def test_every_answer_tells_browsers_how_little_to_do_with_it(webhooks: Webhooks) -> None:
+def test_every_response_has_the_security_headers(webhooks: Webhooks) -> None:
     context = {"requestContext": {"requestId": "request-1"}, "body": BODY.decode()}
     signed_post = {"httpMethod": "POST", "path": PATH, "headers": signed()} | context
     for event in (signed_post, signed_post | {"headers": {}}, signed_post | {"path": "/nothing"}):

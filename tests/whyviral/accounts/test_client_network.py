@@ -17,5 +17,5 @@ from whyviral.accounts.client_network import network_of
         ("192.0.2.1:80", "unknown"),
     ],
 )
-def test_a_client_counts_as_the_network_it_can_change_addresses_in(address: str | None, network: str) -> None:
+def test_a_client_is_identified_by_its_ipv4_address_or_ipv6_64_network(address: str | None, network: str) -> None:
     assert network_of(address) == network

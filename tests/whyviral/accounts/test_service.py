@@ -27,24 +27,24 @@ def count_subscriptions(session: Session, user: User) -> int:
     return session.scalar(select(func.count()).where(Subscription.user_id == user.id)) or 0
 
 
-def test_a_user_is_found_by_clerks_id(session: Session) -> None:
+def test_a_user_is_found_by_their_clerk_id(session: Session) -> None:
     user = create_user(session)
 
     assert service.find_user(session, user.clerk_user_id) is user
 
 
-def test_a_user_never_seen_is_not_found(session: Session) -> None:
+def test_an_unknown_clerk_id_finds_no_user(session: Session) -> None:
     assert service.find_user(session, "user_unknown") is None
 
 
-def test_a_deleted_user_is_an_error_of_its_own(session: Session) -> None:
+def test_finding_a_deleted_user_raises_account_deleted(session: Session) -> None:
     user = create_user(session, deleted_at=datetime.now(UTC))
 
     with pytest.raises(AccountDeleted):
         service.find_user(session, user.clerk_user_id)
 
 
-def test_a_new_user_has_what_clerk_said_and_the_free_plan(session: Session) -> None:
+def test_a_new_user_has_clerks_profile_and_the_free_plan(session: Session) -> None:
     user = service.create_user(session, "user_ada", PROFILE)
 
     assert (user.clerk_user_id, user.email, user.email_verified, user.full_name, user.profile_image) == (
@@ -57,7 +57,7 @@ def test_a_new_user_has_what_clerk_said_and_the_free_plan(session: Session) -> N
     assert service.get_user_plan(session, user.id).slug == "free"
 
 
-def test_a_user_made_twice_is_one_user_as_first_made(session: Session) -> None:
+def test_creating_a_user_twice_keeps_the_first_profile(session: Session) -> None:
     first = service.create_user(session, "user_ada", PROFILE)
     second = service.create_user(session, "user_ada", Profile())
 
@@ -66,7 +66,7 @@ def test_a_user_made_twice_is_one_user_as_first_made(session: Session) -> None:
     assert count_subscriptions(session, first) == 1
 
 
-def test_a_paid_plan_is_never_joined_by_a_free_one(session: Session) -> None:
+def test_a_user_with_a_paid_plan_gets_no_free_subscription(session: Session) -> None:
     user = create_user(session)
     create_subscription(session, user, plan="pro")
 
@@ -76,7 +76,7 @@ def test_a_paid_plan_is_never_joined_by_a_free_one(session: Session) -> None:
     assert count_subscriptions(session, user) == 1
 
 
-def test_a_deleted_user_is_not_made_again(session: Session) -> None:
+def test_a_deleted_user_cannot_be_created_again(session: Session) -> None:
     user = create_user(session, deleted_at=datetime.now(UTC))
 
     with pytest.raises(AccountDeleted):
@@ -84,7 +84,7 @@ def test_a_deleted_user_is_not_made_again(session: Session) -> None:
 
 
 @pytest.mark.parametrize("status", SubscriptionStatus)
-def test_a_plan_lasts_as_long_as_its_subscription_is_current(session: Session, status: SubscriptionStatus) -> None:
+def test_a_user_has_a_plan_only_while_the_subscription_is_current(session: Session, status: SubscriptionStatus) -> None:
     user = create_user(session)
     create_subscription(session, user, plan="business", status=status)
 
@@ -95,7 +95,7 @@ def test_a_plan_lasts_as_long_as_its_subscription_is_current(session: Session, s
             service.get_user_plan(session, user.id)
 
 
-def test_only_the_current_subscription_of_many_counts(session: Session) -> None:
+def test_an_expired_subscription_does_not_hide_the_current_one(session: Session) -> None:
     user = create_user(session)
     create_subscription(session, user, plan="business", status=SubscriptionStatus.EXPIRED)
     create_subscription(session, user, plan="free")
@@ -103,20 +103,20 @@ def test_only_the_current_subscription_of_many_counts(session: Session) -> None:
     assert service.get_user_plan(session, user.id).slug == "free"
 
 
-def test_threads_that_see_a_user_first_at_the_same_moment_make_one(fresh_database: Callable[[], Database]) -> None:
+def test_concurrent_first_requests_of_a_user_create_one_row(fresh_database: Callable[[], Database]) -> None:
     database = fresh_database()
     together = Barrier(8)
 
-    def see_first(_: int) -> User:
+    def create_concurrently(_: int) -> User:
         with session_scope(database.engine) as session:
             service.find_user(session, "user_ada")
             together.wait(timeout=WAIT_S)
             return service.create_user(session, "user_ada", PROFILE)
 
     with ThreadPoolExecutor(8) as threads:
-        seen = list(threads.map(see_first, range(8)))
+        users = list(threads.map(create_concurrently, range(8)))
 
-    assert len({user.id for user in seen}) == 1
+    assert len({user.id for user in users}) == 1
     with session_scope(database.engine) as session:
         assert session.scalar(select(func.count()).select_from(User)) == 1
-        assert count_subscriptions(session, seen[0]) == 1
+        assert count_subscriptions(session, users[0]) == 1

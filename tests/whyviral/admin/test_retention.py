@@ -1,4 +1,4 @@
-"""What goes and what stays, once a day, however often the job is started."""
+"""The retention job deletes old and expired rows, and a scheduled job runs once per scheduled time."""
 
 import uuid
 from collections.abc import Callable
@@ -56,8 +56,8 @@ def external_call(days_ago: float) -> ExternalApiCallLog:
     return ExternalApiCallLog(created_at=NOW - timedelta(days=days_ago), **row)
 
 
-def kept(database: Database) -> dict[str, int]:
-    """Return how many rows each table has, where it has any of the job's concern."""
+def count_rows(database: Database) -> dict[str, int]:
+    """Return the row count of each table that the retention job deletes from by age or expiry."""
     models = (ApiAccessLog, ExternalApiCallLog, AppLog, AuthenticationLog, IdempotencyKey, RateWindow)
     more = (EmailVerification, RevokedSession)
     with session_scope(database.engine) as session:
@@ -67,7 +67,7 @@ def kept(database: Database) -> dict[str, int]:
         }
 
 
-def add_one_old_and_one_young_of_each(database: Database) -> None:
+def add_one_old_and_one_recent_row_of_each_table(database: Database) -> None:
     with session_scope(database.engine) as session:
         user = factories.create_user(session)
         for old in (True, False):
@@ -103,13 +103,13 @@ def add_one_old_and_one_young_of_each(database: Database) -> None:
             )
 
 
-def test_what_is_too_old_or_expired_goes_and_all_else_stays(database: Database) -> None:
-    add_one_old_and_one_young_of_each(database)
+def test_old_and_expired_rows_are_deleted_and_recent_ones_are_kept(database: Database) -> None:
+    add_one_old_and_one_recent_row_of_each_table(database)
 
     results = cleaner(database).clean()
 
-    once_each = dict.fromkeys(kept(database), 1)
-    assert kept(database) == once_each
+    once_each = dict.fromkeys(count_rows(database), 1)
+    assert count_rows(database) == once_each
     assert results == once_each | {
         "api_access_logs_months": 0,
         "external_api_call_logs_months": 0,
@@ -118,29 +118,29 @@ def test_what_is_too_old_or_expired_goes_and_all_else_stays(database: Database) 
     }
 
 
-def test_a_second_run_finds_nothing_to_do(database: Database) -> None:
-    add_one_old_and_one_young_of_each(database)
+def test_a_second_retention_run_deletes_nothing(database: Database) -> None:
+    add_one_old_and_one_recent_row_of_each_table(database)
     cleaner(database).clean()
 
     assert set(cleaner(database).clean().values()) == {0}
 
 
-def test_more_rows_than_a_batch_go_batch_by_batch(database: Database) -> None:
+def test_more_rows_than_one_batch_are_all_deleted(database: Database) -> None:
     add(database, *(access(100) for _ in range(7)))
 
     results = cleaner(database, batch=3).clean()
 
     assert results["api_access_logs"] == 7
-    assert kept(database)["api_access_logs"] == 0
+    assert count_rows(database)["api_access_logs"] == 0
 
 
-def test_a_run_without_time_says_so_and_leaves_the_rest(database: Database) -> None:
+def test_a_retention_run_at_its_time_limit_raises_out_of_time(database: Database) -> None:
     add(database, access(100))
 
     with pytest.raises(OutOfTime, match="api_access_logs"):
-        cleaner(database, stop_at=0.0).clean()
+        cleaner(database, stop_at_mono_s=0.0).clean()
 
-    assert kept(database)["api_access_logs"] == 1
+    assert count_rows(database)["api_access_logs"] == 1
 
 
 def partitions(session: Session, log: str) -> list[str]:
@@ -148,8 +148,8 @@ def partitions(session: Session, log: str) -> list[str]:
     return [name.removeprefix("private.") for name in session.scalars(children, {"log": f"public.{log}"})]
 
 
-def test_months_that_have_passed_are_dropped_whole_and_the_coming_ones_made(database: Database) -> None:
-    # Midnight of a first of a month, UTC, so that the month ends exactly when it is too old, or a moment later.
+def test_old_log_partitions_are_dropped_and_future_ones_are_created(database: Database) -> None:
+    # UTC midnight of the first of a month: the boundary at which the month before is old enough and this one is not.
     first = datetime(2020, 3, 1, tzinfo=UTC)
     for month in ("2020-01-01", "2020-02-01", "2020-03-01"):
         run_script(database.owner_url, f"select private.add_log_partition('api_access_logs', '{month}')")
@@ -168,7 +168,7 @@ def test_months_that_have_passed_are_dropped_whole_and_the_coming_ones_made(data
 
 
 @pytest.mark.parametrize("before", ["now() + interval '1 day'", "null"])
-def test_no_month_of_the_future_is_dropped(database: Database, before: str) -> None:
+def test_log_partitions_of_the_future_cannot_be_dropped(database: Database, before: str) -> None:
     with (
         pytest.raises(Exception, match="must be a moment of the past"),
         session_scope(database.engine) as session,
@@ -176,12 +176,12 @@ def test_no_month_of_the_future_is_dropped(database: Database, before: str) -> N
         session.execute(text(f"select private.drop_log_partitions('api_access_logs', {before})"))
 
 
-def test_a_table_that_is_no_log_loses_nothing(database: Database) -> None:
+def test_dropping_partitions_of_a_table_that_is_not_a_log_does_nothing(database: Database) -> None:
     with session_scope(database.engine) as session:
         assert session.scalar(select(func.private.drop_log_partitions("users", NOW))) == 0
 
 
-def test_a_webhook_that_was_acted_on_long_ago_says_nothing_any_more(database: Database) -> None:
+def test_the_payload_of_a_webhook_processed_long_ago_is_erased(database: Database) -> None:
     for number, (state, days) in enumerate([("PROCESSED", 91), ("PROCESSED", 89), ("FAILED", 91)]):
         event = {"provider": "clerk", "event_id": str(number), "type": "user.created", "payload": {"data": number}}
         add(database, WebhookEvent(**event, state=state, processed_at=NOW - timedelta(days=days)))
@@ -194,7 +194,7 @@ def test_a_webhook_that_was_acted_on_long_ago_says_nothing_any_more(database: Da
     assert payloads == [None, {"data": 1}, {"data": 2}]
 
 
-class TestRunning:
+class TestRunOnce:
     @pytest.fixture
     def clock(self) -> FakeClock:
         return FakeClock(DUE)
@@ -208,7 +208,7 @@ class TestRunning:
             rows = session.scalars(select(AppLog).order_by(AppLog.created_at))
             return [(row.event, row.details) for row in rows]
 
-    def test_a_run_is_noted_with_what_came_of_it(self, database: Database, clock: FakeClock) -> None:
+    def test_a_successful_run_is_recorded_with_its_results(self, database: Database, clock: FakeClock) -> None:
         results = run_once(database.engine, "retention", DUE, lambda: {"rows": 2}, clock=clock)
 
         run = self.read(database)
@@ -217,19 +217,21 @@ class TestRunning:
         assert (run.results, run.error, run.finished_at) == ({"rows": 2}, None, DUE)
         assert self.events(database) == [("job_finished", {"job": "retention", "rows": 2})]
 
-    def test_a_moment_that_is_done_is_not_done_again(self, database: Database, clock: FakeClock) -> None:
+    def test_a_finished_run_is_not_repeated_for_the_same_scheduled_time(
+        self, database: Database, clock: FakeClock
+    ) -> None:
         runs = count(1)
         for _ in range(3):
             run_once(database.engine, "retention", DUE, lambda: {"runs": next(runs)}, clock=clock)
 
         assert next(runs) == 2
 
-    def test_what_breaks_is_raised_noted_and_begun_again(self, database: Database, clock: FakeClock) -> None:
-        def break_down() -> dict[str, int]:
+    def test_a_failed_run_is_recorded_raised_and_can_be_retried(self, database: Database, clock: FakeClock) -> None:
+        def fail() -> dict[str, int]:
             raise OutOfTime("users")
 
         with pytest.raises(OutOfTime):
-            run_once(database.engine, "retention", DUE, break_down, clock=clock)
+            run_once(database.engine, "retention", DUE, fail, clock=clock)
         failed = self.read(database)
         results = run_once(database.engine, "retention", DUE, dict, clock=clock)
 
@@ -237,23 +239,23 @@ class TestRunning:
         assert (failed.state, failed.error) == ("FAILED", "OutOfTime")
         assert (results, run.state, run.error, run.attempts) == ({}, "SUCCEEDED", None, 2)
 
-    @pytest.mark.parametrize(("after_s", "is_begun"), [(TIMEOUT_S - 1, False), (TIMEOUT_S, True)])
-    def test_a_run_that_died_is_begun_again_when_it_can_be_running_no_longer(
-        self, database: Database, clock: FakeClock, after_s: int, is_begun: bool
+    @pytest.mark.parametrize(("after_s", "is_restarted"), [(TIMEOUT_S - 1, False), (TIMEOUT_S, True)])
+    def test_a_killed_run_is_restarted_only_after_its_timeout(
+        self, database: Database, clock: FakeClock, after_s: int, is_restarted: bool
     ) -> None:
-        def die() -> dict[str, int]:
+        def get_killed() -> dict[str, int]:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            run_once(database.engine, "retention", DUE, die, clock=clock)
+            run_once(database.engine, "retention", DUE, get_killed, clock=clock)
         clock.advance(after_s)
 
         results = run_once(database.engine, "retention", DUE, dict, clock=clock)
 
-        assert (results is not None) == is_begun
+        assert (results is not None) == is_restarted
 
 
-def test_runs_of_jobs_go_with_the_logs_of_calls(database: Database) -> None:
+def test_old_job_runs_are_deleted(database: Database) -> None:
     due = {days_ago: NOW - timedelta(days=days_ago) for days_ago in (91, 89)}
     add(database, *(JobRun(job="sweeper", due_at=moment, leased_until=moment) for moment in due.values()))
 

@@ -1,14 +1,14 @@
-"""The network that a client calls from, as far as rate limits tell clients apart."""
+"""The network of a client, which is the key that rate limits count by."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 
 UNKNOWN_NETWORK = "unknown"
 _IPV6_PREFIX = 64
-"""What one subscriber gets at least, so that addresses within it cost nothing. Source: RFC 6177, section 2."""
+"""The smallest block that one subscriber gets, who can use any address in it. Source: RFC 6177, section 2."""
 
 
 def network_of(address: str | None) -> str:
-    """Return an IPv4 address as it is, an IPv6 address as its /64, and one name for all that is neither."""
+    """Return an IPv4 address unchanged, the /64 of an IPv6 address, and `UNKNOWN_NETWORK` for any other text."""
     try:
         parsed = ip_address(address or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Tables of accounts: users, what they can buy, and what they have."""
+"""Tables of accounts: users, plans, subscriptions, revoked sessions and e-mail verifications."""
 
 import uuid
 from datetime import datetime
@@ -23,28 +23,28 @@ class SubscriptionStatus(StrEnum):
 
 
 CURRENT_STATUSES = (SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIAL, SubscriptionStatus.CANCELING)
-"""The statuses in which a subscription gives its user a plan; a user has at most one such."""
+"""The statuses in which a subscription grants its plan; a user has at most one such subscription."""
 
 
 IS_CURRENT = text("status in ('ACTIVE', 'TRIAL', 'CANCELING')")
-"""The same as SQL without parameters, as the partial unique index and its conflict clause need it."""
+"""`CURRENT_STATUSES` as SQL without parameters, which the partial unique index and its conflict clause require."""
 
 
 class BillingProvider(StrEnum):
-    """The payment provider of a subscription; a Free one has none."""
+    """The payment provider of a subscription; a Free subscription has none."""
 
     STRIPE = "STRIPE"
     DODO = "DODO"
 
 
 class BillingInterval(StrEnum):
-    """How often a plan is paid."""
+    """The billing period of a plan."""
 
     MONTH = "month"
 
 
 class RevocationReason(StrEnum):
-    """How a session ended: here, or as Clerk tells it."""
+    """Why a session ended: signed out here, or the reason that Clerk reports."""
 
     SIGNED_OUT = "signed_out"
     ENDED = "ended"
@@ -53,14 +53,14 @@ class RevocationReason(StrEnum):
 
 
 class VerificationPurpose(StrEnum):
-    """What a code sent by e-mail is for."""
+    """The purpose of a code sent by e-mail."""
 
     SIGN_UP = "sign_up"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - not a password
 
 
 class User(Identified, Base):
-    """A person, known by Clerk's id."""
+    """A user, identified by Clerk's user id."""
 
     __tablename__ = "users"
     __table_args__ = (Index(None, "email"), Index(None, "created_at"))
@@ -72,17 +72,17 @@ class User(Identified, Base):
     profile_image: Mapped[str | None]
     email_verified: Mapped[bool] = mapped_column(server_default=text("false"))
     phone_or_wallet_verified: Mapped[bool] = mapped_column(server_default=text("false"))
-    """Accounts without an e-mail address have one of these."""
+    """The verified contact of accounts without an e-mail address."""
     is_admin: Mapped[bool] = mapped_column(server_default=text("false"))
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     clerk_updated_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    """When Clerk last changed what this row copies from it; older news is not news."""
+    """When Clerk last changed the values that this row copies; an older update is ignored."""
     is_named_here: Mapped[bool] = mapped_column(server_default=text("false"))
-    """The user chose `full_name` here, so Clerk's name no longer counts."""
+    """The user set `full_name` here, so Clerk's name no longer overwrites it."""
 
 
 class Plan(Identified, Base):
-    """What a subscription allows, per platform and day, and what it costs."""
+    """A plan: its limits per platform and day, and its price."""
 
     __tablename__ = "plans"
     __table_args__ = (
@@ -107,7 +107,7 @@ class Plan(Identified, Base):
 
 
 class Subscription(Identified, Base):
-    """A user's plan over time."""
+    """A subscription of a user to a plan, current or past."""
 
     __tablename__ = "subscriptions"
     __table_args__ = (
@@ -141,7 +141,7 @@ class Subscription(Identified, Base):
 
 
 class RevokedSession(Identified, Base):
-    """A session that has ended although tokens of it may not have expired."""
+    """A session that has ended although its tokens may not have expired yet."""
 
     __tablename__ = "revoked_sessions"
     __table_args__ = (one_of("reason", RevocationReason), Index(None, "created_at"))
@@ -151,7 +151,7 @@ class RevokedSession(Identified, Base):
 
 
 class EmailVerification(Identified, Base):
-    """A code on its way to an address and back; at most one per address and purpose."""
+    """A pending verification of an e-mail address by code; at most one per address and purpose."""
 
     __tablename__ = "email_verifications"
     __table_args__ = (
@@ -166,7 +166,11 @@ class EmailVerification(Identified, Base):
     clerk_user_id: Mapped[str]
     email_address_id: Mapped[str]
     verification_id: Mapped[str]
-    """Clerk's name for it, which never leaves the server."""
+    """Clerk's id of the verification; it never leaves the server."""
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     proven_code_hash: Mapped[str | None]
-    """Set once Clerk took the code: it takes it once only, and the password sent along may yet have been too weak."""
+    """Set once Clerk has accepted the code.
+
+    Clerk accepts a code only once, and the password sent with it may have been too weak: the user may then send the
+    same code again.
+    """

@@ -26,12 +26,12 @@ from .profiles import Profile
 
 
 def find_user(session: Session, clerk_user_id: str) -> User | None:
-    """Return the user that Clerk knows by this id."""
+    """Return the user with this Clerk id, deleted or not."""
     return session.scalar(select(User).where(User.clerk_user_id == clerk_user_id))
 
 
 def find_user_and_revocation(session: Session, clerk_user_id: str, session_id: str) -> tuple[User, bool] | None:
-    """Return the user, and whether this session has ended, in one statement."""
+    """Return the user and whether this session has been revoked, in one statement."""
     found = session.execute(
         _USER_AND_REVOCATION, {"clerk_user_id": clerk_user_id, "session_id": session_id}
     ).one_or_none()
@@ -39,7 +39,7 @@ def find_user_and_revocation(session: Session, clerk_user_id: str, session_id: s
 
 
 def insert_user(session: Session, clerk_user_id: str, profile: Profile) -> None:
-    """Insert the user unless another request has just done so."""
+    """Insert the user; do nothing if another request has inserted the same user."""
     session.execute(
         insert(User)
         .values(
@@ -56,17 +56,17 @@ def insert_user(session: Session, clerk_user_id: str, profile: Profile) -> None:
 
 
 def update_profile(session: Session, clerk_user_id: str, profile: Profile) -> bool:
-    """Take over what Clerk says, unless it is older than what we have; return whether it was taken.
+    """Copy Clerk's profile into the row unless the stored one is newer; return whether the row changed.
 
-    A profile without a date is taken only where nothing dated is stored: it may be older.
+    A profile without a date may be older than a stored one with a date, so it overwrites only undated values.
     """
     has_no_date = User.clerk_updated_at.is_(None)
-    is_news = (
+    is_newer = (
         has_no_date if profile.updated_at is None else or_(has_no_date, User.clerk_updated_at < profile.updated_at)
     )
     changed = session.execute(
         update(User)
-        .where(User.clerk_user_id == clerk_user_id, User.deleted_at.is_(None), is_news)
+        .where(User.clerk_user_id == clerk_user_id, User.deleted_at.is_(None), is_newer)
         .values(
             email=profile.email,
             email_verified=profile.email_verified,
@@ -81,8 +81,8 @@ def update_profile(session: Session, clerk_user_id: str, profile: Profile) -> bo
 
 
 def anonymise_user(session: Session, clerk_user_id: str, *, now: datetime) -> uuid.UUID:
-    """Forget who the user was and return their id; what they paid and had stays, without a name."""
-    nothing: dict[str, Any] = {
+    """Erase the personal data of a user and return the row's id; payments and analyses stay, without a name."""
+    erased: dict[str, Any] = {
         "email": None,
         "email_verified": False,
         "phone_or_wallet_verified": False,
@@ -91,16 +91,16 @@ def anonymise_user(session: Session, clerk_user_id: str, *, now: datetime) -> uu
         "profile_image": None,
         "is_admin": False,
     }
-    # A user never seen gets a row as well: it keeps late news of them from making one.
-    made = insert(User).values(clerk_user_id=clerk_user_id, deleted_at=now, **nothing)
-    changes = nothing | {"deleted_at": func.coalesce(User.deleted_at, now), "updated_at": func.now()}
+    # An unknown user gets a row as well, so that a late event about them cannot create a live one.
+    insertion = insert(User).values(clerk_user_id=clerk_user_id, deleted_at=now, **erased)
+    changes = erased | {"deleted_at": func.coalesce(User.deleted_at, now), "updated_at": func.now()}
     return session.execute(
-        made.on_conflict_do_update(index_elements=[User.clerk_user_id], set_=changes).returning(User.id)
+        insertion.on_conflict_do_update(index_elements=[User.clerk_user_id], set_=changes).returning(User.id)
     ).scalar_one()
 
 
 def insert_subscription(session: Session, user_id: uuid.UUID, *, plan_slug: str) -> None:
-    """Give the user this plan unless a current subscription exists."""
+    """Subscribe the user to this plan unless they have a current subscription."""
     plan_id = select(Plan.id).where(Plan.slug == plan_slug).scalar_subquery()
     session.execute(
         insert(Subscription)
@@ -119,7 +119,7 @@ def find_current_plan(session: Session, user_id: uuid.UUID) -> Plan | None:
 
 
 def find_current_subscription(session: Session, user_id: uuid.UUID) -> Subscription | None:
-    """Return the user's current subscription with its plan and the one it goes down to."""
+    """Return the user's current subscription with its plan and the plan of a pending downgrade."""
     return session.scalar(
         select(Subscription)
         .where(Subscription.user_id == user_id, Subscription.status.in_(CURRENT_STATUSES))
@@ -128,31 +128,31 @@ def find_current_subscription(session: Session, user_id: uuid.UUID) -> Subscript
 
 
 def list_active_plans(session: Session, *, page: int) -> Page[Plan]:
-    """Return what can be bought, the cheapest first."""
+    """Return a page of the plans on sale, cheapest first."""
     active = select(Plan).where(Plan.is_active).order_by(Plan.price_cents, Plan.slug)
     return read_page(session, active, page)
 
 
 def is_session_revoked(session: Session, session_id: str) -> bool:
-    """Whether a session has ended."""
+    """Return whether a session has been revoked."""
     return bool(session.scalar(select(_is_revoked(session_id))))
 
 
 def revoke_session(session: Session, session_id: str, reason: RevocationReason) -> bool:
-    """Note the end of a session; return whether it is news."""
-    noted = session.execute(
+    """Record that a session has ended, so that its tokens stop working; False if it was recorded before."""
+    inserted = session.execute(
         insert(RevokedSession)
         .values(session_id=session_id, reason=reason)
         .on_conflict_do_nothing(index_elements=[RevokedSession.session_id])
         .returning(RevokedSession.id)
     )
-    return noted.first() is not None
+    return inserted.first() is not None
 
 
 def find_verification(
     session: Session, email_hash: str, purpose: VerificationPurpose, *, now: datetime
 ) -> EmailVerification | None:
-    """Return the verification under way for an address, unless it is too old."""
+    """Return the pending verification of an address, unless it has expired."""
     return session.scalar(
         select(EmailVerification).where(
             EmailVerification.email_hash == email_hash,
@@ -163,7 +163,7 @@ def find_verification(
 
 
 def save_verification(session: Session, verification: EmailVerification) -> None:
-    """Put a verification in the place of an earlier one of the same address and purpose."""
+    """Save a verification, replacing an earlier one of the same address and purpose."""
     values = {
         "clerk_user_id": verification.clerk_user_id,
         "email_address_id": verification.email_address_id,
@@ -182,7 +182,7 @@ def save_verification(session: Session, verification: EmailVerification) -> None
 
 
 def record_proof(session: Session, verification_id: str, code_hash: str) -> None:
-    """Keep which code was right."""
+    """Save the hash of the code that Clerk has accepted."""
     session.execute(
         update(EmailVerification)
         .where(EmailVerification.verification_id == verification_id)
@@ -191,12 +191,12 @@ def record_proof(session: Session, verification_id: str, code_hash: str) -> None
 
 
 def delete_verification(session: Session, verification_id: str) -> None:
-    """Forget a verification that has served its purpose."""
+    """Delete a completed verification."""
     session.execute(delete(EmailVerification).where(EmailVerification.verification_id == verification_id))
 
 
 def delete_verifications(session: Session, clerk_user_id: str) -> None:
-    """Forget what was under way for a user."""
+    """Delete the pending verifications of a user."""
     session.execute(delete(EmailVerification).where(EmailVerification.clerk_user_id == clerk_user_id))
 
 
@@ -207,4 +207,4 @@ def _is_revoked(session_id: str | BindParameter[str]) -> Exists:
 _USER_AND_REVOCATION = select(User, _is_revoked(bindparam("session_id"))).where(
     User.clerk_user_id == bindparam("clerk_user_id")
 )
-"""Made once: it begins every request, and takes as long to make as to be answered."""
+"""Built once at import: every request starts with it, and building it takes as long as executing it."""

@@ -1,4 +1,4 @@
-"""How rows of accounts go that say nothing any more."""
+"""Deletion of expired rows of accounts and throttling."""
 
 from datetime import datetime, timedelta
 
@@ -11,7 +11,7 @@ from whyviral.throttling.models import IdempotencyKey, RateWindow
 from .models import EmailVerification, RevokedSession
 
 REVOKED_SESSIONS_KEPT_FOR = timedelta(days=400)
-"""Whoever signs out while Clerk is away has a session there that lives on, for as long as Clerk is set to let it."""
+"""A session that is signed out here while Clerk is unreachable stays open at Clerk, up to Clerk's session lifetime."""
 
 EXPIRING = (IdempotencyKey, RateWindow, EmailVerification, RevokedSession)
 
@@ -19,7 +19,7 @@ type Expiring = type[IdempotencyKey | RateWindow | EmailVerification | RevokedSe
 
 
 def delete_expired(session: Session, model: Expiring, *, now: datetime, limit: int) -> int:
-    """Delete at most `limit` rows that say nothing any more, and return how many there were."""
+    """Delete at most `limit` expired rows and return how many were deleted."""
     return delete_batch(session, model, _is_expired(model, now), limit=limit)
 
 

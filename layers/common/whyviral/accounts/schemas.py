@@ -1,4 +1,4 @@
-"""Accounts as JSON: what is sent and what is shown."""
+"""Request and response bodies of the accounts API."""
 
 import uuid
 from datetime import datetime
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel, Secret, SecretStr,
 
 from .models import BillingInterval, BillingProvider, SubscriptionStatus
 
-_LONGEST_TOKEN = 8_192
+_MAX_TOKEN_CHARACTERS = 8_192
 
 type Email = Annotated[
     str,
@@ -19,10 +19,10 @@ type Email = Annotated[
         pattern=r"^[^@\s\x00-\x1f\x7f<>,;:()]{1,64}@[^@\s\x00-\x1f\x7f<>,;:()]{1,189}$",
     ),
 ]
-"""Checked for form only; that mail arrives is proven by a code."""
+"""An address of valid form; only a code sent to it proves that mail arrives."""
 type Password = Annotated[SecretStr, Field(min_length=1, max_length=256)]
 type NewPassword = Annotated[SecretStr, Field(min_length=8, max_length=72)]
-"""With Clerk's own limits, so that other passwords need no call to Clerk."""
+"""A password within Clerk's limits; others are rejected without a call to Clerk."""
 type Code = Secret[Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]]
 type Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")
@@ -30,7 +30,7 @@ type Name = Annotated[
 
 
 class _Body(BaseModel):
-    """Base of what is sent: an unknown field is an error, and no error repeats a value."""
+    """Base of request bodies: an unknown field is an error, and no error message quotes a value."""
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
@@ -59,7 +59,7 @@ class PasswordLoginBody(_Body):
 class TokenLoginBody(_Body):
     """A session token of a user who has signed in with Clerk."""
 
-    token: Annotated[SecretStr, Field(min_length=1, max_length=_LONGEST_TOKEN)]
+    token: Annotated[SecretStr, Field(min_length=1, max_length=_MAX_TOKEN_CHARACTERS)]
 
 
 type LoginBody = PasswordLoginBody | TokenLoginBody

@@ -1,4 +1,4 @@
-"""Rules of accounts: who someone is and what their plan allows."""
+"""Rules of accounts: users, their sessions and their plans."""
 
 import uuid
 from datetime import datetime
@@ -6,10 +6,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from whyviral.core.errors import AppError
-from whyviral.core.pagination import Page
 
 from . import repository
-from .models import Plan, RevocationReason, Subscription, User
+from .models import Plan, Subscription, User
 from .profiles import Profile
 
 FREE_PLAN = "free"
@@ -26,7 +25,7 @@ class AccountDeleted(AppError):
 
 
 class SessionRevoked(AppError):
-    """The session of this token has ended."""
+    """The session of this token has been revoked."""
 
     status_code = 401
     code = "session_revoked"
@@ -56,7 +55,7 @@ class NoCurrentSubscription(AppError):
 
 
 class VerifiedEmailRequired(AppError):
-    """The account has proven no way to reach its owner."""
+    """The account has no verified e-mail address, phone number or wallet."""
 
     status_code = 403
     code = "verified_email_required"
@@ -66,12 +65,12 @@ class VerifiedEmailRequired(AppError):
 
 
 def is_verified(user: User) -> bool:
-    """Whether the user has proven an e-mail address, a phone number or a wallet."""
+    """Return whether the user has a verified e-mail address, phone number or wallet."""
     return user.email_verified or user.phone_or_wallet_verified
 
 
 def find_user(session: Session, clerk_user_id: str) -> User | None:
-    """Return the user known to Clerk by this id, or None at first sight.
+    """Return the user with this Clerk id, or None if there is no row yet.
 
     Raises:
         AccountDeleted: the user was deleted here.
@@ -79,17 +78,12 @@ def find_user(session: Session, clerk_user_id: str) -> User | None:
     return _unless_deleted(repository.find_user(session, clerk_user_id))
 
 
-def find_any_user(session: Session, clerk_user_id: str) -> User | None:
-    """Return the user known to Clerk by this id, deleted or not."""
-    return repository.find_user(session, clerk_user_id)
-
-
 def find_signed_in_user(session: Session, clerk_user_id: str, *, session_id: str) -> User | None:
-    """Return the user of a session, or None at first sight of them; one statement for a user who is known.
+    """Return the user of a session, or None if they have no row yet; a known user costs one statement.
 
     Raises:
         AccountDeleted: the user was deleted here.
-        SessionRevoked: the session has ended.
+        SessionRevoked: the session has been revoked.
     """
     found = repository.find_user_and_revocation(session, clerk_user_id, session_id)
     user, is_revoked = found or (None, repository.is_session_revoked(session, session_id))
@@ -100,20 +94,20 @@ def find_signed_in_user(session: Session, clerk_user_id: str, *, session_id: str
 
 
 def create_user(session: Session, clerk_user_id: str, profile: Profile) -> User:
-    """Create the user with a Free subscription; safe to call from many requests at once, each gets the same row."""
+    """Create the user with a Free subscription, or return the existing one; concurrent calls get the same row."""
     repository.insert_user(session, clerk_user_id, profile)
     user = find_user(session, clerk_user_id)
-    if user is None:  # an insert that met a conflict waits for the other transaction, so the row is visible by now
-        raise RuntimeError("a user that was just inserted is not there")
+    if user is None:  # an insert with a conflict waits for the other transaction, so the row is visible by now
+        raise RuntimeError("The user that was just inserted is missing.")
     repository.insert_subscription(session, user.id, plan_slug=FREE_PLAN)
     return user
 
 
 def sync_user(session: Session, clerk_user_id: str, profile: Profile) -> None:
-    """Take over what Clerk says about a user, seen before or not; what is older than what we have changes nothing.
+    """Create or update a user from Clerk's profile; a profile older than the stored one changes nothing.
 
     Raises:
-        AccountDeleted: the user was deleted here, which is for ever.
+        AccountDeleted: the user was deleted here, which is final.
     """
     if find_user(session, clerk_user_id) is None:
         create_user(session, clerk_user_id, profile)
@@ -121,7 +115,7 @@ def sync_user(session: Session, clerk_user_id: str, profile: Profile) -> None:
 
 
 def rename(user: User, changes: dict[str, str | None]) -> User:
-    """Change what users may change about themselves: full_name and company_name."""
+    """Apply a user's own changes of full_name and company_name."""
     for name, value in changes.items():
         setattr(user, name, value)
     if "full_name" in changes:
@@ -130,21 +124,16 @@ def rename(user: User, changes: dict[str, str | None]) -> User:
 
 
 def delete_user(session: Session, clerk_user_id: str, *, now: datetime) -> uuid.UUID:
-    """Forget who a user was, for ever, and return the id that their rows keep; their tokens stop working at once."""
+    """Erase a user's personal data and return the id of their row; their tokens stop working at once."""
     repository.delete_verifications(session, clerk_user_id)
     return repository.anonymise_user(session, clerk_user_id, now=now)
 
 
-def revoke_session(session: Session, session_id: str, reason: RevocationReason) -> bool:
-    """End a session here: its tokens stop working at once; return whether that is news."""
-    return repository.revoke_session(session, session_id, reason)
-
-
 def get_user_plan(session: Session, user_id: uuid.UUID) -> Plan:
-    """Return the plan that the user's current subscription gives.
+    """Return the plan of the user's current subscription.
 
     Raises:
-        NoCurrentPlan: there is none.
+        NoCurrentPlan: the user has no current subscription.
     """
     plan = repository.find_current_plan(session, user_id)
     if plan is None:
@@ -156,17 +145,12 @@ def get_user_subscription(session: Session, user_id: uuid.UUID) -> Subscription:
     """Return the user's current subscription with its plan.
 
     Raises:
-        NoCurrentSubscription: there is none.
+        NoCurrentSubscription: the user has no current subscription.
     """
     subscription = repository.find_current_subscription(session, user_id)
     if subscription is None:
         raise NoCurrentSubscription
     return subscription
-
-
-def list_plans(session: Session, *, page: int) -> Page[Plan]:
-    """Return what can be bought, the cheapest first."""
-    return repository.list_active_plans(session, page=page)
 
 
 def _unless_deleted(user: User | None) -> User | None:

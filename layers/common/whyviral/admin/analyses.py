@@ -1,4 +1,4 @@
-"""Analyses as administrators see them: how they went, not what was found."""
+"""Analysis requests of all users for administrators: progress, cost and errors, without the results."""
 
 import uuid
 from collections.abc import Sequence
@@ -28,14 +28,14 @@ class AnyRequestOut(RequestSummary):
 
 
 class AnyRequest(AnyRequestOut):
-    """An analysis request with its steps and its URLs."""
+    """An analysis request with its status history and its URLs."""
 
     status_history: list[StatusOut]
     posts: list[RequestPostOut]
 
 
 class TimelineOut(BaseModel):
-    """A request with its calls to vendors and its events, each in the order of time."""
+    """A request with its vendor calls and its log events, each oldest first."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -46,7 +46,7 @@ class TimelineOut(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """A request, and all that was done about it."""
+    """A request with its vendor calls and its log events."""
 
     request: PostAnalysisRequest
     external_calls: Sequence[ExternalApiCallLog]
@@ -56,7 +56,7 @@ class Timeline:
 def list_requests(
     session: Session, *, page: int, user_id: uuid.UUID | None = None, status: RequestStatus | None = None
 ) -> Page[Any]:
-    """Return a page of the requests of all users, or of one, the newest first."""
+    """Return a page of the requests of all users, or of one user, newest first."""
     query = select(PostAnalysisRequest).order_by(PostAnalysisRequest.created_at.desc(), PostAnalysisRequest.id)
     if user_id is not None:
         query = query.where(PostAnalysisRequest.user_id == user_id)
@@ -66,10 +66,10 @@ def list_requests(
 
 
 def get_timeline(session: Session, request_id: uuid.UUID) -> Timeline:
-    """Return a request of anybody with all that was done about it.
+    """Return any user's request with its vendor calls and its log events.
 
     Raises:
-        RequestNotFound: it does not exist.
+        RequestNotFound: the request does not exist.
     """
     request = session.get(
         PostAnalysisRequest,

@@ -1,4 +1,4 @@
-"""Logs as administrators read them."""
+"""The logs that administrators read: vendor calls, vendor costs per day, sign-ins and business events."""
 
 import uuid
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from whyviral.core.pagination import Page, read_page
 from whyviral.vendor_calls.models import ExternalApiCallLog
 from whyviral.vendor_calls.money import Usd
 
-_MOST_OF_A_REQUEST = 1_000
+_MAX_ROWS_PER_REQUEST = 1_000
 
 
 class _Row(BaseModel):
@@ -30,7 +30,7 @@ class _Row(BaseModel):
 
 
 class CallOut(_Row):
-    """One call to a vendor and what it cost."""
+    """One call to a vendor with its cost."""
 
     id: uuid.UUID
     provider: str
@@ -51,7 +51,7 @@ class CallOut(_Row):
 
 
 class DayOut(_Row):
-    """The calls to one vendor on one UTC day, and their cost."""
+    """The number and cost of the calls to one vendor on one UTC day."""
 
     day: date
     provider: str
@@ -62,7 +62,7 @@ class DayOut(_Row):
 
 
 class AuthenticationOut(_Row):
-    """One sign-in, sign-up or sign-out, or an attempt at it."""
+    """One sign-up, sign-in or sign-out, successful or not."""
 
     id: uuid.UUID
     event: AuthenticationEvent
@@ -90,13 +90,13 @@ class EventOut(_Row):
 
 
 def first_of(days: int, now: datetime) -> datetime:
-    """Return the midnight, UTC, at which the last so many days began, today being one of them."""
+    """Return the UTC midnight at which the last `days` days began, counting today as one of them."""
     today = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return today - timedelta(days=days - 1)
 
 
 def list_calls(session: Session, *, page: int, since: datetime, provider: str | None = None) -> Page[Any]:
-    """Return a page of calls to vendors, the latest first."""
+    """Return a page of vendor calls, latest first."""
     query = (
         select(ExternalApiCallLog)
         .where(ExternalApiCallLog.created_at >= since)
@@ -108,8 +108,8 @@ def list_calls(session: Session, *, page: int, since: datetime, provider: str | 
 
 
 def list_days(session: Session, *, page: int, since: datetime) -> Page[Any]:
-    """Return a page of what calls to vendors cost by day and vendor, the latest day first."""
-    # Written out: two parameters with one value would not make two expressions the same.
+    """Return a page of vendor costs by day and vendor, latest day first."""
+    # A literal, because Postgres does not treat an expression with two parameters of the same value as one expression.
     day = cast(func.timezone(literal_column("'UTC'"), ExternalApiCallLog.created_at), Date).label("day")
     query = (
         select(
@@ -130,7 +130,7 @@ def list_days(session: Session, *, page: int, since: datetime) -> Page[Any]:
 def list_authentications(
     session: Session, *, page: int, since: datetime, user_id: uuid.UUID | None = None
 ) -> Page[Any]:
-    """Return a page of what happened at the front desk, the latest first."""
+    """Return a page of sign-ups, sign-ins and sign-outs, latest first."""
     query = (
         select(AuthenticationLog)
         .where(AuthenticationLog.created_at >= since)
@@ -142,20 +142,20 @@ def list_authentications(
 
 
 def list_calls_of_request(session: Session, request_id: uuid.UUID) -> Sequence[ExternalApiCallLog]:
-    """Return the calls made for an analysis in their order; there are far fewer than the bound."""
+    """Return the vendor calls of an analysis request, oldest first; a request has far fewer than the limit."""
     return session.scalars(
         select(ExternalApiCallLog)
         .where(ExternalApiCallLog.analysis_request_id == request_id)
         .order_by(ExternalApiCallLog.started_at, ExternalApiCallLog.id)
-        .limit(_MOST_OF_A_REQUEST)
+        .limit(_MAX_ROWS_PER_REQUEST)
     ).all()
 
 
 def list_events_of_request(session: Session, request_id: uuid.UUID) -> Sequence[AppLog]:
-    """Return the events of an analysis in their order."""
+    """Return the log events of an analysis request, oldest first."""
     return session.scalars(
         select(AppLog)
         .where(AppLog.analysis_request_id == request_id)
         .order_by(AppLog.created_at, AppLog.id)
-        .limit(_MOST_OF_A_REQUEST)
+        .limit(_MAX_ROWS_PER_REQUEST)
     ).all()

@@ -1,4 +1,4 @@
-"""What the retention job does: months of logs are made ahead, and what is too old or expired goes."""
+"""The retention job: creates log partitions for the coming months and deletes rows that are old or expired."""
 
 import time
 from collections.abc import Callable
@@ -21,12 +21,12 @@ BATCH = 5_000
 
 
 class OutOfTime(Exception):
-    """There is more to delete than one run has time for; another one goes on."""
+    """The run reached its time limit with rows left to delete; the next run continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class RetentionPeriods:
-    """How many days each kind of record is kept."""
+    """How many days each kind of log is kept."""
 
     access_log: int
     event_log: int
@@ -35,21 +35,22 @@ class RetentionPeriods:
 
 @dataclass(slots=True)
 class Cleaner:
-    """Cleans once. Each batch is a transaction of its own: what is gone stays gone, whatever breaks later."""
+    """One run of the retention job. Each batch commits by itself, so a later failure loses no completed work."""
 
     engine: Engine
     periods: RetentionPeriods
     now: datetime
-    stop_at: float = float("inf")
-    """On the monotonic clock."""
+    stop_at_mono_s: float = float("inf")
+    """When to stop, on the monotonic clock."""
     batch: int = BATCH
+    """The number of rows that one transaction deletes."""
     results: dict[str, int] = field(default_factory=dict)
 
     def clean(self) -> dict[str, int]:
-        """Do all of it and return how many rows went of each table, and how many whole months.
+        """Run the job and return the number of deleted rows and of dropped partitions by table.
 
         Raises:
-            OutOfTime: before all of it was done.
+            OutOfTime: the time limit came before the last batch.
         """
         with session_scope(self.engine) as session:
             log_retention.ensure_partitions(session)
@@ -79,13 +80,13 @@ class Cleaner:
     def _delete_old(self, log: log_retention.Log, before: datetime) -> None:
         self._until_done(log.__tablename__, partial(log_retention.delete_old, log=log, before=before, limit=self.batch))
 
-    def _until_done(self, name: str, take: Callable[[Session], int]) -> None:
+    def _until_done(self, name: str, delete_batch: Callable[[Session], int]) -> None:
         self.results[name] = 0
         while True:
-            if time.monotonic() >= self.stop_at:
+            if time.monotonic() >= self.stop_at_mono_s:
                 raise OutOfTime(name)
             with session_scope(self.engine) as session:
-                taken = take(session)
-            self.results[name] += taken
-            if taken < self.batch:
+                deleted = delete_batch(session)
+            self.results[name] += deleted
+            if deleted < self.batch:
                 return

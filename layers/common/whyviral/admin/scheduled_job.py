@@ -1,4 +1,4 @@
-"""One run of a scheduled job, with its row in `job_runs`."""
+"""Runs a scheduled job once per scheduled time, recorded in `job_runs`."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
@@ -13,22 +13,22 @@ from whyviral.core.database import session_scope
 from whyviral.jobs import job_runs
 
 TIMEOUT_S = 300
-"""As in template.yaml: a run that takes longer is dead, and Lambda starts it again a minute later."""
+"""The functions' timeout in template.yaml; Lambda retries a run that timed out a minute later."""
 
 
 class Schedule(BaseModel):
-    """What the scheduler sends."""
+    """The event that EventBridge Scheduler sends."""
 
     scheduled_at: AwareDatetime
-    """The moment that names the run, the same however often it is started."""
+    """The scheduled time, which identifies the run: it is the same in every retry."""
 
 
 def run_once(
     engine: Engine, job: str, due_at: datetime, work: Callable[[], Mapping[str, int]], *, clock: Clock
 ) -> Mapping[str, int] | None:
-    """Do the work of a scheduled moment and return what came of it; None when it is done already, or being done.
+    """Run the job for a scheduled time and return its counts; None if that run has finished or is in progress.
 
-    What the work raises is raised again, with the run noted as failed: whoever started it will start it again.
+    An exception of the job is recorded as a failed run and raised again, so that the scheduler retries it.
     """
     with session_scope(engine) as session:
         is_ours = job_runs.claim(session, job, due_at, now=clock(), lease=timedelta(seconds=TIMEOUT_S))
@@ -43,7 +43,7 @@ def run_once(
         raise
     with session_scope(engine) as session:
         job_runs.finish(session, job, due_at, results=results, now=clock())
-        if any(results.values()):  # else its row says enough: some jobs run every other minute and find nothing
+        if any(results.values()):  # some jobs run every other minute and mostly find nothing: no event for those
             record_events(session, _event("job_finished", job, EventLevel.INFO, **results))
     return results
 

@@ -1,4 +1,4 @@
-"""Users as administrators see them: the one place where a query of accounts takes no user's id."""
+"""Users for administrators: the only query of accounts that is not restricted to one user."""
 
 import uuid
 from datetime import datetime
@@ -13,7 +13,7 @@ from whyviral.core.pagination import Page, read_page
 
 
 class UserOverview(BaseModel):
-    """A user with the plan they are on."""
+    """A user with their current plan."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -31,7 +31,7 @@ class UserOverview(BaseModel):
 
 
 def list_users(session: Session, *, page: int, email: str | None = None) -> Page[Any]:
-    """Return a page of all users, deleted ones included, the newest first."""
+    """Return a page of all users including deleted ones, newest first."""
     is_current = and_(Subscription.user_id == User.id, Subscription.status.in_(CURRENT_STATUSES))
     query = (
         select(

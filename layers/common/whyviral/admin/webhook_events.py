@@ -1,4 +1,4 @@
-"""The inbox of webhooks as administrators read it: what came and what became of it, not what it said."""
+"""The webhook inbox for administrators: events with their processing state, without their payloads."""
 
 import uuid
 from datetime import datetime
@@ -13,7 +13,7 @@ from whyviral.webhooks.models import EventProvider, EventState, WebhookEvent
 
 
 class WebhookOut(BaseModel):
-    """One webhook."""
+    """One webhook event of the inbox."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -31,7 +31,7 @@ class WebhookOut(BaseModel):
 
 
 def list_webhooks(session: Session, *, page: int, state: EventState | None = None) -> Page[Any]:
-    """Return a page of the inbox, the latest first."""
+    """Return a page of the webhook inbox, latest first."""
     query = select(WebhookEvent).order_by(WebhookEvent.created_at.desc(), WebhookEvent.id)
     if state is not None:
         query = query.where(WebhookEvent.state == state)
