@@ -16,9 +16,9 @@ from whyviral.core.database import session_scope
 from whyviral.integrations.ports.call_recorder import ExternalCall
 from whyviral.integrations.ports.transcript import Transcript
 from whyviral.social.media.claims import NotClaimed, claim_medium, may_record, release_claim, renew_claim
+from whyviral.social.media.repository import list_unprocessed_media
 from whyviral.social.media.service import (
     MediaFindings,
-    list_unprocessed_media,
     record_failed,
     record_measured,
     record_processed,

@@ -153,7 +153,7 @@ def test_concurrent_calls_finish_a_request_once(pipeline: Pipeline) -> None:
 
 
 def list_activities(pipeline: Pipeline) -> list[tuple[str, str, bool]]:
-    """Return the user's recorded list_activities as platform post id, activity, and whether the row was updated since."""
+    """Return platform post id and activity of the user's rows, and whether each was updated after its creation."""
     with session_scope(pipeline.engine) as session:
         rows = session.execute(
             select(Post.platform_post_id, UserPostActivity.activity, UserPostActivity.updated_at)

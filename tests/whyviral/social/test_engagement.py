@@ -25,7 +25,7 @@ COUNTS = st.dictionaries(
         ({"likes": 1}, 3_000_000, Decimal("0.000667")),
     ],
 )
-def test_the_score_is_weighted_engagement_per_view_or_else_per_follower(
+def test_the_engagement_score_is_weighted_engagement_per_view_or_else_per_follower(
     metrics: dict[str, int], followers: int | None, score: str | Decimal
 ) -> None:
     assert engagement_score(metrics, followers) == Decimal(score)
@@ -35,19 +35,23 @@ def test_the_score_is_weighted_engagement_per_view_or_else_per_follower(
     ("metrics", "followers"),
     [({}, 100), ({"views": 100}, 100), ({"likes": 5}, None), ({"likes": 5}, 0), ({"likes": -1, "views": 9}, None)],
 )
-def test_a_score_without_its_inputs_is_unknown_and_not_zero(metrics: dict[str, int], followers: int | None) -> None:
+def test_an_engagement_score_without_inputs_is_unknown_and_not_zero(
+    metrics: dict[str, int], followers: int | None
+) -> None:
     assert engagement_score(metrics, followers) is None
 
 
 @given(COUNTS, st.none() | st.integers(0, 2**63 - 1))
-def test_any_score_lies_between_0_and_100_and_fits_its_column(metrics: dict[str, int], followers: int | None) -> None:
+def test_every_engagement_score_is_between_0_and_100_and_fits_its_column(
+    metrics: dict[str, int], followers: int | None
+) -> None:
     score = engagement_score(metrics, followers)
 
     assert score is None or (0 <= score <= 100 and score.as_tuple().exponent == -6)
 
 
 @given(COUNTS, st.integers(1, 10**9), st.sampled_from(["likes", "comments", "shares", "quotes", "bookmarks"]))
-def test_more_engagement_never_lowers_the_score(metrics: dict[str, int], followers: int, more: str) -> None:
+def test_more_engagement_never_lowers_the_engagement_score(metrics: dict[str, int], followers: int, more: str) -> None:
     before = engagement_score(metrics, followers)
 
     after = engagement_score(metrics | {more: metrics.get(more, 0) + 1_000}, followers)
@@ -56,7 +60,7 @@ def test_more_engagement_never_lowers_the_score(metrics: dict[str, int], followe
     assert before is None or after >= before
 
 
-def test_a_fetched_post_has_its_score_and_loses_it_when_its_counts_are_hidden(pipeline: Pipeline) -> None:
+def test_a_fetched_post_has_an_engagement_score_until_its_counts_are_hidden(pipeline: Pipeline) -> None:
     pipeline.source.posts["20"] = scraped_post("20", metrics={"likes": 150, "views": 1_000})
     pipeline.fetched("20")
     first = pipeline.posts()["20"].engagement_score

@@ -190,7 +190,7 @@ class MediaCollector:
             return CollectResult(request_post_id=job.request_post_id, outcome=Outcome.FAILED)
         if row.state == PostState.FETCHED:
             row.state = PostState.COLLECTED
-        unread = social_media.list_unprocessed_media(session, [post.id])
+        unread = media_repository.list_unprocessed_media(session, [post.id])
         return CollectResult(request_post_id=job.request_post_id, outcome=Outcome.COLLECTED, needs_worker=bool(unread))
 
 

@@ -1,31 +1,31 @@
-"""How much a post makes people do, as one number from 0 to 100 that posts of any size share: docs/metrics.md.
+"""The engagement score of a post: 0 to 100, comparable between posts of any size (docs/metrics.md).
 
-It describes a post and decides nothing: whether a post is viral is the rule's business.
+The score only describes a post. The virality rule does not use it.
 """
 
 from collections.abc import Mapping
 from decimal import Decimal
 
 VERSION = "v1"
-"""Saved scores are of the version that was current when the post was fetched."""
+"""The version of the formula. A saved score has the version that was current when the post was fetched."""
 
 _WEIGHTS = {"likes": 1, "comments": 2, "bookmarks": 2, "shares": 3, "quotes": 3}
-"""What costs people more effort, or reaches further, weighs more."""
+"""Actions that cost users more effort, or reach more users, weigh more."""
 _HALF_PER_VIEW = Decimal("0.05")
-"""The weighted engagements of each viewer that give a score of 50."""
+"""The weighted engagements per view that give a score of 50."""
 _HALF_PER_FOLLOWER = Decimal("0.05")
 _SMALLEST = Decimal("0.000001")
 
 
 def engagement_score(metrics: Mapping[str, int], followers: int | None) -> Decimal | None:
-    """Return weighted engagements per view, or per follower where views are not known, bent into 0 to 100.
+    """Return the weighted engagements per view, or per follower if views are unknown, scaled to 0 to 100.
 
     Args:
         metrics: any of likes, comments, views, shares, quotes, bookmarks; hidden counts are absent.
-        followers: of the author, where known.
+        followers: the author's follower count, if known.
 
     Returns:
-        None where no engagement, or neither views nor followers, is known.
+        None if no engagement is known, or neither views nor followers are.
     """
     known = {name: count for name in _WEIGHTS if (count := metrics.get(name)) is not None and count >= 0}
     views = metrics.get("views")
@@ -40,5 +40,5 @@ def engagement_score(metrics: Mapping[str, int], followers: int | None) -> Decim
 
 
 def _score(rate: Decimal, *, half: Decimal) -> Decimal:
-    """Bend a rate that has no upper end: the first engaged viewers count most, and no post reaches 100."""
+    """Map an unbounded rate to 0 to 100 with diminishing returns; the score approaches 100 and never reaches it."""
     return (100 * rate / (rate + half)).quantize(_SMALLEST)

@@ -1,4 +1,4 @@
-"""Why a text is not the URL of a post, and the message to the user for each reason."""
+"""The reasons for which a text is rejected as a post URL, with a message for each."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -7,7 +7,7 @@ from whyviral.core.errors import ErrorCategory
 
 
 class InvalidUrlReason(StrEnum):
-    """Why a text is not the URL of a post; checked in this order."""
+    """Why a text is rejected as a post URL; the reasons are checked in this order."""
 
     NOT_A_URL = "not_a_url"
     UNSUPPORTED_SCHEME = "unsupported_scheme"
@@ -25,7 +25,7 @@ _UNSUPPORTED = frozenset({InvalidUrlReason.UNSUPPORTED_HOST, InvalidUrlReason.SH
 
 _MESSAGES: Mapping[InvalidUrlReason, str] = {
     InvalidUrlReason.NOT_A_URL: (
-        "This is not a valid post link: paste one web address alone, without text or signs around it, "
+        "This is not a valid post link: paste one web address alone, without text or punctuation around it, "
         "such as https://x.com/jack/status/20."
     ),
     InvalidUrlReason.UNSUPPORTED_SCHEME: "This is not a valid post link: it must start with https:// or http://.",
@@ -53,22 +53,22 @@ _MESSAGES: Mapping[InvalidUrlReason, str] = {
 }
 
 
-SIGN_BEHIND_ID = (
-    "This is not a valid post link: remove the last sign, which is not part of the link, and paste the link alone."
+PUNCTUATION_AFTER_ID = (
+    "This is not a valid post link: remove the last character, which is not part of the link, and paste the link alone."
 )
 
 
 class InvalidPostUrl(ValueError):
-    """The text is not the URL of a post that we can analyse."""
+    """The text is not the URL of a post that whyviral can analyse."""
 
     def __init__(self, reason: InvalidUrlReason, *, message: str | None = None) -> None:
-        """Args `message`: a sentence for the user, better than the one of the reason."""
+        """Reject with the reason's message, or with a more specific `message` for the user."""
         super().__init__(message or _MESSAGES[reason])
         self.reason = reason
         self.message = message or _MESSAGES[reason]
-        """A sentence for the user: what is wrong and what to do."""
+        """Tells the user what is wrong with the link and what to do."""
 
     @property
     def category(self) -> ErrorCategory:
-        """Return whether the link is broken or only not one of ours."""
+        """Return UNSUPPORTED for a valid link to something else than a supported post, else INVALID_URL."""
         return ErrorCategory.UNSUPPORTED if self.reason in _UNSUPPORTED else ErrorCategory.INVALID_URL

@@ -1,4 +1,4 @@
-"""Tables of public posts: fetched once, shared by every request that asks for them."""
+"""Tables of public posts, which are fetched once and shared by all requests."""
 
 import uuid
 from datetime import datetime
@@ -15,24 +15,24 @@ from whyviral.integrations.ports.post_scraper import MediaKind
 from whyviral.integrations.ports.transcript import TranscriptSource
 
 _Json = JSONB(none_as_null=True)
+"""A nullable JSON document: None becomes SQL's NULL, which `is null` matches, and not the JSON text `null`."""
 DEAD_LINK = "is_link_dead"
-"""The key in `post_media.error`."""
-"""A document that may be missing: None is SQL's NULL, which `is null` finds, and not the JSON text `null`."""
+"""The key in `post_media.error` of a medium whose link has expired."""
 
 
 class PlatformRow(Identified, Base):
-    """A platform whose posts we know; seeded by migration."""
+    """A supported platform; the rows are seeded by a migration."""
 
     __tablename__ = "platforms"
 
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
-    """Whether new posts of it are accepted; an operator switches it off with SQL while a provider is out of service."""
+    """New posts of the platform are accepted; an operator sets this to false by SQL during a provider's outage."""
 
 
 class PostMedia(Identified, Base):
-    """One image, video or thumbnail of a post, and where we stored it."""
+    """One image, video or thumbnail of a post, with its copy in storage."""
 
     __tablename__ = "post_media"
     __table_args__ = (
@@ -47,9 +47,9 @@ class PostMedia(Identified, Base):
     kind: Mapped[str]
     source_url: Mapped[str]
     is_page: Mapped[bool] = mapped_column(server_default=text("false"))
-    """Whether `source_url` is a page with a player, whose sound only the worker can fetch, and not a file to store."""
+    """`source_url` is a page with a player, whose audio only the worker can fetch, and not a file to store."""
     content_type: Mapped[str | None]
-    """What the stored bytes were found to be."""
+    """The content type detected from the stored bytes."""
     storage_path: Mapped[str | None]
     supabase_url: Mapped[str | None]
     uploaded_to_supabase: Mapped[bool] = mapped_column(server_default=text("false"))
@@ -58,34 +58,34 @@ class PostMedia(Identified, Base):
     width: Mapped[int | None]
     height: Mapped[int | None]
     thumbnail_path: Mapped[str | None]
-    """A small JPEG of it in storage; a photo is its own."""
+    """A small JPEG of the medium in storage; a photo is its own thumbnail."""
     thumbnail_url: Mapped[str | None]
     frames: Mapped[list[dict[str, Any]] | None] = mapped_column(_Json)
-    """Key frames of a video in storage: `[{at_s, path, url}]`, in the order of time."""
+    """Key frames of a video in storage: `[{at_s, path, url}]`, ordered by time."""
     transcript: Mapped[str | None]
     segments: Mapped[list[dict[str, Any]] | None] = mapped_column(_Json)
     """`[{start_s, end_s, text, words: [{start_s, end_s, text}]}]`; see `whyviral.social.transcripts`."""
     transcript_source: Mapped[str | None]
     transcript_truncated: Mapped[bool] = mapped_column(server_default=text("false"))
-    """Whether time ran out before the end of the medium."""
+    """The transcript stops before the end of the medium, because the time limit was reached."""
     language: Mapped[str | None]
     has_speech: Mapped[bool | None]
     measurements: Mapped[dict[str, Any] | None] = mapped_column(_Json)
-    """What the worker measured of picture and sound: docs/metrics.md."""
+    """The worker's measurements of picture and sound: docs/metrics.md."""
     processed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    """When the worker was done with it, with or without success; it is not processed again."""
+    """When the worker finished with the medium, successfully or not; it is not processed again."""
     claimed_by: Mapped[uuid.UUID | None]
-    """The job that is reading it; nobody else does until `claimed_until`."""
+    """The lease owner: the job that is processing the medium. No other job does so until `claimed_until`."""
     claimed_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     error: Mapped[dict[str, Any] | None] = mapped_column(_Json)
-    """`{category, message}` of what went wrong with this medium alone; the message is for the user.
+    """The failure of this medium as `{category, message}`; the message is for the user.
 
-    With `is_link_dead: true` where the platform no longer serves the link: its post is not fresh any more.
+    `is_link_dead: true` is added if the platform no longer serves the link: the post must be fetched again.
     """
 
 
 class Post(Identified, Base):
-    """A public post as last fetched; text and raw are untrusted."""
+    """A public post as last fetched; its texts and `raw` are untrusted."""
 
     __tablename__ = "posts"
     __table_args__ = (
@@ -108,25 +108,25 @@ class Post(Identified, Base):
     transcript: Mapped[str | None]
     formatted_transcript: Mapped[str | None]
     details: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
-    """What only some platforms tell: see `ScrapedPost.details`."""
+    """Values that only some platforms provide: see `ScrapedPost.details`."""
     raw: Mapped[dict[str, Any] | None] = mapped_column(_Json)
     fetched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     is_stand_in: Mapped[bool] = mapped_column(server_default=text("false"))
-    """Whether a stand-in, not the platform, gave us this post."""
+    """The post comes from a stand-in, not from the platform."""
     claimed_by: Mapped[uuid.UUID | None]
-    """The attempt of a request that is fetching this post; nobody else pays for it until `claimed_until`."""
+    """The lease owner: the attempt that is fetching the post. No other attempt does so until `claimed_until`."""
     claimed_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     scrape_job: Mapped[dict[str, Any] | None] = mapped_column(_Json)
-    """Paid work on this post at a provider: a `ScrapeJob` with `begun_at`, and with `is_stand_in` for whose it is.
+    """A paid job for this post at a provider: a `ScrapeJob` with `begun_at` (start time) and `is_stand_in`.
 
-    Who claims the post resumes it by its id; where it is lost, it only counts.
+    The next attempt that claims the post resumes the job by its id. A lost job is kept only to count the losses.
     """
 
     media: Mapped[list[PostMedia]] = relationship(lazy="raise", order_by=PostMedia.position)
 
 
 class PostComments(Identified, Base):
-    """The comments of a post that the provider gave us, as one document: `[{text, author, likes, posted_at}]`."""
+    """The fetched comments of a post as one document: `[{text, author, likes, posted_at}]`."""
 
     __tablename__ = "post_comments"
 
@@ -135,7 +135,7 @@ class PostComments(Identified, Base):
 
 
 class PostActivity(StrEnum):
-    """What a user has done with a post."""
+    """The kind of a user's activity with a post."""
 
     ANALYSED = "analysed"
     VIEWED = "viewed"
@@ -144,7 +144,7 @@ class PostActivity(StrEnum):
 
 
 class UserPostActivity(Identified, Base):
-    """That a user has done something with a post; the latest time stands in `updated_at`."""
+    """A user's activity with a post, one row per kind; `updated_at` is the time of the latest one."""
 
     __tablename__ = "user_post_activity"
     __table_args__ = (

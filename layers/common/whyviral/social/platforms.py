@@ -1,4 +1,4 @@
-"""The platforms whose posts we know."""
+"""The supported platforms."""
 
 from enum import StrEnum
 

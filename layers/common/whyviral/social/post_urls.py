@@ -1,6 +1,6 @@
-"""Pasted URLs: each is one post of one platform, or is refused with a reason.
+"""Parses pasted URLs: each names one post of one platform, or is rejected with a reason.
 
-Parsing is pure: nothing is fetched or followed. Hosts are compared with an exact table, and only the canonical URL,
+Parsing is pure: it fetches and follows nothing. Hosts are looked up in an exact table. Only the canonical URL, which is
 built here from the validated id, goes to providers, logs and the database.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from whyviral.integrations.instagram.ids import media_id_of
 
-from .invalid_urls import SIGN_BEHIND_ID, InvalidPostUrl, InvalidUrlReason
+from .invalid_urls import PUNCTUATION_AFTER_ID, InvalidPostUrl, InvalidUrlReason
 from .platforms import Platform
 from .web_addresses import WebAddress, read_web_address
 
@@ -25,7 +25,7 @@ class PostUrl:
     post_id: str
     canonical_url: str
     path_word: str | None = field(default=None, compare=False)
-    """The word before the id, such as `reel` or `shorts`: a hint at the kind of post, no part of its identity."""
+    """The path word before the id, such as `reel` or `shorts`: a hint at the kind of post, not part of its identity."""
 
 
 def parse_post_url(url: str) -> PostUrl:
@@ -39,20 +39,20 @@ def parse_post_url(url: str) -> PostUrl:
     if grammar is None:
         raise InvalidPostUrl(InvalidUrlReason.UNSUPPORTED_HOST)
     path_word, found = grammar.read_path(address)
-    post_id = _QUERY_GONE_WRONG.split(found, maxsplit=1)[0]
+    post_id = _MISPLACED_QUERY.split(found, maxsplit=1)[0]
     if not grammar.is_id(post_id):
-        has_sign = grammar.is_id(post_id.rstrip(_SIGNS))
-        raise InvalidPostUrl(InvalidUrlReason.BAD_ID, message=SIGN_BEHIND_ID if has_sign else None)
+        has_punctuation = grammar.is_id(post_id.rstrip(_PUNCTUATION))
+        raise InvalidPostUrl(InvalidUrlReason.BAD_ID, message=PUNCTUATION_AFTER_ID if has_punctuation else None)
     return PostUrl(grammar.platform, post_id, grammar.canonical_url.format(post_id), path_word)
 
 
-_QUERY_GONE_WRONG = re.compile(r"[?&;]|%3[Ff]|%26|%23")
-"""Begins or continues a query at the wrong place, as in `?v=ID?si=…` or `/ID&t=1`; no platform has it in an id."""
-_SIGNS = ".,:!'\")>]}*\u2026\u201d\u2019\u300d\uff09\u3002\u3001\uff0c"
-"""Signs of a sentence that are copied along with a link."""
+_MISPLACED_QUERY = re.compile(r"[?&;]|%3[Ff]|%26|%23")
+"""Starts or continues a query in the wrong place, as in `?v=ID?si=…` or `/ID&t=1`; never part of an id."""
+_PUNCTUATION = ".,:!'\")>]}*\u2026\u201d\u2019\u300d\uff09\u3002\u3001\uff0c"
+"""Punctuation of a surrounding sentence that is copied with a link."""
 
 type _WordAndId = tuple[str | None, str]
-"""Where the path has the form of a post; the id may still be empty or malformed."""
+"""The path word and the id of a path that has the form of a post; the id may still be empty or malformed."""
 
 _LARGEST_ID = 2**63 - 1
 
@@ -116,7 +116,11 @@ def _read_youtube_path(address: WebAddress) -> _WordAndId:
             return "watch", post_id
         case ["watch" as word, post_id, *_]:
             return word, post_id
-        case ["embed", "videoseries" | "live_stream", *_]:  # a playlist or a channel, though each has eleven letters
+        case [
+            "embed",
+            "videoseries" | "live_stream",
+            *_,
+        ]:  # a playlist or a channel; both words have 11 letters, like an id
             raise InvalidPostUrl(InvalidUrlReason.NOT_A_POST)
         case ["shorts" | "live" | "embed" | "v" | "e" as word, post_id, *_]:
             return word, post_id
@@ -128,7 +132,7 @@ def _read_youtu_be_path(address: WebAddress) -> _WordAndId:
 
 
 def _first_v(query: str) -> str:
-    # A link that was copied from the source of a page has its `&` escaped.
+    # A link that was copied from HTML source has `&amp;` for `&`.
     fields = (parameter.partition("=") for parameter in query.replace("&amp;", "&").split("&"))
     return next((value for name, _, value in fields if name == "v"), "")
 
@@ -139,7 +143,7 @@ def _is_youtube_id(post_id: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Grammar:
-    """How a group of hosts writes the URLs of its posts."""
+    """The URL syntax of a group of hosts."""
 
     platform: Platform
     hosts: str
@@ -159,7 +163,7 @@ _GRAMMARS = (
     _Grammar(
         Platform.X,
         "x.com www.x.com m.x.com mobile.x.com twitter.com www.twitter.com m.twitter.com mobile.twitter.com"
-        # Mirrors whose links people share because they embed better; their paths are those of X.
+        # Mirrors whose links embed better in chats; their paths are those of X.
         " fxtwitter.com www.fxtwitter.com vxtwitter.com www.vxtwitter.com"
         " fixupx.com www.fixupx.com fixvx.com www.fixvx.com",
         _read_x_path,

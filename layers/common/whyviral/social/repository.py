@@ -27,10 +27,9 @@ def claim_posts(
     fresh_since: datetime,
     is_stand_in: bool,
 ) -> list[Post]:
-    """Claim, in one statement, every post that is neither fresh nor being fetched by somebody else.
+    """Claim, in one statement, every post that is neither fresh nor claimed by another lease owner.
 
-    Posts are taken in the order of their ids, here and in `lock_by_platform_ids`, so that two transactions never
-    wait for each other.
+    Rows are locked in the order of their ids, here and in `lock_posts`, so that two transactions never deadlock.
     """
     rows = [
         {
@@ -55,7 +54,7 @@ def claim_posts(
 def list_fresh_posts(
     session: Session, platform: str, platform_post_ids: Collection[str], *, fresh_since: datetime, is_stand_in: bool
 ) -> list[Post]:
-    """Return the posts among these that can be used as they are."""
+    """Return those of the posts that are fresh enough to be reused."""
     return list(
         session.scalars(
             select(Post).where(
@@ -68,20 +67,20 @@ def list_fresh_posts(
 
 
 def lock_posts(session: Session, platform: str, platform_post_ids: Collection[str]) -> list[Post]:
-    """Return the posts that exist among these, locked in the order in which `claim` takes them."""
+    """Lock and return those of the posts that exist, in the lock order of `claim_posts`."""
     return list(
         session.scalars(
             select(Post)
             .where(Post.platform == platform, Post.platform_post_id.in_(platform_post_ids))
             .order_by(collate(Post.platform_post_id, "C"))
-            # Not FOR UPDATE: requests that refer to a post meanwhile need not wait.
+            # FOR NO KEY UPDATE, so that inserts of rows that reference a post do not wait.
             .with_for_update(key_share=True)
         )
     )
 
 
 def update_fetched_post(post: Post, scraped: ScrapedPost, *, fetched_at: datetime, is_stand_in: bool) -> None:
-    """Overwrite the post with what the platform says now, and end the claim and the job."""
+    """Overwrite the post with the fetched values and clear its claim and its job."""
     post.username = scraped.author.username or None
     post.author = asdict(scraped.author)
     post.content = scraped.text
@@ -99,7 +98,10 @@ def update_fetched_post(post: Post, scraped: ScrapedPost, *, fetched_at: datetim
 def save_comments(
     session: Session, scraped_by_post: Sequence[tuple[Post, ScrapedPost]], *, distrusted: Collection[uuid.UUID]
 ) -> None:
-    """Overwrite the comments of posts that came with some, in at most two statements; `distrusted` lose theirs."""
+    """Replace the comments of posts that were fetched with comments, in at most two statements.
+
+    The saved comments of posts in `distrusted` are deleted in any case.
+    """
     if distrusted:
         session.execute(delete(PostComments).where(PostComments.post_id.in_(distrusted)))
     rows = [
@@ -109,14 +111,14 @@ def save_comments(
     ]
     if rows:
         statement = upsert(PostComments).values(rows)
-        renewed = {"comments": statement.excluded.comments, "updated_at": func.now()}
-        session.execute(statement.on_conflict_do_update(index_elements=[PostComments.post_id], set_=renewed))
+        updates = {"comments": statement.excluded.comments, "updated_at": func.now()}
+        session.execute(statement.on_conflict_do_update(index_elements=[PostComments.post_id], set_=updates))
 
 
 def release_claims(
     session: Session, platform: str, platform_post_ids: Collection[str], *, lease_owner: uuid.UUID
 ) -> None:
-    """Release this owner's leases; a post that was never fetched, and on which no job runs, is deleted."""
+    """Release this owner's leases; posts that were never fetched and have no job are deleted."""
     lock_posts(session, platform, platform_post_ids)
     claimed = and_(
         Post.platform == platform,
@@ -128,7 +130,7 @@ def release_claims(
 
 
 def _is_stale(fresh_since: datetime, *, is_stand_in: bool) -> ColumnElement[bool]:
-    """Whether a post must be fetched: it never was, long ago, from another source, or its links to media are dead."""
+    """A post is stale if it was never fetched, too long ago or from another source, or has a dead media link."""
     dead_links = select(PostMedia.id).where(PostMedia.post_id == Post.id, PostMedia.error.has_key(DEAD_LINK))
     return or_(
         Post.fetched_at.is_(None),

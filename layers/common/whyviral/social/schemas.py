@@ -1,4 +1,4 @@
-"""Public posts as JSON."""
+"""Response bodies of public posts."""
 
 import uuid
 from datetime import datetime
@@ -47,9 +47,7 @@ class MediaOut(BaseModel):
     transcript_source: TranscriptSource | None
     transcript_truncated: bool
     frames: list[FrameOut] | None
-    error: Annotated[
-        str | None, BeforeValidator(_message_of), Field(description="What went wrong with this medium alone.")
-    ]
+    error: Annotated[str | None, BeforeValidator(_message_of), Field(description="The failure of this medium alone.")]
 
 
 class PostOut(BaseModel):
@@ -74,8 +72,8 @@ class PostOut(BaseModel):
     is_stand_in: bool
     media: list[MediaOut]
 
-    @computed_field(description="Whether somebody speaks in any of the media; null where that is not known.")
+    @computed_field(description="Whether any of the media contains speech; null while unknown.")
     def has_speech(self) -> bool | None:
-        """Summarise the media."""
+        """Return whether any of the media contains speech."""
         known = [medium.has_speech for medium in self.media if medium.has_speech is not None]
         return any(known) if known else None

@@ -1,4 +1,4 @@
-"""Rules of public posts: fetch each one once, share it, and pay for it once."""
+"""Rules of public posts: each is fetched and paid for once, and shared by all requests."""
 
 import uuid
 from collections.abc import Collection, Mapping
@@ -16,26 +16,26 @@ from . import repository
 from .models import Post
 
 CLAIM_LEASE = timedelta(seconds=120)
-"""Longer than one run of the scrape function, so that a lease ends only when its holder has died."""
+"""Longer than one run of the scrape function, so that a lease expires only after its owner has stopped."""
 JOB_LIFE = timedelta(hours=24)
-"""How long a provider's work on a post is worth resuming: links to media in what it tells live for days at most."""
+"""How long a provider's job is worth resuming: the media links in its result are valid for a few days at most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What an attempt may do about the posts it wants, keyed by platform post id."""
+    """The posts that an attempt needs, sorted by what it may do with them; keyed by platform post id."""
 
     fresh: Mapping[str, Post]
-    """Fetched recently, and no link to their media is known to be dead: use as they are."""
+    """Fetched recently and without a dead media link: reuse them."""
     claimed: Mapping[str, Post]
-    """Ours to fetch."""
+    """Claimed by this attempt: fetch them."""
     busy: frozenset[str]
-    """Being fetched by another request, or by an older attempt that may not be dead yet: come back later."""
+    """Claimed by another request, or by an older attempt that may still be running: try again later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What came of fetching, keyed by platform post id."""
+    """The results of one fetch, keyed by platform post id."""
 
     posts: Mapping[str, Post]
     failures: Mapping[str, ScrapeFailure]
@@ -51,16 +51,16 @@ def claim_posts(
     reuse_for: timedelta,
     is_stand_in: bool,
 ) -> Claims:
-    """Sort the wanted posts into fresh ones, ones that `lease_owner` now has to fetch, and busy ones.
+    """Claim the posts that must be fetched for `lease_owner`, and sort all posts into fresh, claimed and busy.
 
     Args:
-        session: the transaction; claims count once it commits.
+        session: the transaction; claims take effect when it commits.
         platform: slug of the platform.
-        urls_by_id: canonical URLs of the wanted posts by platform post id.
+        urls_by_id: canonical URLs of the posts by platform post id.
         lease_owner: the attempt of an analysis request.
         now: the time of the claim.
-        reuse_for: how old a fetched post may be to be used as it is.
-        is_stand_in: whether a stand-in would fetch them; what the two sources say is never mixed.
+        reuse_for: the age up to which a fetched post is reused.
+        is_stand_in: whether the posts come from a stand-in; posts of the two sources are never mixed.
     """
     claimed = repository.claim_posts(
         session,
@@ -95,13 +95,13 @@ def save_scraped(
     fetched_at: datetime,
     is_stand_in: bool,
 ) -> Fetched:
-    """Save what came of asking, and end the claims on all posts but those that a provider still works on.
+    """Save fetched posts, and release the claims on all posts except those whose provider job is still running.
 
-    A post that could not be had leaves no new row. A job is stored with the post, whoever asks for it next; those in
-    `unanswered` keep theirs.
+    A post that could not be fetched leaves no new row. A running job is stored with its post, so that any later
+    request can resume it. Posts in `unanswered` keep their stored job.
     """
-    # All at once, answered or not: two turns would take them out of order, and two requests could wait for each other.
-    # A post is missing, or claimed by another, only when our claim has outlived its lease.
+    # All posts are locked in one statement, answered or not: two statements would break the lock order and could
+    # deadlock two requests. A post is missing, or claimed by another owner, only if our lease has expired.
     locked = repository.lock_posts(session, platform, outcomes.keys() | unanswered)
     known = {post.platform_post_id: post for post in locked}
     for post_id, post in known.items():
@@ -109,7 +109,11 @@ def save_scraped(
             post.scrape_job = _job_as_json(
                 outcomes[post_id], known=post.scrape_job, now=fetched_at, is_stand_in=is_stand_in
             )
-    saved = [(known[id_], told) for id_, told in outcomes.items() if isinstance(told, ScrapedPost) and id_ in known]
+    saved = [
+        (known[post_id], scraped)
+        for post_id, scraped in outcomes.items()
+        if isinstance(scraped, ScrapedPost) and post_id in known
+    ]
     distrusted = {post.id for post, _ in saved if post.is_stand_in != is_stand_in}
     for post, scraped in saved:
         repository.update_fetched_post(post, scraped, fetched_at=fetched_at, is_stand_in=is_stand_in)
@@ -118,7 +122,7 @@ def save_scraped(
         replace_media(session, saved, distrusted=distrusted)
         repository.save_comments(session, saved, distrusted=distrusted)
     failures = {
-        post_id: _as_removed(failure) if _was_seen(known.get(post_id), is_stand_in=is_stand_in) else failure
+        post_id: _as_removed(failure) if _was_fetched(known.get(post_id), is_stand_in=is_stand_in) else failure
         for post_id, failure in outcomes.items()
         if isinstance(failure, ScrapeFailure)
     }
@@ -127,34 +131,27 @@ def save_scraped(
     return Fetched(posts={post.platform_post_id: post for post, _ in saved}, failures=failures)
 
 
-def _was_seen(post: Post | None, *, is_stand_in: bool) -> bool:
+def _was_fetched(post: Post | None, *, is_stand_in: bool) -> bool:
     return post is not None and post.fetched_at is not None and post.is_stand_in == is_stand_in
 
 
-def release_claims(
-    session: Session, platform: str, platform_post_ids: Collection[str], *, lease_owner: uuid.UUID
-) -> None:
-    """Give up claims, so that the next one who asks may fetch the posts, and go on with the jobs that run for them."""
-    repository.release_claims(session, platform, platform_post_ids, lease_owner=lease_owner)
-
-
 def find_job(post: Post, *, now: datetime, is_stand_in: bool) -> ScrapeJob | None:
-    """Return the work that has been begun for a post at this source, unless what it would tell is too old."""
+    """Return the provider's job for a post at this source, unless its result would be too old."""
     stored = dict(post.scrape_job or {})
     if not stored or stored.pop("is_stand_in", None) is not is_stand_in:
         return None
-    begun_at = datetime.fromisoformat(stored.pop("begun_at"))
-    return None if begun_at < now - JOB_LIFE else ScrapeJob(**stored)
+    started_at = datetime.fromisoformat(stored.pop("begun_at"))
+    return None if started_at < now - JOB_LIFE else ScrapeJob(**stored)
 
 
 def _job_as_json(
     outcome: ScrapeOutcome, *, known: Mapping[str, Any] | None, now: datetime, is_stand_in: bool
 ) -> dict[str, Any] | None:
-    """Return what to store: work that goes on, or a loss that counts."""
+    """Return the job to store with the post: a running one, or a lost one, which only counts; else None."""
     match outcome:
         case ScrapePending(job=job) | ScrapeFailure(lost=ScrapeJob() as job):
-            begun_at = known["begun_at"] if known and known["id"] == job.id else now.isoformat()
-            return asdict(job) | {"begun_at": begun_at, "is_stand_in": is_stand_in}
+            started_at = known["begun_at"] if known and known["id"] == job.id else now.isoformat()
+            return asdict(job) | {"begun_at": started_at, "is_stand_in": is_stand_in}
     return None
 
 

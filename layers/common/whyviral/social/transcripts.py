@@ -1,4 +1,4 @@
-"""Transcripts as they are stored and shown."""
+"""Conversion of transcripts to stored JSON, back, and to text with times."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Tr
 
 
 def as_json(transcript: Transcript) -> list[dict[str, Any]]:
-    """Return the segments as `post_media.segments` holds them; times are rounded to milliseconds."""
+    """Return the segments in the format of `post_media.segments`, with times rounded to milliseconds."""
     return [
         {
             "start_s": round(segment.start_s, 3),
@@ -23,7 +23,7 @@ def as_json(transcript: Transcript) -> list[dict[str, Any]]:
 
 
 def from_json(segments: Sequence[Mapping[str, Any]]) -> list[SpokenSegment]:
-    """Return what `as_json` has made, as it was."""
+    """Return the segments in a document that `as_json` created."""
     return [
         SpokenSegment(
             start_s=segment["start_s"],
@@ -36,7 +36,7 @@ def from_json(segments: Sequence[Mapping[str, Any]]) -> list[SpokenSegment]:
 
 
 def with_times(segments: Sequence[SpokenSegment]) -> str:
-    """Return one line a segment: `[1:02:03] what was said`, hours only where there are any."""
+    """Return one line per segment: `[1:02:03] spoken text`, or `[2:03] …` before the first hour."""
     return "\n".join(f"[{_clock(segment.start_s)}] {segment.text}" for segment in segments)
 
 

@@ -1,7 +1,7 @@
-"""A strict reader of web addresses: from hostile text to host, path and query, or a refusal.
+"""A strict parser of web addresses: splits untrusted text into host, path and query, or rejects it.
 
-It decodes, normalises and repairs nothing within the address, since a foreign host can be disguised as a damaged one.
-Invisible characters are removed at both ends only.
+It decodes, normalises and repairs nothing inside the address, because a foreign host can be disguised as a damaged
+known one. Invisible characters are removed at both ends only.
 """
 
 import re
@@ -20,7 +20,7 @@ _DEFAULT_PORTS = {"https": "443", "http": "80"}
 _NUMERIC_LABEL = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _MIN_PARTS = 4
 _NEVER_IN_A_HOST = frozenset("()<>{}|^\"'`,;*!$ ")
-"""Signs of the text around an address, such as Markdown."""
+"""Characters of the text around an address, such as Markdown."""
 _SCHEMES_AS_HOSTS = frozenset({"http", "https", "http:", "https:"})
 
 
@@ -28,18 +28,18 @@ class WebAddress(NamedTuple):
     """The parts of an http or https URL that identify a post."""
 
     host: str
-    """In lower case."""
+    """The host name in lower case."""
     parts: Sequence[str]
-    """The path between its slashes, without empty parts in front, padded with empty parts behind."""
+    """The segments of the path, without leading empty ones, padded at the end with empty ones."""
     query: str
     fragment: str
 
 
 def read_web_address(text: str) -> WebAddress:
-    """Split a URL that may have blanks or invisible characters around it and may lack its scheme.
+    """Split a URL, which may be surrounded by whitespace or invisible characters and may lack a scheme.
 
     Raises:
-        InvalidPostUrl: the text is no URL, or its authority is more than a plain host name.
+        InvalidPostUrl: the text is not a URL, or its authority is more than a plain host name.
     """
     text = _without_invisible_ends(text)
     if not text or len(text) > MAX_URL_CHARACTERS or any(map(_is_forbidden, text)):
@@ -58,15 +58,15 @@ def _without_invisible_ends(text: str) -> str:
     if len(text) > 2 * MAX_URL_CHARACTERS:
         return text  # too long in any case
     start, end = 0, len(text)
-    while start < end and _is_pasted_along(text[start]):
+    while start < end and _is_invisible_end(text[start]):
         start += 1
-    while start < end and _is_pasted_along(text[end - 1]):
+    while start < end and _is_invisible_end(text[end - 1]):
         end -= 1
     return text[start:end]
 
 
-def _is_pasted_along(character: str) -> bool:
-    """Return whether a character is invisible; of the control characters only tabs and line ends."""
+def _is_invisible_end(character: str) -> bool:
+    """Return whether a character is invisible; of the control characters only tabs and line breaks count."""
     return character in "\t\r\n" or (is_invisible(character) and unicodedata.category(character) != "Cc")
 
 
@@ -75,9 +75,9 @@ def _is_forbidden(character: str) -> bool:
 
 
 def _split_scheme(text: str) -> tuple[str, str]:
-    """Return the scheme, https where none is written, and what follows it."""
+    """Return the scheme, by default https, and the rest of the URL."""
     match = _SCHEME.match(text)
-    # A dot before a colon without slashes is a host with its port, as in x.com:443/…
+    # Text with a dot before a colon without slashes is a host with its port, as in x.com:443/…
     if match is None or ("." in match[1] and not match[2]):
         _require_host_name(re.split("[/?#]", text, maxsplit=1)[0])
         return "https", text
@@ -90,7 +90,7 @@ def _split_scheme(text: str) -> tuple[str, str]:
 
 
 def _require_host_name(start: str) -> None:
-    """Refuse a bare word or path; a start that only looks like a host is refused later, with a better reason."""
+    """Reject a bare word or path; a start that only resembles a host is rejected later, with a better reason."""
     if start.isascii() and not any(mark in start for mark in ".["):
         raise InvalidPostUrl(InvalidUrlReason.NOT_A_URL)
 

@@ -1,4 +1,4 @@
-"""The real downloader over real sockets: media hosts of the stand-in, and servers that misbehave."""
+"""The real downloader over real sockets, against the stand-in's media hosts and against misbehaving servers."""
 
 import base64
 import hashlib
@@ -61,7 +61,7 @@ def answer(stand_ins: StandInsClient, body: bytes, *, url: str = PHOTO_URL, **fi
     stand_ins.control("media", {"address": address, "body": body.decode("latin-1"), **fields})
 
 
-def test_a_photo_is_written_hashed_and_measured(stand_ins: StandInsClient, downloader: Downloader) -> None:
+def test_a_downloaded_photo_is_written_hashed_and_measured(stand_ins: StandInsClient, downloader: Downloader) -> None:
     answer(stand_ins, PICTURE, url="https://pbs.twimg.com/media/kite.png")
     into = io.BytesIO()
 
@@ -71,7 +71,7 @@ def test_a_photo_is_written_hashed_and_measured(stand_ins: StandInsClient, downl
     assert into.getvalue() == PICTURE
 
 
-def test_a_video_of_a_sample_is_found_at_the_address_its_tweet_tells(
+def test_a_sample_video_is_downloaded_from_the_url_in_its_tweet(
     stand_ins: StandInsClient, downloader: Downloader
 ) -> None:
     content = base64.b64encode(VIDEO).decode()
@@ -100,16 +100,16 @@ def test_a_video_of_a_sample_is_found_at_the_address_its_tweet_tells(
         ),
         (403, b"Bad URL hash", "The platform's link to this file has expired; the post must be fetched again."),
         (403, b"Bad URL timestamp", "The platform's link to this file has expired; the post must be fetched again."),
-        (403, b"", "The platform's media host does not give out this file."),
-        (401, b"", "The platform's media host does not give out this file."),
-        (206, JPEG_START, "The platform's media host does not give out this file."),
-        (204, b"", "The platform's media host does not give out this file."),
+        (403, b"", "The platform's media host refused to send this file."),
+        (401, b"", "The platform's media host refused to send this file."),
+        (206, JPEG_START, "The platform's media host refused to send this file."),
+        (204, b"", "The platform's media host refused to send this file."),
         (429, b"", "The platform's media host could not be reached; try again later."),
         (500, b"", "The platform's media host could not be reached; try again later."),
         (503, b"", "The platform's media host could not be reached; try again later."),
     ],
 )
-def test_a_file_that_is_not_given_out_says_why(
+def test_an_error_status_of_a_media_host_has_its_own_message(
     stand_ins: StandInsClient, downloader: Downloader, status: int, body: bytes, message: str
 ) -> None:
     answer(stand_ins, body, status=status)
@@ -126,7 +126,7 @@ def test_a_file_that_is_not_given_out_says_why(
         ("https://scontent.cdninstagram.com/v/1.jpg?oe=00000001", 200, True),
     ],
 )
-def test_only_an_expired_link_is_called_dead(
+def test_only_an_expired_media_link_is_reported_as_dead(
     stand_ins: StandInsClient, downloader: Downloader, url: str, status: int, is_link_dead: bool
 ) -> None:
     answer(stand_ins, b"URL signature expired", url=url, status=status)
@@ -137,7 +137,7 @@ def test_only_an_expired_link_is_called_dead(
     assert refused.value.failure.is_link_dead is is_link_dead
 
 
-def test_a_link_that_has_ended_is_not_even_asked_for(stand_ins: StandInsClient, downloader: Downloader) -> None:
+def test_an_expired_media_link_is_not_requested(stand_ins: StandInsClient, downloader: Downloader) -> None:
     url = "https://scontent.cdninstagram.com/v/t51/1.jpg?oh=00_x&oe={:X}"
     in_time = url.format(int(NOW.timestamp()) + 1)
     answer(stand_ins, JPEG_START, url=in_time)
@@ -149,7 +149,7 @@ def test_a_link_that_has_ended_is_not_even_asked_for(stand_ins: StandInsClient, 
     assert get(downloader, in_time, platform=Platform.INSTAGRAM).type == JPEG
 
 
-def test_a_link_that_ends_on_the_way_is_refused_by_the_stand_in_as_by_the_platform(
+def test_a_link_that_expires_before_the_request_is_rejected_by_the_stand_in(
     stand_ins: StandInsClient, downloader: Downloader
 ) -> None:
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
@@ -166,7 +166,7 @@ def test_a_link_that_ends_on_the_way_is_refused_by_the_stand_in_as_by_the_platfo
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_on_the_platforms_hosts_is_followed(
+def test_a_redirect_to_a_media_host_of_the_platform_is_followed(
     stand_ins: StandInsClient, downloader: Downloader, status: int
 ) -> None:
     answer(stand_ins, b"", status=status, headers={"Location": "https://ton.twimg.com/x/b.jpg?a=1"})
@@ -191,17 +191,19 @@ def test_a_redirect_on_the_platforms_hosts_is_followed(
         "data:image/png;base64,AAAA",
     ],
 )
-def test_a_redirect_elsewhere_is_not_followed(stand_ins: StandInsClient, downloader: Downloader, location: str) -> None:
+def test_a_redirect_to_another_host_is_not_followed(
+    stand_ins: StandInsClient, downloader: Downloader, location: str
+) -> None:
     answer(stand_ins, b"", status=302, headers={"Location": location})
 
-    assert refusal(downloader, PHOTO_URL)[1] == "This file lies at an address where the platform keeps no media."
+    assert refusal(downloader, PHOTO_URL)[1] == "This file is not on one of the platform's media hosts."
     assert len(stand_ins.calls("media")) == 1
 
 
-def test_redirects_in_a_circle_end(stand_ins: StandInsClient, downloader: Downloader) -> None:
+def test_a_redirect_loop_ends_with_an_error(stand_ins: StandInsClient, downloader: Downloader) -> None:
     answer(stand_ins, b"", status=302, headers={"Location": PHOTO_URL})
 
-    assert refusal(downloader, PHOTO_URL)[1] == "The platform's media host does not give out this file."
+    assert refusal(downloader, PHOTO_URL)[1] == "The platform's media host refused to send this file."
     assert len(stand_ins.calls("media")) == 4
 
 
@@ -226,16 +228,16 @@ def test_redirects_in_a_circle_end(stand_ins: StandInsClient, downloader: Downlo
         (MediaKind.VIDEO, b"#EXTM3U\n" + b"#" * 100, "a video"),
     ],
 )
-def test_a_file_that_is_not_what_it_claims_is_refused_whatever_its_type_says(
+def test_a_file_of_the_wrong_kind_is_rejected_despite_its_content_type(
     stand_ins: StandInsClient, downloader: Downloader, kind: MediaKind, body: bytes, what: str
 ) -> None:
     answer(stand_ins, body, headers={"Content-Type": "image/jpeg" if what == "a picture" else "video/mp4"})
 
-    message = f"What the platform sent for this file is not {what}."
+    message = f"The file that the platform sent is not {what}."
     assert refusal(downloader, PHOTO_URL, kind=kind) == (ErrorCategory.MEDIA_ERROR, message)
 
 
-def test_a_wrong_type_is_noticed_at_the_start_and_the_rest_is_not_read(
+def test_a_file_of_the_wrong_type_is_rejected_after_its_first_bytes(
     stand_ins: StandInsClient, downloader: Downloader
 ) -> None:
     answer(stand_ins, b"<html>" + b" " * 60_000, repeat=10_000)
@@ -248,7 +250,7 @@ def test_a_wrong_type_is_noticed_at_the_start_and_the_rest_is_not_read(
 
 
 @pytest.mark.parametrize("start", [b"GIF89a\x10\0\x10\0", b"\xff\xd8\xff\xe0"])
-def test_a_picture_that_could_be_read_as_a_page_is_stored_as_a_picture(
+def test_a_picture_that_contains_html_is_stored_as_a_picture(
     stand_ins: StandInsClient, downloader: Downloader, start: bytes
 ) -> None:
     answer(stand_ins, start + b"/*<html><script>alert(1)</script>*/" * 5, headers={"Content-Type": "text/html"})
@@ -256,20 +258,20 @@ def test_a_picture_that_could_be_read_as_a_page_is_stored_as_a_picture(
     assert get(downloader, PHOTO_URL).type.is_image
 
 
-def test_a_picture_of_gigabytes_is_refused(stand_ins: StandInsClient, downloader: Downloader) -> None:
+def test_a_picture_with_too_many_pixels_is_rejected(stand_ins: StandInsClient, downloader: Downloader) -> None:
     answer(stand_ins, PICTURE[:16] + b"\0\1\0\0" * 2 + PICTURE[24:])
 
     assert refusal(downloader, PHOTO_URL)[1] == "This picture has more than 100 million pixels."
 
 
-def test_a_compressed_answer_is_refused(stand_ins: StandInsClient, downloader: Downloader) -> None:
+def test_a_compressed_response_of_a_media_host_is_rejected(stand_ins: StandInsClient, downloader: Downloader) -> None:
     answer(stand_ins, JPEG_START, headers={"Content-Encoding": "gzip"})
 
-    assert refusal(downloader, PHOTO_URL)[1] == "The platform's media host does not give out this file."
+    assert refusal(downloader, PHOTO_URL)[1] == "The platform's media host refused to send this file."
 
 
 @pytest.mark.parametrize("over", [0, 1])
-def test_the_cap_counts_what_comes_and_not_what_is_announced(
+def test_the_size_limit_counts_received_bytes_and_not_the_content_length(
     stand_ins: StandInsClient, downloader: Downloader, monkeypatch: pytest.MonkeyPatch, over: int
 ) -> None:
     monkeypatch.setattr(media_download, "MAX_IMAGE_BYTES", 10 * len(JPEG_START) - over)
@@ -285,7 +287,9 @@ def serving(downloader: Downloader, base_url: str) -> Downloader:
     return replace(downloader, gateway_url=base_url)
 
 
-def test_a_length_over_the_cap_is_believed_before_anything_is_read(downloader: Downloader, serve_bytes: Serve) -> None:
+def test_a_content_length_over_the_limit_is_rejected_before_the_body_is_read(
+    downloader: Downloader, serve_bytes: Serve
+) -> None:
     pieces = iter([b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n" + JPEG_START])
     into = io.BytesIO()
 
@@ -295,7 +299,7 @@ def test_a_length_over_the_cap_is_believed_before_anything_is_read(downloader: D
     assert into.getvalue() == b""
 
 
-def test_a_body_without_end_stops_at_the_cap(
+def test_an_endless_body_stops_at_the_size_limit(
     downloader: Downloader, serve_bytes: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def endless() -> Iterator[bytes]:
@@ -308,16 +312,14 @@ def test_a_body_without_end_stops_at_the_cap(
     assert "is larger than" in refusal(serving(downloader, serve_bytes(endless())), PHOTO_URL)[1]
 
 
-def test_a_body_shorter_than_announced_is_no_file(downloader: Downloader, serve_bytes: Serve) -> None:
+def test_a_body_shorter_than_its_content_length_is_rejected(downloader: Downloader, serve_bytes: Serve) -> None:
     pieces = iter([b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n" + JPEG_START])
 
     assert "could not be reached" in refusal(serving(downloader, serve_bytes(pieces)), PHOTO_URL)[1]
 
 
 @pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nX-A: ", b"HTTP/1.1 200 OK\r\n\r\n" + JPEG_START])
-def test_an_answer_that_drips_ends_with_the_time_there_is(
-    downloader: Downloader, serve_bytes: Serve, start: bytes
-) -> None:
+def test_a_slow_download_ends_at_its_deadline(downloader: Downloader, serve_bytes: Serve, start: bytes) -> None:
     def drip() -> Iterator[bytes]:
         yield start
         while True:
@@ -335,7 +337,7 @@ def test_an_answer_that_drips_ends_with_the_time_there_is(
     ("mode", "seconds", "category"),
     [("disconnect", WAIT_S, ErrorCategory.PROVIDER_ERROR), ("timeout", 0.3, ErrorCategory.TIMEOUT)],
 )
-def test_a_host_that_does_not_answer_is_a_sentence(
+def test_an_unreachable_media_host_gives_a_message_for_the_user(
     stand_ins: StandInsClient, downloader: Downloader, mode: str, seconds: float, category: ErrorCategory
 ) -> None:
     stand_ins.fault("media", mode)
@@ -343,7 +345,7 @@ def test_a_host_that_does_not_answer_is_a_sentence(
     assert refusal(downloader, PHOTO_URL, ends_at=time.monotonic() + seconds)[0] == category
 
 
-def test_a_post_of_a_stand_in_is_fetched_nowhere_where_there_is_no_stand_in(downloader: Downloader) -> None:
+def test_media_of_a_stand_in_post_are_rejected_without_a_gateway(downloader: Downloader) -> None:
     deployed = replace(downloader, gateway_url=None)
 
-    assert "keeps no media" in refusal(deployed, PHOTO_URL)[1]
+    assert "not on one of" in refusal(deployed, PHOTO_URL)[1]

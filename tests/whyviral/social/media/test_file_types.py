@@ -61,12 +61,12 @@ def boxed(brand: bytes, *compatible: bytes) -> bytes:
         (b"", None),
     ],
 )
-def test_a_file_is_what_its_first_bytes_say(start: bytes, expected: FileType | None) -> None:
+def test_the_type_of_a_file_is_detected_by_its_first_bytes(start: bytes, expected: FileType | None) -> None:
     assert sniff(start) == expected
 
 
 @pytest.mark.parametrize("whole", [(SAMPLES / name).read_bytes() for name in PICTURES], ids=PICTURES)
-def test_a_file_may_end_anywhere(whole: bytes) -> None:
+def test_a_file_truncated_anywhere_causes_no_error(whole: bytes) -> None:
     expected = sniff(whole)
 
     for length in range(200):
@@ -77,7 +77,7 @@ def test_a_file_may_end_anywhere(whole: bytes) -> None:
 
 
 @pytest.mark.parametrize(("name", "kind", "size"), [("kite.png", PNG, (320, 240)), ("photo.jpg", JPEG, (720, 900))])
-def test_the_size_of_a_picture_stands_in_its_header(name: str, kind: FileType, size: tuple[int, int]) -> None:
+def test_the_size_of_a_picture_is_read_from_its_header(name: str, kind: FileType, size: tuple[int, int]) -> None:
     start = (SAMPLES / name).read_bytes()
 
     assert (sniff(start), picture_size(start, kind)) == (kind, size)
@@ -98,7 +98,7 @@ def test_the_size_of_a_picture_stands_in_its_header(name: str, kind: FileType, s
         (b"RIFF\x10\0\0\0WEBPVP8X" + b"\0" * 8 + b"\x3f\x01\0\xef\0\0", WEBP, (320, 240)),
     ],
 )
-def test_a_size_that_is_nonsense_or_hard_to_read_is_unknown(
+def test_an_impossible_or_unreadable_picture_size_is_unknown(
     start: bytes, kind: FileType, size: tuple[int, int] | None
 ) -> None:
     assert picture_size(start, kind) == size

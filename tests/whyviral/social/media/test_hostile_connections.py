@@ -1,4 +1,4 @@
-"""Addresses that lead to this machine in some way, asked for in earnest: nobody ever connects."""
+"""Real requests to addresses that resolve to this machine never open a connection."""
 
 import io
 import socket
@@ -17,7 +17,7 @@ from whyviral.integrations.ports.post_scraper import MediaKind
 from whyviral.social.media.download import Downloader, MediaRefused
 from whyviral.social.platforms import Platform
 
-# Each names this machine for some client, library or proxy.
+# Each host names this machine for some client, library or proxy.
 INNER_HOSTS = [
     "127.0.0.1",
     "127.0.0.2",
@@ -70,7 +70,7 @@ FORMS = ["http://{host}:{port}/a.jpg", "https://{host}:{port}/a.jpg"]
 
 
 class Listener:
-    """A port of this machine that hears of every connection, by IPv4 and IPv6 alike or by each alone."""
+    """A loopback port that records connections over IPv4 and IPv6."""
 
     def __init__(self) -> None:
         self._by_4 = socket.create_server(("127.0.0.1", 0))
@@ -80,7 +80,7 @@ class Listener:
             each.setblocking(False)
 
     def callers(self) -> list[str]:
-        """Return by which addresses somebody has connected since the last time."""
+        """Return the addresses of the connections since the last call."""
         found = []
         for each in (self._by_4, self._by_6):
             with suppress(BlockingIOError):
@@ -108,11 +108,11 @@ def _get(http: GuardedHttp, url: str, *, seconds: float = WAIT_S) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("host", INNER_HOSTS)
-def test_no_name_of_this_machine_is_ever_connected_to(host: str, form: str, listener: Listener) -> None:
+def test_a_url_that_names_this_machine_is_never_connected_to(host: str, form: str, listener: Listener) -> None:
     url = form.format(host=host, port=listener.port)
 
     assert refusal(GuardedHttp(), url) == FOREIGN
-    # Nor where the form of the URL has not been looked at, with what the system itself knows of names.
+    # The HTTP guard alone, without the check of the URL's form and with the system's resolver, does not connect either.
     with pytest.raises(FetchFailed):
         _get(GuardedHttp(), url)
 
@@ -123,19 +123,19 @@ def test_no_name_of_this_machine_is_ever_connected_to(host: str, form: str, list
     ("host", "caller"),
     [("127.0.0.1", "127.0.0.1"), ("0x7f000001", "127.0.0.1"), ("2130706433", "127.0.0.1"), ("[::1]", "::1")],
 )
-def test_the_listener_hears_whoever_comes(host: str, caller: str, listener: Listener) -> None:
+def test_the_test_listener_records_connections(host: str, caller: str, listener: Listener) -> None:
     with pytest.raises(FetchFailed):
         _get(GuardedHttp(allows=is_loopback), f"http://{host}:{listener.port}/a.jpg", seconds=0.5)
 
     assert listener.callers() == [caller]
 
 
-def test_the_tables_of_hostile_addresses_are_long_enough() -> None:
+def test_the_table_of_hostile_addresses_has_at_least_80_cases() -> None:
     assert len(INNER_HOSTS) * len(FORMS) >= 80
 
 
-def test_a_name_server_that_answers_otherwise_the_second_time_leads_nobody_inside(listener: Listener) -> None:
-    """127.0.0.1 stands for the internet and ::1 for what lies inside."""
+def test_dns_rebinding_does_not_reach_an_internal_address(listener: Listener) -> None:
+    """127.0.0.1 stands for a public address and ::1 for an internal one."""
     answers = iter([["127.0.0.1"], ["::1"], ["127.0.0.1", "::1"]])
     http = GuardedHttp(allows=lambda address: str(address) == "127.0.0.1", resolve=lambda *_: next(answers))
     url = f"http://rebinding.test:{listener.port}/"
@@ -151,7 +151,9 @@ def test_a_name_server_that_answers_otherwise_the_second_time_leads_nobody_insid
 
 
 @pytest.mark.parametrize("location", [f"https://{host}:{{port}}/" for host in INNER_HOSTS] + ["file:///etc/passwd"])
-def test_no_redirect_leads_inside(location: str, serve_bytes: Serve, listener: Listener) -> None:
+def test_a_redirect_to_an_internal_address_is_not_followed(
+    location: str, serve_bytes: Serve, listener: Listener
+) -> None:
     target = location.format(port=listener.port).encode("utf-8")
     url = serve_bytes(iter([b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + target + b"\r\n\r\n"]))
 
@@ -174,6 +176,6 @@ def test_no_redirect_leads_inside(location: str, serve_bytes: Serve, listener: L
     "url",
     ["", "a.jpg", "https://\u217cocalhost/", "https://[::1/", "https://a:b/", "file:///etc/passwd", "ftp://a.test/"],
 )
-def test_an_address_that_is_no_url_of_ours_is_a_host_that_cannot_be_reached(url: str) -> None:
+def test_a_malformed_url_counts_as_an_unreachable_host(url: str) -> None:
     with pytest.raises(HostUnreachable):
         _get(GuardedHttp(), url)

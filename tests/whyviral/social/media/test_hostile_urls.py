@@ -1,4 +1,4 @@
-"""Addresses that must never be asked, whatever they look like, and names that lead to them."""
+"""URLs and host names that must never be requested, in all their disguises."""
 
 import io
 import time
@@ -12,7 +12,7 @@ from whyviral.integrations.ports.post_scraper import MediaKind
 from whyviral.social.media.download import Downloader, MediaRefused
 from whyviral.social.platforms import Platform
 
-FOREIGN = "This file lies at an address where the platform keeps no media."
+FOREIGN = "This file is not on one of the platform's media hosts."
 HOSTILE = [
     "",
     " ",
@@ -103,7 +103,7 @@ HOSTILE = [
     "https://pbs.twimg.com/a.jpg?x=<script>",
     "https://pbs.twimg.com/" + "a" * 4_000,
     "https://" + "a" * 300 + ".twimg.com/a.jpg",
-    # other platforms' hosts are none of this platform's
+    # media hosts of other platforms
     "https://scontent.cdninstagram.com/v/1.jpg",
     "https://i.ytimg.com/vi/1/default.jpg",
     "https://video.xx.fbcdn.net/v/1.mp4",
@@ -168,7 +168,7 @@ def refusal(http: GuardedHttp, url: str, platform: Platform = Platform.X) -> str
 
 
 @pytest.mark.parametrize("url", HOSTILE)
-def test_a_foreign_address_is_not_even_looked_up(url: str) -> None:
+def test_a_url_on_another_host_is_rejected_before_name_resolution(url: str) -> None:
     asked: list[str] = []
 
     def resolve(host: str, _port: int) -> list[str]:
@@ -179,25 +179,25 @@ def test_a_foreign_address_is_not_even_looked_up(url: str) -> None:
     assert asked == []
 
 
-def test_the_table_of_foreign_addresses_is_long_enough() -> None:
+def test_the_table_of_foreign_urls_is_long_enough() -> None:
     assert len(set(HOSTILE)) >= 80
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_a_good_name_that_leads_to_an_inner_address_is_not_connected_to(address: str) -> None:
+def test_an_allowed_host_with_an_internal_address_is_not_connected_to(address: str) -> None:
     http = GuardedHttp(resolve=lambda _host, _port: [address])
 
     assert refusal(http, "https://pbs.twimg.com/a.jpg") == FOREIGN
 
 
 @pytest.mark.parametrize("addresses", [["8.8.8.8", "127.0.0.1"], ["127.0.0.1", "8.8.8.8"]])
-def test_one_inner_address_among_public_ones_spoils_the_name(addresses: list[str]) -> None:
+def test_a_host_with_one_internal_address_among_public_ones_is_rejected(addresses: list[str]) -> None:
     http = GuardedHttp(resolve=lambda _host, _port: addresses)
 
     assert refusal(http, "https://pbs.twimg.com/a.jpg") == FOREIGN
 
 
-def test_a_name_without_an_address_cannot_be_reached() -> None:
+def test_a_host_without_an_address_is_unreachable() -> None:
     def resolve(_host: str, _port: int) -> list[str]:
         raise OSError("no such host")
 

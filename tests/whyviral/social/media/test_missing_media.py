@@ -1,4 +1,4 @@
-"""Which media another try may get more of."""
+"""Which media may be completed by another attempt."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -19,11 +19,11 @@ def medium(kind: MediaKind = MediaKind.IMAGE, **columns: Any) -> PostMedia:
 
 
 @pytest.mark.parametrize("category", list(ErrorCategory))
-def test_a_file_that_could_not_be_stored_may_be_had_later_if_the_cause_may_pass(category: ErrorCategory) -> None:
+def test_an_unstored_file_can_be_retried_if_its_error_is_temporary(category: ErrorCategory) -> None:
     assert may_get_more(medium(error=MediaFailure(category, "No.").as_json())) == (category in PASSING)
 
 
-def test_a_file_with_a_dead_link_may_be_had_by_another_link() -> None:
+def test_an_unstored_file_with_an_expired_link_can_be_retried() -> None:
     dead = MediaFailure(ErrorCategory.MEDIA_ERROR, "It has expired.", is_link_dead=True)
 
     assert may_get_more(medium(error=dead.as_json()))
@@ -45,5 +45,5 @@ VIDEO = {"kind": MediaKind.VIDEO}
         (VIDEO | {"is_page": True, "processed_at": NOW}, False),
     ],
 )
-def test_a_file_may_be_stored_and_a_video_watched_until_that_is_done(columns: dict[str, Any], may: bool) -> None:
+def test_a_medium_can_be_completed_until_it_is_stored_and_processed(columns: dict[str, Any], may: bool) -> None:
     assert may_get_more(medium(**columns)) == may

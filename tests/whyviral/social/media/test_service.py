@@ -18,6 +18,7 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.ports.post_scraper import MediaKind, ScrapedComment, ScrapedMedia
 from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
 from whyviral.social import service
+from whyviral.social.media import repository as media_repository
 from whyviral.social.media import service as social_media
 from whyviral.social.media.service import MediaFailure, MediaFindings, StoredFile
 from whyviral.social.models import Post, PostComments, PostMedia
@@ -58,7 +59,7 @@ def columns(row: PostMedia, *without: str) -> dict[str, Any]:
     return {column.key: getattr(row, column.key) for column in row.__table__.columns if column.key not in without}
 
 
-def test_a_medium_whose_signature_changed_keeps_all_that_is_known_of_it(session: Session) -> None:
+def test_a_medium_with_a_new_url_signature_keeps_its_results(session: Session) -> None:
     post = create_post(session)
     scrape(session, post, ScrapedMedia(MediaKind.VIDEO, f"{VIDEO}?oe=1", 12.5))
     (row,) = media_of(session, post)
@@ -86,7 +87,7 @@ def test_a_medium_whose_signature_changed_keeps_all_that_is_known_of_it(session:
         (),
     ],
 )
-def test_a_medium_that_is_another_one_now_starts_anew(session: Session, now: tuple[ScrapedMedia, ...]) -> None:
+def test_a_replaced_medium_starts_without_results(session: Session, now: tuple[ScrapedMedia, ...]) -> None:
     post = create_post(session)
     scrape(session, post, ScrapedMedia(MediaKind.VIDEO, VIDEO))
     (row,) = media_of(session, post)
@@ -103,7 +104,7 @@ def test_a_medium_that_is_another_one_now_starts_anew(session: Session, now: tup
     assert (post.transcript, post.formatted_transcript) == (None, None)
 
 
-def test_nothing_is_kept_of_what_a_stand_in_said(session: Session) -> None:
+def test_media_of_a_stand_in_are_replaced_by_those_of_the_platform(session: Session) -> None:
     post = create_post(session, is_stand_in=True)
     create_media(session, post, position=0, kind="video", source_url=VIDEO, storage_path="x/1/abc.mp4")
     create_comments(session, post)
@@ -114,7 +115,7 @@ def test_nothing_is_kept_of_what_a_stand_in_said(session: Session) -> None:
     assert session.scalars(select(PostComments)).all() == []
 
 
-def test_captions_that_come_with_a_post_are_its_transcript(session: Session) -> None:
+def test_captions_fetched_with_a_post_are_its_transcript(session: Session) -> None:
     post = create_post(session)
 
     scrape(
@@ -137,7 +138,7 @@ def test_captions_that_come_with_a_post_are_its_transcript(session: Session) -> 
     assert (post.transcript, post.formatted_transcript) == ("Good bye.", "[1:01] Good bye.")
 
 
-def test_captions_that_are_missing_the_second_time_are_not_forgotten(session: Session) -> None:
+def test_saved_captions_stay_when_a_later_fetch_has_none(session: Session) -> None:
     post = create_post(session)
     page = ScrapedMedia(MediaKind.VIDEO, "https://www.youtube.com/watch?v=1", is_page=True)
     scrape(session, post, ScrapedMedia(page.kind, page.source_url, is_page=True, transcript=CAPTIONS))
@@ -148,7 +149,7 @@ def test_captions_that_are_missing_the_second_time_are_not_forgotten(session: Se
     assert post.transcript == "Good bye."
 
 
-def test_columns_of_json_that_are_unknown_are_null(session: Session) -> None:
+def test_unknown_json_columns_are_sql_null(session: Session) -> None:
     post = create_post(session)
 
     scrape(session, post, ScrapedMedia(MediaKind.VIDEO, VIDEO))
@@ -160,7 +161,7 @@ def test_columns_of_json_that_are_unknown_are_null(session: Session) -> None:
     assert tuple(found) == (True, True, True, True)
 
 
-def test_a_post_says_what_all_its_media_say_in_their_order(session: Session) -> None:
+def test_the_transcript_of_a_post_joins_those_of_its_media_in_order(session: Session) -> None:
     post = create_post(session)
     first, silent, second, unheard = (create_media(session, post, kind="video") for _ in range(4))
 
@@ -188,7 +189,7 @@ def test_a_post_whose_only_video_is_silent_has_an_empty_transcript(session: Sess
     assert (post.transcript, post.formatted_transcript) == ("", "")
 
 
-def test_a_transcript_recorded_twice_is_as_if_recorded_once(session: Session) -> None:
+def test_recording_a_transcript_twice_changes_nothing(session: Session) -> None:
     post = create_post(session)
     video = create_media(session, post, kind="video")
     social_media.record_transcript(session, post.id, video.id, HELLO)
@@ -200,20 +201,20 @@ def test_a_transcript_recorded_twice_is_as_if_recorded_once(session: Session) ->
     assert post.transcript == "Hello there."
 
 
-def test_news_of_a_medium_that_is_gone_change_nothing(session: Session) -> None:
+def test_results_of_a_deleted_medium_change_nothing(session: Session) -> None:
     post = create_post(session)
-    nobody = uuid.uuid4()
+    unknown_id = uuid.uuid4()
 
-    social_media.record_transcript(session, post.id, nobody, HELLO)
-    social_media.record_transcript(session, nobody, nobody, HELLO)
-    social_media.record_stored(session, nobody, FILE, content_type="video/mp4", size_bytes=9)
-    social_media.record_processed(session, nobody, now=NOW)
+    social_media.record_transcript(session, post.id, unknown_id, HELLO)
+    social_media.record_transcript(session, unknown_id, unknown_id, HELLO)
+    social_media.record_stored(session, unknown_id, FILE, content_type="video/mp4", size_bytes=9)
+    social_media.record_processed(session, unknown_id, now=NOW)
 
     assert media_of(session, post) == []
     assert post.transcript is None
 
 
-def test_transcripts_of_two_videos_recorded_at_once_are_both_told(fresh_database: Callable[[], Database]) -> None:
+def test_concurrently_recorded_transcripts_are_both_in_the_post(fresh_database: Callable[[], Database]) -> None:
     engine = fresh_database().engine
     with session_scope(engine) as session:
         post = create_post(session)
@@ -236,7 +237,7 @@ def test_transcripts_of_two_videos_recorded_at_once_are_both_told(fresh_database
         assert session.get_one(Post, post.id).transcript == "Hello there.\n\nGood bye."
 
 
-def test_the_worker_gets_stored_videos_and_pages_without_captions_once(session: Session) -> None:
+def test_stored_videos_and_pages_without_captions_are_unprocessed_until_the_worker_is_done(session: Session) -> None:
     post, other = create_post(session), create_post(session)
     stored = create_media(session, post, kind="video", storage_path="x/1/a.mp4")
     page = create_media(session, post, kind="video", is_page=True)
@@ -246,16 +247,16 @@ def test_the_worker_gets_stored_videos_and_pages_without_captions_once(session: 
     create_media(session, post, kind="video", storage_path="x/1/c.mp4", processed_at=NOW)
     create_media(session, other, kind="video", storage_path="x/2/d.mp4")
 
-    found = social_media.list_unprocessed_media(session, [post.id])
+    found = media_repository.list_unprocessed_media(session, [post.id])
 
     assert [row.id for row in found] == [stored.id, page.id]
     social_media.record_processed(
         session, stored.id, now=NOW, error=MediaFailure(ErrorCategory.MEDIA_ERROR, "It cannot be decoded.")
     )
-    assert [row.id for row in social_media.list_unprocessed_media(session, [post.id])] == [page.id]
+    assert [row.id for row in media_repository.list_unprocessed_media(session, [post.id])] == [page.id]
 
 
-def test_a_file_that_was_stored_first_is_not_replaced_by_a_later_one(session: Session) -> None:
+def test_the_first_stored_file_of_a_medium_is_not_replaced(session: Session) -> None:
     post = create_post(session)
     video = create_media(session, post, kind="video")
     social_media.record_stored(session, video.id, FILE, content_type="video/mp4", size_bytes=9)
@@ -270,7 +271,7 @@ def test_a_file_that_was_stored_first_is_not_replaced_by_a_later_one(session: Se
     assert columns(media_of(session, post)[0]) == before
 
 
-def test_what_was_measured_before_outlives_a_failure(session: Session) -> None:
+def test_earlier_measurements_survive_a_failure(session: Session) -> None:
     post = create_post(session)
     video = create_media(session, post, kind="video")
     social_media.record_measured(session, video.id, MediaFindings(measurements={"cuts": 2}, duration_s=2.5))
@@ -283,7 +284,7 @@ def test_what_was_measured_before_outlives_a_failure(session: Session) -> None:
     assert (row.processed_at, row.measurements, row.duration_s) == (NOW, {"cuts": 2}, Decimal("2.5"))
 
 
-def test_what_the_worker_measured_is_saved(session: Session) -> None:
+def test_the_workers_measurements_are_saved(session: Session) -> None:
     post = create_post(session)
     video = create_media(session, post, kind="video", duration_s=Decimal(3))
     frames = [{"at_s": 1.5, "path": "x/1/f.jpg", "url": "https://store/f.jpg"}]
@@ -304,7 +305,7 @@ def test_what_the_worker_measured_is_saved(session: Session) -> None:
     assert row.error == {"category": "media_error", "message": "Its sound is broken."}
 
 
-def test_details_and_comments_are_saved_and_comments_are_kept_when_none_come(session: Session) -> None:
+def test_saved_comments_stay_when_a_later_fetch_has_none(session: Session) -> None:
     post = create_post(session)
     comment = ScrapedComment("Wow.", "kim", 3, NOW)
 
@@ -316,7 +317,7 @@ def test_details_and_comments_are_saved_and_comments_are_kept_when_none_come(ses
     assert row.comments == [{"text": "Wow.", "author": "kim", "likes": 3, "posted_at": "2026-11-25T12:00:00+00:00"}]
 
 
-def test_the_number_of_statements_grows_neither_with_posts_nor_with_media(session: Session) -> None:
+def test_saving_posts_takes_the_same_number_of_statements_for_any_number_of_posts_and_media(session: Session) -> None:
     def save(posts: int, media: int) -> list[str]:
         told = {}
         for _ in range(posts):

@@ -1,7 +1,7 @@
-"""Who reads a medium: one worker at a time, and what it finds never makes worse what is known already.
+"""Leases on media: one worker processes a medium at a time, and its results never replace better ones.
 
-Reading a video takes minutes, and two requests may hold the same new one. A claim ends soon unless it is renewed, so
-that the medium of a worker that died is read by the next one.
+Processing a video takes minutes, and two requests may need the same new video. A claim expires soon unless it is
+renewed, so that another worker can take over the medium of a worker that stopped.
 """
 
 import uuid
@@ -16,28 +16,29 @@ from whyviral.social.models import PostMedia
 from . import repository
 
 LEASE = timedelta(seconds=60)
-"""How long a claim lasts after it was made or renewed; renewed four times as often, it outlives a slow database."""
+"""How long a claim lasts after it was made or renewed. Workers renew it four times in that time, so that a slow
+database does not end it."""
 
 
 class NotClaimed(Enum):
-    """Why a medium is not ours to read."""
+    """Why a medium could not be claimed."""
 
     BUSY = auto()
-    """Somebody else reads it now."""
+    """Another worker is processing it."""
     DONE = auto()
-    """Nothing is left to read: somebody has read it, or it is gone."""
+    """It needs no work: it has been processed or deleted."""
 
 
 def claim_medium(
     session: Session, media_id: uuid.UUID, *, lease_owner: uuid.UUID, replaces: Collection[uuid.UUID], now: datetime
 ) -> PostMedia | NotClaimed:
-    """Claim a medium if it needs work and nobody else is at it, and return it as it is now.
+    """Claim a medium that needs work and has no other lease owner, and return its current row.
 
     Args:
-        session: the transaction; the claim counts once it commits.
+        session: the transaction; the claim takes effect when it commits.
         media_id: the medium.
-        lease_owner: the attempt that wants to read it.
-        replaces: claimants that this one has replaced: whatever they are still doing counts no more.
+        lease_owner: the attempt that wants to process it.
+        replaces: superseded lease owners, whose claims are ignored.
         now: the time of the claim.
     """
     claimed = repository.claim_medium(
@@ -49,12 +50,12 @@ def claim_medium(
 
 
 def renew_claim(session: Session, media_id: uuid.UUID, *, lease_owner: uuid.UUID, now: datetime) -> None:
-    """Prolong a claim; one that somebody else has taken over stays theirs."""
+    """Extend a claim, unless another lease owner has taken it over."""
     repository.set_claim(session, media_id, lease_owner=lease_owner, until=now + LEASE)
 
 
 def release_claim(session: Session, media_id: uuid.UUID, *, lease_owner: uuid.UUID) -> None:
-    """End a claim, so that the next one need not wait for its end."""
+    """Release a claim, so that the next worker need not wait until it expires."""
     repository.set_claim(session, media_id, lease_owner=lease_owner, until=None)
 
 
@@ -67,12 +68,12 @@ def may_record(
     is_success: bool,
     now: datetime,
 ) -> bool:
-    """Lock a medium and return whether news of it may be saved.
+    """Lock a medium and return whether a result for it may be saved.
 
-    A success is true whoever found it out, and is saved unless somebody was faster. A failure is saved only while
-    nobody else is at work: theirs may succeed.
+    A success is valid no matter who owns the lease, and is saved unless a result exists already. A failure is saved
+    only if no other worker is processing the medium, because that worker may succeed.
     """
-    repository.lock_post(session, post_id)  # first, as those do who replace a post's media
+    repository.lock_post(session, post_id)  # first, in the same lock order as `replace_media`
     medium = repository.lock_medium(session, media_id)
     if medium is None or medium.processed_at is not None:
         return False

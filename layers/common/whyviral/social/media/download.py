@@ -1,4 +1,4 @@
-"""Fetches one medium from the host of its platform, and from nowhere else."""
+"""Downloads one medium, only from the media hosts of its platform."""
 
 import hashlib
 import re
@@ -26,7 +26,7 @@ from .file_types import MAX_PIXELS, SIGNATURE_BYTES, SNIFFED_BYTES, FileType, is
 from .service import MediaFailure
 
 MAX_VIDEO_BYTES = 250 * 1024 * 1024
-"""What the bucket accepts (storage.sql of the initial migration)."""
+"""The limit of the storage bucket (storage.sql of the initial migration)."""
 MAX_IMAGE_BYTES = 25 * 1024 * 1024
 _MAX_REDIRECTS = 3
 _MAX_URL = 4_000
@@ -35,31 +35,32 @@ _HOSTS = {
     Platform.X: (".twimg.com",),
     Platform.YOUTUBE: (".ytimg.com",),
 }
-# Exactly what such URLs consist of. What this would have to repair is how a foreign host is disguised.
+# Exactly the characters of such URLs. A URL that would need repair is rejected, because a foreign host can be disguised
+# as a damaged known one.
 _URL = re.compile(
     r"https://([a-z0-9](?:[a-z0-9.-]{0,250}[a-z0-9])?)(/[A-Za-z0-9/._~%!$&'()*+,;=:@-]*(?:\?[A-Za-z0-9/._~%!$&'()*+,;=:@?-]*)?)"
 )
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _GONE = frozenset({404, 410})
-_FOR_NOW = frozenset({408, 425, 429})
-"""Refusals that another time may spare, beside failures of the host itself."""
+_TEMPORARY = frozenset({408, 425, 429})
+"""Client error statuses that are temporary, as 5xx statuses are."""
 _EXPIRY = re.compile(r"[0-9A-Fa-f]{8}")
-# Source: answers of Instagram's media hosts to altered and to old links, in public reports of 2025 and 2026.
+# Source: responses of Instagram's media hosts to altered and to old links, in public reports of 2025 and 2026.
 _EXPIRED_WORDS = (b"url signature expired", b"url signature mismatch", b"bad url")
 
 _EXPIRED = "The platform's link to this file has expired; the post must be fetched again."
 _GONE_MESSAGE = "The platform no longer has this file."
-_FOREIGN = "This file lies at an address where the platform keeps no media."
-_MISMATCH = "What the platform sent for this file is not {what}."
+_UNKNOWN_HOST = "This file is not on one of the platform's media hosts."
+_MISMATCH = "The file that the platform sent is not {what}."
 _TOO_LARGE = "This file is larger than {mb} MB."
 _TOO_MANY_PIXELS = f"This picture has more than {MAX_PIXELS // 1_000_000} million pixels."
 _TOO_LATE = "The platform took too long to send this file; try again later."
 _UNREACHABLE = "The platform's media host could not be reached; try again later."
-_REFUSED = "The platform's media host does not give out this file."
+_REFUSED = "The platform's media host refused to send this file."
 
 
 class MediaRefused(Exception):
-    """A medium cannot be had; `failure` says why."""
+    """A medium cannot be downloaded; `failure` holds the cause."""
 
     def __init__(self, message: str, category: ErrorCategory = ErrorCategory.MEDIA_ERROR) -> None:
         super().__init__(message)
@@ -67,7 +68,7 @@ class MediaRefused(Exception):
 
     @classmethod
     def with_dead_link(cls, message: str) -> Self:
-        """Return the refusal of a file whose link works no more."""
+        """Return the error for a file whose link has expired."""
         refused = cls(message)
         refused.failure = replace(refused.failure, is_link_dead=True)
         return refused
@@ -75,22 +76,22 @@ class MediaRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """A file that has been written where it was wanted."""
+    """A downloaded file, which has been written to the caller's stream."""
 
     type: FileType
     sha256: str
     size_bytes: int
     size: tuple[int, int] | None
-    """Width and height, where the header of a picture states them."""
+    """Width and height, if a picture's header states them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Downloader:
-    """Fetches media over the guarded network or, those of a stand-in's posts, through its gateway."""
+    """Downloads media through the SSRF guard; media of a stand-in's posts come through the stand-in's gateway."""
 
     http: GuardedHttp
     gateway_url: str | None
-    """Where the stand-in serves what platforms' media hosts would: `<gateway>/<host>/<path>?<query>`."""
+    """Where the stand-in serves the platforms' media: `<gateway>/<host>/<path>?<query>`."""
     local_http: GuardedHttp = field(default_factory=partial(GuardedHttp, allows=is_loopback))
 
     def download(
@@ -104,19 +105,19 @@ class Downloader:
         now: datetime,
         ends_at: float,
     ) -> Downloaded:
-        """Write the file into `into`.
+        """Download the file and write it to `into`.
 
         Args:
-            url: hostile until checked.
-            into: empty.
-            platform: whose hosts may be asked.
-            kind: what the file claims to be.
-            is_stand_in: whether a stand-in gave us the post.
-            now: what the link's end is compared with.
-            ends_at: a time of `time.monotonic`.
+            url: the untrusted URL of the file.
+            into: an empty stream.
+            platform: the platform whose media hosts are allowed.
+            kind: the kind that the file must have.
+            is_stand_in: whether the post comes from a stand-in.
+            now: the time with which the link's expiry is compared.
+            ends_at: when to stop, on the monotonic clock.
 
         Raises:
-            MediaRefused: with a sentence for the user.
+            MediaRefused: with a message for the user.
         """
         for _ in range(_MAX_REDIRECTS + 1):
             checked = check_url(url, platform, now=now)
@@ -133,22 +134,22 @@ class Downloader:
 
     def _gateway(self, url: str) -> str:
         if self.gateway_url is None:  # a post of a stand-in in a deployed database
-            raise MediaRefused(_FOREIGN)
+            raise MediaRefused(_UNKNOWN_HOST)
         return f"{self.gateway_url}/{url.removeprefix('https://')}"
 
 
 def check_url(url: str, platform: Platform, *, now: datetime) -> str:
-    """Return `url` if it can only lead to a media host of the platform, and is not known to have expired.
+    """Return `url` if it is on a media host of the platform and has not expired.
 
     Raises:
-        MediaRefused: it leads elsewhere, or nowhere any more.
+        MediaRefused: the URL is on another host, malformed or expired.
     """
     match = _URL.fullmatch(url) if len(url) <= _MAX_URL else None
     if match is None or ".." in match[1] or not match[1].endswith(_HOSTS[platform]):
-        raise MediaRefused(_FOREIGN)
+        raise MediaRefused(_UNKNOWN_HOST)
     if platform is Platform.INSTAGRAM:
-        (*_, ends) = parse_qs(urlsplit(url).query).get("oe", [""])
-        if _EXPIRY.fullmatch(ends) and int(ends, 16) <= now.timestamp():
+        (*_, expiry) = parse_qs(urlsplit(url).query).get("oe", [""])
+        if _EXPIRY.fullmatch(expiry) and int(expiry, 16) <= now.timestamp():
             raise MediaRefused.with_dead_link(_EXPIRED)
     return url
 
@@ -156,8 +157,8 @@ def check_url(url: str, platform: Platform, *, now: datetime) -> str:
 def _joined(url: str, location: str) -> str:
     try:
         return urljoin(url, location)
-    except ValueError:  # brackets that hold no address
-        raise MediaRefused(_FOREIGN) from None
+    except ValueError:  # brackets around something else than an IPv6 address
+        raise MediaRefused(_UNKNOWN_HOST) from None
 
 
 def _check_head(answer: GuardedAnswer) -> None:
@@ -168,9 +169,9 @@ def _check_head(answer: GuardedAnswer) -> None:
         if any(word in words for word in _EXPIRED_WORDS):
             raise MediaRefused.with_dead_link(_EXPIRED)
         raise MediaRefused(_REFUSED)
-    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _FOR_NOW:
+    if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR or answer.status in _TEMPORARY:
         raise MediaRefused(_UNREACHABLE, ErrorCategory.PROVIDER_ERROR)
-    # Part of a file is not a file, and what is compressed all the same could grow without bounds.
+    # A partial response is not the whole file, and a compressed one could expand without limit.
     if answer.status != HTTPStatus.OK or answer.headers.get("content-encoding", "identity") != "identity":
         raise MediaRefused(_REFUSED)
 
@@ -216,7 +217,7 @@ def _too_large(max_bytes: int) -> MediaRefused:
 def _refused(failure: FetchFailed) -> MediaRefused:
     match failure:
         case AddressRefused():
-            return MediaRefused(_FOREIGN)
+            return MediaRefused(_UNKNOWN_HOST)
         case FetchTooLate():
             return MediaRefused(_TOO_LATE, ErrorCategory.TIMEOUT)
     return MediaRefused(_UNREACHABLE, ErrorCategory.PROVIDER_ERROR)

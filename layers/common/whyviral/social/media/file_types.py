@@ -1,34 +1,34 @@
-"""What a file is, told by its first bytes; nothing is decoded, and what the sender calls it does not count."""
+"""Detects the type of a file by its first bytes; nothing is decoded, and the sender's content type is ignored."""
 
 import struct
 from dataclasses import dataclass
 
 SNIFFED_BYTES = 256 * 1024
-"""So much of the start of a file is looked at; a JPEG may have its size behind large notes of its camera."""
+"""How much of the start of a file is examined; a JPEG may have its size behind large camera metadata."""
 
 SIGNATURE_BYTES = 64
-"""So much of it tells the type of every honest file."""
+"""How much of the start of a well-formed file is enough to detect its type."""
 
 MAX_PIXELS = 100_000_000
-_LONGEST_SIDE = 65_535
+_MAX_SIDE_PX = 65_535
 _14_BITS = 0x3FFF
 
 
 @dataclass(frozen=True, slots=True)
 class FileType:
-    """A type that we store."""
+    """A file type that is stored."""
 
     content_type: str
     suffix: str
 
     @property
     def is_image(self) -> bool:
-        """Whether it is a picture."""
+        """Return whether the type is a picture."""
         return self.content_type.startswith("image/")
 
     @property
     def is_video(self) -> bool:
-        """Whether it is a video."""
+        """Return whether the type is a video."""
         return self.content_type.startswith("video/")
 
 
@@ -75,13 +75,13 @@ _GENERAL_BRANDS = (b"mif1", b"msf1")
 _EBML = b"\x1aE\xdf\xa3"
 _JPEG_SEGMENT = struct.Struct(">BBHxHH")
 _JPEG_MARK = 0xFF
-_JPEG_LEAST_LENGTH = 2
-"""A length counts itself."""
+_JPEG_MIN_LENGTH = 2
+"""The length field of a segment counts its own two bytes."""
 _JPEG_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 def sniff(start: bytes) -> FileType | None:
-    """Return the type of the file that begins with `start`; None: not one that we store."""
+    """Return the type of the file that begins with `start`, or None for a type that is not stored."""
     for signature, found in _STARTS:
         if start.startswith(signature):
             return found
@@ -93,13 +93,13 @@ def sniff(start: bytes) -> FileType | None:
 
 
 def picture_size(start: bytes, kind: FileType) -> tuple[int, int] | None:
-    """Return width and height as the header states them; None where it is not easily read, or states nonsense."""
+    """Return the width and height in the header; None if it is not easily read or states impossible values."""
     width, height = _stated_size(start, kind) or (0, 0)
-    return (width, height) if 0 < width <= _LONGEST_SIDE and 0 < height <= _LONGEST_SIDE else None
+    return (width, height) if 0 < width <= _MAX_SIDE_PX and 0 < height <= _MAX_SIDE_PX else None
 
 
 def is_bomb(start: bytes, kind: FileType) -> bool:
-    """Whether the header states more pixels than anybody should decode: a kilobyte may claim gigabytes."""
+    """Return whether the header states too many pixels to decode: a file of 1 KB may expand to gigabytes."""
     width, height = _stated_size(start, kind) or (0, 0)
     return width * height > MAX_PIXELS
 
@@ -122,7 +122,7 @@ def _stated_size(start: bytes, kind: FileType) -> tuple[int, int] | None:
 
 
 def _webp_size(start: bytes) -> tuple[int, int] | None:
-    """Source: RFC 9649, sections 2.5 to 2.7 (lossy: RFC 6386, section 9.1)."""
+    """Return width and height of a WebP. Source: RFC 9649, sections 2.5 to 2.7 (lossy: RFC 6386, section 9.1)."""
     match start[12:16]:
         case b"VP8X":
             width, width_high, height, height_high = struct.unpack_from("<HBHB", start, 24)
@@ -139,7 +139,7 @@ def _webp_size(start: bytes) -> tuple[int, int] | None:
 def _by_brand(start: bytes) -> FileType:
     (length,) = struct.unpack_from(">I", start)
     brands = [start[8:12], *(start[at : at + 4] for at in range(16, min(length, 256, len(start)), 4))]
-    if brands[0] in _GENERAL_BRANDS:  # which picture it is stands in the list of what it is compatible with
+    if brands[0] in _GENERAL_BRANDS:  # the picture format is in the list of compatible brands
         return next((_BRANDS[brand] for brand in brands[1:] if brand in (b"avif", b"avis")), HEIC)
     return _BRANDS.get(brands[0], MP4)
 
@@ -148,7 +148,7 @@ def _jpeg_size(start: bytes) -> tuple[int, int]:
     at = 2
     while True:
         mark, kind, length, height, width = _JPEG_SEGMENT.unpack_from(start, at)
-        if mark != _JPEG_MARK or length < _JPEG_LEAST_LENGTH:
+        if mark != _JPEG_MARK or length < _JPEG_MIN_LENGTH:
             return 0, 0
         if kind in _JPEG_SIZES:
             return width, height

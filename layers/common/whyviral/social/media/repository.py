@@ -14,11 +14,11 @@ from whyviral.social.models import DEAD_LINK, Post, PostMedia
 from whyviral.social.transcripts import as_json
 
 _FROM_TRANSCRIPT = ("segments", "transcript", "transcript_source", "transcript_truncated", "language", "has_speech")
-_AS_STORED = {"populate_existing": True}  # statements below write past the rows that a session may hold already
+_AS_STORED = {"populate_existing": True}  # bulk statements below bypass rows that the session has loaded
 
 
 def list_media(session: Session, post_ids: Collection[uuid.UUID]) -> list[PostMedia]:
-    """Return the media of these posts, in their order."""
+    """Return the media of these posts, ordered by post and position."""
     return list(
         session.scalars(
             select(PostMedia).where(PostMedia.post_id.in_(post_ids)).order_by(PostMedia.post_id, PostMedia.position),
@@ -27,8 +27,8 @@ def list_media(session: Session, post_ids: Collection[uuid.UUID]) -> list[PostMe
     )
 
 
-def list_unprocessed(session: Session, post_ids: Collection[uuid.UUID]) -> list[PostMedia]:
-    """Return the videos of these posts that the worker can read and has not been done with."""
+def list_unprocessed_media(session: Session, post_ids: Collection[uuid.UUID]) -> list[PostMedia]:
+    """Return the videos that the worker still has to process: stored ones, and pages without captions."""
     return list(
         session.scalars(
             select(PostMedia)
@@ -48,7 +48,7 @@ def claim_medium(
     now: datetime,
     until: datetime,
 ) -> PostMedia | None:
-    """Claim, in one statement, a medium that needs work and that nobody reads; `replaces` do not count."""
+    """Claim, in one statement, a medium that needs work and has no other owner; owners in `replaces` are ignored."""
     free = or_(PostMedia.claimed_until.is_(None), PostMedia.claimed_until <= now, PostMedia.claimed_by.in_(replaces))
     claimed = (
         update(PostMedia)
@@ -60,13 +60,13 @@ def claim_medium(
 
 
 def is_unprocessed(session: Session, media_id: uuid.UUID) -> bool:
-    """Return whether it is there and needs work."""
+    """Return whether the medium exists and needs work."""
     found = select(PostMedia.id).where(PostMedia.id == media_id, _is_unprocessed())
     return session.scalar(found) is not None
 
 
 def set_claim(session: Session, media_id: uuid.UUID, *, lease_owner: uuid.UUID, until: datetime | None) -> None:
-    """Prolong a claim of this lease_owner, or end it without `until`."""
+    """Extend a claim of this lease owner, or release it if `until` is None."""
     session.execute(
         update(PostMedia)
         .where(PostMedia.id == media_id, PostMedia.claimed_by == lease_owner)
@@ -75,7 +75,7 @@ def set_claim(session: Session, media_id: uuid.UUID, *, lease_owner: uuid.UUID, 
 
 
 def lock_medium(session: Session, media_id: uuid.UUID) -> PostMedia | None:
-    """Return a medium, locked; whoever locks its post as well has done that before."""
+    """Lock and return a medium. Lock order: a transaction that also locks the post must lock the post first."""
     return session.scalar(
         select(PostMedia).where(PostMedia.id == media_id).with_for_update(key_share=True),
         execution_options=_AS_STORED,
@@ -83,41 +83,41 @@ def lock_medium(session: Session, media_id: uuid.UUID) -> PostMedia | None:
 
 
 def lock_post(session: Session, post_id: uuid.UUID) -> Post | None:
-    """Return the post, locked against others who compute something from all its media."""
+    """Lock and return a post, so that only one transaction at a time recomputes values from all its media."""
     return session.scalar(
         select(Post).where(Post.id == post_id).with_for_update(key_share=True), execution_options=_AS_STORED
     )
 
 
 def delete_media(session: Session, media_ids: Collection[uuid.UUID]) -> None:
-    """Forget these media; their files stay in storage, where other posts' rows never point."""
+    """Delete these media; their files stay in storage, where no other post refers to them."""
     session.execute(delete(PostMedia).where(PostMedia.id.in_(media_ids)))
 
 
 def put_media(session: Session, media: Sequence[tuple[uuid.UUID, int, ScrapedMedia]]) -> None:
-    """Add media to posts, each at its position; a row that is there already keeps what we have found out about it.
+    """Insert or update media, each at its position in its post; an existing row keeps its measured values.
 
-    One statement, whatever their number: a driver without pipelining makes a round trip of every other form.
+    One statement for any number of media, because the driver has no pipelining and each statement is a round trip.
     """
     statement = upsert(PostMedia).values([_row(*each) for each in media])
     new = statement.excluded
-    is_told = new.transcript_source.is_not(None)
-    renewed = {
+    has_captions = new.transcript_source.is_not(None)
+    updates = {
         "source_url": new.source_url,
         "is_page": new.is_page,
         "duration_s": func.coalesce(PostMedia.duration_s, new.duration_s),
         "error": case((PostMedia.error.has_key(DEAD_LINK), null()), else_=PostMedia.error),
         "updated_at": func.now(),
-    } | {name: case((is_told, new[name]), else_=getattr(PostMedia, name)) for name in _FROM_TRANSCRIPT}
+    } | {name: case((has_captions, new[name]), else_=getattr(PostMedia, name)) for name in _FROM_TRANSCRIPT}
     session.execute(
-        statement.on_conflict_do_update(index_elements=[PostMedia.post_id, PostMedia.position], set_=renewed)
+        statement.on_conflict_do_update(index_elements=[PostMedia.post_id, PostMedia.position], set_=updates)
     )
 
 
 def update_unstored_medium(
     session: Session, media_id: uuid.UUID, values: Mapping[str, Any], *, source_url: str
 ) -> None:
-    """Overwrite some columns of a medium that still has this URL, and no file in storage."""
+    """Update columns of a medium, if it still has this URL and no file in storage."""
     is_unstored = PostMedia.storage_path.is_(None) & (PostMedia.source_url == source_url)
     session.execute(
         update(PostMedia).where(PostMedia.id == media_id, is_unstored).values(dict(values) | {"updated_at": func.now()})
@@ -125,7 +125,7 @@ def update_unstored_medium(
 
 
 def store_medium(session: Session, media_id: uuid.UUID, values: Mapping[str, Any]) -> None:
-    """Overwrite some columns of a medium that has no file in storage yet."""
+    """Update columns of a medium, if it has no file in storage yet."""
     session.execute(
         update(PostMedia)
         .where(PostMedia.id == media_id, PostMedia.storage_path.is_(None))
@@ -145,22 +145,22 @@ def forget_stored_file(session: Session, post_id: uuid.UUID, path: str, *, error
 
 
 def update_medium(session: Session, media_id: uuid.UUID, values: Mapping[str, Any]) -> None:
-    """Overwrite some columns of a medium."""
+    """Update columns of a medium."""
     session.execute(update(PostMedia).where(PostMedia.id == media_id).values(dict(values) | {"updated_at": func.now()}))
 
 
 def _is_unprocessed() -> ColumnElement[bool]:
-    """Whether a medium is a video that the worker can read and has not been done with."""
-    is_untold_page = PostMedia.is_page & PostMedia.transcript_source.is_(None)
+    """A medium needs the worker if it is an unprocessed video with a stored file, or a page without captions."""
+    is_page_without_captions = PostMedia.is_page & PostMedia.transcript_source.is_(None)
     return and_(
         PostMedia.kind == MediaKind.VIDEO,
         PostMedia.processed_at.is_(None),
-        or_(PostMedia.storage_path.is_not(None), is_untold_page),
+        or_(PostMedia.storage_path.is_not(None), is_page_without_captions),
     )
 
 
 def _row(post_id: uuid.UUID, position: int, medium: ScrapedMedia) -> dict[str, Any]:
-    told = medium.transcript
+    transcript = medium.transcript
     return {
         "post_id": post_id,
         "position": position,
@@ -168,10 +168,10 @@ def _row(post_id: uuid.UUID, position: int, medium: ScrapedMedia) -> dict[str, A
         "source_url": medium.source_url,
         "is_page": medium.is_page,
         "duration_s": medium.duration_s,
-        "segments": None if told is None else as_json(told),
-        "transcript": told and told.text,
-        "transcript_source": told and told.source,
-        "transcript_truncated": told is not None and told.is_truncated,
-        "language": told and told.language,
-        "has_speech": None if told is None else bool(told.text),
+        "segments": None if transcript is None else as_json(transcript),
+        "transcript": transcript and transcript.text,
+        "transcript_source": transcript and transcript.source,
+        "transcript_truncated": transcript is not None and transcript.is_truncated,
+        "language": transcript and transcript.language,
+        "has_speech": None if transcript is None else bool(transcript.text),
     }

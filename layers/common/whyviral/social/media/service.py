@@ -1,7 +1,7 @@
-"""Rules of the media of posts: what is known about a file is kept as long as the platform shows the same file.
+"""Rules of post media: results about a file are kept as long as the platform shows the same file.
 
-Posts are shared by all requests, so none of this asks for whom it is done: what an old attempt has found out is as true
-as what a new one finds. A medium that is gone when its news arrive has been replaced meanwhile, and nothing is saved.
+Posts are shared by all requests, so results are saved no matter which request or attempt produced them. If a medium has
+been replaced before its result arrives, nothing is saved.
 """
 
 import uuid
@@ -24,7 +24,7 @@ from . import repository
 TRIES = "tries"
 """The key of `post_media.error` with `MediaFailure.tries`."""
 _BETWEEN_MEDIA = "\n\n"
-_PASSING = frozenset(category for category in ErrorCategory if category.may_pass)
+_TEMPORARY = frozenset(category for category in ErrorCategory if category.may_pass)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +37,20 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class MediaFailure:
-    """What went wrong with one medium; the message is for the user."""
+    """The failure of one medium; the message is for the user."""
 
     category: ErrorCategory
     message: str
     is_link_dead: bool = False
-    """Whether only another link can help: the next request for the post fetches it again."""
+    """The link has expired, so the next request for the post fetches the post again."""
     tries: int = 0
-    """How often our own machine has failed at it, 0 where something else is wrong."""
+    """How often our worker has failed at the medium; 0 if the cause is not ours."""
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as `post_media.error` holds it."""
-        told: dict[str, Any] = {"category": self.category, "message": self.message}
-        told |= {TRIES: self.tries} if self.tries else {}
-        return told | {DEAD_LINK: True} if self.is_link_dead else told
+        """Return the failure in the format of `post_media.error`."""
+        error: dict[str, Any] = {"category": self.category, "message": self.message}
+        error |= {TRIES: self.tries} if self.tries else {}
+        return error | {DEAD_LINK: True} if self.is_link_dead else error
 
 
 _LOST = MediaFailure(ErrorCategory.PROVIDER_ERROR, "Our media storage has lost this file; try again.")
@@ -58,16 +58,16 @@ _LOST = MediaFailure(ErrorCategory.PROVIDER_ERROR, "Our media storage has lost t
 
 @dataclass(frozen=True, slots=True)
 class MediaFindings:
-    """What the worker finds out about a medium; None: not found out."""
+    """The worker's results for a medium; None means unknown."""
 
     measurements: Mapping[str, Any] | None = None
-    """Of picture and sound: docs/metrics.md."""
+    """Measurements of picture and sound: docs/metrics.md."""
     frames: Sequence[Mapping[str, Any]] | None = None
-    """`[{at_s, path, url}]`, in the order of time."""
+    """Key frames as `[{at_s, path, url}]`, ordered by time."""
     thumbnail: StoredFile | None = None
-    """A small JPEG of it."""
+    """A small JPEG of the medium."""
     duration_s: float | None = None
-    """None leaves what the platform said."""
+    """None keeps the duration that the platform reported."""
     size: tuple[int, int] | None = None
     """Width and height."""
 
@@ -75,43 +75,38 @@ class MediaFindings:
 def replace_media(
     session: Session, scraped_by_post: Sequence[tuple[Post, ScrapedPost]], *, distrusted: Collection[uuid.UUID] = ()
 ) -> None:
-    """Make the media of these posts those that were scraped now, in as many statements for one post as for many.
+    """Replace the media of posts with the scraped ones; the number of statements does not grow with the posts.
 
-    A row at the same position, of the same kind and with the same URL but for its query (signatures change) stays and
-    keeps what we know of it, the file in storage first of all.
+    A row is kept, with its stored file and its results, if position, kind and URL are the same. The URL's query is
+    ignored, because signatures change.
 
     Args:
         session: the transaction; the posts are locked.
-        scraped_by_post: posts and what the platform says of them now.
-        distrusted: ids of posts of which nothing is kept, since another source spoke of them before.
+        scraped_by_post: posts, each with its scraped version.
+        distrusted: ids of posts whose media are all replaced, because they came from another source before.
     """
     scraped = {
-        (post.id, position): medium for post, told in scraped_by_post for position, medium in enumerate(told.media)
+        (post.id, position): medium for post, new in scraped_by_post for position, medium in enumerate(new.media)
     }
     known = repository.list_media(session, [post.id for post, _ in scraped_by_post])
-    gone = [
+    replaced = [
         row.id
         for row in known
         if row.post_id in distrusted or not _is_same_file(row, scraped.get((row.post_id, row.position)))
     ]
-    repository.delete_media(session, gone)
+    repository.delete_media(session, replaced)
     if scraped:
         repository.put_media(session, [(post_id, position, medium) for (post_id, position), medium in scraped.items()])
     _update_transcripts(session, [post for post, _ in scraped_by_post])
 
 
-def list_unprocessed_media(session: Session, post_ids: Collection[uuid.UUID]) -> list[PostMedia]:
-    """Return the videos that the worker still has to read: stored ones, and pages whose captions we do not have."""
-    return repository.list_unprocessed(session, post_ids)
-
-
 def may_get_more(medium: PostMedia) -> bool:
-    """Whether another try may get of a medium what is missing: its file, or what only the worker finds out."""
+    """Return whether another attempt may get the missing file of a medium, or the worker's missing results."""
     if medium.processed_at is not None:
         return False
     if medium.storage_path is None and not medium.is_page:
         error = medium.error
-        return error is None or bool(error.get(DEAD_LINK)) or error["category"] in _PASSING
+        return error is None or bool(error.get(DEAD_LINK)) or error["category"] in _TEMPORARY
     return medium.kind == MediaKind.VIDEO and not (medium.is_page and medium.transcript_source)
 
 
@@ -125,18 +120,18 @@ def record_stored(
     size: tuple[int, int] | None = None,
     thumbnail: StoredFile | None = None,
 ) -> None:
-    """Save where the bytes of a medium are, and forget what kept them from being stored before.
+    """Record the stored file of a medium and clear an earlier error.
 
-    Where somebody was faster, theirs stay: they may have been read already.
+    If another attempt has stored a file already, that file stays: it may have been processed.
 
     Args:
         session: the transaction.
         media_id: the medium.
         file: its copy in storage.
-        content_type: what the bytes were found to be.
-        size_bytes: how many they are.
-        size: width and height, where they were easily read.
-        thumbnail: a small picture of it; a photo is its own.
+        content_type: the content type detected from the bytes.
+        size_bytes: the size of the file.
+        size: width and height, if they were easily read.
+        thumbnail: a small picture of the medium; a photo is its own thumbnail.
     """
     values = {
         "storage_path": file.path,
@@ -150,7 +145,7 @@ def record_stored(
 
 
 def record_unstored(session: Session, media_id: uuid.UUID, failure: MediaFailure, *, source_url: str) -> None:
-    """Save why a medium could not be stored from this URL, unless it has another by now, or somebody has stored it."""
+    """Record why a medium could not be stored, unless it has got another URL or a stored file in the meantime."""
     repository.update_unstored_medium(session, media_id, {"error": failure.as_json()}, source_url=source_url)
 
 
@@ -167,12 +162,12 @@ def forget_stored_file(session: Session, path: str) -> None:
 
 
 def record_failed(session: Session, media_id: uuid.UUID, failure: MediaFailure) -> None:
-    """Save why a medium could not be read; it is left to be tried again."""
+    """Record why a medium could not be processed; it stays unprocessed, so that it is tried again."""
     repository.update_medium(session, media_id, {"error": failure.as_json()})
 
 
 def record_transcript(session: Session, post_id: uuid.UUID, media_id: uuid.UUID, transcript: Transcript) -> None:
-    """Save what is said in a medium, and in all media of its post; without segments it is known to have no speech."""
+    """Save the transcript of a medium and update that of its post; an empty transcript means no speech."""
     post = repository.lock_post(session, post_id)
     if post is None:
         return
@@ -193,7 +188,7 @@ def record_transcript(session: Session, post_id: uuid.UUID, media_id: uuid.UUID,
 
 
 def record_measured(session: Session, media_id: uuid.UUID, findings: MediaFindings) -> None:
-    """Save what was measured of a medium before the worker is done with it."""
+    """Save measurements of a medium before the worker has finished with it."""
     repository.update_medium(session, media_id, _measured(findings))
 
 
@@ -205,17 +200,17 @@ def record_processed(
     error: MediaFailure | None = None,
     now: datetime,
 ) -> None:
-    """Save what the worker found out about a medium, with or without success; it is then done with it.
+    """Save the worker's results for a medium and mark it as processed, successfully or not.
 
     Args:
         session: the transaction.
         media_id: the medium.
-        findings: what there is of them, also beside an error.
-        error: what went wrong, where something did.
-        now: when the worker was done.
+        findings: the results, which may be partial beside an error.
+        error: the failure, if there was one.
+        now: when the worker finished.
     """
     values: dict[str, Any] = {"processed_at": now, "error": error and error.as_json()}
-    if findings is not None:  # else what was found out before stays
+    if findings is not None:  # without findings, earlier results stay
         values["frames"] = None if findings.frames is None else [dict(frame) for frame in findings.frames]
         values |= _measured(findings) | _thumbnail(findings.thumbnail)
     repository.update_medium(session, media_id, values)
@@ -248,12 +243,14 @@ def _without_query(url: str) -> str:
 
 
 def _update_transcripts(session: Session, posts: Sequence[Post]) -> None:
-    """Write down for each post what is said in all its media, in their order; None while nobody has listened."""
+    """Set each post's transcript to those of its media in order; None while no medium has been transcribed."""
     media = repository.list_media(session, [post.id for post in posts])
     for post in posts:
-        told = [medium for medium in media if medium.post_id == post.id and medium.transcript is not None]
-        spoken = [medium for medium in told if medium.transcript]
-        post.transcript = _BETWEEN_MEDIA.join(medium.transcript or "" for medium in spoken) if told else None
+        transcribed = [medium for medium in media if medium.post_id == post.id and medium.transcript is not None]
+        spoken = [medium for medium in transcribed if medium.transcript]
+        post.transcript = _BETWEEN_MEDIA.join(medium.transcript or "" for medium in spoken) if transcribed else None
         post.formatted_transcript = (
-            _BETWEEN_MEDIA.join(with_times(from_json(medium.segments or [])) for medium in spoken) if told else None
+            _BETWEEN_MEDIA.join(with_times(from_json(medium.segments or [])) for medium in spoken)
+            if transcribed
+            else None
         )
