@@ -6,7 +6,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from whyviral.analysis.models import Stage
-from whyviral.analysis.outcome import fail_post_of_stage, fail_request, note_unwatched_media
+from whyviral.analysis.outcome import fail_post_of_stage, fail_request, record_worker_failure
 from whyviral.analysis.pipeline import PostJob, RequestJob, StageResult
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine, session_scope
@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     with session_scope(engine) as session:
         result: StageResult
         if job.goes_on:
-            result = note_unwatched_media(session, job)
+            result = record_worker_failure(session, job)
         elif job.request_post_id is None:
             result = fail_request(session, job, stage=job.stage, error=job.error, cause=job.cause, now=utc_now())
         else:

@@ -37,7 +37,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         clock=utc_now,
         logger=_logger,
         owns_database=_settings.owns_database,
-        stop_at=time.monotonic() + _WORK_S,
+        stop_at_mono_s=time.monotonic() + _WORK_S,
     )
     try:
         results = run_once(_engine, JOB, due_at, sweeper.sweep, clock=utc_now)

@@ -16,6 +16,7 @@ from functions.api.idempotent_call import IdempotentCall, IdempotentCallDep, cal
 from functions.api.pages import PageOut, page_out
 from whyviral.accounts.service import NoCurrentPlan, VerifiedEmailRequired
 from whyviral.accounts.verification import require_verified_user
+from whyviral.analysis import repository as analysis_repository
 from whyviral.analysis import service as analysis_service
 from whyviral.analysis.admission import (
     FreeShareReached,
@@ -104,7 +105,7 @@ def list_requests(
     request: Request, user: CurrentUser, session: SessionDep, services: ServicesDep, page: PageNumber = 1
 ) -> Any:
     """List the caller's analysis requests, newest first."""
-    found = analysis_service.list_requests(session, user.id, page=page)
+    found = analysis_repository.list_requests(session, user.id, page)
     return page_out(found, RequestList, request=request, services=services)
 
 

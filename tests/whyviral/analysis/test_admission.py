@@ -1,4 +1,4 @@
-"""Admission: all or nothing."""
+"""Admission of a call: all of its posts are admitted, or none."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -44,7 +44,7 @@ def user(session: Session) -> User:
     return user
 
 
-def test_urls_become_distinct_posts_in_the_order_given() -> None:
+def test_duplicate_urls_are_one_post_and_the_order_is_kept() -> None:
     posts = parse_post_urls([YOUTUBE, X, "https://www.youtube.com/watch?v=dQw4w9WgXcQ&t=1", "twitter.com/a/status/20"])
 
     assert [post.canonical_url for post in posts] == [
@@ -53,14 +53,14 @@ def test_urls_become_distinct_posts_in_the_order_given() -> None:
     ]
 
 
-def test_a_hundred_urls_are_parsed_and_one_more_are_not_even_looked_at() -> None:
+def test_a_call_with_more_than_100_urls_is_rejected_without_parsing() -> None:
     assert len(parse_post_urls([X] * 100)) == 1
     with pytest.raises(TooManyUrls) as caught:
         parse_post_urls(["no URL"] * 101)
     assert caught.value.details == {"given": 101, "max": 100}
 
 
-def test_every_bad_url_is_named() -> None:
+def test_every_invalid_url_of_a_call_is_listed_with_its_reason() -> None:
     with pytest.raises(InvalidPostUrls) as caught:
         parse_post_urls(["https://x.com/jack", X, "https://example.com/"])
 
@@ -83,12 +83,12 @@ def test_every_bad_url_is_named() -> None:
     ]
 
 
-def test_one_bad_url_alone_is_spoken_of_in_the_singular() -> None:
+def test_the_error_about_a_single_invalid_url_is_in_the_singular() -> None:
     with pytest.raises(InvalidPostUrls, match="The URL cannot be analysed"):
         parse_post_urls(["https://example.com/"])
 
 
-def test_each_platform_becomes_a_request_with_its_posts_and_its_first_status(session: Session, user: User) -> None:
+def test_a_call_creates_one_request_per_platform_with_posts_and_first_status(session: Session, user: User) -> None:
     requests = admit(session, user.id, parse_post_urls([YOUTUBE, X, INSTAGRAM]), execution_arn_of=arn_of, now=NOON)
 
     session.expire_all()
@@ -110,7 +110,7 @@ def test_each_platform_becomes_a_request_with_its_posts_and_its_first_status(ses
 
 
 @pytest.mark.parametrize(("plan", "max_urls"), [("free", 5), ("pro", 20), ("business", 50)])
-def test_the_limit_of_the_plan_is_exact(session: Session, plan: str, max_urls: int) -> None:
+def test_a_call_may_have_exactly_as_many_urls_as_the_plan_allows(session: Session, plan: str, max_urls: int) -> None:
     user = create_user(session)
     create_subscription(session, user, plan=plan)
 
@@ -122,7 +122,7 @@ def test_the_limit_of_the_plan_is_exact(session: Session, plan: str, max_urls: i
     assert caught.value.details == {"given": max_urls + 1, "max_urls": max_urls, "plan": plan.capitalize()}
 
 
-def test_the_limit_is_of_the_call_and_not_of_each_platform(session: Session, user: User) -> None:
+def test_the_url_limit_counts_all_platforms_of_a_call(session: Session, user: User) -> None:
     with pytest.raises(PlanUrlLimitExceeded):
         admit(
             session, user.id, [*x_posts(4), *parse_post_urls([YOUTUBE, INSTAGRAM])], execution_arn_of=arn_of, now=NOON
@@ -130,7 +130,7 @@ def test_the_limit_is_of_the_call_and_not_of_each_platform(session: Session, use
 
 
 @pytest.mark.parametrize("has_plan", [True, False])
-def test_a_refused_call_writes_nothing(session: Session, has_plan: bool) -> None:
+def test_a_rejected_call_writes_nothing(session: Session, has_plan: bool) -> None:
     user = create_user(session)
     if has_plan:
         create_subscription(session, user)
@@ -142,7 +142,7 @@ def test_a_refused_call_writes_nothing(session: Session, has_plan: bool) -> None
     assert [session.scalar(select(func.count()).select_from(table)) for table in tables] == [0, 0, 0, 0, 0]
 
 
-def test_admitted_posts_are_counted_and_held_for_their_requests(session: Session, user: User) -> None:
+def test_admitted_posts_are_counted_and_reserved_for_their_requests(session: Session, user: User) -> None:
     requests = admit(session, user.id, parse_post_urls([YOUTUBE, X]), execution_arn_of=arn_of, now=NOON)
 
     reserved = session.execute(
@@ -154,7 +154,7 @@ def test_admitted_posts_are_counted_and_held_for_their_requests(session: Session
     assert session.scalars(select(UserUsage.url_lookups).where(UserUsage.user_id == user.id)).all() == [1, 1]
 
 
-def test_the_limit_of_the_day_holds_over_many_calls(session: Session, user: User) -> None:
+def test_the_daily_limit_holds_over_several_calls(session: Session, user: User) -> None:
     for _ in range(2):
         admit(session, user.id, x_posts(5), execution_arn_of=arn_of, now=NOON)
 
@@ -165,7 +165,7 @@ def test_the_limit_of_the_day_holds_over_many_calls(session: Session, user: User
     assert session.scalar(select(func.count()).select_from(PostAnalysisRequest)) == 3
 
 
-def test_the_plan_is_the_one_at_the_time_of_the_call(session: Session) -> None:
+def test_a_call_is_checked_against_the_current_plan(session: Session) -> None:
     user = create_user(session)
     subscription = create_subscription(session, user, plan="business")
     admit(session, user.id, x_posts(50), execution_arn_of=arn_of, now=NOON)
@@ -179,7 +179,7 @@ def test_the_plan_is_the_one_at_the_time_of_the_call(session: Session) -> None:
     assert (refusal.value.details["used"], refusal.value.details["limit"]) == (50, 10)
 
 
-def test_another_attempt_counts_only_what_was_not_explained(session: Session, user: User) -> None:
+def test_a_retry_counts_only_posts_without_an_analysis(session: Session, user: User) -> None:
     (request,) = admit(session, user.id, x_posts(3), execution_arn_of=arn_of, now=NOON)
     settle_usage(session, request.id, explained=request.post_urls[:1], suggestions=4)
 
@@ -190,9 +190,7 @@ def test_another_attempt_counts_only_what_was_not_explained(session: Session, us
     assert session.scalars(select(UserUsage.url_lookups)).one() == 3
 
 
-def test_a_request_from_before_usage_was_counted_is_counted_when_it_is_tried_again(
-    session: Session, user: User
-) -> None:
+def test_a_retry_counts_a_request_that_was_never_counted_before(session: Session, user: User) -> None:
     request = create_request(session, user, [create_post(session)], state=PostState.FAILED)
 
     count_again(session, request, request.post_urls, now=NOON)

@@ -26,11 +26,11 @@ def post(username: str | None, content: str | None = "Hello there. And more.", *
         ([], None),
     ],
 )
-def test_a_request_is_named_after_its_posts(posts: list[Post], name: str | None) -> None:
+def test_the_display_name_of_a_request_comes_from_its_posts(posts: list[Post], name: str | None) -> None:
     assert name_of(posts) == name
 
 
-def test_a_name_never_gets_long_and_ends_between_words() -> None:
+def test_a_long_display_name_is_cut_between_words() -> None:
     name = name_of([post("jack", "word " * 60)])
 
     assert name is not None
@@ -38,7 +38,7 @@ def test_a_name_never_gets_long_and_ends_between_words() -> None:
     assert name.endswith("word…")
 
 
-def test_a_name_without_blanks_is_cut_all_the_same() -> None:
+def test_a_long_display_name_without_spaces_is_cut() -> None:
     name = name_of([post("jack", "x" * 500)])
 
     assert name is not None

@@ -1,4 +1,4 @@
-"""What EventBridge tells ends what waited, once, and nothing else."""
+"""EventBridge's failure events end the affected requests and pipeline states once, and change nothing else."""
 
 import json
 import uuid
@@ -11,7 +11,13 @@ from pydantic import ValidationError
 from local.aws.failure_events import CLUSTER_ARN, task_event
 from tests.fakes.task_reporter import FakeTaskReporter
 from tests.fixtures.pipeline import Pipeline, check_history
-from whyviral.analysis.failure_events import WORKER_DIED, WORKER_NOT_STARTED, Answer, FailureEvent, FailureEventHandler
+from whyviral.analysis.failure_events import (
+    WORKER_NOT_STARTED,
+    WORKER_STOPPED,
+    Answer,
+    FailureEvent,
+    FailureEventHandler,
+)
 from whyviral.analysis.models import RequestStatus, Stage
 from whyviral.analysis.pipeline import RequestJob
 from whyviral.core.logging import build_logger
@@ -26,7 +32,7 @@ TOKEN = "AQCEAAAAKgAAAAMAAAAA-a-token"
 
 @dataclass(slots=True)
 class FakeTasks:
-    """`Tasks` that knows what a test put there."""
+    """A fake of `Tasks` with the overrides that a test sets."""
 
     overrides: TaskOverrides | None = None
     asked: list[str] = field(default_factory=list)
@@ -37,7 +43,7 @@ class FakeTasks:
 
 
 class HandledEvents:
-    """An failure_event_handler over the pipeline's database, and whom it talks to."""
+    """A `FailureEventHandler` over the pipeline's database, with fakes of ECS and Step Functions."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.tasks = FakeTasks()
@@ -53,7 +59,7 @@ class HandledEvents:
             logger=build_logger("deaths-under-test"),
         )
 
-    def tell(self, event: dict[str, Any]) -> Answer:
+    def handle(self, event: dict[str, Any]) -> Answer:
         return self._failure_event_handler.handle(FailureEvent.model_validate({"event": event}))
 
     def _report_to(self, token: str) -> FakeTaskReporter:
@@ -62,12 +68,12 @@ class HandledEvents:
 
 
 @pytest.fixture
-def told(pipeline: Pipeline) -> HandledEvents:
+def events(pipeline: Pipeline) -> HandledEvents:
     return HandledEvents(pipeline)
 
 
-def ended(job: RequestJob, status: str = "TIMED_OUT", **detail: Any) -> dict[str, Any]:
-    """The event about the execution of an attempt."""
+def ended_event(job: RequestJob, status: str = "TIMED_OUT", **detail: Any) -> dict[str, Any]:
+    """Return the event about the ended_event execution of an attempt."""
     own = {"request_id": str(job.request_id), "attempt": job.attempt}
     fields = {
         "executionArn": f"{MACHINE.replace('stateMachine', 'execution')}:{job.request_id}-{job.attempt}",
@@ -82,8 +88,8 @@ def ended(job: RequestJob, status: str = "TIMED_OUT", **detail: Any) -> dict[str
     return {"version": "0", "detail-type": kind, "source": "aws.states", "detail": fields | detail}
 
 
-def stopped(exit_code: int | None, *, token: str | None = TOKEN, **detail: Any) -> dict[str, Any]:
-    """The event about a worker."""
+def stopped_event(exit_code: int | None, *, token: str | None = TOKEN, **detail: Any) -> dict[str, Any]:
+    """Return the event about a stopped_event worker."""
     variables = {"REQUEST_ID": str(uuid.uuid4())} | ({"TASK_TOKEN": token} if token else {})
     event = task_event(TASK, DEFINITION, "transcribe", variables, exit_code)
     event["detail"] |= detail
@@ -98,12 +104,12 @@ def stopped(exit_code: int | None, *, token: str | None = TOKEN, **detail: Any) 
         ("ABORTED", "ExecutionAborted", "internal"),
     ],
 )
-def test_the_request_of_an_execution_that_died_has_its_end(
-    pipeline: Pipeline, told: HandledEvents, status: str, error: str, category: str
+def test_a_failed_execution_ends_its_request(
+    pipeline: Pipeline, events: HandledEvents, status: str, error: str, category: str
 ) -> None:
     job, _ = pipeline.fetched("20")
 
-    assert told.tell(ended(job, status)) is Answer.ENDED
+    assert events.handle(ended_event(job, status)) is Answer.ENDED
 
     request = pipeline.read(job)
     assert (request.status, request.error_stage, request.error_category) == (
@@ -115,7 +121,7 @@ def test_the_request_of_an_execution_that_died_has_its_end(
     assert (check_history(request)[-1], pipeline.reserved(job)) == (Stage.ERROR, ["returned"])
 
 
-def test_a_request_that_has_its_end_keeps_it(pipeline: Pipeline, told: HandledEvents) -> None:
+def test_a_failure_event_does_not_change_a_finished_request(pipeline: Pipeline, events: HandledEvents) -> None:
     failed, _ = pipeline.fetched("20")
     pipeline.fail(failed, stage=Stage.ANALYSING, error="Runtime.ExitError")
     completed, (post,) = pipeline.collected("21")
@@ -123,31 +129,31 @@ def test_a_request_that_has_its_end_keeps_it(pipeline: Pipeline, told: HandledEv
     pipeline.finish(completed)
     before = [pipeline.everything(job) for job in (failed, completed)]
 
-    answers = [told.tell(ended(job, "FAILED")) for job in (failed, completed)]
+    answers = [events.handle(ended_event(job, "FAILED")) for job in (failed, completed)]
 
     assert answers == [Answer.ENDED_BEFORE] * 2
     assert [pipeline.everything(job) for job in (failed, completed)] == before
 
 
-def test_a_late_event_changes_nothing_after_another_attempt_has_begun(pipeline: Pipeline, told: HandledEvents) -> None:
+def test_a_late_failure_event_does_not_change_a_newer_attempt(pipeline: Pipeline, events: HandledEvents) -> None:
     job, _ = pipeline.fetched("20")
     pipeline.supersede(job)
     before = pipeline.everything(job)
 
-    assert told.tell(ended(job, "ABORTED")) is Answer.ENDED_BEFORE
+    assert events.handle(ended_event(job, "ABORTED")) is Answer.ENDED_BEFORE
     assert pipeline.everything(job) == before
 
 
-def test_an_event_that_comes_twice_ends_a_request_once(pipeline: Pipeline, told: HandledEvents) -> None:
+def test_a_repeated_failure_event_ends_a_request_once(pipeline: Pipeline, events: HandledEvents) -> None:
     job, _ = pipeline.fetched("20")
-    told.tell(ended(job))
+    events.handle(ended_event(job))
     before = pipeline.everything(job)
 
-    assert told.tell(ended(job)) is Answer.ENDED_BEFORE
+    assert events.handle(ended_event(job)) is Answer.ENDED_BEFORE
     assert pipeline.everything(job) == before
 
 
-def test_an_event_about_somebody_elses_execution_changes_nothing(pipeline: Pipeline, told: HandledEvents) -> None:
+def test_an_event_about_a_foreign_execution_changes_nothing(pipeline: Pipeline, events: HandledEvents) -> None:
     job, _ = pipeline.fetched("20")
     before = pipeline.everything(job)
     name = f"{job.request_id}-1"
@@ -156,74 +162,78 @@ def test_an_event_about_somebody_elses_execution_changes_nothing(pipeline: Pipel
         *({"name": other} for other in ("by-hand", f"{name}\n", f"x{name}", f"{job.request_id}-0", f"{name}-1", "")),
     ]
 
-    assert {told.tell(ended(job, **stranger)) for stranger in strangers} == {Answer.NOT_OURS}
+    assert {events.handle(ended_event(job, **stranger)) for stranger in strangers} == {Answer.NOT_OURS}
     assert pipeline.everything(job) == before
 
 
-def test_a_request_that_is_not_there_is_no_reason_to_fail(told: HandledEvents) -> None:
-    nobody = RequestJob(request_id=uuid.uuid4(), attempt=1)
+def test_a_failure_event_about_an_unknown_request_causes_no_error(events: HandledEvents) -> None:
+    unknown_job = RequestJob(request_id=uuid.uuid4(), attempt=1)
 
-    assert told.tell(ended(nobody)) is Answer.ENDED_BEFORE
+    assert events.handle(ended_event(unknown_job)) is Answer.ENDED_BEFORE
 
 
-@pytest.mark.parametrize(("exit_code", "error"), [(1, WORKER_DIED), (137, WORKER_DIED), (None, WORKER_NOT_STARTED)])
-def test_a_state_does_not_wait_for_a_worker_that_has_died(
-    told: HandledEvents, exit_code: int | None, error: str
+@pytest.mark.parametrize(
+    ("exit_code", "error"), [(1, WORKER_STOPPED), (137, WORKER_STOPPED), (None, WORKER_NOT_STARTED)]
+)
+def test_a_stopped_worker_fails_the_state_that_waits_for_it(
+    events: HandledEvents, exit_code: int | None, error: str
 ) -> None:
-    assert told.tell(stopped(exit_code)) is Answer.ENDED
+    assert events.handle(stopped_event(exit_code)) is Answer.ENDED
 
-    assert (told.tokens, told.reporter.ends, told.tasks.asked) == ([TOKEN], [error], [])
+    assert (events.tokens, events.reporter.ends, events.tasks.asked) == ([TOKEN], [error], [])
 
 
-def test_an_image_that_cannot_be_pulled_leaves_no_container_and_is_a_worker_that_never_started(
-    told: HandledEvents,
+def test_a_task_without_containers_is_a_worker_that_never_started(
+    events: HandledEvents,
 ) -> None:
-    event = stopped(None, containers=[], stopCode="TaskFailedToStart", stoppedReason="CannotPullContainerError: …")
+    event = stopped_event(
+        None, containers=[], stopCode="TaskFailedToStart", stoppedReason="CannotPullContainerError: …"
+    )
 
-    assert told.tell(event) is Answer.ENDED
-    assert told.reporter.ends == [WORKER_NOT_STARTED]
+    assert events.handle(event) is Answer.ENDED
+    assert events.reporter.ends == [WORKER_NOT_STARTED]
 
 
 @pytest.mark.parametrize(
     "event",
     [
-        stopped(1, token=None),
-        stopped(1, overrides={}),
-        stopped(1, overrides={"containerOverrides": [{"name": "transcribe"}]}),
+        stopped_event(1, token=None),
+        stopped_event(1, overrides={}),
+        stopped_event(1, overrides={"containerOverrides": [{"name": "transcribe"}]}),
     ],
 )
-def test_ecs_is_asked_for_the_token_where_the_event_has_none(told: HandledEvents, event: dict[str, Any]) -> None:
-    told.tasks.overrides = TaskOverrides.model_validate(stopped(1)["detail"]["overrides"])
+def test_the_task_token_is_read_from_ecs_if_the_event_lacks_it(events: HandledEvents, event: dict[str, Any]) -> None:
+    events.tasks.overrides = TaskOverrides.model_validate(stopped_event(1)["detail"]["overrides"])
 
-    assert told.tell(event) is Answer.ENDED
-    assert (told.tasks.asked, told.tokens) == ([TASK], [TOKEN])
-
-
-def test_a_worker_that_nobody_gave_a_token_is_nobodys(told: HandledEvents) -> None:
-    assert told.tell(stopped(1, token=None)) is Answer.NOT_OURS
-    assert told.tokens == []
+    assert events.handle(event) is Answer.ENDED
+    assert (events.tasks.asked, events.tokens) == ([TASK], [TOKEN])
 
 
-def test_a_worker_that_left_in_peace_has_told_its_end_itself(told: HandledEvents) -> None:
-    assert told.tell(stopped(0)) is Answer.ENDED_BEFORE
-    assert told.tokens == []
+def test_a_worker_without_a_task_token_is_ignored(events: HandledEvents) -> None:
+    assert events.handle(stopped_event(1, token=None)) is Answer.NOT_OURS
+    assert events.tokens == []
 
 
-def test_a_state_that_has_its_end_already_is_no_failure(told: HandledEvents) -> None:
-    told.reporter.is_gone = True
+def test_a_worker_with_exit_code_0_is_not_reported_as_failed(events: HandledEvents) -> None:
+    assert events.handle(stopped_event(0)) is Answer.ENDED_BEFORE
+    assert events.tokens == []
 
-    assert told.tell(stopped(1)) is Answer.ENDED_BEFORE
+
+def test_a_state_that_has_ended_already_causes_no_error(events: HandledEvents) -> None:
+    events.reporter.is_gone = True
+
+    assert events.handle(stopped_event(1)) is Answer.ENDED_BEFORE
 
 
-def test_an_event_comes_again_when_step_functions_cannot_be_reached(told: HandledEvents) -> None:
-    told.reporter.is_down = True
+def test_an_unreachable_step_functions_raises_so_that_the_event_is_redelivered(events: HandledEvents) -> None:
+    events.reporter.is_down = True
 
     with pytest.raises(ProviderError):
-        told.tell(stopped(1))
+        events.handle(stopped_event(1))
 
 
-def test_a_worker_of_another_cluster_is_left_alone(told: HandledEvents) -> None:
-    assert told.tell(stopped(1, clusterArn=CLUSTER_ARN + "-other")) is Answer.NOT_OURS
+def test_a_stopped_worker_of_another_cluster_is_ignored(events: HandledEvents) -> None:
+    assert events.handle(stopped_event(1, clusterArn=CLUSTER_ARN + "-other")) is Answer.NOT_OURS
 
 
 @pytest.mark.parametrize(
@@ -231,20 +241,20 @@ def test_a_worker_of_another_cluster_is_left_alone(told: HandledEvents) -> None:
     [
         {},
         {"detail-type": "Scheduled Event", "detail": {}},
-        ended(RequestJob(request_id=uuid.uuid4(), attempt=1), "RUNNING"),
-        stopped(1, lastStatus="RUNNING"),
-        stopped(1, overrides={"containerOverrides": [{"environment": [{"name": 1, "value": TOKEN}]}]}),
+        ended_event(RequestJob(request_id=uuid.uuid4(), attempt=1), "RUNNING"),
+        stopped_event(1, lastStatus="RUNNING"),
+        stopped_event(1, overrides={"containerOverrides": [{"environment": [{"name": 1, "value": TOKEN}]}]}),
     ],
 )
-def test_what_is_no_such_event_is_refused_without_quoting_it(told: HandledEvents, event: dict[str, Any]) -> None:
+def test_an_unknown_event_is_rejected_without_quoting_it(events: HandledEvents, event: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
-        told.tell(event)
+        events.handle(event)
 
     assert TOKEN not in str(caught.value)
 
 
-def test_the_token_is_not_logged(told: HandledEvents, caplog: pytest.LogCaptureFixture) -> None:
-    told.tell(stopped(137))
+def test_the_task_token_is_not_logged(events: HandledEvents, caplog: pytest.LogCaptureFixture) -> None:
+    events.handle(stopped_event(137))
 
     (record,) = caplog.records
     assert record.message == "a worker died"

@@ -48,7 +48,7 @@ def collected(post: uuid.UUID, *, needs_worker: bool = False) -> CollectResult:
     return CollectResult(request_post_id=post, outcome=Outcome.COLLECTED, needs_worker=needs_worker)
 
 
-def test_a_text_post_has_nothing_to_collect_and_goes_on(pipeline: Pipeline) -> None:
+def test_a_post_without_media_is_collected(pipeline: Pipeline) -> None:
     job, (post,) = pipeline.fetched("20")
 
     assert pipeline.collect(job, post) == collected(post)
@@ -59,7 +59,7 @@ def test_a_text_post_has_nothing_to_collect_and_goes_on(pipeline: Pipeline) -> N
     assert pipeline.media.asked == []
 
 
-def test_a_photo_is_stored_under_its_hash_and_is_its_own_thumbnail(pipeline: Pipeline) -> None:
+def test_a_photo_is_stored_under_its_hash_as_its_own_thumbnail(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, PHOTO)
 
     assert pipeline.collect(job, post) == collected(post)
@@ -96,7 +96,7 @@ def test_a_file_that_storage_has_lost_is_stored_again(pipeline: Pipeline) -> Non
     assert path in pipeline.media.files
 
 
-def test_a_video_is_stored_for_the_worker_who_makes_its_thumbnail(pipeline: Pipeline) -> None:
+def test_a_video_is_stored_without_a_thumbnail_for_the_worker(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, VIDEO, POSTER)
 
     assert pipeline.collect(job, post) == collected(post, needs_worker=True)
@@ -111,7 +111,7 @@ def test_a_video_is_stored_for_the_worker_who_makes_its_thumbnail(pipeline: Pipe
     ("page", "needs_worker"),
     [(PAGE, True), (ScrapedMedia(PAGE.kind, PAGE.source_url, is_page=True, transcript=CAPTIONS), False)],
 )
-def test_a_page_is_never_downloaded_and_needs_the_worker_only_without_captions(
+def test_a_video_page_is_not_downloaded_and_needs_the_worker_only_without_captions(
     pipeline: Pipeline, page: ScrapedMedia, needs_worker: bool
 ) -> None:
     job, post = fetched(pipeline, page, POSTER)
@@ -120,7 +120,7 @@ def test_a_page_is_never_downloaded_and_needs_the_worker_only_without_captions(
     assert [url for url, _, _ in pipeline.media.asked] == [POSTER.source_url]
 
 
-def test_what_is_stored_already_is_not_fetched_again_even_after_the_post_was(pipeline: Pipeline) -> None:
+def test_a_stored_file_is_not_downloaded_again_after_a_refetch_of_its_post(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, PHOTO)
     pipeline.collect(job, post)
     pipeline.collect(job, post)
@@ -134,7 +134,7 @@ def test_what_is_stored_already_is_not_fetched_again_even_after_the_post_was(pip
     assert [row.source_url for row in media_of(pipeline)] == [renewed.source_url]
 
 
-def test_a_post_with_a_dead_link_is_fetched_once_more_by_the_next_request(pipeline: Pipeline) -> None:
+def test_a_post_with_an_expired_media_link_is_fetched_again_by_the_next_request(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, PHOTO, VIDEO)
     dead = MediaRefused.with_dead_link("Its link has expired.")
     pipeline.media.refused[PHOTO.source_url] = dead
@@ -151,7 +151,7 @@ def test_a_post_with_a_dead_link_is_fetched_once_more_by_the_next_request(pipeli
     assert errors(pipeline) == [None, None]
 
 
-def test_a_link_that_is_dead_again_makes_no_request_fetch_twice(pipeline: Pipeline) -> None:
+def test_a_link_that_expires_again_causes_one_refetch_per_request(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, PHOTO)
     pipeline.media.refused[PHOTO.source_url] = MediaRefused.with_dead_link("Its link has expired.")
     pipeline.collect(job, post)
@@ -166,7 +166,7 @@ def test_a_link_that_is_dead_again_makes_no_request_fetch_twice(pipeline: Pipeli
     ]
 
 
-def test_a_medium_that_failed_otherwise_leaves_its_post_fresh(pipeline: Pipeline) -> None:
+def test_other_media_errors_leave_the_post_fresh(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, PHOTO)
     pipeline.media.refused[PHOTO.source_url] = MediaRefused(GONE)
     pipeline.collect(job, post)
@@ -177,7 +177,7 @@ def test_a_medium_that_failed_otherwise_leaves_its_post_fresh(pipeline: Pipeline
 
 
 @pytest.mark.parametrize("is_stand_in", [True, False])
-def test_a_download_knows_the_platform_and_whether_a_stand_in_gave_the_post(
+def test_the_downloader_receives_the_platform_and_whether_the_post_is_a_stand_ins(
     pipeline: Pipeline, is_stand_in: bool
 ) -> None:
     pipeline.source.posts["21"] = scraped_post("21", media=[PHOTO])
@@ -189,7 +189,7 @@ def test_a_download_knows_the_platform_and_whether_a_stand_in_gave_the_post(
     assert pipeline.media.asked == [(PHOTO.source_url, "x", is_stand_in)]
 
 
-def test_a_medium_that_fails_keeps_its_error_and_the_post_goes_on(pipeline: Pipeline) -> None:
+def test_a_failed_medium_has_an_error_and_the_post_continues(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, VIDEO, PHOTO)
     pipeline.media.refused[VIDEO.source_url] = MediaRefused(GONE)
 
@@ -198,7 +198,7 @@ def test_a_medium_that_fails_keeps_its_error_and_the_post_goes_on(pipeline: Pipe
     assert errors(pipeline) == [{"category": "media_error", "message": GONE}, None]
 
 
-def test_a_medium_that_failed_is_tried_again_and_its_error_forgotten(pipeline: Pipeline) -> None:
+def test_a_failed_medium_is_retried_and_its_error_cleared(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, PHOTO)
     pipeline.media.refused[PHOTO.source_url] = MediaRefused(GONE)
     pipeline.collect(job, post)
@@ -209,19 +209,19 @@ def test_a_medium_that_failed_is_tried_again_and_its_error_forgotten(pipeline: P
     assert errors(pipeline) == [None]
 
 
-def test_a_medium_that_cannot_be_stored_says_so_and_its_calls_are_counted(pipeline: Pipeline) -> None:
+def test_a_storage_failure_is_recorded_with_its_calls(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, PHOTO, VIDEO)
-    down = ProviderError("Our media storage is out of order.", provider="supabase", category=ErrorCategory.TIMEOUT)
+    down = ProviderError("Our media storage is unavailable.", provider="supabase", category=ErrorCategory.TIMEOUT)
     pipeline.media.unstorable[".mp4"] = down
 
     assert pipeline.collect(job, post) == collected(post)
 
-    assert errors(pipeline) == [None, {"category": "timeout", "message": "Our media storage is out of order."}]
+    assert errors(pipeline) == [None, {"category": "timeout", "message": "Our media storage is unavailable."}]
     assert [call.provider for call in pipeline.calls(job)] == ["twitterapi", "supabase", "supabase"]
     check_books(pipeline, job)
 
 
-def test_a_disk_that_is_full_fails_one_medium_and_not_the_post(pipeline: Pipeline) -> None:
+def test_a_full_disk_fails_the_medium_and_not_the_post(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, VIDEO, PHOTO)
     pipeline.media.unwritable.add(VIDEO.source_url)
 
@@ -234,7 +234,7 @@ def test_a_disk_that_is_full_fails_one_medium_and_not_the_post(pipeline: Pipelin
 @pytest.mark.parametrize(
     ("text", "outcome"), [("", Outcome.FAILED), ("  \n", Outcome.FAILED), ("Hi", Outcome.COLLECTED)]
 )
-def test_a_post_of_which_nothing_remains_fails_with_the_first_cause(
+def test_a_post_without_text_and_media_fails_with_the_first_media_error(
     pipeline: Pipeline, text: str, outcome: Outcome
 ) -> None:
     job, post = fetched(pipeline, VIDEO, POSTER, text=text)
@@ -248,14 +248,16 @@ def test_a_post_of_which_nothing_remains_fails_with_the_first_cause(
 
 
 @pytest.mark.parametrize("media", [(PHOTO,), (VIDEO,), (PAGE,)])
-def test_a_post_without_words_lives_by_what_can_be_seen(pipeline: Pipeline, media: tuple[ScrapedMedia, ...]) -> None:
+def test_a_post_without_text_continues_if_it_has_a_visible_medium(
+    pipeline: Pipeline, media: tuple[ScrapedMedia, ...]
+) -> None:
     job, post = fetched(pipeline, *media, text="")
 
     assert pipeline.collect(job, post).outcome == Outcome.COLLECTED
 
 
 @pytest.mark.parametrize(("used_s", "asked"), [(START_UNTIL_S, 2), (START_UNTIL_S + 0.1, 1)])
-def test_no_medium_is_begun_when_the_time_is_nearly_over(pipeline: Pipeline, used_s: float, asked: int) -> None:
+def test_no_download_starts_shortly_before_the_timeout(pipeline: Pipeline, used_s: float, asked: int) -> None:
     job, post = fetched(pipeline, PHOTO, VIDEO)
     pipeline.media.during = lambda: pipeline.clock.advance(used_s)
 
@@ -266,7 +268,7 @@ def test_no_medium_is_begun_when_the_time_is_nearly_over(pipeline: Pipeline, use
     assert errors(pipeline) == [None, None if asked == 2 else late]
 
 
-def test_every_download_ends_before_the_function_does(pipeline: Pipeline) -> None:
+def test_every_download_must_end_before_the_function_times_out(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, PHOTO, VIDEO, POSTER)
     pipeline.media.during = lambda: pipeline.clock.advance(20)
 
@@ -275,7 +277,7 @@ def test_every_download_ends_before_the_function_does(pipeline: Pipeline) -> Non
     assert pipeline.media.patience_s == [49, 36, 29, 16, 9, pytest.approx(-4)]
 
 
-def test_a_post_that_is_collected_twice_is_as_if_collected_once(pipeline: Pipeline) -> None:
+def test_collecting_a_post_twice_changes_nothing(pipeline: Pipeline) -> None:
     pipeline.source.posts["21"] = scraped_post("21", media=[PHOTO, VIDEO])
     job, posts = pipeline.fetched("20", "21")
     first = [pipeline.collect(job, post) for post in posts]
@@ -285,7 +287,7 @@ def test_a_post_that_is_collected_twice_is_as_if_collected_once(pipeline: Pipeli
     assert pipeline.everything(job) == before
 
 
-def test_a_post_that_has_already_failed_does_not_go_on(pipeline: Pipeline) -> None:
+def test_a_failed_post_is_not_collected(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, PHOTO)
     pipeline.fail_post(job, post, stage=Stage.COLLECTING_MEDIA, error="States.Timeout")
 
@@ -293,7 +295,7 @@ def test_a_post_that_has_already_failed_does_not_go_on(pipeline: Pipeline) -> No
     assert pipeline.media.asked == []
 
 
-def test_an_old_attempt_collects_nothing(pipeline: Pipeline) -> None:
+def test_a_superseded_attempt_collects_nothing(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, PHOTO)
     pipeline.supersede(job)
     before = pipeline.everything(job)
@@ -302,7 +304,7 @@ def test_an_old_attempt_collects_nothing(pipeline: Pipeline) -> None:
     assert pipeline.everything(job) == before
 
 
-def test_an_attempt_replaced_during_a_download_keeps_the_file_and_tells_nobody(pipeline: Pipeline) -> None:
+def test_an_attempt_superseded_during_a_download_keeps_the_file_and_records_no_status(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, PHOTO)
     pipeline.media.during = lambda: pipeline.supersede(job)
 
@@ -312,7 +314,7 @@ def test_an_attempt_replaced_during_a_download_keeps_the_file_and_tells_nobody(p
     assert [row.state for row in pipeline.read(job).posts] == [PostState.FETCHED]
 
 
-def test_no_transaction_is_open_while_a_medium_is_fetched(pipeline: Pipeline) -> None:
+def test_no_transaction_is_open_during_a_download(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, PHOTO)
     open_connections = []
     pipeline.media.during = lambda: open_connections.append(pipeline.engine.pool.status())
@@ -322,7 +324,7 @@ def test_no_transaction_is_open_while_a_medium_is_fetched(pipeline: Pipeline) ->
     assert ["Current Checked out connections: 0" in status for status in open_connections] == [True]
 
 
-def test_a_post_of_another_request_is_refused(pipeline: Pipeline) -> None:
+def test_collecting_a_post_of_another_request_is_an_error(pipeline: Pipeline) -> None:
     job, _ = pipeline.fetched("20")
     _, (foreign,) = pipeline.fetched("21")
 
@@ -331,7 +333,7 @@ def test_a_post_of_another_request_is_refused(pipeline: Pipeline) -> None:
             pipeline.collect(job, post)
 
 
-def test_each_further_medium_takes_the_same_few_statements(pipeline: Pipeline) -> None:
+def test_each_medium_takes_the_same_number_of_statements(pipeline: Pipeline) -> None:
     def statements(count: int) -> int:
         pipeline.clock.advance(REUSE_FOR.total_seconds() + 1)
         pictures = [ScrapedMedia(MediaKind.IMAGE, f"{PHOTO.source_url}/{count}/{number}") for number in range(count)]

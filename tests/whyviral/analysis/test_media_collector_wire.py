@@ -23,7 +23,7 @@ def file(kind: str, filename: str) -> dict[str, str]:
     return {"kind": kind, "filename": filename, "file_base64": content}
 
 
-def test_photo_video_and_poster_of_a_post_end_up_public_as_they_were(
+def test_photo_video_and_poster_of_a_post_are_stored_unchanged_and_public(
     pipeline: Pipeline, stand_ins: StandInsClient, local_endpoints: Endpoints
 ) -> None:
     stand_ins.add_post(id="101", media=[file("image", "photo.jpg"), file("video", "tweet-spoken.mp4")])

@@ -1,4 +1,4 @@
-"""An ended request goes on from what is there: nothing is fetched, stored or explained twice, and nothing is lost."""
+"""A retry resumes an ended request from its saved results: no result is lost, and no work is repeated."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -41,8 +41,8 @@ def formulas(pipeline: Pipeline, job: RequestJob) -> list[str]:
     return [analysis.viral_formula for analysis in pipeline.read(job).post_analyses]
 
 
-def broken(pipeline: Pipeline, stage: Stage) -> RequestJob:
-    """Bring a request of two posts to a stage, and break it there."""
+def failed_request(pipeline: Pipeline, stage: Stage) -> RequestJob:
+    """Run a request of two posts up to a stage, and fail that stage."""
     job = pipeline.admit("20", "21")
     if stage is not Stage.FETCHING_POSTS:
         posts = pipeline.fetch(job).posts
@@ -58,10 +58,10 @@ def broken(pipeline: Pipeline, stage: Stage) -> RequestJob:
 @pytest.mark.parametrize(
     "stage", [Stage.FETCHING_POSTS, Stage.COLLECTING_MEDIA, Stage.ANALYSING, Stage.ANALYSIS_COMPLETE]
 )
-def test_wherever_a_request_broke_a_retry_completes_it_and_repeats_no_paid_call(
+def test_a_retry_completes_a_request_that_failed_at_any_stage_without_repeating_paid_calls(
     pipeline: Pipeline, stage: Stage
 ) -> None:
-    job = broken(pipeline, stage)
+    job = failed_request(pipeline, stage)
 
     outcome = pipeline.run(pipeline.try_again(job))
 
@@ -78,7 +78,7 @@ def test_wherever_a_request_broke_a_retry_completes_it_and_repeats_no_paid_call(
     check_books(pipeline, job)
 
 
-def test_a_broken_stage_ends_its_posts_and_what_was_explained_is_a_partial_success(pipeline: Pipeline) -> None:
+def test_a_failed_stage_fails_its_posts_and_explained_posts_make_a_partial_success(pipeline: Pipeline) -> None:
     job, (first, _) = pipeline.collected("20", "21")
     pipeline.explain(job, first)
 
@@ -98,10 +98,10 @@ def test_a_broken_stage_ends_its_posts_and_what_was_explained_is_a_partial_succe
     assert pipeline.reserved(job) == ["charged", "returned"]
 
 
-def test_a_retry_after_a_partial_success_explains_the_rest_only(pipeline: Pipeline) -> None:
+def test_a_retry_of_a_partial_success_explains_only_the_missing_posts(pipeline: Pipeline) -> None:
     pipeline.model.answers.append(model_error(ErrorCategory.AUTH, is_transient=False))
     job = pipeline.admit("20", "21")
-    assert pipeline.run(job) == Outcome.FAILED  # a cause on our side cost an analysis
+    assert pipeline.run(job) == Outcome.FAILED  # one post has no analysis for a cause on our side
     assert pipeline.read(job).status == RequestStatus.COMPLETED
 
     assert pipeline.run(pipeline.try_again(job)) == Outcome.COMPLETED
@@ -121,13 +121,13 @@ def test_a_retry_after_a_partial_success_explains_the_rest_only(pipeline: Pipeli
     check_history(request)
 
 
-def test_a_partial_success_by_causes_of_the_posts_alarms_nobody(pipeline: Pipeline) -> None:
+def test_a_partial_success_without_a_cause_on_our_side_raises_no_alarm(pipeline: Pipeline) -> None:
     pipeline.source.absent = {"404"}
 
     assert pipeline.run(pipeline.admit("20", "404")) == Outcome.COMPLETED
 
 
-def test_a_job_that_runs_at_a_provider_is_resumed_by_its_id(pipeline: Pipeline) -> None:
+def test_a_retry_resumes_a_providers_running_job_by_its_id(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 1_000
     pipeline.source.wait_s = 100.0
     job = pipeline.admit("20")
@@ -141,9 +141,11 @@ def test_a_job_that_runs_at_a_provider_is_resumed_by_its_id(pipeline: Pipeline) 
 
 
 @pytest.mark.parametrize("cause", [KILLED, ""], ids=["its end is known", "it may still run"])
-def test_the_claims_of_a_dead_run_end_when_its_end_is_known_or_with_their_lease(pipeline: Pipeline, cause: str) -> None:
+def test_the_claims_of_a_failed_run_are_released_at_once_or_expire_with_their_lease(
+    pipeline: Pipeline, cause: str
+) -> None:
     job = pipeline.admit("20")
-    pipeline.source.during = die
+    pipeline.source.during = stop_run
     with pytest.raises(SystemExit):
         pipeline.fetch(job)
     pipeline.source.during = lambda: None
@@ -157,11 +159,11 @@ def test_the_claims_of_a_dead_run_end_when_its_end_is_known_or_with_their_lease(
     assert len(pipeline.fetch(again).posts) == 1
 
 
-def die() -> None:
+def stop_run() -> None:
     raise SystemExit
 
 
-def test_a_medium_that_may_be_had_later_makes_an_analysis_partial_and_a_retry_gets_it(pipeline: Pipeline) -> None:
+def test_a_temporarily_missing_medium_makes_an_analysis_partial_until_a_retry_gets_it(pipeline: Pipeline) -> None:
     with_media(pipeline, "20", (MediaKind.IMAGE, PHOTO))
     pipeline.media.refused[PHOTO] = too_slow()
     job = pipeline.admit("20")
@@ -187,7 +189,7 @@ def test_a_medium_that_may_be_had_later_makes_an_analysis_partial_and_a_retry_ge
         pipeline.try_again(job)
 
 
-def test_a_video_that_the_worker_never_finished_makes_an_analysis_partial(pipeline: Pipeline) -> None:
+def test_an_unprocessed_video_makes_an_analysis_partial(pipeline: Pipeline) -> None:
     with_media(pipeline, "20", (MediaKind.VIDEO, VIDEO))
     job = pipeline.admit("20")
     pipeline.run(job)
@@ -219,7 +221,7 @@ FAILURES: dict[str, tuple[Stage, ErrorCategory, Outcome]] = {
 
 
 @pytest.mark.parametrize("way", FAILURES)
-def test_a_partial_analysis_outlives_every_failure_of_the_next_try(pipeline: Pipeline, way: str) -> None:
+def test_a_partial_analysis_survives_every_failure_of_a_retry(pipeline: Pipeline, way: str) -> None:
     job = partial_request(pipeline, too_slow())
     stage, category, outcome = FAILURES[way]
     again = pipeline.try_again(job)
@@ -243,7 +245,7 @@ def test_a_partial_analysis_outlives_every_failure_of_the_next_try(pipeline: Pip
 
 
 @pytest.mark.parametrize("is_fetched", [True, False])
-def test_a_post_with_dead_links_is_fetched_anew_once(pipeline: Pipeline, is_fetched: bool) -> None:
+def test_a_post_with_expired_media_links_is_fetched_again_once(pipeline: Pipeline, is_fetched: bool) -> None:
     job = partial_request(pipeline, MediaRefused.with_dead_link("It has expired."))
     again = pipeline.try_again(job)
     if is_fetched:
@@ -263,7 +265,7 @@ def test_a_post_with_dead_links_is_fetched_anew_once(pipeline: Pipeline, is_fetc
     assert any(message.endswith("those posts are fetched again.") for message in messages)
 
 
-def test_what_failed_for_all_posts_is_told_with_its_provider_and_nothing_secret(pipeline: Pipeline) -> None:
+def test_a_provider_failure_of_all_posts_is_reported_without_secrets(pipeline: Pipeline) -> None:
     pipeline.source.errors.append(scrape_error(ErrorCategory.AUTH, is_transient=False, status=401))
     job = pipeline.admit("20")
 
@@ -280,7 +282,7 @@ def test_what_failed_for_all_posts_is_told_with_its_provider_and_nothing_secret(
     }
 
 
-def test_a_request_is_tried_again_three_times_and_not_while_it_runs(pipeline: Pipeline) -> None:
+def test_a_request_can_be_retried_three_times_and_not_while_it_runs(pipeline: Pipeline) -> None:
     job: RequestJob = pipeline.admit("20")
     for _ in range(3):
         with pytest.raises(AnalysisStillRunning):
@@ -304,7 +306,7 @@ def error_details(pipeline: Pipeline, job: RequestJob) -> Sequence[dict[str, Any
         ).all()
 
 
-def test_what_a_function_said_at_its_end_is_kept_for_operators_only(pipeline: Pipeline) -> None:
+def test_the_error_message_of_a_function_is_kept_for_operators_only(pipeline: Pipeline) -> None:
     job, (first, _) = pipeline.collected("20", "21")
     cause = '{"errorMessage": "no key AIzaSyA-0123456789012345678901234567890", "errorType": "LookupError"}'
 

@@ -9,36 +9,36 @@ from whyviral.core.errors import ErrorCategory
 STAGE = Stage.ANALYSING
 
 
-def caused(**fields: object) -> str:
+def lambda_cause(**fields: object) -> str:
     return json.dumps(fields)
 
 
-def test_what_a_function_said_is_kept_and_it_is_known_to_have_ended() -> None:
-    cause = caused(errorMessage="no such post", errorType="LookupError", requestId="r", stackTrace=["  File"])
+def test_a_functions_error_message_is_kept_and_proves_that_the_function_has_ended() -> None:
+    cause = lambda_cause(errorMessage="no such post", errorType="LookupError", requestId="r", stackTrace=["  File"])
 
     stage_failure = read_stage_failure(STAGE, "LookupError", cause)
 
-    assert (stage_failure.category, stage_failure.has_ended) == (ErrorCategory.INTERNAL, True)
+    assert (stage_failure.category, stage_failure.function_has_ended) == (ErrorCategory.INTERNAL, True)
     assert stage_failure.details == {"error": "LookupError", "reported": "no such post"}
 
 
 @pytest.mark.parametrize(
     "cause", ["", "null", "The task was stopped.", "{", '{"errorMessage": "it may still run"}', '"errorType"']
 )
-def test_without_the_word_of_the_function_itself_it_may_still_run(cause: str) -> None:
+def test_a_cause_without_a_functions_error_does_not_prove_that_it_has_ended(cause: str) -> None:
     stage_failure = read_stage_failure(STAGE, "States.Timeout", cause)
 
-    assert (stage_failure.has_ended, stage_failure.details) == (False, {"error": "States.Timeout"})
+    assert (stage_failure.function_has_ended, stage_failure.details) == (False, {"error": "States.Timeout"})
 
 
-def test_a_cause_that_was_cut_off_is_read_as_far_as_it_goes() -> None:
-    cause = caused(errorMessage="said so", errorType="KeyError", stackTrace=["x" * 5_000])[:4_096]
+def test_a_truncated_cause_is_read_as_far_as_possible() -> None:
+    cause = lambda_cause(errorMessage="reported so", errorType="KeyError", stackTrace=["x" * 5_000])[:4_096]
 
-    assert read_stage_failure(STAGE, "KeyError", cause).details == {"error": "KeyError", "reported": "said so"}
+    assert read_stage_failure(STAGE, "KeyError", cause).details == {"error": "KeyError", "reported": "reported so"}
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("reported", "kept"),
     [
         ("key=sk-" + "a" * 40, "key=[hidden]"),
         ("postgresql://user:password@host/db", "[hidden]"),
@@ -50,8 +50,8 @@ def test_a_cause_that_was_cut_off_is_read_as_far_as_it_goes() -> None:
         (7, None),
     ],
 )
-def test_what_was_said_is_hostile(said: object, kept: str | None) -> None:
-    stage_failure = read_stage_failure(STAGE, "E" * 500, caused(errorType="E", errorMessage=said))
+def test_a_functions_error_message_is_redacted_and_cleaned(reported: object, kept: str | None) -> None:
+    stage_failure = read_stage_failure(STAGE, "E" * 500, lambda_cause(errorType="E", errorMessage=reported))
 
     assert stage_failure.details == {"error": "E" * 100} | ({"reported": kept} if kept else {})
 
@@ -68,7 +68,9 @@ def test_what_was_said_is_hostile(said: object, kept: str | None) -> None:
         ("OSError", ErrorCategory.INTERNAL, "Something went wrong on our side while explaining the post; try again."),
     ],
 )
-def test_the_name_decides_what_the_user_is_told(error: str, category: ErrorCategory, sentence: str) -> None:
+def test_the_error_name_decides_the_category_and_the_message_for_the_user(
+    error: str, category: ErrorCategory, sentence: str
+) -> None:
     stage_failure = read_stage_failure(STAGE, error)
 
     assert (stage_failure.category, stage_failure.message) == (category, sentence)

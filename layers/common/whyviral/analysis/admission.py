@@ -1,4 +1,4 @@
-"""Admission: from pasted URLs to requests that the pipeline can start, all or nothing."""
+"""Admission: turns pasted URLs into requests that the pipeline can start, all of them or none."""
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -21,12 +21,12 @@ from .models import PostAnalysisRequest, PostState, RequestStatus, Stage
 from .spent_today import get_spent_today
 
 MAX_URLS_PER_CALL = 100
-"""Above the limit of any plan, so that a call with more is a mistake."""
+"""Above the limit of every plan, so a call with more is a mistake."""
 FIRST_ATTEMPT = 1
 
 
 class InvalidPostUrls(AppError):
-    """At least one URL is not a post, so none was accepted; `details` gives the reason for each."""
+    """At least one URL is not a post, so none was accepted; `details` has a reason per URL."""
 
     status_code = 422
     code = "invalid_post_urls"
@@ -66,7 +66,7 @@ class PlanUrlLimitExceeded(AppError):
 
 
 class SpendLimitReached(AppError):
-    """The daily budget for analyses is used up; nothing was counted."""
+    """The daily budget for analyses is used up; the call is not counted against the plan."""
 
     status_code = 503
     code = "spend_limit_reached"
@@ -79,21 +79,21 @@ class SpendLimitReached(AppError):
 
 
 class PlatformUnavailable(AppError):
-    """A platform of the call is switched off, so that none of its posts can be analysed at present."""
+    """A platform of the call is switched off, so its posts cannot be analysed at the moment."""
 
     status_code = 503
     code = "platform_unavailable"
 
     def __init__(self, platform: str) -> None:
         super().__init__(
-            f"Posts of {platform} cannot be analysed at the moment, so nothing of this call was; send the posts of "
-            "other platforms on their own, or try again later.",
+            f"Posts of {platform} cannot be analysed at the moment, so no analysis was started. Send the posts of "
+            "other platforms without them, or try again later.",
             details={"platform": platform},
         )
 
 
 class FreeShareReached(AppError):
-    """Users of the Free plan have used up their share of the daily budget; nothing was counted."""
+    """The Free plan's share of the daily budget is used up; the call is not counted against the plan."""
 
     status_code = 503
     code = "free_share_reached"
@@ -101,7 +101,7 @@ class FreeShareReached(AppError):
 
     def __init__(self, *, retry_after_s: float) -> None:
         super().__init__(
-            "Today's free analyses are used up; upgrade your plan, or try again after midnight UTC.",
+            "Today's free analyses are used up. Upgrade your plan, or try again after midnight UTC.",
             retry_after_s=retry_after_s,
         )
 
@@ -109,11 +109,11 @@ class FreeShareReached(AppError):
 def check_daily_budget(
     user_id: uuid.UUID, session: Session, *, max_usd_per_day: Decimal, free_share: Decimal, now: datetime
 ) -> None:
-    """Refuse a call that costs money once the daily budget is used up, before anything is counted for it.
+    """Reject a call that costs money once the daily budget is used up, before it is counted against the plan.
 
     Raises:
-        SpendLimitReached: until midnight UTC.
-        FreeShareReached: until midnight UTC, for a user of the Free plan.
+        SpendLimitReached: the budget is used up until midnight UTC.
+        FreeShareReached: the user is on the Free plan, whose share is used up until midnight UTC.
     """
     retry_after_s = (end_of_day(now) - now).total_seconds()
     spent = get_spent_today(session, user_id, now=now)
@@ -127,8 +127,8 @@ def parse_post_urls(urls: Sequence[str]) -> list[PostUrl]:
     """Return the distinct posts that the URLs name, in the order given.
 
     Raises:
-        TooManyUrls: over `MAX_URLS_PER_CALL`.
-        InvalidPostUrls: naming every bad URL and its reason.
+        TooManyUrls: there are more than `MAX_URLS_PER_CALL` URLs.
+        InvalidPostUrls: at least one URL is not a post; the error lists each with its reason.
     """
     if len(urls) > MAX_URLS_PER_CALL:
         raise TooManyUrls(len(urls))
@@ -154,14 +154,14 @@ def admit(
     execution_arn_of: Callable[[uuid.UUID, int], str],
     now: datetime,
 ) -> list[PostAnalysisRequest]:
-    """Create one request per platform, in the order of the platforms' names, and count their posts against the plan.
+    """Create one request per platform, ordered by platform name, and count their posts against the plan.
 
-    The caller starts the requests after the commit; when this raises, the transaction must be rolled back.
+    The caller starts the executions after the commit. If this raises, the caller must roll back the transaction.
 
     Raises:
-        PlanUrlLimitExceeded: more posts than the plan allows in one call.
+        PlanUrlLimitExceeded: there are more posts than the plan allows in one call.
         PlatformUnavailable: a platform is switched off.
-        UsageLimitReached: more posts than the plan still allows on a platform today.
+        UsageLimitReached: there are more posts than the plan still allows on a platform today.
         NoCurrentPlan: the user has no plan.
     """
     plan = account_service.get_user_plan(session, user_id)
@@ -198,20 +198,20 @@ def _check_platforms(inserted: Sequence[tuple[PostAnalysisRequest, bool]]) -> li
 
 
 def count_again(session: Session, request: PostAnalysisRequest, urls: Sequence[str], *, now: datetime) -> None:
-    """Count, for another attempt of an ended request, the URLs that gave no analysis and were returned.
+    """Count the URLs without an analysis again for another attempt, because the last attempt returned them.
 
-    They count today, against the plan as it is now; what was explained before stays charged. The caller holds the
-    request's row, so that no other attempt begins or ends meanwhile; when this raises, the transaction must be rolled
-    back.
+    They count today, against the current plan; URLs with an analysis stay charged. The caller holds the lock of the
+    request's row, so that no other attempt starts or ends at the same time. If this raises, the caller must roll back
+    the transaction.
 
     Args:
         session: the transaction.
-        request: the request.
-        urls: those of its URLs that have no analysis; none where only partial ones are tried again.
+        request: the ended request.
+        urls: its URLs without an analysis; empty if only partial analyses are retried.
         now: decides the day.
 
     Raises:
-        UsageLimitReached: the plan does not allow as many posts today.
+        UsageLimitReached: the plan does not allow this many posts today.
         NoCurrentPlan: the user has no plan.
     """
     plan = account_service.get_user_plan(session, request.user_id)

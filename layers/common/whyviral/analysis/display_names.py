@@ -1,4 +1,4 @@
-"""What a list of requests calls a request, made of the posts it is about."""
+"""Display names of requests, made from the authors and texts of their posts."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,14 @@ from whyviral.analysis.facts.post_text import first_sentence
 from whyviral.social.models import Post
 
 MAX_CHARACTERS = 80
-_MOST_NAMES = 2
+_MAX_NAMES = 2
 
 
 def name_of(posts: Sequence[Post]) -> str | None:
-    """Return whose posts they are, and of a single one how it begins; None while none of them is known.
+    """Return the authors of the posts, with the first sentence of a single post; None while no author is known.
 
     Args:
-        posts: fetched ones, in the order of the request.
+        posts: the fetched posts, in the order of the request.
     """
     authors = list(dict.fromkeys(f"@{post.username}" for post in posts if post.username))
     if not authors:
@@ -23,7 +23,7 @@ def name_of(posts: Sequence[Post]) -> str | None:
         return _shorten(f"{authors[0]}: {words}" if words else authors[0])
     if len(authors) == 1:
         return f"{authors[0]}: {len(posts)} posts"
-    named, rest = authors[:_MOST_NAMES], len(authors) - _MOST_NAMES
+    named, rest = authors[:_MAX_NAMES], len(authors) - _MAX_NAMES
     return ", ".join(named) + (f" and {rest} more" if rest > 0 else "")
 
 

@@ -1,7 +1,8 @@
-"""What EventBridge tells of executions and tasks that have ended badly, and what is done about it.
+"""Handles EventBridge's events about failed executions and stopped worker tasks.
 
-Source: AWS Step Functions, "Automating Step Functions event delivery with EventBridge"; Amazon ECS, "Amazon ECS task
-state change events". An event is checked before anything is done: it may be late, repeated, or about something else.
+An event is checked before anything is changed: it may be late, repeated, or about another stack. Source: AWS Step
+Functions, "Automating Step Functions event delivery with EventBridge"; Amazon ECS, "Amazon ECS task state change
+events".
 """
 
 import re
@@ -25,20 +26,20 @@ from .orphaned import end_orphaned
 from .pipeline import Outcome, RequestJob
 
 TOKEN_VARIABLE = "TASK_TOKEN"  # noqa: S105 - its name
-WORKER_DIED = "WorkerDied"
+WORKER_STOPPED = "WorkerDied"
 WORKER_NOT_STARTED = "WorkerNotStarted"
 _ERRORS = {"FAILED": "ExecutionFailed", "TIMED_OUT": "States.Timeout", "ABORTED": "ExecutionAborted"}
 _NAME = re.compile(r"(?P<request>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(?P<attempt>[1-9][0-9]{0,3})")
 
 
 class Answer(StrEnum):
-    """What came of an event."""
+    """The result of handling an event."""
 
     ENDED = "ended"
-    """The request, or the state that waited for the task, has its end now."""
+    """The event ended the request, or failed the state that waited for the task."""
     ENDED_BEFORE = "ended_before"
     NOT_OURS = "not_ours"
-    """Nobody waits: another state machine or cluster, an execution started by hand, a worker without a job."""
+    """The event is about another state machine or cluster, a manual execution, or a worker without a job."""
 
 
 class _Detail(BaseModel):
@@ -46,7 +47,7 @@ class _Detail(BaseModel):
 
 
 class ExecutionDetail(_Detail):
-    """An execution that has ended."""
+    """An execution that failed, timed out or was aborted."""
 
     state_machine_arn: str
     name: str
@@ -54,13 +55,13 @@ class ExecutionDetail(_Detail):
 
 
 class Container(_Detail):
-    """A container of a task that has stopped; one that never ran has no status."""
+    """A container of a stopped task; a container that never ran has no exit code."""
 
     exit_code: int | None = None
 
 
 class TaskDetail(_Detail):
-    """A task that has stopped."""
+    """A stopped ECS task."""
 
     cluster_arn: str
     task_arn: str
@@ -71,30 +72,30 @@ class TaskDetail(_Detail):
 
 
 class ExecutionEnded(BaseModel):
-    """The event of an execution."""
+    """The event of an ended execution."""
 
     kind: Literal["Step Functions Execution Status Change"] = Field(alias="detail-type")
     detail: ExecutionDetail
 
 
 class TaskStopped(BaseModel):
-    """The event of a task."""
+    """The event of a stopped task."""
 
     kind: Literal["ECS Task State Change"] = Field(alias="detail-type")
     detail: TaskDetail
 
 
 class FailureEvent(BaseModel):
-    """Either of them."""
+    """The event of an ended execution or of a stopped task."""
 
-    model_config = ConfigDict(hide_input_in_errors=True)  # it may hold a token
+    model_config = ConfigDict(hide_input_in_errors=True)  # the event may contain a task token
 
     event: ExecutionEnded | TaskStopped = Field(discriminator="kind")
 
 
 @dataclass(frozen=True, slots=True)
 class FailureEventHandler:
-    """Gives an end to what waits for somebody who has died."""
+    """Ends requests whose execution failed, and fails states that wait for a stopped worker."""
 
     engine: Engine
     state_machine_arn: str
@@ -105,10 +106,10 @@ class FailureEventHandler:
     logger: Logger
 
     def handle(self, event: FailureEvent) -> Answer:
-        """Act on an event, once however often it comes.
+        """Handle an event; handling it again changes nothing.
 
         Raises:
-            ProviderError: ECS or Step Functions cannot be reached; the event must come again.
+            ProviderError: ECS or Step Functions cannot be reached; EventBridge must deliver the event again.
         """
         if isinstance(event.event, ExecutionEnded):
             return self._end_request(event.event.detail)
@@ -132,12 +133,12 @@ class FailureEventHandler:
         if detail.cluster_arn != self.cluster_arn:
             return Answer.NOT_OURS
         if detail.containers and all(container.exit_code == 0 for container in detail.containers):
-            return Answer.ENDED_BEFORE  # a worker that leaves so has told its end
+            return Answer.ENDED_BEFORE  # a worker with this exit code has reported its result
         token = self._find_token(detail)
         if token is None:
             return Answer.NOT_OURS
         has_run = any(container.exit_code is not None for container in detail.containers)
-        error = WORKER_DIED if has_run else WORKER_NOT_STARTED
+        error = WORKER_STOPPED if has_run else WORKER_NOT_STARTED
         try:
             self.report_to(token.get_secret_value()).fail(error)
         except TaskGone:
@@ -147,11 +148,11 @@ class FailureEventHandler:
         return Answer.ENDED
 
     def _find_token(self, detail: TaskDetail) -> SecretStr | None:
-        """Return the token of whoever waits for a task; nobody promises that events hold what tasks were given."""
-        given = detail.overrides.variables()
-        if TOKEN_VARIABLE not in given:
-            given = _variables(self.tasks.find_overrides(detail.task_arn))
-        return given.get(TOKEN_VARIABLE)
+        """Return the task token from the event, or from ECS: AWS does not guarantee that events contain overrides."""
+        variables = detail.overrides.variables()
+        if TOKEN_VARIABLE not in variables:
+            variables = _variables(self.tasks.find_overrides(detail.task_arn))
+        return variables.get(TOKEN_VARIABLE)
 
 
 def _variables(overrides: TaskOverrides | None) -> Mapping[str, SecretStr]:

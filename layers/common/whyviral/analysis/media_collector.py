@@ -1,7 +1,7 @@
-"""How CollectMedia works: every file of a post that is not stored yet goes from its platform to our storage.
+"""CollectMedia: copies every file of a post that is not stored yet from its platform to storage.
 
-Media are facts about posts, which requests share: what an old attempt has stored is stored. What cannot be stored says
-why. What a request says of its post is written by its current attempt only.
+Posts and their media are shared by requests, so files that a superseded attempt stored are kept. A file that cannot be
+stored gets an error. Only the current attempt updates the state of the request.
 """
 
 import tempfile
@@ -21,6 +21,7 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.ports.media_store import MediaStore, path_of
 from whyviral.integrations.ports.post_scraper import MediaKind
+from whyviral.social.media import repository as media_repository
 from whyviral.social.media import service as social_media
 from whyviral.social.media.download import Downloaded, MediaRefused
 from whyviral.social.media.service import MediaFailure, StoredFile
@@ -35,8 +36,8 @@ from . import repository
 from .models import AnalysisRequestPost, PostState, Stage
 from .pipeline import CollectResult, Outcome, PostJob, fail_post, lock_current, record_status
 
-# The function has 60 s (template.yaml). What is under way when they are over would be lost without a word, so the last
-# medium is begun with time to spare, and what is too slow is given up in time to say so.
+# The function's timeout is 60 s (template.yaml). A file in progress at the timeout would be lost without an error, so
+# the last download starts with time to spare, and a slow one is aborted early enough to record the error.
 START_UNTIL_S = 45.0
 _DOWNLOAD_UNTIL_S = 49.0
 _STORE_UNTIL_S = 56.0
@@ -47,15 +48,15 @@ _NOTHING_LEFT = "This post has no text, and none of its media could be fetched."
 
 
 class BuildStore(Protocol):
-    """Makes a store that reports its calls to a collector, and takes so long for one file at most."""
+    """A factory of stores that report their calls to a collector and need at most `timeout_s` for a file."""
 
     def __call__(self, *, calls: CallCollector, timeout_s: float) -> MediaStore:
-        """Make it."""
+        """Build a store."""
         ...
 
 
 class Download(Protocol):
-    """Fetches one medium, as `Downloader.download` does."""
+    """A function that downloads one medium, such as `Downloader.download`."""
 
     def __call__(
         self,
@@ -68,21 +69,21 @@ class Download(Protocol):
         now: datetime,
         ends_at: float,
     ) -> Downloaded:
-        """Write it into `into`, or raise `MediaRefused`."""
+        """Write the file into `into`, or raise `MediaRefused`."""
         ...
 
 
 class Monotonic(Protocol):
-    """Seconds that only grow."""
+    """A monotonic clock."""
 
     def __call__(self) -> float:
-        """Return them."""
+        """Return the clock's time in seconds."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A medium to store, as it was when the run began."""
+class _UnstoredMedium:
+    """A medium without a stored file, as it was when the run started."""
 
     id: uuid.UUID
     kind: MediaKind
@@ -111,12 +112,12 @@ class MediaCollector:
         self._monotonic = monotonic
 
     def collect(self, job: PostJob) -> CollectResult:
-        """Store what can be stored now.
+        """Store the missing media of a post.
 
         Returns:
-            superseded; failed, when nothing remains of the post; or collected, and whether the worker has to read it.
+            superseded; failed, if the post has neither text nor media; or collected, with `needs_worker`.
         """
-        began_at = self._monotonic()
+        started_mono_s = self._monotonic()
         with session_scope(self._engine) as session:
             request = lock_current(session, job)
             if request is None:
@@ -125,15 +126,15 @@ class MediaCollector:
             row, post = _load(session, job)
             if row.state == PostState.FAILED:
                 return CollectResult(request_post_id=job.request_post_id, outcome=Outcome.FAILED)
-            wanted = _wanted(post)
-        for medium in wanted:
-            self._collect_one(job, medium, began_at=began_at)
+            unstored = _list_unstored_media(post)
+        for medium in unstored:
+            self._collect_one(job, medium, started_mono_s=started_mono_s)
         with session_scope(self._engine) as session:
             return self._conclude(session, job)
 
-    def _collect_one(self, job: PostJob, medium: _Wanted, *, began_at: float) -> None:
-        """Store one medium, or its error, with its calls: the row is locked for no longer than it takes to write it."""
-        if self._monotonic() - began_at > START_UNTIL_S:
+    def _collect_one(self, job: PostJob, medium: _UnstoredMedium, *, started_mono_s: float) -> None:
+        """Store one medium and record its calls, and its file or its error; the row is locked only while written."""
+        if self._monotonic() - started_mono_s > START_UNTIL_S:
             with session_scope(self._engine) as session:
                 social_media.record_unstored(session, medium.id, _NO_TIME, source_url=medium.url)
             return
@@ -146,12 +147,12 @@ class MediaCollector:
             clock=self._clock,
         )
         try:
-            stored = self._store(medium, calls, began_at=began_at)
+            stored = self._store(medium, calls, started_mono_s=started_mono_s)
         except MediaRefused as exc:
             stored = exc.failure
         except ProviderError as exc:
             stored = MediaFailure(exc.category, exc.message)
-        except OSError:  # of the disk: the network's are already in the words above
+        except OSError:  # a disk error: network errors are converted to the errors above
             stored = _NO_ROOM
         with session_scope(self._engine) as session:
             record_calls(session, job, calls.drain(), step=Stage.COLLECTING_MEDIA, post_id=medium.post_id)
@@ -161,7 +162,7 @@ class MediaCollector:
                 _record_stored(session, medium, *stored)
 
     def _store(
-        self, medium: _Wanted, calls: CallCollector, *, began_at: float
+        self, medium: _UnstoredMedium, calls: CallCollector, *, started_mono_s: float
     ) -> tuple[StoredFile, Downloaded] | MediaFailure:
         with tempfile.TemporaryFile() as file:
             found = self._download(
@@ -171,10 +172,10 @@ class MediaCollector:
                 kind=medium.kind,
                 is_stand_in=medium.is_stand_in,
                 now=self._clock(),
-                ends_at=began_at + _DOWNLOAD_UNTIL_S,
+                ends_at=started_mono_s + _DOWNLOAD_UNTIL_S,
             )
             path = path_of(medium.platform, medium.post_id, sha256=found.sha256, suffix=found.type.suffix)
-            store = self._build_store(calls=calls, timeout_s=began_at + _STORE_UNTIL_S - self._monotonic())
+            store = self._build_store(calls=calls, timeout_s=started_mono_s + _STORE_UNTIL_S - self._monotonic())
             url = store.put(path, file, content_type=found.type.content_type)
         return StoredFile(path, url), found
 
@@ -190,20 +191,22 @@ class MediaCollector:
             return CollectResult(request_post_id=job.request_post_id, outcome=Outcome.FAILED)
         if row.state == PostState.FETCHED:
             row.state = PostState.COLLECTED
-        unread = media_repository.list_unprocessed_media(session, [post.id])
-        return CollectResult(request_post_id=job.request_post_id, outcome=Outcome.COLLECTED, needs_worker=bool(unread))
+        unprocessed = media_repository.list_unprocessed_media(session, [post.id])
+        return CollectResult(
+            request_post_id=job.request_post_id, outcome=Outcome.COLLECTED, needs_worker=bool(unprocessed)
+        )
 
 
 def _load(session: Session, job: PostJob) -> tuple[AnalysisRequestPost, Post]:
     row = repository.find_request_post(session, job.request_id, job.request_post_id)
     if row is None or row.post is None:
-        raise LookupError("CollectMedia was given a post that was never fetched")
+        raise LookupError("CollectMedia was called for a post that was never fetched")
     return row, row.post
 
 
-def _wanted(post: Post) -> Sequence[_Wanted]:
+def _list_unstored_media(post: Post) -> Sequence[_UnstoredMedium]:
     return [
-        _Wanted(
+        _UnstoredMedium(
             medium.id, MediaKind(medium.kind), medium.source_url, post.id, Platform(post.platform), post.is_stand_in
         )
         for medium in post.media
@@ -211,7 +214,7 @@ def _wanted(post: Post) -> Sequence[_Wanted]:
     ]
 
 
-def _record_stored(session: Session, medium: _Wanted, file: StoredFile, found: Downloaded) -> None:
+def _record_stored(session: Session, medium: _UnstoredMedium, file: StoredFile, found: Downloaded) -> None:
     social_media.record_stored(
         session,
         medium.id,
@@ -224,9 +227,9 @@ def _record_stored(session: Session, medium: _Wanted, file: StoredFile, found: D
 
 
 def _is_usable(post: Post) -> bool:
-    """Whether there is anything to explain: words, or a picture or video other than the one that stands for another."""
-    return bool((post.content or "").strip()) or any(_can_be_seen(medium) for medium in post.media)
+    """Return whether the post has anything to explain: text, or a picture or video that is not just a thumbnail."""
+    return bool((post.content or "").strip()) or any(_is_visible(medium) for medium in post.media)
 
 
-def _can_be_seen(medium: PostMedia) -> bool:
+def _is_visible(medium: PostMedia) -> bool:
     return medium.kind != MediaKind.THUMBNAIL and (medium.is_page or medium.storage_path is not None)

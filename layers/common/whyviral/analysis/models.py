@@ -1,4 +1,4 @@
-"""Tables of analyses: the request, its URLs, what was found, and how it went."""
+"""Tables of analyses: requests, their URLs, their status history and the analyses of posts."""
 
 import uuid
 from datetime import datetime
@@ -16,7 +16,7 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.social.models import PlatformRow, Post
 
 SUGGESTIONS = 4
-"""How many ideas for next posts an analysis holds."""
+"""The number of suggestions for future posts in an analysis."""
 
 
 class RequestStatus(StrEnum):
@@ -29,7 +29,7 @@ class RequestStatus(StrEnum):
 
 
 class PostState(StrEnum):
-    """How far one URL of a request has come."""
+    """The progress of one URL of a request."""
 
     PENDING = "PENDING"
     FETCHED = "FETCHED"
@@ -39,7 +39,7 @@ class PostState(StrEnum):
 
 
 class Stage(StrEnum):
-    """The steps of an analysis that users see."""
+    """The steps of an analysis as users see them."""
 
     REQUEST_CREATED = "request_created"
     FETCHING_POSTS = "fetching_posts"
@@ -55,7 +55,7 @@ class Stage(StrEnum):
 
 
 class AnalysisStatus(Identified, Base):
-    """One step of a request as the user sees it; `seq` orders them without gaps."""
+    """One step of a request as the user sees it; `seq` numbers the steps without gaps."""
 
     __tablename__ = "analysis_status_history"
     __table_args__ = (
@@ -71,13 +71,13 @@ class AnalysisStatus(Identified, Base):
     progress: Mapped[int]
     message: Mapped[str]
     cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))
-    """What the request has cost so far."""
+    """The cost of the request so far."""
     stage_cost_usd: Mapped[Decimal | None] = mapped_column(Numeric(12, 6))
-    """What of that was spent since the step before."""
+    """The part of `cost_usd` spent since the previous step."""
 
 
 class PostAnalysis(Identified, Base):
-    """Why one post went viral, for one request; `is_viral` is computed, the rest is the model's, validated."""
+    """The analysis of one post for one request; `is_viral` is computed, the model's validated answer is the rest."""
 
     __tablename__ = "post_analyses"
     __table_args__ = (UniqueConstraint("request_id", "post_id"), Index(None, "post_id"))
@@ -85,7 +85,7 @@ class PostAnalysis(Identified, Base):
     request_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("post_analysis_requests.id", ondelete="CASCADE"))
     post_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(Post.id))
     metrics: Mapped[dict[str, int]] = mapped_column(JSONB)
-    """The post's metrics as they were when it was analysed."""
+    """The post's metrics at the time of the analysis."""
     is_viral: Mapped[bool]
     virality_reasoning: Mapped[str]
     quick_takeaways: Mapped[list[str]] = mapped_column(JSONB)
@@ -102,7 +102,7 @@ class PostAnalysis(Identified, Base):
 
 
 class AnalysisRequestPost(Identified, Base):
-    """One URL of a request: how far it has come, or why it failed."""
+    """One URL of a request with its progress, or the reason why it failed."""
 
     __tablename__ = "analysis_request_posts"
     __table_args__ = (
@@ -120,29 +120,29 @@ class AnalysisRequestPost(Identified, Base):
     """The canonical URL."""
     platform_post_id: Mapped[str]
     path_word: Mapped[str | None]
-    """The word before the id in the URL that was pasted, such as `reel`: a hint at the kind of post."""
+    """The path word before the id in the pasted URL, such as `reel`: a hint at the kind of post."""
     post_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey(Post.id))
     state: Mapped[str] = mapped_column(server_default=PostState.PENDING)
     is_partial: Mapped[bool] = mapped_column(server_default=text("false"))
-    """Whether it has an analysis that was made without something which another try may get.
+    """The post has an analysis without some input that another attempt may get.
 
-    That analysis stays until it is overwritten: while it is tried again `state` tells how far that has come, and when
-    it fails again, `state` is ANALYSED as before.
+    That analysis stays until a better one overwrites it. During a retry `state` shows the retry's progress; if the
+    retry fails, `state` becomes ANALYSED again.
     """
     asked_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    """Until when a run may be asking the model about it, so that no other run does, of whichever attempt."""
+    """Until when a run may be calling the model for this post; no run of any attempt calls it before that time."""
     error_category: Mapped[str | None]
     error_stage: Mapped[str | None]
     error: Mapped[str | None]
-    """A sentence for the user: why it has no analysis or, beside one that is partial, no better one."""
+    """Tells the user why the post has no analysis, or why a retry did not improve a partial one."""
     error_details: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    """For operators: exception type, what it said, provider, status; never a secret."""
+    """For operators: exception type and message, provider, status; never a secret."""
 
     post: Mapped[Post | None] = relationship(lazy="raise")
 
 
 class PostAnalysisRequest(Identified, Base):
-    """A user's wish to have some posts of one platform explained."""
+    """A user's request to explain posts of one platform."""
 
     __tablename__ = "post_analysis_requests"
     __table_args__ = (
@@ -167,7 +167,7 @@ class PostAnalysisRequest(Identified, Base):
     display_name: Mapped[str | None]
     status: Mapped[str] = mapped_column(server_default=RequestStatus.PENDING)
     attempt: Mapped[int] = mapped_column(server_default=text("1"))
-    """Fences every write: a worker of an older attempt changes nothing."""
+    """The fencing token of every write: a worker of an older attempt changes nothing."""
     status_seq: Mapped[int] = mapped_column(server_default=text("0"))
     """The last `seq` of the history, allocated under this row's lock."""
     progress: Mapped[int] = mapped_column(server_default=text("0"))
@@ -186,7 +186,7 @@ class PostAnalysisRequest(Identified, Base):
     posts_processed: Mapped[int] = mapped_column(server_default=text("0"))
     cost_usd: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default=text("0"))
     reserved_usd: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default=text("0"))
-    """What calls under way, or whose end nobody knows, may cost beyond that."""
+    """The maximum cost of calls that are in progress or whose outcome is unknown, on top of `cost_usd`."""
     execution_arn: Mapped[str | None]
 
     posts: Mapped[list[AnalysisRequestPost]] = relationship(lazy="raise", order_by=AnalysisRequestPost.position)
@@ -195,5 +195,5 @@ class PostAnalysisRequest(Identified, Base):
 
     @property
     def error(self) -> str | None:
-        """Return the sentence that tells the user why the request failed."""
+        """Return the message for the user about why the request failed."""
         return self.error_details.get("message") if self.error_details else None

@@ -1,6 +1,6 @@
-"""Orphaned work: requests whose execution is gone, and webhook events that were received and never acted on.
+"""Finds orphaned work, which are requests without an execution and unprocessed webhook events.
 
-The sweeper restarts, ends or requeues them.
+The sweeper restarts, fails or requeues it.
 """
 
 import time
@@ -27,9 +27,9 @@ from .outcome import fail_request
 from .pipeline import Outcome, RequestJob, StageResult, lock_current
 
 OVERDUE_AFTER = timedelta(minutes=31)
-"""An execution lives 30 minutes at most."""
+"""An execution runs for at most 30 minutes."""
 START_AFTER = timedelta(seconds=60)
-"""Before that the API may be about to start it."""
+"""A younger request may be one that the API is about to start."""
 BATCH = 200
 _COUNTS = (
     "requests_overdue",
@@ -40,15 +40,15 @@ _COUNTS = (
     "events_stuck",
 )
 TIMED_OUT = "States.Timeout"
-LOST = "ExecutionLost"
-"""What ended it is not known, or was no end that a request may have."""
+EXECUTION_LOST = "ExecutionLost"
+"""The execution does not exist, or succeeded without closing the request."""
 _ERRORS = {
     ExecutionStatus.TIMED_OUT: TIMED_OUT,
     ExecutionStatus.ABORTED: "ExecutionAborted",
     ExecutionStatus.FAILED: "ExecutionFailed",
 }
-# The stage that works after each step that a user sees. A step is written when its stage begins, but for the two that
-# say what there is to read: behind those the next stage has its turn.
+# The stage in progress after each step of the history. A step is recorded when its stage starts. The exceptions are
+# SOCIAL_DATA_FETCHED and DISPLAYING_CONTENT, which announce readable data: after them the next stage is in progress.
 _STAGE_AFTER: Mapping[str, Stage] = MappingProxyType(
     {
         Stage.SOCIAL_DATA_FETCHED: Stage.COLLECTING_MEDIA,
@@ -62,24 +62,24 @@ _STAGE_AFTER: Mapping[str, Stage] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """The current attempt of a request that has no end."""
+    """The current attempt of an unfinished request."""
 
     job: RequestJob
     admitted_at: datetime
-    has_begun: bool
-    """Whether a stage has worked on it."""
+    has_started: bool
+    """The first stage of the attempt has started."""
 
 
 def list_unfinished(
     session: Session, *, started_before: datetime, limit: int, execution_prefix: str = ""
 ) -> Sequence[Unfinished]:
-    """Return attempts that were admitted before a moment, those that no stage has begun first, then the oldest.
+    """Return unfinished attempts that were admitted before a time: first those that never started, oldest first.
 
     Args:
         session: the transaction.
-        started_before: the moment.
-        limit: how many at most.
-        execution_prefix: how the ARNs of their executions begin; empty for any, even for none.
+        started_before: the time.
+        limit: the maximum number of attempts.
+        execution_prefix: the prefix of their execution ARNs; empty for all attempts, also those without an ARN.
     """
     rows = repository.list_unfinished(
         session, started_before=started_before, limit=limit, execution_prefix=execution_prefix
@@ -88,18 +88,18 @@ def list_unfinished(
         Unfinished(
             RequestJob(request_id=row.id, attempt=row.attempt),
             admitted_at=row.attempt_started_at,
-            has_begun=row.status != RequestStatus.PENDING,
+            has_started=row.status != RequestStatus.PENDING,
         )
         for row in rows
     ]
 
 
 def end_orphaned(session: Session, job: RequestJob, *, error: str, now: datetime) -> StageResult:
-    """Close a request whose execution is gone, at the stage that its history says it was in.
+    """Close a request whose execution has ended, with the stage that its history shows.
 
     Args:
         session: the transaction.
-        job: the attempt; when it is not the current one any more, or has its end, nothing changes.
+        job: the attempt; nothing changes if it has ended or is not the current one.
         error: how the execution ended: States.Timeout, or a name of our own.
         now: the time.
     """
@@ -112,7 +112,7 @@ def end_orphaned(session: Session, job: RequestJob, *, error: str, now: datetime
 
 @dataclass(slots=True)
 class Sweeper:
-    """Sweeps once. All of it may be done twice, and by several at once: requests are fenced by their attempt."""
+    """One run of the sweeper. Runs may repeat and overlap, because requests are fenced by their attempt."""
 
     engine: Engine
     workflow: Workflow
@@ -122,15 +122,15 @@ class Sweeper:
     owns_database: bool = True
     """See `SweeperSettings`."""
     start_after: timedelta = START_AFTER
-    stop_at: float = float("inf")
-    """On the monotonic clock; what is left then is for the next run."""
+    stop_at_mono_s: float = float("inf")
+    """When to stop, on the monotonic clock; the next run handles the rest."""
     results: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTS, 0))
 
     def sweep(self) -> dict[str, int]:
-        """Do all of it and return how much there was to do.
+        """Run all parts of the sweep and return the number of items that each handled.
 
         Raises:
-            ProviderError: the state machine or the queue cannot be reached; what needs neither of them is done.
+            ProviderError: the state machine or the queue cannot be reached; the parts that need neither are done.
         """
         failures: list[ProviderError] = []
         for part in (self._end_overdue, self._follow_executions, self._queue_events):
@@ -143,32 +143,36 @@ class Sweeper:
         return self.results
 
     def _end_overdue(self) -> None:
-        """End what has been worked on for longer than anything is, and then whatever still works on it."""
+        """Fail requests that are older than any execution can be, and stop executions that still run for them."""
         prefix = "" if self.owns_database else self.workflow.execution_prefix
         overdue = self._list(OVERDUE_AFTER, prefix)
         ended = [
-            each.job for each in self._in_time(overdue) if self._end(each.job, TIMED_OUT, count="requests_overdue")
+            each.job
+            for each in self._until_deadline(overdue)
+            if self._end(each.job, TIMED_OUT, count="requests_overdue")
         ]
         for job in ended:
             self.workflow.stop(job.request_id, job.attempt)
 
     def _follow_executions(self) -> None:
-        """Start the executions that never began, and end the requests of those that have ended without a word."""
-        for each in self._in_time(self._list(self.start_after, self.workflow.execution_prefix)):
+        """Start executions that were never started, and fail requests whose execution ended without closing them."""
+        for each in self._until_deadline(self._list(self.start_after, self.workflow.execution_prefix)):
             job = each.job
-            if each.admitted_at < self.clock() - OVERDUE_AFTER:  # it could not be ended just now
+            if each.admitted_at < self.clock() - OVERDUE_AFTER:  # overdue, but could not be failed in this run
                 continue
             status = self.workflow.find_status(job.request_id, job.attempt)
             if status in (ExecutionStatus.RUNNING, ExecutionStatus.PENDING_REDRIVE):
                 continue
-            if status is None and not each.has_begun:
+            if status is None and not each.has_started:
                 self.workflow.start(job.request_id, job.attempt)
-                self._note("requests_started", "a request was not started", job)
+                self._record("requests_started", "a request was not started", job)
             else:
-                self._end(job, _ERRORS.get(status, LOST) if status else LOST, count="requests_orphaned")
+                self._end(
+                    job, _ERRORS.get(status, EXECUTION_LOST) if status else EXECUTION_LOST, count="requests_orphaned"
+                )
 
     def _queue_events(self) -> None:
-        """Queue what was received and has not been acted on."""
+        """Requeue webhook events that were received and not processed."""
         if not self.owns_database:
             return
         now = self.clock()
@@ -184,9 +188,9 @@ class Sweeper:
         with session_scope(self.engine) as session:
             return list_unfinished(session, started_before=before, limit=BATCH, execution_prefix=execution_prefix)
 
-    def _in_time(self, requests: Sequence[Unfinished]) -> Iterator[Unfinished]:
+    def _until_deadline(self, requests: Sequence[Unfinished]) -> Iterator[Unfinished]:
         for each in requests:
-            if time.monotonic() >= self.stop_at:
+            if time.monotonic() >= self.stop_at_mono_s:
                 return
             yield each
 
@@ -195,14 +199,14 @@ class Sweeper:
             with session_scope(self.engine) as session:
                 result = end_orphaned(session, job, error=error, now=self.clock())
         except DBAPIError:
-            # Somebody may hold its row for longer than a statement may take: the others need not wait for that.
-            self._note("requests_left", "a request could not be ended", job)
+            # Another transaction may hold the row's lock for longer than the statement timeout: go on with the others.
+            self._record("requests_left", "a request could not be ended", job)
             return False
-        if result.outcome is Outcome.SUPERSEDED:  # meanwhile it has its end, or another attempt
+        if result.outcome is Outcome.SUPERSEDED:  # the request has ended or has another attempt
             return False
-        self._note(count, "a request was lost", job, error_name=error)
+        self._record(count, "a request was lost", job, error_name=error)
         return True
 
-    def _note(self, count: str, message: str, job: RequestJob, **details: str) -> None:
+    def _record(self, count: str, message: str, job: RequestJob, **details: str) -> None:
         self.results[count] += 1
         self.logger.warning(message, extra={"request_id": str(job.request_id), "attempt": job.attempt, **details})

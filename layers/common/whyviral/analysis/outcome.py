@@ -1,4 +1,4 @@
-"""How a request ends."""
+"""Ends requests: finishes them, fails them, and fails single posts of them."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory, EventLevel
 from whyviral.core.errors import ErrorCategory
-from whyviral.social import service as social_service
+from whyviral.social import repository as social_repository
 from whyviral.usage import service as usage_service
 
 from . import repository
@@ -18,25 +18,25 @@ from .models import SUGGESTIONS, AnalysisRequestPost, PostAnalysisRequest, PostS
 from .pipeline import Outcome, PostJob, RequestJob, StageResult, fail_post, lock_current, record_status
 from .stage_failure import StageFailure, read_stage_failure
 
-_LOST = "This post was lost on our side before it was explained; try again."
+_NEVER_ANALYSED = "This post was lost on our side before it was explained; try again."
 _TOO_LATE = "There was no time left to explain this post; try again."
-_UNWATCHED = "Not every video could be watched and listened to; what was missed is left out of the explanation."
+_WORKER_FAILED = "Not every video could be watched and listened to; what was missed is left out of the explanation."
 
 
 def finish_request(session: Session, job: RequestJob, *, now: datetime) -> StageResult:
-    """Close a request: COMPLETED when at least one URL was explained, else FAILED with the commonest cause.
+    """Close a request: COMPLETED if at least one URL was explained, else FAILED with the most common cause.
 
     Returns:
-        superseded; failed, when a cause on our side cost an analysis; completed; or no_result.
+        superseded; failed, if a URL has no analysis for a cause on our side; completed; or no_result.
     """
     request = lock_current(session, job)
     if request is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
     posts = repository.list_request_posts(session, request.id)
     for post in _unfinished(posts):
-        # The state machine starts no post that it could not finish in time. One that was not even fetched is a bug.
+        # The state machine starts no post that it could not finish in time. A post that was never fetched is a bug.
         is_late = post.state != PostState.PENDING
-        category, message = (ErrorCategory.TIMEOUT, _TOO_LATE) if is_late else (ErrorCategory.INTERNAL, _LOST)
+        category, message = (ErrorCategory.TIMEOUT, _TOO_LATE) if is_late else (ErrorCategory.INTERNAL, _NEVER_ANALYSED)
         fail_post(post, stage=Stage.ANALYSING, category=category, message=message)
     is_explained = _close(session, request, posts, now=now)
     if any(_is_ours(post) for post in posts):
@@ -47,28 +47,28 @@ def finish_request(session: Session, job: RequestJob, *, now: datetime) -> Stage
 def fail_request(
     session: Session, job: RequestJob, *, stage: Stage, error: str, now: datetime, cause: str = ""
 ) -> StageResult:
-    """Close a request that broke at `stage`: COMPLETED when something was explained before, else FAILED.
+    """Close a request that failed at `stage`: COMPLETED if at least one URL was explained before, else FAILED.
 
     Args:
         session: the transaction.
-        job: the attempt that broke.
-        stage: where it did.
-        error: the name that the state machine gave, such as States.Timeout, or a name of our own.
+        job: the attempt that failed.
+        stage: the stage that failed.
+        error: the error name of the state machine, such as States.Timeout, or a name of our own.
         now: the time.
-        cause: what came with the name: see `read_stage_failure`.
+        cause: the detail that came with the name: see `read_stage_failure`.
 
     Returns:
-        failed, whatever the user got: something of ours broke; or superseded.
+        failed, also if the request is COMPLETED, because a part of our system failed; or superseded.
     """
     request = lock_current(session, job)
     if request is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
     stage_failure = read_stage_failure(stage, error, cause)
     posts = repository.list_request_posts(session, request.id)
-    if stage is Stage.FETCHING_POSTS and stage_failure.has_ended:
-        # Whoever tries again need not wait until the leases of a dead function end.
+    if stage is Stage.FETCHING_POSTS and stage_failure.function_has_ended:
+        # The function has ended, so its leases can be released: a retry need not wait until they expire.
         pending = [post.platform_post_id for post in posts if post.state == PostState.PENDING]
-        social_service.release_claims(session, request.platform, pending, lease_owner=job.lease_owner)
+        social_repository.release_claims(session, request.platform, pending, lease_owner=job.lease_owner)
     for post in _unfinished(posts):
         _fail_post_of_stage(post, stage_failure)
     _close(session, request, posts, now=now, stage_failure=stage_failure)
@@ -76,24 +76,24 @@ def fail_request(
 
 
 def fail_post_of_stage(session: Session, job: PostJob, *, stage: Stage, error: str, cause: str = "") -> StageResult:
-    """Close one URL whose stage broke; the others go on."""
+    """Close one URL whose stage failed; the other URLs continue."""
     if lock_current(session, job) is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
     post = repository.find_request_post(session, job.request_id, job.request_post_id)
     if post is not None and _unfinished([post]):
         stage_failure = read_stage_failure(stage, error, cause)
-        if stage is Stage.ANALYSING and stage_failure.has_ended:
-            post.asked_until = None  # as above: the run that was asking asks no more
+        if stage is Stage.ANALYSING and stage_failure.function_has_ended:
+            post.asked_until = None  # the run that was calling the model has ended
         _fail_post_of_stage(post, stage_failure)
     return StageResult(outcome=Outcome.FAILED)
 
 
-def note_unwatched_media(session: Session, job: RequestJob) -> StageResult:
-    """Tell the user that the worker did not get to its end; the media it left have no `processed_at`."""
+def record_worker_failure(session: Session, job: RequestJob) -> StageResult:
+    """Record for the user that the worker failed; the media that it did not process have no `processed_at`."""
     request = lock_current(session, job)
     if request is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
-    record_status(session, request, Stage.TRANSCRIBING, progress=49, message=_UNWATCHED)
+    record_status(session, request, Stage.TRANSCRIBING, progress=49, message=_WORKER_FAILED)
     return StageResult(outcome=Outcome.FAILED)
 
 
@@ -112,7 +112,7 @@ def _fail_post_of_stage(post: AnalysisRequestPost, stage_failure: StageFailure) 
 
 
 def _is_ours(post: AnalysisRequestPost) -> bool:
-    """Whether a cause on our side cost the post its analysis, or a partial one its completion in this attempt."""
+    """Return whether a cause on our side prevented the post's analysis, or a better one in this attempt."""
     if post.state != PostState.FAILED and post.error_category is None:
         return False
     return not ErrorCategory(post.error_category or ErrorCategory.INTERNAL).is_users_side
@@ -126,7 +126,7 @@ def _close(
     now: datetime,
     stage_failure: StageFailure | None = None,
 ) -> bool:
-    """Settle and end a request whose URLs all have their end; return whether anything is explained."""
+    """Settle and close a request whose URLs have all ended; return whether any URL is explained."""
     explained = [post for post in posts if post.state == PostState.ANALYSED]
     request.results = {
         "posts": len(posts),
@@ -152,7 +152,7 @@ def _close(
 
 
 def _settle(session: Session, request: PostAnalysisRequest, explained: Sequence[AnalysisRequestPost]) -> None:
-    # What was explained before a request broke is there to read, and a retry does not explain it again: it is charged.
+    # URLs that were explained before the request failed are charged: they are readable, and a retry skips them.
     urls = [post.url for post in explained]
     settled = usage_service.settle_usage(session, request.id, explained=urls, suggestions=SUGGESTIONS)
     if settled.returned:
@@ -161,17 +161,17 @@ def _settle(session: Session, request: PostAnalysisRequest, explained: Sequence[
 
 
 def _complete(session: Session, request: PostAnalysisRequest, explained: Sequence[AnalysisRequestPost]) -> None:
-    """End it with what there is; whatever is missing is told at its URL, and `error_*` of the request stays empty."""
+    """Complete the request with the explained posts; each URL has its own error, and the request's stay empty."""
     request.status = RequestStatus.COMPLETED
-    known, asked = len(explained), len(request.post_urls)
+    analysed, total = len(explained), len(request.post_urls)
     partial = sum(post.is_partial for post in explained)
-    if known == asked and not partial:
+    if analysed == total and not partial:
         record_status(session, request, Stage.ANALYSIS_COMPLETE, progress=100, message="All posts are explained.")
         return
-    message = f"{known} of {asked} posts are explained"
+    message = f"{analysed} of {total} posts are explained"
     if partial:
         message += f", {partial} of them without all of its media: a retry may get what was missing"
-    message += "." if known == asked else "; each of the others says why it is not."
+    message += "." if analysed == total else "; each of the others says why it is not."
     record_status(session, request, Stage.PARTIAL_SUCCESS, progress=100, message=message)
 
 
@@ -181,7 +181,7 @@ def _fail(
     posts: Sequence[AnalysisRequestPost],
     stage_failure: StageFailure | None,
 ) -> None:
-    """End it with what broke, or else with the commonest cause of its URLs, each of which tells its own."""
+    """Fail the request with the stage failure, or without one with the most common error of its URLs."""
     causes = Counter((post.error_stage, post.error_category, post.error) for post in posts)
     (stage, category, message), _ = causes.most_common(1)[0]
     details = next(post.error_details for post in posts if post.error == message) or {}
@@ -195,8 +195,8 @@ def _fail(
     request.status = RequestStatus.FAILED
     request.error_stage = stage or Stage.ANALYSING
     request.error_category = category or ErrorCategory.INTERNAL
-    request.error_details = {**details, "message": message or _LOST}
-    record_status(session, request, Stage.ERROR, progress=request.progress, message=message or _LOST)
+    request.error_details = {**details, "message": message or _NEVER_ANALYSED}
+    record_status(session, request, Stage.ERROR, progress=request.progress, message=message or _NEVER_ANALYSED)
 
 
 def _record_end(session: Session, request: PostAnalysisRequest, stage_failure: StageFailure | None) -> None:

@@ -1,4 +1,4 @@
-"""What every stage of the pipeline does: act for the current attempt only, and say how far it is."""
+"""The common parts of all pipeline stages: jobs, results, fencing by attempt, and status steps."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,10 @@ from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysisRequest, Po
 
 
 class Outcome(StrEnum):
-    """What a stage tells the state machine; at the end of a request FAILED means that somebody of ours should look."""
+    """The outcome that a stage returns to the state machine.
+
+    At the end of a request FAILED means that a part of our system failed and an operator should investigate.
+    """
 
     WAIT = "wait"
     SUPERSEDED = "superseded"
@@ -32,7 +35,7 @@ class Outcome(StrEnum):
 
 
 class RequestJob(BaseModel):
-    """The attempt a stage works for, which is the `BudgetOwner` of its calls; every stage's event has these fields."""
+    """The attempt that a stage works for, and the `BudgetOwner` of its calls; every stage's event has these fields."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,34 +44,34 @@ class RequestJob(BaseModel):
 
     @property
     def lease_owner(self) -> uuid.UUID:
-        """Return the owner of this attempt's leases: not the request, whose older attempt may still be running."""
+        """Return the owner id of this attempt's leases; the request's id would also match an older, running attempt."""
         return uuid.uuid5(self.request_id, str(self.attempt))
 
     @property
     def id(self) -> uuid.UUID:
-        """Return the id of the request, to which costs are booked; see `BudgetOwner`."""
+        """Return the id of the request, to which costs are charged; see `BudgetOwner`."""
         return self.request_id
 
     @property
     def kind(self) -> str:
-        """Return the word for it in messages to users."""
+        """Return the word for the owner in messages to users."""
         return "analysis"
 
     @property
     def call_owner(self) -> CallOwner:
-        """Return how the call log names this attempt."""
+        """Return the owner under which the call log records this attempt's calls."""
         return CallOwner(analysis_request_id=self.request_id, attempt=self.attempt)
 
     def reserve(self, session: Session, usd: Decimal, *, max_usd: Decimal) -> bool:
-        """Reserve the cost of one call; False where the attempt is over or the request would exceed `max_usd`."""
+        """Reserve the cost of one call; False if the attempt has ended or the request would exceed `max_usd`."""
         return repository.reserve_cost(session, self.request_id, self.attempt, usd, max_usd=max_usd)
 
     def is_current(self, session: Session) -> bool:
-        """Whether this is the request's current attempt and the request has not ended."""
+        """Return whether this is the current attempt of an unfinished request."""
         return repository.is_current(session, self.request_id, self.attempt)
 
     def settle(self, session: Session, costs: Sequence[OwnerCosts]) -> None:
-        """Book costs to this request, and those of finished vendor jobs to the requests that began them."""
+        """Charge costs to this request, and costs of finished vendor jobs to the requests that started them."""
         for each in costs:
             repository.settle_cost(
                 session, each.owner_id, calls=each.calls, cost_usd=each.cost_usd, released_usd=each.released_usd
@@ -82,46 +85,45 @@ class PostJob(RequestJob):
 
 
 class StageResult(BaseModel):
-    """What a stage answers: ids and numbers, never content."""
+    """The result of a stage: ids and numbers, never content."""
 
     outcome: Outcome
     wait_s: int | None = None
 
 
 class PostResult(StageResult):
-    """What a stage answers about one URL."""
+    """The result of a stage for one URL."""
 
     request_post_id: uuid.UUID
 
 
 class CollectResult(PostResult):
-    """What CollectMedia answers about one URL."""
+    """The result of CollectMedia for one URL."""
 
     needs_worker: bool = False
-    """Whether it has video or sound that only the worker can read."""
+    """The post has video or sound that only the worker can process."""
 
 
 def lock_current(session: Session, job: RequestJob) -> PostAnalysisRequest | None:
-    """Lock the request if `job` is still its current attempt; None tells a late loser to change nothing."""
+    """Lock and return the request; None if `job` is superseded or has ended, and the caller must change nothing."""
     return repository.lock_current(session, job.request_id, job.attempt)
 
 
 def record_status(session: Session, request: PostAnalysisRequest, stage: Stage, *, progress: int, message: str) -> None:
-    """Append a step that the user sees; what this attempt has already said is not repeated.
+    """Append a step to the history that the user sees; a step that this attempt has recorded is not repeated.
 
     Args:
         session: the transaction.
-        request: locked by `lock_current`, which is what makes `seq` gapless.
+        request: locked by `lock_current`, so that `seq` has no gaps.
         stage: the step.
-        progress: percent; what is shown never falls.
+        progress: percent; the recorded progress never decreases.
         message: one sentence.
     """
     if repository.find_status(session, request.id, attempt=request.attempt, stage=stage, message=message) is not None:
         return
     request.status_seq += 1
     request.progress = max(request.progress, progress)
-    repository.add_status(
-        session,
+    session.add(
         AnalysisStatus(
             request_id=request.id,
             seq=request.status_seq,
@@ -144,7 +146,7 @@ def fail_post(
     message: str,
     details: Mapping[str, str | int | None] | None = None,
 ) -> None:
-    """End one URL without an analysis, or with the partial one it had: `message` is for the user, `details` for us."""
+    """Fail one URL, or keep its partial analysis; `message` is for the user, `details` is for operators."""
     post.state = PostState.ANALYSED if post.is_partial else PostState.FAILED
     post.error_stage = stage
     post.error_category = category
@@ -153,7 +155,7 @@ def fail_post(
 
 
 def fail_post_by_provider(post: AnalysisRequestPost, failure: ProviderError, *, stage: Stage) -> None:
-    """End one URL because a provider gave nothing for it."""
+    """Fail one URL because of a provider's error."""
     fail_post(
         post,
         stage=stage,

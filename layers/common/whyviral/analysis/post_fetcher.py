@@ -1,4 +1,4 @@
-"""How FetchPosts works: reuse what is fresh, claim what is not, pay once, and never wait inside the function."""
+"""FetchPosts: reuses fresh posts, claims and fetches the others, and never waits inside the function."""
 
 import math
 import random
@@ -17,6 +17,7 @@ from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.ports.post_scraper import PostAsk, PostScraper, ScrapeFailure, ScrapeOutcome, ScrapePending
+from whyviral.social import repository as social_repository
 from whyviral.social import service as social_service
 from whyviral.social.models import Post
 from whyviral.social.platforms import Platform
@@ -31,62 +32,60 @@ from .models import AnalysisRequestPost, PostAnalysisRequest, PostState, Request
 from .pipeline import Outcome, RequestJob, StageResult, fail_post, fail_post_by_provider, lock_current, record_status
 
 FETCH_BUDGET = timedelta(seconds=420)
-"""From the start of the execution to the end of the last wait; with one run of 65 s and what Step Functions retries the
-stage stays below its 500 s (tests/statemachine/test_longest_path.py)."""
+"""The time from the start of the execution to the end of the last wait. With one run of 65 s and the retries of Step
+Functions the stage stays below its 500 s (tests/statemachine/test_longest_path.py)."""
 OTHERS_WAIT = timedelta(seconds=60)
-"""How long fetched posts wait for one at which the provider keeps failing, unless it asks us to slow down."""
+"""How long fetched posts wait for a post at which the provider keeps failing, unless it asks us to slow down."""
 OUTAGE_WAIT = timedelta(seconds=150)
-"""How long anybody waits for a provider that fails without asking for patience: what several tries in that time do not
-outlast is seldom over in the whole budget, and the user had better be told and try again."""
+"""How long a request waits for a provider that fails without a `Retry-After`. An outage that survives several tries in
+this time seldom ends within the whole budget, so failing early and letting the user retry is better."""
 _BUSY_WAIT_S = 2
-_SPREAD_S = 2.0
-"""Those who were asked to wait until the same moment come back at different ones, and none before it."""
-_STILL_WORKING = (
-    "The provider is still reading this post; analyse it again in a few minutes, and it goes on from there."
-)
+_JITTER_S = 2.0
+"""Jitter after a `Retry-After`, so that waiters do not retry together; it only adds to the wait."""
+_JOB_RUNNING = "The provider is still fetching this post. Analyse it again in a few minutes to continue from there."
 _NO_TIME = "This post could not be fetched in time; try again."
 
 
 class FetchJob(RequestJob):
-    """FetchPosts of an attempt; `started_at` is when its execution began."""
+    """The job of FetchPosts; `started_at` is when the execution started."""
 
     started_at: datetime
 
 
 class FetchResult(StageResult):
-    """What FetchPosts answers; `posts` are the ids of `analysis_request_posts` rows to go on with."""
+    """The result of FetchPosts; `posts` are the ids of the `analysis_request_posts` rows to continue with."""
 
     posts: tuple[uuid.UUID, ...] = ()
 
 
 class BuildScraper(Protocol):
-    """Makes a scraper that reports its calls to a collector."""
+    """A factory of scrapers that report their calls to a collector."""
 
     def __call__(self, *, calls: CallCollector) -> PostScraper:
-        """Make it."""
+        """Build a scraper."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where the posts of a platform come from."""
+    """The source of a platform's posts: a scraper, real or a stand-in."""
 
     build_scraper: BuildScraper
     is_stand_in: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What asking the provider has left to wait for."""
+class _FetchOutcome:
+    """What still has to be waited for after the provider was called."""
 
     failure: ProviderError | None = None
-    """One that may pass."""
-    working_s: Mapping[str, float] = field(default_factory=dict)
-    """When to ask again about the posts on which the provider works, by their platform ids."""
+    """A transient failure of the whole call."""
+    job_wait_s: Mapping[str, float] = field(default_factory=dict)
+    """The wait until the next poll of the provider's running jobs, by platform post id."""
 
 
 class PostFetcher:
-    """FetchPosts with its collaborators; every platform has a source."""
+    """Runs FetchPosts with its collaborators; every platform needs a source."""
 
     def __init__(
         self,
@@ -108,22 +107,22 @@ class PostFetcher:
         self._sleep = sleep
 
     def fetch(self, job: FetchJob) -> FetchResult:
-        """Fetch what can be fetched now.
+        """Fetch the posts that can be fetched now.
 
         Returns:
-            superseded, or wait with the seconds to wait, or fetched with the posts to go on with.
+            superseded; wait, with the seconds to wait; or fetched, with the posts to continue with.
         """
         with session_scope(self._engine) as session:
             request = lock_current(session, job)
             if request is None:
                 return FetchResult(outcome=Outcome.SUPERSEDED)
             asks = self._claim(session, job, request)
-        asked = self._ask(job, Platform(request.platform), asks) if asks else _Asked()
+        outcome = self._fetch_claimed(job, Platform(request.platform), asks) if asks else _FetchOutcome()
         with session_scope(self._engine) as session:
-            return self._conclude(session, job, asked)
+            return self._conclude(session, job, outcome)
 
     def _claim(self, session: Session, job: FetchJob, request: PostAnalysisRequest) -> Sequence[PostAsk]:
-        """Return what to ask for: the posts that are now this attempt's to fetch."""
+        """Claim posts for this attempt and return those to fetch."""
         if request.status == RequestStatus.PENDING:
             request.status = RequestStatus.PROCESSING
             request.started_at = self._clock()
@@ -147,11 +146,11 @@ class PostFetcher:
             PostAsk(id_, words[id_], job=social_service.find_job(post, now=self._clock(), is_stand_in=is_stand_in))
             for id_, post in claims.claimed.items()
         ]
-        # A run may end before its last post: in another order each time, none waits for ever behind one that hangs.
+        # A run may time out before its last post. In random order a slow post does not block the same others each time.
         return sorted(asks, key=lambda _: self._jitter(0.0, 1.0))
 
-    def _ask(self, job: FetchJob, platform: Platform, asks: Sequence[PostAsk]) -> _Asked:
-        """Ask the provider and save what it says, jobs that it has begun included."""
+    def _fetch_claimed(self, job: FetchJob, platform: Platform, asks: Sequence[PostAsk]) -> _FetchOutcome:
+        """Call the provider for claimed posts, and save its posts, failures and running jobs."""
         source = self._sources[platform]
         claimed = {ask.post_id for ask in asks}
         calls = Ledger(
@@ -165,9 +164,9 @@ class PostFetcher:
             failure = exc
         with session_scope(self._engine) as session:
             record_calls(session, job, calls.drain(), step=Stage.FETCHING_POSTS)
-            # Locked before the posts, as everywhere, so that two runs never wait for each other.
+            # The request is locked before the posts, as everywhere, so that two runs never deadlock.
             is_current = lock_current(session, job) is not None
-            # Posts are shared: what was paid for is kept even when this attempt has been superseded meanwhile.
+            # Posts are shared, so paid results are saved even if this attempt has been superseded.
             fetched = social_service.save_scraped(
                 session,
                 platform,
@@ -182,52 +181,55 @@ class PostFetcher:
                 _attach(posts, fetched.posts)
                 _fail(posts, fetched.failures)
                 if failure is not None and not failure.is_transient:
-                    # Only what we asked for: the posts that another request is fetching may still come.
+                    # Only this attempt's posts: those that another request is fetching may still succeed.
                     _give_up([post for post in _pending(posts) if post.platform_post_id in claimed], failure)
             else:
-                # Whoever replaced this attempt need not wait for its leases, and goes on with the jobs it has begun.
-                social_service.release_claims(session, platform, claimed, lease_owner=job.lease_owner)
-        return _Asked(
+                # The next attempt need not wait for these leases to expire, and resumes the running jobs.
+                social_repository.release_claims(session, platform, claimed, lease_owner=job.lease_owner)
+        return _FetchOutcome(
             failure=failure if failure is not None and failure.is_transient else None,
-            working_s={id_: told.wait_s for id_, told in outcomes.items() if isinstance(told, ScrapePending)},
+            job_wait_s={
+                post_id: pending.wait_s for post_id, pending in outcomes.items() if isinstance(pending, ScrapePending)
+            },
         )
 
-    def _conclude(self, session: Session, job: FetchJob, asked: _Asked) -> FetchResult:
+    def _conclude(self, session: Session, job: FetchJob, outcome: _FetchOutcome) -> FetchResult:
         request = lock_current(session, job)
         if request is None:
             return FetchResult(outcome=Outcome.SUPERSEDED)
         posts = repository.list_request_posts(session, request.id)
         if pending := _pending(posts):
-            wait_s = self._wait_s(job, asked, do_others_wait=any(post.state == PostState.FETCHED for post in posts))
+            has_fetched_posts = any(post.state == PostState.FETCHED for post in posts)
+            wait_s = self._wait_s(job, outcome, has_fetched_posts=has_fetched_posts)
             if wait_s is not None:
                 return FetchResult(outcome=Outcome.WAIT, wait_s=wait_s)
-            # The jobs stay with the posts, for whoever asks next.
-            social_service.release_claims(
+            # The jobs stay with the posts, so that the next request for them can resume the jobs.
+            social_repository.release_claims(
                 session, request.platform, [post.platform_post_id for post in pending], lease_owner=job.lease_owner
             )
-            _give_up(pending, asked.failure, working=asked.working_s.keys())
+            _give_up(pending, outcome.failure, with_job=outcome.job_wait_s.keys())
         fetched = [post.id for post in posts if post.state in (PostState.FETCHED, PostState.COLLECTED)]
         if fetched:
             request.display_name = name_of(repository.list_fetched_posts(session, request.id))
-            known = sum(post.state != PostState.FAILED for post in posts)
-            message = f"{known} of {len(posts)} posts are fetched."
+            fetched_count = sum(post.state != PostState.FAILED for post in posts)
+            message = f"{fetched_count} of {len(posts)} posts are fetched."
             record_status(session, request, Stage.SOCIAL_DATA_FETCHED, progress=30, message=message)
         return FetchResult(outcome=Outcome.FETCHED, posts=tuple(fetched))
 
-    def _wait_s(self, job: FetchJob, asked: _Asked, *, do_others_wait: bool) -> int | None:
-        """Return how long to wait before the next try, or None when no try is left."""
+    def _wait_s(self, job: FetchJob, outcome: _FetchOutcome, *, has_fetched_posts: bool) -> int | None:
+        """Return how long to wait before the next try, or None if no time for another try is left."""
         elapsed = self._clock() - job.started_at
-        failure, budget = asked.failure, FETCH_BUDGET
+        failure, budget = outcome.failure, FETCH_BUDGET
         if failure is None:
-            wait_s = min(asked.working_s.values(), default=float(_BUSY_WAIT_S))
+            wait_s = min(outcome.job_wait_s.values(), default=float(_BUSY_WAIT_S))
         else:
-            # The stage keeps no count of its tries: the pause grows with the time already spent.
+            # The stage does not count its tries, so the backoff grows with the time already spent.
             backoff_s = min(30.0, max(5.0, elapsed.total_seconds() / 2))
-            asked_s = failure.retry_after_s or 0.0
-            wait_s = asked_s + self._jitter(0.0, _SPREAD_S if asked_s else backoff_s)
-            # The provider has answered for the others: what fails again and again is this post.
-            if not asked.working_s and failure.category is not ErrorCategory.RATE_LIMIT:
-                budget = OTHERS_WAIT if do_others_wait else OUTAGE_WAIT
+            retry_after_s = failure.retry_after_s or 0.0
+            wait_s = retry_after_s + self._jitter(0.0, _JITTER_S if retry_after_s else backoff_s)
+            # With posts already fetched the provider works, and this post is what keeps failing.
+            if not outcome.job_wait_s and failure.category is not ErrorCategory.RATE_LIMIT:
+                budget = OTHERS_WAIT if has_fetched_posts else OUTAGE_WAIT
         if elapsed + timedelta(seconds=wait_s) > budget:
             return None
         return max(1, math.ceil(wait_s))
@@ -251,10 +253,12 @@ def _fail(posts: list[AnalysisRequestPost], failures: Mapping[str, ScrapeFailure
             fail_post(post, stage=Stage.FETCHING_POSTS, category=failure.category, message=failure.message)
 
 
-def _give_up(posts: list[AnalysisRequestPost], failure: ProviderError | None, *, working: Collection[str] = ()) -> None:
+def _give_up(
+    posts: list[AnalysisRequestPost], failure: ProviderError | None, *, with_job: Collection[str] = ()
+) -> None:
     for post in posts:
         if failure is None:
-            message = _STILL_WORKING if post.platform_post_id in working else _NO_TIME
+            message = _JOB_RUNNING if post.platform_post_id in with_job else _NO_TIME
             fail_post(post, stage=Stage.FETCHING_POSTS, category=ErrorCategory.TIMEOUT, message=message)
         else:
             fail_post_by_provider(post, failure, stage=Stage.FETCHING_POSTS)

@@ -1,4 +1,4 @@
-"""Every query of analyses."""
+"""Every query of analyses, for the pipeline and for the users who own them."""
 
 import uuid
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, case, exists, func, insert, literal, not_, or_, select, update
+from sqlalchemy import ColumnElement, Text, and_, case, exists, func, insert, literal, not_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, selectinload
 
@@ -21,13 +21,13 @@ _UNFINISHED = (RequestStatus.PENDING, RequestStatus.PROCESSING)
 
 @dataclass(frozen=True, slots=True)
 class ReopenedPost:
-    """One URL of a request that is tried again."""
+    """One URL of a request that is retried."""
 
     url: str
     is_partial: bool
-    """Whether it has an analysis already, which was charged."""
+    """The URL has a partial analysis, which was charged."""
     has_dead_links: bool
-    """Whether it is fetched anew because the platform no longer serves the links to its media."""
+    """The post is fetched again because its media links have expired."""
 
 
 def insert_requests(
@@ -38,7 +38,7 @@ def insert_requests(
     posts: Sequence[dict[str, Any]],
     statuses: Sequence[dict[str, Any]],
 ) -> list[tuple[PostAnalysisRequest, bool]]:
-    """Insert requests of this user with their URLs and first steps, in one statement.
+    """Insert requests of this user with their URLs and first status steps, in one statement.
 
     Returns:
         Each request with whether its platform is active, in the order given.
@@ -58,7 +58,7 @@ def insert_requests(
 
 
 def insert_statuses(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert steps of requests."""
+    """Insert status steps."""
     session.execute(insert(AnalysisStatus).values(rows))
 
 
@@ -83,7 +83,7 @@ def find_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) ->
 
 
 def lock_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> PostAnalysisRequest | None:
-    """Lock and return a request of the user: nothing begins or ends it meanwhile."""
+    """Lock and return a request of the user, so that no other transaction starts or ends an attempt of it."""
     return session.scalar(
         select(PostAnalysisRequest)
         .where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == user_id)
@@ -91,10 +91,10 @@ def lock_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) ->
     )
 
 
-def begin_attempt(
+def start_attempt(
     session: Session, request: PostAnalysisRequest, *, execution_arn: str, now: datetime
 ) -> PostAnalysisRequest:
-    """Give an ended and locked request its next attempt."""
+    """Start the next attempt of an ended request, whose row is locked."""
     values = {
         "status": RequestStatus.PENDING,
         "attempt": request.attempt + 1,
@@ -111,10 +111,10 @@ def begin_attempt(
 
 
 def reopen_posts(session: Session, request: PostAnalysisRequest) -> Sequence[ReopenedPost]:
-    """Give the unfinished posts of an ended and locked request back to the stage that still has to do something.
+    """Reset the posts of an ended, locked request that lack a complete analysis to the first stage they still need.
 
-    In one statement, whatever their number: a post that we do not have, or whose links to media are dead, has to be
-    fetched; one of which a file is missing has to be collected; of the others everything is there.
+    One statement for any number of posts. A post that was never fetched or has dead media links becomes PENDING, one
+    with a missing file FETCHED, and any other COLLECTED.
     """
     post_id = AnalysisRequestPost.post_id
     is_fetched = exists().where(Post.id == post_id, Post.fetched_at.is_not(None))
@@ -142,19 +142,13 @@ def reopen_posts(session: Session, request: PostAnalysisRequest) -> Sequence[Reo
 
 
 def is_owner(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> bool:
-    """Whether the request exists and is the user's."""
-    return (
-        session.scalar(
-            select(PostAnalysisRequest.id).where(
-                PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == user_id
-            )
-        )
-        is not None
-    )
+    """Return whether the request exists and is the user's."""
+    owned = exists().where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == user_id)
+    return bool(session.scalar(select(owned)))
 
 
 def list_posts_page(session: Session, user_id: uuid.UUID, request_id: uuid.UUID, number: int) -> Page[Post]:
-    """Return one page of a request's readable posts with their media, in the order of its URLs."""
+    """Return one page of a request's fetched posts with their media, in the order of its URLs."""
     joined = (
         select(Post)
         .join(AnalysisRequestPost, AnalysisRequestPost.post_id == Post.id)
@@ -166,20 +160,13 @@ def list_posts_page(session: Session, user_id: uuid.UUID, request_id: uuid.UUID,
 
 
 def lock_current(session: Session, request_id: uuid.UUID, attempt: int) -> PostAnalysisRequest | None:
-    """Lock and return the request if `attempt` is still the current one and has no end yet."""
-    return session.scalar(
-        select(PostAnalysisRequest)
-        .where(
-            PostAnalysisRequest.id == request_id,
-            PostAnalysisRequest.attempt == attempt,
-            PostAnalysisRequest.status.in_(_UNFINISHED),
-        )
-        .with_for_update(of=PostAnalysisRequest)
-    )
+    """Lock and return the request if `attempt` is its current attempt and has not ended."""
+    current = select(PostAnalysisRequest).where(_is_current(request_id, attempt))
+    return session.scalar(current.with_for_update(of=PostAnalysisRequest))
 
 
 def list_request_posts(session: Session, request_id: uuid.UUID) -> list[AnalysisRequestPost]:
-    """Return the URLs of a request in their order."""
+    """Return the URLs of a request in order."""
     return list(
         session.scalars(
             select(AnalysisRequestPost)
@@ -190,7 +177,7 @@ def list_request_posts(session: Session, request_id: uuid.UUID) -> list[Analysis
 
 
 def list_fetched_posts(session: Session, request_id: uuid.UUID) -> list[Post]:
-    """Return the posts of a request that we have, in the order of its URLs."""
+    """Return the fetched posts of a request, in the order of its URLs."""
     return list(
         session.scalars(
             select(Post)
@@ -213,7 +200,7 @@ def find_request_post(
 
 
 def list_comments(session: Session, post_id: uuid.UUID) -> list[dict[str, Any]]:
-    """Return the comments that the platform gave us with a post, the most relevant first."""
+    """Return the saved comments of a post, most relevant first."""
     comments = session.scalar(select(PostComments.comments).where(PostComments.post_id == post_id))
     return comments or []
 
@@ -221,7 +208,7 @@ def list_comments(session: Session, post_id: uuid.UUID) -> list[dict[str, Any]]:
 def find_status(
     session: Session, request_id: uuid.UUID, *, attempt: int, stage: str, message: str
 ) -> AnalysisStatus | None:
-    """Return a step of this attempt that says the same."""
+    """Return a step of this attempt with the same stage and message."""
     return session.scalar(
         select(AnalysisStatus)
         .where(
@@ -235,29 +222,19 @@ def find_status(
 
 
 def cost_before(request_id: uuid.UUID, seq: int) -> ColumnElement[Decimal]:
-    """Return what the request had cost at the step before `seq`, as part of the statement that adds the step."""
+    """Return the cost of the request at the step before `seq`, as an expression for the insert of the step."""
     before = select(AnalysisStatus.cost_usd).where(
         AnalysisStatus.request_id == request_id, AnalysisStatus.seq == seq - 1
     )
     return func.coalesce(before.scalar_subquery(), 0)
 
 
-def add_status(session: Session, status: AnalysisStatus) -> None:
-    """Append a step."""
-    session.add(status)
-
-
 def reserve_cost(session: Session, request_id: uuid.UUID, attempt: int, usd: Decimal, *, max_usd: Decimal) -> bool:
-    """Count a call of the current attempt and reserve what it may cost, while all of it stays within `max_usd`."""
-    taken = PostAnalysisRequest.cost_usd + PostAnalysisRequest.reserved_usd
+    """Count a call of the current attempt and reserve its maximum cost, if the request's total stays in `max_usd`."""
+    committed_usd = PostAnalysisRequest.cost_usd + PostAnalysisRequest.reserved_usd
     reserved = (
         update(PostAnalysisRequest)
-        .where(
-            PostAnalysisRequest.id == request_id,
-            PostAnalysisRequest.attempt == attempt,
-            PostAnalysisRequest.status.in_(_UNFINISHED),
-            taken + usd <= max_usd,
-        )
+        .where(_is_current(request_id, attempt), committed_usd + usd <= max_usd)
         .values(
             total_api_calls=PostAnalysisRequest.total_api_calls + 1,
             reserved_usd=PostAnalysisRequest.reserved_usd + usd,
@@ -269,19 +246,22 @@ def reserve_cost(session: Session, request_id: uuid.UUID, attempt: int, usd: Dec
 
 
 def is_current(session: Session, request_id: uuid.UUID, attempt: int) -> bool:
-    """Whether an attempt is the current one and has no end yet."""
-    current = select(PostAnalysisRequest.id).where(
+    """Return whether an attempt is the current one and has not ended."""
+    return bool(session.scalar(select(exists().where(_is_current(request_id, attempt)))))
+
+
+def _is_current(request_id: uuid.UUID, attempt: int) -> ColumnElement[bool]:
+    return and_(
         PostAnalysisRequest.id == request_id,
         PostAnalysisRequest.attempt == attempt,
         PostAnalysisRequest.status.in_(_UNFINISHED),
     )
-    return session.scalar(current) is not None
 
 
 def settle_cost(
     session: Session, request_id: uuid.UUID, *, calls: int, cost_usd: Decimal, released_usd: Decimal
 ) -> None:
-    """Add calls and costs to the request, whichever attempt made them, and release their reservation."""
+    """Add calls and costs of any attempt to the request, and release their reservation."""
     session.execute(
         update(PostAnalysisRequest)
         .where(PostAnalysisRequest.id == request_id)
@@ -295,7 +275,7 @@ def settle_cost(
 
 
 def save_analysis(session: Session, request_id: uuid.UUID, post_id: uuid.UUID, values: dict[str, Any]) -> None:
-    """Save the analysis of a post, overwriting an earlier one of the same request."""
+    """Save the analysis of a post, replacing an earlier one of the same request."""
     session.execute(
         upsert(PostAnalysis)
         .values(request_id=request_id, post_id=post_id, **values)
@@ -307,7 +287,7 @@ def save_analysis(session: Session, request_id: uuid.UUID, post_id: uuid.UUID, v
 
 
 def record_analysed_posts(session: Session, request: PostAnalysisRequest) -> None:
-    """Note for the request's user which posts were explained, again for those that had been before."""
+    """Record the explained posts as activities of the request's user, or update the time of earlier activities."""
     analysed = select(
         literal(request.user_id), AnalysisRequestPost.post_id, literal(PostActivity.ANALYSED, Text)
     ).where(AnalysisRequestPost.request_id == request.id, AnalysisRequestPost.state == PostState.ANALYSED)
@@ -323,37 +303,31 @@ def record_analysed_posts(session: Session, request: PostAnalysisRequest) -> Non
 
 def count_viral_posts(session: Session, request_id: uuid.UUID) -> int:
     """Return how many posts of the request are viral."""
-    return (
-        session.scalar(
-            select(func.count())
-            .select_from(PostAnalysis)
-            .where(PostAnalysis.request_id == request_id, PostAnalysis.is_viral)
-        )
-        or 0
-    )
+    viral = select(func.count(PostAnalysis.id)).where(PostAnalysis.request_id == request_id, PostAnalysis.is_viral)
+    return session.scalar(viral) or 0
 
 
 def list_unfinished(
     session: Session, *, started_before: datetime, limit: int, execution_prefix: str
 ) -> Sequence[PostAnalysisRequest]:
-    """Return requests without an end whose attempt was admitted before a moment, untouched ones first."""
+    """Return unfinished requests whose attempt was admitted before a time: first those never started, oldest first."""
     conditions = [
         PostAnalysisRequest.status.in_(_UNFINISHED),
         PostAnalysisRequest.attempt_started_at < started_before,
     ]
     if execution_prefix:
         conditions.append(PostAnalysisRequest.execution_arn.startswith(execution_prefix, autoescape=True))
-    is_begun = PostAnalysisRequest.status != RequestStatus.PENDING
+    has_started = PostAnalysisRequest.status != RequestStatus.PENDING
     return session.scalars(
         select(PostAnalysisRequest)
         .where(*conditions)
-        .order_by(is_begun, PostAnalysisRequest.attempt_started_at)
+        .order_by(has_started, PostAnalysisRequest.attempt_started_at)
         .limit(limit)
     ).all()
 
 
 def find_last_stage(session: Session, request_id: uuid.UUID, *, attempt: int) -> str | None:
-    """Return the last step of an attempt."""
+    """Return the stage of an attempt's last step."""
     return session.scalar(
         select(AnalysisStatus.stage)
         .where(AnalysisStatus.request_id == request_id, AnalysisStatus.attempt == attempt)

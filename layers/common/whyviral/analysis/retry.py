@@ -1,4 +1,4 @@
-"""Retries: an ended request gets another attempt, which resumes from what is already there."""
+"""Retries: starts another attempt of an ended request, which resumes from the saved results."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from .service import RequestNotFound
 
 
 class _RetryRefused(AppError):
-    """A request cannot be retried, or not now."""
+    """The request cannot be retried, or not yet."""
 
     status_code = 409
 
@@ -37,7 +37,7 @@ class AnalysisStillRunning(_RetryRefused):
 
 
 class AnalysisComplete(_RetryRefused):
-    """The analysis is complete, so that there is nothing to retry."""
+    """The analysis is complete; there is nothing to retry."""
 
     code = "analysis_complete"
 
@@ -64,15 +64,15 @@ def retry(
 ) -> PostAnalysisRequest:
     """Start another attempt of an ended request, for its posts without an analysis and those with a partial one.
 
-    Everything fetched, stored, transcribed and explained is kept. Posts without an analysis count again, today. The
-    caller starts the execution after the commit; when this raises, the transaction must be rolled back.
+    Fetched posts, stored media, transcripts and analyses are kept. Posts without an analysis count again, today. The
+    caller starts the execution after the commit. If this raises, the caller must roll back the transaction.
 
     Raises:
-        RequestNotFound: it does not exist or is not the user's.
-        AnalysisStillRunning: it has not ended.
+        RequestNotFound: the request does not exist or is not the user's.
+        AnalysisStillRunning: the request has not ended.
         AnalysisComplete: every post has a complete analysis.
         RetriesUsedUp: no retries are left.
-        UsageLimitReached: the plan does not allow as many posts today.
+        UsageLimitReached: the plan does not allow this many posts today.
         NoCurrentPlan: the user has no plan.
     """
     request = repository.lock_request(session, user_id, request_id)
@@ -87,7 +87,7 @@ def retry(
         raise RetriesUsedUp(request)
     count_again(session, request, [post.url for post in posts if not post.is_partial], now=now)
     arn = execution_arn_of(request.id, request.attempt + 1)
-    request = repository.begin_attempt(session, request, execution_arn=arn, now=now)
+    request = repository.start_attempt(session, request, execution_arn=arn, now=now)
     repository.insert_statuses(session, [_first_status(request, posts)])
     record_events(session, *_events(request, posts))
     return request
@@ -95,14 +95,14 @@ def retry(
 
 def _first_status(request: PostAnalysisRequest, posts: Sequence[ReopenedPost]) -> dict[str, object]:
     message = f"Retrying {len(posts)} of {len(request.post_urls)} posts."
-    if anew := _count_anew(posts):
-        message += f" Media links of {anew} of them have expired, so those posts are fetched again."
+    if refetched := _count_dead_links(posts):
+        message += f" Media links of {refetched} of them have expired, so those posts are fetched again."
     return {
         "request_id": request.id,
         "seq": request.status_seq,
         "attempt": request.attempt,
         "stage": Stage.RETRYING,
-        # What is shown never falls: what the attempts before have reached is there.
+        # The shown progress never decreases, because the results of earlier attempts are kept.
         "progress": request.progress,
         "message": message,
         "cost_usd": request.cost_usd,
@@ -110,14 +110,14 @@ def _first_status(request: PostAnalysisRequest, posts: Sequence[ReopenedPost]) -
 
 
 def _events(request: PostAnalysisRequest, posts: Sequence[ReopenedPost]) -> list[Event]:
-    about = {"platform": request.platform, "attempt": request.attempt}
-    tried = about | {"urls": len(posts), "partial": sum(post.is_partial for post in posts)}
-    events = [Event(EventCategory.ANALYSIS, "analysis_retried", request.user_id, request.id, tried)]
-    if anew := _count_anew(posts):
-        fetched = about | {"urls": anew}
-        events.append(Event(EventCategory.SCRAPE, "dead_links_fetched_anew", request.user_id, request.id, fetched))
+    details = {"platform": request.platform, "attempt": request.attempt}
+    retried = details | {"urls": len(posts), "partial": sum(post.is_partial for post in posts)}
+    events = [Event(EventCategory.ANALYSIS, "analysis_retried", request.user_id, request.id, retried)]
+    if refetched := _count_dead_links(posts):
+        fetched = details | {"urls": refetched}
+        events.append(Event(EventCategory.SCRAPE, "dead_links_refetched", request.user_id, request.id, fetched))
     return events
 
 
-def _count_anew(posts: Sequence[ReopenedPost]) -> int:
+def _count_dead_links(posts: Sequence[ReopenedPost]) -> int:
     return sum(post.has_dead_links for post in posts)

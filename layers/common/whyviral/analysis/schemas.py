@@ -1,4 +1,4 @@
-"""Analyses as JSON."""
+"""Request and response bodies of the analysis API."""
 
 import uuid
 from datetime import datetime
@@ -33,11 +33,11 @@ class _Row(BaseModel):
 
 
 class RequestResults(BaseModel):
-    """How the posts of an ended request ended."""
+    """The outcomes of the posts of an ended request."""
 
     posts: int
     analysed: int
-    partial: Annotated[int, Field(description="Of those analysed: without something that a retry may get.")]
+    partial: Annotated[int, Field(description="Analysed posts that lack some input, which a retry may get.")]
     failed: int
     viral: int
 
@@ -56,7 +56,7 @@ class RequestSummary(_Row):
     max_retries: int
     error_stage: Stage | None
     error_category: ErrorCategory | None
-    error: Annotated[str | None, Field(description="A sentence that says why the request failed.")]
+    error: Annotated[str | None, Field(description="Why the request failed, in one sentence.")]
     results: RequestResults | None
     posts_processed: int
     total_api_calls: int
@@ -80,7 +80,7 @@ class StatusOut(_Row):
 
 
 class RequestPostOut(_Row):
-    """One URL of a request: how far it has come, or why it failed."""
+    """One URL of a request with its progress, or the reason why it failed."""
 
     url: str
     state: PostState
@@ -88,8 +88,8 @@ class RequestPostOut(_Row):
     is_partial: Annotated[
         bool,
         Field(
-            description="Whether its analysis was made without something that a retry may get. It stays readable until "
-            "a better one replaces it."
+            description="Whether the analysis lacks some input that a retry may get. It stays readable until a better "
+            "one replaces it."
         ),
     ]
     error_category: ErrorCategory | None
@@ -101,7 +101,7 @@ def _is_none(value: object) -> bool:
 
 
 Absent = Field(exclude_if=_is_none)
-"""A field that is left out of the JSON where it has no value."""
+"""A field that is omitted from the JSON if it has no value."""
 
 
 class MediaExhibitOut(BaseModel):
@@ -113,17 +113,17 @@ class MediaExhibitOut(BaseModel):
 
 
 class MediaSentOut(MediaExhibitOut):
-    """What the model was shown."""
+    """A medium that was sent to the model."""
 
     id: Citation
     how: SentAs
-    bytes: Annotated[int | None, Field(description="Null where the model's vendor fetched it by URL.")]
+    bytes: Annotated[int | None, Field(description="Null if the model's vendor fetched it by URL.")]
     from_s: Annotated[float | None, Absent, Field(description="Only where fetched by URL.")] = None
     to_s: Annotated[float | None, Absent, Field(description="Only where fetched by URL.")] = None
 
 
 class MediaLeftOut(MediaExhibitOut):
-    """What the model was not shown."""
+    """A medium that was not sent to the model."""
 
     reason: Annotated[str, Field(description="Why, in words that follow `because`.")]
 
@@ -147,7 +147,7 @@ class TranscriptSpanOut(BaseModel):
 
 
 class MetadataUsed(BaseModel):
-    """What an analysis rests on: facts, verdict, media, transcript, model and cost."""
+    """The basis of an analysis: facts, verdict, media, transcript, model and cost."""
 
     facts: list[Fact]
     verdict: Verdict
@@ -155,18 +155,18 @@ class MetadataUsed(BaseModel):
     media_left_out: list[MediaLeftOut]
     transcripts: list[TranscriptUsedOut]
     transcript_spans: list[TranscriptSpanOut]
-    gaps: Annotated[list[str], Field(description="What could not be found out about the post.")]
+    gaps: Annotated[list[str], Field(description="What could not be measured or read of the post.")]
     provider: str
     model: str
     prompt_version: str
     input_tokens: int
     output_tokens: int
-    cost_usd: Annotated[float | None, Field(description="Null where the price of a call is not known.")]
+    cost_usd: Annotated[float | None, Field(description="Null if the price of a call is not known.")]
     stand_ins: list[StandInPart]
 
 
 class ContentObservationOut(BaseModel):
-    """What the post is, as a viewer meets it."""
+    """The post as a viewer experiences it."""
 
     hook: str
     tone: str
@@ -188,7 +188,7 @@ class ExplanationOut(_Row):
 
 
 class PostAnalysisOut(ExplanationOut):
-    """Why one post went viral, or did not."""
+    """The analysis of why one post went viral, or did not."""
 
     id: uuid.UUID
     post_id: uuid.UUID
@@ -200,7 +200,7 @@ class PostAnalysisOut(ExplanationOut):
 
 
 class RequestDetail(RequestSummary):
-    """An analysis request with everything about it."""
+    """An analysis request with its status history, its URLs and its analyses."""
 
     status_history: list[StatusOut]
     posts: list[RequestPostOut]
@@ -208,6 +208,6 @@ class RequestDetail(RequestSummary):
 
 
 class AcceptedRequests(BaseModel):
-    """The requests made of one call, one per platform."""
+    """The requests that one call created, one per platform."""
 
     requests: list[RequestSummary]

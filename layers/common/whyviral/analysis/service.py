@@ -1,4 +1,4 @@
-"""What users can read of their own analyses."""
+"""Read access of users to their own analyses."""
 
 import uuid
 
@@ -22,16 +22,11 @@ class RequestNotFound(AppError):
         super().__init__(f"There is no analysis request {request_id}. Check the id, or list your requests.")
 
 
-def list_requests(session: Session, user_id: uuid.UUID, *, page: int) -> Page[PostAnalysisRequest]:
-    """Return one page of the user's requests, newest first."""
-    return repository.list_requests(session, user_id, page)
-
-
 def get_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> PostAnalysisRequest:
     """Return a request of the user with its history, URLs and analyses.
 
     Raises:
-        RequestNotFound: it does not exist or is not the user's.
+        RequestNotFound: the request does not exist or is not the user's.
     """
     request = repository.find_request(session, user_id, request_id)
     if request is None:

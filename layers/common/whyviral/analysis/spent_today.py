@@ -1,4 +1,4 @@
-"""What the current day (UTC) has cost: all together, and for users of the Free plan."""
+"""The cost of the current UTC day: of all users together, and of the users of the Free plan."""
 
 import uuid
 from dataclasses import dataclass
@@ -19,21 +19,23 @@ from .models import PostAnalysisRequest, RequestStatus
 
 @dataclass(frozen=True, slots=True)
 class SpentToday:
-    """USD spent, and reserved for calls under way."""
+    """USD spent today, including the reservations of calls in progress."""
 
     by_all_usd: Decimal
     by_free_users_usd: Decimal | None
-    """None: the caller is not on the Free plan."""
+    """None if the caller is not on the Free plan."""
 
 
 def get_spent_today(session: Session, user_id: uuid.UUID, *, now: datetime) -> SpentToday:
-    """Return what today has cost, in one statement; the requests of Free users count on the day they were made."""
+    """Return today's cost, in one statement; requests of Free users count on the day of their creation."""
     is_free = (Plan.slug == FREE_PLAN) & Subscription.status.in_(CURRENT_STATUSES)
     free_users = select(Subscription.user_id).join(Plan, Plan.id == Subscription.plan_id).where(is_free)
     cost_usd: ScalarSelect[Any] = (
         select(func.coalesce(func.sum(PostAnalysisRequest.cost_usd + PostAnalysisRequest.reserved_usd), 0))
         .where(
-            PostAnalysisRequest.status.in_(list(RequestStatus)),  # all of them: the index begins with the status
+            PostAnalysisRequest.status.in_(
+                list(RequestStatus)
+            ),  # all statuses, because the index starts with the status
             PostAnalysisRequest.created_at >= end_of_day(now) - timedelta(days=1),
             PostAnalysisRequest.created_at < end_of_day(now),
             PostAnalysisRequest.user_id.in_(free_users),

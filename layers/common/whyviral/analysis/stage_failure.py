@@ -1,4 +1,4 @@
-"""What broke when a stage did not come to its end: told by the state machine and AWS, and hostile until read."""
+"""Reads the error of a failed stage, as the state machine and AWS report it; the input is untrusted."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from .models import Stage
 _FAILED = "Something went wrong on our side while {doing}; try again."
 _PROVIDER_FAILED = "A service that we depend on failed while {doing}; try again later."
 _TOO_LONG = "It took too long while {doing}; try again later."
-_DOING = {
+_ACTIVITY = {
     Stage.FETCHING_POSTS: "fetching the posts",
     Stage.COLLECTING_MEDIA: "collecting the post's media",
     Stage.TRANSCRIBING: "watching the videos",
@@ -22,10 +22,10 @@ _DOING = {
 }
 _TIMEOUT_ERRORS = frozenset({"States.Timeout", "States.HeartbeatTimeout", "Sandbox.Timedout"})
 _PROVIDER_ERRORS = frozenset({"ProviderError", "ConnectionDropped", "NotConnected"})
-"""Of `whyviral.integrations.errors`: whoever lets one pass knows nothing better to do with it."""
+"""Classes of `whyviral.integrations.errors` that a stage did not handle."""
 _MAX_NAME = 100
 _MAX_REPORTED = 300
-# A function's error comes as JSON that may be cut off: its fields are looked for, and the first of a name counts.
+# A function's error is JSON that may be truncated, so its fields are searched for; the first match of a name counts.
 # Source: awslambdaric, `make_error`: errorMessage, errorType, requestId, stackTrace.
 _FIELD = r'"%s"\s*:\s*("(?:[^"\\]|\\.){0,4000}")'
 _TYPE, _MESSAGE = (re.compile(_FIELD % name) for name in ("errorType", "errorMessage"))
@@ -33,17 +33,17 @@ _TYPE, _MESSAGE = (re.compile(_FIELD % name) for name in ("errorType", "errorMes
 
 @dataclass(frozen=True, slots=True)
 class StageFailure:
-    """A stage, or its part for one URL, that did not come to its end."""
+    """The failure of a stage, or of its part for one URL."""
 
     stage: Stage
     error: str
-    """A name: an exception's class, or one of AWS's such as `States.Timeout`."""
+    """The class name of an exception, or an error name of AWS such as `States.Timeout`."""
     reported: str | None
-    """What the function said of it, for operators."""
+    """The function's error message, for operators; None if the function reported no error."""
 
     @property
-    def has_ended(self) -> bool:
-        """Whether the function is known to run no more: Lambda has told its end, and nobody gave it up meanwhile."""
+    def function_has_ended(self) -> bool:
+        """Return whether the function has certainly ended: Lambda reported its error. After a timeout it may run on."""
         return self.reported is not None
 
     @property
@@ -55,23 +55,24 @@ class StageFailure:
 
     @property
     def message(self) -> str:
-        """Return the sentence for the user."""
+        """Return the message for the user."""
         sentence = {ErrorCategory.TIMEOUT: _TOO_LONG, ErrorCategory.PROVIDER_ERROR: _PROVIDER_FAILED}
-        return sentence.get(self.category, _FAILED).format(doing=_DOING.get(self.stage, "working on it"))
+        return sentence.get(self.category, _FAILED).format(doing=_ACTIVITY.get(self.stage, "working on it"))
 
     @property
     def details(self) -> Mapping[str, str]:
-        """Return what operators may read."""
+        """Return the details for operators."""
         return {"error": self.error} | ({"reported": self.reported} if self.reported else {})
 
 
 def read_stage_failure(stage: Stage, error: str, cause: str = "") -> StageFailure:
-    """Return what broke.
+    """Return the failure of a stage.
 
     Args:
-        stage: where.
-        error: the name that the state machine caught, or one of our own for what no state machine saw.
-        cause: what came with it; where a function failed, Lambda's JSON with `errorType` and `errorMessage`.
+        stage: the failed stage.
+        error: the error name that the state machine caught, or a name of our own for a failure that it did not see.
+        cause: the detail that came with the name; for a failed function, Lambda's JSON with `errorType` and
+            `errorMessage`.
     """
     reported = (_text(_MESSAGE, cause) or "") if _text(_TYPE, cause) is not None else None
     return StageFailure(
@@ -87,5 +88,5 @@ def _text(field: re.Pattern[str], cause: str) -> str | None:
         text = json.loads(match[1], strict=False) if match else None
     except ValueError:
         return None
-    # Half a surrogate pair and NUL have no place in the database.
+    # Postgres stores neither lone surrogates nor NUL.
     return text.encode("utf-8", "replace").decode().replace("\0", "") if isinstance(text, str) else None

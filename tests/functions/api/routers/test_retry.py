@@ -144,7 +144,7 @@ def test_a_retry_resumes_each_post_at_its_first_unfinished_stage(
     )
     assert [tuple(event) for event in events] == [
         ("analysis_retried", {"platform": "x", "attempt": 2, "urls": 5, "partial": 0}),
-        ("dead_links_fetched_anew", {"platform": "x", "attempt": 2, "urls": 1}),
+        ("dead_links_refetched", {"platform": "x", "attempt": 2, "urls": 1}),
     ]
     message = rows.scalars(select(AnalysisStatus.message).where(AnalysisStatus.request_id == request.id)).one()
     assert message == (

@@ -31,7 +31,7 @@ def value_of(name: str, **known: Any) -> object:
     return facts_of(**known)[name].value
 
 
-def test_a_known_post_has_exactly_these_facts() -> None:
+def test_a_fully_known_post_has_exactly_these_facts() -> None:
     post = PostSnapshot(
         platform=Platform.X,
         text="We let the kite pick the song! It chose @wind 🪁 #Kites https://example.org/a?b#c",
@@ -81,7 +81,7 @@ def test_a_known_post_has_exactly_these_facts() -> None:
     ]
 
 
-def test_what_is_unknown_is_absent_and_so_is_all_that_follows_from_it() -> None:
+def test_unknown_values_and_facts_that_depend_on_them_are_absent() -> None:
     assert {fact.source for fact in facts_of().values()} == {"post text"}
     assert "views_per_follower" not in facts_of(metrics={"views": 10})
     assert "views_per_hour" not in facts_of(metrics={"views": 10})
@@ -95,31 +95,31 @@ def test_what_is_unknown_is_absent_and_so_is_all_that_follows_from_it() -> None:
         {"metrics": {"views": 5}, "posted_at": MEASURED_AT, "absent": "views_per_hour"},
     ],
 )
-def test_nothing_is_divided_by_zero(known: dict[str, Any]) -> None:
+def test_a_ratio_with_a_zero_denominator_is_absent(known: dict[str, Any]) -> None:
     absent = known.pop("absent")
 
     assert absent not in facts_of(**known)
 
 
-def test_a_count_of_zero_is_a_fact() -> None:
+def test_a_count_of_zero_is_a_fact_and_not_absent() -> None:
     assert value_of("likes", metrics={"likes": 0}) == 0
     assert value_of("comments_per_like", metrics={"likes": 4, "comments": 0}) == 0
 
 
-def test_zero_views_beside_engagement_are_not_believed() -> None:
+def test_zero_views_beside_engagement_count_as_unknown() -> None:
     assert "views" not in facts_of(metrics={"views": 0, "likes": 7})
     assert value_of("views", metrics={"views": 0, "likes": 0}) == 0
 
 
 @pytest.mark.parametrize("count", [-1, 2**63, 10**400])
-def test_counts_that_cannot_be_are_unknown(count: int) -> None:
+def test_impossible_counts_are_unknown(count: int) -> None:
     facts = facts_of(metrics={"likes": count, "views": 5}, followers=count)
 
     assert "likes" not in facts
     assert "followers" not in facts
 
 
-def test_hourly_rates_wait_for_the_first_hour() -> None:
+def test_a_post_younger_than_an_hour_has_no_hourly_rates() -> None:
     young = facts_of(metrics={"views": 90}, posted_at=MEASURED_AT - timedelta(minutes=59))
     old_enough = facts_of(metrics={"views": 90}, posted_at=MEASURED_AT - timedelta(minutes=60))
 
@@ -134,7 +134,7 @@ def test_a_post_from_the_future_has_no_age() -> None:
     assert "post_hour" in facts
 
 
-def test_hour_and_weekday_are_those_of_utc() -> None:
+def test_hour_and_weekday_of_a_post_are_in_utc() -> None:
     posted_at = datetime(2026, 3, 2, 1, 15, tzinfo=timezone(timedelta(hours=9)))
 
     facts = facts_of(posted_at=posted_at)
@@ -145,28 +145,28 @@ def test_hour_and_weekday_are_those_of_utc() -> None:
 @pytest.mark.parametrize(
     "language", ["qme", "und", "zxx", "", "English", "in ignore this", "en-ignore-all-rules", "en\n[F1]"]
 )
-def test_what_names_no_language_is_no_fact(language: str) -> None:
+def test_an_invalid_post_language_is_not_a_fact(language: str) -> None:
     assert "language" not in facts_of(language=language)
 
 
-def test_the_words_of_a_video_are_not_its_hook() -> None:
+def test_a_video_post_has_no_text_hook() -> None:
     assert "hook_text" not in facts_of(media=[MediumSnapshot(MediaKind.VIDEO)])
 
 
 @pytest.mark.parametrize(("duration_s", "expected"), [(24.34, 24.34), (0.0, None), (math.nan, None), (math.inf, None)])
-def test_a_duration_is_a_positive_number(duration_s: float, expected: float | None) -> None:
+def test_only_a_positive_finite_duration_is_a_fact(duration_s: float, expected: float | None) -> None:
     fact = facts_of(media=[MediumSnapshot(MediaKind.VIDEO, duration_s=duration_s)]).get("duration")
 
     assert (fact.value if fact else None) == expected
 
 
-def test_only_words_of_the_post_are_quotations() -> None:
+def test_only_untrusted_texts_are_marked_as_quotations() -> None:
     facts = facts_of(text="Why #kites? @wind", posted_at=POSTED_AT, language="en", metrics={"likes": 1})
 
     assert {name for name, fact in facts.items() if fact.is_quotation} == {"hook_text", "hashtags", "mentions"}
 
 
-def test_what_only_some_platforms_tell_becomes_facts() -> None:
+def test_platform_specific_details_become_facts() -> None:
     details = {"title": " A  kite\nflies ", "sound": "Wind, remixed", "is_short": True, "is_paid_partnership": False}
     chapters = [{"start_s": 0, "end_s": 5, "title": "Start"}, {"start_s": 5, "end_s": 9, "title": "End"}]
 
@@ -183,7 +183,7 @@ def test_what_only_some_platforms_tell_becomes_facts() -> None:
     ]
 
 
-def test_details_of_a_wrong_type_are_no_facts() -> None:
+def test_details_of_a_wrong_type_are_not_facts() -> None:
     details = {"title": ["a"], "sound": " ", "is_short": "yes", "is_paid_partnership": 1, "chapters": {"start_s": 0}}
 
     assert {fact.source for fact in facts_of(details=details).values()} == {"post text"}

@@ -60,17 +60,17 @@ def test_a_measured_video_has_exactly_these_facts() -> None:
     }
 
 
-def test_a_video_that_nobody_measured_has_no_cuts_and_no_loudness_rather_than_none_of_them() -> None:
+def test_an_unmeasured_video_has_no_facts_about_cuts_and_loudness() -> None:
     assert facts_of(video(duration_s=60.0)) == {"duration": (60.0, "seconds", "instagram media")}
 
 
-def test_a_video_without_a_cut_has_zero_cuts_and_no_first_one() -> None:
+def test_a_video_without_cuts_has_zero_cuts_and_no_first_cut() -> None:
     facts = facts_of(video(measurements={"cut_count": 0, "cuts_per_minute": 0.0}))
 
     assert (facts["cut_count"][0], "first_cut" in facts) == (0, False)
 
 
-def test_the_first_video_is_what_is_described() -> None:
+def test_media_facts_describe_the_first_video() -> None:
     facts = facts_of(
         MediumSnapshot(MediaKind.IMAGE, width=100, height=100), video(duration_s=3.0), video(duration_s=9.0)
     )
@@ -82,21 +82,21 @@ def test_the_first_video_is_what_is_described() -> None:
     ("width", "height", "shape"),
     [(1080, 1080, "square"), (1080, 1090, "square"), (1080, 1350, "vertical"), (1920, 1080, "horizontal")],
 )
-def test_a_photo_has_a_shape(width: int, height: int, shape: str) -> None:
+def test_a_photo_has_an_orientation(width: int, height: int, shape: str) -> None:
     facts = facts_of(MediumSnapshot(MediaKind.IMAGE, width=width, height=height))
 
     assert facts["orientation"] == (shape, "image", "measured in the first image")
 
 
 @pytest.mark.parametrize(("width", "height"), [(None, 5), (0, 5), (5, 0), (-5, -5)])
-def test_what_has_no_size_has_no_shape(width: int | None, height: int | None) -> None:
+def test_a_medium_without_a_valid_size_has_no_orientation(width: int | None, height: int | None) -> None:
     assert facts_of(MediumSnapshot(MediaKind.IMAGE, width=width, height=height)) == {}
 
 
 @pytest.mark.parametrize("value", [None, "7", True, [], -1, math.nan, math.inf, 2**63])
-def test_a_measurement_that_cannot_be_is_absent(value: Any) -> None:
+def test_an_impossible_measurement_is_absent(value: Any) -> None:
     assert facts_of(video(measurements={"cut_count": value})) == {}
 
 
-def test_loudness_may_be_negative_but_not_endless() -> None:
+def test_loudness_may_be_negative_but_must_be_finite() -> None:
     assert facts_of(video(measurements={"loudness_lufs": -math.inf, "hook_loudness_lufs": -200})) == {}

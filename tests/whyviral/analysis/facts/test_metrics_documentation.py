@@ -1,4 +1,4 @@
-"""docs/metrics.md tells the truth: its tables and its example are compared with what is computed."""
+"""The tables and the example of docs/metrics.md match the computed values."""
 
 import re
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ DOCUMENT = (Path(__file__).parents[4] / "docs" / "metrics.md").read_text(encodin
 MEASURED_AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def test_the_table_names_every_fact_and_no_other() -> None:
+def test_the_documented_facts_are_exactly_the_computed_ones() -> None:
     known: dict[str, Any] = {
         "platform": Platform.X,
         "text": "Why #kites? @wind",
@@ -60,7 +60,7 @@ def test_the_table_names_every_fact_and_no_other() -> None:
     assert sorted(name.strip("`") for name in documented) == sorted(computed)
 
 
-def test_the_engagement_scores_of_the_table_are_those_of_the_formula() -> None:
+def test_the_documented_engagement_scores_are_correct() -> None:
     table = DOCUMENT.partition("## Engagement score")[2]
     rows = re.findall(r"^\| ([\d,]+ \w+.*?) \| ([\d.]+|unknown) \|$", table, re.MULTILINE)
 
@@ -73,7 +73,7 @@ def test_the_engagement_scores_of_the_table_are_those_of_the_formula() -> None:
     assert f"version {VERSION}" in table
 
 
-def test_the_example_is_what_is_computed() -> None:
+def test_the_documented_example_is_correct() -> None:
     post = PostSnapshot(
         platform=Platform.X,
         text="just setting up my twttr",
@@ -97,7 +97,7 @@ def test_the_example_is_what_is_computed() -> None:
     ]
 
 
-def test_the_verdicts_of_the_table_are_those_of_the_rule() -> None:
+def test_the_documented_verdicts_are_correct() -> None:
     rows = re.findall(r"^\| ([\d,]+ views.*?) \|.*\| ((?:not )?viral)[^|]*\|$", DOCUMENT, re.MULTILINE)
 
     for description, documented in rows:

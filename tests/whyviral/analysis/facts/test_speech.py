@@ -61,7 +61,7 @@ def test_a_captioned_video_has_exactly_these_facts() -> None:
     ]
 
 
-def test_what_the_worker_measured_comes_before_what_lines_suggest() -> None:
+def test_the_workers_measurements_take_precedence_over_caption_lines() -> None:
     measurements = {"first_word_s": 0.61, "speech_words": 12, "speech_wpm": 171.4, "speech_share": 0.21}
 
     facts = captioned(transcript_source=TranscriptSource.WHISPER, measurements=measurements)
@@ -75,7 +75,7 @@ def test_what_the_worker_measured_comes_before_what_lines_suggest() -> None:
     ]
 
 
-def test_words_with_times_are_quoted_by_them() -> None:
+def test_words_are_quoted_by_their_own_times() -> None:
     words = (SpokenWord(0.0, 0.4, " Fresh"), SpokenWord(2.99, 3.3, " bread"), SpokenWord(3.0, 3.5, " today"))
 
     facts = captioned(segments=[SpokenSegment(0.0, 3.5, "Fresh bread today", words)])
@@ -83,11 +83,11 @@ def test_words_with_times_are_quoted_by_them() -> None:
     assert facts["spoken_hook"].value == "Fresh bread"
 
 
-def test_who_begins_late_has_no_spoken_hook() -> None:
+def test_a_video_whose_speech_starts_late_has_no_spoken_hook() -> None:
     assert "spoken_hook" not in captioned(segments=CAPTIONS[2:])
 
 
-def test_a_hook_without_end_is_cut_between_words() -> None:
+def test_a_long_spoken_hook_is_cut_between_words() -> None:
     hook = captioned(segments=[SpokenSegment(0, 1, "kite " * 5_000)])["spoken_hook"].value
 
     assert isinstance(hook, str)
@@ -95,7 +95,7 @@ def test_a_hook_without_end_is_cut_between_words() -> None:
     assert set(hook.split()) == {"kite"}
 
 
-def test_a_transcript_that_stops_early_counts_no_words_of_the_whole_video() -> None:
+def test_a_truncated_transcript_gives_no_word_count_of_the_whole_video() -> None:
     facts = captioned(is_transcript_truncated=True)
 
     assert facts["transcript_is_cut"].value is True
@@ -104,7 +104,7 @@ def test_a_transcript_that_stops_early_counts_no_words_of_the_whole_video() -> N
 
 
 @pytest.mark.parametrize("source", [TranscriptSource.CAPTIONS, TranscriptSource.WHISPER])
-def test_of_a_part_of_the_sound_no_measurement_speaks_of_the_whole(source: TranscriptSource) -> None:
+def test_a_truncated_transcript_gives_no_facts_about_the_whole_video(source: TranscriptSource) -> None:
     measured = {"speech_words": 22, "speech_share": 0.9, "speech_wpm": 150.0, "first_word_s": 0.25}
 
     facts = captioned(is_transcript_truncated=True, transcript_source=source, measurements=measured)
@@ -113,18 +113,18 @@ def test_of_a_part_of_the_sound_no_measurement_speaks_of_the_whole(source: Trans
     assert (facts["speech_rate"].value, facts["first_word"].value) == (150.0, 0.25)
 
 
-def test_a_first_word_that_whisper_did_not_measure_is_not_known_of_a_part() -> None:
+def test_the_first_word_of_a_truncated_whisper_transcript_is_unknown_without_a_measurement() -> None:
     facts = captioned(is_transcript_truncated=True, transcript_source=TranscriptSource.WHISPER)
 
     assert "first_word" not in facts
     assert "first_word" in captioned(transcript_source=TranscriptSource.WHISPER)
 
 
-def test_a_part_of_the_sound_without_words_does_not_mean_that_there_are_none() -> None:
+def test_a_truncated_transcript_without_words_gives_no_speech_facts() -> None:
     assert facts_of(has_speech=False, is_transcript_truncated=True) == {}
 
 
-def test_music_is_no_speech_and_nothing_follows_from_it() -> None:
+def test_a_video_with_music_only_has_no_speech_numbers() -> None:
     facts = facts_of(has_speech=False, measurements={"speech_words": 0, "speech_share": 0.0})
 
     assert [(fact.name, fact.value, fact.source) for fact in facts.values()] == [
@@ -132,22 +132,22 @@ def test_music_is_no_speech_and_nothing_follows_from_it() -> None:
     ]
 
 
-def test_a_video_that_nobody_heard_has_no_facts_about_speech() -> None:
+def test_an_untranscribed_video_has_no_facts_about_speech() -> None:
     assert facts_of(has_speech=None) == {}
 
 
-def test_captions_that_hold_music_only_count_no_words() -> None:
+def test_captions_with_music_markers_only_have_no_words() -> None:
     facts = captioned(segments=[SpokenSegment(0, 5, "[Music]"), SpokenSegment(5, 9, "♪ ♪")])
 
     assert not facts.keys() & {"spoken_hook", "first_word", "spoken_words", "speech_rate", "speech_share"}
 
 
 @pytest.mark.parametrize("language", ["English\n[F1]", "", None, "und"])
-def test_a_language_that_is_none_is_no_fact(language: str | None) -> None:
+def test_an_invalid_transcript_language_is_not_a_fact(language: str | None) -> None:
     assert "transcript_language" not in captioned(transcript_language=language)
 
 
-def test_the_most_replayed_moment_is_the_peak_after_the_beginning_with_what_is_said_there() -> None:
+def test_the_most_replayed_moment_is_the_peak_after_the_first_marker_with_its_words() -> None:
     curve = [
         {"start_s": 0.0, "end_s": 2.0, "value": 1.0},
         {"start_s": 2.0, "end_s": 4.0, "value": 0.4},
@@ -178,7 +178,7 @@ def test_the_most_replayed_moment_is_the_peak_after_the_beginning_with_what_is_s
         [{"start_s": 5, "value": 1}],
     ],
 )
-def test_a_curve_that_cannot_be_has_no_peak(curve: Any) -> None:
+def test_an_invalid_most_replayed_curve_has_no_peak(curve: Any) -> None:
     assert "most_replayed_at" not in captioned(details={"most_replayed": curve})
 
 
@@ -192,7 +192,7 @@ FROM_WHISPER = tuple(
 )
 
 
-def test_a_script_without_blanks_reads_the_same_from_captions_and_from_whisper() -> None:
+def test_a_script_without_spaces_gives_the_same_quotation_from_captions_and_whisper() -> None:
     measured = {"speech_words": 46, "speech_wpm": 307.0, "first_word_s": 0.0, "speech_share": 0.5}
 
     by_captions = captioned(segments=FROM_CAPTIONS)
@@ -204,11 +204,11 @@ def test_a_script_without_blanks_reads_the_same_from_captions_and_from_whisper()
 
 
 @pytest.mark.parametrize("line", ["ฉันซื้อกล้องใหม่วันนี้", "ខ្ញុំបានទិញកាមេរ៉ា", "我今天买了新相机", "買った new カメラ"])
-def test_words_that_no_blank_parts_are_not_counted(line: str) -> None:
+def test_spoken_words_of_a_script_without_spaces_are_not_counted(line: str) -> None:
     assert not captioned(segments=[SpokenSegment(0, 3, line)]).keys() & {"spoken_words", "speech_rate"}
 
 
-def test_a_few_foreign_letters_leave_the_words_countable() -> None:
+def test_a_few_unspaced_letters_leave_the_words_countable() -> None:
     line = "this is the kite that they call 凧 where it was first flown over the hills"
 
     assert captioned(segments=[SpokenSegment(0, 3, line)])["spoken_words"].value == 16
@@ -225,11 +225,11 @@ def test_a_few_foreign_letters_leave_the_words_countable() -> None:
         ("♪ (upbeat music) ♪ yes", 1),
     ],
 )
-def test_only_what_is_said_or_sung_counts_as_words(line: str, words: int) -> None:
+def test_only_spoken_or_sung_words_are_counted(line: str, words: int) -> None:
     assert captioned(segments=[SpokenSegment(0, 3, line)])["spoken_words"].value == words
 
 
-def test_a_marker_that_reaches_over_timed_words_is_not_said() -> None:
+def test_a_sound_marker_over_several_timed_words_is_not_quoted() -> None:
     words = [SpokenWord(n, n + 1.0, text) for n, text in enumerate(("[upbeat", "music]", "hello"))]
 
     facts = captioned(segments=[SpokenSegment(0, 3, "[upbeat music] hello", words)])

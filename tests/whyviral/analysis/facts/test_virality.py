@@ -37,7 +37,7 @@ def verdict_of(*, age: timedelta = timedelta(days=30), followers: int | None = N
         ({}, False, "low"),
     ],
 )
-def test_reach_spread_and_strength_decide_together(known: dict[str, Any], is_viral: bool, confidence: str) -> None:
+def test_a_verdict_combines_reach_spread_and_strength(known: dict[str, Any], is_viral: bool, confidence: str) -> None:
     verdict = verdict_of(**known)
 
     assert (verdict.is_viral, verdict.confidence) == (is_viral, confidence)
@@ -45,11 +45,11 @@ def test_reach_spread_and_strength_decide_together(known: dict[str, Any], is_vir
 
 
 @pytest.mark.parametrize(("views", "score"), [(99_999, 0.0), (100_000, 0.5), (999_999, 0.5), (1_000_000, 1.0)])
-def test_points_begin_at_the_threshold(views: int, score: float) -> None:
+def test_a_value_at_the_threshold_gives_a_point(views: int, score: float) -> None:
     assert verdict_of(views=views).score == score
 
 
-def test_a_verdict_shows_its_arithmetic_and_cites_its_facts() -> None:
+def test_the_reasons_of_a_verdict_show_its_points_and_cite_facts() -> None:
     verdict = verdict_of(views=120_000, likes=2_000, followers=10_000)
 
     assert verdict == Verdict(
@@ -77,7 +77,7 @@ def test_a_verdict_shows_its_arithmetic_and_cites_its_facts() -> None:
         ({"views": 10, "likes": 1, "followers": 1, "age": timedelta(hours=23)}, "its counts still move"),
     ],
 )
-def test_a_doubtful_verdict_says_why(known: dict[str, Any], doubt: str) -> None:
+def test_a_verdict_of_low_confidence_has_a_reason_for_it(known: dict[str, Any], doubt: str) -> None:
     verdict = verdict_of(**known)
 
     assert verdict.confidence == Confidence.LOW
@@ -100,7 +100,7 @@ def test_every_verdict_is_within_its_scale_and_cites_only_facts(metrics: dict[st
 
 
 @given(COUNTS, COUNTS, COUNTS)
-def test_more_views_never_take_reach_away(views: int, more: int, followers: int) -> None:
+def test_more_views_never_lower_the_points_for_reach(views: int, more: int, followers: int) -> None:
     fewer, greater = (verdict_of(views=count, followers=followers) for count in (views, views + more))
 
     assert greater.is_viral >= fewer.is_viral

@@ -1,4 +1,4 @@
-"""An attempt that a newer one has replaced changes nothing, but what it spent is logged and what it got is kept."""
+"""A superseded attempt changes no request, but its costs are recorded and its fetched posts are saved."""
 
 from tests.fakes.post_scraper import scrape_error
 from tests.fixtures.pipeline import Pipeline, check_books
@@ -12,7 +12,7 @@ def shown(pipeline: Pipeline, job: RequestJob) -> tuple[str, str, int, list[tupl
     return request.status, request.status_history[-1].stage, request.progress, posts
 
 
-def test_an_old_attempt_does_not_even_begin(pipeline: Pipeline) -> None:
+def test_a_superseded_attempt_fetches_nothing(pipeline: Pipeline) -> None:
     job = pipeline.admit("20")
     pipeline.supersede(job)
     before = pipeline.everything(job)
@@ -23,7 +23,7 @@ def test_an_old_attempt_does_not_even_begin(pipeline: Pipeline) -> None:
     assert pipeline.source.asked == []
 
 
-def test_an_attempt_replaced_during_its_call_pays_keeps_the_post_and_tells_nobody(pipeline: Pipeline) -> None:
+def test_an_attempt_superseded_during_its_call_records_the_cost_and_saves_the_post(pipeline: Pipeline) -> None:
     job = pipeline.admit("20", "404")
     pipeline.source.absent = {"404"}
     pipeline.source.during = lambda: pipeline.supersede(job)
@@ -42,7 +42,7 @@ def test_an_attempt_replaced_during_its_call_pays_keeps_the_post_and_tells_nobod
     assert pipeline.posts().keys() == {"20"}
 
 
-def test_the_next_attempt_uses_what_the_replaced_one_paid_for(pipeline: Pipeline) -> None:
+def test_the_next_attempt_reuses_posts_of_the_superseded_one(pipeline: Pipeline) -> None:
     job = pipeline.admit("20")
     pipeline.source.during = lambda: pipeline.supersede(job)
     pipeline.fetch(job)
@@ -53,7 +53,7 @@ def test_the_next_attempt_uses_what_the_replaced_one_paid_for(pipeline: Pipeline
     assert len(pipeline.source.asked) == 1
 
 
-def test_the_next_attempt_goes_on_with_what_the_replaced_one_had_collected(pipeline: Pipeline) -> None:
+def test_the_next_attempt_continues_with_collected_posts_of_the_superseded_one(pipeline: Pipeline) -> None:
     job, (explained, collected) = pipeline.collected("20", "21")
     pipeline.explain(job, explained)
     pipeline.supersede(job)
@@ -64,7 +64,7 @@ def test_the_next_attempt_goes_on_with_what_the_replaced_one_had_collected(pipel
     assert len(pipeline.source.asked) == 1
 
 
-def test_an_attempt_replaced_during_a_call_that_fails_is_not_told_to_wait(pipeline: Pipeline) -> None:
+def test_an_attempt_superseded_during_a_failing_call_does_not_wait(pipeline: Pipeline) -> None:
     job = pipeline.admit("20")
     pipeline.source.errors.append(scrape_error())
     pipeline.source.during = lambda: pipeline.supersede(job)
@@ -74,7 +74,7 @@ def test_an_attempt_replaced_during_a_call_that_fails_is_not_told_to_wait(pipeli
     check_books(pipeline, job)
 
 
-def test_an_attempt_replaced_after_its_call_changes_nothing_more(pipeline: Pipeline) -> None:
+def test_an_attempt_superseded_after_its_call_changes_nothing_more(pipeline: Pipeline) -> None:
     job = pipeline.admit("20")
     pipeline.fetch(job)
     pipeline.supersede(job)
@@ -84,7 +84,7 @@ def test_an_attempt_replaced_after_its_call_changes_nothing_more(pipeline: Pipel
     assert pipeline.everything(job) == before
 
 
-def test_a_finished_request_is_not_fetched_again(pipeline: Pipeline) -> None:
+def test_posts_of_a_finished_request_are_not_fetched_again(pipeline: Pipeline) -> None:
     job = pipeline.admit("20")
     pipeline.fail(job, stage=Stage.FETCHING_POSTS, error="States.Timeout")
 

@@ -1,4 +1,4 @@
-"""Many requests for the same posts at the same moment."""
+"""Concurrent requests for the same posts."""
 
 import random
 import threading
@@ -27,7 +27,7 @@ def fetch_at_once(pipeline: Pipeline, jobs: list[FetchJob]) -> list[FetchResult]
         return list(pool.map(fetch, jobs))
 
 
-def test_a_post_first_seen_by_eight_requests_at_once_is_paid_for_once(pipeline: Pipeline) -> None:
+def test_a_new_post_in_eight_concurrent_requests_is_paid_for_once(pipeline: Pipeline) -> None:
     jobs = [pipeline.admit("20") for _ in range(8)]
     everybody_has_claimed = threading.Barrier(2)
     pipeline.source.during = lambda: everybody_has_claimed.wait(WAIT_S)
@@ -45,7 +45,7 @@ def test_a_post_first_seen_by_eight_requests_at_once_is_paid_for_once(pipeline: 
     assert sum(check_books(pipeline, job) > 0 for job in jobs) == 1
 
 
-def test_requests_that_want_the_same_posts_in_other_orders_never_lock_each_other_out(pipeline: Pipeline) -> None:
+def test_requests_for_the_same_posts_in_different_orders_do_not_deadlock(pipeline: Pipeline) -> None:
     ids = [str(number) for number in range(101, 121)]
     order = random.Random(7)
     for _ in range(4):
@@ -59,13 +59,13 @@ def test_requests_that_want_the_same_posts_in_other_orders_never_lock_each_other
     assert sorted(paid) == sorted(ids * 4)
 
 
-def test_a_run_that_leaves_a_post_for_later_locks_its_posts_in_the_order_of_every_other_run(pipeline: Pipeline) -> None:
+def test_a_run_with_an_unanswered_post_locks_posts_in_the_common_order(pipeline: Pipeline) -> None:
     pipeline.source.unanswered = {"101"}
     job = pipeline.admit("101", "102")
     with session_scope(pipeline.engine) as session, ThreadPoolExecutor(1) as pool:
         pipeline.source.during = lambda: social_repository.lock_posts(session, Platform.X, ["101"])
         running = pool.submit(pipeline.fetch, job)
-        wait_for_a_waiter(pipeline)
+        wait_for_lock_waiter(pipeline)
 
         social_repository.lock_posts(session, Platform.X, ["102"])
         session.commit()
@@ -74,10 +74,10 @@ def test_a_run_that_leaves_a_post_for_later_locks_its_posts_in_the_order_of_ever
     assert pipeline.posts().keys() == {"102"}
 
 
-def wait_for_a_waiter(pipeline: Pipeline) -> None:
+def wait_for_lock_waiter(pipeline: Pipeline) -> None:
     ends_at = time.monotonic() + 10
     with pipeline.engine.connect() as connection:
         while not connection.scalar(text("select count(*) from pg_locks where not granted")):
-            assert time.monotonic() < ends_at, "nobody waits for a lock"
+            assert time.monotonic() < ends_at, "no transaction waits for a lock"
             connection.rollback()
             time.sleep(0.02)

@@ -16,7 +16,7 @@ def errors(pipeline: Pipeline, job: RequestJob) -> list[tuple[str, str | None, s
     return [(post.state, post.error_stage, post.error_category) for post in pipeline.read(job).posts]
 
 
-def test_a_post_is_fetched_saved_and_handed_on(pipeline: Pipeline) -> None:
+def test_a_fetched_post_is_saved_and_returned_to_the_state_machine(pipeline: Pipeline) -> None:
     job = pipeline.admit("20")
 
     result = pipeline.fetch(job)
@@ -30,7 +30,7 @@ def test_a_post_is_fetched_saved_and_handed_on(pipeline: Pipeline) -> None:
     assert check_books(pipeline, job) > 0
 
 
-def test_a_saved_post_is_what_the_provider_said(pipeline: Pipeline) -> None:
+def test_a_saved_post_has_the_providers_values(pipeline: Pipeline) -> None:
     video = ScrapedMedia(MediaKind.VIDEO, "https://video.twimg.com/1.mp4", duration_s=12.5)
     said = scraped_post("20", media=[video])
     pipeline.source.posts["20"] = said
@@ -67,7 +67,7 @@ def test_a_post_is_fetched_again_only_when_it_is_stale(pipeline: Pipeline, age: 
     assert len(pipeline.calls(job)) == calls - 1
 
 
-def test_a_post_fetched_again_replaces_text_metrics_and_media(pipeline: Pipeline) -> None:
+def test_a_refetched_post_replaces_text_metrics_and_media(pipeline: Pipeline) -> None:
     pipeline.source.posts["20"] = scraped_post(
         "20", media=[ScrapedMedia(MediaKind.IMAGE, "https://pbs.twimg.com/1.jpg")]
     )
@@ -82,7 +82,7 @@ def test_a_post_fetched_again_replaces_text_metrics_and_media(pipeline: Pipeline
     assert (post.id, post.content, post.metrics, post.media) == (first.id, "Edited.", {"likes": 7}, [])
 
 
-def test_twenty_posts_are_one_call(pipeline: Pipeline) -> None:
+def test_twenty_posts_of_x_are_fetched_in_one_call(pipeline: Pipeline) -> None:
     ids = [str(number) for number in range(101, 121)]
 
     _, posts = pipeline.fetched(*ids)
@@ -91,7 +91,7 @@ def test_twenty_posts_are_one_call(pipeline: Pipeline) -> None:
     assert [sorted(asked) for asked in pipeline.source.asked] == [ids]
 
 
-def test_no_run_has_to_ask_in_the_order_of_the_last_one(pipeline: Pipeline) -> None:
+def test_posts_are_fetched_in_random_order(pipeline: Pipeline) -> None:
     pipeline.source.unanswered = {"101", "102", "103"}
     job = pipeline.admit("101", "102", "103")
     draws = iter([0.1, 0.2, 0.3, 0.9, 0.5, 0.7])
@@ -103,7 +103,7 @@ def test_no_run_has_to_ask_in_the_order_of_the_last_one(pipeline: Pipeline) -> N
     assert pipeline.source.asked == [("101", "102", "103"), ("102", "103", "101")]
 
 
-def test_only_what_is_not_fresh_is_asked_for(pipeline: Pipeline) -> None:
+def test_only_stale_posts_are_fetched(pipeline: Pipeline) -> None:
     pipeline.fetched("101", "102")
 
     _, posts = pipeline.fetched("103", "101", "104", "102")
@@ -113,9 +113,7 @@ def test_only_what_is_not_fresh_is_asked_for(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("first_is_stand_in", [True, False])
-def test_what_a_stand_in_said_is_never_taken_for_real_nor_the_reverse(
-    pipeline: Pipeline, first_is_stand_in: bool
-) -> None:
+def test_posts_of_a_stand_in_and_of_the_platform_are_never_mixed(pipeline: Pipeline, first_is_stand_in: bool) -> None:
     pipeline.fetch(pipeline.admit("20"), is_stand_in=first_is_stand_in)
 
     pipeline.fetch(pipeline.admit("20"), is_stand_in=not first_is_stand_in)
@@ -124,7 +122,7 @@ def test_what_a_stand_in_said_is_never_taken_for_real_nor_the_reverse(
     assert pipeline.posts()["20"].is_stand_in is not first_is_stand_in
 
 
-def test_a_post_that_is_absent_is_not_found_and_leaves_no_row(pipeline: Pipeline) -> None:
+def test_an_absent_post_is_not_found_and_leaves_no_row(pipeline: Pipeline) -> None:
     pipeline.source.absent = {"404"}
     job = pipeline.admit("20", "404")
 
@@ -138,7 +136,7 @@ def test_a_post_that_is_absent_is_not_found_and_leaves_no_row(pipeline: Pipeline
     assert pipeline.posts().keys() == {"20"}
 
 
-def test_a_post_that_was_there_before_is_removed_and_stays_known(pipeline: Pipeline) -> None:
+def test_an_absent_post_that_was_fetched_before_counts_as_removed_and_keeps_its_row(pipeline: Pipeline) -> None:
     pipeline.fetched("20")
     pipeline.clock.advance(REUSE_FOR.total_seconds() + 1)
     pipeline.source.absent = {"20"}
@@ -151,7 +149,7 @@ def test_a_post_that_was_there_before_is_removed_and_stays_known(pipeline: Pipel
     assert (post.content, post.claimed_by) == ("Post 20 says hello.", None)
 
 
-def test_a_post_that_only_a_stand_in_had_is_not_found_rather_than_removed(pipeline: Pipeline) -> None:
+def test_an_absent_post_that_only_a_stand_in_had_is_not_found(pipeline: Pipeline) -> None:
     pipeline.fetch(pipeline.admit("20"), is_stand_in=True)
     pipeline.source.absent = {"20"}
     job = pipeline.admit("20")
@@ -161,7 +159,7 @@ def test_a_post_that_only_a_stand_in_had_is_not_found_rather_than_removed(pipeli
     assert errors(pipeline, job) == [(PostState.FAILED, Stage.FETCHING_POSTS, ErrorCategory.NOT_FOUND)]
 
 
-def test_a_protected_post_keeps_its_own_cause(pipeline: Pipeline) -> None:
+def test_a_protected_post_fails_as_private(pipeline: Pipeline) -> None:
     pipeline.source.posts["20"] = ScrapeFailure("20", ErrorCategory.PRIVATE, "The account is protected.")
     job = pipeline.admit("20")
 
@@ -173,7 +171,7 @@ def test_a_protected_post_keeps_its_own_cause(pipeline: Pipeline) -> None:
     assert Stage.SOCIAL_DATA_FETCHED not in check_history(pipeline.read(job))
 
 
-def test_a_stage_that_runs_twice_changes_nothing_the_second_time(pipeline: Pipeline) -> None:
+def test_running_fetch_posts_twice_changes_nothing(pipeline: Pipeline) -> None:
     pipeline.source.absent = {"404"}
     job = pipeline.admit("20", "404")
     first = pipeline.fetch(job)
@@ -185,7 +183,7 @@ def test_a_stage_that_runs_twice_changes_nothing_the_second_time(pipeline: Pipel
     assert len(pipeline.source.asked) == 1
 
 
-def test_the_number_of_statements_does_not_grow_with_the_posts(pipeline: Pipeline) -> None:
+def test_fetch_posts_takes_the_same_number_of_statements_for_any_number_of_posts(pipeline: Pipeline) -> None:
     one, many = pipeline.admit("1"), pipeline.admit(*map(str, range(101, 121)))
     with count_statements() as for_one:
         pipeline.fetch(one)

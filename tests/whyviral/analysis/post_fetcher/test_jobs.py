@@ -1,4 +1,4 @@
-"""What FetchPosts does with work that goes on at a provider: it is stored, resumed by its id and never begun twice."""
+"""Running jobs at a provider: FetchPosts stores them, resumes them by id and never starts them twice."""
 
 from datetime import timedelta
 from typing import Any
@@ -35,7 +35,7 @@ def comments_of(pipeline: Pipeline, post_id: str) -> list[dict[str, Any]] | None
         return session.scalar(select(PostComments.comments).where(PostComments.post_id == pipeline.posts()[post_id].id))
 
 
-def test_a_job_is_stored_with_its_call_and_waited_for_with_its_claim_kept(pipeline: Pipeline) -> None:
+def test_a_started_job_is_stored_and_the_claim_is_kept_while_waiting(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 1
     job = pipeline.admit("20")
 
@@ -55,7 +55,7 @@ def test_a_job_is_stored_with_its_call_and_waited_for_with_its_claim_kept(pipeli
     assert len(pipeline.calls(job)) == 1
 
 
-def test_a_job_is_resumed_by_its_id_until_it_ends_and_then_forgotten(pipeline: Pipeline) -> None:
+def test_a_job_is_resumed_by_its_id_until_it_ends_and_then_deleted(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 3
     job = pipeline.admit("20")
 
@@ -70,7 +70,7 @@ def test_a_job_is_resumed_by_its_id_until_it_ends_and_then_forgotten(pipeline: P
     assert check_books(pipeline, job) > 0
 
 
-def test_a_known_post_is_told_as_it_was_until_its_job_ends(pipeline: Pipeline) -> None:
+def test_a_saved_post_keeps_its_values_while_its_job_runs(pipeline: Pipeline) -> None:
     pipeline.fetched("20")
     pipeline.clock.advance(REUSE_FOR.total_seconds() + 1)
     pipeline.source.slow["20"] = 0
@@ -84,11 +84,11 @@ def test_a_known_post_is_told_as_it_was_until_its_job_ends(pipeline: Pipeline) -
     assert stored_job(pipeline) is None
 
 
-def test_a_function_killed_after_the_job_was_stored_goes_on_with_it(pipeline: Pipeline) -> None:
+def test_a_function_killed_after_it_stored_a_job_resumes_the_job(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 0
     job = pipeline.admit("20")
     pipeline.fetch(job)
-    pipeline.source.during = die
+    pipeline.source.during = stop_run
 
     with pytest.raises(SystemExit):
         pipeline.fetch(job)
@@ -98,11 +98,11 @@ def test_a_function_killed_after_the_job_was_stored_goes_on_with_it(pipeline: Pi
     assert pipeline.source.begun == [("20",)]
 
 
-def die() -> None:
+def stop_run() -> None:
     raise SystemExit
 
 
-def test_the_next_attempt_goes_on_with_the_job_of_the_replaced_one(pipeline: Pipeline) -> None:
+def test_the_next_attempt_resumes_the_job_of_the_superseded_one(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 0
     job = pipeline.admit("20")
     pipeline.source.during = lambda: pipeline.supersede(job)
@@ -117,7 +117,7 @@ def test_the_next_attempt_goes_on_with_the_job_of_the_replaced_one(pipeline: Pip
     check_books(pipeline, job)
 
 
-def test_another_request_does_not_touch_a_running_job(pipeline: Pipeline) -> None:
+def test_another_request_does_not_poll_a_claimed_running_job(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 0
     first, second = pipeline.admit("20"), pipeline.admit("20")
     pipeline.fetch(first)
@@ -130,7 +130,7 @@ def test_another_request_does_not_touch_a_running_job(pipeline: Pipeline) -> Non
     assert pipeline.calls(second) == []
 
 
-def test_another_request_resumes_a_job_whose_request_has_died(pipeline: Pipeline) -> None:
+def test_another_request_resumes_the_job_of_a_stopped_request(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 0
     pipeline.fetch(pipeline.admit("20"))
     job = pipeline.admit("20")
@@ -142,7 +142,7 @@ def test_another_request_resumes_a_job_whose_request_has_died(pipeline: Pipeline
     assert pipeline.source.begun == [("20",)]
 
 
-def test_when_the_budget_ends_the_post_is_a_timeout_and_the_next_request_resumes_the_job(pipeline: Pipeline) -> None:
+def test_a_job_that_exceeds_the_time_budget_is_resumed_by_the_next_request(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 1_000
     pipeline.source.wait_s = 30.0
     job = pipeline.admit("20")
@@ -153,7 +153,7 @@ def test_when_the_budget_ends_the_post_is_a_timeout_and_the_next_request_resumes
     assert FETCH_BUDGET - timedelta(seconds=30) < timedelta(seconds=sum(waits)) <= FETCH_BUDGET
     ((state, category, message),) = end_of(pipeline, job)
     assert (state, category) == (PostState.FAILED, ErrorCategory.TIMEOUT)
-    assert "still reading this post" in str(message)
+    assert "still fetching this post" in str(message)
     assert (stored_job(pipeline) or {})["id"] == "job-1"
     assert pipeline.posts()["20"].claimed_by is None
 
@@ -166,9 +166,7 @@ def test_when_the_budget_ends_the_post_is_a_timeout_and_the_next_request_resumes
 
 
 @pytest.mark.parametrize(("age", "begun"), [(JOB_LIFE, 1), (JOB_LIFE + timedelta(seconds=1), 2)])
-def test_a_job_is_resumed_only_while_what_it_tells_is_worth_having(
-    pipeline: Pipeline, age: timedelta, begun: int
-) -> None:
+def test_a_job_is_resumed_only_within_its_lifetime(pipeline: Pipeline, age: timedelta, begun: int) -> None:
     pipeline.source.slow["20"] = 0
     pipeline.fetch(pipeline.admit("20"))
     pipeline.clock.advance(age.total_seconds())
@@ -178,7 +176,7 @@ def test_a_job_is_resumed_only_while_what_it_tells_is_worth_having(
     assert len(pipeline.source.begun) == begun
 
 
-def test_a_job_grows_old_from_its_beginning_and_not_from_its_last_sight(pipeline: Pipeline) -> None:
+def test_the_lifetime_of_a_job_counts_from_its_start(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 1_000
     pipeline.fetch(pipeline.admit("20"))
     pipeline.clock.advance(JOB_LIFE.total_seconds())
@@ -190,7 +188,7 @@ def test_a_job_grows_old_from_its_beginning_and_not_from_its_last_sight(pipeline
     assert pipeline.source.begun == [("20",), ("20",)]
 
 
-def test_a_failing_call_keeps_the_job_and_gives_the_claim_back(pipeline: Pipeline) -> None:
+def test_a_transient_failure_keeps_the_job_and_releases_the_claim(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 0
     job = pipeline.admit("20")
     pipeline.fetch(job)
@@ -203,7 +201,7 @@ def test_a_failing_call_keeps_the_job_and_gives_the_claim_back(pipeline: Pipelin
     assert pipeline.source.begun == [("20",)]
 
 
-def test_a_failure_that_time_does_not_heal_keeps_the_job_for_when_it_is_healed(pipeline: Pipeline) -> None:
+def test_a_permanent_failure_keeps_the_job_for_a_later_request(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 0
     job = pipeline.admit("20")
     pipeline.fetch(job)
@@ -216,7 +214,7 @@ def test_a_failure_that_time_does_not_heal_keeps_the_job_for_when_it_is_healed(p
     assert pipeline.source.begun == [("20",)]
 
 
-def test_a_post_that_its_job_could_not_find_leaves_no_row_and_no_job(pipeline: Pipeline) -> None:
+def test_a_post_that_its_job_did_not_find_leaves_no_row_and_no_job(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 0
     pipeline.source.posts["20"] = ScrapeFailure("20", ErrorCategory.PROVIDER_ERROR, "It could not be read.")
     job = pipeline.admit("20")
@@ -228,7 +226,7 @@ def test_a_post_that_its_job_could_not_find_leaves_no_row_and_no_job(pipeline: P
     assert pipeline.posts() == {}
 
 
-def test_a_known_post_whose_job_failed_is_asked_for_anew(pipeline: Pipeline) -> None:
+def test_a_saved_post_whose_job_failed_gets_a_new_job(pipeline: Pipeline) -> None:
     pipeline.fetched("20")
     pipeline.clock.advance(REUSE_FOR.total_seconds() + 1)
     pipeline.source.slow["20"] = 0
@@ -242,7 +240,7 @@ def test_a_known_post_whose_job_failed_is_asked_for_anew(pipeline: Pipeline) -> 
     assert stored_job(pipeline) is None
 
 
-def test_a_job_of_a_claim_that_was_taken_over_does_not_replace_the_new_holders(pipeline: Pipeline) -> None:
+def test_a_run_with_an_expired_claim_does_not_overwrite_the_new_owners_job(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 5
     first, second = pipeline.admit("20"), pipeline.admit("20")
 
@@ -259,7 +257,7 @@ def test_a_job_of_a_claim_that_was_taken_over_does_not_replace_the_new_holders(p
     assert ((post.scrape_job or {})["id"], post.claimed_by) == ("job-1", second.lease_owner)
 
 
-def test_a_lost_job_counts_for_whoever_begins_the_next_one(pipeline: Pipeline) -> None:
+def test_a_lost_job_is_counted_when_the_next_job_starts(pipeline: Pipeline) -> None:
     pipeline.source.slow["20"] = 0
     pipeline.source.posts["20"] = ScrapeFailure(
         "20", ErrorCategory.PROVIDER_ERROR, "Lost.", lost=ScrapeJob("job-1", "posts", number=2, is_lost=True)
@@ -277,20 +275,20 @@ def test_a_lost_job_counts_for_whoever_begins_the_next_one(pipeline: Pipeline) -
     assert stored_job(pipeline) is None
 
 
-@pytest.mark.parametrize("began_it", [True, False])
-def test_a_job_of_another_source_is_never_asked_about(pipeline: Pipeline, began_it: bool) -> None:
+@pytest.mark.parametrize("is_started_by_stand_in", [True, False])
+def test_a_job_of_another_source_is_never_resumed(pipeline: Pipeline, is_started_by_stand_in: bool) -> None:
     pipeline.source.slow["20"] = 0
-    pipeline.fetch(pipeline.admit("20"), is_stand_in=began_it)
+    pipeline.fetch(pipeline.admit("20"), is_stand_in=is_started_by_stand_in)
     pipeline.clock.advance(CLAIM_LEASE.total_seconds() + 1)
 
-    pipeline.fetch(pipeline.admit("20"), is_stand_in=not began_it)
+    pipeline.fetch(pipeline.admit("20"), is_stand_in=not is_started_by_stand_in)
 
     job = stored_job(pipeline) or {}
-    assert (job["id"], job["number"], job["is_stand_in"]) == ("job-2", 1, not began_it)
+    assert (job["id"], job["number"], job["is_stand_in"]) == ("job-2", 1, not is_started_by_stand_in)
     assert pipeline.source.resumed == []
 
 
-def test_what_is_ready_is_kept_and_the_smallest_wait_counts(pipeline: Pipeline) -> None:
+def test_ready_posts_are_saved_and_the_shortest_wait_is_returned(pipeline: Pipeline) -> None:
     pipeline.source.slow |= {"20": 0, "22": 0}
     job = pipeline.admit("20", "21", "22")
 
@@ -302,7 +300,7 @@ def test_what_is_ready_is_kept_and_the_smallest_wait_counts(pipeline: Pipeline) 
     assert pipeline.source.begun == [("20", "22")]
 
 
-def test_the_word_of_the_pasted_url_reaches_the_scraper(pipeline: Pipeline) -> None:
+def test_the_path_word_of_the_pasted_url_reaches_the_scraper(pipeline: Pipeline) -> None:
     post = PostUrl(Platform.INSTAGRAM, "DVa01kXoT4s", "https://www.instagram.com/p/DVa01kXoT4s/", "reel")
     with session_scope(pipeline.engine) as session:
         (request,) = admit(
@@ -315,7 +313,7 @@ def test_the_word_of_the_pasted_url_reaches_the_scraper(pipeline: Pipeline) -> N
     assert pipeline.source.words == {"DVa01kXoT4s": "reel"}
 
 
-def test_details_and_comments_are_saved_and_overwritten(pipeline: Pipeline) -> None:
+def test_details_and_comments_of_a_post_are_saved_and_overwritten(pipeline: Pipeline) -> None:
     first = ScrapedComment("first!", author="a.b", likes=3, posted_at=pipeline.clock())
     pipeline.source.posts["20"] = scraped_post("20", details={"sound": "Caw"}, comments=[first])
     pipeline.fetched("20", "21")
@@ -334,7 +332,7 @@ def test_details_and_comments_are_saved_and_overwritten(pipeline: Pipeline) -> N
     assert pipeline.posts()["20"].details == {}
 
 
-def test_the_number_of_statements_does_not_grow_with_the_posts_of_a_job(pipeline: Pipeline) -> None:
+def test_a_job_takes_the_same_number_of_statements_for_any_number_of_posts(pipeline: Pipeline) -> None:
     many = [str(number) for number in range(101, 121)]
     pipeline.source.slow = dict.fromkeys(["1", *many], 1)
     comment = ScrapedComment("first!")
@@ -350,7 +348,7 @@ def test_the_number_of_statements_does_not_grow_with_the_posts_of_a_job(pipeline
     assert len(pipeline.source.begun) == 2
 
 
-def test_stages_after_a_timeout_go_on_with_the_other_posts(pipeline: Pipeline) -> None:
+def test_the_other_posts_continue_after_one_timed_out(pipeline: Pipeline) -> None:
     pipeline.source.slow["21"] = 1_000
     pipeline.source.wait_s = 100.0
     job = pipeline.admit("20", "21")

@@ -1,4 +1,4 @@
-"""What FetchPosts does when the provider fails, or another request is at the same post."""
+"""FetchPosts while the provider fails, or while another request fetches the same post."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from whyviral.social.service import CLAIM_LEASE
 
 
 @pytest.mark.parametrize(("retry_after_s", "wait_s"), [(None, 5), (0.0, 5), (7.4, 10), (90.0, 92)])
-def test_a_transient_failure_is_waited_out_for_at_least_as_long_as_the_provider_asks(
+def test_the_wait_after_a_transient_failure_is_at_least_its_retry_after(
     pipeline: Pipeline, retry_after_s: float | None, wait_s: int
 ) -> None:
     pipeline.source.errors.append(scrape_error(ErrorCategory.RATE_LIMIT, retry_after_s=retry_after_s))
@@ -28,7 +28,7 @@ def test_a_transient_failure_is_waited_out_for_at_least_as_long_as_the_provider_
     check_books(pipeline, job)
 
 
-def test_the_waits_grow_and_end_when_an_outage_has_lasted_too_long(pipeline: Pipeline) -> None:
+def test_the_backoff_grows_and_an_outage_is_given_up_after_a_time(pipeline: Pipeline) -> None:
     pipeline.source.errors.extend(scrape_error(status=500 + number) for number in range(50))
     job = pipeline.admit("20")
 
@@ -54,7 +54,7 @@ def test_the_waits_grow_and_end_when_an_outage_has_lasted_too_long(pipeline: Pip
     assert check_history(pipeline.read(job)) == [Stage.REQUEST_CREATED, Stage.FETCHING_POSTS]
 
 
-def test_one_post_that_keeps_failing_holds_up_the_others_for_a_minute(pipeline: Pipeline) -> None:
+def test_a_failing_post_delays_the_fetched_ones_for_at_most_a_minute(pipeline: Pipeline) -> None:
     pipeline.fetched("20")
     pipeline.source.errors.extend(scrape_error() for _ in range(50))
     job = pipeline.admit("20", "21")
@@ -67,7 +67,7 @@ def test_one_post_that_keeps_failing_holds_up_the_others_for_a_minute(pipeline: 
     assert OTHERS_WAIT - timedelta(seconds=30) < timedelta(seconds=sum(waits)) <= OTHERS_WAIT
 
 
-def test_others_wait_for_a_provider_that_asks_to_slow_down(pipeline: Pipeline) -> None:
+def test_fetched_posts_wait_longer_for_a_rate_limited_provider(pipeline: Pipeline) -> None:
     pipeline.fetched("20")
     pipeline.source.errors.extend(scrape_error(ErrorCategory.RATE_LIMIT) for _ in range(50))
     job = pipeline.admit("20", "21")
@@ -77,7 +77,7 @@ def test_others_wait_for_a_provider_that_asks_to_slow_down(pipeline: Pipeline) -
     assert timedelta(seconds=sum(waits)) > FETCH_BUDGET - timedelta(seconds=30)
 
 
-def test_a_provider_that_asks_for_more_than_the_budget_is_not_waited_for(pipeline: Pipeline) -> None:
+def test_a_retry_after_beyond_the_time_budget_fails_the_posts(pipeline: Pipeline) -> None:
     pipeline.source.errors.append(
         scrape_error(ErrorCategory.RATE_LIMIT, retry_after_s=FETCH_BUDGET.total_seconds() + 1)
     )
@@ -88,7 +88,7 @@ def test_a_provider_that_asks_for_more_than_the_budget_is_not_waited_for(pipelin
 
 
 @pytest.mark.parametrize("category", [ErrorCategory.AUTH, ErrorCategory.PROVIDER_ERROR])
-def test_a_failure_that_time_does_not_heal_fails_the_posts_at_once(pipeline: Pipeline, category: ErrorCategory) -> None:
+def test_a_permanent_failure_fails_the_posts_at_once(pipeline: Pipeline, category: ErrorCategory) -> None:
     pipeline.source.errors.append(scrape_error(category, is_transient=False, status=402))
     job = pipeline.admit("20", "21")
 
@@ -98,7 +98,7 @@ def test_a_failure_that_time_does_not_heal_fails_the_posts_at_once(pipeline: Pip
     assert pipeline.posts() == {}
 
 
-def test_a_failed_call_gives_its_claims_back(pipeline: Pipeline) -> None:
+def test_a_failed_call_releases_its_claims(pipeline: Pipeline) -> None:
     pipeline.source.errors.append(scrape_error())
     pipeline.fetch(pipeline.admit("20"))
 
@@ -106,7 +106,7 @@ def test_a_failed_call_gives_its_claims_back(pipeline: Pipeline) -> None:
     assert pipeline.fetch(pipeline.admit("20")).outcome == Outcome.FETCHED
 
 
-def test_a_failed_call_leaves_a_known_post_as_it_was(pipeline: Pipeline) -> None:
+def test_a_failed_call_does_not_change_a_saved_post(pipeline: Pipeline) -> None:
     pipeline.fetched("20")
     before = pipeline.posts()["20"]
     pipeline.clock.advance(25 * 3600)
@@ -118,7 +118,7 @@ def test_a_failed_call_leaves_a_known_post_as_it_was(pipeline: Pipeline) -> None
     assert (after.content, after.fetched_at, after.claimed_by) == (before.content, before.fetched_at, None)
 
 
-def test_what_is_fetched_is_kept_while_the_rest_is_waited_for(pipeline: Pipeline) -> None:
+def test_fetched_posts_are_saved_while_waiting_for_the_others(pipeline: Pipeline) -> None:
     pipeline.fetched("20")
     pipeline.source.errors.append(scrape_error())
     job = pipeline.admit("20", "21")
@@ -129,7 +129,7 @@ def test_what_is_fetched_is_kept_while_the_rest_is_waited_for(pipeline: Pipeline
     assert [post.state for post in pipeline.read(job).posts] == [PostState.FETCHED, PostState.PENDING]
 
 
-def test_a_post_that_another_request_is_fetching_is_waited_for_and_not_paid_again(pipeline: Pipeline) -> None:
+def test_a_request_waits_for_a_post_that_another_request_is_fetching(pipeline: Pipeline) -> None:
     first, second = pipeline.admit("20"), pipeline.admit("20")
     met: list[FetchResult] = []
     pipeline.source.during = lambda: met.append(pipeline.fetch(second))
@@ -142,7 +142,7 @@ def test_a_post_that_another_request_is_fetching_is_waited_for_and_not_paid_agai
     assert pipeline.calls(second) == []
 
 
-def test_the_post_of_a_stand_in_does_not_do_while_another_request_is_fetching_the_real_one(pipeline: Pipeline) -> None:
+def test_a_saved_stand_in_post_is_not_used_while_the_real_one_is_fetched(pipeline: Pipeline) -> None:
     pipeline.fetch(pipeline.admit("20"), is_stand_in=True)
     first, second = pipeline.admit("20"), pipeline.admit("20")
     met: list[FetchResult] = []
@@ -153,8 +153,8 @@ def test_the_post_of_a_stand_in_does_not_do_while_another_request_is_fetching_th
     assert met == [FetchResult(outcome=Outcome.WAIT, wait_s=2)]
 
 
-def test_a_claim_whose_holder_died_is_taken_over_after_its_lease(pipeline: Pipeline) -> None:
-    pipeline.source.during = die
+def test_an_expired_claim_is_taken_over(pipeline: Pipeline) -> None:
+    pipeline.source.during = stop_run
     dead = pipeline.admit("20")
     with pytest.raises(SystemExit):
         pipeline.fetch(dead)
@@ -167,8 +167,8 @@ def test_a_claim_whose_holder_died_is_taken_over_after_its_lease(pipeline: Pipel
     assert CLAIM_LEASE <= timedelta(seconds=sum(waits)) <= CLAIM_LEASE + timedelta(seconds=2)
 
 
-def test_a_request_takes_its_own_claim_over_at_once(pipeline: Pipeline) -> None:
-    pipeline.source.during = die
+def test_a_request_takes_over_its_own_claim_at_once(pipeline: Pipeline) -> None:
+    pipeline.source.during = stop_run
     job = pipeline.admit("20")
     with pytest.raises(SystemExit):
         pipeline.fetch(job)
@@ -177,11 +177,11 @@ def test_a_request_takes_its_own_claim_over_at_once(pipeline: Pipeline) -> None:
     assert pipeline.fetch(job).outcome == Outcome.FETCHED
 
 
-def die() -> None:
+def stop_run() -> None:
     raise SystemExit
 
 
-def test_a_post_that_others_never_finish_is_given_up_as_a_timeout(pipeline: Pipeline) -> None:
+def test_a_post_that_another_request_never_finishes_times_out(pipeline: Pipeline) -> None:
     job = pipeline.admit("20")
     pipeline.clock.advance(FETCH_BUDGET.total_seconds() - 1)
     holder = pipeline.admit("20")
@@ -194,7 +194,7 @@ def test_a_post_that_others_never_finish_is_given_up_as_a_timeout(pipeline: Pipe
     assert [post.error_category for post in pipeline.read(job).posts] == [ErrorCategory.TIMEOUT]
 
 
-def test_a_failure_of_our_own_call_does_not_fail_a_post_that_another_request_is_fetching(pipeline: Pipeline) -> None:
+def test_a_failed_call_does_not_fail_a_post_that_another_request_is_fetching(pipeline: Pipeline) -> None:
     holder, job = pipeline.admit("20"), pipeline.admit("20", "21")
     met: list[FetchResult] = []
 

@@ -1,4 +1,4 @@
-"""FetchPosts with the real client, over HTTP."""
+"""FetchPosts with the real clients, over HTTP."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -39,10 +39,10 @@ def fetcher_of(pipeline: Pipeline, source: Source) -> PostFetcher:
     )
 
 
-def test_posts_of_x_are_fetched_and_a_busy_provider_is_waited_for(
+def test_posts_of_x_are_fetched_after_a_rate_limit(
     pipeline: Pipeline, stand_ins: StandInsClient, local_endpoints: Endpoints, http: httpx.Client
 ) -> None:
-    stand_ins.add_post(id="101", username="somebody", text="Hello.", metrics={"likes": 10, "views": 1000})
+    stand_ins.add_post(id="101", username="paper.kite", text="Hello.", metrics={"likes": 10, "views": 1000})
     stand_ins.fault("twitterapi", "status", status=429, headers={"Retry-After": "9"}, times=1)
     scraper = partial(TwitterApiScraper, "stand-in", clock=pipeline.clock, client=http, prices=PRICES)
     fetcher = fetcher_of(pipeline, Source(scraper, local_endpoints.is_stand_in("twitterapi")))
@@ -54,13 +54,13 @@ def test_posts_of_x_are_fetched_and_a_busy_provider_is_waited_for(
 
     assert [(result.outcome, result.wait_s) for result in results] == [
         (Outcome.WAIT, 9),
-        (Outcome.WAIT, 9),  # who comes too early does not get through
+        (Outcome.WAIT, 9),  # the stand-in rejects a call that comes too early
         (Outcome.FETCHED, None),
     ]
     rows = [(row.state, row.error_category) for row in pipeline.read(job).posts]
     assert rows == [(PostState.FETCHED, None), (PostState.FAILED, ErrorCategory.NOT_FOUND)]
     post = pipeline.posts()["101"]
-    assert (post.username, post.content, post.is_stand_in) == ("somebody", "Hello.", True)
+    assert (post.username, post.content, post.is_stand_in) == ("paper.kite", "Hello.", True)
     assert post.metrics["views"] == 1000
     assert [call["status"] for call in stand_ins.calls("twitterapi")] == [429, 200]
     assert [(call.status, call.is_stand_in) for call in pipeline.calls(job)] == [(429, True), (200, True)]
@@ -71,14 +71,14 @@ def test_posts_of_x_are_fetched_and_a_busy_provider_is_waited_for(
 def instagram(
     pipeline: Pipeline, stand_ins: StandInsClient, local_endpoints: Endpoints, http: httpx.Client
 ) -> PostFetcher:
-    """FetchPosts over the real client, whose jobs are ready at once."""
+    """FetchPosts with the real Instagram client; jobs are ready at once."""
     stand_ins.control("brightdata", {"delay_s": 0})
     scraper = partial(InstagramScraper, "stand-in", clock=pipeline.clock, client=http, prices=PRICES)
     return fetcher_of(pipeline, Source(scraper, local_endpoints.is_stand_in("brightdata")))
 
 
-def fetch_to_the_end(fetcher: PostFetcher, pipeline: Pipeline, job: FetchJob) -> list[int]:
-    """Do as FetchPosts and Wait do; return the waits."""
+def fetch_until_done(fetcher: PostFetcher, pipeline: Pipeline, job: FetchJob) -> list[int]:
+    """Repeat FetchPosts and its waits until it ends; return the waits."""
     waits = []
     while (wait_s := fetcher.fetch(job).wait_s) is not None:
         waits.append(wait_s)
@@ -86,7 +86,7 @@ def fetch_to_the_end(fetcher: PostFetcher, pipeline: Pipeline, job: FetchJob) ->
     return waits
 
 
-def test_posts_of_instagram_are_fetched_by_one_job_and_a_bad_one_fails_alone(
+def test_instagram_posts_are_fetched_by_one_job_and_a_missing_one_fails_alone(
     pipeline: Pipeline, stand_ins: StandInsClient, instagram: PostFetcher
 ) -> None:
     comment = {"text": "Higher!", "author": "a.b", "likes": 3, "posted_at": "2026-11-01T13:00:00Z"}
@@ -94,7 +94,7 @@ def test_posts_of_instagram_are_fetched_by_one_job_and_a_bad_one_fails_alone(
     stand_ins.add_instagram_post("Hmany", ("image", b"first"), ("video", b"second"), metrics={"likes": 0})
     job = pipeline.admit("Hphoto", "Hgone", "Hmany", platform=Platform.INSTAGRAM)
 
-    waits = fetch_to_the_end(instagram, pipeline, job)
+    waits = fetch_until_done(instagram, pipeline, job)
 
     assert waits == [5, 2]
     assert [(row.state, row.error_category) for row in pipeline.read(job).posts] == [
@@ -118,7 +118,7 @@ def test_posts_of_instagram_are_fetched_by_one_job_and_a_bad_one_fails_alone(
     assert check_books(pipeline, job) == 2 * Decimal("0.0015")
 
 
-def test_a_request_that_ran_out_of_time_has_left_its_job_to_the_next(
+def test_a_request_that_timed_out_leaves_its_job_to_the_next_request(
     pipeline: Pipeline, stand_ins: StandInsClient, instagram: PostFetcher
 ) -> None:
     stand_ins.add_instagram_post("Hslow", ("image", b"picture"))
@@ -135,18 +135,18 @@ def test_a_request_that_ran_out_of_time_has_left_its_job_to_the_next(
     assert (check_books(pipeline, job), check_books(pipeline, later)) == (Decimal("0.0015"), Decimal(0))
 
 
-def test_a_busy_scraping_service_is_waited_for_as_long_as_it_asks(
+def test_the_wait_for_a_rate_limited_scraping_service_is_its_retry_after(
     pipeline: Pipeline, stand_ins: StandInsClient, instagram: PostFetcher
 ) -> None:
     stand_ins.add_instagram_post("Hphoto", ("image", b"picture"))
     stand_ins.fault("brightdata", "status", status=429, headers={"Retry-After": "40"}, times=1)
     job = pipeline.admit("Hphoto", platform=Platform.INSTAGRAM)
 
-    assert fetch_to_the_end(instagram, pipeline, job) == [40, 5, 2]
+    assert fetch_until_done(instagram, pipeline, job) == [40, 5, 2]
     assert [row.state for row in pipeline.read(job).posts] == [PostState.FETCHED]
 
 
-def test_http_calls_and_statements_do_not_grow_with_the_posts_of_a_request(
+def test_a_request_takes_the_same_number_of_calls_and_statements_for_any_number_of_posts(
     pipeline: Pipeline, stand_ins: StandInsClient, instagram: PostFetcher
 ) -> None:
     many = [f"Hpost{number}" for number in range(20)]
@@ -156,7 +156,7 @@ def test_http_calls_and_statements_do_not_grow_with_the_posts_of_a_request(
     for ids in (["Hone"], many):
         job = pipeline.admit(*ids, platform=Platform.INSTAGRAM)
         with count_statements() as statements:
-            fetch_to_the_end(instagram, pipeline, job)
+            fetch_until_done(instagram, pipeline, job)
         made.append((len(pipeline.calls(job)), [statement.split()[:3] for statement in statements]))
 
     assert made[0] == made[1]

@@ -1,4 +1,4 @@
-"""FetchPosts with the real yt-dlp: what of a video is in the database afterwards."""
+"""FetchPosts with the real yt-dlp, up to the rows in the database."""
 
 from functools import partial
 
@@ -19,7 +19,7 @@ from whyviral.social.platforms import Platform
 from whyviral.vendor_calls.prices import PRICES
 
 
-def test_a_video_is_stored_with_its_captions_and_a_private_one_fails_alone(
+def test_a_youtube_video_is_saved_with_its_captions_and_a_private_one_fails_alone(
     pipeline: Pipeline, stand_ins: StandInsClient, local_endpoints: Endpoints
 ) -> None:
     line = {"start_s": 0.5, "end_s": 2.0, "text": "Red kites fly."}

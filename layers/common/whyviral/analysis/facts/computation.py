@@ -1,7 +1,7 @@
-"""What can be known about a post by arithmetic alone, before any model sees it.
+"""Computes the facts of a post by arithmetic alone, before any model sees the post.
 
-Every fact has an id to cite, a unit and a source. What the platform did not tell is absent, never zero, and so is all
-that would be computed from it. `docs/metrics.md` lists every fact with its formula.
+Every fact has an id to cite, a unit and a source. A value that the platform did not provide is absent, never zero, and
+so are all facts that would be computed from it. `docs/metrics.md` lists every fact with its formula.
 """
 
 from datetime import UTC, datetime
@@ -31,8 +31,8 @@ def compute_facts(post: PostSnapshot, *, measured_at: datetime) -> tuple[Fact, .
     """Return every fact that follows from the snapshot, in a stable order.
 
     Args:
-        post: what is known of the post.
-        measured_at: when its metrics were read; ages and hourly rates end there.
+        post: the post with its media and transcripts.
+        measured_at: when the metrics were read; ages and hourly rates refer to it.
     """
     facts = FactSheet()
     _add_counts(facts, post)
@@ -49,7 +49,7 @@ def compute_facts(post: PostSnapshot, *, measured_at: datetime) -> tuple[Fact, .
 
 def _add_counts(facts: FactSheet, post: PostSnapshot) -> None:
     counts = {name: post.metrics[name] for name in _COUNTS if _is_count(post.metrics.get(name))}
-    # Nobody likes a post without seeing it: zero views beside engagement is how X shows posts from before it counted.
+    # Zero views beside engagement means unknown: X shows it for posts that are older than its view counts.
     if counts.get("views") == 0 and any(counts.get(name) for name in _ENGAGEMENTS):
         del counts["views"]
     for name, count in counts.items():

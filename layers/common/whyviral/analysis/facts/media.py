@@ -1,7 +1,7 @@
-"""What is known of the pictures, the cutting and the sound of a post.
+"""Facts about the pictures, the cuts and the sound of a post, from the worker's measurements.
 
-The worker measures; here its measurements become facts. They describe the post's first video, and where nobody
-measured, as with a video of YouTube that has captions, they are absent.
+They describe the post's first video. They are absent if the worker did not measure it, as for a YouTube video with
+captions.
 """
 
 import math
@@ -15,22 +15,22 @@ from .snapshot import MediumSnapshot, PostSnapshot
 MEASURED = "measured in the first video"
 
 _SQUARE_WITHIN = 0.02
-"""How far from 1 the ratio of a square picture may be."""
-_QUIETEST_LUFS = -120.0
+"""How far from 1 the aspect ratio of a square picture may be."""
+_MIN_LUFS = -120.0
 _MEASUREMENTS: Sequence[tuple[str, str, str, float]] = (
     ("cut_count", "cut_count", "cuts", 0),
     ("cuts_per_minute", "cuts_per_minute", "cuts per minute", 0),
     ("first_cut", "first_cut_s", "seconds", 0),
     ("frame_rate", "fps", "frames per second", 0),
-    ("loudness", "loudness_lufs", "LUFS", _QUIETEST_LUFS),
-    ("hook_loudness", "hook_loudness_lufs", "LUFS", _QUIETEST_LUFS),
+    ("loudness", "loudness_lufs", "LUFS", _MIN_LUFS),
+    ("hook_loudness", "hook_loudness_lufs", "LUFS", _MIN_LUFS),
     ("silence_share", "silence_share", "ratio", 0),
 )
-"""Fact, the worker's name of it, unit, and the least that it can be."""
+"""Fact name, the worker's key, unit, and minimum."""
 
 
 def add_media(facts: FactSheet, post: PostSnapshot) -> None:
-    """Add what the post is made of, and what was measured of its first video."""
+    """Add the numbers of pictures and videos, the shape of the first one, and the measurements of the first video."""
     if post.media is None:
         return
     source = f"{post.platform} media"

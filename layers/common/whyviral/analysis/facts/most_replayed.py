@@ -1,4 +1,4 @@
-"""Which moment of a video is watched again most, where the platform tells."""
+"""Facts about the most replayed moment of a video, if the platform provides the curve."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Any
 
 from .fact_sheet import FactSheet, read_number
 from .snapshot import PostSnapshot
-from .speech import said_between
+from .speech import words_between
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,8 @@ class _Marker:
 
 
 def add_most_replayed(facts: FactSheet, post: PostSnapshot) -> None:
-    """Add the highest point of the most-replayed curve, and what is said there."""
-    # Everybody begins at the beginning, so that the curve's first marker says nothing about the video.
+    """Add the highest point of the most-replayed curve, and the words spoken there."""
+    # Every viewer starts at the beginning, so the curve's first marker carries no information about the video.
     markers = [marker for marker in _markers(post.details) if marker.start_s > 0]
     if not markers:
         return
@@ -27,8 +27,8 @@ def add_most_replayed(facts: FactSheet, post: PostSnapshot) -> None:
     facts.add("most_replayed_at", round(peak.start_s, 2), "seconds", source)
     facts.add("most_replayed_value", round(peak.value, 4), "of 1", source)
     segments = post.first_video.segments if post.first_video else ()
-    if said := said_between(segments, peak.start_s, peak.end_s):
-        facts.add_quotation("most_replayed_words", said, "text", source)
+    if words := words_between(segments, peak.start_s, peak.end_s):
+        facts.add_quotation("most_replayed_words", words, "text", source)
 
 
 def _markers(details: Mapping[str, Any]) -> Iterator[_Marker]:

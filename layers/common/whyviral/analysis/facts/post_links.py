@@ -1,8 +1,8 @@
-"""Where a link in a text ends, also in scripts that write no blank behind it."""
+"""Finds links in a text, also in scripts that write no space after a link."""
 
 import re
 
-# Non-ASCII punctuation and symbols, and the scripts whose letters stand beside a link without a blank.
+# Non-ASCII punctuation and symbols, and the scripts whose letters follow a link without a space.
 _ENDS = (
     "\u00ab\u00bb\u2010-\u2027\u2030-\u205e\u2e00-\u2e7f\u3000-\u303f\u30fb\ufe30-\ufe4f\uff01-\uff0f\uff1a-\uff20"
     "\uff3b-\uff40\uff5b-\uff65"
@@ -15,22 +15,22 @@ _LINK = re.compile(
     f'https?://(?:[^\\s<>"`/{_ENDS}{_LETTERS}]|[A-Za-z0-9.{_LETTERS}-]++(?=[/\\s]|\\Z))[^\\s<>"`{_ENDS}{_LETTERS}]*',
     re.IGNORECASE,
 )
-_BEHIND = re.compile(r"[.,:;!?'*)\]}]+\Z")
-"""Signs that end a link's sentence and not the link."""
-_OF_THE_SENTENCE = re.compile(r"[!?)\]}]")
+_TRAILING = re.compile(r"[.,:;!?'*)\]}]+\Z")
+"""Punctuation at the end of a link that belongs to the sentence around it."""
+_SENTENCE_PUNCTUATION = re.compile(r"[!?)\]}]")
 
 
 def cut_links(text: str) -> tuple[str, int]:
-    """Return the text with a blank in place of each link, and the number of links.
+    """Return the text with a space in place of each link, and the number of links.
 
-    X ends a link at the same places. Source: twitter/twitter-text, rb/lib/twitter-text/regex.rb, 2026-11.
+    Links end where X ends them. Source: twitter/twitter-text, rb/lib/twitter-text/regex.rb, 2026-11.
     """
-    return _LINK.subn(lambda match: f" {''.join(_OF_THE_SENTENCE.findall(_behind(match[0])))}", text)
+    return _LINK.subn(lambda match: f" {''.join(_SENTENCE_PUNCTUATION.findall(_trailing_punctuation(match[0])))}", text)
 
 
-def _behind(link: str) -> str:
-    """Return the signs at the end of what looks like a link that belong to the sentence around it."""
-    match = _BEHIND.search(link)
+def _trailing_punctuation(link: str) -> str:
+    """Return the punctuation at the end of a matched link that belongs to the sentence around it."""
+    match = _TRAILING.search(link)
     end = match.start() if match else len(link)
     # A closing bracket belongs to the link if it was opened there, as in /wiki/Kite_(bird).
     while link.startswith(")", end) and link.count("(", 0, end) > link.count(")", 0, end):

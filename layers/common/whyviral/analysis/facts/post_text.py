@@ -19,7 +19,7 @@ _PICTOGRAPH = (
     "\ufe0f?[\U0001f3fb-\U0001f3ff]?[\U000e0020-\U000e007f]*"
 )
 _EMOJI = re.compile(
-    f"[\U0001f1e6-\U0001f1ff]{{2}}"  # a flag is two letters
+    f"[\U0001f1e6-\U0001f1ff]{{2}}"  # a flag is a pair of regional indicators
     "|[0-9#*]\ufe0f?\u20e3"
     f"|{_PICTOGRAPH}(?:\u200d{_PICTOGRAPH})*"
 )
@@ -27,21 +27,21 @@ _HASH = re.compile(r"(?<![&#\uff03/])[#\uff03](?![\ufe0f\u20e3])")
 _BESIDE_LETTERS = frozenset(
     "_\u200c\u200d\ua67e\u05be\u05f3\u05f4\uff5e\u301c\u309b\u309c\u30a0\u30fb\u3003\u0f0b\u0f0c\u00b7"
 )
-"""Signs that belong to a hashtag beside letters, marks and digits: joiners, Hebrew quotes, wave dashes.
+"""Characters of a hashtag beside letters, marks and digits: joiners, Hebrew quotes, wave dashes.
 
 Source: twitter/twitter-text, rb/lib/twitter-text/regex.rb and conformance/extract.yml, 2026-11.
 """
 _PRESENTATION = "\ufe0e\ufe0f"
 _BEFORE_MENTION = r"(?:(?<![A-Za-z0-9_+~.-])[Rr][Tt]:?|(?<![A-Za-z0-9_!#$%&*@\uff20]))[@\uff20]"
-_BEHIND_MENTION = "(?![@\uff20\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0253-\u028b\u0300-\u036f\u1e00-\u1eff]|://)"
-_X_MENTION = re.compile(f"{_BEFORE_MENTION}([A-Za-z0-9_]{{1,20}}+)(?!/[A-Za-z]){_BEHIND_MENTION}")
-"""A name with a path is a list of X. Source: as above."""
+_AFTER_MENTION = "(?![@\uff20\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0253-\u028b\u0300-\u036f\u1e00-\u1eff]|://)"
+_X_MENTION = re.compile(f"{_BEFORE_MENTION}([A-Za-z0-9_]{{1,20}}+)(?!/[A-Za-z]){_AFTER_MENTION}")
+"""A name followed by a path is an X list, not a mention. Source: twitter/twitter-text, as for `_BESIDE_LETTERS`."""
 _YOUTUBE_MENTION = re.compile(r"(?<![\w@\uff20/.+-])[@\uff20]((?>\w(?:[\w.\u00b7-]{0,28}\w)?))(?![@\uff20]|://)")
 """Handles of any script. Source: support.google.com/youtube/answer/11585688, 2026-11."""
 _DOTTED_MENTION = re.compile(
-    f"{_BEFORE_MENTION}((?>[A-Za-z0-9_](?:[A-Za-z0-9._]{{0,28}}[A-Za-z0-9_])?)){_BEHIND_MENTION}"
+    f"{_BEFORE_MENTION}((?>[A-Za-z0-9_](?:[A-Za-z0-9._]{{0,28}}[A-Za-z0-9_])?)){_AFTER_MENTION}"
 )
-"""Instagram's handles have dots within."""
+"""Instagram's handles may contain dots."""
 _MENTIONS = {Platform.X: _X_MENTION, Platform.YOUTUBE: _YOUTUBE_MENTION}
 _QUESTION = re.compile("[?\uff1f\u061f\u2e2e\u055e]")
 _EXCLAMATION = re.compile("[!\uff01\u055c]")
@@ -56,11 +56,11 @@ class TextFeatures:
 
     characters: int
     words: int | None
-    """None: the text is in a script without blanks, so that its words cannot be counted."""
+    """None if the text is in a script without spaces, whose words cannot be counted."""
     hook: str
-    """The first sentence, shortened; empty where the text has no words of its own."""
+    """The first sentence, shortened; empty if the text is only links."""
     hashtags: Sequence[str]
-    """As first written, with `#`, each once."""
+    """Distinct hashtags with `#`, in their first spelling."""
     mentions: Sequence[str]
     links: int
     questions: int
@@ -69,11 +69,11 @@ class TextFeatures:
 
 
 def read_text(text: str, *, platform: Platform | None = None) -> TextFeatures:
-    """Count and quote what the text holds; links count as links and as nothing else.
+    """Return the counts and quotations of a text; links are counted only as links.
 
     Args:
-        text: of a post.
-        platform: whose rule for mentions holds; None: ASCII letters, digits, `_` and dots within.
+        text: the text of a post.
+        platform: the platform whose syntax of mentions applies; None means ASCII letters, digits, `_` and inner dots.
     """
     text = unicodedata.normalize("NFC", text)
     prose, links = cut_links(text)
@@ -92,12 +92,12 @@ def read_text(text: str, *, platform: Platform | None = None) -> TextFeatures:
 
 
 def count_characters(text: str) -> int:
-    """Count visible characters: an emoji sequence, or a letter with its marks, is one."""
+    """Count visible characters; an emoji sequence or a letter with its marks counts as one."""
     return sum(map(_is_visible, _EMOJI.sub("e", text)))
 
 
 def first_sentence(text: str) -> str:
-    """Return the first sentence on one line, cut between words where it is longer than a hook."""
+    """Return the first sentence on one line, cut between words if it is longer than a hook."""
     start = text.strip()[: 4 * HOOK_CHARACTERS]
     end = _SENTENCE_END.search(start)
     return _shorten(" ".join(start[: end.end() if end else None].split()))
@@ -106,10 +106,10 @@ def first_sentence(text: str) -> str:
 def _shorten(text: str) -> str:
     if len(text) <= HOOK_CHARACTERS:
         return text
-    blank = text.rfind(" ", 0, HOOK_CHARACTERS + 1)
-    if blank > 0:
-        return text[:blank]
-    # One long run, as in Japanese: end between visible characters, never inside one.
+    space = text.rfind(" ", 0, HOOK_CHARACTERS + 1)
+    if space > 0:
+        return text[:space]
+    # A text without spaces, as in Japanese, is cut between visible characters and never inside one.
     end = HOOK_CHARACTERS
     for emoji in _EMOJI.finditer(text):
         if emoji.start() < end < emoji.end():
@@ -120,7 +120,7 @@ def _shorten(text: str) -> str:
 
 
 def _hashtags(text: str) -> Iterator[str]:
-    """Yield the hashtags by X's rule, which the other platforms share in what matters here."""
+    """Yield the hashtags by X's syntax, which suits the other platforms well enough."""
     for match in _HASH.finditer(text):
         before = text[match.start() - 1 : match.start()]
         if before and before not in _PRESENTATION and _is_tag_character(before):

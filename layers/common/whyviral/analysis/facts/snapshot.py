@@ -1,4 +1,4 @@
-"""What is known of a post when it is measured; every text in it is a stranger's and untrusted."""
+"""The input of the facts: a post as it was when it was measured; every text in it is untrusted."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ from whyviral.social.platforms import Platform
 
 @dataclass(frozen=True, slots=True)
 class MediumSnapshot:
-    """One medium; what was not measured of it is None, or absent."""
+    """One medium; values that were not measured are None or absent."""
 
     kind: MediaKind
     duration_s: float | None = None
     width: int | None = None
     height: int | None = None
     measurements: Mapping[str, Any] = field(default_factory=dict)
-    """What the worker measured of picture and sound, by the names of docs/metrics.md."""
+    """The worker's measurements of picture and sound, by the names of docs/metrics.md."""
     has_speech: bool | None = None
-    """None: nobody has listened."""
+    """None if the medium has not been transcribed."""
     segments: Sequence[SpokenSegment] = ()
     transcript_source: TranscriptSource | None = None
     transcript_language: str | None = None
@@ -37,15 +37,15 @@ class PostSnapshot:
     username: str | None = None
     posted_at: datetime | None = None
     metrics: Mapping[str, int] = field(default_factory=dict)
-    """Any of likes, comments, views, shares, quotes, bookmarks; counts the platform hides are absent."""
+    """Any of likes, comments, views, shares, quotes, bookmarks; hidden counts are absent."""
     followers: int | None = None
     language: str | None = None
     media: Sequence[MediumSnapshot] | None = None
-    """In the post's order; empty where it has none, None where that is not known."""
+    """The media in the post's order; empty if it has none, None if unknown."""
     details: Mapping[str, Any] = field(default_factory=dict)
-    """What only some platforms tell: see `ScrapedPost.details`."""
+    """Values that only some platforms provide: see `ScrapedPost.details`."""
     comments: Sequence[Mapping[str, Any]] = ()
-    """Those the platform gave us, the most relevant first: `{text, author, likes, posted_at}`."""
+    """The fetched comments as `{text, author, likes, posted_at}`, most relevant first."""
 
     @property
     def first_video(self) -> MediumSnapshot | None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from whyviral.analysis.facts.words import has_countable_words, split_pieces, split_words, writes_no_blanks
+from whyviral.analysis.facts.words import has_countable_words, has_unspaced_letters, split_pieces, split_words
 from whyviral.integrations.http.language_tags import read_language_tag
 from whyviral.integrations.http.vendor_text import has_words
 from whyviral.integrations.ports.transcript import SpokenSegment, TranscriptSource
@@ -14,17 +14,17 @@ from .media import MEASURED
 from .snapshot import MediumSnapshot, PostSnapshot
 
 HOOK_S = 3.0
-"""How much of a video decides whether people stay."""
+"""The length of a video's hook: the part in which viewers decide whether to stay."""
 MAX_SPOKEN_CHARACTERS = 300
-_LONGEST_WORD = 40
-_OF_COUNTED_WORDS = frozenset({"spoken_words", "speech_rate"})
-_OF_THE_WHOLE = frozenset({"spoken_words", "speech_share"})
+_MAX_WORD_CHARACTERS = 40
+_NEED_COUNTABLE_WORDS = frozenset({"spoken_words", "speech_rate"})
+_NEED_WHOLE_TRANSCRIPT = frozenset({"spoken_words", "speech_share"})
 
 
 def add_speech(facts: FactSheet, post: PostSnapshot) -> None:
-    """Add what is said in the first video, unless that is not known.
+    """Add the facts about speech in the first video, if it has been transcribed.
 
-    A part of a sound in which nothing is said does not mean that nobody speaks.
+    A truncated transcript without words does not prove that the video has no speech, so it adds nothing.
     """
     video = post.first_video
     if video is None or video.has_speech is None or (video.is_transcript_truncated and not video.has_speech):
@@ -36,14 +36,14 @@ def add_speech(facts: FactSheet, post: PostSnapshot) -> None:
         facts.add_flag("transcript_is_cut", video.is_transcript_truncated, source)
         if language := read_language_tag(video.transcript_language):
             facts.add("transcript_language", language, "language code", source)
-        if hook := said_between(video.segments, 0, HOOK_S):
+        if hook := words_between(video.segments, 0, HOOK_S):
             facts.add_quotation("spoken_hook", hook, "text", source)
     if video.has_speech:
         _add_pace(facts, video, source)
 
 
 def _add_pace(facts: FactSheet, video: MediumSnapshot, source: str) -> None:
-    """Add numbers of the speech; of a cut transcript none about the whole video."""
+    """Add the numbers of the speech; a truncated transcript gives none about the whole video."""
     paces: Sequence[tuple[str, str, str, Callable[[MediumSnapshot], float | None]]] = (
         ("first_word", "first_word_s", "seconds", _first_word_s),
         ("spoken_words", "speech_words", "words", _spoken_words),
@@ -52,33 +52,33 @@ def _add_pace(facts: FactSheet, video: MediumSnapshot, source: str) -> None:
     )
     is_countable = has_countable_words(" ".join(blank_markers(segment.text) for segment in video.segments))
     for name, key, unit, compute in paces:
-        if name in _OF_COUNTED_WORDS and not is_countable:
-            continue  # captions and Whisper would tell different numbers of the same words
-        if video.is_transcript_truncated and name in _OF_THE_WHOLE:
+        if name in _NEED_COUNTABLE_WORDS and not is_countable:
+            continue  # captions and Whisper would give different counts of the same words
+        if video.is_transcript_truncated and name in _NEED_WHOLE_TRANSCRIPT:
             continue
         measured = read_number(video.measurements, key)
         value = compute(video) if measured is None else measured
-        # Lines may claim impossible times: before the beginning, or no time at all.
+        # Caption lines may have impossible times: before the start, or no duration.
         if value is not None and math.isfinite(value) and value >= 0:
             facts.add(name, round(value, 3), unit, source)
 
 
-def said_between(segments: Sequence[SpokenSegment], start_s: float, end_s: float) -> str:
-    """Return the words that begin in a stretch of time, on one line, cut where they are too many to quote."""
-    said = "".join(word for at_s, word in _pieces(segments) if start_s <= at_s < end_s).strip()
-    if len(said) <= MAX_SPOKEN_CHARACTERS:
-        return said
-    blank = said.rfind(" ", MAX_SPOKEN_CHARACTERS - _LONGEST_WORD, MAX_SPOKEN_CHARACTERS)
-    return said[: blank if blank > 0 else MAX_SPOKEN_CHARACTERS]
+def words_between(segments: Sequence[SpokenSegment], start_s: float, end_s: float) -> str:
+    """Return the words that start in a time range, on one line, cut to a quotable length."""
+    spoken = "".join(word for at_s, word in _pieces(segments) if start_s <= at_s < end_s).strip()
+    if len(spoken) <= MAX_SPOKEN_CHARACTERS:
+        return spoken
+    space = spoken.rfind(" ", MAX_SPOKEN_CHARACTERS - _MAX_WORD_CHARACTERS, MAX_SPOKEN_CHARACTERS)
+    return spoken[: space if space > 0 else MAX_SPOKEN_CHARACTERS]
 
 
 def _pieces(segments: Sequence[SpokenSegment]) -> Iterator[tuple[float, str]]:
-    """Yield what is said with its start, each piece with the blank before it, in scripts with and without blanks."""
+    """Yield spoken pieces with their start times, each with the space before it if its script writes one."""
     for segment in segments:
         before = ""
         for start_s, end_s, word in _words(segment):
-            # The blanks between Whisper's words are not those of the script.
-            is_one_run = bool(segment.words) and writes_no_blanks(before) and writes_no_blanks(word)
+            # Whisper separates words also in scripts that write no spaces.
+            is_one_run = bool(segment.words) and has_unspaced_letters(before) and has_unspaced_letters(word)
             pieces = list(split_pieces(word))
             step_s = (end_s - start_s) / len(pieces)
             for number, piece in enumerate(pieces):
@@ -87,7 +87,7 @@ def _pieces(segments: Sequence[SpokenSegment]) -> Iterator[tuple[float, str]]:
 
 
 def _words(segment: SpokenSegment) -> Iterator[tuple[float, float, str]]:
-    """Yield each word with its times; lines of captions time no words, so theirs are spread evenly over the line."""
+    """Yield each word with its times; caption lines have no word times, so words are spread evenly over the line."""
     if timed := list(_timed_words(segment)):
         yield from timed
         return
@@ -98,7 +98,7 @@ def _words(segment: SpokenSegment) -> Iterator[tuple[float, float, str]]:
 
 
 def _timed_words(segment: SpokenSegment) -> Iterator[tuple[float, float, str]]:
-    """Yield the words that the source has timed; a marker may reach over several of them."""
+    """Yield the words that have times in the source, without sound markers, which may span several words."""
     spoken, at = blank_markers(" ".join(word.text for word in segment.words)), 0
     for word in segment.words:
         for part in split_words(spoken[at : at + len(word.text)]):
@@ -108,7 +108,7 @@ def _timed_words(segment: SpokenSegment) -> Iterator[tuple[float, float, str]]:
 
 def _first_word_s(video: MediumSnapshot) -> float | None:
     if video.is_transcript_truncated and video.transcript_source is TranscriptSource.WHISPER:
-        return None  # the worker leaves it out where voices before the first word have no words
+        return None  # the worker omits it if speech before the first word has no transcript
     return next((start_s for segment in video.segments for start_s, _, _ in _words(segment)), None)
 
 

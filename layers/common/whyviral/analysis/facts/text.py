@@ -13,7 +13,7 @@ MAX_TITLE_CHARACTERS = 300
 
 
 def add_title(facts: FactSheet, post: PostSnapshot) -> None:
-    """Add the titles of the post and of its music."""
+    """Add the title of the post and the title of its sound."""
     for name, key in (("title", "title"), ("sound", "sound")):
         value = post.details.get(key)
         if isinstance(value, str) and value.strip():
@@ -21,14 +21,14 @@ def add_title(facts: FactSheet, post: PostSnapshot) -> None:
 
 
 def add_text(facts: FactSheet, post: PostSnapshot) -> None:
-    """Add the counts and quotations of the text."""
+    """Add the counts and quotations of the post's text."""
     text = read_text(post.text, platform=post.platform)
     facts.add("text_length", text.characters, "characters", POST_TEXT)
     if text.words is not None:
         facts.add("text_words", text.words, "words", POST_TEXT)
     if language := read_language_tag(post.language):
         facts.add("language", language, "language code", f"{post.platform} post")
-    # The hook of a video is what it shows and says first.
+    # The hook of a video is its first pictures and words, not its text.
     if text.hook and MediaKind.VIDEO not in [medium.kind for medium in post.media or ()]:
         facts.add_quotation("hook_text", text.hook, "text", POST_TEXT)
     facts.add("hashtag_count", len(text.hashtags), "hashtags", POST_TEXT)

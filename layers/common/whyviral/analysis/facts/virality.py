@@ -1,8 +1,8 @@
-"""Whether a post is viral: computed by a versioned rule, so that the model explains it and cannot overrule it.
+"""Computes whether a post is viral by a versioned rule, which the model explains and cannot overrule.
 
 Rule v0 has no baseline of the creator's other posts. It gives 0, 1 or 2 points to each of three signals (reach, spread
-beyond followers, engagement strength), by the first fact of each that is known, and asks for half of the points that
-could be had and for a minimum of reach. `docs/metrics.md` explains it with examples.
+beyond followers, engagement strength), by the first known fact of each. A viral post needs half of the possible points
+and a minimum of reach. `docs/metrics.md` explains the rule with examples.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ SETTLED_AFTER_HOURS = 24
 
 
 class Confidence(StrEnum):
-    """How far a verdict can be trusted; without a baseline of comparable posts it is never high."""
+    """The confidence of a verdict; without a baseline of comparable posts it is never high."""
 
     LOW = "low"
     MEDIUM = "medium"
@@ -24,16 +24,16 @@ class Confidence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the rule says of one post, and why."""
+    """The result of the rule for one post, with its reasons."""
 
     is_viral: bool
     rule: str
     score: float
-    """Points got, as a share of the points that the known signals could give: 0 to 1."""
+    """The post's points as a share of the points that the known signals could give: 0 to 1."""
     threshold: float
-    """The score that a viral post needs; higher when only one signal is known."""
+    """The minimum score of a viral post; it is higher if only one signal is known."""
     n: int
-    """How many other posts it was compared with; 0 without a baseline."""
+    """The number of other posts that the post was compared with; 0 without a baseline."""
     confidence: Confidence
     reasons: tuple[str, ...]
     """Sentences that cite facts by id."""
@@ -41,7 +41,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Scale:
-    """From where on a fact is worth one point, and two."""
+    """The values of a fact from which it gives one point and two points."""
 
     fact_name: str
     one_point: float
@@ -53,7 +53,7 @@ class _Scale:
 
 _REACH = "Reach"
 _SIGNALS: Mapping[str, Sequence[_Scale]] = {
-    # The second scale stands in where views are hidden, as on old posts of X: 5 in 100 viewers engage.
+    # The second scale is used if views are hidden, as on old posts of X; it assumes that 5 in 100 viewers engage.
     _REACH: (_Scale("views", 100_000, 1_000_000), _Scale("engagements", 5_000, 50_000)),
     "Spread beyond followers": (_Scale("views_per_follower", 1, 3), _Scale("engagements_per_follower", 0.05, 0.15)),
     "Engagement strength": (_Scale("engagements_per_view", 0.03, 0.08), _Scale("shares_per_like", 0.15, 0.3)),
