@@ -273,7 +273,7 @@ def test_an_unreachable_queue_loses_no_event(sweeper: SweeperFixture) -> None:
 def test_the_results_of_a_sweep_are_in_its_job_run(sweeper: SweeperFixture) -> None:
     sweeper.admit(age=START_AFTER + MOMENT)
     due = sweeper.pipeline.clock()
-    sweeper = Sweeper(
+    swept = Sweeper(
         sweeper.pipeline.engine,
         sweeper.workflow,
         sweeper.queue,
@@ -281,7 +281,7 @@ def test_the_results_of_a_sweep_are_in_its_job_run(sweeper: SweeperFixture) -> N
         logger=build_logger("test"),
     )
 
-    run_once(sweeper.pipeline.engine, "sweeper", due, sweeper.sweep, clock=sweeper.pipeline.clock)
+    run_once(sweeper.pipeline.engine, "sweeper", due, swept.sweep, clock=sweeper.pipeline.clock)
 
     with session_scope(sweeper.pipeline.engine) as session:
         run = session.scalars(select(JobRun)).one()

@@ -42,7 +42,7 @@ def fetcher_of(pipeline: Pipeline, source: Source) -> PostFetcher:
 def test_posts_of_x_are_fetched_after_a_rate_limit(
     pipeline: Pipeline, stand_ins: StandInsClient, local_endpoints: Endpoints, http: httpx.Client
 ) -> None:
-    stand_ins.add_post(id="101", username="paper.kite", text="Hello.", metrics={"likes": 10, "views": 1000})
+    stand_ins.add_post(id="101", username="paper_kite", text="Hello.", metrics={"likes": 10, "views": 1000})
     stand_ins.fault("twitterapi", "status", status=429, headers={"Retry-After": "9"}, times=1)
     scraper = partial(TwitterApiScraper, "stand-in", clock=pipeline.clock, client=http, prices=PRICES)
     fetcher = fetcher_of(pipeline, Source(scraper, local_endpoints.is_stand_in("twitterapi")))
@@ -60,7 +60,7 @@ def test_posts_of_x_are_fetched_after_a_rate_limit(
     rows = [(row.state, row.error_category) for row in pipeline.read(job).posts]
     assert rows == [(PostState.FETCHED, None), (PostState.FAILED, ErrorCategory.NOT_FOUND)]
     post = pipeline.posts()["101"]
-    assert (post.username, post.content, post.is_stand_in) == ("paper.kite", "Hello.", True)
+    assert (post.username, post.content, post.is_stand_in) == ("paper_kite", "Hello.", True)
     assert post.metrics["views"] == 1000
     assert [call["status"] for call in stand_ins.calls("twitterapi")] == [429, 200]
     assert [(call.status, call.is_stand_in) for call in pipeline.calls(job)] == [(429, True), (200, True)]
