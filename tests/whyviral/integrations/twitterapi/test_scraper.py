@@ -333,7 +333,7 @@ def test_an_answer_that_is_cut_is_one_that_cannot_be_read(
     api = TwitterApiCalls(KEY, calls=calls, clock=lambda: NOW, client=None, prices=PRICES)
 
     with pytest.raises(UnreadableAnswer) as failure:
-        api.get_tweets("/twitter/tweets", {}, most_tweets=1, timeout_s=WAIT_S)
+        api.get_tweets("/twitter/tweets", {}, max_tweets=1, timeout_s=WAIT_S)
 
     assert (failure.value.is_transient, failure.value.status) == (False, 200)
     assert [call.cost_usd for call in calls.drain()] == [None]

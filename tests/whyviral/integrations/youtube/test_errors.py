@@ -52,7 +52,7 @@ OF_ONE_VIDEO = [
         "closed the account",
     ),
     (
-        says("ERROR", REMOVED, "This video is no longer available due to a copyright claim by Somebody"),
+        says("ERROR", REMOVED, "This video is no longer available due to a copyright claim by Acme"),
         ErrorCategory.REMOVED,
         "copyright",
     ),
@@ -226,9 +226,9 @@ def test_the_video_of_another_id_means_that_youtube_refuses_us(
 STATUSES = [
     (429, ErrorCategory.RATE_LIMIT, YouTubeBlocked, "slow down"),
     (403, ErrorCategory.RATE_LIMIT, YouTubeBlocked, "does not answer our address"),
-    (500, ErrorCategory.PROVIDER_ERROR, ProviderError, "out of order"),
-    (503, ErrorCategory.PROVIDER_ERROR, ProviderError, "out of order"),
-    (404, ErrorCategory.PROVIDER_ERROR, ProviderError, "out of order"),
+    (500, ErrorCategory.PROVIDER_ERROR, ProviderError, "unavailable"),
+    (503, ErrorCategory.PROVIDER_ERROR, ProviderError, "unavailable"),
+    (404, ErrorCategory.PROVIDER_ERROR, ProviderError, "unavailable"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""How Instagram names a post: a number, written in base 64 in its URL."""
+"""Instagram's post ids: a number, which the post's URL contains in base 64."""
 
 import re
 
@@ -10,7 +10,7 @@ _VALUES = {
 
 
 def media_id_of(shortcode: str) -> int | None:
-    """Return the number that a shortcode stands for, or None when it is not one: not base 64 of 63 bits.
+    """Return the number that a shortcode encodes, or None if it is not base 64 of at most 63 bits.
 
     Source: yt-dlp 2026.10.26, extractor/instagram.py.
     """

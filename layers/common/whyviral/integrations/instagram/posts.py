@@ -1,6 +1,6 @@
 """Converts records of Bright Data's posts and reels datasets to posts. All of them are untrusted.
 
-Any field may be null or missing; it is then absent from our post, and never a reason to refuse it.
+Any field may be null or missing; it is then absent from our post, and never a reason to reject the record.
 """
 
 import json
@@ -34,8 +34,8 @@ _MAX_TEXT = 30_000
 _MAX_COMMENTS = 50
 _MAX_TITLE = 300
 _MAX_RAW = 256 * 1024
-_LARGEST_PLACEHOLDER = 10
-_LEAST_LIKES_PER_VIEW = 1 / 500
+_MAX_PLACEHOLDER = 10
+_MIN_LIKES_PER_VIEW = 1 / 500
 _PROFILE = re.compile(r"https://www\.instagram\.com/([A-Za-z0-9._]{1,30})/?")
 _VIDEO_TYPES = frozenset({"video", "reel"})
 
@@ -76,7 +76,7 @@ class Audio(VendorModel):
 
 
 class Record(VendorModel):
-    """The fields of a record that we use, of both datasets."""
+    """The fields of a record that we use, from both datasets."""
 
     user_posted: Lenient[Handle] = None
     profile_url: Lenient[str] = None
@@ -165,19 +165,19 @@ def _profile_name(record: Record) -> str:
 def _metrics(record: Record) -> dict[str, int]:
     views = record.video_play_count or record.views or record.video_view_count or None  # zero stands for "unknown"
     likes = record.likes or None  # a hidden count may come as zero
-    if likes and views and likes <= _LARGEST_PLACEHOLDER and likes < views * _LEAST_LIKES_PER_VIEW:
+    if likes and views and likes <= _MAX_PLACEHOLDER and likes < views * _MIN_LIKES_PER_VIEW:
         likes = None  # or as a small placeholder: a reel with 1,890 plays had 3
     counts = {"likes": likes, "comments": record.num_comments, "views": views}
     return {name: count for name, count in counts.items() if count is not None}
 
 
 def _media(record: Record) -> Iterator[ScrapedMedia]:
-    """Yield what to fetch: the items of a carousel in their order, or one photo, or one video with its poster."""
+    """Yield the media to fetch: a carousel's items in order, or one photo, or one video with its poster."""
     if len(record.items) > 1:
         yield from _carousel(record)
     elif record.is_video:
-        told = (record.video_url, *(record.videos or ()), *(item.url for item in record.items))
-        for video in _all_allowed(told)[:1]:
+        urls = (record.video_url, *(record.videos or ()), *(item.url for item in record.items))
+        for video in _all_allowed(urls)[:1]:
             yield ScrapedMedia(MediaKind.VIDEO, video, next(iter(record.durations_s), None))
         if (poster := _allowed(record.thumbnail)) is not None:
             yield ScrapedMedia(MediaKind.THUMBNAIL, poster)
@@ -220,8 +220,8 @@ def _allowed(url: str | None) -> str | None:
 
 
 def _comments(record: Record) -> Iterator[ScrapedComment]:
-    told = [comment for comment in record.top_comments or record.latest_comments or () if comment]
-    for comment in told[:_MAX_COMMENTS]:
+    comments = [comment for comment in record.top_comments or record.latest_comments or () if comment]
+    for comment in comments[:_MAX_COMMENTS]:
         text = visible_text((comment.comment or comment.comments or "")[:_MAX_TEXT])
         if text:
             yield ScrapedComment(

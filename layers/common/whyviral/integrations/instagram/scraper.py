@@ -41,19 +41,19 @@ _DATASETS = {_POSTS: Dataset.INSTAGRAM_POSTS, _REELS: Dataset.INSTAGRAM_REELS}
 _ADDRESSES = {_POSTS: "https://www.instagram.com/p/{}/", _REELS: "https://www.instagram.com/reel/{}/"}
 _REEL_WORDS = frozenset({"reel", "reels"})
 RUN_S = 6.0
-"""No call begins later: a snapshot's two calls and their repeats, 44 s with
-the turns they wait for, still end within the function's 60 s."""
+"""No call starts later: a snapshot's two calls and their retries take up to 44 s, including the waits for their turns,
+and must end within the function's 60 s."""
 _ENDING_CATEGORIES = frozenset({ErrorCategory.RATE_LIMIT, ErrorCategory.AUTH})
-"""No call of the run may follow one that was refused for its haste or its key."""
+"""After an error of these categories the run makes no further call."""
 
-_SENTENCES: Mapping[ErrorCategory, str] = {
+_MESSAGES: Mapping[ErrorCategory, str] = {
     ErrorCategory.NOT_FOUND: "Instagram shows no public post at this address: it may be deleted or private.",
     ErrorCategory.PRIVATE: "The account that shared this post is private.",
     ErrorCategory.INVALID_URL: "Instagram has no posts with an address like this one.",
     ErrorCategory.TIMEOUT: "Instagram took too long to show this post; try again.",
     ErrorCategory.PROVIDER_ERROR: "Instagram could not be read for this post; try again.",
 }
-"""What the user reads of a post that failed by itself; whatever else the scraping service refuses, it says itself."""
+"""Messages to the user about a single failed post; other errors have the scraping service's message."""
 
 _POST_IN_URL = re.compile(r"/(?:p|reel|reels|tv)/([A-Za-z0-9_-]{1,11})(?:[/?#]|$)")
 _LEADING_ID = re.compile(r"([0-9]{1,19})(?:_|$)")
@@ -63,7 +63,7 @@ type _Record = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Start:
-    """A post for which a job is to be begun."""
+    """A post that needs a new job."""
 
     post_id: str
     kind: str
@@ -72,17 +72,17 @@ class _Start:
 
 @dataclass(slots=True)
 class _Run:
-    """What one run has learnt so far."""
+    """The state of one run."""
 
     ends_at: float
     news: dict[str, ScrapedPost | ScrapeFailure | ScrapePending] = field(default_factory=dict)
-    """Ends, and jobs just begun: what would be paid for again if it were lost."""
+    """Final outcomes and newly started jobs, which would be paid for again if they were lost."""
     working: dict[str, ScrapePending] = field(default_factory=dict)
     starts: list[_Start] = field(default_factory=list)
     failure: ProviderError | None = None
 
     def attempt(self, step: Callable[[], None]) -> None:
-        """Take a step, unless time is over or an earlier one was refused for good; its failure is kept."""
+        """Run a step and keep its failure; skip it after the time limit or after a failure that ends the run."""
         if time.monotonic() > self.ends_at or (self.failure and self.failure.category in _ENDING_CATEGORIES):
             return
         try:
@@ -91,20 +91,20 @@ class _Run:
             self.failure = exc
 
     def fail(self, post_ids: Iterable[str], category: ErrorCategory, message: str = "") -> None:
-        """End posts, in the table's words or, for what it does not know, in `message`."""
+        """Fail posts with the message of the category, or with `message` if the category has none."""
         for post_id in post_ids:
-            self.news[post_id] = ScrapeFailure(post_id, category, _SENTENCES.get(category, message))
+            self.news[post_id] = ScrapeFailure(post_id, category, _MESSAGES.get(category, message))
 
     def lose(self, jobs: Mapping[str, ScrapeJob], category: ErrorCategory, message: str) -> None:
-        """End posts whose job is lost; that it was begun is kept."""
+        """Fail posts whose job is lost, and record that the job was started."""
         for post_id, job in jobs.items():
             self.news[post_id] = ScrapeFailure(post_id, category, message, lost=replace(job, is_lost=True))
 
     def outcomes(self) -> Mapping[str, ScrapedPost | ScrapeFailure | ScrapePending]:
-        """Return what is known; posts without an outcome are asked again, and then the failure shows.
+        """Return the outcomes so far; posts without one are fetched again by the next run.
 
         Raises:
-            ProviderError: a call failed, and nothing is lost by saying so.
+            ProviderError: a call failed, and the run has no final outcome and no new job to save.
         """
         if self.failure is not None and not self.news:
             raise self.failure
@@ -112,7 +112,7 @@ class _Run:
 
 
 class InstagramScraper:
-    """Fetches posts of Instagram. A post takes about a minute, so most runs say that the provider is still at work."""
+    """Fetches Instagram posts. A post takes about a minute, so most runs return pending jobs."""
 
     def __init__(
         self,
@@ -129,10 +129,10 @@ class InstagramScraper:
         )
 
     def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapedPost | ScrapeFailure | ScrapePending]:
-        """Ask about each running job once, and begin at most one of each kind for the other posts.
+        """Poll each running job once, and start at most one new job per kind for the other posts.
 
         Raises:
-            ProviderError: a call failed; no job has been begun and no post has ended.
+            ProviderError: a call failed; no job was started and no post has a final outcome.
         """
         run = _Run(ends_at=time.monotonic() + RUN_S)
         running: dict[str, dict[str, ScrapeJob]] = {}
@@ -148,10 +148,10 @@ class InstagramScraper:
             run.attempt(partial(self._resume, run, snapshot_id, jobs))
         for kind in _DATASETS:
             if starts := [start for start in run.starts if start.kind == kind]:
-                run.attempt(partial(self._begin, run, kind, starts))
+                run.attempt(partial(self._start_job, run, kind, starts))
         return run.outcomes()
 
-    def _begin(self, run: _Run, kind: str, starts: Sequence[_Start]) -> None:
+    def _start_job(self, run: _Run, kind: str, starts: Sequence[_Start]) -> None:
         try:
             snapshot_id = self._provider.trigger(
                 _DATASETS[kind], [{"url": _ADDRESSES[kind].format(start.post_id)} for start in starts]
@@ -173,7 +173,7 @@ class InstagramScraper:
         try:
             found = self._provider.read(snapshot_id)
         except SnapshotLost as exc:
-            # Once more, and no further: each job may have to be paid for.
+            # A lost job is started once more and no further, because each may be billed.
             first = {post_id: job for post_id, job in jobs.items() if job.number == 1}
             run.starts.extend(_Start(post_id, job.kind, number=2) for post_id, job in first.items())
             again = {post_id: job for post_id, job in jobs.items() if post_id not in first}
@@ -190,7 +190,7 @@ class InstagramScraper:
         matched = match_records(snapshot.records, jobs)
         for post_id, job in jobs.items():
             record = matched.get(post_id)
-            if record is None:  # it sent another post, or nothing
+            if record is None:  # the job returned another post, or nothing
                 run.fail([post_id], ErrorCategory.PROVIDER_ERROR)
             elif (category := category_of_row(record)) is not None:
                 run.fail([post_id], category)
@@ -201,16 +201,17 @@ class InstagramScraper:
 
 
 def match_records(records: Iterable[_Record], post_ids: Iterable[str]) -> dict[str, _Record]:
-    """Return the row of each post: its record, or what says that there is none; the order of rows means nothing.
+    """Return the row of each post: its record, or the row that reports an error; the order of rows has no meaning.
 
-    A record counts for the post that it says it is, whatever was asked; a row without one, for the asked address.
+    A record belongs to the post that its own ids name, even if another was requested. An error row belongs to the URL
+    in its input.
     """
     post_id_of = {media_id_of(post_id): post_id for post_id in post_ids}
     posts: dict[str, _Record] = {}
     failed_inputs: dict[str, _Record] = {}
     for record in records:
         is_post = category_of_row(record) is None
-        named = post_id_of.get(_id_of_record(record) if is_post else _id_in_url(_asked_url(record)))
+        named = post_id_of.get(_id_of_record(record) if is_post else _id_in_url(_input_url(record)))
         if named is not None:
             (posts if is_post else failed_inputs).setdefault(named, record)
     return failed_inputs | posts
@@ -219,18 +220,18 @@ def match_records(records: Iterable[_Record], post_ids: Iterable[str]) -> dict[s
 def _id_of_record(record: _Record) -> int | None:
     """Return the numeric id of the post in a record; None if its fields disagree."""
     shortcode = record.get("shortcode")
-    told = {media_id_of(shortcode)} if isinstance(shortcode, str) else set()
-    for name in ("pk", "post_id"):  # with or without the owner's number behind it
+    ids = {media_id_of(shortcode)} if isinstance(shortcode, str) else set()
+    for name in ("pk", "post_id"):  # may be followed by the owner's id
         if digits := _LEADING_ID.match(str(record.get(name))):
-            told.add(int(digits[1]))
-    if not told:
-        told = {_id_in_url(record.get("url"))}
-    return told.pop() if len(told) == 1 else None
+            ids.add(int(digits[1]))
+    if not ids:
+        ids = {_id_in_url(record.get("url"))}
+    return ids.pop() if len(ids) == 1 else None
 
 
-def _asked_url(record: _Record) -> Any:
-    asked = record.get("input")
-    return asked.get("url") if isinstance(asked, Mapping) else None
+def _input_url(record: _Record) -> Any:
+    given = record.get("input")
+    return given.get("url") if isinstance(given, Mapping) else None
 
 
 def _id_in_url(url: Any) -> int | None:

@@ -1,4 +1,4 @@
-"""One paid call to TwitterAPI.io: sent, recorded and priced, with its refusals in our words."""
+"""Sends, records and prices calls to TwitterAPI.io, and converts its refusals to our errors."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -20,13 +20,13 @@ from whyviral.integrations.ports.price_list import TWITTERAPI_CREDIT, PriceList,
 
 from .errors import PROVIDER, SERVICE, find_refusal, unreadable
 
-_CREDITS_A_TWEET = 15
-"""Also the least that an answered request costs. Source: twitterapi.io/pricing, 2026-11."""
+_CREDITS_PER_TWEET = 15
+"""Also the minimum cost of an answered request. Source: twitterapi.io/pricing, 2026-11."""
 _MAX_BYTES = 8 * 1024 * 1024
 
 
 class TwitterApiCalls:
-    """Fetches lists of tweets."""
+    """A client of the endpoints that return lists of tweets."""
 
     def __init__(
         self,
@@ -48,25 +48,25 @@ class TwitterApiCalls:
         self._prices = prices
         self._url = endpoints.current().twitterapi_url
 
-    def get_tweets(self, path: str, params: Mapping[str, str], *, most_tweets: int, timeout_s: float) -> Sequence[Any]:
-        """Return the tweets of one page, as they came.
+    def get_tweets(self, path: str, params: Mapping[str, str], *, max_tweets: int, timeout_s: float) -> Sequence[Any]:
+        """Return the tweets of one page, unchanged.
 
         Args:
-            path: of the endpoint.
-            params: what is asked for.
-            most_tweets: how many a page of it holds, each of which is paid for.
-            timeout_s: for the whole call.
+            path: the path of the endpoint.
+            params: the query parameters.
+            max_tweets: the size of a page; each of its tweets is paid for.
+            timeout_s: the limit of the whole call.
 
         Raises:
             UnreadableAnswer: the answer cannot be read.
-            ProviderError: why there are none; a category on the user's side is about what was asked for.
+            ProviderError: the call failed; a category on the user's side means that the requested tweets are at fault.
         """
         with recorded_call(
             self._calls,
             provider=PROVIDER,
             operation=f"GET {path}",
             clock=self._clock,
-            most_usd=as_bound(self._usd(most_tweets)),
+            most_usd=as_bound(self._usd(max_tweets)),
             key_hash=self._key_hash,
             requests_per_second=self._requests_per_second,
         ) as call:
@@ -80,7 +80,7 @@ class TwitterApiCalls:
             return tweets
 
     def _get(self, path: str, params: Mapping[str, str], call: CallOutcome, *, timeout_s: float) -> HttpAnswer:
-        call.cost_usd = None  # what happens from here on may be billed, until an answer says otherwise
+        call.cost_usd = None  # unknown from here on: the call may be billed unless an answer shows otherwise
         try:
             answer = fetch(
                 self._client,
@@ -103,7 +103,7 @@ class TwitterApiCalls:
         return answer
 
     def _cost_usd(self, answer: HttpAnswer, document: Any) -> Decimal | None:
-        """Return the price of an answer; None for a broken one, which may be billed all the same."""
+        """Return the price of an answer; None for an unreadable one, which may still be billed."""
         if not httpx.codes.is_success(answer.status):
             return Decimal(0)
         if not isinstance(document, Mapping):
@@ -112,13 +112,13 @@ class TwitterApiCalls:
         return as_cost(self._usd(len(tweets) if isinstance(tweets, list) else 0))
 
     def _usd(self, tweets: int) -> Decimal | None:
-        """Return the price of a page with so many tweets."""
+        """Return the price of a page with this number of tweets."""
         credit_usd = self._prices.find(TWITTERAPI_CREDIT, on=self._clock().date())
-        return None if credit_usd is None else _CREDITS_A_TWEET * max(tweets, 1) * credit_usd
+        return None if credit_usd is None else _CREDITS_PER_TWEET * max(tweets, 1) * credit_usd
 
 
 def _parse(answer: HttpAnswer) -> Any:
-    """Return the document, its list under `tweets`: replies come under either name. Source: docs.twitterapi.io."""
+    """Return the document with its list as `tweets`; replies may come as `replies`. Source: docs.twitterapi.io."""
     try:
         document = parse_untrusted_json(answer.body)
     except NotJson:

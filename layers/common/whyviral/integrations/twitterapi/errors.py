@@ -1,4 +1,4 @@
-"""Every refusal of TwitterAPI.io, in our categories. Source: docs.twitterapi.io."""
+"""Maps every refusal of TwitterAPI.io to our error categories. Source: docs.twitterapi.io."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,7 +17,7 @@ REMOVED = "This post is gone: its account is suspended or no longer exists."
 
 NOT_AN_ID = "X has no posts with an id like this one."
 
-STRANGER = f"{SERVICE} sent another post than the asked one; try again."
+WRONG_POST = f"{SERVICE} sent another post than the requested one; try again."
 _UNREADABLE = f"{SERVICE} sent an answer that could not be read; try again."
 _NO_CREDIT = f"{SERVICE} is out of credit."
 _DEFAULT_WAIT_S = 5.0
@@ -30,14 +30,14 @@ class UnreadableAnswer(ProviderError):
 
 
 def find_refusal(answer: HttpAnswer, document: Any, *, now: datetime) -> ProviderError | None:
-    """Return why `answer` holds no posts, or None when it does.
+    """Return the error in `answer`, or None if it contains posts.
 
-    A category on the user's side is about the asked posts; any other is about the call.
+    An error with a category on the user's side is about the requested posts; any other is about the call.
 
     Args:
         answer: the answer.
-        document: its parsed body; None when that is not JSON.
-        now: what a date in `Retry-After` is measured against.
+        document: its parsed body; None if it is not JSON.
+        now: the time against which a date in `Retry-After` is measured.
     """
     text = _text_of(document)
     if answer.status == HTTPStatus.OK:
@@ -67,8 +67,10 @@ def _refusal_of_status(status: int, text: str) -> ProviderError:
         case HTTPStatus.BAD_REQUEST if "tweet_id" in text or "tweetid" in text:
             return _error(ErrorCategory.INVALID_URL, NOT_AN_ID, status)
         case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            return _error(ErrorCategory.PROVIDER_ERROR, f"{SERVICE} is out of order.", status, is_transient=True)
-    return _error(ErrorCategory.PROVIDER_ERROR, f"{SERVICE} refused our question.", status)
+            return _error(
+                ErrorCategory.PROVIDER_ERROR, f"{SERVICE} is unavailable at the moment.", status, is_transient=True
+            )
+    return _error(ErrorCategory.PROVIDER_ERROR, f"{SERVICE} rejected our request.", status)
 
 
 def _refusal_in_document(document: Any, text: str) -> ProviderError | None:
@@ -89,7 +91,7 @@ def _refusal_in_document(document: Any, text: str) -> ProviderError | None:
 
 
 def _text_of(document: Any) -> str:
-    """Return the vendor's words in lower case, from any of its four envelopes; never shown to users."""
+    """Return the vendor's message in lower case, from any of its four envelopes; it is never shown to users."""
     if not isinstance(document, Mapping):
         return ""
     words = next((words for name in ("message", "msg", "detail", "error") if (words := document.get(name))), "")

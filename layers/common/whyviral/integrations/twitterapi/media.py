@@ -11,7 +11,7 @@ from whyviral.integrations.http.vendor_model import Count, Lenient, VendorModel
 from whyviral.integrations.ports.post_scraper import MediaKind, ScrapedMedia
 
 _MIDDLE_BITRATE = 950_000
-"""Enough for a model to see; the sound is the same in every variant. Source: variants seen on X, 2026-10."""
+"""Enough detail for a model; the audio is the same in every variant. Source: variants seen on X, 2026-10."""
 _MAX_MEDIA = 10
 
 type Duration = Annotated[int, Field(strict=True, ge=0, lt=10**10)]

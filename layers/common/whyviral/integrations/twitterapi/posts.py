@@ -99,7 +99,7 @@ class Tweet(CamelModel):
 def read_tweet(raw: Mapping[str, Any], *, post_id: str) -> ScrapedPost | ScrapeFailure:
     """Return the post in `raw`, or the reason why there is none.
 
-    A repost is read as the post it repeats, under the id that was asked for. A quote without media of its own shows
+    A repost is read as the post it repeats, under the requested id. A quote without media of its own shows
     those of the post it quotes.
     """
     tweet = Tweet.model_validate(raw)

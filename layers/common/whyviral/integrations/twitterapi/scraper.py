@@ -16,7 +16,7 @@ from whyviral.integrations.ports.post_scraper import PostAsk, ScrapedPost, Scrap
 from whyviral.integrations.ports.price_list import PriceList
 
 from .api_call import TwitterApiCalls
-from .errors import NOT_AN_ID, NOT_FOUND, STRANGER, UnreadableAnswer
+from .errors import NOT_AN_ID, NOT_FOUND, WRONG_POST, UnreadableAnswer
 from .posts import read_tweet
 from .replies import read_replies
 
@@ -28,7 +28,7 @@ _REPLIES_A_PAGE = 20
 _REPLIES_TIMEOUT_S = 5.0
 _REPLIES_TOTAL_S = 20.0
 _REPLIES_UNTIL_S = 40.0
-"""After the beginning: the scrape function has 60 s, and what was paid for must be saved in them."""
+"""From the start of the run: the scrape function has 60 s, in which paid results must also be saved."""
 MOST_POSTS_WITH_REPLIES = 20
 """A page of 20 replies costs as much as 20 posts; a request of a hundred posts can do without."""
 
@@ -62,40 +62,40 @@ class TwitterApiScraper:
         self._most_posts_with_replies = most_posts_with_replies
 
     def fetch_posts(self, asks: Sequence[PostAsk]) -> Mapping[str, ScrapedPost | ScrapeFailure]:
-        """Return one outcome for each asked post, keyed by its id.
+        """Return one outcome for each requested post, keyed by its id.
 
         Raises:
             ProviderError: the call as a whole failed, so nothing is known about any of the posts.
         """
         began_at = time.monotonic()
-        asked = list(dict.fromkeys(ask.post_id for ask in asks))
+        requested = list(dict.fromkeys(ask.post_id for ask in asks))
         outcomes: Outcomes = {}
-        for batch in batched(filter(_is_post_id, asked), _POSTS_A_CALL, strict=False):
+        for batch in batched(filter(_is_post_id, requested), _POSTS_A_CALL, strict=False):
             outcomes |= self._fetch_batch(batch)
         ends_at = min(time.monotonic() + _REPLIES_TOTAL_S, began_at + _REPLIES_UNTIL_S)
         outcomes |= self._with_comments(outcomes, ends_at=ends_at)
-        return {post_id: outcomes.get(post_id) or _not_an_id(post_id) for post_id in asked}
+        return {post_id: outcomes.get(post_id) or _not_an_id(post_id) for post_id in requested}
 
     def _fetch_batch(self, post_ids: Sequence[str]) -> Outcomes:
         """Fetch posts, and once more those in whose place the first answer had others."""
         try:
-            outcomes = self._ask(post_ids)
+            outcomes = self._fetch_batch(post_ids)
         except (ConnectionDropped, UnreadableAnswer):
             # The vendor drops idle connections under load, and reading the same posts again is safe.
-            return self._ask(post_ids)
-        replaced = [post_id for post_id, told in outcomes.items() if told == _replaced(post_id)]
+            return self._fetch_batch(post_ids)
+        replaced = [post_id for post_id, outcome in outcomes.items() if outcome == _replaced(post_id)]
         if not replaced:
             return outcomes
         try:
-            return outcomes | self._ask(replaced)
+            return outcomes | self._fetch_batch(replaced)
         except ProviderError:
             return outcomes  # recorded; the posts of the first answer are paid for
 
-    def _ask(self, post_ids: Sequence[str]) -> Outcomes:
+    def _fetch_batch(self, post_ids: Sequence[str]) -> Outcomes:
         try:
             params = {"tweet_ids": ",".join(post_ids)}
             tweets = self._api.get_tweets(
-                "/twitter/tweets", params, most_tweets=len(post_ids), timeout_s=self._timeout_s
+                "/twitter/tweets", params, max_tweets=len(post_ids), timeout_s=self._timeout_s
             )
         except ProviderError as refusal:
             if not refusal.category.is_users_side:
@@ -108,7 +108,7 @@ class TwitterApiScraper:
         answered = [
             post for post in outcomes.values() if isinstance(post, ScrapedPost) and post.metrics.get("comments")
         ]
-        told: Outcomes = {}
+        with_replies: Outcomes = {}
         for post in answered[: self._most_posts_with_replies]:
             left_s = min(ends_at - time.monotonic(), _REPLIES_TIMEOUT_S, self._timeout_s)
             if left_s <= 0:
@@ -116,27 +116,29 @@ class TwitterApiScraper:
             params = {"tweetId": post.platform_post_id, "queryType": "Likes"}
             try:
                 replies = self._api.get_tweets(
-                    "/twitter/tweet/replies/v2", params, most_tweets=_REPLIES_A_PAGE, timeout_s=left_s
+                    "/twitter/tweet/replies/v2", params, max_tweets=_REPLIES_A_PAGE, timeout_s=left_s
                 )
             except ProviderError as failure:
                 if failure.category.is_users_side:
                     continue
                 break  # the same failure would meet the next ones
-            told[post.platform_post_id] = replace(post, comments=read_replies(replies, post_id=post.platform_post_id))
-        return told
+            with_replies[post.platform_post_id] = replace(
+                post, comments=read_replies(replies, post_id=post.platform_post_id)
+            )
+        return with_replies
 
     def _read(self, tweets: Sequence[Any], post_ids: Sequence[str]) -> Outcomes:
-        told: dict[str, Mapping[str, Any]] = {}
+        tweets_by_id: dict[str, Mapping[str, Any]] = {}
         has_strangers = False
         for tweet in tweets:
             tweet_id = str(tweet.get("id")) if isinstance(tweet, Mapping) else ""
             if tweet_id in post_ids:
-                told.setdefault(tweet_id, tweet)
+                tweets_by_id.setdefault(tweet_id, tweet)
             else:
                 has_strangers = True
         return {
-            post_id: read_tweet(told[post_id], post_id=post_id)
-            if post_id in told
+            post_id: read_tweet(tweets_by_id[post_id], post_id=post_id)
+            if post_id in tweets_by_id
             else _absent(post_id, has_strangers=has_strangers)
             for post_id in post_ids
         }
@@ -157,4 +159,4 @@ def _absent(post_id: str, *, has_strangers: bool) -> ScrapeFailure:
 
 
 def _replaced(post_id: str) -> ScrapeFailure:
-    return ScrapeFailure(post_id, ErrorCategory.PROVIDER_ERROR, STRANGER)
+    return ScrapeFailure(post_id, ErrorCategory.PROVIDER_ERROR, WRONG_POST)

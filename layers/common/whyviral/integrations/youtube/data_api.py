@@ -38,7 +38,7 @@ type Items = dict[str, Mapping[str, Any]]
 
 
 class YouTubeDataApi:
-    """Asks YouTube's Data API; each call costs one of the 10,000 units that a project has a day."""
+    """A client of YouTube's Data API; each call costs one of a project's 10,000 units a day."""
 
     def __init__(
         self,
@@ -124,8 +124,10 @@ class YouTubeDataApi:
                 return []
             refusal = _refusal(answer.status, reasons)
             if refusal.is_transient:
-                asked_s = retry_after_s(answer.headers, now=self._clock())
-                refusal.retry_after_s = _DAY_QUOTA_REST_S if asked_s is None and reasons & _OUT_OF_DAY else asked_s
+                requested_s = retry_after_s(answer.headers, now=self._clock())
+                refusal.retry_after_s = (
+                    _DAY_QUOTA_REST_S if requested_s is None and reasons & _OUT_OF_DAY else requested_s
+                )
             raise refusal
 
 
@@ -160,11 +162,13 @@ def _refusal(status: int, reasons: frozenset[str]) -> ProviderError:
     if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         return _error(ErrorCategory.AUTH, f"{_SERVICE} refused our key.", status)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _error(ErrorCategory.PROVIDER_ERROR, f"{_SERVICE} is out of order.", status, is_transient=True)
+        return _error(
+            ErrorCategory.PROVIDER_ERROR, f"{_SERVICE} is unavailable at the moment.", status, is_transient=True
+        )
     if status == HTTPStatus.OK:
         message = f"{_SERVICE} sent an answer that could not be read."
         return _error(ErrorCategory.PROVIDER_ERROR, message, status, is_transient=True)
-    return _error(ErrorCategory.PROVIDER_ERROR, f"{_SERVICE} refused our question.", status)
+    return _error(ErrorCategory.PROVIDER_ERROR, f"{_SERVICE} rejected our request.", status)
 
 
 def _error(category: ErrorCategory, message: str, status: int, *, is_transient: bool = False) -> ProviderError:

@@ -142,7 +142,7 @@ def read_item(raw: Mapping[str, Any]) -> dict[str, Any] | ProviderError:
         return failures.unsupported(failures.AGE_RESTRICTED)
     posted_at = read_moment(snippet.published_at)
     category = _CATEGORIES.get(snippet.category_id or "")
-    told = {
+    info = {
         "title": snippet.title,
         "description": snippet.description,
         "channel": snippet.channel_title,
@@ -158,22 +158,22 @@ def read_item(raw: Mapping[str, Any]) -> dict[str, Any] | ProviderError:
         "live_status": _LIVE.get(snippet.live_broadcast_content or ""),
         "language": snippet.default_audio_language,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in info.items() if value is not None}
 
 
 def read_channel(raw: Mapping[str, Any]) -> dict[str, Any]:
     """Return the metadata of a video's channel."""
     item = Item.model_validate(raw)
     snippet, statistics = item.snippet or Snippet(), item.statistics or Statistics()
-    told = {
+    info = {
         "uploader_id": snippet.custom_url,
         "channel_follower_count": None if statistics.hidden_subscriber_count else statistics.subscriber_count,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in info.items() if value is not None}
 
 
 def read_comments(items: Sequence[Mapping[str, Any]]) -> list[ScrapedComment]:
-    """Return the comments that begin the threads."""
+    """Return the first comment of each thread."""
     threads = [ThreadItem.model_validate(item).snippet for item in items]
     comments = [thread.top_level_comment.snippet for thread in threads if thread and thread.top_level_comment]
     return [

@@ -42,8 +42,7 @@ _MAX_JOBS = 2
 """Started for one video without a new request: each may have to be paid for."""
 _TIMEOUT_S = 8.0
 _RESUME_S = 4.0
-"""No job is asked about later in a run: its calls and their repeats take up to 40 s, with the turns
-they wait for."""
+"""No job is polled later in a run: its calls and their retries take up to 40 s, including the waits for their turns."""
 _SENTENCES: Mapping[ErrorCategory, str] = {
     ErrorCategory.NOT_FOUND: failures.NOT_FOUND,
     ErrorCategory.PRIVATE: "This video is private.",
@@ -93,7 +92,7 @@ class YouTubeDataset:
     def __init__(self, api_key: str, *, calls: CallRecorder, clock: Clock, prices: PriceList) -> None:
         self._provider = BrightDataClient(api_key, calls=calls, clock=clock, timeout_s=_TIMEOUT_S, prices=prices)
 
-    def begin(self, asks: Sequence[PostAsk]) -> Outcomes:
+    def start(self, asks: Sequence[PostAsk]) -> Outcomes:
         """Start one job for all the videos; if the start is uncertain, they fail.
 
         Raises:
@@ -117,12 +116,12 @@ class YouTubeDataset:
             if time.monotonic() > last_start:
                 break
             try:
-                self._ask(job_id, waiting, resumed)
+                self._poll(job_id, waiting, resumed)
             except ProviderError as exc:
                 resumed.failure = exc
         return resumed
 
-    def _ask(self, job_id: str, asks: Sequence[PostAsk], resumed: Resumed) -> None:
+    def _poll(self, job_id: str, asks: Sequence[PostAsk], resumed: Resumed) -> None:
         try:
             found = self._provider.read(job_id)
         except SnapshotLost as exc:
@@ -161,8 +160,8 @@ def _by_video(rows: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]
             record = Record.model_validate(row)
             video_id = record.video_id or record.shortcode
         else:
-            asked = row.get("input")
-            video_id = str(asked.get("url")).removeprefix(watch_url("")) if isinstance(asked, Mapping) else None
+            given = row.get("input")
+            video_id = str(given.get("url")).removeprefix(watch_url("")) if isinstance(given, Mapping) else None
         if video_id:
             found.setdefault(video_id, row)
     return found
@@ -173,13 +172,13 @@ def _read(ask: PostAsk, row: Mapping[str, Any] | None) -> ScrapedPost | ScrapeFa
         return _failed(ask, ErrorCategory.PROVIDER_ERROR)
     if (category := category_of_row(row)) is not None:
         return _failed(ask, category)
-    info = read_info(_in_words_of_yt_dlp(Record.model_validate(row)))
+    info = read_info(_as_yt_dlp_info(Record.model_validate(row)))
     if refusal := Video.model_validate(info).find_refusal():
         return ScrapeFailure(ask.post_id, refusal.category, refusal.message)
     return read_video(info, video_id=ask.post_id, path_word=ask.path_word, sources=["brightdata"])
 
 
-def _in_words_of_yt_dlp(record: Record) -> dict[str, Any]:
+def _as_yt_dlp_info(record: Record) -> dict[str, Any]:
     posted_at = read_moment(record.date_posted)
     handle = (record.handle_name or "").strip().removeprefix("@")
     return {

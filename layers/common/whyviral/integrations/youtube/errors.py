@@ -28,7 +28,7 @@ _OFFLINE = "This live stream is offline, so YouTube has no video of it."
 _BLOCKED = "YouTube does not answer our address at the moment."
 _SLOW_DOWN = "YouTube asks us to slow down."
 _NO_FILE = "YouTube gives no file of this video at the moment."
-_OUT_OF_ORDER = "YouTube is out of order."
+_UNAVAILABLE = "YouTube is unavailable at the moment."
 _UNREADABLE = "YouTube sent an answer that could not be read."
 _TOO_LATE = "YouTube did not answer in time."
 
@@ -74,7 +74,7 @@ _RULES = (
             "please try again",
         ),
         ErrorCategory.PROVIDER_ERROR,
-        _OUT_OF_ORDER,
+        _UNAVAILABLE,
     ),
     _Rule(
         ("members-only", "join this channel", "available to this channel's members"),
@@ -227,7 +227,7 @@ def refusal_of_status(status: int, *, retry_after_s: float | None = None) -> Pro
             )
         case HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
             return proxy_refused()
-    return out_of_order(status=status)
+    return unavailable(status=status)
 
 
 def proxy_refused() -> ProviderError:
@@ -241,10 +241,10 @@ def too_late() -> ProviderError:
     return ProviderError(_TOO_LATE, provider=PROVIDER, category=ErrorCategory.TIMEOUT, is_transient=True)
 
 
-def out_of_order(*, status: int | None = None) -> ProviderError:
+def unavailable(*, status: int | None = None) -> ProviderError:
     """Return the error of a server or network that fails."""
     return ProviderError(
-        _OUT_OF_ORDER, provider=PROVIDER, category=ErrorCategory.PROVIDER_ERROR, is_transient=True, status=status
+        _UNAVAILABLE, provider=PROVIDER, category=ErrorCategory.PROVIDER_ERROR, is_transient=True, status=status
     )
 
 

@@ -156,7 +156,7 @@ def read_video(
 
     Args:
         info: the result of `read_info`, merged with other sources in the same fields.
-        video_id: the id that was asked for.
+        video_id: the requested id.
         path_word: the word before the id in the pasted URL.
         transcript: its captions.
         comments: the most relevant first.

@@ -1,4 +1,4 @@
-"""The proxy through which YouTube is asked: its address holds a password."""
+"""The proxy for requests to YouTube; its URL contains a password."""
 
 import re
 

@@ -67,28 +67,28 @@ class YouTubeScraper:
             ProviderError: there is no outcome for any of them; `YouTubeBlocked` if YouTube refuses our address.
         """
         ends_at = time.monotonic() + self._budget_s
-        asked = {ask.post_id: ask for ask in asks}
+        requested = {ask.post_id: ask for ask in asks}
         outcomes: Outcomes = {
             video_id: ScrapeFailure(video_id, ErrorCategory.INVALID_URL, failures.NOT_A_VIDEO_ID)
-            for video_id in asked
+            for video_id in requested
             if not is_video_id(video_id)
         }
-        asks = [ask for video_id, ask in asked.items() if video_id not in outcomes]
+        asks = [ask for video_id, ask in requested.items() if video_id not in outcomes]
         resumed = self._resume(asks)
         outcomes |= resumed.outcomes
         # A running job is not started again: it would be paid for twice.
         rest = [ask for ask in asks if ask.running is None or self._dataset is None] + resumed.lost
         try:
-            told = self._ask_data_api([ask.post_id for ask in rest], outcomes)
+            metadata = self._fetch_metadata([ask.post_id for ask in rest], outcomes)
         except ProviderError as exc:
             if not resumed.outcomes:
                 raise
             # Raised here, it would lose the posts of the finished jobs, which are paid for.
             return outcomes | {ask.post_id: _refused(ask.post_id, exc) for ask in rest}
         rest = [ask for ask in rest if ask.post_id not in outcomes]
-        failure = self._visit(rest, told, outcomes, ends_at=ends_at)
+        failure = self._visit(rest, metadata, outcomes, ends_at=ends_at)
         if isinstance(failure, YouTubeBlocked):
-            outcomes |= self._begin([ask for ask in rest if ask.post_id not in outcomes])
+            outcomes |= self._start_job([ask for ask in rest if ask.post_id not in outcomes])
         failure = failure or resumed.failure
         if failure is not None and not outcomes:
             raise failure
@@ -99,16 +99,16 @@ class YouTubeScraper:
         waiting = [ask for ask in asks if ask.running is not None]
         return self._dataset.resume(waiting) if self._dataset and waiting else Resumed()
 
-    def _begin(self, asks: Sequence[PostAsk]) -> Outcomes:
+    def _start_job(self, asks: Sequence[PostAsk]) -> Outcomes:
         """Start a job for the videos that YouTube refuses to our address, if there is a scraping service."""
         if self._dataset is None or not asks:
             return {}
         try:
-            return self._dataset.begin(asks)
+            return self._dataset.start(asks)
         except ProviderError:
             return {}  # recorded; the post fails with YouTube's own refusal, which passes
 
-    def _ask_data_api(self, video_ids: Sequence[str], outcomes: Outcomes) -> Mapping[str, Info]:
+    def _fetch_metadata(self, video_ids: Sequence[str], outcomes: Outcomes) -> Mapping[str, Info]:
         """Return the metadata of the videos by the Data API, and add an outcome for each one that it refuses.
 
         Without a key or quota the result is empty, and yt-dlp supplies everything.
@@ -121,17 +121,17 @@ class YouTubeScraper:
             if not exc.is_transient:
                 raise  # an operator must replace a refused key; working around it would hide that
             return {}
-        told: dict[str, Info] = {}
+        metadata: dict[str, Info] = {}
         for video_id in video_ids:
             answer = _read(items.get(video_id))
             if isinstance(answer, ProviderError):
                 outcomes[video_id] = _refused(video_id, answer)
             else:
-                told[video_id] = answer
-        return told
+                metadata[video_id] = answer
+        return metadata
 
     def _visit(
-        self, asks: Sequence[PostAsk], told: Mapping[str, Info], outcomes: Outcomes, *, ends_at: float
+        self, asks: Sequence[PostAsk], metadata: Mapping[str, Info], outcomes: Outcomes, *, ends_at: float
     ) -> ProviderError | None:
         """Add the outcomes of the videos; return the last failure that left a video without one."""
         failure: ProviderError | None = None
@@ -145,22 +145,22 @@ class YouTubeScraper:
                     seen = visitor.see(ask.post_id, timeout_s=min(left_s, _VIDEO_LIMIT_S))
                 except ProviderError as exc:
                     is_too_large = exc.category is ErrorCategory.MEDIA_ERROR
-                    if exc.category.is_users_side or (is_too_large and ask.post_id not in told):
+                    if exc.category.is_users_side or (is_too_large and ask.post_id not in metadata):
                         outcomes[ask.post_id] = _refused(ask.post_id, exc)
                         continue
                     failure = failure if is_too_large else exc
-                if seen or ask.post_id in told:
-                    outcomes[ask.post_id] = self._post(ask, seen, told.get(ask.post_id))
+                if seen or ask.post_id in metadata:
+                    outcomes[ask.post_id] = self._post(ask, seen, metadata.get(ask.post_id))
         return failure
 
-    def _post(self, ask: PostAsk, seen: Seen | None, told: Info | None) -> ScrapedPost:
+    def _post(self, ask: PostAsk, seen: Seen | None, metadata: Info | None) -> ScrapedPost:
         """Merge both sources; the Data API's counts are exact, and are there when yt-dlp is refused."""
-        info = {**(seen.info if seen else {}), **(told or {})}
+        info = {**(seen.info if seen else {}), **(metadata or {})}
         comments: Sequence[ScrapedComment] = ()
-        if told is not None:
+        if metadata is not None:
             info = {**self._channel(info), **info}
             comments = self._comments(ask.post_id, info)
-        sources = [name for name, source in (("data_api", told), ("yt_dlp", seen)) if source is not None]
+        sources = [name for name, source in (("data_api", metadata), ("yt_dlp", seen)) if source is not None]
         return read_video(
             info,
             video_id=ask.post_id,

@@ -1,4 +1,4 @@
-"""What captions write down although nobody says it: [Music], (applause), notes around a song."""
+"""Markers of sounds that captions contain beside speech: [Music], (applause), musical notes."""
 
 import re
 
@@ -9,16 +9,16 @@ _CLOSE = r"\])\uff09\uff3d\u3011\u3015\uff5d}"
 _BRACKETS = re.compile(f"[{_OPEN}][^{_OPEN}{_CLOSE}]{{0,100}}[{_CLOSE}]")
 _NOTES = re.compile("[\u2669-\u266f\U0001f3b5\U0001f3b6\U0001f3bc]")
 _STARS = re.compile(r"[*\uff0a][^*\uff0a]{1,100}[*\uff0a]")
-_DEEPEST = 3
+_MAX_DEPTH = 3
 
 
 def blank_markers(text: str) -> str:
-    """Return the text with blanks in place of the markers, as long as before.
+    """Replace the markers in a text by spaces, so that the text keeps its length.
 
-    The words of a song stay, without its notes. A word between stars is a marker only where nothing else is said:
-    `*music*` is one, the star of "I *love* it" is emphasis.
+    The words of a song stay, without its notes. A word between stars is a marker only if the text has no other words:
+    `*music*` is a marker, while the stars in "I *love* it" are emphasis.
     """
-    for _ in range(_DEEPEST):  # brackets within brackets
+    for _ in range(_MAX_DEPTH):  # brackets within brackets
         text = _BRACKETS.sub(_blanks, text)
     text = _NOTES.sub(_blanks, text)
     without_stars = _STARS.sub(_blanks, text)

@@ -263,7 +263,7 @@ class YouTubeSession:
         is_refused = self._watch.player.refused_status is not None
         if is_complete or (self._watch.player.has_manifest and not is_refused):
             return info
-        # What is known comes from the watch page alone: the player refused the video, or gave no readable answer.
+        # The metadata is from the watch page alone: the player refused the video, or its answer was unreadable.
         raise self._failure(video_id) if is_refused or self._watch.failure else failures.no_file()
 
     def download(self, video_id: str, *, timeout_s: float, max_bytes: int) -> dict[str, Any]:
@@ -370,9 +370,9 @@ def _failure_of_request(failure: RequestError | None) -> ProviderError:
     if isinstance(failure, HTTPError):
         if failure.status == HTTPStatus.FORBIDDEN and is_media_file(failure.response.url):
             return failures.no_file(status=failure.status)
-        asked = httpx.Headers({"Retry-After": failure.response.headers.get("Retry-After", "")})
-        return failures.refusal_of_status(failure.status, retry_after_s=retry_after_s(asked, now=utc_now()))
+        headers = httpx.Headers({"Retry-After": failure.response.headers.get("Retry-After", "")})
+        return failures.refusal_of_status(failure.status, retry_after_s=retry_after_s(headers, now=utc_now()))
     if isinstance(failure, ProxyError) and _PROXY_AUTHENTICATION in str(failure):
         return failures.proxy_refused()
     is_timeout = isinstance(failure.cause, TimeoutError) or "timed out" in str(failure)
-    return failures.too_late() if is_timeout else failures.out_of_order()
+    return failures.too_late() if is_timeout else failures.unavailable()
