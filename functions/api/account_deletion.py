@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from whyviral.accounts import repository as account_repository
 from whyviral.accounts import service as account_service
 from whyviral.admin.user_data import delete_user
 from whyviral.core.errors import AppError
@@ -32,7 +33,7 @@ def delete_account(session: Session, services: Services, claims: SessionClaims) 
     """
     if claims.actor is not None:
         raise DeletionByAnotherPerson
-    user = account_service.find_any_user(session, claims.user_id)
+    user = account_repository.find_user(session, claims.user_id)
     if user is not None and user.deleted_at is not None:
         return
     account_service.find_signed_in_user(session, claims.user_id, session_id=claims.session_id)

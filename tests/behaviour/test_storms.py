@@ -192,8 +192,8 @@ def test_in_a_storm_with_too_small_a_budget_every_request_ends_and_no_limit_is_e
     assert sum(check_books(pipeline, job) for job in jobs) == check_days(pipeline) > 0
     errors = {row.error for job in jobs for row in pipeline.read(job).posts}
     assert errors & {
-        "This analysis has cost as much as one may; ask for the rest in another one.",
-        "We have spent today what we may in one day; try again tomorrow.",
+        "This analysis has reached its cost limit; start a new one for the rest.",
+        "Today's budget for calls to vendors is used up; try again after midnight UTC.",
     }
 
 

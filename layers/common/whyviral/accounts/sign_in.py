@@ -24,7 +24,7 @@ from whyviral.throttling.rate_limits import RateLimited, RatePolicy, hit
 from whyviral.vendor_calls import call_log
 from whyviral.vendor_calls.calls import CallCollector
 
-from . import credentials, repository, service
+from . import credentials, repository
 from .client_network import network_of
 from .credentials import InvalidCode, Ticket
 from .keyed_hashes import KeyedHashes
@@ -168,7 +168,7 @@ class SignInService:
         self._session.commit()
 
     def _id_of(self, clerk_user: ClerkUser | None) -> uuid.UUID | None:
-        user = None if clerk_user is None else service.find_any_user(self._session, clerk_user.id)
+        user = None if clerk_user is None else repository.find_user(self._session, clerk_user.id)
         return None if user is None else user.id
 
     def _send_code(self, attempt: _Attempt, purpose: VerificationPurpose) -> None:

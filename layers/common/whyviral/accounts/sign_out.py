@@ -12,7 +12,7 @@ from whyviral.integrations.errors import ProviderError
 from whyviral.vendor_calls import call_log
 from whyviral.vendor_calls.calls import CallCollector
 
-from . import service
+from . import repository
 from .models import RevocationReason
 from .schemas import SignedOut
 from .sessions import ClerkFactory
@@ -24,7 +24,7 @@ def sign_out(
     session: Session, *, user_id: uuid.UUID, session_id: str, clerk: ClerkFactory, caller: Caller
 ) -> SignedOut:
     """End a session. Our revocation is committed first, so it holds even if Clerk does not answer."""
-    service.revoke_session(session, session_id, RevocationReason.SIGNED_OUT)
+    repository.revoke_session(session, session_id, RevocationReason.SIGNED_OUT)
     session.commit()
     calls = CallCollector()
     reason = None

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, cast, delete, null, or_, select, update
 from sqlalchemy.orm import Session
 
+from whyviral.accounts import repository as account_repository
 from whyviral.accounts import service as account_service
 from whyviral.accounts.models import EmailVerification, Plan, RevokedSession, Subscription, User
 from whyviral.analysis.models import (
@@ -161,7 +162,7 @@ def delete_user(session: Session, clerk_user_id: str, *, now: datetime) -> uuid.
         clerk_user_id: Clerk's id of the user.
         now: the time of the deletion.
     """
-    known = account_service.find_any_user(session, clerk_user_id)
+    known = account_repository.find_user(session, clerk_user_id)
     is_repeated = known is not None and known.deleted_at is not None
     # Events come first: a transaction that processes one locks it before it locks the user.
     inbox.erase(session, EventProvider.CLERK, clerk_user_id)
