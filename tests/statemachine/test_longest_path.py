@@ -86,7 +86,7 @@ def test_every_stage_ends_by_the_time_in_the_documentation(definition: State, co
 
     text = (ROOT / "docs" / "pipeline.md").read_text(encoding="utf-8")
     named = re.search(
-        r"fetch by (\d+) s, collect by (\d+), process by (\d+), analyse by (\d+), finish or fail by", text
+        r"fetch (\d+) s collect (\d+) s process (\d+) s analyse (\d+) s finish or fail", text.replace(",", "")
     )
     assert named is not None
     assert [ceil(ends[stage]) for stage in ("fetch", "collect", "process", "analyse")] == [
