@@ -308,10 +308,10 @@ def test_a_failure_event_that_cannot_be_processed_is_kept_and_raises_an_alarm(
 @pytest.mark.parametrize(
     ("metric", "logs", "source", "words"),
     [
-        ("RequestsLost", "SweeperLogGroup", "orphaned.py", "a request was lost"),
-        ("RequestsLost", "FailureEventsLogGroup", "failure_events.py", "a request was lost"),
-        ("RequestsNotStarted", "SweeperLogGroup", "orphaned.py", "a request was not started"),
-        ("EventsStuck", "SweeperLogGroup", "orphaned.py", "events_stuck"),
+        ("RequestsLost", "SweeperLogGroup", "analysis/orphaned.py", "a request was lost"),
+        ("RequestsLost", "FailureEventsLogGroup", "analysis/failure_events.py", "a request was lost"),
+        ("RequestsNotStarted", "SweeperLogGroup", "analysis/orphaned.py", "a request was not started"),
+        ("EventsStuck", "SweeperLogGroup", "analysis/orphaned.py", "events_stuck"),
     ],
 )
 def test_the_alarms_for_orphaned_work_match_messages_that_are_logged(
@@ -327,7 +327,7 @@ def test_the_alarms_for_orphaned_work_match_messages_that_are_logged(
     ]
 
     assert [words in pattern for pattern in patterns] == [True]
-    assert f'"{words}"' in (ROOT / "layers/common/whyviral/analysis" / source).read_text(encoding="utf-8")
+    assert f'"{words}"' in (ROOT / "layers/common/whyviral" / source).read_text(encoding="utf-8")
     assert metric in {alarm["MetricName"] for alarm in alarms}
 
 
