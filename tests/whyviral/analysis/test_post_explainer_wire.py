@@ -58,6 +58,7 @@ def test_a_post_is_explained_and_a_quota_that_is_spent_is_waited_for(
         return result.outcome, result.wait_s
 
     assert explain("minute-limited-key") == (Outcome.WAIT, 7)
+    pipeline.clock.advance(7)
     assert explain("stand-in") == (Outcome.ANALYSED, None)
 
     (analysis,) = pipeline.read(job).post_analyses

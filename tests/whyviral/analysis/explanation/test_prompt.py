@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from whyviral.analysis.explanation.attachments import Attachment
 from whyviral.analysis.explanation.evidence import Evidence
 from whyviral.analysis.explanation.media_choice import Exhibit, LeftOut, Reason
-from whyviral.analysis.explanation.prompt import PROMPT_VERSION, build_prompt
-from whyviral.analysis.explanation.provenance import ShownAs
-from whyviral.analysis.explanation.transcript_spans import transcript_spans
-from whyviral.analysis.explanation.untrusted_data import (
+from whyviral.analysis.explanation.post_data import (
     MAX_COMMENT_CHARACTERS,
     MAX_COMMENTS,
     MAX_QUOTED_CHARACTERS,
     MAX_TEXT_CHARACTERS,
 )
+from whyviral.analysis.explanation.prompt import PROMPT_VERSION, build_prompt
+from whyviral.analysis.explanation.provenance import ShownAs
+from whyviral.analysis.explanation.transcript_spans import transcript_spans
 from whyviral.analysis.facts.computation import compute_facts
 from whyviral.analysis.facts.snapshot import MediumSnapshot, PostSnapshot
 from whyviral.analysis.facts.virality import judge

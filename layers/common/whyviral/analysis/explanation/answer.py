@@ -3,7 +3,6 @@
 Whatever came back is untrusted until it has passed `validate_answer`: the schema sent to a model is a hint to it.
 """
 
-import re
 import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -23,11 +22,8 @@ from pydantic import (
 from whyviral.analysis.models import SUGGESTIONS
 from whyviral.core.errors import ErrorCategory
 
-INFERENCE = "[inference]"
+from .citations import CitationCheck
 
-_BETWEEN = r"\s*(?:[,;&\u2013-]|\band\b|\bto\b)\s*"
-_CITATIONS = re.compile(rf"\[\s*([FTM][0-9]+(?:{_BETWEEN}[FTM][0-9]+)*)\s*\]", re.IGNORECASE)
-"""Of facts, spans of the transcript and media; of a range both ends."""
 _BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -39,22 +35,6 @@ class InvalidAnswer(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-@dataclass(slots=True)
-class _CitationCheck:
-    """Replaces what cites nothing that there is while an answer is validated, and counts it."""
-
-    known_ids: Collection[str]
-    unknown: int = 0
-
-    def apply(self, text: str) -> str:
-        return _CITATIONS.sub(self._checked, text)
-
-    def _checked(self, match: re.Match[str]) -> str:
-        ids = [id_.upper() for id_ in re.split(_BETWEEN, match[1], flags=re.IGNORECASE)]
-        self.unknown += sum(id_ not in self.known_ids for id_ in ids)
-        return "".join(dict.fromkeys(f"[{id_}]" if id_ in self.known_ids else INFERENCE for id_ in ids))
 
 
 def _clean(value: object) -> object:
@@ -77,7 +57,7 @@ def _on_one_line(value: object) -> object:
 
 
 def _with_checked_citations(text: str, info: ValidationInfo) -> str:
-    return info.context.apply(text) if isinstance(info.context, _CitationCheck) else text
+    return info.context.apply(text) if isinstance(info.context, CitationCheck) else text
 
 
 # Before-validators run last to first: cleaned, put on one line, measured, then its citations are checked.
@@ -147,7 +127,7 @@ def validate_answer(raw: Mapping[str, Any], *, citable_ids: Collection[str]) -> 
     Raises:
         InvalidAnswer: a field is missing, empty, too long, of the wrong type, or a list has the wrong length.
     """
-    check = _CitationCheck(frozenset(citable_ids))
+    check = CitationCheck(frozenset(citable_ids))
     try:
         answer = AnalystAnswer.model_validate(raw, context=check)
     except ValidationError as exc:

@@ -13,7 +13,8 @@ from whyviral.analysis.facts.virality import Verdict
 from whyviral.integrations.ports.analyst import AnalystPrompt
 
 from .evidence import Evidence
-from .untrusted_data import as_inert_json
+from .post_data import post_data
+from .untrusted_data import inert_json
 
 PROMPT_VERSION = "post.v2"
 
@@ -36,7 +37,7 @@ def build_prompt(evidence: Evidence) -> AnalystPrompt:
             "",
             "# The post",
             "<post_data>",
-            as_inert_json(evidence),
+            inert_json(post_data(evidence)),
             "</post_data>",
         )
     )
