@@ -42,6 +42,21 @@ def test_a_good_answer_is_kept_as_it_is() -> None:
         ("[F99999999999999999999]", "[inference]", 1),
         ("said [T1] and seen [m1; F2]", "said [T1] and seen [M1][F2]", 0),
         ("[T9] [M9] [T1, M9]", "[inference] [inference] [T1][inference]", 3),
+        ("[Fact F1] and [facts F1, F99]", "[F1] and [F1][inference]", 1),
+        ("【F1】 ［Ｆ２］ 〔F99〕", "[F1] [F2] [inference]", 1),  # noqa: RUF001 - as models write them
+        ("(F1) and (see F99; F2)", "[F1] and [inference][F2]", 1),
+        ("[[F1]] \\[F99\\] {F2} <T1> «F98»", "[F1] [inference] [F2] [T1] [inference]", 2),
+        ("[F1](https://a.example/b) [^F99] [F99†source]", "[F1] [inference] [inference]", 2),
+        (
+            "[F1, 2, 9] [F1-3] [Fact 1] [span 1] [medium 9]",
+            "[F1][F2][inference] [F1][inference] [F1] [T1] [inference]",
+            3,
+        ),
+        ("[F1: 300 likes] [F99 = likes] [likes F99]", "(300 likes) [F1] (likes) [inference] (likes) [inference]", 2),
+        ("[F1, inference] (inference) [Inferred]", "[F1][inference] [inference] [inference]", 0),
+        ("(great reach [F1])", "(great reach [F1])", 0),
+        ("the (M1 chip), (5 m 30 s) and (Formula 1)", "the (M1 chip), (5 m 30 s) and (Formula 1)", 0),
+        ("[T1, 0:02-0:05]", "(0:02-0:05) [T1]", 0),
         ("[T1-T9] [F1 and F2] [F2\u2013F7] [m1 & t1]", "[T1][inference] [F1][F2] [F2][inference] [M1][T1]", 2),
         ("F99 and [G1] and [F] and [1]", "F99 and [G1] and [F] and [1]", 0),
         ("[inference]", "[inference]", 0),
@@ -99,23 +114,67 @@ def test_fields_that_were_not_asked_for_are_ignored() -> None:
 
 
 @pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"quick_takeaways": list("abcdef")}, list("abcde")),
+        ({"quick_takeaways": ["a", " \x00 ", "b", "", "c"]}, list("abc")),
+        ({"quick_takeaways": ["a", None, "b", 7, {"text": "x"}, "c"]}, list("abc")),
+        ({"quick_takeaways": ["", "a", "b", "c", "d", "e", "f"]}, list("abcde")),
+        ({"suggestions_for_future_posts": list("abcde")}, list("abcd")),
+        ({"replicable_elements": ["a"] * 9}, ["a"] * 8),
+        ({"improvements": ["a"] * 100}, ["a"] * 8),
+        ({"improvements": ["a" * 601]}, ["a" * 599 + "…"]),
+    ],
+)
+def test_surplus_and_empty_items_are_dropped_and_the_answer_is_kept(changes: dict[str, Any], kept: list[str]) -> None:
+    answer = validate_answer(raw_answer(**changes), citable_ids=CITABLE_IDS).answer
+
+    assert answer.model_dump() == raw_answer(**dict.fromkeys(changes, kept))
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a" * 600, "a" * 600),
+        ("a" * 601, "a" * 599 + "…"),
+        ("a" * 595 + " bcdefg", "a" * 595 + "…"),
+        ("a" * 595 + " bcd efg", "a" * 595 + " bcd…"),
+        ("字" * 700, "字" * 599 + "…"),
+        ("a" * 590 + " [F1][F2][T1]", "a" * 590 + "…"),
+        ("字" * 595 + "[F1][F2]", "字" * 595 + "[F1]…"),
+        ("字" * 597 + "[F1]", "字" * 597 + "…"),
+        ("a" * 585 + " [F99] and more", "a" * 585 + " [inference]…"),
+    ],
+)
+def test_a_long_text_is_cut_at_a_word_and_never_inside_a_citation(text: str, kept: str) -> None:
+    assert validate_answer(raw_answer(viral_formula=text), citable_ids=CITABLE_IDS).answer.viral_formula == kept
+
+
+def test_long_prose_is_cut_to_its_own_limit() -> None:
+    answer = validate_answer(raw_answer(virality_reasoning="word " * 900), citable_ids=CITABLE_IDS).answer
+
+    assert 3_990 <= len(answer.virality_reasoning) <= 4_000
+    assert answer.virality_reasoning.endswith("word…")
+
+
+@pytest.mark.parametrize("wrapper", ["analysis", "answer"])
+def test_an_answer_inside_another_object_is_read(wrapper: str) -> None:
+    assert validate_answer({wrapper: raw_answer()}, citable_ids=CITABLE_IDS).answer.model_dump() == raw_answer()
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"quick_takeaways": ["a"] * 2},
-        {"quick_takeaways": ["a"] * 6},
+        {"quick_takeaways": ["a", "b", "", None, "\x00"]},
         {"quick_takeaways": "abc"},
         {"suggestions_for_future_posts": ["a"] * 3},
-        {"suggestions_for_future_posts": ["a"] * 5},
         {"suggestions_for_future_posts": ["a", "b", "c", " \x00 "]},
         {"replicable_elements": []},
-        {"replicable_elements": ["a"] * 9},
         {"improvements": []},
-        {"improvements": ["a"] * 9},
         {"improvements": None},
         {"viral_formula": ""},
         {"viral_formula": 7},
-        {"viral_formula": "a" * 601},
-        {"virality_reasoning": "a" * 4_001},
         {"content_observation": "calm"},
         {"content_observation": {"hook": "a", "tone": "b", "format": "c"}},
         {"creator_context": {"hook": "a"}},
@@ -139,9 +198,7 @@ def test_every_field_is_required(field: str) -> None:
 
 def test_a_refusal_never_repeats_what_the_model_said() -> None:
     with pytest.raises(InvalidAnswer) as refused:
-        validate_answer(
-            raw_answer(viral_formula="secret" * 200, improvements=["secret"] * 10_000), citable_ids=CITABLE_IDS
-        )
+        validate_answer(raw_answer(viral_formula={"secret": "secret"}, improvements="secret"), citable_ids=CITABLE_IDS)
 
     assert "secret" not in str(refused.value)
     assert "secret" not in str(refused.value.__cause__)

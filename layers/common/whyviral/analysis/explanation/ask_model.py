@@ -75,7 +75,7 @@ def ask_model(
             evidence = lighter
             continue
         with suppress(InvalidAnswer):
-            validated = validate_answer(reply.answer, citable_ids=evidence.citable_ids)
+            validated = validate_answer(reply.answer, citable_ids=evidence.citable_ids, facts=evidence.facts)
             return Explanation(validated, reply, evidence, prompt.version)
         refused.append(reply)
 
