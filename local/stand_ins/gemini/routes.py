@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 from local.stand_ins.gemini import errors
 from local.stand_ins.gemini.media import in_words
 from local.stand_ins.gemini.question import Question, count_tokens, read_question
-from local.stand_ins.gemini.schema import SchemaFiller
+from local.stand_ins.gemini.schema import SchemaFiller, has_limits
 from local.stand_ins.gemini.writer import chat_reply, gather
 from local.stand_ins.scenario.refusals import Refusal, json_object
 from local.stand_ins.state import call_of
@@ -36,6 +36,8 @@ _WITHOUT_MINIMAL_THINKING = "gemini-3.8-flash"
 _THOUGHTS_SHARE = {"MINIMAL": 0.0, "LOW": 0.25, "MEDIUM": 0.5, "HIGH": 1.0}
 _MOST_BYTES = 100 * 1024 * 1024
 _PIECE_CHARACTERS = 40
+_KEY_WITHOUT_LIMITS = "plain-schema-key"
+"""A key of an account to which every response schema with limits is a bad request."""
 
 
 def _refuse_key(key: str) -> Refusal | None:
@@ -54,6 +56,10 @@ def _refuse_key(key: str) -> Refusal | None:
             quota_id = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
             return errors.quota_exceeded(quota_id=quota_id, retry_delay_s=36_000)
     return None
+
+
+def _key_of(request: Request) -> str:
+    return request.headers.get("x-goog-api-key") or request.query_params.get("key", "")
 
 
 async def _require_key(x_goog_api_key: Annotated[str, Header()] = "", key: str = "") -> None:
@@ -88,6 +94,8 @@ async def _question(request: Request, model: str) -> Question:
     if int(request.headers.get("content-length", "0")) > _MOST_BYTES:
         raise Refusal(413, errors.error_body(413, "Request payload size exceeds the limit."))
     question = read_question(await json_object(request, errors.invalid_argument("Invalid JSON payload received.")))
+    if _key_of(request) == _KEY_WITHOUT_LIMITS and has_limits(question.schema):
+        raise errors.invalid_argument("Request contains an invalid argument.")
     call_of(request).parts = list(question.parts)
     if model == _WITHOUT_MINIMAL_THINKING and question.thinking_level == "MINIMAL":
         raise errors.invalid_argument(f"thinking_level MINIMAL is not supported by {model}")

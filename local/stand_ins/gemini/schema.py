@@ -25,6 +25,15 @@ _MOST_VALUES = 10_000
 _MOST_DEPTH = 40
 _LONGEST_TEXT = 100_000
 
+_LIMITS = frozenset(
+    {
+        *("minLength", "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems", "minimum", "maximum"),
+        *("exclusiveMinimum", "exclusiveMaximum", "multipleOf", "default", "additionalProperties", "$ref", "$defs"),
+    }
+)
+"""Keywords that the real API is reported to refuse with a bare 400. Source: vercel/ai#21192,
+googleapis/python-genai#660 and #2170, 2026-11."""
+
 _FORMATS: Mapping[str, Callable[[int], str]] = {
     "date-time": lambda number: _moment(number).isoformat(),
     "date": lambda number: _moment(number).date().isoformat(),
@@ -38,6 +47,16 @@ _FORMATS: Mapping[str, Callable[[int], str]] = {
 
 def _moment(number: int) -> datetime:
     return datetime(2000, 1, 1, tzinfo=UTC) + timedelta(seconds=number % 10**9)
+
+
+def has_limits(schema: Schema | None) -> bool:
+    """Whether a schema uses a keyword beyond types, names, descriptions and choices."""
+    if schema is None:
+        return False
+    inner = [*schema.get("properties", {}).values(), *(field(schema, "anyOf") or []), schema.get("items")]
+    return any(field(schema, keyword) is not None for keyword in _LIMITS) or any(
+        has_limits(each) for each in inner if isinstance(each, dict)
+    )
 
 
 @dataclass(frozen=True, slots=True)

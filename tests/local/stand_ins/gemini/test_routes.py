@@ -284,3 +284,34 @@ def test_a_body_that_is_no_object_is_an_invalid_argument(stand_ins: StandInsClie
 
     assert reply.status_code == 400
     assert reply.json()["error"]["status"] == "INVALID_ARGUMENT"
+
+
+@pytest.mark.parametrize(
+    ("items", "status"),
+    [
+        ({"type": "string"}, 200),
+        ({"type": "string", "maxLength": 9}, 400),
+        ({"type": "string", "min_length": "1"}, 400),
+        ({"$ref": "#/$defs/Line"}, 400),
+    ],
+)
+def test_an_account_may_refuse_every_schema_with_limits(
+    stand_ins: StandInsClient, items: dict[str, Any], status: int
+) -> None:
+    schema = {"type": "object", "properties": {"lines": {"type": "array", "items": items}}}
+    body = {
+        "contents": [{"parts": [{"text": PROMPT}]}],
+        "generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": schema},
+    }
+
+    reply = stand_ins.http.post(
+        f"/gemini/v1/models/{MODEL}:generateContent", json=body, headers={"x-goog-api-key": "plain-schema-key"}
+    )
+
+    assert reply.status_code == status
+    if status == 400:
+        assert reply.json()["error"] == {
+            "code": 400,
+            "message": "Request contains an invalid argument.",
+            "status": "INVALID_ARGUMENT",
+        }

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tests.fixtures.bytes_server import Serve
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.waits import WAIT_S
+from whyviral.analysis.explanation.answer import AnalystAnswer
 from whyviral.core import endpoints
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
@@ -90,6 +91,10 @@ def _error(status: int, name: str = "X", *details: dict[str, Any]) -> dict[str, 
     return {"error": {"code": status, "message": f"Consumer api_key:stand-in. {SECRET}", "status": name}} | (
         {"error": {"code": status, "message": SECRET, "status": name, "details": list(details)}} if details else {}
     )
+
+
+def _refused_medium(message: str) -> dict[str, Any]:
+    return {"error": {"code": 400, "message": message, "status": "INVALID_ARGUMENT"}}
 
 
 def test_an_answer_has_the_shape_that_was_asked_and_its_price(build: Build, calls: CallCollector) -> None:
@@ -242,13 +247,11 @@ def test_without_a_model_that_answers_there_is_no_answer(
 @pytest.mark.parametrize(
     ("status", "body", "category"),
     [
-        (400, _error(400, "INVALID_ARGUMENT"), ErrorCategory.PROVIDER_ERROR),
+        (400, _refused_medium("Unable to process input image."), ErrorCategory.PROVIDER_ERROR),
+        (400, _refused_medium("Request contains an invalid argument: file_uri"), ErrorCategory.PROVIDER_ERROR),
         (400, _error(400, "FAILED_PRECONDITION"), ErrorCategory.AUTH),
         (413, "<html>", ErrorCategory.PROVIDER_ERROR),
         (302, {}, ErrorCategory.PROVIDER_ERROR),
-        (400, [1, 2], ErrorCategory.PROVIDER_ERROR),
-        (400, {"error": "no"}, ErrorCategory.PROVIDER_ERROR),
-        (400, {"error": {"details": {"reason": "API_KEY_INVALID"}}}, ErrorCategory.PROVIDER_ERROR),
     ],
 )
 def test_a_wrong_question_is_asked_once(
@@ -260,6 +263,45 @@ def test_a_wrong_question_is_asked_once(
 
     assert (failure.category, failure.is_transient, failure.status) == (category, False, status)
     assert [call.error_category for call in calls.drain()] == [category]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _error(400, "INVALID_ARGUMENT"),
+        [1, 2],
+        {"error": "no"},
+        {"error": {"details": {"reason": "API_KEY_INVALID"}}},
+        {"error": {"message": "The specified schema produces a constraint that has too many states for serving."}},
+    ],
+)
+def test_a_bad_request_without_a_reason_is_sent_once_more_with_a_schema_without_limits(
+    stand_ins: StandInsClient, build: Build, calls: CallCollector, body: Any
+) -> None:
+    _fault(stand_ins, body, status=400)
+
+    Shape.model_validate(build().answer(PROMPT, shape=Shape).answer)
+
+    assert [(call.status, call.cost_usd == 0) for call in calls.drain()] == [(400, True), (200, False)]
+
+
+def test_a_bad_request_is_not_sent_a_third_time(stand_ins: StandInsClient, build: Build, calls: CallCollector) -> None:
+    _fault(stand_ins, _error(400), status=400, times=None)
+
+    failure = _failure(build("stand-in", "other-key"))
+
+    assert (failure.category, failure.is_transient, failure.status) == (ErrorCategory.PROVIDER_ERROR, False, 400)
+    assert [call.status for call in calls.drain()] == [400, 400]
+
+
+@pytest.mark.parametrize("shape", [Shape, AnalystAnswer])
+def test_an_account_that_refuses_limits_in_the_schema_gives_an_answer(
+    build: Build, calls: CallCollector, shape: type[BaseModel]
+) -> None:
+    reply = build("plain-schema-key").answer(PROMPT, shape=shape)
+
+    assert reply.answer.keys() == shape.model_fields.keys()
+    assert [call.status for call in calls.drain()] == [400, 200]
 
 
 @pytest.mark.parametrize(
@@ -284,6 +326,36 @@ def test_blocked_content_is_not_asked_again(
     assert len(calls.drain()) == 1
 
 
+OBJECT = '{"a": {"b": "} ] \\" {"}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"\ufeff {OBJECT}\n",
+        f"```json\n{OBJECT}\n```",
+        f"```\n{OBJECT}\n```\n",
+        f'Here is {{the}} "analysis" [sic]:\n```JSON\n{OBJECT}\n```\nHope it helps {{}}!',
+        f"Sure: {OBJECT}",
+        f"{OBJECT} {OBJECT}",
+        f"[{OBJECT}]",
+        f"Answer: [{OBJECT}]",
+        f"<think>What {{a}} post!</think>{OBJECT}",
+        json.dumps(OBJECT),
+        json.dumps(f"```json\n{OBJECT}\n```"),
+        json.dumps([OBJECT]),
+        f"```json\n{json.dumps(OBJECT)}\n```",
+    ],
+)
+def test_an_answer_in_a_fence_in_prose_in_a_list_or_encoded_twice_is_read(
+    stand_ins: StandInsClient, build: Build, calls: CallCollector, text: str
+) -> None:
+    _fault(stand_ins, _reply(text))
+
+    assert build().answer(PROMPT, shape=Shape).answer == {"a": {"b": '} ] " {'}}
+    assert len(calls.drain()) == 1
+
+
 UNUSABLE = [
     _reply('{"a": 1', "MAX_TOKENS"),
     _reply("", "RECITATION"),
@@ -294,6 +366,9 @@ UNUSABLE = [
     _reply("I am sorry."),
     _reply('{"a": 1} {"a": 2}'),
     _reply("[]"),
+    _reply('[{"a": 1}, {"a": 2}]'),
+    _reply('{"a": ' * 5_000),
+    _reply('"' + '\\"' * 5_000),
     _reply("[" * 100_000),
     _reply(""),
     _reply(None),

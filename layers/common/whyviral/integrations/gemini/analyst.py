@@ -22,6 +22,7 @@ from whyviral.integrations.ports.price_list import PriceList
 from .answers import GeminiAnswer
 from .errors import PROVIDER, Fallback, GeminiError, error_of_refusal, error_of_status, unreadable_reply
 from .keys import KeyRing
+from .plain_schema import plain_schema
 from .prices import cost_usd, most_usd
 
 _ROOM_TOKENS = 8192
@@ -112,6 +113,8 @@ class GeminiAnalyst:
             case Fallback.ASK_AGAIN if not question.was_repeated:
                 question.was_repeated = True
                 question.max_output_tokens *= 2
+            case Fallback.PLAIN_SCHEMA if (plain := plain_schema(question.schema)) != question.schema:
+                question.schema = plain
             case _:
                 return False
         return time.monotonic() < question.ends_at

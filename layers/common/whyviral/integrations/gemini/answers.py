@@ -6,10 +6,10 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
 from whyviral.integrations.http.vendor_model import Lenient, VendorModel
 
 from .errors import error_of_finish, refused_content, unusable_answer
+from .written_json import find_object
 
 type ModelName = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,100}$")]
 type Tokens = Annotated[int, Field(strict=True, ge=0, le=10**9)]
@@ -92,11 +92,8 @@ class GeminiAnswer(_CamelModel):
             raise refused_content() if is_blocked else unusable_answer()
         if candidate.finish_reason != "STOP":
             raise error_of_finish(candidate.finish_reason)
-        try:
-            answer = parse_untrusted_json(_text(candidate))
-        except NotJson as exc:
-            raise unusable_answer() from exc
-        if not isinstance(answer, Mapping):
+        answer = find_object(_text(candidate))
+        if answer is None:
             raise unusable_answer()
         return answer
 

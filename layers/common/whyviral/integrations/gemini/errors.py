@@ -17,15 +17,17 @@ _DELAY = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)s")
 _DEFAULT_REST = timedelta(seconds=60)
 _DAY_QUOTA_RESET_HOUR = 8
 """Quotas of a day end at midnight Pacific time, which is 8:00 UTC in winter and an hour before that in summer."""
+_MEDIA_WORDS = re.compile(r"image|video|audio|media|inline_?data|file_?(?:uri|data)", re.IGNORECASE)
 _FINISHED_BY_BLOCKING = frozenset({"SAFETY", "PROHIBITED_CONTENT", "SPII", "BLOCKLIST", "LANGUAGE", "MODEL_ARMOR"})
 
 
 class Fallback(Enum):
-    """What may help after a error."""
+    """What may help after an error."""
 
     NEXT_KEY = auto()
     OTHER_MODEL = auto()
     ASK_AGAIN = auto()
+    PLAIN_SCHEMA = auto()
     NONE = auto()
 
 
@@ -64,6 +66,7 @@ def error_of_status(status: int, document: Any, *, now: datetime) -> GeminiError
     """Return what an error status means; Google's own words may quote keys, so none of them are kept."""
     error = document.get("error") if isinstance(document, Mapping) else None
     error = error if isinstance(error, Mapping) else {}
+    is_our_account = error.get("status") == "FAILED_PRECONDITION"  # region or billing
     match status:
         case HTTPStatus.TOO_MANY_REQUESTS:
             return _quota_spent(error, now)
@@ -75,9 +78,11 @@ def error_of_status(status: int, document: Any, *, now: datetime) -> GeminiError
             message, fallback = f"{SERVICE} has been retired.", Fallback.OTHER_MODEL
         case _ if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             message, fallback = f"{SERVICE} is overloaded.", Fallback.OTHER_MODEL
+        case HTTPStatus.BAD_REQUEST if not is_our_account and not _MEDIA_WORDS.search(str(error.get("message"))):
+            # A 400 seldom names its reason. Where it names no medium, limits in the response schema are the likely one.
+            message, fallback = f"{SERVICE} refused our question.", Fallback.PLAIN_SCHEMA
         case _:
             message, fallback = f"{SERVICE} refused our question.", Fallback.NONE
-    is_our_account = error.get("status") == "FAILED_PRECONDITION"  # region or billing
     return GeminiError(
         message,
         category=ErrorCategory.AUTH if is_our_account else ErrorCategory.PROVIDER_ERROR,
