@@ -49,7 +49,9 @@ class FakeModel:
     def __init__(self, clock: Clock) -> None:
         self.answers: deque[Mapping[str, Any] | ProviderError] = deque()
         self.during: Callable[[], object] = lambda: None
-        """Called during every call."""
+        """Runs in the middle of every call."""
+        self.refuses: Callable[[AnalystPrompt], ProviderError | None] = lambda _prompt: None
+        """Returns the error for a prompt that is refused before it is answered."""
         self.paid_in_vain: list[ExternalCall] = []
         """Calls without a usable answer that the client makes before each answered call."""
         self.prompts: list[AnalystPrompt] = []
@@ -86,7 +88,7 @@ class FakeModel:
         self.allowed.append(intent)
         with self._lock:
             self.prompts.append(prompt)
-            answer = self.answers.popleft() if self.answers else VALID_ANSWER
+            answer = self.refuses(prompt) or (self.answers.popleft() if self.answers else VALID_ANSWER)
         self.during()
         error = answer if isinstance(answer, ProviderError) else None
         call = ExternalCall(

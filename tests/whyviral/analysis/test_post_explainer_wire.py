@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from tests.fakes.post_scraper import scraped_post
+from tests.fixtures.pictures import jpeg
 from tests.fixtures.pipeline import Pipeline, check_books
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.videos import tiny_video
@@ -84,7 +85,7 @@ def test_stored_media_are_read_and_shown_and_speech_is_told(
     job, (post,) = pipeline.fetched("20")
     storage = partial(SupabaseMediaStore, f"{stand_ins.base_url}/supabase", "sb_secret_stand_in", clock=pipeline.clock)
     store = storage(calls=CallCollector(), timeout_s=5)
-    frame = put(store, b"\xff\xd8\xff\xe0 frame", suffix="jpg", content_type="image/jpeg")
+    frame = put(store, jpeg(b"frame"), suffix="jpg", content_type="image/jpeg")
     video = put(store, tiny_video(seconds=4), suffix="mp4", content_type="video/mp4")
     add_video(pipeline, job, video=video, frame=frame)
     explainer = PostExplainer(

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import delete
 
 from tests.factories import create_comments
-from tests.fakes.analyst import VALID_ANSWER, model_error
+from tests.fakes.analyst import USD_AN_ANSWER, VALID_ANSWER, model_error
+from tests.fixtures.pictures import jpeg
 from tests.fixtures.pipeline import Pipeline, check_books
 from whyviral.analysis.models import PostAnalysis, PostState
 from whyviral.analysis.pipeline import Outcome, RequestJob
@@ -64,7 +65,7 @@ def with_media(
         session.flush()
         ids = [str(medium.id) for medium in rows]
     paths = ["p.jpg", "v.mp4", "v.jpg", "v-0.5.jpg", "v-6.0.jpg"]
-    pipeline.media.files = {path: (path.encode()[:5], "") for path in paths}
+    pipeline.media.files = {path: (jpeg(path.encode()), "") for path in paths}
     return job, post, ids
 
 
@@ -106,16 +107,16 @@ def test_the_model_is_shown_the_media_and_what_was_shown_is_saved(pipeline: Pipe
     (prompt,) = pipeline.model.prompts
     used = used_by(pipeline, job)
     assert prompt.media == [
-        InlineMedia(b"p.jpg", "image/jpeg"),
-        InlineMedia(b"v-0.5", "image/jpeg"),
-        InlineMedia(b"v-6.0", "image/jpeg"),
-        InlineMedia(b"v.mp4", "video/mp4", duration_s=12.0),
+        InlineMedia(jpeg(b"p.jpg"), "image/jpeg"),
+        InlineMedia(jpeg(b"v-0.5.jpg"), "image/jpeg"),
+        InlineMedia(jpeg(b"v-6.0.jpg"), "image/jpeg"),
+        InlineMedia(jpeg(b"v.mp4"), "video/mp4", duration_s=12.0),
     ]
     assert used["media_sent"] == [
-        {"id": "M1", "kind": "image", "media_id": photo_id, "how": "inline", "bytes": 5},
-        {"id": "M2", "kind": "frame", "media_id": video_id, "at_s": 0.5, "how": "inline", "bytes": 5},
-        {"id": "M3", "kind": "frame", "media_id": video_id, "at_s": 6.0, "how": "inline", "bytes": 5},
-        {"id": "M4", "kind": "video", "media_id": video_id, "how": "inline", "bytes": 5},
+        {"id": "M1", "kind": "image", "media_id": photo_id, "how": "inline", "bytes": 13},
+        {"id": "M2", "kind": "frame", "media_id": video_id, "at_s": 0.5, "how": "inline", "bytes": 17},
+        {"id": "M3", "kind": "frame", "media_id": video_id, "at_s": 6.0, "how": "inline", "bytes": 17},
+        {"id": "M4", "kind": "video", "media_id": video_id, "how": "inline", "bytes": 13},
     ]
     assert (used["media_left_out"], used["gaps"]) == ([], [])
     check_books(pipeline, job)
@@ -187,9 +188,88 @@ def test_a_video_that_was_not_stored_or_heard_is_said_to_be_missing(pipeline: Pi
     ]
 
 
-@pytest.mark.parametrize("status", [400, 413])
-def test_media_that_the_model_refuses_are_taken_away_videos_first(pipeline: Pipeline, status: int) -> None:
-    pipeline.model.answers.extend([refusal(status), refusal(status)])
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (jpeg(b"p.jpg")[:-2], "it is damaged and could not be decoded"),
+        (b"<html>Not found</html>", "it is damaged and could not be decoded"),
+        (b"", "it could not be read from storage"),
+    ],
+)
+def test_a_damaged_picture_is_left_out_before_the_model_is_asked_and_the_others_are_shown(
+    pipeline: Pipeline, content: bytes, reason: str
+) -> None:
+    job, post, (_, damaged_id, _) = with_media(
+        pipeline, PHOTO, PHOTO | {"storage_path": "damaged.jpg"}, PHOTO | {"storage_path": "v.jpg"}
+    )
+    pipeline.media.files["damaged.jpg"] = content, ""
+
+    assert pipeline.explain(job, post).outcome == Outcome.ANALYSED
+
+    (prompt,) = pipeline.model.prompts
+    assert [part.data for part in prompt.media if isinstance(part, InlineMedia)] == [jpeg(b"p.jpg"), jpeg(b"v.jpg")]
+    assert used_by(pipeline, job)["media_left_out"] == [{"kind": "image", "media_id": damaged_id, "reason": reason}]
+    assert f"- photo 2: not attached, because {reason}." in prompt.user
+
+
+@pytest.mark.parametrize("bad", [0, 1, 5])
+def test_the_one_picture_that_the_model_refuses_is_found_and_the_others_are_shown(pipeline: Pipeline, bad: int) -> None:
+    job, post, ids = with_media(pipeline, *(PHOTO | {"storage_path": f"{number}.jpg"} for number in range(6)))
+    pipeline.media.files = {f"{number}.jpg": (jpeg(b"%d" % number), "") for number in range(6)}
+    pipeline.model.refuses = lambda prompt: refusal() if shows(prompt, jpeg(b"%d" % bad)) else None
+
+    assert pipeline.explain(job, post).outcome == Outcome.ANALYSED
+
+    used = used_by(pipeline, job)
+    assert [sent["media_id"] for sent in used["media_sent"]] == [id_ for id_ in ids if id_ != ids[bad]]
+    assert [sent["id"] for sent in used["media_sent"]] == ["M1", "M2", "M3", "M4", "M5"]
+    assert used["media_left_out"] == [{"kind": "image", "media_id": ids[bad], "reason": "the model refused to take it"}]
+    assert check_books(pipeline, job) == USD_AN_ANSWER + Decimal("0.00015")  # refusals cost nothing
+
+
+def test_of_many_pictures_a_small_group_is_left_out_with_the_one_that_the_model_refuses(pipeline: Pipeline) -> None:
+    job, post, ids = with_media(pipeline, *(PHOTO | {"storage_path": f"{number}.jpg"} for number in range(20)))
+    pipeline.media.files = {f"{number}.jpg": (jpeg(b"%d" % number), "") for number in range(20)}
+    pipeline.model.refuses = lambda prompt: refusal() if shows(prompt, jpeg(b"19")) else None
+
+    assert pipeline.explain(job, post).outcome == Outcome.ANALYSED
+
+    assert len(pipeline.model.prompts) == 8
+    assert [each["media_id"] for each in used_by(pipeline, job)["media_left_out"]] == ids[18:]
+
+
+def test_a_picture_that_is_refused_beside_a_video_does_not_cost_the_video(pipeline: Pipeline) -> None:
+    job, post, (photo_id, _) = with_media(pipeline, PHOTO, VIDEO)
+    pipeline.model.refuses = lambda prompt: refusal() if shows(prompt, jpeg(b"p.jpg")) else None
+
+    assert pipeline.explain(job, post).outcome == Outcome.ANALYSED
+
+    used = used_by(pipeline, job)
+    assert [sent["kind"] for sent in used["media_sent"]] == ["frame", "frame", "video"]
+    assert [each["media_id"] for each in used["media_left_out"]] == [photo_id]
+
+
+def shows(prompt: AnalystPrompt, content: bytes) -> bool:
+    return any(isinstance(part, InlineMedia) and part.data == content for part in prompt.media)
+
+
+def test_when_every_variant_is_refused_the_model_is_asked_without_media(pipeline: Pipeline) -> None:
+    pipeline.model.refuses = lambda prompt: refusal() if prompt.media else None
+    job, post, _ = with_media(pipeline, VIDEO, PHOTO)
+
+    assert pipeline.explain(job, post).outcome == Outcome.ANALYSED
+
+    assert [kinds_of(prompt) for prompt in pipeline.model.prompts] == [
+        ["image/jpeg", "image/jpeg", "video/mp4", "image/jpeg"],
+        ["image/jpeg", "image/jpeg", "image/jpeg"],
+        ["image/jpeg", "image/jpeg", "video/mp4"],
+        ["video/mp4", "image/jpeg"],
+        [],
+    ]
+
+
+def test_media_that_are_too_large_are_taken_away_videos_first(pipeline: Pipeline) -> None:
+    pipeline.model.answers.extend([refusal(413), refusal(413)])
     job, post, _ = with_media(pipeline, VIDEO, PHOTO)
 
     assert pipeline.explain(job, post).outcome == Outcome.ANALYSED
@@ -203,7 +283,7 @@ def test_media_that_the_model_refuses_are_taken_away_videos_first(pipeline: Pipe
     used = used_by(pipeline, job)
     assert (used["media_sent"], [each["kind"] for each in used["media_left_out"]]) == (
         [],
-        ["video", "frame", "frame", "image"],
+        ["frame", "frame", "video", "image"],
     )
     assert {each["reason"] for each in used["media_left_out"]} == {"the model refused to take it"}
     check_books(pipeline, job)

@@ -5,6 +5,7 @@ import pytest
 
 from tests.fakes.clock import FakeClock
 from tests.fakes.media import FakeMedia
+from tests.fixtures.pictures import media_file
 from whyviral.analysis.explanation.attachments import MAX_ATTACHMENTS, Attachment, attach
 from whyviral.analysis.explanation.media_choice import (
     MAX_IMAGE_BYTES,
@@ -72,8 +73,8 @@ def attached(choice: Choice, stored: FakeMedia) -> tuple[list[Attachment], list[
 def filled(choice: Choice, size_bytes: int = 100) -> FakeMedia:
     """A store that has every file that may be shown."""
     stored = FakeMedia(FakeClock())
-    paths = [each.source.path for each in choice.candidates if isinstance(each.source, StoredFile)]
-    stored.files = dict.fromkeys(paths, (b"x" * size_bytes, ""))
+    files = [each.source for each in choice.candidates if isinstance(each.source, StoredFile)]
+    stored.files = {file.path: (media_file(file.content_type, size_bytes), "") for file in files}
     return stored
 
 
@@ -105,7 +106,7 @@ def test_a_photo_goes_as_it_is_stored(content_type: str) -> None:
 
     (attachment,), _ = attached(choice, filled(choice))
 
-    assert attachment.part == InlineMedia(b"x" * 100, content_type)
+    assert attachment.part == InlineMedia(media_file(content_type, 100), content_type)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_a_photo_that_the_model_cannot_read_goes_as_its_thumbnail(unreadable: di
 
     (attachment,), _ = attached(choice, filled(choice))
 
-    assert attachment.part == InlineMedia(b"x" * 100, "image/jpeg")
+    assert attachment.part == InlineMedia(media_file("image/jpeg", 100), "image/jpeg")
 
 
 @pytest.mark.parametrize(

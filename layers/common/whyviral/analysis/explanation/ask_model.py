@@ -1,5 +1,6 @@
-"""Asks the model until an answer is valid: once more for a better one, and with less media where it refuses them."""
+"""Asks the model until an answer is valid: once more after an invalid answer, with less media after a refusal."""
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,29 +16,31 @@ from whyviral.vendor_calls.calls import CallCollector
 from .answer import AnalystAnswer, InvalidAnswer, ValidatedAnswer, validate_answer
 from .evidence import Evidence
 from .prompt import build_prompt
+from .refused_media import lighter_variants
 
 _ANSWER_TRIES = 2
-_LEAST_TRY_S = 10.0
-"""With less time left there is no other try."""
-_REFUSALS = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+_MIN_TRY_S = 10.0
+"""With less time left, no other try is started."""
+_TOO_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+_REFUSALS = frozenset({HTTPStatus.BAD_REQUEST, _TOO_LARGE})
 
 
 class BuildAnalyst(Protocol):
-    """Makes an analyst that reports its calls to a collector and answers within `timeout_s`."""
+    """Builds an analyst that reports its calls to a collector and answers within `timeout_s`."""
 
     def __call__(self, *, calls: CallCollector, timeout_s: float) -> Analyst:
-        """Make it."""
+        """Build the analyst."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A valid answer, the reply it came with, and what was asked."""
+    """A valid answer, the reply it came with, and the evidence in the question."""
 
     validated: ValidatedAnswer
     reply: AnalystReply
     evidence: Evidence
-    """As it was sent in the end."""
+    """As it was in the question that was answered."""
     prompt_version: str
 
 
@@ -47,44 +50,51 @@ def ask_model(
     """Ask until an answer is valid.
 
     Args:
-        evidence: what the question rests on.
-        build_analyst: makes the analyst of each try.
-        calls: takes every exchange.
+        evidence: all that the question holds.
+        build_analyst: builds the analyst of each try.
+        calls: records every exchange.
         ends_at: when all tries must have ended.
-        clock: tells the time.
+        clock: returns the current time.
 
     Raises:
-        ProviderError: no answer, or none that is valid.
+        ProviderError: there was no answer, or no valid one.
     """
-    refused: list[AnalystReply] = []
+    invalid: list[AnalystReply] = []
+    lighter: Iterator[Evidence] | None = None
     while True:
         left_s = (ends_at - clock()).total_seconds()
-        if len(refused) == _ANSWER_TRIES or (refused and left_s < _LEAST_TRY_S):
-            raise ProviderError(
-                "The model's answer did not have the shape of an analysis; try again.",
-                provider=refused[-1].provider,
-                category=ErrorCategory.AI_ERROR,
-            )
+        if len(invalid) == _ANSWER_TRIES or (invalid and left_s < _MIN_TRY_S):
+            raise _invalid_answers(invalid[-1])
         prompt = build_prompt(evidence)
         try:
             reply = build_analyst(calls=calls, timeout_s=left_s).answer(prompt, shape=AnalystAnswer)
         except ProviderError as failure:
-            lighter = evidence.with_less_media() if _may_be_the_media(failure, evidence) else None
-            if lighter is None or ends_at - clock() < timedelta(seconds=_LEAST_TRY_S):
+            if not _may_be_the_media(failure, evidence) or ends_at - clock() < timedelta(seconds=_MIN_TRY_S):
                 raise
-            evidence = lighter
+            lighter = lighter or lighter_variants(evidence, is_too_large=failure.status == _TOO_LARGE)
+            if (variant := next(lighter, None)) is None:
+                raise
+            evidence = variant
             continue
         with suppress(InvalidAnswer):
             validated = validate_answer(reply.answer, citable_ids=evidence.citable_ids, facts=evidence.facts)
             return Explanation(validated, reply, evidence, prompt.version)
-        refused.append(reply)
+        invalid.append(reply)
+
+
+def _invalid_answers(reply: AnalystReply) -> ProviderError:
+    return ProviderError(
+        "The model's answer did not have the shape of an analysis; try again.",
+        provider=reply.provider,
+        category=ErrorCategory.AI_ERROR,
+    )
 
 
 def _may_be_the_media(failure: ProviderError, evidence: Evidence) -> bool:
     """Whether the model may answer without some of the media.
 
-    A video that is private, deleted or for adults is refused with the status of a bad key, and only a question without
-    it tells which of the two it was.
+    Gemini refuses a video that is private, deleted or for adults with the status of a bad key. Only a question without
+    the video shows which of the two it was.
     """
     if failure.category is ErrorCategory.AUTH:
         return any(isinstance(attachment.part, VideoUrl) for attachment in evidence.attachments)

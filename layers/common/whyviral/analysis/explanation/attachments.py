@@ -11,6 +11,7 @@ from whyviral.integrations.ports.analyst import InlineMedia, MediaPart
 from whyviral.integrations.ports.media_store import MediaStore
 
 from .media_choice import Candidate, Exhibit, LeftOut, Reason, StoredFile
+from .picture_integrity import is_whole
 
 FILE_TIMEOUT_S = 5.0
 """For reading one of them."""
@@ -108,5 +109,7 @@ class _Reader:
             return Reason.NOT_READ
         if not size_bytes:
             return Reason.NOT_READ
+        if not is_whole(content.getvalue(), file.content_type):
+            return Reason.DAMAGED
         self._room_bytes -= size_bytes
         return InlineMedia(content.getvalue(), file.content_type, file.duration_s)

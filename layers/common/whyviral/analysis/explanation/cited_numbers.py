@@ -177,5 +177,5 @@ def _is_rounded(number: _Number, stated: float, step: float, value: float) -> bo
     if number.is_shortened or stated < _EXACT_BELOW or stated != int(stated):
         return False
     whole = str(int(stated))
-    unit = 10 ** (len(whole) - len(whole.rstrip("0")))
+    unit: float = 10.0 ** (len(whole) - len(whole.rstrip("0")))
     return unit > 1 and abs(stated - value) <= min(unit / 2, _ROUNDING * value)

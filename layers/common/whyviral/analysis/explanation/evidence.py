@@ -42,12 +42,8 @@ class Evidence:
         ids = [fact.id for fact in self.facts] + [span.id for span in self.spans]
         return ids + [attachment.id for attachment in self.attachments]
 
-    def with_less_media(self) -> "Evidence | None":
-        """Return the same without whole videos, or without any media; None when nothing is attached."""
-        if not self.attachments:
-            return None
-        has_video = any(attachment.is_video for attachment in self.attachments)
-        refused = [each for each in self.attachments if each.is_video or not has_video]
+    def without(self, refused: Sequence[Attachment]) -> "Evidence":
+        """Return the same without media that the model refused; those that are left get new ids."""
         kept = [each for each in self.attachments if each not in refused]
         return replace(
             self,
