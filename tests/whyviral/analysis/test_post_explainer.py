@@ -1,3 +1,4 @@
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -59,6 +60,7 @@ def test_what_an_analysis_rests_on_is_saved_with_it(pipeline: Pipeline) -> None:
     assert MetadataUsed.model_validate(used).model_dump(mode="json") == used  # the API shows it as it is saved
     facts = {fact["name"]: fact for fact in used.pop("facts")}
     verdict = used.pop("verdict")
+    assert re.fullmatch(r"[0-9a-f]{64}", used.pop("question_sha256"))
     assert used == {
         "provider": "gemini",
         "model": "gemini-3.8-flash",

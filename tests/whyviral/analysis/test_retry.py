@@ -229,6 +229,7 @@ def test_a_partial_analysis_survives_every_failure_of_a_retry(pipeline: Pipeline
 
     match way:
         case "model":
+            pipeline.media.refused.clear()  # the same evidence would not be asked about again
             pipeline.model.answers.append(model_error(ErrorCategory.AUTH, is_transient=False))
             ended = pipeline.run(again)
         case "stage":

@@ -16,6 +16,7 @@ from whyviral.analysis.explanation.ask_model import BuildAnalyst, Explanation, a
 from whyviral.analysis.explanation.attachments import FILE_TIMEOUT_S, attach
 from whyviral.analysis.explanation.evidence import Evidence, gather_evidence
 from whyviral.analysis.explanation.media_choice import choose_media
+from whyviral.analysis.explanation.prompt import question_sha256
 from whyviral.core import endpoints
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
@@ -71,6 +72,8 @@ class _ClaimedPost:
 
     post: Post
     comments: Sequence[Mapping[str, Any]]
+    answered_sha256: str | None
+    """The question of the partial analysis that it has; the same question is not asked, and paid for, again."""
 
 
 class PostExplainer:
@@ -110,7 +113,8 @@ class PostExplainer:
         calls = self._open_ledger(job, post)
         evidence = gather_evidence(post, claim.comments, now=now)
         evidence = self._show_media(evidence, post, calls)
-        answer = self._ask(evidence, calls, ends_at=now + timedelta(seconds=MODEL_TIMEOUT_S))
+        is_known = question_sha256(evidence) == claim.answered_sha256
+        answer = None if is_known else self._ask(evidence, calls, ends_at=now + timedelta(seconds=MODEL_TIMEOUT_S))
 
         with session_scope(self._engine) as session:
             spent = calls.drain()
@@ -122,7 +126,12 @@ class PostExplainer:
             row.asked_until = None
             if isinstance(answer, ProviderError):
                 return self._wait_or_fail(job, row, answer)
-            return _save_analysis(session, request, row, post, answer, spent)
+            if answer is not None:
+                _save_analysis(session, request, post, evidence, answer, spent)
+            row.state = PostState.ANALYSED
+            row.is_partial = is_partial(post, evidence)
+            _report_progress(session, request)
+            return PostResult(request_post_id=job.request_post_id, outcome=Outcome.ANALYSED)
 
     def _open_ledger(self, job: ExplainJob, post: Post) -> Ledger:
         return Ledger(
@@ -187,7 +196,8 @@ def _claim_post(session: Session, job: ExplainJob, *, now: datetime) -> _Claimed
     message = "The posts can be read; explaining them now."
     record_status(session, request, Stage.DISPLAYING_CONTENT, progress=50, message=message)
     record_status(session, request, Stage.ANALYSING, progress=55, message="Explaining the posts.")
-    return _ClaimedPost(post, comments)
+    answered_sha256 = repository.find_question_sha256(session, request.id, post.id) if row.is_partial else None
+    return _ClaimedPost(post, comments, answered_sha256)
 
 
 def _load_post(session: Session, job: ExplainJob) -> tuple[AnalysisRequestPost, Post]:
@@ -208,18 +218,19 @@ def _can_watch(post: Post) -> bool:
 def _save_analysis(
     session: Session,
     request: PostAnalysisRequest,
-    row: AnalysisRequestPost,
     post: Post,
+    asked: Evidence,
     explanation: Explanation,
     spent: Sequence[ExternalCall],
-) -> PostResult:
-    is_stand_in = endpoints.current().is_stand_in("supabase")
-    values = analysis_columns(post, explanation, spent, storage_is_stand_in=is_stand_in)
+) -> None:
+    values = analysis_columns(
+        post,
+        explanation,
+        spent,
+        question_sha256=question_sha256(asked),
+        storage_is_stand_in=endpoints.current().is_stand_in("supabase"),
+    )
     repository.save_analysis(session, request.id, post.id, values)
-    row.state = PostState.ANALYSED
-    row.is_partial = is_partial(post, explanation.evidence)
-    _report_progress(session, request)
-    return PostResult(request_post_id=row.id, outcome=Outcome.ANALYSED)
 
 
 def _report_progress(session: Session, request: PostAnalysisRequest) -> None:

@@ -286,6 +286,15 @@ def save_analysis(session: Session, request_id: uuid.UUID, post_id: uuid.UUID, v
     )
 
 
+def find_question_sha256(session: Session, request_id: uuid.UUID, post_id: uuid.UUID) -> str | None:
+    """Return the digest of the question that a saved analysis answers."""
+    return session.scalar(
+        select(PostAnalysis.metadata_used["question_sha256"].astext).where(
+            PostAnalysis.request_id == request_id, PostAnalysis.post_id == post_id
+        )
+    )
+
+
 def record_analysed_posts(session: Session, request: PostAnalysisRequest) -> None:
     """Record the explained posts as activities of the request's user, or update the time of earlier activities."""
     analysed = select(

@@ -159,6 +159,11 @@ class MetadataUsed(BaseModel):
     provider: str
     model: str
     prompt_version: str
+    question_sha256: Annotated[
+        str | None,
+        Absent,
+        Field(description="Digest of the question; a retry with the same question keeps the analysis."),
+    ] = None
     input_tokens: int
     output_tokens: int
     cost_usd: Annotated[float | None, Field(description="Null if the price of a call is not known.")]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from tests.factories import create_comments
 from tests.fakes.analyst import USD_AN_ANSWER, VALID_ANSWER, model_error
@@ -378,3 +378,44 @@ def test_files_of_a_stand_ins_storage_are_labelled_when_they_were_shown(
         pipeline.explain(job, post)
 
     assert used_by(pipeline, job)["stand_ins"] == named
+
+
+def test_a_retry_with_the_same_evidence_keeps_the_analysis_and_pays_nothing(pipeline: Pipeline) -> None:
+    job, post, _ = with_media(pipeline, PHOTO, VIDEO)
+    lost = pipeline.media.files.pop("p.jpg")
+    pipeline.explain(job, post)
+    pipeline.finish(job)
+    first = analysis_of(pipeline, job)
+    paid_usd = check_books(pipeline, job)
+
+    again = pipeline.try_again(job)
+    unchanged = pipeline.explain(again, post)
+
+    (row,) = pipeline.read(again).posts
+    assert unchanged.outcome == Outcome.ANALYSED
+    assert (row.state, row.is_partial, row.asked_until, row.error) == (PostState.ANALYSED, True, None, None)
+    assert len(pipeline.model.prompts) == 1
+    assert analysis_of(pipeline, again).updated_at == first.updated_at
+    assert check_books(pipeline, again) == paid_usd
+
+    pipeline.finish(again)
+    pipeline.media.files["p.jpg"] = lost
+
+    assert pipeline.explain(pipeline.try_again(again), post).outcome == Outcome.ANALYSED
+    assert len(pipeline.model.prompts) == 2
+    assert used_by(pipeline, again)["media_left_out"] == []
+
+
+def test_a_retry_with_other_words_but_the_same_facts_is_asked_again(pipeline: Pipeline) -> None:
+    job, post, _ = with_media(pipeline, PHOTO, VIDEO)
+    del pipeline.media.files["p.jpg"]
+    pipeline.explain(job, post)
+    pipeline.finish(job)
+    again = pipeline.try_again(job)
+    with session_scope(pipeline.engine) as session:
+        segments = [{"start_s": 0.2, "end_s": 2.0, "text": "Look at that kite", "words": []}]
+        session.execute(update(PostMedia).where(PostMedia.kind == "video").values(segments=segments))
+
+    pipeline.explain(again, post)
+
+    assert len(pipeline.model.prompts) == 2

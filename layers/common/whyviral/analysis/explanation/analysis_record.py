@@ -19,7 +19,12 @@ _IN_REACH = frozenset({Reason.NOT_READ, Reason.NO_TIME})
 
 
 def analysis_columns(
-    post: Post, explanation: Explanation, spent: Sequence[ExternalCall], *, storage_is_stand_in: bool
+    post: Post,
+    explanation: Explanation,
+    spent: Sequence[ExternalCall],
+    *,
+    question_sha256: str,
+    storage_is_stand_in: bool,
 ) -> dict[str, Any]:
     """Return the columns of a `PostAnalysis`.
 
@@ -27,6 +32,7 @@ def analysis_columns(
         post: what was explained, with its media.
         explanation: the valid answer.
         spent: every call that was made for it.
+        question_sha256: digest of the question as it was first asked; a retry compares its own with it.
         storage_is_stand_in: whether files came from a stand-in's storage.
     """
     answer = explanation.validated.answer.model_dump(mode="json")
@@ -37,6 +43,7 @@ def analysis_columns(
         "metadata_used": {
             **_evidence_used(post, explanation.evidence),
             **_model_used(explanation, spent),
+            "question_sha256": question_sha256,
             "stand_ins": _stand_ins(post, explanation, storage_is_stand_in=storage_is_stand_in),
         },
     }

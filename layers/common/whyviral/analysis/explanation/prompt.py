@@ -4,13 +4,15 @@ Words of the post, of its videos and of its comments stand in the JSON of the da
 that they cannot close it or start a line: a post that imitates our delimiters, facts or instructions remains a string.
 """
 
+import json
 from collections.abc import Iterable
 from functools import cache
+from hashlib import sha256
 from importlib import resources
 
 from whyviral.analysis.facts.fact_sheet import Fact
 from whyviral.analysis.facts.virality import Verdict
-from whyviral.integrations.ports.analyst import AnalystPrompt
+from whyviral.integrations.ports.analyst import AnalystPrompt, InlineMedia
 
 from .evidence import Evidence
 from .post_data import post_data
@@ -43,6 +45,13 @@ def build_prompt(evidence: Evidence) -> AnalystPrompt:
     )
     media = [attachment.part for attachment in evidence.attachments]
     return AnalystPrompt(system=_rubric(), user=user, version=PROMPT_VERSION, media=media)
+
+
+def question_sha256(evidence: Evidence) -> str:
+    """Return a digest that differs when anything in the question differs: rubric, words or a byte of the media."""
+    prompt = build_prompt(evidence)
+    media = [sha256(part.data).hexdigest() if isinstance(part, InlineMedia) else repr(part) for part in prompt.media]
+    return sha256(json.dumps([prompt.system, prompt.user, media]).encode()).hexdigest()
 
 
 @cache
