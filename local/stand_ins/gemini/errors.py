@@ -28,24 +28,24 @@ def error_body(status: int, message: str | None = None, details: list[Json] | No
 
 
 def invalid_argument(message: str) -> Refusal:
-    """Return the refusal of a request that no repetition mends."""
+    """Return the refusal of a request that fails on every retry."""
     return Refusal(400, error_body(400, message))
 
 
 def invalid_key() -> Refusal:
-    """Return the refusal of a key that never was or is revoked."""
+    """Return the refusal of a key that is unknown or revoked."""
     info = {"@type": f"{_TYPE_PREFIX}.ErrorInfo", "reason": "API_KEY_INVALID", "domain": "googleapis.com"}
     message = "API key not valid. Please pass a valid API key."
     return Refusal(400, error_body(400, message, [info]))
 
 
 def permission_denied(message: str) -> Refusal:
-    """Return the refusal of a caller who may not."""
+    """Return the refusal of a caller without permission."""
     return Refusal(403, error_body(403, message))
 
 
 def model_not_found(model: str, version: str) -> Refusal:
-    """Return the refusal of a model that is shut down or never was."""
+    """Return the refusal of a model that is shut down or unknown."""
     message = f"models/{model} is not found for API version {version}, or is not supported for this method."
     return Refusal(404, error_body(404, message))
 

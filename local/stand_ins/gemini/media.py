@@ -1,4 +1,4 @@
-"""Looks at the pictures and videos of a question, as far as their number, type and length.
+"""Reads the number, type and length of the pictures and videos of a question.
 
 Source: ai.google.dev, "Image understanding", "Video understanding".
 """
@@ -20,7 +20,7 @@ _TOKENS_PER_FRAME = 70
 _TOKENS_PER_SECOND_OF_SOUND = 32
 _MOST_FPS = 24
 _UNKNOWN_LENGTH_S = 60.0
-"""What a video weighs whose end the client does not name; nothing here can look it up."""
+"""Assumed for a video whose end the client does not name; the stand-in cannot look it up."""
 _CONTENT_TYPE = re.compile(r"(image|video|audio)/[a-z0-9.+-]{1,50}")
 _OFFSET = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)s")
 _YOUTUBE = re.compile(r"https://(?:www\.youtube\.com/watch\?v=|youtu\.be/)[A-Za-z0-9_-]{11}")
@@ -39,16 +39,16 @@ class SeenMedia:
     kind: str
     """Its content type, or `video_url`."""
     modality: str
-    """As usage is told by: IMAGE, VIDEO or AUDIO."""
+    """As usage is reported: IMAGE, VIDEO or AUDIO."""
     seconds: float
     tokens: int
 
 
 def watch_file(blob: Mapping[str, Any], clip: Mapping[str, Any]) -> SeenMedia:
-    """Return what an inline file is.
+    """Return the kind and size of an inline file.
 
     Raises:
-        Refusal: 400; it is no base64, or not what it says it is.
+        Refusal: 400; it is not base64, or not of the type it claims.
     """
     content_type = str(field(blob, "mimeType") or "")
     if not (match := _CONTENT_TYPE.fullmatch(content_type)):
@@ -64,7 +64,7 @@ def watch_file(blob: Mapping[str, Any], clip: Mapping[str, Any]) -> SeenMedia:
 
 
 def watch_url(file: Mapping[str, Any], clip: Mapping[str, Any]) -> SeenMedia:
-    """Return what a video on YouTube would be.
+    """Return the kind and size of a video on YouTube.
 
     Raises:
         Refusal: 400; it is not an address of YouTube.

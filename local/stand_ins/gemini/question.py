@@ -1,4 +1,4 @@
-"""Reads what a client asks of the model, in either spelling that Google accepts. Source: google-genai 3.4."""
+"""Reads a request to the model, in either spelling that Google accepts. Source: google-genai 3.4."""
 
 import json
 from collections import Counter
@@ -24,7 +24,7 @@ class Question:
     """Role ("user" or "model") and text, in order."""
     media: Sequence[SeenMedia]
     parts: Sequence[str]
-    """What each part is, in order: `text`, `video_url` or a content type; never what is in it."""
+    """The kind of each part, in order: `text`, `video_url` or a content type; never its content."""
     wants_json: bool
     schema: Mapping[str, Any] | None
     max_output_tokens: int
@@ -32,12 +32,12 @@ class Question:
 
     @property
     def user_text(self) -> str:
-        """All that the user said, oldest first."""
+        """All text of the user, oldest first."""
         return "\n".join(text for role, text in self.turns if role != "model")
 
     @property
     def tokens_by_modality(self) -> dict[str, int]:
-        """What the input weighs; text by its length, pictures by their number, video and sound by their length."""
+        """The tokens of the input: of text by its length, pictures by number, video and sound by duration."""
         text = self.system + "".join(text for _, text in self.turns)
         schema = json.dumps(self.schema) if self.schema else ""
         weights = Counter({"TEXT": count_tokens(text + schema)})
@@ -52,7 +52,7 @@ def count_tokens(text: str) -> int:
 
 
 def read_question(body: Mapping[str, Any]) -> Question:
-    """Return what is asked.
+    """Return the question in a request body.
 
     Raises:
         Refusal: 400 INVALID_ARGUMENT, naming what is wrong.
@@ -82,7 +82,7 @@ def read_question(body: Mapping[str, Any]) -> Question:
 
 
 class _PartReader:
-    """Reads the parts of contents, and remembers the media among them."""
+    """Reads the parts of contents, and collects the media among them."""
 
     def __init__(self) -> None:
         self.media: list[SeenMedia] = []

@@ -41,7 +41,7 @@ _KEY_WITHOUT_LIMITS = "plain-schema-key"
 
 
 def _refuse_key(key: str) -> Refusal | None:
-    """Return what the key named after its trouble gets; any other key works."""
+    """Return the refusal that a key is named after; every other key works."""
     match key:
         case "":
             return errors.permission_denied("Method doesn't allow unregistered callers.")
@@ -123,7 +123,7 @@ async def stream_generate_content(request: Request, model: str, alt: str = "json
 
 @router.post("/models/{model}:countTokens")
 async def count_input_tokens(request: Request, model: str) -> Json:
-    """Say what the input would weigh; free."""
+    """Count the tokens of the input; free."""
     question = await _question(request, model)
     return {"totalTokens": sum(question.tokens_by_modality.values())}
 
@@ -153,7 +153,7 @@ def _described(model: str) -> Json:
 
 
 def _answered(question: Question) -> tuple[str, Json, str]:
-    """Return the answer's text, what it cost in tokens, and why it ended."""
+    """Return the answer's text, its cost in tokens, and the reason why it ended."""
     material = gather(question.system, question.user_text, media=in_words(question.media))
     if question.wants_json:
         schema = question.schema or {"type": "object", "properties": {"answer": {"type": "string"}}}

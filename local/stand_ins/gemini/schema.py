@@ -74,7 +74,7 @@ class _Place:
     refs: tuple[str, ...] = ()
     """The references followed to get here."""
     is_minimal: bool = False
-    """Inside a reference that contains itself: from here on only what is required is filled."""
+    """Inside a reference that contains itself, only required properties are filled."""
 
     def property(self, name: str) -> "_Place":
         return replace(self, name=name, path=f"{self.path}.{name}", objects=self.objects + 1, depth=self.depth + 1)

@@ -1,6 +1,6 @@
-"""Writes the words of an answer out of what the prompt holds: its numbered facts and the text of the post.
+"""Writes the text of an answer from the prompt: its numbered facts and the words of the post.
 
-Nothing is understood here and nothing is remembered: two posts give two answers because their facts and words differ.
+The writer has no understanding and no state: two posts give two answers because their facts and words differ.
 """
 
 import hashlib
@@ -85,7 +85,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """What the prompt gives to write with; its texts hold no digits, which only facts may bring."""
+    """The material of a prompt; its texts hold no digits, because only facts may state numbers."""
 
     facts: Sequence[Fact]
     opening: str
@@ -95,7 +95,7 @@ class Material:
     form: str
     verdict: str
     senses: str
-    """A sentence about what was seen and heard; empty where nothing was."""
+    """A sentence about pictures and sound; empty without any."""
     seed: str
     """Differs when anything in the prompt differs."""
 
@@ -105,7 +105,7 @@ class Material:
 
 
 def gather(system: str, user: str, *, media: str = "") -> Material:
-    """Find the facts and the post in a prompt; `media` says in words what came with it."""
+    """Find the facts and the post in a prompt; `media` describes the attached media in words."""
     text = user[:_LONGEST_READ]
     block = _post_block(text)
     told = text[: block.start] + text[block.stop :]
@@ -128,11 +128,11 @@ def gather(system: str, user: str, *, media: str = "") -> Material:
 
 
 def sentence(material: Material, field_name: str, *, item: int | None = None) -> str:
-    """Return a text that says it is a stand-in's and cites facts.
+    """Return a text that names itself a stand-in's and cites facts.
 
     Args:
-        material: what to write with.
-        field_name: the property the text is for; decides what it says.
+        material: the material of the prompt.
+        field_name: the property the text is for; it decides the angle.
         item: its place in a list of such texts, which then differ; None for a text that stands alone.
     """
     name = field_name.lower()
@@ -141,12 +141,12 @@ def sentence(material: Material, field_name: str, *, item: int | None = None) ->
 
 
 def phrase(material: Material, field_name: str, *, item: int | None = None) -> str:
-    """Return a few words, for a detail inside an object whose longer texts say where they come from."""
+    """Return a few words for a detail inside an object, whose longer texts carry the disclosure."""
     return _filled(_PHRASES.get(field_name.lower(), _ANY_PHRASE), material, field_name, item)
 
 
 def chat_reply(material: Material, question: str) -> str:
-    """Return a free answer to the last thing that was said."""
+    """Return a free answer to the last message."""
     facts = "; ".join(str(fact) for fact in material.facts[:3]) or "the prompt holds no numbered facts"
     return f"{DISCLOSURE}you asked {_quoted(question)}. What the prompt holds on it: {facts}."
 
@@ -195,7 +195,7 @@ def _as_object(block: str) -> Mapping[str, Any]:
 
 
 def _senses(media: str, told: str, data: Mapping[str, Any]) -> str:
-    """Say what came with the question and what is said first in it, citing both: a proof that they arrived."""
+    """Describe the media and quote the first words said in them, citing both: a proof that they arrived."""
     seen = _MEDIUM.search(told)
     sentence = f" It came with {media}{f' [{seen[1]}]' if seen else ''}." if media else ""
     transcript = data.get("transcript")

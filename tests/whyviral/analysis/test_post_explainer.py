@@ -107,7 +107,7 @@ def test_what_came_from_a_stand_in_is_labelled(
     ("metrics", "is_viral"), [({"likes": 90_000, "views": 2_000_000, "shares": 40_000}, True), ({"likes": 3}, False)]
 )
 @pytest.mark.parametrize("claim", [True, False])
-def test_the_rule_decides_what_is_viral_whatever_the_model_says(
+def test_the_rule_decides_what_is_viral_and_not_the_model(
     pipeline: Pipeline, metrics: dict[str, int], is_viral: bool, claim: bool
 ) -> None:
     pipeline.source.posts["20"] = scraped_post("20", metrics=metrics)

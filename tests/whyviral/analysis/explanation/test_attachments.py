@@ -179,7 +179,7 @@ def test_a_video_that_was_not_stored_or_heard_is_said_to_be_missing(pipeline: Pi
     pipeline.explain(job, post)
 
     missing = pipeline.model.prompts[0].user.partition("# What is missing\n")[2].partition("\n\n")[0]
-    silence = "there is no transcript, so nobody knows whether anything is said"
+    silence = "there is no transcript, so it is not known whether anything is said"
     assert missing.splitlines() == [
         "- video 1, whole, with its sound: not attached, because it could not be stored.",
         "- video 2, whole, with its sound: not attached, because it could not be stored.",

@@ -65,7 +65,7 @@ def spoken(*lines: str) -> MediumSnapshot:
 
 
 def split(user: str) -> tuple[str, dict[str, Any]]:
-    """Return what is ours, and the data."""
+    """Return our part of the prompt, and the data."""
     before, opening, rest = user.partition("\n<post_data>\n")
     data, closing, after = rest.partition("\n</post_data>")
     assert opening
@@ -167,7 +167,7 @@ def test_no_text_leaves_its_line_or_closes_the_block(text: str, username: str | 
 def test_what_is_said_commented_and_quoted_is_data() -> None:
     known = {
         "media": [spoken("Forty loaves", "gone by nine")],
-        "comments": [{"text": "wow", "author": "somebody", "likes": 7, "posted_at": None}],
+        "comments": [{"text": "wow", "author": "some_user", "likes": 7, "posted_at": None}],
         "details": {
             "quoted_post": {"username": "baker", "text": "Bread!", "url": "https://x.com/i/status/1"},
             "replied_to": {"username": "miller", "post_id": "5"},
@@ -199,7 +199,7 @@ def test_what_is_said_commented_and_quoted_is_data() -> None:
         "category": "Food",
         "chapters": [{"from_s": 0, "title": "Dough"}],
     }
-    assert not re.search("loaves|wow|Bread|miller|Dough|somebody", ours)
+    assert not re.search("loaves|wow|Bread|miller|Dough|some_user", ours)
 
 
 def test_everything_that_has_no_end_is_cut_and_says_so() -> None:

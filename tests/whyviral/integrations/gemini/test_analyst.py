@@ -26,7 +26,7 @@ from whyviral.vendor_calls.prices import PRICES
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 MODEL, FALLBACK = "gemini-3.8-flash", "gemini-3.5-flash-lite"
-SECRET = "prompt-that-nobody-else-may-see"
+SECRET = "prompt-that-must-stay-private"
 PROMPT = AnalystPrompt(system=f"You explain posts. {SECRET}", user=f"F1: 10 likes. {SECRET}", version="v1")
 USAGE = {"promptTokenCount": 1000, "candidatesTokenCount": 200, "thoughtsTokenCount": 100}
 

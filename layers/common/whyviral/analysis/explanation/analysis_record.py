@@ -1,4 +1,4 @@
-"""What is saved of an explanation: the answer, and everything that it rests on."""
+"""The record of an analysis: the answer, the evidence behind it, and the model that gave it."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from .evidence import Evidence
 from .media_choice import Reason
 
 _IN_REACH = frozenset({Reason.NOT_READ, Reason.NO_TIME})
-"""Why something stored was not shown that may be shown at another time."""
+"""Reasons that may have passed at the next try."""
 
 
 def analysis_columns(
@@ -29,9 +29,9 @@ def analysis_columns(
     """Return the columns of a `PostAnalysis`.
 
     Args:
-        post: what was explained, with its media.
+        post: the explained post, with its media.
         explanation: the valid answer.
-        spent: every call that was made for it.
+        spent: every call that was made for the explanation.
         question_sha256: digest of the question as it was first asked; a retry compares its own with it.
         storage_is_stand_in: whether files came from a stand-in's storage.
     """
@@ -50,7 +50,7 @@ def analysis_columns(
 
 
 def is_partial(post: Post, evidence: Evidence) -> bool:
-    """Whether an analysis was made without something which another try may get."""
+    """Whether the analysis lacks something that another try may get."""
     was_in_reach = any(left_out.reason in _IN_REACH for left_out in evidence.left_out)
     return was_in_reach or any(may_get_more(medium) for medium in post.media)
 
@@ -81,7 +81,7 @@ def _evidence_used(post: Post, evidence: Evidence) -> dict[str, Any]:
 
 
 def _model_used(explanation: Explanation, spent: Sequence[ExternalCall]) -> dict[str, Any]:
-    costs = [call.cost_usd for call in spent]  # the calls, not the replies: one that gave no answer may cost as well
+    costs = [call.cost_usd for call in spent]  # of calls, not of replies: a call without an answer may cost as well
     return {
         "provider": explanation.reply.provider,
         "model": explanation.reply.model,
@@ -93,7 +93,7 @@ def _model_used(explanation: Explanation, spent: Sequence[ExternalCall]) -> dict
 
 
 def _stand_ins(post: Post, explanation: Explanation, *, storage_is_stand_in: bool) -> list[StandInPart]:
-    """Name what came from a stand-in."""
+    """Return the parts of the analysis that came from a stand-in."""
     was_read = any(attachment.is_inline for attachment in explanation.evidence.attachments)
     claims = {
         StandInPart.POST: post.is_stand_in,

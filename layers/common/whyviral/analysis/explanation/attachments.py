@@ -1,4 +1,4 @@
-"""Reads the chosen media from storage, as far as room and time go; what cannot be read is left out and said so."""
+"""Reads the chosen media from storage, within limits of size and time, and records why any are left out."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -14,19 +14,19 @@ from .media_choice import Candidate, Exhibit, LeftOut, Reason, StoredFile
 from .picture_integrity import is_whole
 
 FILE_TIMEOUT_S = 5.0
-"""For reading one of them."""
+"""For reading one file."""
 MAX_ENCODED_BYTES = 15 * 1024 * 1024
-"""Of all inline media of a question, as base64. Source: ai.google.dev, "File input methods": 100 MB; we stay far below,
-for the sake of a function's memory and of the time it takes to send them."""
+"""Of all inline media of a question, as base64. Gemini takes 100 MB; the lower limit spares memory and upload time.
+Source: ai.google.dev, "File input methods"."""
 MAX_ATTACHMENTS = 24
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """An exhibit with what the model gets of it."""
+    """An exhibit with the part that is sent to the model."""
 
     id: str
-    """`M1`, `M2`, … in the order of the post; what a claim cites."""
+    """`M1`, `M2`, … in the order of the post; claims cite it."""
     exhibit: Exhibit
     part: MediaPart
 
@@ -41,7 +41,7 @@ class Attachment:
         return isinstance(self.part, InlineMedia)
 
     def as_record(self) -> dict[str, Any]:
-        """Return what is saved of it: never the bytes."""
+        """Return the attachment as it is saved, without its bytes."""
         record: dict[str, Any] = {"id": self.id, **exhibit_record(self.exhibit)}
         if isinstance(self.part, InlineMedia):
             return record | {"how": SentAs.INLINE, "bytes": len(self.part.data)}
@@ -57,11 +57,11 @@ def exhibit_record(exhibit: Exhibit) -> dict[str, Any]:
 def attach(
     candidates: Sequence[Candidate], *, open_store: Callable[[], MediaStore], is_time_left: Callable[[], bool]
 ) -> tuple[Sequence[Attachment], Sequence[LeftOut]]:
-    """Return what can be shown, in the order of the candidates, and what had to be left out.
+    """Return the media that can be shown, in the order of the candidates, and those that had to be left out.
 
     Args:
         candidates: in the order of the post.
-        open_store: makes the store that is read, when there is something to read.
+        open_store: opens the store; called only when there is a file to read.
         is_time_left: whether one more file may be read.
     """
     reader = _Reader(open_store, is_time_left)
@@ -78,7 +78,7 @@ def attach(
 
 
 class _Reader:
-    """Reads until the question is full or the time is over."""
+    """Reads files until the question is full or the time is over."""
 
     def __init__(self, open_store: Callable[[], MediaStore], is_time_left: Callable[[], bool]) -> None:
         self._open_store = open_store
@@ -88,7 +88,7 @@ class _Reader:
         self._room_bytes = MAX_ENCODED_BYTES // 4 * 3
 
     def read(self, candidate: Candidate) -> MediaPart | Reason:
-        """Return what the model gets, or why it gets nothing."""
+        """Return the part to send to the model, or the reason why there is none."""
         source = candidate.source
         if not self._places:
             return Reason.NO_ROOM

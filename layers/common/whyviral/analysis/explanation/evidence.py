@@ -1,4 +1,4 @@
-"""All that a post is explained from: what was measured, said, shown and what is missing."""
+"""The evidence from which a post is explained: facts, transcript, media, and the gaps in them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,18 +23,18 @@ from .transcript_spans import TranscriptSpan, transcript_spans
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one question to the model rests on."""
+    """The content of one question to the model."""
 
     post: PostSnapshot
     facts: tuple[Fact, ...]
     verdict: Verdict
     spans: Sequence[TranscriptSpan] = ()
     is_transcript_cut: bool = False
-    """Whether there are more words than spans."""
+    """Whether words had to be left out of the spans."""
     attachments: Sequence[Attachment] = ()
     left_out: Sequence[LeftOut] = ()
     gaps: Sequence[str] = ()
-    """What nobody could find out about the post, in our words."""
+    """Things about the post that could not be found out, in our words."""
 
     @property
     def citable_ids(self) -> list[str]:
@@ -53,7 +53,7 @@ class Evidence:
 
 
 def gather_evidence(post: Post, comments: Sequence[Mapping[str, Any]], *, now: datetime) -> Evidence:
-    """Return what can be known of a post before its media are read."""
+    """Return the evidence about a post before its media are read."""
     snapshot = snapshot_of(post, comments)
     facts = compute_facts(snapshot, measured_at=post.fetched_at or now)
     spans, is_cut = transcript_spans(snapshot.media or ())
@@ -68,7 +68,7 @@ def gather_evidence(post: Post, comments: Sequence[Mapping[str, Any]], *, now: d
 
 
 def snapshot_of(post: Post, comments: Sequence[Mapping[str, Any]]) -> PostSnapshot:
-    """Return a stored post as the facts read it."""
+    """Return a stored post in the form from which facts are computed."""
     return PostSnapshot(
         platform=Platform(post.platform),
         text=post.content or "",
@@ -106,7 +106,7 @@ def _gaps(media: Sequence[PostMedia]) -> Iterator[str]:
             if medium.transcript_truncated:
                 yield f"{label}: the transcript is not whole: not all of its sound could be heard."
             elif medium.has_speech is None and medium.transcript_source is None:
-                yield f"{label}: there is no transcript, so nobody knows whether anything is said{_because(medium)}."
+                yield f"{label}: there is no transcript, so it is not known whether anything is said{_because(medium)}."
 
 
 def _because(medium: PostMedia) -> str:

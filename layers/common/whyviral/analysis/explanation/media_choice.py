@@ -1,7 +1,7 @@
-"""Which of a post's media the model is shown, and why the others are not.
+"""The choice of media that the model is shown, and the reasons why others are not.
 
-What must be seen first is read first: one picture of every medium, then short videos whole, then more key frames,
-spread evenly over their video. Key frames go beside a whole video, because an answer can cite them as moments.
+The order of reading follows importance: one picture of every medium, then whole short videos, then more key frames,
+spread evenly over their video. Key frames accompany a whole video because an answer can cite them as moments.
 """
 
 import re
@@ -20,7 +20,7 @@ MAX_FRAMES_PER_VIDEO = 8
 MAX_IMAGE_BYTES = 4 * 1024 * 1024
 MAX_VIDEO_BYTES = 8 * 1024 * 1024
 MAX_WHOLE_VIDEO_S = 180.0
-"""A longer video costs more tokens than its key frames and transcript tell less."""
+"""For a longer video, key frames and transcript say nearly as much for fewer tokens."""
 MAX_WATCHED_S = 300.0
 """Of a video on YouTube; about 67 tokens a second at half a frame. Source: ai.google.dev, "Video understanding"."""
 CLOSELY_WATCHED_S = 60.0
@@ -30,7 +30,8 @@ _YOUTUBE_PAGE = re.compile(r"https://www\.youtube\.com/watch\?v=[A-Za-z0-9_-]{11
 _JPEG = "image/jpeg"
 _PICTURES = frozenset({_JPEG, "image/png", "image/webp", "image/heic"})
 _VIDEOS = {"video/mp4": "video/mp4", "video/quicktime": "video/mov", "video/webm": "video/webm"}
-"""What storage calls a video, and the model. Source: ai.google.dev, "Image understanding", "Video understanding"."""
+"""The content types of videos: in storage, and as the model names them.
+Source: ai.google.dev, "Image understanding", "Video understanding"."""
 
 
 class Reason(StrEnum):
@@ -87,7 +88,7 @@ class Candidate:
     exhibit: Exhibit
     source: StoredFile | VideoUrl
     order: tuple[int, int] = (Rank.FIRST_SIGHT, 0)
-    """When it is read: by rank, then by its place in an even spread."""
+    """The reading order: by rank, then by place in an even spread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +101,17 @@ class LeftOut:
 
 @dataclass(slots=True)
 class Choice:
-    """What may be shown of a post, in its order, and what cannot be."""
+    """The media of a post that may be shown, in its order, and those that cannot."""
 
     candidates: list[Candidate] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
 
 
 def choose_media(post: Post, *, can_watch: bool) -> Choice:
-    """Return what could be shown of a post.
+    """Return the media of a post that could be shown.
 
     Args:
-        post: with its media.
+        post: the post, with its media.
         can_watch: whether the model can fetch the post's video by its URL: a stand-in's video is on no real server.
     """
     choice = Choice()
@@ -125,7 +126,7 @@ def choose_media(post: Post, *, can_watch: bool) -> Choice:
 
 
 def named_media(media: Sequence[PostMedia]) -> Iterator[tuple[str, PostMedia]]:
-    """Yield the media with the names by which a prompt calls them: `photo 1`, `photo 2`, `video 1`, `cover 1`."""
+    """Yield the media with their names in a prompt: `photo 1`, `photo 2`, `video 1`, `cover 1`."""
     nouns = {MediaKind.IMAGE: "photo", MediaKind.VIDEO: "video", MediaKind.THUMBNAIL: "cover"}
     seen = dict.fromkeys(MediaKind, 0)
     for medium in media:
@@ -194,5 +195,5 @@ def _jpeg(path: str) -> StoredFile:
 
 
 def _spread(number: int) -> int:
-    """Return the place of a frame when any first few of them shall be spread evenly: its bits in reverse."""
+    """Return the reading order of a frame, its bits reversed, so that the first few are always spread evenly."""
     return int(f"{number:03b}"[::-1], base=2)

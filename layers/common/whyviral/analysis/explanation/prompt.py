@@ -1,7 +1,7 @@
-"""The prompt of one post: our rubric and measurements, and apart from them the untrusted words of the post.
+"""The prompt of one post: our rubric and measurements, kept apart from the untrusted words of the post.
 
-Words of the post, of its videos and of its comments stand in the JSON of the data block and nowhere else, escaped so
-that they cannot close it or start a line: a post that imitates our delimiters, facts or instructions remains a string.
+The words of the post, its videos and its comments appear only in the JSON of the data block. They are escaped, so that
+a post that imitates our delimiters, facts or instructions remains a string.
 """
 
 import json
@@ -22,7 +22,7 @@ PROMPT_VERSION = "post.v2"
 
 
 def build_prompt(evidence: Evidence) -> AnalystPrompt:
-    """Return the rubric as system prompt, the media, and as user prompt facts, verdict, list of media and post."""
+    """Return the prompt: the rubric for the system; media, facts, verdict and post for the user."""
     user = "\n".join(
         (
             f"# Facts about a post on {evidence.post.platform}",

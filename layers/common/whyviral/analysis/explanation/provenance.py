@@ -1,4 +1,4 @@
-"""The words in which an analysis records what it rests on."""
+"""The vocabulary in which an analysis records its sources."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -10,7 +10,7 @@ type Citation = Annotated[str, StringConstraints(pattern=r"^[FTM][1-9][0-9]*$")]
 
 
 class ShownAs(StrEnum):
-    """What the model gets of a medium."""
+    """The form in which the model is shown a medium."""
 
     IMAGE = "image"
     THUMBNAIL = "thumbnail"
@@ -19,16 +19,16 @@ class ShownAs(StrEnum):
 
 
 class SentAs(StrEnum):
-    """How the model gets it: as bytes, or as a URL that its vendor fetches."""
+    """How a medium reaches the model: as bytes, or as a URL that the vendor fetches."""
 
     INLINE = "inline"
     URL = "url"
 
 
 class StandInPart(StrEnum):
-    """What of an analysis came from a stand-in and not from the real service."""
+    """A part of an analysis that came from a stand-in and not from the real service."""
 
     POST = "post"
-    """All that the platform told, including captions and comments."""
+    """All data of the platform, including captions and comments."""
     STORAGE = "storage"
     MODEL = "model"

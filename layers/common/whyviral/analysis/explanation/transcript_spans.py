@@ -1,4 +1,4 @@
-"""What is said in the videos of a post, in spans that an answer can cite by id."""
+"""The transcripts of a post's videos, in spans that an answer can cite by id."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from whyviral.integrations.ports.transcript import SpokenSegment
 MAX_TRANSCRIPT_CHARACTERS = 30_000
 MAX_SPAN_CHARACTERS = 300
 MAX_SPAN_S = 10.0
-"""A span is a moment: longer ones would prove too little when they are cited."""
+"""A citation of a longer span would prove too little."""
 
 
 @dataclass(frozen=True, slots=True)
 class TranscriptSpan:
-    """One moment of speech; its text is a stranger's."""
+    """One moment of speech; its text is untrusted."""
 
     id: str
     """`T1`, `T2`, … in the order of the post's videos and of time."""
@@ -27,7 +27,7 @@ class TranscriptSpan:
 
 
 def transcript_spans(media: Sequence[MediumSnapshot]) -> tuple[Sequence[TranscriptSpan], bool]:
-    """Return the spans of all videos, and whether the rest of the words had to be left out."""
+    """Return the spans of all videos, and whether words had to be left out."""
     spans: list[TranscriptSpan] = []
     room = MAX_TRANSCRIPT_CHARACTERS
     videos = (medium for medium in media if medium.kind is MediaKind.VIDEO)
@@ -41,7 +41,7 @@ def transcript_spans(media: Sequence[MediumSnapshot]) -> tuple[Sequence[Transcri
 
 
 def _moments(segments: Sequence[SpokenSegment]) -> Iterator[tuple[float, float, str]]:
-    """Join lines that follow each other into moments; captions come in lines of two seconds."""
+    """Join consecutive lines into moments, because a line of captions lasts only about two seconds."""
     joined: list[SpokenSegment] = []
     for segment in segments:
         if joined and not _fits(joined, segment):

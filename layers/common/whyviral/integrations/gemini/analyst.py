@@ -31,7 +31,7 @@ _ROOM_TOKENS = 8192
 
 @dataclass(slots=True)
 class _Question:
-    """A prompt on its way from try to try."""
+    """A prompt, with everything about it that may change between tries."""
 
     prompt: AnalystPrompt
     schema: Mapping[str, Any]
@@ -44,10 +44,10 @@ class _Question:
 
 
 class GeminiAnalyst:
-    """Asks Gemini, with the next key or the other model where one fails.
+    """Asks Gemini, and switches to the next key, the other model or a plainer schema when a try fails.
 
-    What it learns about keys it knows as long as it lives, so build one for each unit of work: a key that was repaired
-    is then used again.
+    An instance remembers for its lifetime which keys failed. Build one for each unit of work, so that a key that was
+    repaired is used again.
     """
 
     def __init__(
@@ -61,16 +61,16 @@ class GeminiAnalyst:
         clock: Clock = utc_now,
         prices: PriceList,
     ) -> None:
-        """Make the analyst; the SDK is loaded with the first question.
+        """Build the analyst; the first question loads the SDK.
 
         Args:
-            api_keys: in the order in which they are tried; each of its own project, since quotas are.
+            api_keys: in the order in which they are tried; each belongs to a project of its own, as quotas do.
             model: asked first.
             fallback_model: asked once when `model` is overloaded or retired.
-            calls: takes every exchange.
-            timeout_s: for one `answer()`, all its tries together.
-            clock: tells the time.
-            prices: what models cost.
+            calls: records every exchange.
+            timeout_s: for all tries of one `answer()` together.
+            clock: returns the current time.
+            prices: the prices of models.
         """
         self._keys = KeyRing(api_keys)
         self._model = model
@@ -82,7 +82,7 @@ class GeminiAnalyst:
         self._is_stand_in = endpoints.current().is_stand_in(PROVIDER)
 
     def answer(self, prompt: AnalystPrompt, *, shape: type[BaseModel]) -> AnalystReply:
-        """Ask until there is an answer, nothing is left to try, or the time is over.
+        """Ask until there is an answer, no fallback is left, or the time is over.
 
         Raises:
             ProviderError: no usable answer; `category` is rate_limit, auth, timeout, provider_error or ai_error.
@@ -104,10 +104,10 @@ class GeminiAnalyst:
                     raise
 
     def _can_go_on(self, question: _Question, key: str, error: GeminiError) -> bool:
-        """Change what the error asks to be changed; each change but that of the key happens once."""
+        """Apply the fallback of the error; each happens once, except for the change of keys."""
         match error.fallback:
             case Fallback.NEXT_KEY:
-                self._keys.rest(key, until=error.key_cooldown_until)
+                self._keys.cool_down(key, until=error.key_cooldown_until)
             case Fallback.OTHER_MODEL if question.spare_model:
                 question.model, question.spare_model = question.spare_model, None
             case Fallback.ASK_AGAIN if not question.was_repeated:
@@ -149,7 +149,7 @@ class GeminiAnalyst:
     def _ask(self, question: _Question, key: str, call: CallOutcome) -> GeminiAnswer:
         from .sdk import generate  # noqa: PLC0415 - functions that never ask must not load the SDK
 
-        call.cost_usd = None  # what happens from here on may be billed, until a reply says otherwise
+        call.cost_usd = None  # from here on the call may be billed, until a reply says otherwise
         try:
             reply = generate(
                 question.prompt,
@@ -185,7 +185,7 @@ class GeminiAnalyst:
         )
 
     def _cost_usd(self, model: str, call: CallOutcome) -> Decimal | None:
-        """Return the price by the asked model: that is the one which is billed, whatever a reply calls itself."""
+        """Return the price by the requested model, which is the billed one even if the reply names another."""
         if call.input_tokens is None or call.output_tokens is None:
             return None
         return cost_usd(

@@ -1,4 +1,4 @@
-"""What Gemini answered, read leniently and judged strictly. Source: ai.google.dev, generateContent."""
+"""Gemini's reply, read leniently and judged strictly. Source: ai.google.dev, generateContent."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from .written_json import find_object
 
 type ModelName = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,100}$")]
 type Tokens = Annotated[int, Field(strict=True, ge=0, le=10**9)]
-"""More than any model takes, and so few that a sum of two fits the integer it is saved in."""
+"""The bound is above the limits of every model, and a sum of two counts fits the integer column."""
 
 
 class _CamelModel(VendorModel):
@@ -41,13 +41,13 @@ class Candidate(_CamelModel):
 
 
 class PromptFeedback(_CamelModel):
-    """Why there is no answer."""
+    """The reason why there is no answer."""
 
     block_reason: Lenient[str] = None
 
 
 class Usage(_CamelModel):
-    """Tokens, as they are billed; what is not told is unknown, not free."""
+    """Tokens as they are billed; a missing count is unknown, not free."""
 
     prompt_token_count: Lenient[Tokens] = None
     tool_use_prompt_token_count: Lenient[Tokens] = None
@@ -57,14 +57,14 @@ class Usage(_CamelModel):
 
     @property
     def input_tokens(self) -> int | None:
-        """What the model read; cached tokens included. No question is read for nothing."""
+        """Tokens that the model read, including cached ones; a count of zero cannot be true and is unknown."""
         if not self.prompt_token_count:
             return None
         return self.prompt_token_count + (self.tool_use_prompt_token_count or 0)
 
     @property
     def output_tokens(self) -> int | None:
-        """What the model wrote and thought; a count that is zero is left out of a reply, and the total shows it."""
+        """Tokens that the model wrote and thought; a reply leaves out a count of zero, which the total then shows."""
         if self.candidates_token_count is not None or self.thoughts_token_count is not None:
             return (self.candidates_token_count or 0) + (self.thoughts_token_count or 0)
         if self.total_token_count is None or self.input_tokens is None:

@@ -1,4 +1,7 @@
-"""Every way in which Gemini fails, and what helps. Source: ai.google.dev, "Troubleshooting"; google-genai 3.4."""
+"""Every way in which Gemini fails, and the fallback for each.
+
+Source: ai.google.dev, "Troubleshooting"; google-genai 3.4.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -36,7 +39,7 @@ class GeminiError(ProviderError):
 
     Attributes:
         fallback: what to try next.
-        key_cooldown_until: with NEXT_KEY, when this key may be used again; None: not by us.
+        key_cooldown_until: with NEXT_KEY, when this key may be used again; None: never by this process.
     """
 
     def __init__(
@@ -63,7 +66,7 @@ class GeminiError(ProviderError):
 
 
 def error_of_status(status: int, document: Any, *, now: datetime) -> GeminiError:
-    """Return what an error status means; Google's own words may quote keys, so none of them are kept."""
+    """Return the error for a status; Google's messages may quote keys, so none of them are kept."""
     error = document.get("error") if isinstance(document, Mapping) else None
     error = error if isinstance(error, Mapping) else {}
     is_our_account = error.get("status") == "FAILED_PRECONDITION"  # region or billing
@@ -93,12 +96,12 @@ def error_of_status(status: int, document: Any, *, now: datetime) -> GeminiError
 
 
 def error_of_refusal(refusal: CallThrottled, *, now: datetime) -> GeminiError:
-    """Return what helps where a question was not let through: another key where this one rests, else another model."""
-    rests = refusal.category is ErrorCategory.RATE_LIMIT
+    """Return the error for a throttled call: try another key during a cooldown of this one, else another model."""
+    is_cooldown = refusal.category is ErrorCategory.RATE_LIMIT
     return GeminiError(
         refusal.message,
         category=refusal.category,
-        fallback=Fallback.NEXT_KEY if rests else Fallback.OTHER_MODEL,
+        fallback=Fallback.NEXT_KEY if is_cooldown else Fallback.OTHER_MODEL,
         is_transient=True,
         key_cooldown_until=now + timedelta(seconds=refusal.retry_after_s or 0.0),
         retry_after_s=refusal.retry_after_s,
@@ -108,12 +111,12 @@ def error_of_refusal(refusal: CallThrottled, *, now: datetime) -> GeminiError:
 def refused_content() -> GeminiError:
     """Return the error of a prompt that was blocked."""
     return GeminiError(
-        f"{SERVICE} refused to speak about this one.", category=ErrorCategory.AI_ERROR, fallback=Fallback.NONE
+        f"{SERVICE} refused to answer about this post.", category=ErrorCategory.AI_ERROR, fallback=Fallback.NONE
     )
 
 
 def error_of_finish(finish_reason: str | None) -> GeminiError:
-    """Return what an answer that did not end by itself means; reasons we do not know count as bad luck."""
+    """Return the error for an answer that did not end by itself; unknown reasons are retried once."""
     if finish_reason in _FINISHED_BY_BLOCKING:
         return refused_content()
     message = "stopped in the middle of its answer" if finish_reason == "MAX_TOKENS" else "gave up on its answer"
@@ -121,7 +124,7 @@ def error_of_finish(finish_reason: str | None) -> GeminiError:
 
 
 def unusable_answer() -> GeminiError:
-    """Return the error of an answer that is empty or not the JSON that was asked for."""
+    """Return the error for an answer that is empty or holds no JSON object."""
     return GeminiError(
         f"{SERVICE} gave an answer that could not be used.",
         category=ErrorCategory.AI_ERROR,
@@ -130,7 +133,7 @@ def unusable_answer() -> GeminiError:
 
 
 def unreadable_reply() -> GeminiError:
-    """Return the error of a reply that is not Gemini's at all."""
+    """Return the error for a reply that does not have Gemini's form."""
     return GeminiError(
         f"{SERVICE} sent a reply that could not be read.",
         category=ErrorCategory.PROVIDER_ERROR,

@@ -1,4 +1,4 @@
-"""The API keys of Gemini, and which of them are of use right now."""
+"""The API keys of Gemini, and which of them can be used now."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,24 +11,24 @@ from .errors import PROVIDER, SERVICE
 
 
 class KeyRing:
-    """The keys in the order in which they are tried; a key that failed rests."""
+    """The keys in the order in which they are tried; a key that failed is on cooldown."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = list(dict.fromkeys(checked_key(key, name="GEMINI_API_KEY") for key in keys))
         if not self._keys:
             raise ValueError("GEMINI_API_KEY is missing")
-        self._resting: dict[str, datetime | None] = {}
+        self._cooldowns: dict[str, datetime | None] = {}
 
     def pick(self, *, now: datetime) -> str:
         """Return the first key that may be used.
 
         Raises:
-            ProviderError: rate_limit with the time until the first key is back, or auth when none will be.
+            ProviderError: rate_limit, with the time until a cooldown ends, or auth when every key was refused.
         """
         for key in self._keys:
-            if key not in self._resting or self._is_back(key, now):
+            if key not in self._cooldowns or self._is_back(key, now):
                 return key
-        returns = [moment for moment in self._resting.values() if moment is not None]
+        returns = [moment for moment in self._cooldowns.values() if moment is not None]
         raise ProviderError(
             f"{SERVICE} asks us to slow down." if returns else f"{SERVICE} refused our account.",
             provider=PROVIDER,
@@ -37,10 +37,10 @@ class KeyRing:
             retry_after_s=(min(returns) - now).total_seconds() if returns else None,
         )
 
-    def rest(self, key: str, *, until: datetime | None) -> None:
-        """Pass over a key until a moment, or for good."""
-        self._resting[key] = until
+    def cool_down(self, key: str, *, until: datetime | None) -> None:
+        """Skip a key until its cooldown ends, or for good."""
+        self._cooldowns[key] = until
 
     def _is_back(self, key: str, now: datetime) -> bool:
-        until = self._resting[key]
+        until = self._cooldowns[key]
         return until is not None and until <= now

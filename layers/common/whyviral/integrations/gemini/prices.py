@@ -1,4 +1,4 @@
-"""What a question to Gemini costs, and what it can cost at most."""
+"""The cost of a question to Gemini, and its upper bound."""
 
 import json
 import math
@@ -14,20 +14,21 @@ _MILLION = 1_000_000
 _CONTEXT_TOKENS = 1_048_576
 """No model of the family reads more. Source: ai.google.dev, "Models", 2026-11."""
 _FRAMING_TOKENS = 1_024
-"""Around what we send: turns, roles, and which part is what."""
+"""For turns, roles and the borders of parts."""
 _TOKENS_A_PICTURE = 2_240
-"""At the finest resolution there is. Source: ai.google.dev, "Media resolution", 2026-11."""
+"""At the highest resolution. Source: ai.google.dev, "Media resolution", 2026-11."""
 _TOKENS_A_FRAME = 300
-"""At the finest, with its time. Source: ai.google.dev, "Media resolution" and "Video understanding", 2026-11."""
+"""At the highest resolution, with its timestamp.
+Source: ai.google.dev, "Media resolution" and "Video understanding", 2026-11."""
 _TOKENS_A_SECOND_OF_SOUND = 40
-"""32, and what there may be around them. Source: ai.google.dev, "Understand and count tokens", 2026-11."""
+"""32, with a margin. Source: ai.google.dev, "Understand and count tokens", 2026-11."""
 
 
 def cost_usd(prices: PriceList, model: str, *, on: date, input_tokens: int, output_tokens: int) -> Decimal | None:
     """Return the price of a call, or None for a model, or a day, of which we know none.
 
-    Tokens that Gemini had cached are charged like the others here: their lower price is not known, and a ledger that
-    says too much is better than one that says too little.
+    Cached tokens are charged like the others, because their lower price is not known: a ledger that overstates is
+    better than one that understates.
     """
     return as_cost(_usd(prices, model, on=on, input_tokens=input_tokens, output_tokens=output_tokens))
 
@@ -55,7 +56,7 @@ def _usd(prices: PriceList, model: str, *, on: date, input_tokens: int, output_t
 
 
 def _most_input_tokens(texts: Iterable[str], media: Sequence[MediaPart]) -> int:
-    # A token is a byte at least. Source: how SentencePiece falls back for what is not in its vocabulary.
+    # A token has at least one byte. Source: the byte fallback of SentencePiece for text outside its vocabulary.
     text_tokens = sum(len(text.encode(errors="surrogatepass")) for text in texts)
     tokens = _FRAMING_TOKENS + text_tokens + sum(map(_most_tokens, media))
     return min(tokens, _CONTEXT_TOKENS)
@@ -66,7 +67,7 @@ def _most_tokens(part: MediaPart) -> int:
         return _tokens_of_video(part.end_s - part.start_s, part.frames_per_second)
     if part.content_type.startswith("image/"):
         return _TOKENS_A_PICTURE
-    # Of a video without a known end only the model knows one.
+    # The length of such a video is known to the model only.
     return _CONTEXT_TOKENS if part.duration_s is None else _tokens_of_video(part.duration_s, 1.0)
 
 

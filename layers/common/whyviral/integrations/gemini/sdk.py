@@ -1,4 +1,4 @@
-"""One exchange with Gemini through google-genai; imported with the first question, since the SDK takes its time."""
+"""One exchange with Gemini through google-genai; imported with the first question, because the SDK loads slowly."""
 
 import atexit
 import ssl
@@ -28,7 +28,7 @@ _MAX_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back, whatever its status."""
+    """The reply to one request, of any status."""
 
     status: int
     body: str | None
@@ -111,7 +111,7 @@ def _trouble(exc: Exception) -> ProviderError:
 
 @cache
 def _client(base_url: str, *, trust_env: bool) -> genai.Client:
-    """Return the client of this process; what is named here, no environment variable can choose otherwise."""
+    """Return the client of this process; environment variables cannot override its settings."""
     context = httpx2.create_ssl_context(trust_env=trust_env)
     hooks: dict[str, list[Callable[..., None]]] = {"request": [_start_the_clock], "response": [_bound_the_body]}
     http = httpx2.Client(
@@ -132,7 +132,7 @@ def _client(base_url: str, *, trust_env: bool) -> genai.Client:
 class _TimedTransport(httpx2.HTTPTransport):
     def __init__(self, context: ssl.SSLContext) -> None:
         super().__init__(verify=context)
-        # Both libraries have the same network in the same words.
+        # httpcore and httpcore2 have the same network interface.
         network = TimedNetwork(cast("httpcore.NetworkBackend", httpcore2.SyncBackend()))
         self._pool = httpcore2.ConnectionPool(
             ssl_context=context, network_backend=cast("httpcore2.NetworkBackend", network)
@@ -140,7 +140,7 @@ class _TimedTransport(httpx2.HTTPTransport):
 
 
 def _start_the_clock(request: httpx2.Request) -> None:
-    """Turn the timeout of each read into one for the whole exchange, and shorten that of connecting."""
+    """Turn the timeout of each read into one for the whole exchange, and shorten the timeout for connecting."""
     timeout: dict[str, float] = request.extensions["timeout"]
     request.extensions["ends_at"] = time.monotonic() + timeout["read"]
     timeout["connect"] = min(timeout["connect"], _CONNECT_TIMEOUT_S)
@@ -152,7 +152,7 @@ def _bound_the_body(response: httpx2.Response) -> None:
 
 
 class _BoundedStream(httpx2.SyncByteStream):
-    """A body that may be neither late nor huge."""
+    """A body with a deadline and a maximum size."""
 
     def __init__(self, stream: httpx2.SyncByteStream, *, request: httpx2.Request) -> None:
         self._stream = stream
