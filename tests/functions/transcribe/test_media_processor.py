@@ -345,7 +345,7 @@ def test_the_vendor_calls_of_every_medium_are_logged(worker: WorkerBench) -> Non
 
 
 _FAILED = {"category": "internal", "message": "Our server failed while it processed this file. Try again."}
-_GIVEN_UP = {"category": "media_error", "message": "The file could not be decoded in several tries."}
+_GIVEN_UP = {"category": "media_error", "message": "The file could not be decoded after several attempts."}
 
 
 @pytest.mark.parametrize("failure", [HostFailure(), OSError(errno.ENOSPC, "full"), OSError(errno.EIO, "broken")])
