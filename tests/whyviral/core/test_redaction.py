@@ -86,10 +86,10 @@ def test_the_value_of_a_secret_setting_is_hidden_even_if_it_looks_ordinary() -> 
     StorageSettings(
         supabase_db_url=SecretStr("postgresql://app@db/postgres"),
         supabase_url="https://example.supabase.co",
-        supabase_secret_key=SecretStr("plain words nobody would suspect"),
+        supabase_secret_key=SecretStr("plain words that look ordinary"),
     )
 
-    assert redacted("it said: plain words nobody would suspect!") == "it said: [hidden]!"
+    assert redacted("it said: plain words that look ordinary!") == "it said: [hidden]!"
 
 
 def test_a_secret_setting_shorter_than_twelve_characters_is_not_hidden() -> None:
