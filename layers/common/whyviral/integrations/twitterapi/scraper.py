@@ -79,19 +79,19 @@ class TwitterApiScraper:
     def _fetch_batch(self, post_ids: Sequence[str]) -> Outcomes:
         """Fetch posts, and once more those in whose place the first answer had others."""
         try:
-            outcomes = self._fetch_once(post_ids)
+            outcomes = self._request_batch(post_ids)
         except (ConnectionDropped, UnreadableAnswer):
             # The vendor drops idle connections under load, and reading the same posts again is safe.
-            return self._fetch_once(post_ids)
+            return self._request_batch(post_ids)
         replaced = [post_id for post_id, outcome in outcomes.items() if outcome == _replaced(post_id)]
         if not replaced:
             return outcomes
         try:
-            return outcomes | self._fetch_once(replaced)
+            return outcomes | self._request_batch(replaced)
         except ProviderError:
             return outcomes  # recorded; the posts of the first answer are paid for
 
-    def _fetch_once(self, post_ids: Sequence[str]) -> Outcomes:
+    def _request_batch(self, post_ids: Sequence[str]) -> Outcomes:
         try:
             params = {"tweet_ids": ",".join(post_ids)}
             tweets = self._api.get_tweets(
