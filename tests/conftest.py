@@ -10,7 +10,7 @@ pytest_plugins = [
     "tests.fixtures.distribution",
     "tests.fixtures.proof_scale",
     "tests.fixtures.database",
-    "tests.fixtures.pgbouncer",
+    "tests.fixtures.postgres.pgbouncer",
     "tests.fixtures.stand_ins",
     "tests.fixtures.endpoints",
     "tests.fixtures.pipeline",

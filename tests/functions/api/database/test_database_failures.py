@@ -10,9 +10,9 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, make_url
 from starlette.testclient import TestClient
 
-from tests.fixtures.certificates import make_chain
-from tests.fixtures.fake_pooler import fake_pooler, server_context, tls_in_front_of
-from tests.fixtures.pgbouncer import StartPooler
+from tests.fixtures.postgres.certificates import make_chain
+from tests.fixtures.postgres.fake_pooler import fake_pooler, server_context, tls_in_front_of
+from tests.fixtures.postgres.pgbouncer import StartPooler
 from tests.functions.api.conftest import SignedIn, replace_services
 from whyviral.core.database import build_engine, session_scope
 from whyviral.core.postgres.connection_failures import Failure

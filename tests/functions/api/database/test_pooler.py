@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from functions.api.settings import ApiSettings
-from tests.fixtures.pgbouncer import StartPooler
+from tests.fixtures.postgres.pgbouncer import StartPooler
 from tests.functions.api.conftest import SignedIn
 from tests.functions.api.database.test_concurrency import serving
 from whyviral.analytics.models import ApiAccessLog

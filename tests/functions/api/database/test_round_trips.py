@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from functions.api.settings import ApiSettings
-from tests.fixtures.counting_proxy import CountingProxy
+from tests.fixtures.postgres.counting_proxy import CountingProxy
 from tests.functions.api.conftest import SignedIn
 from tests.functions.api.routers.test_reading import create_requests, create_whole_request
 

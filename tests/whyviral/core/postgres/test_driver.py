@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from tests.factories import create_user
-from tests.fixtures.counting_proxy import CountingProxy
+from tests.fixtures.postgres.counting_proxy import CountingProxy
 from whyviral.core.database import build_engine, session_scope, single_statement
 from whyviral.core.postgres.driver import Connection
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from tests.fixtures.database import Database, run_script
-from tests.fixtures.pgbouncer import StartPooler
+from tests.fixtures.postgres.pgbouncer import StartPooler
 from whyviral.core.database import build_engine, session_scope, single_statement
 
 _CLIENTS = 20

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import InterfaceError
 
-from tests.fixtures.certificates import Chain, make_chain
-from tests.fixtures.fake_pooler import server_context, tls_in_front_of
+from tests.fixtures.postgres.certificates import Chain, make_chain
+from tests.fixtures.postgres.fake_pooler import server_context, tls_in_front_of
 from whyviral.core.database import build_engine, session_scope
 from whyviral.core.postgres.connection_failures import Failure
 
