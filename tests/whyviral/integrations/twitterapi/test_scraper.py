@@ -246,7 +246,7 @@ def test_an_unrequested_post_is_a_provider_error_the_second_time(
 
     assert (failure.category, failure.message) == (
         ErrorCategory.PROVIDER_ERROR,
-        "The source of X posts sent another post than the asked one; try again.",
+        "The source of X posts sent another post than the requested one; try again.",
     )
     assert len(stand_ins.calls("twitterapi")) == 2
 
