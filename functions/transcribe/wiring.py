@@ -1,10 +1,10 @@
 """Builds the worker from its settings; imported after the first heartbeat, because it takes seconds to import."""
 
 import shutil
+from collections.abc import Callable
 
 from aws_lambda_powertools import Logger
 
-from functions.transcribe.decoder.hardening import end_descendants
 from functions.transcribe.decoder.isolated_decoder import decode
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
@@ -21,8 +21,16 @@ from .settings import WorkerSettings
 from .whisper import WhisperListener
 
 
-def build_processor(settings: WorkerSettings, *, logger: Logger) -> MediaProcessor:
-    """Build the processor of a worker that has called `adopt_descendants`.
+def build_processor(
+    settings: WorkerSettings, *, logger: Logger, after_file: Callable[[], object] = lambda: None
+) -> MediaProcessor:
+    """Build the processor of a worker.
+
+    Args:
+        settings: of the worker.
+        logger: for its log.
+        after_file: called when a file has been read. The worker kills its descendants then; a process with other
+            children must not.
 
     Raises:
         SettingsError: no weights of Whisper are installed.
@@ -42,7 +50,7 @@ def build_processor(settings: WorkerSettings, *, logger: Logger) -> MediaProcess
             audio_source=YouTubeAudio(calls=calls, clock=utc_now, proxy_url=proxy_url, deno_path=deno_path),
             listener=listener,
             examine=decode,
-            after_file=end_descendants,
+            after_file=after_file,
         )
 
     return MediaProcessor(engine, build_reader=build_reader, clock=utc_now, logger=logger)

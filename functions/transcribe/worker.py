@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
-from functions.transcribe.decoder.hardening import adopt_descendants, disable_ptrace
+from functions.transcribe.decoder.hardening import adopt_descendants, disable_ptrace, end_descendants
 from whyviral.core.logging import build_logger
 from whyviral.core.settings import SettingsError
 from whyviral.integrations.aws.clients import load_credentials
@@ -40,7 +40,7 @@ class _Work:
 
         if isinstance(self._settings, SettingsError):
             raise self._settings
-        return build_processor(self._settings, logger=self._logger)
+        return build_processor(self._settings, logger=self._logger, after_file=end_descendants)
 
     def __call__(self, job: Job, deadline: Deadline) -> str:
         return self._processor.process(job, deadline)
