@@ -46,7 +46,10 @@ _URLS = {
 _numbers = itertools.count(1)
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _OF_ITS_OWN = frozenset(
-    {"id", "request_id", "created_at", "updated_at", "fetched_at", "cost_usd", "input_tokens", "output_tokens"}
+    {
+        *("id", "request_id", "created_at", "updated_at", "fetched_at"),
+        *("cost_usd", "input_tokens", "output_tokens", "question_sha256"),
+    }
 )
 """Fields that differ from one analysis to the next of the same post."""
 _PROSE = re.compile(r"^Stand-in|\[inference\]\.$")

@@ -57,6 +57,7 @@ _METADATA = {
     "provider": "gemini",
     "model": "gemini-3.8-flash",
     "prompt_version": "v3",
+    "question_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
     "input_tokens": 2_480,
     "output_tokens": 612,
     "cost_usd": _COST_USD,

@@ -35,8 +35,8 @@ def test_posts_of_an_inactive_platform_are_refused_and_nothing_is_saved_or_count
     assert (reply.status_code, reply.json()) == (
         503,
         {
-            "error": "Posts of youtube cannot be analysed at the moment, so nothing of this call was; "
-            "send the posts of other platforms on their own, or try again later.",
+            "error": "Posts of youtube cannot be analysed at the moment, so no analysis was started. "
+            "Send the posts of other platforms without them, or try again later.",
             "code": "platform_unavailable",
             "details": {"platform": "youtube"},
             "request_id": reply.headers["X-Request-Id"],

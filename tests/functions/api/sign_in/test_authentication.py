@@ -55,8 +55,8 @@ def test_every_route_refuses_a_call_without_a_token(client: TestClient, route: t
     assert refusal(client.request(route[0], ROUTES[route])) == MISSING
 
 
-@pytest.mark.parametrize("route", ROUTES, ids="{0[0]} {0[1]}".format)
-def test_every_route_refuses_a_deleted_user(
+@pytest.mark.parametrize("route", [route for route in ROUTES if route[0] != "DELETE"], ids="{0[0]} {0[1]}".format)
+def test_every_route_but_the_deletion_itself_refuses_a_deleted_user(
     client: TestClient, sign_in: Callable[..., SignedIn], route: tuple[str, str]
 ) -> None:
     deleted = sign_in(deleted_at=datetime.now(UTC))
