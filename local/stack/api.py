@@ -14,6 +14,10 @@ from local.aws.gateway import WebhookGateway, lambda_invoker  # noqa: E402
 from local.aws.webhook_queue import FUNCTION  # noqa: E402
 from local.bootstrap import install_endpoints  # noqa: E402
 
+_KEEP_ALIVE_S = 60
+"""Longer than clients keep an idle connection (httpx: 5 s, uvicorn's own default), or the server could close one that a
+client is about to use."""
+
 
 def main() -> None:
     """Serve on loopback until the stack stops this process."""
@@ -23,7 +27,15 @@ def main() -> None:
     install_endpoints()
     app = WebhookGateway(create_app(ApiSettings.load()), invoke=lambda_invoker(FUNCTION))
     # With proxy headers enabled, a caller on loopback could forge its client address.
-    uvicorn.run(app, host="127.0.0.1", port=port, access_log=False, log_level="warning", proxy_headers=False)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=port,
+        access_log=False,
+        log_level="warning",
+        proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+    )
 
 
 main()
