@@ -17,6 +17,8 @@ from local.stand_ins.youtube.proxy import ConnectProxy
 
 HOST = "127.0.0.1"
 _START_TIMEOUT_S = 10
+_KEEP_ALIVE_S = 60
+"""Longer than clients keep an idle connection, so that the server never closes one that is about to be used."""
 
 
 class _Connection(H11Protocol):
@@ -47,7 +49,16 @@ class StandInServer(uvicorn.Server):
         self.addresses: Addresses | None = None
         """None until the server has started."""
         super().__init__(
-            uvicorn.Config(app, HOST, port, http=_Connection, log_level="error", access_log=False, lifespan="off")
+            uvicorn.Config(
+                app,
+                HOST,
+                port,
+                http=_Connection,
+                log_level="error",
+                access_log=False,
+                lifespan="off",
+                timeout_keep_alive=_KEEP_ALIVE_S,
+            )
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
