@@ -13,7 +13,6 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from whyviral.analytics.service import ApiAccess, record_access
@@ -67,7 +66,7 @@ class AccessLog:
             self._drop("no connection was free")
             return
         try:
-            await run_in_threadpool(_insert, services.engine, access, time.monotonic() - duration_s)
+            await services.run(_insert, services.engine, access, time.monotonic() - duration_s)
         except (SQLAlchemyError, *DATABASE_ERRORS) as exc:
             self._pause(type(exc).__name__)
         else:

@@ -4,6 +4,7 @@ from fastapi import Request
 
 from whyviral.analytics.events import Event, require_event
 from whyviral.analytics.models import EventCategory
+from whyviral.core.database import allow_writes
 from whyviral.core.errors import AppError
 
 from .authentication import Claims, CurrentUser
@@ -36,5 +37,6 @@ def require_administrator(request: Request, user: CurrentUser, claims: Claims, s
         raise NotAdministrator
     if claims.actor is not None:
         raise ImpersonationNotAllowed
+    allow_writes(session)
     details = {"path": request.url.path, "query": sorted(request.query_params)}
     require_event(session, Event(EventCategory.API, "admin_read", user.id, details=details))

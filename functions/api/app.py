@@ -14,7 +14,7 @@ from whyviral.core.logging import build_logger
 from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
 
-from .dependencies import Services
+from .dependencies import Runner, Services, run_in_thread
 from .error_responses import EVERY_ROUTE, error_responses
 from .errors import install_error_handlers
 from .idempotent_call import REPLAYED_HEADER, install_replays
@@ -25,8 +25,13 @@ from .settings import ApiSettings
 _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id", REPLAYED_HEADER]
 
 
-def create_app(settings: ApiSettings) -> FastAPI:
-    """Build the application with its collaborators. It opens no connection until the first request."""
+def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI:
+    """Build the application with its collaborators. It opens no connection until the first request.
+
+    Args:
+        settings: the settings of the deployment.
+        run: runs work that waits for the database.
+    """
     public_base_url = str(settings.public_base_url).rstrip("/")
     logger = build_logger("api", debug=settings.debug)
     app = DescribedApi(
@@ -53,6 +58,7 @@ def create_app(settings: ApiSettings) -> FastAPI:
         max_cost_usd_per_day=settings.max_cost_usd_per_day,
         free_share_of_day=settings.free_share_of_day,
         require_verified_email=settings.require_verified_email,
+        run=run,
     )
     for router in (
         health.router,

@@ -4,16 +4,15 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPBearer
 
 from whyviral.accounts.models import User
 from whyviral.accounts.service import AccountDeleted, SessionRevoked
 from whyviral.accounts.sessions import InvalidToken, get_session_user, verify_token
 from whyviral.core.errors import AppError
-from whyviral.integrations.clerk.session_tokens import InvalidSessionToken, SessionClaims, SessionTokenVerifier
+from whyviral.integrations.clerk.session_tokens import InvalidSessionToken, SessionClaims
 
-from .dependencies import ServicesDep, SessionDep, caller_of, services_of
+from .dependencies import Services, ServicesDep, SessionDep, caller_of, services_of
 from .error_responses import DATABASE, Errors
 from .errors import ProviderUnavailable
 from .transactions import TransactionRoute
@@ -43,7 +42,7 @@ class AuthenticatedRoute(TransactionRoute):
         handle = super().get_route_handler()
 
         async def authenticate_first(request: Request) -> Response:
-            request.state.claims = await _claims_of(services_of(request).verifier, _token_of(request))
+            request.state.claims = await _claims_of(services_of(request), _token_of(request))
             return await handle(request)
 
         return authenticate_first
@@ -56,14 +55,14 @@ def _token_of(request: Request) -> str:
     return token.strip()
 
 
-async def _claims_of(verifier: SessionTokenVerifier, token: str) -> SessionClaims:
-    """Verify a token, in a thread only if Clerk's signing keys may have to be fetched."""
+async def _claims_of(services: Services, token: str) -> SessionClaims:
+    """Verify a token. Only if Clerk's signing keys may have to be fetched is that given to the runner."""
     try:
-        claims = verifier.verify_with_known_keys(token)
+        claims = services.verifier.verify_with_known_keys(token)
     except InvalidSessionToken as exc:
         raise InvalidToken(exc.reason) from exc
     if claims is None:
-        return await run_in_threadpool(verify_token, verifier, token)
+        return await services.run(verify_token, services.verifier, token)
     return claims
 
 
@@ -72,12 +71,12 @@ documented_scheme = HTTPBearer(
 )
 
 
-def get_current_user(
+async def get_current_user(
     request: Request, session: SessionDep, services: ServicesDep, _token: Annotated[Any, Depends(documented_scheme)]
 ) -> User:
     """Return the caller's row. The first request of a user creates it, with a Free subscription."""
     claims: SessionClaims = request.state.claims
-    user = get_session_user(session, claims, clerk=services.clerk, caller=caller_of(request))
+    user = await services.run(get_session_user, session, claims, clerk=services.clerk, caller=caller_of(request))
     request.state.user_id = user.id  # for the access log
     return user
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Query, Request
 from pydantic import BeforeValidator, SecretStr
@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from whyviral.accounts.keyed_hashes import KeyedHashes
 from whyviral.analytics.authentications import Caller
 from whyviral.core.clock import Clock, utc_now
+from whyviral.core.database import reading_session
 from whyviral.integrations.aws.step_functions import Workflow
 from whyviral.integrations.clerk.client import ClerkClient
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
@@ -25,6 +26,33 @@ from whyviral.vendor_calls.calls import CallCollector
 MAX_PAGE = 10_000
 _UNPRINTABLE = re.compile(r"[^ -~]")
 _MAX_USER_AGENT_CHARS = 300
+
+
+class Runner(Protocol):
+    """Runs blocking work, such as database statements, on behalf of a coroutine."""
+
+    async def __call__[**Arguments, Result](
+        self, work: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result:
+        """Run the work and return its result."""
+        ...
+
+
+async def run_in_thread[**Arguments, Result](
+    work: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Result:
+    """Run work in a thread, while the event loop serves other requests."""
+    return await run_in_threadpool(work, *args, **kwargs)
+
+
+async def run_inline[**Arguments, Result](
+    work: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+) -> Result:
+    """Run work in the thread of the event loop, for processes that serve one request at a time, as on Lambda.
+
+    It blocks the loop, but no other request is waiting there, and switching threads takes time.
+    """
+    return work(*args, **kwargs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +73,8 @@ class Services:
     """The share of the daily budget, from 0 to 1, that Free users may use."""
     require_verified_email: bool
     """Whether only verified accounts may start an analysis."""
+    run: Runner = run_in_thread
+    """Runs work that waits for the database."""
     clock: Clock = utc_now
     answer_step_s: float = 1.0
     """The sign-in routes delay each answer to a multiple of this; longer than Clerk usually takes. 0: no delay."""
@@ -100,20 +130,23 @@ async def wait_for_connection(services: ServicesDep) -> AsyncIterator[None]:
 ConnectionDep = Depends(wait_for_connection, scope="function")
 
 
-async def get_session(services: ServicesDep, _connection: Annotated[None, ConnectionDep]) -> AsyncIterator[Session]:
-    """Open the transaction of this request, and commit it before the answer is sent.
+async def get_session(
+    request: Request, services: ServicesDep, _connection: Annotated[None, ConnectionDep]
+) -> AsyncIterator[Session]:
+    """Open the transaction of this request, and commit it before the answer is sent. For a GET it is read-only.
 
-    Opening takes no thread, because a session connects with its first statement. The commit takes one only if the
+    Opening needs no runner, because a session connects with its first statement. The commit needs one only if the
     route has not committed already, as routes of `TransactionRoute` have.
     """
-    session = Session(services.engine, expire_on_commit=False)
+    is_reading = request.method == "GET"
+    session = reading_session(services.engine) if is_reading else Session(services.engine, expire_on_commit=False)
     try:
         yield session
         if session.in_transaction():
-            await run_in_threadpool(session.commit)
+            await services.run(session.commit)
     finally:
         if session.in_transaction():
-            await run_in_threadpool(session.close)
+            await services.run(session.close)
 
 
 type SessionDep = Annotated[Session, Depends(get_session, scope="function")]

@@ -1,4 +1,4 @@
-"""Routes that run their endpoint and the commit of its transaction in one thread."""
+"""Routes that run their endpoint and the commit of its transaction together."""
 
 import functools
 import inspect
@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi.routing import APIRoute
-from starlette.concurrency import run_in_threadpool
 
-from .dependencies import SessionDep
+from .dependencies import ServicesDep, SessionDep
 
 _SESSION = "session_of_route"
+_SERVICES = "services_of_route"
 
 
 class TransactionRoute(APIRoute):
-    """A route whose endpoint, a plain function, runs in one thread together with the commit of its transaction.
+    """A route whose endpoint, a plain function, is given to the runner together with the commit of its transaction.
 
     By default FastAPI uses one thread for the endpoint, a second to validate its answer and a third to commit.
     """
@@ -30,18 +30,22 @@ def _committing(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
     async def run(**arguments: Any) -> Any:
         session: SessionDep = arguments.pop(_SESSION)
+        services: ServicesDep = arguments.pop(_SERVICES)
 
         def work() -> Any:
             answer = endpoint(**arguments)
             session.commit()
             return answer
 
-        return await run_in_threadpool(work)
+        return await services.run(work)
 
     # Not `functools.wraps`: FastAPI follows its `__wrapped__` and would treat this as a plain function.
     for name in functools.WRAPPER_ASSIGNMENTS:
         setattr(run, name, getattr(endpoint, name))
     signature = inspect.signature(endpoint)
-    session = inspect.Parameter(_SESSION, inspect.Parameter.KEYWORD_ONLY, annotation=SessionDep)
-    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), session])  # type: ignore[attr-defined]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+        for name, annotation in ((_SESSION, SessionDep), (_SERVICES, ServicesDep))
+    ]
+    run.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *added])  # type: ignore[attr-defined]
     return run

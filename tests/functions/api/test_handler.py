@@ -11,9 +11,15 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from mangum import Mangum
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
+from functions.api.dependencies import run_inline
 from functions.api.settings import ApiSettings
-from tests.functions.api.conftest import HOST, ORIGIN, POST_URL, SignedIn
+from tests.fixtures.stand_ins import StandInsClient
+from tests.functions.api.conftest import HOST, ORIGIN, POST_URL, SignedIn, replace_services
+from whyviral.accounts.models import User
+from whyviral.analytics.models import AuthenticationLog
 from whyviral.core.settings import SettingsError
 
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"
@@ -72,6 +78,7 @@ def event_loop() -> Iterator[None]:
 
 @pytest.fixture
 def invoke(app: FastAPI) -> Invoke:
+    replace_services(app, run=run_inline)  # as the entry point does
     handler = Mangum(app, lifespan="off")
 
     def invoke(method: str, path: str, **fields: Any) -> dict[str, Any]:
@@ -158,6 +165,18 @@ def test_one_sandbox_serves_many_requests(invoke: Invoke, free_user: SignedIn) -
     statuses = [invoke("GET", "/api/analysis/requests/", headers=free_user.headers)["statusCode"] for _ in range(5)]
 
     assert statuses == [200] * 5
+
+
+def test_a_get_that_has_to_write_may_write(invoke: Invoke, stand_ins: StandInsClient, rows: Session) -> None:
+    overrides = {"act": {"iss": "x", "sid": "sess_admin", "sub": "user_admin"}}
+    new = stand_ins.token("impersonated-first@example.com", overrides=overrides)
+
+    answer = invoke("GET", "/api/accounts/me/", headers={"Authorization": f"Bearer {new['token']}"})
+
+    user = rows.scalars(select(User).where(User.clerk_user_id == new["user_id"])).one()
+    assert (answer["statusCode"], json.loads(answer["body"])["id"]) == (200, str(user.id))
+    logs = rows.scalars(select(AuthenticationLog).where(AuthenticationLog.user_id == user.id)).all()
+    assert [(log.event, log.actor) for log in logs] == [("impersonation", "user_admin")]
 
 
 @pytest.fixture

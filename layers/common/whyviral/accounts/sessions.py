@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from whyviral.analytics.authentications import Authentication, Caller, record_authentication
 from whyviral.analytics.models import AuthenticationEvent
+from whyviral.core.database import allow_writes
 from whyviral.core.errors import AppError
 from whyviral.integrations.clerk.client import ClerkClient
 from whyviral.integrations.clerk.session_tokens import InvalidSessionToken, SessionClaims, SessionTokenVerifier
@@ -57,6 +58,7 @@ def get_session_user(session: Session, claims: SessionClaims, *, clerk: ClerkFac
     user = service.find_signed_in_user(session, claims.user_id, session_id=claims.session_id)
     if user is None:
         session.rollback()  # so that no transaction is open during the call to Clerk
+        allow_writes(session)
         user = _create_user(session, claims, clerk)
     if claims.actor is not None:
         _record_impersonation(session, user, claims, caller)
@@ -86,5 +88,6 @@ def _record_impersonation(session: Session, user: User, claims: SessionClaims, c
     impersonation = Authentication(
         AuthenticationEvent.IMPERSONATION, user_id=user.id, session_id=claims.session_id, actor=claims.actor
     )
+    allow_writes(session)
     record_authentication(session, impersonation, caller)
     session.commit()  # the attempt is recorded even if the request fails later

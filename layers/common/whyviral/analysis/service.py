@@ -9,7 +9,7 @@ from whyviral.core.pagination import Page
 from whyviral.social.models import Post
 
 from . import repository
-from .models import PostAnalysisRequest
+from .schemas import RequestDetail, RequestSummary
 
 
 class RequestNotFound(AppError):
@@ -22,16 +22,18 @@ class RequestNotFound(AppError):
         super().__init__(f"There is no analysis request {request_id}. Check the id, or list your requests.")
 
 
-def get_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> PostAnalysisRequest:
+def get_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> RequestDetail:
     """Return a request of the user with its history, URLs and analyses.
 
     Raises:
         RequestNotFound: the request does not exist or is not the user's.
     """
-    request = repository.find_request(session, user_id, request_id)
-    if request is None:
+    found = repository.find_request_with_parts(session, user_id, request_id)
+    if found is None:
         raise RequestNotFound(request_id)
-    return request
+    summary = {name: getattr(found.request, name) for name in RequestSummary.model_fields}
+    parts = {"status_history": found.status_history, "posts": found.posts, "post_analyses": found.post_analyses}
+    return RequestDetail.model_validate(summary | parts)
 
 
 def list_posts(session: Session, user_id: uuid.UUID, request_id: uuid.UUID, *, page: int) -> Page[Post]:
@@ -40,6 +42,7 @@ def list_posts(session: Session, user_id: uuid.UUID, request_id: uuid.UUID, *, p
     Raises:
         RequestNotFound: the request does not exist or is not the user's.
     """
-    if not repository.is_owner(session, user_id, request_id):
+    found = repository.list_posts_page(session, user_id, request_id, page)
+    if found.count == 0 and not repository.is_owner(session, user_id, request_id):
         raise RequestNotFound(request_id)
-    return repository.list_posts_page(session, user_id, request_id, page)
+    return found

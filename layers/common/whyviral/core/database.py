@@ -136,6 +136,34 @@ def session_scope(engine: Engine) -> Iterator[Session]:
         session.commit()
 
 
+class _ReadingSession(Session):
+    """A session whose transactions are read-only until `allow_writes` is called."""
+
+    is_read_only = True
+
+
+@event.listens_for(_ReadingSession, "after_begin")
+def _begin_read_only(session: _ReadingSession, _transaction: object, connection: Connection) -> None:
+    if session.is_read_only:
+        driver: Any = connection.connection.dbapi_connection  # SQLAlchemy's type lacks our driver's attributes
+        driver.read_only()
+
+
+def reading_session(engine: Engine) -> Session:
+    """Return a session for reading: the server refuses writes, and a commit takes no round trip."""
+    return _ReadingSession(engine, expire_on_commit=False)
+
+
+def allow_writes(session: Session) -> None:
+    """End the open transaction of a session from `reading_session`, and let its next transactions write.
+
+    Does nothing for any other session.
+    """
+    if isinstance(session, _ReadingSession) and session.is_read_only:
+        session.commit()
+        session.is_read_only = False
+
+
 @contextmanager
 def single_statement(engine: Engine, *, used_since_mono_s: float = math.inf) -> Iterator[Connection]:
     """Open a connection in autocommit mode: each statement is its own transaction and takes one round trip.

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import select, text
+from sqlalchemy import and_, bindparam, select, text
 from sqlalchemy.orm import Session
 
+from whyviral.accounts.models import CURRENT_STATUSES, Plan, Subscription
 from whyviral.core.pagination import Page, read_page
 
 from .models import UserUsage
@@ -66,6 +67,15 @@ _SETTLE = text("""
 """)
 
 
+_PLAN_AND_DAY = (
+    select(Plan, UserUsage)
+    .join(Subscription, Subscription.plan_id == Plan.id)
+    .outerjoin(UserUsage, and_(UserUsage.user_id == Subscription.user_id, UserUsage.usage_date == bindparam("day")))
+    .where(Subscription.user_id == bindparam("user_id"), Subscription.status.in_(CURRENT_STATUSES))
+)
+"""Built once, because building it takes longer than the database takes to answer it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """The numbers of held URLs of an ended request that were charged and returned."""
@@ -81,6 +91,12 @@ class CountedUrl:
     request_id: uuid.UUID
     platform: str
     url: str
+
+
+def find_plan_and_day(session: Session, user_id: uuid.UUID, day: date) -> tuple[Plan, list[UserUsage]] | None:
+    """Return the plan of the user's current subscription and the usage of a day, in one statement."""
+    rows = session.execute(_PLAN_AND_DAY, {"user_id": user_id, "day": day}).all()
+    return (rows[0][0], [usage for _, usage in rows if usage is not None]) if rows else None
 
 
 def count_urls(

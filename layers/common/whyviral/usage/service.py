@@ -8,7 +8,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from whyviral.accounts.models import Plan
-from whyviral.accounts.service import get_user_plan
+from whyviral.accounts.service import NoCurrentPlan
 from whyviral.core.clock import day_of, end_of_day
 from whyviral.core.errors import AppError
 from whyviral.core.pagination import Page
@@ -133,12 +133,13 @@ def settle_usage(session: Session, request_id: uuid.UUID, *, explained: Sequence
 
 def get_usage_today(session: Session, user_id: uuid.UUID, *, platforms: Sequence[str], now: datetime) -> UsageToday:
     """Return the user's usage today on each of the platforms."""
-    rows = {row.platform: row for row in repository.list_day(session, user_id, day_of(now))}
-    return UsageToday(
-        date=day_of(now),
-        resets_at=end_of_day(now),
-        platforms=[_usage(platform, rows.get(platform)) for platform in platforms],
-    )
+    rows = repository.list_day(session, user_id, day_of(now))
+    return UsageToday(date=day_of(now), resets_at=end_of_day(now), platforms=_usages(platforms, rows))
+
+
+def _usages(platforms: Sequence[str], rows: Sequence[UserUsage]) -> list[PlatformUsage]:
+    by_platform = {row.platform: row for row in rows}
+    return [_usage(platform, by_platform.get(platform)) for platform in platforms]
 
 
 def _usage(platform: str, row: UserUsage | None) -> PlatformUsage:
@@ -159,9 +160,12 @@ def get_limits(session: Session, user_id: uuid.UUID, *, platforms: Sequence[str]
     Raises:
         NoCurrentPlan: the user has no plan.
     """
-    plan = get_user_plan(session, user_id)
-    today = get_usage_today(session, user_id, platforms=platforms, now=now)
-    return Limits(plan=plan, resets_at=today.resets_at, platforms=[_allowance(plan, used) for used in today.platforms])
+    found = repository.find_plan_and_day(session, user_id, day_of(now))
+    if found is None:
+        raise NoCurrentPlan
+    plan, rows = found
+    allowances = [_allowance(plan, used) for used in _usages(platforms, rows)]
+    return Limits(plan=plan, resets_at=end_of_day(now), platforms=allowances)
 
 
 def _allowance(plan: Plan, used: PlatformUsage) -> PlatformAllowance:

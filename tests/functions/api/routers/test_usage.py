@@ -210,7 +210,7 @@ def test_a_period_that_ends_before_it_starts_is_refused_with_the_reason(
     assert reply.json()["details"] == [{"field": "query", "problem": "Value error, `from` must not be after `to`"}]
 
 
-@pytest.mark.parametrize(("path", "statements"), [(USAGE, 2), (LIMITS, 3), (HISTORY, 2)])
+@pytest.mark.parametrize(("path", "statements"), [(USAGE, 2), (LIMITS, 2), (HISTORY, 2)])
 def test_no_route_needs_more_statements_for_twenty_days_than_for_one(
     client: TestClient, sign_in: Callable[..., SignedIn], rows: Session, path: str, statements: int
 ) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from tests.factories import create_user
 from tests.fixtures.postgres.counting_proxy import CountingProxy
-from whyviral.core.database import build_engine, session_scope, single_statement
+from whyviral.core.database import allow_writes, build_engine, reading_session, session_scope, single_statement
 from whyviral.core.postgres.driver import Connection
 
 
@@ -186,3 +186,30 @@ def test_a_value_of_a_megabyte_survives_a_round_trip(session: Session) -> None:
     value = "ü" * 500_000
 
     assert session.scalar(text("select cast(:value as text)"), {"value": value}) == value
+
+
+def test_a_reading_session_is_refused_a_write_until_writes_are_allowed(engine: Engine) -> None:
+    with reading_session(engine) as session:
+        with pytest.raises(DBAPIError, match="read-only transaction"):
+            session.execute(text("update plans set name = name"))
+        session.rollback()
+
+        allow_writes(session)
+        session.execute(text("update plans set name = name"))
+        session.rollback()
+
+
+def test_the_unread_commit_of_a_reading_session_is_not_taken_for_the_next_answer(engine: Engine) -> None:
+    single = build_engine(engine.url.set(drivername="postgresql").render_as_string(hide_password=False))
+    with reading_session(single) as session:
+        answers = []
+        for number in range(3):
+            answers.append(session.scalar(text("select cast(:number as int)"), {"number": number}))
+            session.commit()
+    with single_statement(single) as connection:
+        is_idle = connection.scalar(text("select pg_current_xact_id_if_assigned() is null"))
+    with session_scope(single) as session:
+        writes = session.scalar(text("select current_setting('transaction_read_only')"))
+    single.dispose()
+
+    assert (answers, is_idle, writes) == ([0, 1, 2], True, "off")

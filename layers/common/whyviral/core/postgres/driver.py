@@ -4,6 +4,8 @@ pg8000 sends a statement with parameters as three messages and waits for the ser
 run them on three servers. This driver sends Parse, Bind, Describe, Execute and one Sync in a single flush.
 
 Statements that open a transaction or a savepoint have no result, so they are deferred and sent with the next statement.
+The commit of a read-only transaction is sent at once, but its answer is read with that of the next statement: no data
+can be lost if it fails.
 """
 
 import errno
@@ -25,6 +27,7 @@ from .column_values import PARSERS
 from .connection_failures import ConnectionFailed, Failure, explain
 
 _READY = b"Z"
+_IDLE = b"I"
 _NULL_LENGTH = -1
 _MAX_DESCRIPTIONS = 500
 _UNACKNOWLEDGED_MS = 5_000
@@ -80,10 +83,12 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         self._timeout_s = timeout
         self._options = {"user": user, "host": host, "port": port, **options}
         self._on_failure = on_failure
-        self._begin_statements = ["begin"]
-        if statement_timeout_ms is not None:
-            # SET LOCAL only: a plain SET leaks to other clients of the transaction pooler.
-            self._begin_statements.append(f"set local statement_timeout = {statement_timeout_ms:d}")
+        # SET LOCAL only: a plain SET leaks to other clients of the transaction pooler.
+        limit = [] if statement_timeout_ms is None else [f"set local statement_timeout = {statement_timeout_ms:d}"]
+        self._begin_statements = ["begin", *limit]
+        self._begin_read_only_statements = ["begin read only", *limit]
+        self._is_read_only = False
+        self._unread_answers = 0
         self._deferred: list[str] = []
         self._descriptions: dict[bytes, tuple[list[dict[str, Any]], list[Callable[[str], Any]]]] = {}
         self.autocommit = False
@@ -129,6 +134,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         self._sock = self._usock = None
         self._transaction_status = None
         self._deferred.clear()
+        self._unread_answers = 0
         if sock is None:
             return
         with suppress(OSError):
@@ -153,6 +159,10 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         """Queue a statement that has no result, such as SAVEPOINT, to be sent with the next statement."""
         self._deferred.append(statement)
 
+    def read_only(self) -> None:
+        """Make the next transaction read-only; its commit does not wait for the answer, as it can lose no data."""
+        self._is_read_only = True
+
     def commit_each(self, *, used_since_mono_s: float) -> None:
         """Make each statement its own transaction, until `autocommit` is set to False.
 
@@ -170,16 +180,32 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
             self._reconnect()
 
     def commit(self) -> None:
-        """Commit in one round trip, or in none if no statement was sent."""
+        """Commit in one round trip, or in none if no statement was sent or the transaction is read-only."""
+        is_read_only, self._is_read_only = self._is_read_only, False
         if self._sock is None:
             raise InterfaceError("connection is closed")
         if not self._in_transaction:
             self._deferred.clear()
+        elif is_read_only:
+            self._end_reading()
+        else:
+            self.execute_simple("commit")
+
+    def _end_reading(self) -> None:
+        before, _ = self._take_deferred()
+        try:
+            self._sock.write(query(";".join([*before, "commit"])))
+            self._sock.flush()
+        except OSError:  # the results are complete, and the transaction ends with its connection
+            self._abandon()
+            self._may_reconnect = True
             return
-        self.execute_simple("commit")
+        self._transaction_status = _IDLE
+        self._unread_answers += 1
 
     def rollback(self) -> None:
         """Roll back in one round trip, or in none if no statement was sent."""
+        self._is_read_only = False
         self._deferred.clear()
         if self._in_transaction:
             self.execute_simple("rollback")
@@ -199,6 +225,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         if stream is not None:
             if before:
                 self._send(query(";".join(before)), before[0], is_first=is_first)
+            self._read_unread_answers()
             return super().execute_unnamed(statement, vals=vals, oids=oids, stream=stream)
         messages = [run(sql, (), ()) for sql in before]
         messages.append(run(statement, make_params(self.py_types, vals), oids, describe=True))
@@ -208,7 +235,8 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
     def _take_deferred(self) -> tuple[list[str], bool]:
         """Return the statements to send before the next one, and whether that one is the first of its transaction."""
         is_first = not self._in_transaction and not self.autocommit
-        before = [*self._begin_statements, *self._deferred] if is_first else [*self._deferred]
+        begin = self._begin_read_only_statements if self._is_read_only else self._begin_statements
+        before = [*begin, *self._deferred] if is_first else [*self._deferred]
         self._deferred.clear()
         return before, is_first
 
@@ -234,6 +262,7 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         try:
             self._sock.write(messages)
             self._sock.flush()
+            self._read_unread_answers()
             self._read_answer(context)
         except OSError as exc:
             self._abandon()
@@ -251,6 +280,11 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         self._read_answer(context)
         if context.error is not None:
             raise context.error
+
+    def _read_unread_answers(self) -> None:
+        while self._unread_answers:
+            self._read_answer(Context("commit"))
+            self._unread_answers -= 1
 
     def _read_answer(self, context: Context) -> None:
         read, handlers = self._sock.read, self.message_types
