@@ -65,8 +65,9 @@ check: install  ## check format, lint, types, import contracts, migrations, temp
 round-trips: install  # count the database round trips of each route
 	@exec $(PY) -m pytest tests/functions/api/database/test_round_trips.py -q
 
-bench: install  ## measure the promised figures, as a table and bench/results/latest.json
-	@exec $(PY) -m bench
+bench: install  ## measure the promised figures, as a table and a file in bench/results; PART=comparison: one part
+	@./bootstrap peer-django
+	@exec $(PY) -m bench $(PART)
 
 hearing: install  ## measure word error rate and lost words of a corpus of speech; Debian only
 	@exec $(PY) -m bench.hearing $(STEP)

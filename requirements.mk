@@ -21,5 +21,6 @@ requirements:
 	$(LOCK) --group lambda -c requirements/dev.txt -o requirements/lambda.txt
 	$(LOCK) --group transcribe -c requirements/dev.txt -o requirements/transcribe.txt
 	$(LOCK) --group whisper-base -o requirements/whisper-base.txt
+	$(LOCK) --group peer-django -o requirements/peer-django.txt
 	$(LOCK) --group sam -o requirements/sam.txt
 	$(LOCK) --group node -o requirements/node.txt

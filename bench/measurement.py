@@ -8,27 +8,33 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A figure; `at_most` is the promised upper limit, None if there is none."""
+    """A figure; `at_most` or `at_least` is the promised limit, and `goal` is what we aim for. None if there is none."""
 
     what: str
     value: float
     unit: str
     at_most: float | None = None
+    at_least: float | None = None
+    goal: float | None = None
 
     @property
     def promise(self) -> str | None:
         """The promise as text."""
-        return None if self.at_most is None else f"≤ {self.at_most:g}"
+        if self.at_most is None and self.at_least is None:
+            return None
+        bound = f"≤ {self.at_most:g}" if self.at_most is not None else f"≥ {self.at_least:g}"
+        return bound if self.goal is None else f"{bound}, goal {self.goal:g}"
 
     @property
     def is_kept(self) -> bool:
         """Whether the promise, if any, holds."""
-        return self.at_most is None or self.value <= self.at_most
+        is_low_enough = self.at_most is None or self.value <= self.at_most
+        return is_low_enough and (self.at_least is None or self.value >= self.at_least)
 
     @property
     def verdict(self) -> str:
         """The text of the table's last column."""
-        if self.at_most is None:
+        if self.promise is None:
             return ""
         return "yes" if self.is_kept else "NO"
 

@@ -1,0 +1,15 @@
+from analysis.models import PostAnalysisRequest
+from django.shortcuts import get_object_or_404
+from rest_framework import generics
+
+from .models import Post
+from .serializers import PostSerializer
+
+
+class PostList(generics.ListAPIView):
+    serializer_class = PostSerializer
+
+    def get_queryset(self):
+        request = get_object_or_404(PostAnalysisRequest, pk=self.kwargs["request_id"], user=self.request.user)
+        posts = Post.objects.filter(analysisrequestpost__request=request)
+        return posts.order_by("analysisrequestpost__position").prefetch_related("media")
