@@ -11,6 +11,7 @@ import pytest
 
 from tests.behaviour.posts import api_data_of, publish
 from tests.behaviour.recovery.cases import COMPLETED, PARTIAL, end_of, result_without_faults, retry, separate_user
+from tests.behaviour.recovery.schedules import check_books
 from tests.behaviour.recovery.troubled_system import Fault, TroubledSystem
 from tests.behaviour.system import wait_for_end
 from tests.fixtures.waits import wait_until
@@ -42,7 +43,12 @@ def steps_of(request: dict[str, Any]) -> list[str]:
     return [step["stage"] for step in request["status_history"]]
 
 
-def test_a_late_result_of_a_superseded_worker_changes_nothing(troubled: TroubledSystem) -> None:
+def without_calls(request: dict[str, Any]) -> dict[str, Any]:
+    """Return a request without the count of its calls, which a late worker's reads from storage raise."""
+    return {name: value for name, value in request.items() if name not in ("total_api_calls", "updated_at")}
+
+
+def test_a_late_result_of_a_superseded_worker_changes_only_the_count_of_calls(troubled: TroubledSystem) -> None:
     expected = result_without_faults(troubled, "x-video")
     troubled.cancel_faults()
     twin = publish(troubled.system, "x-video")
@@ -64,7 +70,8 @@ def test_a_late_result_of_a_superseded_worker_changes_nothing(troubled: Troubled
 
     assert (end_of(given_up), zombies) == (PARTIAL, [token])
     assert end_of(tried_again) == COMPLETED
-    assert afterwards == tried_again
+    assert without_calls(afterwards) == without_calls(tried_again)
+    check_books(troubled, [given_up["id"]])
     assert data == expected
     began_again = steps_of(afterwards).index("retrying")
     assert steps_of(afterwards)[:began_again] == steps_of(given_up)
