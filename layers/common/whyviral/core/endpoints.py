@@ -17,6 +17,8 @@ class Endpoints:
     clerk_frontend_url: str | None = None
     """The host of the JWKS; None: the Frontend API host that the publishable key names."""
     brightdata_url: str = "https://api.brightdata.com"
+    dodo_test_url: str = "https://test.dodopayments.com"
+    dodo_live_url: str = "https://live.dodopayments.com"
     youtube_data_url: str = "https://www.googleapis.com/youtube/v3"
     youtube_proxy_url: str | None = None
     """A proxy that stands in for YouTube's hosts, with self-signed certificates; None: the real hosts."""
@@ -25,7 +27,7 @@ class Endpoints:
     stand_ins: frozenset[str] = frozenset()
 
     def is_stand_in(self, vendor: str) -> bool:
-        """Whether a stand-in replaces `vendor` (twitterapi, brightdata, youtube, supabase, gemini or clerk)."""
+        """Whether a stand-in replaces `vendor` (twitterapi, brightdata, youtube, supabase, gemini, clerk or dodo)."""
         return vendor in self.stand_ins
 
 
