@@ -25,6 +25,7 @@ from whyviral.analysis.models import (
     Stage,
 )
 from whyviral.core.database import Base
+from whyviral.notes.models import AnalysisNote
 from whyviral.social.models import Post, PostActivity, PostComments, PostMedia, UserPostActivity
 from whyviral.usage.models import UsageReservation, UserUsage
 
@@ -183,6 +184,11 @@ def create_analysis(session: Session, request: PostAnalysisRequest, post: Post, 
             | columns
         ),
     )
+
+
+def create_note(session: Session, user: User, analysis: PostAnalysis, **columns: Any) -> AnalysisNote:
+    note = {"user_id": user.id, "post_analysis_id": analysis.id, "title": "Idea", "content": "Be short."}
+    return _add(session, AnalysisNote(**note | columns))
 
 
 def _add[Row: Base](session: Session, row: Row) -> Row:

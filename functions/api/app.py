@@ -19,7 +19,7 @@ from .error_responses import EVERY_ROUTE, error_responses
 from .errors import install_error_handlers
 from .idempotent_call import REPLAYED_HEADER, install_replays
 from .middleware import RequestContext, UnhandledErrorMiddleware
-from .routers import accounts, admin, analysis, feedback, health, sign_in, social, usage
+from .routers import accounts, admin, analysis, feedback, health, notes, sign_in, social, usage
 from .settings import ApiSettings
 
 _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id", REPLAYED_HEADER]
@@ -68,6 +68,7 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         usage.router,
         analysis.router,
         social.router,
+        notes.router,
         feedback.router,
         admin.router,
     ):
@@ -80,7 +81,7 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         CORSMiddleware,
         allow_origins=list(settings.cors_allowed_origins),
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
         expose_headers=_EXPOSED_HEADERS,
         max_age=600,
     )

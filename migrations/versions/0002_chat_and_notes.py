@@ -5,15 +5,29 @@ Revises: 0001_initial
 Create Date: 2026-11-28
 """
 
+from pathlib import Path
+
+from alembic import op
+
 revision = "0002_chat_and_notes"
 down_revision = "0001_initial"
 branch_labels = None
 depends_on = None
 
+_SQL = Path(__file__).with_suffix("")
+
 
 def upgrade() -> None:
-    pass
+    for part in ("chat", "notes"):
+        _run(part)
 
 
 def downgrade() -> None:
-    pass
+    for part in ("notes_down", "chat_down"):
+        _run(part)
+
+
+def _run(part: str) -> None:
+    file = _SQL / f"{part}.sql"
+    if file.exists():
+        op.execute(file.read_text().rstrip().removesuffix(";"))

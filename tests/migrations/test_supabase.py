@@ -23,6 +23,7 @@ from whyviral.accounts.schemas import PlanOut, ProfileOut, SubscriptionOut
 from whyviral.analysis.models import AnalysisStatus
 from whyviral.analysis.schemas import PostAnalysisOut, RequestPostOut, RequestSummary, StatusOut
 from whyviral.core.database import build_engine, session_scope
+from whyviral.notes.schemas import NoteOut
 from whyviral.social.models import Post
 from whyviral.social.schemas import MediaOut, PostOut
 from whyviral.usage.schemas import PlatformUsageOut
@@ -34,6 +35,7 @@ OWN_ROWS = {
     "post_analysis_requests": 1,
     "analysis_request_posts": 2,
     "post_analyses": 1,
+    "analysis_notes": 1,
     "analysis_status_history": 1,
     "posts": 2,
     "post_media": 1,
@@ -80,6 +82,7 @@ SHOWN_BY_API: dict[str, type[BaseModel] | None] = {
     "post_analysis_requests": RequestSummary,
     "analysis_request_posts": RequestPostOut,
     "post_analyses": PostAnalysisOut,
+    "analysis_notes": NoteOut,
     "analysis_status_history": StatusOut,
     "user_usage": PlatformUsageOut,
 }
@@ -127,7 +130,8 @@ def create_person(session: Session, shared: Post) -> Person:
     own = factories.create_post(session)
     factories.create_comments(session, own)
     request = factories.create_request(session, user, [shared, own])
-    factories.create_analysis(session, request, own)
+    analysis = factories.create_analysis(session, request, own)
+    factories.create_note(session, user, analysis)
     factories.create_status(session, request)
     factories.create_activity(session, user, own)
     factories.create_usage(session, user)

@@ -7,6 +7,8 @@ POST_URL = "https://x.com/jack/status/20"
 _NEW = {"email": "new@example.com"}
 _PROOF = _NEW | {"code": "123456", "password": "correct horse battery"}
 
+NOTE = {"post_analysis_id": "2b3c4d5e-6f70-4819-a2b3-c4d5e6f70819", "title": "Idea", "content": "Be short."}
+
 type Route = tuple[str, str]
 
 
@@ -66,6 +68,10 @@ MATRIX: dict[Route, Answers] = {
     ("GET", "/api/analysis/requests/{request_id}/"): OWN_ROW,
     ("POST", "/api/analysis/requests/{request_id}/retry/"): Answers(401, stranger=404, owner=409, admin=404),
     ("GET", "/api/social/posts/analysis/{analysis_request_id}/"): OWN_ROW,
+    ("GET", "/api/analysis/notes/"): signed_in(200),
+    ("GET", "/api/analysis/notes/{post_analysis_id}/"): signed_in(404),
+    ("POST", "/api/analysis/notes/save/"): signed_in(404, NOTE),
+    ("DELETE", "/api/analysis/notes/{note_id}/delete/"): signed_in(404),
     ("POST", "/api/feedback/"): signed_in(201, {"category": "idea", "text": "Compare posts."}),
     ("GET", "/api/admin/users/"): ADMIN_ONLY,
     ("GET", "/api/admin/requests/"): ADMIN_ONLY,

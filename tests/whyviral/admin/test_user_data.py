@@ -15,6 +15,7 @@ import whyviral
 from tests.factories import (
     create_activity,
     create_analysis,
+    create_note,
     create_post,
     create_request,
     create_reservation,
@@ -62,7 +63,8 @@ def create_everything(session: Session, name: str) -> User:
     request = create_request(session, user, [post], status="PROCESSING")
     create_reservation(session, request)
     create_status(session, request)
-    create_analysis(session, request, post)
+    analysis = create_analysis(session, request, post)
+    create_note(session, user, analysis, content=f"note of {name}")
     create_activity(session, user, post)
     later = NOW + timedelta(hours=1)
     where = {"address": f"address of {name}", "user_agent": f"browser of {name}"}

@@ -46,6 +46,7 @@ _LEFT_OUT = {"kind": "video", "media_id": MEDIA_ID, "reason": "it is too large t
 _TRANSCRIPT = {"media_id": MEDIA_ID, "source": "whisper", "language": "en", "is_truncated": False}
 _SPAN = {"id": "T1", "video": 1, "from_s": 0.0, "to_s": 2.5}
 _COST_USD = 0.001234
+POST_ANALYSIS_ID = "2b3c4d5e-6f70-4819-a2b3-c4d5e6f70819"
 _METADATA = {
     "facts": _FACTS,
     "verdict": _VERDICT,
@@ -86,7 +87,7 @@ _EXPLANATION = {
 }
 _ANALYSIS = {
     **_EXPLANATION,
-    "id": "2b3c4d5e-6f70-4819-a2b3-c4d5e6f70819",
+    "id": POST_ANALYSIS_ID,
     "post_id": POST_ID,
     "metrics": METRICS,
     "is_viral": _VERDICT["is_viral"],

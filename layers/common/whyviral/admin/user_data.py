@@ -30,6 +30,7 @@ from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationEvent,
 from whyviral.core.database import Base
 from whyviral.feedback.models import Feedback
 from whyviral.jobs.models import JobRun
+from whyviral.notes.models import AnalysisNote
 from whyviral.social.models import PlatformRow, Post, PostComments, PostMedia, UserPostActivity
 from whyviral.throttling.models import IdempotencyKey, RateWindow
 from whyviral.usage.models import UsageReservation, UserUsage
@@ -103,6 +104,7 @@ USER_ROWS: tuple[UserRows, ...] = (
     UserRows(AnalysisRequestPost, _by_request(AnalysisRequestPost.request_id), Deletion.RETAINED),
     UserRows(PostAnalysis, _by_request(PostAnalysis.request_id), Deletion.RETAINED),
     UserRows(AnalysisStatus, _by_request(AnalysisStatus.request_id), Deletion.RETAINED),
+    UserRows(AnalysisNote, _by_user(AnalysisNote), Deletion.DELETED),
     UserRows(UserPostActivity, _by_user(UserPostActivity), Deletion.DELETED),
     UserRows(UserUsage, _by_user(UserUsage), Deletion.RETAINED),
     UserRows(UsageReservation, _by_user(UsageReservation), Deletion.RETAINED),

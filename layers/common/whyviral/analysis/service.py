@@ -22,6 +22,18 @@ class RequestNotFound(AppError):
         super().__init__(f"There is no analysis request {request_id}. Check the id, or list your requests.")
 
 
+class PostAnalysisNotFound(AppError):
+    """There is no such analysis of a post, or it belongs to another user."""
+
+    status_code = 404
+    code = "post_analysis_not_found"
+
+    def __init__(self, post_analysis_id: uuid.UUID) -> None:
+        super().__init__(
+            f"There is no analysis {post_analysis_id} of a post. Take an id from `post_analyses` of your request."
+        )
+
+
 def get_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> RequestDetail:
     """Return a request of the user with its history, URLs and analyses.
 

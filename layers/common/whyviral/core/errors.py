@@ -9,11 +9,12 @@ Every expected failure belongs to one of two trees. Each class is defined beside
     │                             VerifiedEmailRequired
     ├── accounts.sign_in          InvalidCredentials, InvalidCode, EmailRefused, PasswordRefused
     │   └── SignInRefused         AccountBanned, AccountLocked, TwoFactorRequired, EmailNotVerified
-    ├── analysis.service          RequestNotFound
+    ├── analysis.service          RequestNotFound, PostAnalysisNotFound
     ├── analysis.admission        InvalidPostUrls, TooManyUrls, PlanUrlLimitExceeded, SpendLimitReached,
     │                             FreeShareReached, PlatformUnavailable
     ├── analysis.retry
     │   └── _RetryRefused         AnalysisStillRunning, AnalysisComplete, RetriesUsedUp
+    ├── notes.service             NoteNotFound, NoteChanged
     ├── usage.service             UsageLimitReached
     ├── throttling.rate_limits    RateLimited
     ├── throttling.idempotency    IdempotencyKeyReused, CallStillRunning

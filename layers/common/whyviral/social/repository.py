@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from whyviral.integrations.ports.post_scraper import ScrapedComment, ScrapedPost
 
 from .engagement import engagement_score
-from .models import DEAD_LINK, Post, PostComments, PostMedia
+from .models import DEAD_LINK, Post, PostActivity, PostComments, PostMedia, UserPostActivity
 
 
 def claim_posts(
@@ -127,6 +127,21 @@ def release_claims(
     )
     session.execute(delete(Post).where(claimed, Post.fetched_at.is_(None), Post.scrape_job.is_(None)))
     session.execute(update(Post).where(claimed).values(claimed_by=None, claimed_until=None))
+
+
+def record_activity(
+    session: Session, user_id: uuid.UUID, post_ids: Collection[uuid.UUID], activity: PostActivity
+) -> None:
+    """Record an activity of a user with posts, or update the time of earlier ones, in one statement."""
+    rows = [{"user_id": user_id, "post_id": post_id, "activity": activity} for post_id in sorted(post_ids)]
+    session.execute(
+        upsert(UserPostActivity)
+        .values(rows)
+        .on_conflict_do_update(
+            index_elements=[UserPostActivity.user_id, UserPostActivity.post_id, UserPostActivity.activity],
+            set_={"updated_at": func.now()},
+        )
+    )
 
 
 def _is_stale(fresh_since: datetime, *, is_stand_in: bool) -> ColumnElement[bool]:
