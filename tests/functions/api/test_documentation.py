@@ -33,6 +33,7 @@ OPEN_SETS = {
     ("EventOut", "event"): "events are added",
     ("CallOut", "step"): "each owner of calls names its own steps",
     ("MediaLeftOut", "reason"): "a sentence",
+    ("NotObservable", "reason"): "a sentence",
     ("AuthenticationOut", "reason"): "error codes of several services",
 }
 """Fields that look like a closed set, by their name or otherwise, but hold free strings."""

@@ -60,6 +60,7 @@ def test_what_an_analysis_rests_on_is_saved_with_it(pipeline: Pipeline) -> None:
     assert MetadataUsed.model_validate(used).model_dump(mode="json") == used  # the API shows it as it is saved
     facts = {fact["name"]: fact for fact in used.pop("facts")}
     verdict = used.pop("verdict")
+    assert {"watch_time", "saves", "creator_baseline"} <= {each["name"] for each in used.pop("not_observable")}
     assert re.fullmatch(r"[0-9a-f]{64}", used.pop("question_sha256"))
     assert used == {
         "provider": "gemini",
@@ -83,7 +84,7 @@ def test_what_an_analysis_rests_on_is_saved_with_it(pipeline: Pipeline) -> None:
         "source": "x metrics",
         "is_quotation": False,
     }
-    assert (verdict["rule"], verdict["is_viral"], verdict["n"]) == ("v0", True, 0)
+    assert (verdict["rule"], verdict["is_viral"], verdict["n"]) == ("v0.1", True, 0)
 
 
 @pytest.mark.parametrize(

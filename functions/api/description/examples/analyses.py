@@ -6,6 +6,7 @@ from typing import Any
 from functions.api.routers.analysis import RequestList
 from whyviral.analysis import schemas
 from whyviral.analysis.facts.fact_sheet import Fact
+from whyviral.analysis.facts.not_observable import NotObservable
 from whyviral.analysis.facts.virality import Verdict
 
 from .constants import ENDED_AT, MEDIA_ID, METRICS, PLATFORM, POST_ID, POST_URL, REQUEST_ID, STARTED_AT, page_of
@@ -28,18 +29,20 @@ _FACTS = [
 ]
 _VERDICT = {
     "is_viral": True,
-    "rule": "v0",
-    "score": 0.8333,
+    "rule": "v0.1",
+    "score": 1.0,
     "threshold": 0.5,
     "n": 0,
     "confidence": "medium",
     "reasons": [
         "Reach: views is 2000000 [F4], 2 of 2 points (1 from 100000, 2 from 1000000).",
         "Spread beyond followers: views_per_follower is 4.0 [F8], 2 of 2 points (1 from 1, 2 from 3).",
-        "Engagement strength: engagements_per_view is 0.056 [F7], 1 of 2 points (1 from 0.03, 2 from 0.08).",
+        "Engagement strength: engagements_per_view is 0.056 [F7], which is high (high from 0.03, very high from 0.08);"
+        " it does not decide.",
         "No baseline: not compared with other posts of this creator.",
     ],
 }
+_NOT_OBSERVABLE = {"name": "watch_time", "reason": "Only the creator sees how long viewers watched."}
 _FRAME = {"kind": "frame", "media_id": MEDIA_ID, "at_s": 1.5}
 _SENT = {**_FRAME, "id": "M1", "how": "inline", "bytes": 48_213}
 _LEFT_OUT = {"kind": "video", "media_id": MEDIA_ID, "reason": "it is too large to send"}
@@ -50,6 +53,7 @@ POST_ANALYSIS_ID = "2b3c4d5e-6f70-4819-a2b3-c4d5e6f70819"
 _METADATA = {
     "facts": _FACTS,
     "verdict": _VERDICT,
+    "not_observable": [_NOT_OBSERVABLE],
     "media_sent": [_SENT],
     "media_left_out": [_LEFT_OUT],
     "transcripts": [_TRANSCRIPT],
@@ -138,6 +142,7 @@ POST_OF_REQUEST = {
 
 EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     Fact: _FACTS[-1],
+    NotObservable: _NOT_OBSERVABLE,
     Verdict: _VERDICT,
     schemas.MediaSentOut: _SENT,
     schemas.MediaLeftOut: _LEFT_OUT,

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from whyviral.analysis.explanation.provenance import Citation, SentAs, ShownAs, StandInPart
 from whyviral.analysis.facts.fact_sheet import Fact
+from whyviral.analysis.facts.not_observable import NotObservable
 from whyviral.analysis.facts.virality import Verdict
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.ports.transcript import TranscriptSource
@@ -151,6 +152,9 @@ class MetadataUsed(BaseModel):
 
     facts: list[Fact]
     verdict: Verdict
+    not_observable: Annotated[
+        list[NotObservable], Field(default_factory=list, description="What no public source shows about the post.")
+    ]
     media_sent: list[MediaSentOut]
     media_left_out: list[MediaLeftOut]
     transcripts: list[TranscriptUsedOut]

@@ -1,15 +1,17 @@
 """The tables and the example of docs/metrics.md match the computed values."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from whyviral.analysis.facts.computation import compute_facts
 from whyviral.analysis.facts.snapshot import MediumSnapshot, PostSnapshot
 from whyviral.analysis.facts.virality import judge
+from whyviral.integrations.ports.creator_posts import PostKind
 from whyviral.integrations.ports.post_scraper import MediaKind
 from whyviral.integrations.ports.transcript import SpokenSegment, TranscriptSource
+from whyviral.social.creator_baselines.comparison import BaselineMetric, CreatorBaseline
 from whyviral.social.engagement import VERSION, engagement_score
 from whyviral.social.platforms import Platform
 
@@ -50,13 +52,23 @@ def test_the_documented_facts_are_exactly_the_computed_ones() -> None:
             "chapters": [],
             "most_replayed": [{"start_s": 1, "end_s": 2, "value": 1}],
         },
-        comments=[{"text": "wow"}],
+        comments=[{"text": "great kite"}] * 3,
+    )
+    baseline = CreatorBaseline(
+        kind=PostKind.POST,
+        metric=BaselineMetric.VIEWS,
+        counts=(1, 2, 3, 4, 5, 6),
+        posted_from=MEASURED_AT,
+        posted_to=MEASURED_AT,
+        posting_hours=(12,) * 6,
     )
     table = DOCUMENT.partition("## Facts")[2].partition("## Measurements")[0]
 
     documented = [name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in row.split()]
 
-    computed = {fact.name for post in (photo, video) for fact in compute_facts(post, measured_at=MEASURED_AT)}
+    computed = {
+        fact.name for post in (photo, video) for fact in compute_facts(post, measured_at=MEASURED_AT, baseline=baseline)
+    }
     assert sorted(name.strip("`") for name in documented) == sorted(computed)
 
 
@@ -97,8 +109,48 @@ def test_the_documented_example_is_correct() -> None:
     ]
 
 
-def test_the_documented_verdicts_are_correct() -> None:
-    rows = re.findall(r"^\| ([\d,]+ views.*?) \|.*\| ((?:not )?viral)[^|]*\|$", DOCUMENT, re.MULTILINE)
+def _number_before(word: str, description: str) -> int:
+    found = re.search(rf"([\d,]+) {word}", description)
+    return int(found[1].replace(",", "")) if found else 0
+
+
+def test_the_documented_verdicts_with_a_baseline_are_correct() -> None:
+    section = DOCUMENT.partition("## Rule v1")[2].partition("## Rule v0.1")[0]
+    rows = re.findall(r"^\| ([\d,]+ (?:views|likes).*?) \| ([\d.]+) \| (.*?) \|$", section, re.MULTILINE)
+
+    for description, ratio, documented in rows:
+        metric = BaselineMetric.VIEWS if "views" in description else BaselineMetric.LIKES
+        median, n = (int(re.search(rf"{name} ([\d,]+)", description)[1].replace(",", "")) for name in ("median", "N"))  # type: ignore[index]
+        hours = _number_before("hours", description) or 1_000
+        steps = [1 + 0.08 * number for number in range(1, (n + 1) // 2)]
+        middle = [median] * (n - 2 * len(steps))
+        counts = [
+            *(round(median / step) for step in reversed(steps)),
+            *middle,
+            *(round(median * step) for step in steps),
+        ]
+        baseline = CreatorBaseline(PostKind.POST, metric, tuple(counts))
+        post = PostSnapshot(
+            platform=Platform.X,
+            text="",
+            posted_at=MEASURED_AT - timedelta(hours=hours),
+            metrics={metric.value: _number_before(metric.value, description)},
+            followers=_number_before("followers", description) or None,
+        )
+        facts = compute_facts(post, measured_at=MEASURED_AT, baseline=baseline)
+        verdict = judge(facts, baseline)
+        found = {fact.name: fact.value for fact in facts}["outlier_ratio"]
+        assert f"{found:.1f}" == f"{float(ratio):.1f}", description
+        assert verdict.is_viral == documented.startswith("viral"), description
+        assert f"({verdict.score:.2f})" in documented, (description, verdict.score)
+        if "low" in documented or "medium" in documented or "high" in documented:
+            assert verdict.confidence.value in documented, (description, verdict)
+    assert len(rows) == 7
+
+
+def test_the_documented_verdicts_without_a_baseline_are_correct() -> None:
+    section = DOCUMENT.partition("## Rule v0.1")[2]
+    rows = re.findall(r"^\| ([\d,]+ views.*?) \|.*\| ((?:not )?viral)[^|]*\|$", section, re.MULTILINE)
 
     for description, documented in rows:
         counts = {name: int(count.replace(",", "")) for count, name in re.findall(r"(\d[\d,]*) (\w+)", description)}

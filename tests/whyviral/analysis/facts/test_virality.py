@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from whyviral.analysis.facts.computation import compute_facts
 from whyviral.analysis.facts.snapshot import PostSnapshot
-from whyviral.analysis.facts.virality import Confidence, Verdict, judge
+from whyviral.analysis.facts.virality import Confidence, Rule, Verdict, judge
 from whyviral.social.platforms import Platform
 
 MEASURED_AT = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -26,7 +26,7 @@ def verdict_of(*, age: timedelta = timedelta(days=30), followers: int | None = N
     [
         ({"views": 9_000_000, "likes": 200_000, "followers": 90_000}, True, "medium"),
         ({"views": 120_000, "likes": 2_000, "followers": 10_000}, True, "medium"),
-        ({"views": 1_200_000, "likes": 12_000, "followers": 50_000_000}, False, "medium"),
+        ({"views": 1_200_000, "likes": 12_000, "followers": 50_000_000}, True, "medium"),
         ({"views": 120_000, "likes": 6_000, "followers": 200_000}, False, "medium"),
         ({"views": 20_000, "likes": 5_000, "followers": 100}, False, "medium"),
         ({"likes": 300_000, "shares": 120_000, "followers": 6_500_000}, True, "low"),
@@ -41,7 +41,7 @@ def test_a_verdict_combines_reach_spread_and_strength(known: dict[str, Any], is_
     verdict = verdict_of(**known)
 
     assert (verdict.is_viral, verdict.confidence) == (is_viral, confidence)
-    assert (verdict.rule, verdict.n) == ("v0", 0)
+    assert (verdict.rule, verdict.n) == ("v0.1", 0)
 
 
 @pytest.mark.parametrize(("views", "score"), [(99_999, 0.0), (100_000, 0.5), (999_999, 0.5), (1_000_000, 1.0)])
@@ -54,15 +54,16 @@ def test_the_reasons_of_a_verdict_show_its_points_and_cite_facts() -> None:
 
     assert verdict == Verdict(
         is_viral=True,
-        rule="v0",
-        score=0.5,
+        rule=Rule.V0_1,
+        score=0.75,
         threshold=0.5,
         n=0,
         confidence=Confidence.MEDIUM,
         reasons=(
             "Reach: views is 120000 [F2], 1 of 2 points (1 from 100000, 2 from 1000000).",
             "Spread beyond followers: views_per_follower is 12.0 [F12], 2 of 2 points (1 from 1, 2 from 3).",
-            "Engagement strength: engagements_per_view is 0.0166667 [F9], 0 of 2 points (1 from 0.03, 2 from 0.08).",
+            "Engagement strength: engagements_per_view is 0.0166667 [F9], which is low (high from 0.03, very high from"
+            " 0.08); it does not decide.",
             "No baseline: not compared with other posts of this creator.",
         ),
     )
@@ -72,8 +73,8 @@ def test_the_reasons_of_a_verdict_show_its_points_and_cite_facts() -> None:
     ("known", "doubt"),
     [
         ({"likes": 10}, "Views are not known"),
-        ({"views": 10}, "Not known: spread beyond followers, engagement strength."),
-        ({}, "Not known: reach, spread beyond followers, engagement strength."),
+        ({"views": 10}, "Not known: spread beyond followers."),
+        ({}, "Not known: reach, spread beyond followers."),
         ({"views": 10, "likes": 1, "followers": 1, "age": timedelta(hours=23)}, "its counts still move"),
     ],
 )

@@ -59,6 +59,7 @@ def _evidence_used(post: Post, evidence: Evidence) -> dict[str, Any]:
     return {
         "facts": [asdict(fact) for fact in evidence.facts],
         "verdict": asdict(evidence.verdict),
+        "not_observable": [asdict(each) for each in evidence.not_observable],
         "media_sent": [attachment.as_record() for attachment in evidence.attachments],
         "media_left_out": [
             {**exhibit_record(left_out.exhibit), "reason": left_out.reason.value} for left_out in evidence.left_out

@@ -7,11 +7,13 @@ from typing import Any
 
 from whyviral.analysis.facts.computation import compute_facts
 from whyviral.analysis.facts.fact_sheet import Fact
+from whyviral.analysis.facts.not_observable import NotObservable, list_not_observable
 from whyviral.analysis.facts.snapshot import MediumSnapshot, PostSnapshot
-from whyviral.analysis.facts.virality import Verdict, judge
+from whyviral.analysis.facts.virality import NOT_COMPARED, Verdict, judge
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.ports.post_scraper import MediaKind
 from whyviral.integrations.ports.transcript import TranscriptSource
+from whyviral.social.creator_baselines.comparison import Baseline
 from whyviral.social.models import Post, PostMedia
 from whyviral.social.platforms import Platform
 from whyviral.social.transcripts import from_json
@@ -35,6 +37,10 @@ class Evidence:
     left_out: Sequence[LeftOut] = ()
     gaps: Sequence[str] = ()
     """Things about the post that could not be found out, in our words."""
+    baseline: Baseline = NOT_COMPARED
+    """The creator's other posts, with which facts and verdict compare the post."""
+    not_observable: Sequence[NotObservable] = ()
+    """Things about the post that no public source shows."""
 
     @property
     def citable_ids(self) -> list[str]:
@@ -52,18 +58,35 @@ class Evidence:
         )
 
 
-def gather_evidence(post: Post, comments: Sequence[Mapping[str, Any]], *, now: datetime) -> Evidence:
-    """Return the evidence about a post before its media are read."""
+def gather_evidence(
+    post: Post,
+    comments: Sequence[Mapping[str, Any]],
+    *,
+    now: datetime,
+    baseline: Baseline = NOT_COMPARED,
+    was_chosen_as_best: bool = False,
+) -> Evidence:
+    """Return the evidence about a post before its media are read.
+
+    Args:
+        post: the post with its media.
+        comments: its saved comments.
+        now: stands in for the time of measurement if that is unknown.
+        baseline: the creator's other posts, or why they are not known.
+        was_chosen_as_best: whether the post was picked as one of the creator's best; see `judge`.
+    """
     snapshot = snapshot_of(post, comments)
-    facts = compute_facts(snapshot, measured_at=post.fetched_at or now)
+    facts = compute_facts(snapshot, measured_at=post.fetched_at or now, baseline=baseline)
     spans, is_cut = transcript_spans(snapshot.media or ())
     return Evidence(
         post=snapshot,
         facts=facts,
-        verdict=judge(facts),
+        verdict=judge(facts, baseline, was_chosen_as_best=was_chosen_as_best),
         spans=spans,
         is_transcript_cut=is_cut,
         gaps=list(_gaps(post.media)),
+        baseline=baseline,
+        not_observable=list_not_observable(facts, platform=snapshot.platform, baseline=baseline),
     )
 
 

@@ -6,12 +6,17 @@ so are all facts that would be computed from it. `docs/metrics.md` lists every f
 
 from datetime import UTC, datetime
 
+from whyviral.social.creator_baselines.comparison import Baseline
+
+from .comments import add_comments
+from .creator_comparison import add_comparison
 from .fact_sheet import Fact, FactSheet
 from .media import add_media
 from .most_replayed import add_most_replayed
 from .snapshot import PostSnapshot
 from .speech import add_speech
 from .text import add_text, add_title
+from .virality import NOT_COMPARED
 
 _ENGAGEMENTS = ("likes", "comments", "shares", "quotes", "bookmarks")
 _COUNTS = (*_ENGAGEMENTS, "views")
@@ -27,12 +32,13 @@ _HOURLY_RATES = (("engagements_per_hour", "engagements"), ("views_per_hour", "vi
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
-def compute_facts(post: PostSnapshot, *, measured_at: datetime) -> tuple[Fact, ...]:
+def compute_facts(post: PostSnapshot, *, measured_at: datetime, baseline: Baseline = NOT_COMPARED) -> tuple[Fact, ...]:
     """Return every fact that follows from the snapshot, in a stable order.
 
     Args:
         post: the post with its media and transcripts.
         measured_at: when the metrics were read; ages and hourly rates refer to it.
+        baseline: the creator's other posts, with which the post is compared.
     """
     facts = FactSheet()
     _add_counts(facts, post)
@@ -44,6 +50,7 @@ def compute_facts(post: PostSnapshot, *, measured_at: datetime) -> tuple[Fact, .
     _add_details(facts, post)
     add_title(facts, post)
     add_text(facts, post)
+    add_comparison(facts, post, baseline)
     return tuple(facts.by_name.values())
 
 
@@ -91,5 +98,4 @@ def _add_details(facts: FactSheet, post: PostSnapshot) -> None:
     facts.add_flag("is_paid_partnership", post.details.get("is_paid_partnership"), source)
     if isinstance(chapters := post.details.get("chapters"), list):
         facts.add("chapter_count", len(chapters), "chapters", source)
-    if post.comments:
-        facts.add("known_comments", len(post.comments), "comments", f"{post.platform} comments")
+    add_comments(facts, post)

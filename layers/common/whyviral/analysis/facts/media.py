@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from whyviral.integrations.ports.post_scraper import MediaKind
 
-from .fact_sheet import FactSheet, read_number
+from .fact_sheet import FactSheet, read_number, six_digits
 from .snapshot import MediumSnapshot, PostSnapshot
 
 MEASURED = "measured in the first video"
@@ -60,3 +60,12 @@ def _add_measurements(facts: FactSheet, video: MediumSnapshot, source: str) -> N
         value = read_number(video.measurements, key, at_least=least)
         if value is not None:
             facts.add(name, round(value, 3), unit, MEASURED)
+    _add_shot_length(facts)
+
+
+def _add_shot_length(facts: FactSheet) -> None:
+    """Add the pace of the cuts: how long a picture stays on average until the next cut or the end."""
+    duration, cuts = facts.by_name.get("duration"), facts.by_name.get("cut_count")
+    if duration and cuts and duration.number and cuts.number is not None:
+        seconds = six_digits(duration.number / (cuts.number + 1))
+        facts.add("average_shot", seconds, "seconds", f"computed from {duration.id} and {cuts.id}")

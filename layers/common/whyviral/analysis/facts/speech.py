@@ -38,6 +38,7 @@ def add_speech(facts: FactSheet, post: PostSnapshot) -> None:
             facts.add("transcript_language", language, "language code", source)
         if hook := words_between(video.segments, 0, HOOK_S):
             facts.add_quotation("spoken_hook", hook, "text", source)
+        _add_hook_words(facts, video, source)
     if video.has_speech:
         _add_pace(facts, video, source)
 
@@ -61,6 +62,15 @@ def _add_pace(facts: FactSheet, video: MediumSnapshot, source: str) -> None:
         # Caption lines may have impossible times: before the start, or no duration.
         if value is not None and math.isfinite(value) and value >= 0:
             facts.add(name, round(value, 3), unit, source)
+
+
+def _add_hook_words(facts: FactSheet, video: MediumSnapshot, source: str) -> None:
+    """Add the number of words that begin in the hook; zero only if the whole transcript is known."""
+    if not has_countable_words(" ".join(blank_markers(segment.text) for segment in video.segments)):
+        return
+    count = sum(start_s < HOOK_S for segment in video.segments for start_s, _, _ in _words(segment))
+    if count or not video.is_transcript_truncated:
+        facts.add("hook_words", count, "words", source)
 
 
 def words_between(segments: Sequence[SpokenSegment], start_s: float, end_s: float) -> str:

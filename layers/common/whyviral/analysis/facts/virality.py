@@ -1,114 +1,148 @@
 """Computes whether a post is viral by a versioned rule, which the model explains and cannot overrule.
 
-Rule v0 has no baseline of the creator's other posts. It gives 0, 1 or 2 points to each of three signals (reach, spread
-beyond followers, engagement strength), by the first known fact of each. A viral post needs half of the possible points
-and a minimum of reach. `docs/metrics.md` explains the rule with examples.
+Rule v1 compares the post with the creator's other posts of its kind. Without such a baseline rule v0.1 decides by reach
+and spread alone. Both are monotone: gaining views or interactions never loses the verdict. `docs/metrics.md` explains
+the rules with examples.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+from whyviral.social.creator_baselines.comparison import Baseline, BaselineMetric, CreatorBaseline, NoBaseline
 
 from .fact_sheet import Fact
+from .reach_rule import judge_by_reach
+from .verdict import Confidence, Rule, Verdict
 
-RULE = "v0"
-SETTLED_AFTER_HOURS = 24
+__all__ = ["NOT_COMPARED", "Confidence", "Rule", "Verdict", "judge"]
 
+NOT_COMPARED = NoBaseline("not compared with other posts of this creator")
 
-class Confidence(StrEnum):
-    """The confidence of a verdict; without a baseline of comparable posts it is never high."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The result of the rule for one post, with its reasons."""
-
-    is_viral: bool
-    rule: str
-    score: float
-    """The post's points as a share of the points that the known signals could give: 0 to 1."""
-    threshold: float
-    """The minimum score of a viral post; it is higher if only one signal is known."""
-    n: int
-    """The number of other posts that the post was compared with; 0 without a baseline."""
-    confidence: Confidence
-    reasons: tuple[str, ...]
-    """Sentences that cite facts by id."""
+_OUTLIER_RATIO = 5.0
+_OUTLIER_RANK = 0.9
+_MIN_COUNT = {BaselineMetric.VIEWS: 10_000, BaselineMetric.LIKES: 500}
+_ALWAYS_WELL_RATIO = 2.0
+_ALWAYS_WELL_VIEWS = 1_000_000
+_ALWAYS_WELL_VIEWS_PER_FOLLOWER = 3.0
+_SCORE_RATIO = 25.0
+"""The ratio with a score of 1; the threshold of 0.5 lies at its square root, `_OUTLIER_RATIO`."""
+_THRESHOLD = 0.5
+_SETTLED_AFTER_HOURS = 48
+_HIGH_N, _MEDIUM_N = 20, 10
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    """The values of a fact from which it gives one point and two points."""
+def judge(facts: Sequence[Fact], baseline: Baseline = NOT_COMPARED, *, was_chosen_as_best: bool = False) -> Verdict:
+    """Apply the rule to the facts of one post.
 
-    fact_name: str
-    one_point: float
-    two_points: float
-
-    def points(self, value: float) -> int:
-        return (value >= self.one_point) + (value >= self.two_points)
-
-
-_REACH = "Reach"
-_SIGNALS: Mapping[str, Sequence[_Scale]] = {
-    # The second scale is used if views are hidden, as on old posts of X; it assumes that 5 in 100 viewers engage.
-    _REACH: (_Scale("views", 100_000, 1_000_000), _Scale("engagements", 5_000, 50_000)),
-    "Spread beyond followers": (_Scale("views_per_follower", 1, 3), _Scale("engagements_per_follower", 0.05, 0.15)),
-    "Engagement strength": (_Scale("engagements_per_view", 0.03, 0.08), _Scale("shares_per_like", 0.15, 0.3)),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    signal: str
-    fact: Fact
-    points: int
-    scale: _Scale
-
-    def __str__(self) -> str:
-        return (
-            f"{self.signal}: {self.fact.name} is {self.fact.value} [{self.fact.id}], {self.points} of 2 points"
-            f" (1 from {self.scale.one_point}, 2 from {self.scale.two_points})."
-        )
-
-
-def judge(facts: Sequence[Fact]) -> Verdict:
-    """Apply rule v0 to the facts of one post."""
+    Args:
+        facts: the facts of the post, which include those about `baseline`.
+        baseline: the creator's comparable posts, or why there are none.
+        was_chosen_as_best: whether the post was picked because it did best among the creator's posts. The best of 30
+            posts has a ratio above 5 in most cases by chance, so the ratio is a rank then and decides nothing.
+    """
     by_name = {fact.name: fact for fact in facts}
-    measured = [found for signal, scales in _SIGNALS.items() if (found := _measure(signal, scales, by_name))]
-    score = sum(signal.points for signal in measured) / (2 * len(measured)) if measured else 0.0
-    threshold = 0.5 if len(measured) > 1 else 1.0
-    has_reach = any(signal.signal == _REACH and signal.points for signal in measured)
-    doubts = _doubts(measured, by_name)
+    if isinstance(baseline, NoBaseline):
+        return judge_by_reach(by_name, n=baseline.n, without_baseline=f"No baseline: {baseline.reason}.")
+    if was_chosen_as_best:
+        return judge_by_reach(by_name, n=baseline.n, without_baseline=_rank_sentence(by_name, baseline))
+    return _judge_by_baseline(by_name, baseline)
+
+
+def _judge_by_baseline(facts: Mapping[str, Fact], baseline: CreatorBaseline) -> Verdict:
+    """Apply rule v1."""
+    ratio = _number(facts, "outlier_ratio")
+    is_outlier = (
+        ratio >= _OUTLIER_RATIO
+        and _number(facts, "baseline_rank") >= _OUTLIER_RANK
+        and _number(facts, baseline.metric.value) >= _MIN_COUNT[baseline.metric]
+    )
+    has_big_reach = _has_big_reach(facts, baseline)
+    does_always_well = has_big_reach and ratio >= _ALWAYS_WELL_RATIO
+    score = min(1.0, max(0.0, math.log(ratio) / math.log(_SCORE_RATIO))) if ratio > 0 else 0.0
+    is_viral = is_outlier or does_always_well
+    doubts = tuple(_doubts(facts, baseline, is_viral=is_viral, has_big_reach=has_big_reach))
     return Verdict(
-        is_viral=has_reach and score >= threshold,
-        rule=RULE,
-        score=round(score, 4),
-        threshold=threshold,
-        n=0,
-        confidence=Confidence.LOW if doubts else Confidence.MEDIUM,
-        reasons=(*map(str, measured), *doubts, "No baseline: not compared with other posts of this creator."),
+        is_viral=is_viral,
+        rule=Rule.V1,
+        score=round(max(score, _THRESHOLD) if does_always_well else score, 4),
+        threshold=_THRESHOLD,
+        n=baseline.n,
+        confidence=_confidence(baseline.n, len(doubts)),
+        reasons=(*_reasons(facts, baseline, does_always_well=does_always_well, is_viral=is_viral), *doubts),
     )
 
 
-def _measure(signal: str, scales: Sequence[_Scale], facts: Mapping[str, Fact]) -> _Measured | None:
-    for scale in scales:
-        fact = facts.get(scale.fact_name)
-        if fact and fact.number is not None:
-            return _Measured(signal, fact, scale.points(fact.number), scale)
-    return None
+def _has_big_reach(facts: Mapping[str, Fact], baseline: CreatorBaseline) -> bool:
+    """Whether the post reached far beyond a large audience: the condition for creators who always do well."""
+    return (
+        baseline.metric is BaselineMetric.VIEWS
+        and _number(facts, "views") >= _ALWAYS_WELL_VIEWS
+        and _number(facts, "views_per_follower") >= _ALWAYS_WELL_VIEWS_PER_FOLLOWER
+    )
 
 
-def _doubts(measured: Sequence[_Measured], facts: Mapping[str, Fact]) -> Sequence[str]:
-    doubts = []
-    missing = [signal for signal in _SIGNALS if signal not in {known.signal for known in measured}]
-    if missing:
-        doubts.append(f"Not known: {', '.join(missing).lower()}.")
-    if "views" not in facts:
-        doubts.append("Views are not known: reach and strength are estimated from engagement.")
-    age = facts.get("age")
-    if age and age.number is not None and age.number < SETTLED_AFTER_HOURS:
-        doubts.append(f"The post is {age.value} hours old [{age.id}]: its counts still move.")
-    return doubts
+def _confidence(n: int, doubts: int) -> Confidence:
+    if n >= _HIGH_N and not doubts:
+        return Confidence.HIGH
+    return Confidence.MEDIUM if n >= _MEDIUM_N and doubts <= 1 else Confidence.LOW
+
+
+def _reasons(
+    facts: Mapping[str, Fact], baseline: CreatorBaseline, *, does_always_well: bool, is_viral: bool
+) -> Iterator[str]:
+    metric = baseline.metric.value
+    low, high = facts["outlier_ratio_low"], facts["outlier_ratio_high"]
+    yield (
+        f"{_cited(facts, 'outlier_ratio')} times the median {metric} of the creator's {baseline.n} last comparable"
+        f" posts; between {low.value} and {high.value} times [{low.id}, {high.id}]."
+    )
+    yield (
+        f"More {metric} than {_cited(facts, 'baseline_rank')} of these posts;"
+        f" an outlier needs {_OUTLIER_RATIO:g} times the median and {_OUTLIER_RANK:g} of the posts."
+    )
+    least = _MIN_COUNT[baseline.metric]
+    if _number(facts, metric) < least:
+        yield f"{_cited(facts, metric)} {metric} are under the {least} that an outlier needs."
+    if does_always_well:
+        yield (
+            f"{_cited(facts, 'views')} views and {_cited(facts, 'views_per_follower')} views per follower: viral from"
+            f" {_ALWAYS_WELL_RATIO:g} times the median, because this creator's posts always do well."
+        )
+    if not is_viral and _is_young(facts):
+        yield "Not yet viral: the counts of a young post still grow, so its ratio is a lower bound."
+
+
+def _doubts(
+    facts: Mapping[str, Fact], baseline: CreatorBaseline, *, is_viral: bool, has_big_reach: bool
+) -> Iterator[str]:
+    low, high = _number(facts, "outlier_ratio_low"), _number(facts, "outlier_ratio_high")
+    if baseline.metric is BaselineMetric.LIKES:
+        yield "Likes are compared, because the views of the post or of the other posts are not known."
+    limits = (_OUTLIER_RATIO, *((_ALWAYS_WELL_RATIO,) if has_big_reach else ()))
+    for limit in limits:
+        if low <= limit <= high:
+            yield f"The ratio may lie on either side of {limit:g}, given how much the creator's posts vary."
+    if not is_viral and _is_young(facts):
+        yield f"The post is {_cited(facts, 'age')} hours old: its counts still move."
+    yield from baseline.doubts
+
+
+def _is_young(facts: Mapping[str, Fact]) -> bool:
+    return "age" in facts and _number(facts, "age") < _SETTLED_AFTER_HOURS
+
+
+def _rank_sentence(facts: Mapping[str, Fact], baseline: CreatorBaseline) -> str:
+    return (
+        f"Chosen for its place {_cited(facts, 'baseline_place')} among {baseline.n + 1} posts of this creator: its"
+        f" {_cited(facts, 'outlier_ratio')} times the median is a rank and no surprise, so it does not decide."
+    )
+
+
+def _cited(facts: Mapping[str, Fact], name: str) -> str:
+    return f"{facts[name].value} [{facts[name].id}]"
+
+
+def _number(facts: Mapping[str, Fact], name: str) -> float:
+    """Return a fact as a number; 0 if it is unknown, which never makes a post viral."""
+    fact = facts.get(name)
+    return float(fact.number) if fact and fact.number is not None else 0.0
