@@ -9,6 +9,7 @@ from typing import Any
 from local.stand_ins.gemini.errors import invalid_argument
 from local.stand_ins.gemini.fields import field, given, positive
 from local.stand_ins.gemini.media import SeenMedia, watch_file, watch_url
+from local.stand_ins.scenario.prompt_orders import PromptOrder, read_order
 
 _CHARACTERS_PER_TOKEN = 4
 _DEFAULT_MAX_OUTPUT_TOKENS = 65_536
@@ -34,6 +35,11 @@ class Question:
     def user_text(self) -> str:
         """All text of the user, oldest first."""
         return "\n".join(text for role, text in self.turns if role != "model")
+
+    @property
+    def order(self) -> PromptOrder:
+        """What the last message orders of the answer."""
+        return read_order(self.turns[-1][1])
 
     @property
     def tokens_by_modality(self) -> dict[str, int]:

@@ -1,20 +1,16 @@
 """The Gemini API, under both of its versions. Source: ai.google.dev, generateContent; google-genai 3.4."""
 
-import base64
-import hashlib
 import json
-import secrets
-from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import StreamingResponse
 
 from local.stand_ins.gemini import errors
-from local.stand_ins.gemini.media import in_words
-from local.stand_ins.gemini.question import Question, count_tokens, read_question
-from local.stand_ins.gemini.schema import SchemaFiller, has_limits
-from local.stand_ins.gemini.writer import chat_reply, gather
+from local.stand_ins.gemini.question import Question, read_question
+from local.stand_ins.gemini.replies import event_script, streamed_replies, whole_reply
+from local.stand_ins.gemini.schema import has_limits
+from local.stand_ins.scenario.event_stream import streamed
 from local.stand_ins.scenario.refusals import Refusal, json_object
 from local.stand_ins.state import call_of
 
@@ -33,9 +29,7 @@ _MODELS = (
 )
 _BETA_MODELS = (*_MODELS, "gemini-flash-latest", "gemini-flash-lite-latest", "gemini-pro-latest")
 _WITHOUT_MINIMAL_THINKING = "gemini-3.8-flash"
-_THOUGHTS_SHARE = {"MINIMAL": 0.0, "LOW": 0.25, "MEDIUM": 0.5, "HIGH": 1.0}
 _MOST_BYTES = 100 * 1024 * 1024
-_PIECE_CHARACTERS = 40
 _KEY_WITHOUT_LIMITS = "plain-schema-key"
 """A key of an account to which every response schema with limits is a bad request."""
 
@@ -106,19 +100,16 @@ async def _question(request: Request, model: str) -> Question:
 async def generate_content(request: Request, model: str) -> Json:
     """Answer at once."""
     question = await _question(request, model)
-    text, usage, finish_reason = _answered(question)
-    return _reply(model, secrets.token_urlsafe(16), text, usage, finish_reason)
+    return whole_reply(question, model)
 
 
 @router.post("/models/{model}:streamGenerateContent")
 async def stream_generate_content(request: Request, model: str, alt: str = "json") -> StreamingResponse:
     """Answer piece by piece, as server-sent events or as one growing JSON array."""
     question = await _question(request, model)
-    replies = list(_pieces(question, model))
     if alt == "sse":
-        events = (f"data: {json.dumps(reply)}\r\n\r\n" for reply in replies)
-        return StreamingResponse(events, media_type="text/event-stream")
-    return StreamingResponse(iter([json.dumps(replies)]), media_type="application/json")
+        return streamed(request, event_script(question, model), question.order)
+    return StreamingResponse(iter([json.dumps(streamed_replies(question, model))]), media_type="application/json")
 
 
 @router.post("/models/{model}:countTokens")
@@ -150,60 +141,3 @@ def _described(model: str) -> Json:
         "outputTokenLimit": 65_536,
         "supportedGenerationMethods": ["generateContent", "countTokens"],
     }
-
-
-def _answered(question: Question) -> tuple[str, Json, str]:
-    """Return the answer's text, its cost in tokens, and the reason why it ended."""
-    material = gather(question.system, question.user_text, media=in_words(question.media))
-    if question.wants_json:
-        schema = question.schema or {"type": "object", "properties": {"answer": {"type": "string"}}}
-        text = json.dumps(SchemaFiller(schema, material).answer(), ensure_ascii=False)
-    else:
-        text = chat_reply(material, question.turns[-1][1])
-    input_tokens = question.tokens_by_modality
-    thoughts = int(count_tokens(text) * _THOUGHTS_SHARE.get(question.thinking_level, 0.5))
-    # Thinking counts against the limit, as it does with the real models.
-    room = max(0, question.max_output_tokens - thoughts)
-    is_complete = count_tokens(text) <= room
-    text = text if is_complete else _cut(text, room)
-    usage = {
-        "promptTokenCount": sum(input_tokens.values()),
-        "candidatesTokenCount": count_tokens(text),
-        "thoughtsTokenCount": thoughts,
-        "totalTokenCount": sum(input_tokens.values()) + count_tokens(text) + thoughts,
-        "promptTokensDetails": [{"modality": name, "tokenCount": tokens} for name, tokens in input_tokens.items()],
-    }
-    return text, usage, "STOP" if is_complete else "MAX_TOKENS"
-
-
-def _cut(text: str, tokens: int) -> str:
-    while count_tokens(text) > tokens:
-        text = text[:-1]
-    return text
-
-
-def _reply(model: str, response_id: str, text: str, usage: Mapping[str, Any], finish_reason: str | None) -> Json:
-    signature = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-    candidate: Json = {
-        "content": {"role": "model", "parts": [{"text": text, "thoughtSignature": signature}]},
-        "index": 0,
-        "safetyRatings": [],
-    }
-    if finish_reason:
-        candidate["finishReason"] = finish_reason
-    return {
-        "candidates": [candidate],
-        "usageMetadata": usage,
-        "modelVersion": f"{model} (stand-in)",
-        "responseId": response_id,
-    }
-
-
-def _pieces(question: Question, model: str) -> Iterator[Json]:
-    text, usage, finish_reason = _answered(question)
-    response_id = secrets.token_urlsafe(16)
-    starts = range(0, max(1, len(text)), _PIECE_CHARACTERS)
-    for start in starts:
-        is_last = start == starts[-1]
-        piece = text[start : start + _PIECE_CHARACTERS]
-        yield _reply(model, response_id, piece, usage, finish_reason if is_last else None)
