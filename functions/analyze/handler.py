@@ -9,7 +9,7 @@ from whyviral.analysis.post_explainer import ExplainJob, PostExplainer
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
-from whyviral.integrations.gemini.analyst import GeminiAnalyst
+from whyviral.integrations.model_choice.factory import build_analyst
 from whyviral.integrations.supabase.storage import SupabaseMediaStore
 from whyviral.social.media.lost_files import LostFileStore
 from whyviral.vendor_calls.calls import CallCollector
@@ -30,13 +30,7 @@ def build_store(*, calls: CallCollector, timeout_s: float) -> LostFileStore:
 
 explainer = PostExplainer(
     engine,
-    build_analyst=partial(
-        GeminiAnalyst,
-        settings.gemini_api_keys,
-        model=settings.gemini_model,
-        fallback_model=settings.gemini_fallback_model,
-        prices=settings.price_table,
-    ),
+    build_analyst=partial(build_analyst, settings, prices=settings.price_table),
     build_store=build_store,
     limits=settings.spend_limits,
     clock=utc_now,

@@ -32,7 +32,9 @@ Every expected failure belongs to one of two trees. Each class is defined beside
     │   └── NotConnected
     ├── brightdata.errors         SnapshotLost, SnapshotFailed, TriggerLost
     ├── clerk.api_call            ClerkRefusal
-    ├── gemini.errors             GeminiError
+    ├── http.streamed             StreamBroken
+    ├── language_models.errors    ModelError
+    │   └── gemini.errors         GeminiError
     ├── twitterapi.errors         UnreadableAnswer
     ├── youtube.errors            YouTubeBlocked
     └── vendor_calls.ledger       OwnerSuperseded, OwnerBudgetSpent, DayBudgetSpent

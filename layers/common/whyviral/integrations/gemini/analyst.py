@@ -1,5 +1,6 @@
 """Explanations by Gemini: several keys, two models, one deadline."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,15 +16,17 @@ from whyviral.integrations.errors import CallThrottled, NotConnected
 from whyviral.integrations.http.api_keys import hash_of_key
 from whyviral.integrations.http.call_recorder import CallOutcome, recorded_call
 from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_json
+from whyviral.integrations.language_models.errors import Fallback, ModelError, error_of_refused_call
+from whyviral.integrations.language_models.key_ring import KeyRing
+from whyviral.integrations.language_models.prices import Usage, cost_usd, most_usd
 from whyviral.integrations.ports.analyst import AnalystPrompt, AnalystReply
 from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.integrations.ports.price_list import PriceList
 
 from .answers import GeminiAnswer
-from .errors import PROVIDER, Fallback, GeminiError, error_of_refusal, error_of_status, unreadable_reply
-from .keys import KeyRing
+from .errors import PROVIDER, error_of_status, unreadable_reply
 from .plain_schema import plain_schema
-from .prices import cost_usd, most_usd
+from .tokens import GEMINI_TOKENS
 
 _ROOM_TOKENS = 8192
 """Thinking counts against it. Source: ai.google.dev, "Thinking"."""
@@ -72,7 +75,7 @@ class GeminiAnalyst:
             clock: returns the current time.
             prices: the prices of models.
         """
-        self._keys = KeyRing(api_keys)
+        self._keys = KeyRing(api_keys, provider=PROVIDER, setting="GEMINI_API_KEY")
         self._model = model
         self._fallback_model = fallback_model
         self._calls = calls
@@ -98,12 +101,12 @@ class GeminiAnalyst:
             key = self._keys.pick(now=self._clock())
             try:
                 return self._exchange(question, key)
-            except (GeminiError, CallThrottled) as exc:
-                error = error_of_refusal(exc, now=self._clock()) if isinstance(exc, CallThrottled) else exc
+            except (ModelError, CallThrottled) as exc:
+                error = error_of_refused_call(exc, now=self._clock()) if isinstance(exc, CallThrottled) else exc
                 if not self._can_go_on(question, key, error):
                     raise
 
-    def _can_go_on(self, question: _Question, key: str, error: GeminiError) -> bool:
+    def _can_go_on(self, question: _Question, key: str, error: ModelError) -> bool:
         """Apply the fallback of the error; each happens once, except for the change of keys."""
         match error.fallback:
             case Fallback.NEXT_KEY:
@@ -175,23 +178,19 @@ class GeminiAnalyst:
         return GeminiAnswer.model_validate(document)
 
     def _most_usd(self, question: _Question) -> Decimal | None:
+        prompt = question.prompt
         return most_usd(
             self._prices,
+            PROVIDER,
             question.model,
-            question.prompt,
             on=self._clock().date(),
-            schema=question.schema,
-            max_output_tokens=question.max_output_tokens,
+            input_tokens=GEMINI_TOKENS.most_input(
+                [prompt.system, prompt.user, json.dumps(question.schema)], prompt.media
+            ),
+            output_tokens=question.max_output_tokens,
         )
 
     def _cost_usd(self, model: str, call: CallOutcome) -> Decimal | None:
         """Return the price by the requested model, which is the billed one even if the reply names another."""
-        if call.input_tokens is None or call.output_tokens is None:
-            return None
-        return cost_usd(
-            self._prices,
-            model,
-            on=self._clock().date(),
-            input_tokens=call.input_tokens,
-            output_tokens=call.output_tokens,
-        )
+        usage = Usage(call.input_tokens, call.output_tokens)
+        return cost_usd(self._prices, PROVIDER, model, on=self._clock().date(), usage=usage)

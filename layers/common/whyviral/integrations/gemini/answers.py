@@ -7,9 +7,9 @@ from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
 from whyviral.integrations.http.vendor_model import Lenient, VendorModel
+from whyviral.integrations.language_models.written_json import find_object
 
 from .errors import error_of_finish, refused_content, unusable_answer
-from .written_json import find_object
 
 type ModelName = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,100}$")]
 type Tokens = Annotated[int, Field(strict=True, ge=0, le=10**9)]
@@ -92,12 +92,13 @@ class GeminiAnswer(_CamelModel):
             raise refused_content() if is_blocked else unusable_answer()
         if candidate.finish_reason != "STOP":
             raise error_of_finish(candidate.finish_reason)
-        answer = find_object(_text(candidate))
+        answer = find_object(text_of(candidate))
         if answer is None:
             raise unusable_answer()
         return answer
 
 
-def _text(candidate: Candidate) -> str:
+def text_of(candidate: Candidate) -> str:
+    """Return the text of an answer, without the thinking that led to it."""
     parts = candidate.content.parts if candidate.content else None
     return "".join(part.text or "" for part in parts or () if part and not part.thought)

@@ -6,41 +6,25 @@ Source: ai.google.dev, "Troubleshooting"; google-genai 3.4.
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
 
 from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.errors import CallThrottled, ProviderError
+from whyviral.integrations.language_models.errors import SERVICE, Fallback, ModelError
 
 PROVIDER = "gemini"
-SERVICE = "The model that explains posts"
 
 _DELAY = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)s")
 _DEFAULT_REST = timedelta(seconds=60)
 _DAY_QUOTA_RESET_HOUR = 8
 """Quotas of a day end at midnight Pacific time, which is 8:00 UTC in winter and an hour before that in summer."""
 _MEDIA_WORDS = re.compile(r"image|video|audio|media|inline_?data|file_?(?:uri|data)", re.IGNORECASE)
-_FINISHED_BY_BLOCKING = frozenset({"SAFETY", "PROHIBITED_CONTENT", "SPII", "BLOCKLIST", "LANGUAGE", "MODEL_ARMOR"})
+BLOCKING_REASONS = frozenset({"SAFETY", "PROHIBITED_CONTENT", "SPII", "BLOCKLIST", "LANGUAGE", "MODEL_ARMOR"})
+"""The finish reasons of an answer that was blocked."""
 
 
-class Fallback(Enum):
-    """What may help after an error."""
-
-    NEXT_KEY = auto()
-    OTHER_MODEL = auto()
-    ASK_AGAIN = auto()
-    PLAIN_SCHEMA = auto()
-    NONE = auto()
-
-
-class GeminiError(ProviderError):
-    """One exchange gave no usable answer.
-
-    Attributes:
-        fallback: what to try next.
-        key_cooldown_until: with NEXT_KEY, when this key may be used again; None: never by this process.
-    """
+class GeminiError(ModelError):
+    """One exchange with Gemini gave no usable answer."""
 
     def __init__(
         self,
@@ -57,12 +41,12 @@ class GeminiError(ProviderError):
             message,
             provider=PROVIDER,
             category=category,
+            fallback=fallback,
             is_transient=is_transient,
-            retry_after_s=retry_after_s,
             status=status,
+            key_cooldown_until=key_cooldown_until,
+            retry_after_s=retry_after_s,
         )
-        self.fallback = fallback
-        self.key_cooldown_until = key_cooldown_until
 
 
 def error_of_status(status: int, document: Any, *, now: datetime) -> GeminiError:
@@ -95,19 +79,6 @@ def error_of_status(status: int, document: Any, *, now: datetime) -> GeminiError
     )
 
 
-def error_of_refusal(refusal: CallThrottled, *, now: datetime) -> GeminiError:
-    """Return the error for a throttled call: try another key during a cooldown of this one, else another model."""
-    is_cooldown = refusal.category is ErrorCategory.RATE_LIMIT
-    return GeminiError(
-        refusal.message,
-        category=refusal.category,
-        fallback=Fallback.NEXT_KEY if is_cooldown else Fallback.OTHER_MODEL,
-        is_transient=True,
-        key_cooldown_until=now + timedelta(seconds=refusal.retry_after_s or 0.0),
-        retry_after_s=refusal.retry_after_s,
-    )
-
-
 def refused_content() -> GeminiError:
     """Return the error of a prompt that was blocked."""
     return GeminiError(
@@ -117,7 +88,7 @@ def refused_content() -> GeminiError:
 
 def error_of_finish(finish_reason: str | None) -> GeminiError:
     """Return the error for an answer that did not end by itself; unknown reasons are retried once."""
-    if finish_reason in _FINISHED_BY_BLOCKING:
+    if finish_reason in BLOCKING_REASONS:
         return refused_content()
     message = "stopped in the middle of its answer" if finish_reason == "MAX_TOKENS" else "gave up on its answer"
     return GeminiError(f"{SERVICE} {message}.", category=ErrorCategory.AI_ERROR, fallback=Fallback.ASK_AGAIN)

@@ -18,9 +18,10 @@ from whyviral.core import endpoints
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import NotConnected, ProviderError
 from whyviral.integrations.http.deadlines import TimedNetwork, ends_by
+from whyviral.integrations.language_models.errors import SERVICE
 from whyviral.integrations.ports.analyst import AnalystPrompt, InlineMedia, MediaPart
 
-from .errors import PROVIDER, SERVICE
+from .errors import PROVIDER
 
 _CONNECT_TIMEOUT_S = 5.0
 _MAX_BYTES = 4 * 1024 * 1024

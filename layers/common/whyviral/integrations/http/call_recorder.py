@@ -1,8 +1,9 @@
-"""A context manager that announces and records one call to a vendor, whether it succeeds or fails."""
+"""Context managers that announce and record one call to a vendor, whether it succeeds or fails."""
 
+import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -66,34 +67,108 @@ def recorded_call(
         is_stand_in=endpoints.current().is_stand_in(provider),
     )
     calls.begin(intent)
-    outcome = CallOutcome(model=model)
-    retry_after_s: float | None = None
-    started = time.perf_counter()
+    call = _RunningCall(intent)
     try:
-        yield outcome
-    except ProviderError as exc:
-        outcome.error_category = exc.category
-        retry_after_s = exc.retry_after_s
-        raise
-    except BaseException:
-        outcome.error_category = ErrorCategory.INTERNAL
+        yield call.outcome
+    except BaseException as exc:
+        call.record_failure(exc)
         raise
     finally:
-        calls.record(
-            ExternalCall(
-                id=intent.id,
-                provider=provider,
-                operation=operation,
-                started_at=intent.started_at,
-                duration_ms=round((time.perf_counter() - started) * 1000),
-                status=outcome.status,
-                error_category=outcome.error_category,
-                cost_usd=outcome.cost_usd,
-                model=outcome.model,
-                input_tokens=outcome.input_tokens,
-                output_tokens=outcome.output_tokens,
-                is_stand_in=intent.is_stand_in,
-                job_id=outcome.job_id,
-            ),
-            retry_after_s=retry_after_s,
+        calls.record(call.ended(), retry_after_s=call.retry_after_s)
+
+
+@asynccontextmanager
+async def recorded_stream(
+    calls: CallRecorder,
+    *,
+    provider: str,
+    operation: str,
+    clock: Clock,
+    key_hash: str,
+    most_usd: Decimal | None,
+    model: str,
+) -> AsyncIterator[CallOutcome]:
+    """Announce one call of an asynchronous client, and record it when the block ends; as `recorded_call`.
+
+    The recorder runs in a thread, because a ledger waits for the database. A cancelled task waits for it too, so that
+    no call is announced, or ended, without its record.
+
+    Raises:
+        ProviderError: the call is not allowed, now or at all. It is not made and not recorded.
+    """
+    intent = CallIntent(
+        provider=provider,
+        operation=operation,
+        started_at=clock(),
+        key_hash=key_hash,
+        most_usd=most_usd,
+        model=model,
+        is_stand_in=endpoints.current().is_stand_in(provider),
+    )
+    was_cancelled = await _finish_in_thread(lambda: calls.begin(intent))
+    call = _RunningCall(intent)
+    try:
+        _raise_if(was_cancelled)
+        yield call.outcome
+    except BaseException as exc:
+        call.record_failure(exc)
+        raise
+    finally:
+        record = call.ended()
+        _raise_if(await _finish_in_thread(lambda: calls.record(record, retry_after_s=call.retry_after_s)))
+
+
+class _RunningCall:
+    """A call between its announcement and its record."""
+
+    def __init__(self, intent: CallIntent) -> None:
+        self.outcome = CallOutcome(model=intent.model)
+        self.retry_after_s: float | None = None
+        self._intent = intent
+        self._started_mono_s = time.perf_counter()
+
+    def record_failure(self, exc: BaseException) -> None:
+        """Set the category of the exception that ended the call."""
+        if isinstance(exc, ProviderError):
+            self.outcome.error_category = exc.category
+            self.retry_after_s = exc.retry_after_s
+        elif not isinstance(exc, GeneratorExit):  # the consumer of a stream has read enough: no failure
+            self.outcome.error_category = ErrorCategory.INTERNAL
+
+    def ended(self) -> ExternalCall:
+        """Return the record of the call, which ends now."""
+        outcome = self.outcome
+        return ExternalCall(
+            id=self._intent.id,
+            provider=self._intent.provider,
+            operation=self._intent.operation,
+            started_at=self._intent.started_at,
+            duration_ms=round((time.perf_counter() - self._started_mono_s) * 1000),
+            status=outcome.status,
+            error_category=outcome.error_category,
+            cost_usd=outcome.cost_usd,
+            model=outcome.model,
+            input_tokens=outcome.input_tokens,
+            output_tokens=outcome.output_tokens,
+            is_stand_in=self._intent.is_stand_in,
+            job_id=outcome.job_id,
         )
+
+
+async def _finish_in_thread(function: Callable[[], None]) -> bool:
+    """Run a function in a thread to its end, and return whether the task was cancelled meanwhile."""
+    work = asyncio.ensure_future(asyncio.to_thread(function))
+    was_cancelled = False
+    while not work.done():
+        try:
+            await asyncio.wait({work})
+        except asyncio.CancelledError:
+            was_cancelled = True
+    _raise_if(was_cancelled and work.exception() is not None)
+    work.result()
+    return was_cancelled
+
+
+def _raise_if(was_cancelled: bool) -> None:
+    if was_cancelled:
+        raise asyncio.CancelledError

@@ -1,23 +1,45 @@
-"""The API keys of Gemini, and which of them can be used now."""
+"""The API keys of a model's vendor, and which of them can be used now."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Self
 
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.http.api_keys import checked_key
 
-from .errors import PROVIDER, SERVICE
+from .errors import SERVICE
+
+NO_KEY = ""
+"""Stands for the missing key of a server that asks for none."""
 
 
 class KeyRing:
     """The keys in the order in which they are tried; a key that failed is on cooldown."""
 
-    def __init__(self, keys: Sequence[str]) -> None:
-        self._keys = list(dict.fromkeys(checked_key(key, name="GEMINI_API_KEY") for key in keys))
+    def __init__(self, keys: Sequence[str], *, provider: str, setting: str) -> None:
+        """Check the keys.
+
+        Args:
+            keys: in the order in which they are tried.
+            provider: their vendor.
+            setting: the setting that an error names.
+
+        Raises:
+            ValueError: there is no key, or one that no header can hold.
+        """
+        self._provider = provider
+        self._keys = list(dict.fromkeys(checked_key(key, name=setting) for key in keys))
         if not self._keys:
-            raise ValueError("GEMINI_API_KEY is missing")
+            raise ValueError(f"{setting} is missing")
         self._cooldowns: dict[str, datetime | None] = {}
+
+    @classmethod
+    def without_key(cls, *, provider: str) -> Self:
+        """Return the ring of a server that asks for no key."""
+        ring = cls(["none"], provider=provider, setting="")
+        ring._keys = [NO_KEY]
+        return ring
 
     def pick(self, *, now: datetime) -> str:
         """Return the first key that may be used.
@@ -31,7 +53,7 @@ class KeyRing:
         returns = [moment for moment in self._cooldowns.values() if moment is not None]
         raise ProviderError(
             f"{SERVICE} asks us to slow down." if returns else f"{SERVICE} refused our account.",
-            provider=PROVIDER,
+            provider=self._provider,
             category=ErrorCategory.RATE_LIMIT if returns else ErrorCategory.AUTH,
             is_transient=bool(returns),
             retry_after_s=(min(returns) - now).total_seconds() if returns else None,

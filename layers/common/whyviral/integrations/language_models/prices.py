@@ -1,76 +1,91 @@
-"""The cost of a question to Gemini, and its upper bound."""
+"""The cost of a question to a model, and its upper bound."""
 
-import json
-import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
 
-from whyviral.integrations.ports.analyst import AnalystPrompt, InlineMedia, MediaPart
 from whyviral.integrations.ports.price_list import PriceList, as_bound, as_cost
 
+FREE_PROVIDERS = frozenset({"self_hosted"})
+"""Providers whose models cost nothing where no price is set: a server of one's own bills no tokens."""
+
 _MILLION = 1_000_000
-_CONTEXT_TOKENS = 1_048_576
-"""No model of the family reads more. Source: ai.google.dev, "Models", 2026-11."""
-_FRAMING_TOKENS = 1_024
-"""For turns, roles and the borders of parts."""
-_TOKENS_A_PICTURE = 2_240
-"""At the highest resolution. Source: ai.google.dev, "Media resolution", 2026-11."""
-_TOKENS_A_FRAME = 300
-"""At the highest resolution, with its timestamp.
-Source: ai.google.dev, "Media resolution" and "Video understanding", 2026-11."""
-_TOKENS_A_SECOND_OF_SOUND = 40
-"""32, with a margin. Source: ai.google.dev, "Understand and count tokens", 2026-11."""
+_CACHE_WRITE_FACTOR = Decimal("1.25")
+"""Of the input price. Source: developers.openai.com/api/docs/guides/prompt-caching, 2026-11."""
+_LONG_PROMPT_TOKENS: Mapping[str, int] = {
+    # Source: platform.claude.com/docs/en/about-claude/pricing, 2026-11.
+    "anthropic/claude-haiku-5-5": 100_000,
+    # Source: docs.litellm.ai/blog/gpt-6-1-terra, 2026-11.
+    "openai/gpt-6-luna": 272_000,
+    "openai/gpt-6.1-terra": 272_000,
+    "openai/gpt-6.1-sol": 272_000,
+    "openai/gpt-6.2-sol": 272_000,
+    "openai/gpt-6.2-astra": 272_000,
+}
+"""A prompt of more tokens is billed, as a whole and with its answer, by the prices `long_input` and `long_output`."""
 
 
-def cost_usd(prices: PriceList, model: str, *, on: date, input_tokens: int, output_tokens: int) -> Decimal | None:
-    """Return the price of a call, or None for a model, or a day, of which we know none.
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The billed tokens of one exchange; None: unknown."""
 
-    Cached tokens are charged like the others, because their lower price is not known: a ledger that overstates is
-    better than one that understates.
+    input_tokens: int | None = None
+    """The whole prompt, cached parts included."""
+    output_tokens: int | None = None
+    """Answer and thinking together."""
+    cache_write_tokens: int = 0
+    """The part of the input that the vendor cached, at a higher price."""
+
+
+def cost_usd(prices: PriceList, provider: str, model: str, *, on: date, usage: Usage) -> Decimal | None:
+    """Return the price of a call; None for unknown tokens, and for a model, or a day, without a known price.
+
+    Tokens that were read from a cache are charged like the others: a ledger that overstates is better than one that
+    understates.
     """
-    return as_cost(_usd(prices, model, on=on, input_tokens=input_tokens, output_tokens=output_tokens))
+    if usage.input_tokens is None or usage.output_tokens is None:
+        return None
+    writes = usage.cache_write_tokens * (_CACHE_WRITE_FACTOR - 1)
+    name = f"{provider}/{model}"
+    is_long = usage.input_tokens > _LONG_PROMPT_TOKENS.get(name, usage.input_tokens)
+    return as_cost(
+        _usd(
+            prices,
+            name,
+            on=on,
+            input_tokens=usage.input_tokens + writes,
+            output_tokens=usage.output_tokens,
+            is_long=is_long,
+        )
+    )
 
 
 def most_usd(
-    prices: PriceList,
-    model: str,
-    prompt: AnalystPrompt,
-    *,
-    on: date,
-    schema: Mapping[str, Any],
-    max_output_tokens: int,
+    prices: PriceList, provider: str, model: str, *, on: date, input_tokens: int, output_tokens: int
 ) -> Decimal | None:
-    """Return the most that a question can cost, or None as above; thinking counts against `max_output_tokens`."""
-    tokens = _most_input_tokens([prompt.system, prompt.user, json.dumps(schema)], prompt.media)
-    return as_bound(_usd(prices, model, on=on, input_tokens=tokens, output_tokens=max_output_tokens))
+    """Return the most that a question can cost, or None as above; thinking counts as output.
+
+    Args:
+        prices: the known prices.
+        provider: the vendor.
+        model: its id.
+        on: the UTC day of the call.
+        input_tokens: the most that the prompt can have.
+        output_tokens: the most that the model may write and think.
+    """
+    name = f"{provider}/{model}"
+    is_long = input_tokens > _LONG_PROMPT_TOKENS.get(name, input_tokens)
+    written = input_tokens * _CACHE_WRITE_FACTOR if provider == "openai" else Decimal(input_tokens)
+    return as_bound(_usd(prices, name, on=on, input_tokens=written, output_tokens=output_tokens, is_long=is_long))
 
 
-def _usd(prices: PriceList, model: str, *, on: date, input_tokens: int, output_tokens: int) -> Decimal | None:
-    input_usd = prices.find(f"gemini/{model}/input", on=on)
-    output_usd = prices.find(f"gemini/{model}/output", on=on)
+def _usd(
+    prices: PriceList, name: str, *, on: date, input_tokens: Decimal, output_tokens: int, is_long: bool
+) -> Decimal | None:
+    prefix = "long_" if is_long else ""
+    input_usd = prices.find(f"{name}/{prefix}input", on=on)
+    output_usd = prices.find(f"{name}/{prefix}output", on=on)
     if input_usd is None or output_usd is None:
-        return None
+        return Decimal(0) if name.partition("/")[0] in FREE_PROVIDERS else None
     return (input_usd * input_tokens + output_usd * output_tokens) / _MILLION
-
-
-def _most_input_tokens(texts: Iterable[str], media: Sequence[MediaPart]) -> int:
-    # A token has at least one byte. Source: the byte fallback of SentencePiece for text outside its vocabulary.
-    text_tokens = sum(len(text.encode(errors="surrogatepass")) for text in texts)
-    tokens = _FRAMING_TOKENS + text_tokens + sum(map(_most_tokens, media))
-    return min(tokens, _CONTEXT_TOKENS)
-
-
-def _most_tokens(part: MediaPart) -> int:
-    if not isinstance(part, InlineMedia):
-        return _tokens_of_video(part.end_s - part.start_s, part.frames_per_second)
-    if part.content_type.startswith("image/"):
-        return _TOKENS_A_PICTURE
-    # The length of such a video is known to the model only.
-    return _CONTEXT_TOKENS if part.duration_s is None else _tokens_of_video(part.duration_s, 1.0)
-
-
-def _tokens_of_video(seconds: float, frames_per_second: float) -> int:
-    frames = math.ceil(seconds * frames_per_second) + 1
-    return frames * _TOKENS_A_FRAME + (math.ceil(seconds) + 1) * _TOKENS_A_SECOND_OF_SOUND
