@@ -26,6 +26,12 @@ endef
 # Delete the tests inside wheels, and the bytecode that local runs leave in the checkout.
 TRIM = find "$(ARTIFACTS_DIR)" -depth -type d \( -name __pycache__ -o -name tests \) -exec rm -rf {} +
 
+# Write the bytecode, because Lambda cannot: /var/task and /opt are read-only, so that each cold start would compile every
+# module again. Nothing changes a deployed module, so Python need not compare it with its source. $(call compile,PREFIX)
+define compile
+.tools/uv/bin/python -m compileall -q -j 0 --invalidation-mode unchecked-hash -s "$(ARTIFACTS_DIR)" -p $(1) "$(ARTIFACTS_DIR)"
+endef
+
 # $(call package,FOLDER): package one function, importable as `functions.FOLDER`, with the packages that the layer lacks.
 define package
 mkdir -p "$(ARTIFACTS_DIR)/functions"
@@ -33,6 +39,7 @@ cp functions/__init__.py "$(ARTIFACTS_DIR)/functions/"
 cp -R functions/$(1) "$(ARTIFACTS_DIR)/functions/"
 $(if $(wildcard requirements/$(1).txt),$(call install,requirements/$(1).txt,$(ARTIFACTS_DIR)))
 $(TRIM)
+$(call compile,/var/task)
 endef
 
 .PHONY: build-CommonLayer build-ApiFunction build-WebhooksFunction build-ScrapeFunction build-MediaFunction \
@@ -44,6 +51,7 @@ build-CommonLayer:
 	$(if $(wildcard layers/common/certificates),cp -R layers/common/certificates "$(ARTIFACTS_DIR)/")
 	$(call install,requirements/layer.txt,$(ARTIFACTS_DIR)/python)
 	$(TRIM)
+	$(call compile,/opt)
 
 build-ApiFunction:
 	$(call package,api)
