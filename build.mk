@@ -95,3 +95,15 @@ install-asl-validator:
 	cd $(ASL_VALIDATOR) && "$(CURDIR)/$(NODE)/bin/node" "$(CURDIR)/$(NODE)/lib/node_modules/npm/bin/npm-cli.js" \
 	  ci --silent --no-audit --no-fund --ignore-scripts
 	cp $(ASL_VALIDATOR_LOCK) $(ASL_VALIDATOR)/.lock
+
+# Deployment. STAGE is a section of samconfig.toml: dev, staging or prod.
+.PHONY: preflight image deploy
+preflight: install  ## check, without changing anything, what a deployment needs; STAGE=dev
+	@exec $(PY) -m tools.deployment.preflight $(STAGE)
+
+image: install  ## build and push the worker's image, and print its digest; DEVICE=cuda for GPUs
+	@exec $(PY) -m tools.deployment.image $(if $(DEVICE),--device $(DEVICE))
+
+deploy: install  ## check, build, migrate, deploy and try a stage; STAGE=dev
+	@./bootstrap sam
+	@exec $(PY) -m tools.deployment.deploy $(STAGE)

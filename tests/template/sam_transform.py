@@ -1,6 +1,8 @@
 """Print what CloudFormation gets from the SAM transform of a template; run with the Python of `.tools/sam`.
 
-usage: sam_transform.py TEMPLATE
+usage: sam_transform.py TEMPLATE RELEASE
+
+RELEASE is the parameter of that name, without which SAM refuses the template.
 
 Prints JSON with `template` and `identifiers`: for each resource type, the properties that identify a resource. They
 come from AWS's published schemas, which cfn-lint contains.
@@ -49,7 +51,7 @@ def identifiers(resource_type: str) -> list[str]:
 if __name__ == "__main__":
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     source = Path(sys.argv[1]).read_text(encoding="utf-8")
-    transformed = transform(uploaded(yaml_parse(source)), {}, NoManagedPolicies())
+    transformed = transform(uploaded(yaml_parse(source)), {"Release": sys.argv[2]}, NoManagedPolicies())
     types = {resource["Type"] for resource in transformed["Resources"].values()}
     known = {each: identifiers(each) for each in sorted(types)}
     sys.stdout.write(json.dumps({"template": transformed, "identifiers": known}))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.template.conftest import ROOT, Properties, run_tool
-from tests.template.renderer import render
+from tools.deployment.renderer import render
 
 EVERYTHING = {"TranscribeCompute": "managed-gpu", "TranscribeMode": "warm", "AlarmEmail": "ops@example.com"}
 ACCOUNT_WIDE = {"AWS::ApiGateway::Account"}
@@ -17,12 +17,17 @@ NAMES = {"Name", "Family"}
 """Names of types whose identifier in AWS's schemas is an ARN or an id instead."""
 
 
-@pytest.fixture(scope="module")
-def printed() -> Properties:
+def transform(release: str) -> Properties:
+    """Return the template as CloudFormation gets it for a release, and what identifies each type of resource."""
     run_tool(["./bootstrap", "sam"])
     script = str(ROOT / "tests" / "template" / "sam_transform.py")
-    found: Properties = json.loads(run_tool([".tools/sam/bin/python", script, "template.yaml"]))
+    found: Properties = json.loads(run_tool([".tools/sam/bin/python", script, "template.yaml", release]))
     return found
+
+
+@pytest.fixture(scope="module")
+def printed() -> Properties:
+    return transform("a" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +110,31 @@ def test_a_stack_that_keeps_the_account_setting_creates_no_resource_for_it(trans
     resources = render(transformed, ApiLogRole="existing")
 
     assert resources.keys() & {"LogsFirst", "ApiLogAccount", "ApiLogAccountRole"} == set()
+
+
+def versions(resources: Properties) -> dict[str, Properties]:
+    return {name: each for name, each in resources.items() if each["Type"] == "AWS::Lambda::Version"}
+
+
+def test_each_release_publishes_a_version_of_the_api_and_deletes_the_one_before(transformed: Properties) -> None:
+    (name, version), *others = versions(transformed["Resources"]).items()
+    (next_name,) = versions(transform("b" * 64)["template"]["Resources"])
+
+    assert (others, name != next_name) == ([], True)
+    assert version["DeletionPolicy"] == "Delete"
+    assert transformed["Resources"]["ApiFunctionAliaslive"]["Properties"]["FunctionVersion"] == {
+        "Fn::GetAtt": [name, "Version"]
+    }
+    assert transformed["Resources"]["ApiFunction"]["Properties"]["SnapStart"] == {"ApplyOn": "PublishedVersions"}
+
+
+def test_users_move_to_a_new_version_step_by_step_and_back_if_an_alarm_fires(created: Properties) -> None:
+    group = created["ApiFunctionDeploymentGroup"]["Properties"]
+
+    assert group["AutoRollbackConfiguration"]["Enabled"] is True
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    assert [each["Name"]["Ref"] for each in group["AlarmConfiguration"]["Alarms"]] == [
+        "ApiServerErrorsAlarm",
+        "ApiErrorsAlarm",
+    ]
+    assert group["DeploymentConfigName"]["Fn::Sub"][1] == {"ConfigName": "Canary10Percent5Minutes"}

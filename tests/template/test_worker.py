@@ -10,7 +10,7 @@ import pytest
 from functions.transcribe.settings import JobSettings, WorkerSettings
 from local.aws.template import read_template
 from tests.template.conftest import ROOT, Properties, of_type
-from tests.template.renderer import render
+from tools.deployment.renderer import render
 from whyviral.integrations.aws.clients import aws_client
 
 COMPUTES = ("fargate-cpu", "managed-gpu")

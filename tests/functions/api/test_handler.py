@@ -4,6 +4,7 @@ import asyncio
 import base64
 import importlib
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -239,3 +240,33 @@ def test_an_invalid_setting_is_an_error_that_does_not_show_its_value(
 
     assert "PUBLIC_BASE_URL" in str(caught.value)
     assert "not-an-address" not in str(caught.value)
+
+
+IMPORT_WITHOUT_NETWORK = """
+import random
+import sys
+
+from snapshot_restore_py import get_after_restore
+
+def refuse(event, arguments):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind"):
+        raise SystemExit(f"{event} while the module is imported")
+
+sys.addaudithook(refuse)
+import functions.api.handler
+print("boto3" in sys.modules, [hook for hook, *_ in get_after_restore()] == [random.seed])
+"""
+
+
+def test_a_snapshot_holds_no_connection_no_client_of_aws_and_no_randomness_that_sandboxes_share(
+    settings: ApiSettings,
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_WITHOUT_NETWORK],
+        env=environment_of(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr) == ("False True\n", "")

@@ -1,0 +1,145 @@
+"""What `make preflight` finds in an account."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.tools.deployment.conftest import FakeLimits
+from tools.deployment.account import Account
+from tools.deployment.preflight import Check, preflight, print_checks, secret_keys
+from tools.deployment.stage import BOOTSTRAP_STACK, ROOT, Stage, read_stage, read_template
+
+TEMPLATE = read_template()
+DEFAULTS = {name: str(each["Default"]) for name, each in TEMPLATE["Parameters"].items() if "Default" in each}
+
+
+@pytest.fixture
+def stage(samconfig: Path) -> Stage:
+    return read_stage("dev", samconfig)
+
+
+def store_secret(**values: Any) -> None:
+    client = boto3.client("secretsmanager")
+    client.create_secret(Name="whyviral-dev", SecretString=json.dumps(values))
+
+
+def complete_secret() -> dict[str, str]:
+    return dict.fromkeys(secret_keys(TEMPLATE, DEFAULTS), "value")
+
+
+def prepare(**secret: Any) -> None:
+    """Bring everything into the account that a stage needs."""
+    boto3.client("cloudformation").create_stack(
+        StackName=BOOTSTRAP_STACK,
+        TemplateBody=json.dumps(
+            {
+                "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+                "Outputs": {"RepositoryName": {"Value": "whyviral-bootstrap-transcribe"}},
+            }
+        ),
+    )
+    # moto names the role of a service otherwise than AWS does.
+    boto3.client("iam").create_role(RoleName="AWSServiceRoleForECS", AssumeRolePolicyDocument="{}")
+    store_secret(**complete_secret() | secret)
+
+
+def by_subject(checks: list[Check]) -> dict[str, Check]:
+    return {check.subject: check for check in checks}
+
+
+def test_an_empty_account_lacks_what_only_its_owner_can_create(account: Account, stage: Stage) -> None:
+    checks = by_subject(list(preflight(stage, account, TEMPLATE)))
+
+    failed = {subject for subject, check in checks.items() if not check.is_ok}
+    assert failed == {f"stack {BOOTSTRAP_STACK}", "secret whyviral-dev", "role of ECS"}
+    assert all(checks[subject].advice for subject in failed)
+    assert "create-service-linked-role" in checks["role of ECS"].advice
+
+
+def test_a_prepared_account_passes_every_check(
+    account: Account, stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare()
+
+    assert print_checks(preflight(stage, account, TEMPLATE))
+
+    assert "FAIL" not in capsys.readouterr().out
+
+
+def test_the_keys_that_a_stage_reads_follow_its_parameters() -> None:
+    plain = secret_keys(TEMPLATE, DEFAULTS)
+    more = secret_keys(TEMPLATE, DEFAULTS | {"ExtraGeminiKeys": "2", "YouTubeProxyPort": "8080"})
+
+    assert {"SUPABASE_DB_URL", "SUPABASE_SECRET_KEY", "CLERK_SECRET_KEY", "TWITTERAPI_KEY"} <= set(plain)
+    assert set(more) - set(plain) == {"GEMINI_API_KEY_1", "GEMINI_API_KEY_2", "YOUTUBE_PROXY_URL"}
+
+
+def test_a_key_of_the_secret_that_is_empty_is_reported_by_name_and_no_value_is_printed(
+    account: Account, stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    prepare(SUPABASE_URL=" ", CLERK_SECRET_KEY="sk_test_hidden")
+
+    assert not print_checks(preflight(stage, account, TEMPLATE))
+
+    printed = capsys.readouterr().out
+    assert "FAIL  secret whyviral-dev: lacks SUPABASE_URL\n" in printed
+    assert "sk_test_hidden" not in printed
+
+
+@pytest.mark.parametrize("text", ["not json", "[]"], ids=["text", "list"])
+def test_a_secret_that_is_no_object_is_reported(account: Account, stage: Stage, text: str) -> None:
+    boto3.client("secretsmanager").create_secret(Name="whyviral-dev", SecretString=text)
+
+    check = by_subject(list(preflight(stage, account, TEMPLATE)))["secret whyviral-dev"]
+
+    assert (check.is_ok, check.found) == (False, "is not a JSON object")
+
+
+def test_quotas_below_what_the_parameters_need_are_reported(account: Account, stage: Stage, limits: FakeLimits) -> None:
+    limits.fargate_vcpus, limits.lambda_executions = 1, 9
+
+    checks = by_subject(list(preflight(stage, account, TEMPLATE)))
+
+    assert checks["Fargate quota"].found == "1 vCPUs, 2 needed for 1 worker(s), room for 0"
+    assert checks["Lambda concurrency"].found == "9 executions at once, 10 needed"
+    assert not checks["Fargate quota"].is_ok
+    assert not checks["Lambda concurrency"].is_ok
+
+
+def test_misspelt_and_missing_parameters_are_reported_together(account: Account, samconfig: Path) -> None:
+    samconfig.write_text(samconfig.read_text().replace("AllowedHosts=", "AllowdHosts="))
+
+    check = by_subject(list(preflight(read_stage("dev", samconfig), account, TEMPLATE)))["parameters"]
+
+    assert (check.is_ok, check.found) == (False, "no value for AllowedHosts, no parameter AllowdHosts in template.yaml")
+
+
+def test_a_role_for_logs_that_other_apis_use_is_not_replaced(account: Account, stage: Stage) -> None:
+    role = "arn:aws:iam::123456789012:role/logs"
+    boto3.client("apigateway").update_account(
+        patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
+    )
+
+    check = by_subject(list(preflight(stage, account, TEMPLATE)))["role for API logs"]
+
+    assert (check.is_ok, check.found) == (False, f"{role} would be replaced")
+    assert "ApiLogRole=existing" in check.advice
+
+
+def test_an_image_that_was_never_pushed_is_reported(account: Account, samconfig: Path) -> None:
+    image = f"whyviral-bootstrap-transcribe@sha256:{'0' * 64}"
+    samconfig.write_text(samconfig.read_text().replace('"VpcId', f'"TranscribeImage={image}", "VpcId'))
+
+    check = by_subject(list(preflight(read_stage("dev", samconfig), account, TEMPLATE)))["worker's image"]
+
+    assert (check.is_ok, check.found) == (False, f"{image} does not exist")
+
+
+def test_bootstrap_yaml_gives_what_a_deployment_reads() -> None:
+    text = (ROOT / "bootstrap.yaml").read_text()
+
+    for output in ("RepositoryName", "VpcId", "SubnetIds", "DeployRoleArn", "CloudFormationRoleArn"):
+        assert f"\n  {output}:\n" in text.partition("\nOutputs:")[2]

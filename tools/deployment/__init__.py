@@ -1,0 +1,1 @@
+"""Deployment of a stage: `make preflight`, `make image` and `make deploy`."""
