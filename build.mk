@@ -77,7 +77,10 @@ build-FinishFunction build-FailFunction build-FailureEventsFunction:
 # The checks of the template and the state machine, which are part of `make check`.
 check-template:
 	./bootstrap sam
+	./bootstrap checkov
 	$(SAM) validate --lint
+	AWS_DEFAULT_REGION=us-east-1 .tools/sam/bin/cfn-lint bootstrap.yaml
+	.tools/checkov/bin/checkov --config-file .checkov.yaml --file template.yaml --file bootstrap.yaml
 
 ASL_VALIDATOR = .tools/asl-validator
 ASL_VALIDATOR_LOCK = requirements/asl-validator/package-lock.json

@@ -26,4 +26,5 @@ requirements:
 	$(LOCK) --group whisper-base -o requirements/whisper-base.txt
 	$(LOCK) --group peer-django -o requirements/peer-django.txt
 	$(LOCK) --group sam -o requirements/sam.txt
+	$(LOCK) --group checkov -o requirements/checkov.txt
 	$(LOCK) --group node -o requirements/node.txt

@@ -198,7 +198,9 @@ def test_the_port_of_the_proxy_is_open_only_if_there_is_a_proxy(document: Proper
     with_proxy, without = (render(document, YouTubeProxyPort=port) for port in (8080, 0))
 
     def ports(resources: Properties) -> list[object]:
-        return [rule["ToPort"] for rule in resources["TranscribeSecurityGroup"]["Properties"]["SecurityGroupEgress"]]
+        rules = resources["TranscribeSecurityGroup"]["Properties"]["SecurityGroupEgress"]
+        added = of_type(resources, "AWS::EC2::SecurityGroupEgress").values()
+        return [rule["ToPort"] for rule in (*rules, *added)]
 
     assert ports(without) == [443, 443, 6543, 5432]
     assert ports(with_proxy) == [*ports(without), {"Ref": "YouTubeProxyPort"}]
