@@ -19,7 +19,7 @@ from .error_responses import EVERY_ROUTE, error_responses
 from .errors import install_error_handlers
 from .idempotent_call import REPLAYED_HEADER, install_replays
 from .middleware import RequestContext, UnhandledErrorMiddleware
-from .routers import accounts, admin, analysis, feedback, health, notes, sign_in, social, usage
+from .routers import accounts, admin, analysis, feedback, health, notes, progress, sign_in, social, usage
 from .settings import ApiSettings
 
 _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id", REPLAYED_HEADER]
@@ -68,6 +68,7 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         usage.router,
         analysis.router,
         social.router,
+        progress.router,
         notes.router,
         feedback.router,
         admin.router,

@@ -78,6 +78,8 @@ class Services:
     clock: Clock = utc_now
     answer_step_s: float = 1.0
     """The sign-in routes delay each answer to a multiple of this; longer than Clerk usually takes. 0: no delay."""
+    progress_stream_s: float = 120.0
+    """The maximum duration of a stream of progress, because an open one occupies a sandbox; the client reconnects."""
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 

@@ -221,13 +221,14 @@ def _on_provider_error(request: Request, exc: ProviderError) -> JSONResponse:
 
 
 def _on_database_error(request: Request, exc: Exception) -> JSONResponse:
-    if not _is_unavailable(exc):
+    if not is_unavailable(exc):
         raise exc
     request.state.is_database_silent = sqlstate(exc) is None
     return error_response(request, DatabaseUnavailable())
 
 
-def _is_unavailable(exc: Exception) -> bool:
+def is_unavailable(exc: Exception) -> bool:
+    """Return whether an error of a statement means that the database does not answer."""
     # The driver's classes are coarse: nearly every error from the server is a DatabaseError. Source: pg8000, core.py.
     if not isinstance(exc, DBAPIError) or isinstance(exc, InterfaceError):
         return True

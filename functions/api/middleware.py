@@ -111,8 +111,8 @@ class UnhandledErrorMiddleware:
         try:
             await self._app(scope, receive, send_and_note_start)
         except Exception as exc:
-            details = {"request_id": scope["state"]["request_id"], "trace": _trace(exc)}
-            self._logger.error("unhandled error", extra=details)  # noqa: TRY400 - see _trace
+            details = {"request_id": scope["state"]["request_id"], "trace": trace_of(exc)}
+            self._logger.error("unhandled error", extra=details)  # noqa: TRY400 - see trace_of
             if has_started:  # the status is sent; only a broken connection can report the failure
                 raise
             response = error_response(Request(scope), InternalError())
@@ -152,7 +152,7 @@ def _bounded(receive: Receive) -> Receive:
     return receive_bounded
 
 
-def _trace(exc: BaseException) -> list[str]:
+def trace_of(exc: BaseException) -> list[str]:
     """Return the exceptions and their frames without messages: database messages quote rows, including addresses."""
     lines: list[str] = []
     current: BaseException | None = exc

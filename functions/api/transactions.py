@@ -24,8 +24,9 @@ class TransactionRoute(APIRoute):
 
 
 def _committing(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the endpoint as a coroutine function that commits. A coroutine function is returned unchanged."""
-    if inspect.iscoroutinefunction(endpoint):  # including a router passes its wrapped endpoints here again
+    """Return the endpoint as a coroutine function that commits. Coroutine functions and streams stay as they are."""
+    # Including a router passes its wrapped endpoints here again. A stream holds no transaction while it is open.
+    if inspect.iscoroutinefunction(endpoint) or inspect.isasyncgenfunction(endpoint):
         return endpoint
 
     async def run(**arguments: Any) -> Any:

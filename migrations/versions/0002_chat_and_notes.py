@@ -18,12 +18,12 @@ _SQL = Path(__file__).with_suffix("")
 
 
 def upgrade() -> None:
-    for part in ("chat", "notes"):
+    for part in ("chat", "notes", "deletion"):
         _run(part)
 
 
 def downgrade() -> None:
-    for part in ("notes_down", "chat_down"):
+    for part in ("deletion_down", "notes_down", "chat_down"):
         _run(part)
 
 

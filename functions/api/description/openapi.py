@@ -50,9 +50,19 @@ class DescribedApi(FastAPI):
         """Return the description, which the first call builds."""
         document = super().openapi()
         if "ErrorCode" not in document["components"]["schemas"]:
+            _remove_item_schemas(document)
             _add_errors(document)
             _add_examples(document["components"]["schemas"])
         return document
+
+
+def _remove_item_schemas(document: dict[str, Any]) -> None:
+    """Remove the keyword that FastAPI adds to event streams, because OpenAPI 3.1 does not know it."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                for media in response.get("content", {}).values():
+                    media.pop("itemSchema", None)
 
 
 def _add_errors(document: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -33,6 +34,8 @@ from whyviral.analysis.models import PostAnalysisRequest
 from whyviral.analysis.retry import AnalysisComplete, AnalysisStillRunning, RetriesUsedUp, retry
 from whyviral.analysis.schemas import AcceptedRequests, AnalyzeBody, RequestDetail, RequestSummary
 from whyviral.analysis.service import RequestNotFound
+from whyviral.analysis.user_requests import deletion
+from whyviral.analysis.user_requests.deletion import RequestStillRunning
 from whyviral.core.logging import build_logger
 from whyviral.integrations.errors import ProviderError
 from whyviral.throttling.rate_limits import ANALYSIS_RATE
@@ -115,6 +118,16 @@ def list_requests(
 def get_request(request_id: uuid.UUID, user: CurrentUser, session: SessionDep) -> Any:
     """Return an analysis request with its history, its URLs and its analyses."""
     return analysis_service.get_request(session, user.id, request_id)
+
+
+@router.delete(
+    "/requests/{request_id}/",
+    status_code=HTTPStatus.NO_CONTENT,
+    responses=error_responses(*SIGNED_IN, RequestNotFound, RequestStillRunning),
+)
+def delete_request(request_id: uuid.UUID, user: CurrentUser, session: SessionDep, services: ServicesDep) -> None:
+    """Delete an ended request with its analyses, notes and chats. What was used and paid stays counted."""
+    deletion.delete_request(session, user.id, request_id, now=services.clock())
 
 
 @router.post(

@@ -104,7 +104,7 @@ def _routes() -> APIRouter:
 def app(settings: ApiSettings, workflow: FakeWorkflow, local_endpoints: Endpoints) -> Iterator[FastAPI]:
     app = create_app(settings)
     app.router = _routes()
-    replace_services(app, workflow=workflow, answer_step_s=0.0)
+    replace_services(app, workflow=workflow, answer_step_s=0.0, progress_stream_s=0.0)
     yield app
     app.state.services.engine.dispose()
 

@@ -66,6 +66,8 @@ MATRIX: dict[Route, Answers] = {
     ("POST", "/api/analysis/analyze/"): signed_in(202, {"post_urls": [POST_URL]}),
     ("GET", "/api/analysis/requests/"): signed_in(200),
     ("GET", "/api/analysis/requests/{request_id}/"): OWN_ROW,
+    ("DELETE", "/api/analysis/requests/{request_id}/"): Answers(401, stranger=404, owner=409, admin=404),
+    ("GET", "/api/analysis/requests/{request_id}/events/"): OWN_ROW,
     ("POST", "/api/analysis/requests/{request_id}/retry/"): Answers(401, stranger=404, owner=409, admin=404),
     ("GET", "/api/social/posts/analysis/{analysis_request_id}/"): OWN_ROW,
     ("GET", "/api/analysis/notes/"): signed_in(200),

@@ -6,7 +6,7 @@ An example that contains another model reuses that model's example, so that ids 
 from collections.abc import Mapping
 from typing import Any
 
-from . import accounts, administration, analyses, notes, posts
+from . import accounts, administration, analyses, notes, posts, streams
 from .constants import REQUEST_ID
 
 ERROR: Mapping[str, Any] = {
@@ -21,6 +21,7 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     **posts.EXAMPLES,
     **analyses.EXAMPLES,
     **notes.EXAMPLES,
+    **streams.EXAMPLES,
     **administration.EXAMPLES,
 }
 """The example of each model. The schema of a model has the name of its class."""

@@ -188,6 +188,8 @@ class PostAnalysisRequest(Identified, Base):
     reserved_usd: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default=text("0"))
     """The maximum cost of calls that are in progress or whose outcome is unknown, on top of `cost_usd`."""
     execution_arn: Mapped[str | None]
+    deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When the user deleted the request. The row stays as a record of what was paid, and its user no longer sees it."""
 
     posts: Mapped[list[AnalysisRequestPost]] = relationship(lazy="raise", order_by=AnalysisRequestPost.position)
     status_history: Mapped[list[AnalysisStatus]] = relationship(lazy="raise", order_by=AnalysisStatus.seq)

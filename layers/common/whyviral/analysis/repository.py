@@ -33,6 +33,7 @@ from whyviral.core.pagination import Page, PageQuery
 from whyviral.social.models import DEAD_LINK, PlatformRow, Post, PostActivity, PostComments, PostMedia, UserPostActivity
 
 from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysis, PostAnalysisRequest, PostState, RequestStatus
+from .user_requests.views import is_view_due
 
 _UNFINISHED = (RequestStatus.PENDING, RequestStatus.PROCESSING)
 
@@ -56,6 +57,17 @@ class RequestWithParts:
     status_history: list[dict[str, Any]]
     posts: list[dict[str, Any]]
     post_analyses: list[dict[str, Any]]
+    is_view_due: bool
+    """The user has not viewed all of the posts recently."""
+
+
+def readable_request(user_id: Any, request_id: Any) -> ColumnElement[bool]:
+    """Return the condition for a request that the user may see: it is theirs, and they have not deleted it."""
+    return and_(
+        PostAnalysisRequest.id == request_id,
+        PostAnalysisRequest.user_id == user_id,
+        PostAnalysisRequest.deleted_at.is_(None),
+    )
 
 
 def insert_requests(
@@ -97,7 +109,7 @@ def list_requests(session: Session, user_id: uuid.UUID, number: int) -> Page[Pos
 
 _REQUESTS = PageQuery(
     select(PostAnalysisRequest)
-    .where(PostAnalysisRequest.user_id == bindparam("user_id"))
+    .where(PostAnalysisRequest.user_id == bindparam("user_id"), PostAnalysisRequest.deleted_at.is_(None))
     .order_by(PostAnalysisRequest.created_at.desc(), PostAnalysisRequest.id)
 )
 
@@ -122,17 +134,14 @@ _REQUEST_WITH_PARTS = select(
     _as_json(AnalysisStatus, "seq"),
     _as_json(AnalysisRequestPost, "position"),
     _as_json(PostAnalysis, "created_at"),
-).where(PostAnalysisRequest.id == bindparam("request_id"), PostAnalysisRequest.user_id == bindparam("user_id"))
+    is_view_due(),
+).where(readable_request(bindparam("user_id"), bindparam("request_id")))
 """Built once, because building it takes longer than the database takes to answer it."""
 
 
 def lock_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> PostAnalysisRequest | None:
     """Lock and return a request of the user, so that no other transaction starts or ends an attempt of it."""
-    return session.scalar(
-        select(PostAnalysisRequest)
-        .where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == user_id)
-        .with_for_update()
-    )
+    return session.scalar(select(PostAnalysisRequest).where(readable_request(user_id, request_id)).with_for_update())
 
 
 def start_attempt(
@@ -187,7 +196,7 @@ def reopen_posts(session: Session, request: PostAnalysisRequest) -> Sequence[Reo
 
 def is_owner(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> bool:
     """Return whether the request exists and is the user's."""
-    owned = exists().where(PostAnalysisRequest.id == request_id, PostAnalysisRequest.user_id == user_id)
+    owned = exists().where(readable_request(user_id, request_id))
     return bool(session.scalar(select(owned)))
 
 
@@ -203,7 +212,7 @@ _POSTS = PageQuery(
     select(Post)
     .join(AnalysisRequestPost, AnalysisRequestPost.post_id == Post.id)
     .join(PostAnalysisRequest, PostAnalysisRequest.id == AnalysisRequestPost.request_id)
-    .where(PostAnalysisRequest.id == bindparam("request_id"), PostAnalysisRequest.user_id == bindparam("user_id"))
+    .where(readable_request(bindparam("user_id"), bindparam("request_id")))
     .order_by(AnalysisRequestPost.position)
     .options(
         defer(Post.raw, raiseload=True),

@@ -4,12 +4,14 @@ import uuid
 
 from sqlalchemy.orm import Session
 
+from whyviral.core.database import allow_writes
 from whyviral.core.errors import AppError
 from whyviral.core.pagination import Page
 from whyviral.social.models import Post
 
 from . import repository
 from .schemas import RequestDetail, RequestSummary
+from .user_requests.views import record_views
 
 
 class RequestNotFound(AppError):
@@ -35,7 +37,7 @@ class PostAnalysisNotFound(AppError):
 
 
 def get_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> RequestDetail:
-    """Return a request of the user with its history, URLs and analyses.
+    """Return a request of the user with its history, URLs and analyses, and record that the user has viewed its posts.
 
     Raises:
         RequestNotFound: the request does not exist or is not the user's.
@@ -43,6 +45,9 @@ def get_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> 
     found = repository.find_request_with_parts(session, user_id, request_id)
     if found is None:
         raise RequestNotFound(request_id)
+    if found.is_view_due:
+        allow_writes(session)
+        record_views(session, user_id, request_id)
     summary = {name: getattr(found.request, name) for name in RequestSummary.model_fields}
     parts = {"status_history": found.status_history, "posts": found.posts, "post_analyses": found.post_analyses}
     return RequestDetail.model_validate(summary | parts)

@@ -94,3 +94,16 @@ def test_a_route_needs_no_more_round_trips_than_promised(
         sys.stdout.write(f"\n| `{route.name}` | {round_trips} | {route.max_round_trips} | ")
     assert statuses == [202 if route.body else 200] * 2
     assert 0 < round_trips <= route.max_round_trips
+
+
+def test_the_first_read_of_a_request_needs_no_more_round_trips_than_promised_although_it_records_the_view(
+    client: TestClient, sign_in: Callable[..., SignedIn], rows: Session, proxy: CountingProxy
+) -> None:
+    user = sign_in(plan="business")
+    client.get(LIST, headers=user.headers)  # opens the connection
+    path = f"{LIST}{create_whole_request(rows, user, posts=POSTS).id}/"
+    proxy.take()
+
+    reply = client.get(path, headers=user.headers)
+
+    assert (reply.status_code, 0 < proxy.take() <= 7) == (200, True)
