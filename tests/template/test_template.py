@@ -24,6 +24,8 @@ _SECRETS = {
     "TWITTERAPI_KEY",
 }
 
+LOST_RUNS = {"Fn::GetAtt": ["ScheduledDeadLetters", "Arn"]}
+
 # Actions that AWS offers for no single resource. Source: Service Authorization Reference, of each of these services.
 _WITHOUT_RESOURCE = {
     "ecr:GetAuthorizationToken",
@@ -239,7 +241,7 @@ def test_the_lease_of_the_retention_job_ends_after_its_functions_timeout(
 def test_the_scheduler_may_start_its_jobs_and_nothing_else(
     resources: Properties, functions: dict[str, Properties]
 ) -> None:
-    (statement,) = _statements(resources["SchedulerRole"]["Properties"])
+    statement, reports = _statements(resources["SchedulerRole"]["Properties"])
     schedules = {
         name: [event["Properties"] for event in function.get("Events", {}).values() if event["Type"] == "ScheduleV2"]
         for name, function in functions.items()
@@ -249,9 +251,13 @@ def test_the_scheduler_may_start_its_jobs_and_nothing_else(
     assert statement["Action"] == "lambda:InvokeFunction"
     assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]} for name in jobs]
     assert jobs == ["RetentionFunction", "SweeperFunction"]
+    assert reports == {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": LOST_RUNS}
     for name in jobs:
         (schedule,) = schedules[name]
         assert json.loads(schedule["Input"]) == {"scheduled_at": "<aws.scheduler.scheduled-time>"}
+        assert schedule["DeadLetterConfig"] == {"Arn": LOST_RUNS}
+        assert functions[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"] == LOST_RUNS
+        assert reports in _statements(_role_of(resources, functions[name]))
 
 
 def test_no_request_stays_unfinished_for_more_than_35_minutes(functions: dict[str, Properties]) -> None:

@@ -190,7 +190,7 @@ def test_the_worker_gets_secrets_from_ecs_and_never_as_plain_text(document: Prop
 
     assert secrets.keys() == {"SUPABASE_DB_URL", "SUPABASE_URL", "SUPABASE_SECRET_KEY", "YOUTUBE_PROXY_URL"}
     for name, source in secrets.items():
-        assert source.endswith(f":secret:${{SecretName}}:{name}::${{SecretVersionId}}")
+        assert source == f"${{SecretArn}}:{name}::${{SecretVersionId}}"
     assert "resolve:secretsmanager" not in repr(container)
 
 
@@ -226,13 +226,13 @@ def test_the_state_machine_may_start_only_this_task_family_with_its_two_roles(va
 
 def test_the_mode_task_needs_no_queue_and_no_service(document: Properties, compute: str) -> None:
     resources = render(document, TranscribeCompute=compute, TranscribeMode="task")
+    warm = render(document, TranscribeCompute=compute, TranscribeMode="warm")
 
-    others = {
-        name: each for name, each in resources.items() if not name.startswith(("Webhook", "FailureEvents", "Sweeper"))
-    }
-    assert of_type(others, "AWS::SQS::Queue") == of_type(others, "AWS::ECS::Service") == {}
+    assert of_type(warm, "AWS::SQS::Queue").keys() - resources.keys() == {"TranscribeQueue", "TranscribeDeadLetters"}
+    assert of_type(resources, "AWS::ECS::Service") == {}
     assert "QUEUE_URL" not in variables_of(container_of(resources))
-    assert "sqs:" not in repr(others)
+    assert "sqs:" not in repr([resources["TranscribeRole"], resources["AnalysisRole"]])
+    assert not [name for name in of_type(resources, "AWS::IAM::RolePolicy") if "Queue" in name]
 
 
 def test_a_warm_worker_takes_jobs_from_the_queue_that_the_state_machine_fills(document: Properties) -> None:

@@ -38,6 +38,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class Secret:
+    """A secret of Secrets Manager."""
+
+    arn: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class RegistryLogin:
     """Credentials for `docker login`."""
 
@@ -65,10 +73,10 @@ class Account:
         outputs = found["Stacks"][0].get("Outputs", []) if found else []
         return {each["OutputKey"]: each["OutputValue"] for each in outputs}
 
-    def find_secret(self, name: str) -> str | None:
-        """Return the text of a secret, or None if there is none of this name."""
+    def find_secret(self, name: str) -> Secret | None:
+        """Return a secret, or None if there is none of this name."""
         found = self._find("secretsmanager", "get_secret_value", SecretId=name)
-        return None if found is None else str(found.get("SecretString", ""))
+        return None if found is None else Secret(found["ARN"], str(found.get("SecretString", "")))
 
     def fargate_vcpus(self) -> float:
         """Return how many vCPUs Fargate may run at once in this region."""

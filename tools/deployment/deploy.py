@@ -52,6 +52,10 @@ def deploy(stage: Stage, account: Account) -> None:
         raise DeploymentFailed("The checks above failed; nothing was changed.")
     outputs = account.stack_outputs(BOOTSTRAP_STACK)
     parameters = stage.parameters_with(outputs)
+    secret = account.find_secret(parameters["SecretName"])
+    if secret is None:
+        raise DeploymentFailed(f"The secret {parameters['SecretName']} does not exist.")
+    parameters["SecretArn"] = secret.arn
     architecture = parameters.get("Architecture", template["Parameters"]["Architecture"]["Default"])
     _step("build", ["make", "build", f"ARCHITECTURE={architecture}"])
     if "TranscribeImage" not in parameters:

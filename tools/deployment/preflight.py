@@ -25,9 +25,7 @@ from tools.deployment.stage import (
 )
 
 _ECS_ROLE = "AWSServiceRoleForECS"
-_SECRET_KEY = re.compile(
-    r"\{\{resolve:secretsmanager:\$\{SecretName\}:SecretString:(\w+):|:secret:\$\{SecretName\}:(\w+):"
-)
+_SECRET_KEY = re.compile(r"\{\{resolve:secretsmanager:\$\{SecretName\}:SecretString:(\w+):|\$\{SecretArn\}:(\w+):")
 _API_EXECUTIONS = 5
 """The functions of the API that should be able to run while all posts of one request are in work."""
 _UNRESERVED = 100
@@ -99,12 +97,12 @@ def secret_keys(template: Mapping[str, Any], parameters: Mapping[str, str]) -> l
 
 def _check_secret(template: Mapping[str, Any], account: Account, parameters: Mapping[str, str]) -> Check:
     name = parameters.get("SecretName", "")
-    subject, text = f"secret {name}", account.find_secret(name) if name else None
-    if text is None:
+    subject, secret = f"secret {name}", account.find_secret(name) if name else None
+    if secret is None:
         return Check(subject, is_ok=False, found="does not exist", advice="docs/deploy.md, step 1, creates it")
     needed = secret_keys(template, parameters)
     try:
-        values = json.loads(text)
+        values = json.loads(secret.text)
     except ValueError:
         values = None
     if not isinstance(values, dict):

@@ -11,7 +11,7 @@ from local.aws.template import load_document
 ROOT = Path(__file__).parents[2]
 BOOTSTRAP_STACK = "whyviral-bootstrap"
 
-ADDED = frozenset({"Release", "TranscribeImage"})
+ADDED = frozenset({"Release", "SecretArn", "TranscribeImage"})
 """The parameters that `make deploy` computes."""
 
 

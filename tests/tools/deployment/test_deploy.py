@@ -54,6 +54,7 @@ def test_a_deployment_builds_before_it_changes_anything_and_tries_the_result(
     assert [name for name, _ in run] == ["build", "image", "migrate", "deploy", "smoke"]
     commands = dict(run)
     assert f"TranscribeImage={IMAGE}" in commands["deploy"]
+    assert any(part.startswith("SecretArn=arn:aws:secretsmanager:eu-central-1:") for part in commands["deploy"])
     assert commands["smoke"][-1] == "https://a.example"
 
 
