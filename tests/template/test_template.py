@@ -224,7 +224,7 @@ def test_one_event_that_fails_does_not_repeat_its_batch(functions: dict[str, Pro
 def test_the_gateways_own_errors_have_the_form_of_the_apis(resources: Properties) -> None:
     answers = resources["Api"]["Properties"]["GatewayResponses"]
 
-    assert {"THROTTLED", "INTEGRATION_TIMEOUT", "DEFAULT_4XX", "DEFAULT_5XX"} <= answers.keys()
+    assert {"THROTTLED", "WAF_FILTERED", "INTEGRATION_TIMEOUT", "DEFAULT_4XX", "DEFAULT_5XX"} <= answers.keys()
     for name, answer in answers.items():
         body = json.loads(answer["ResponseTemplates"]["application/json"])
         assert body.keys() == {"error", "code", "request_id"}, name

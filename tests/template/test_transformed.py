@@ -15,6 +15,8 @@ ACCOUNT_WIDE = {"AWS::ApiGateway::Account"}
 """Types of which an account has one per region, shared by all stacks."""
 NAMES = {"Name", "Family"}
 """Names of types whose identifier in AWS's schemas is an ARN or an id instead."""
+KINDS = {"Scope"}
+"""Properties that are part of an identifier and name no resource."""
 
 
 def transform(release: str) -> Properties:
@@ -70,7 +72,8 @@ def names(resources: Properties, identifiers: Mapping[str, list[str]], stack: st
     """Yield type and name of each resource that has a name in the template."""
     for resource in resources.values():
         kind, properties = resource["Type"], resource.get("Properties", {})
-        given = {key: properties[key] for key in sorted(NAMES.union(identifiers[kind])) if key in properties}
+        candidates = NAMES.union(identifiers[kind]) - KINDS
+        given = {key: properties[key] for key in sorted(candidates) if key in properties}
         if given and kind not in ACCOUNT_WIDE:
             yield kind, json.dumps(resolved(given, stack, resources))
 

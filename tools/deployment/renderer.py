@@ -33,6 +33,8 @@ class _Chooser:
                 return str(self._value(left)) == str(self._value(right))
             case {"Fn::Not": [inner]}:
                 return not self.holds(inner)
+            case {"Fn::And": list(several)}:
+                return all(self.holds(each) for each in several)
             case {"Fn::Or": list(several)}:
                 return any(self.holds(each) for each in several)
         raise AssertionError(condition)
