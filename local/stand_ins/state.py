@@ -10,6 +10,7 @@ from local.stand_ins.brightdata.jobs import Jobs
 from local.stand_ins.clerk.tokens import SigningKey
 from local.stand_ins.clerk.users import ClerkUsers
 from local.stand_ins.clerk.webhooks import Subscription
+from local.stand_ins.dodo.account import DodoAccount
 from local.stand_ins.media.answers import MediaAnswer
 from local.stand_ins.scenario.callers import Relays
 from local.stand_ins.scenario.faults import FaultList, Vendor
@@ -45,6 +46,7 @@ class StandIns:
     signing_key: SigningKey = field(default_factory=SigningKey.generate)
     clerk: ClerkUsers = field(default_factory=ClerkUsers)
     clerk_webhooks: Subscription = field(default_factory=Subscription)
+    dodo: DodoAccount = field(default_factory=DodoAccount)
     posts: PostShelf = field(default_factory=PostShelf)
     faults: FaultList = field(default_factory=FaultList)
     limits: Limits = field(default_factory=Limits)
@@ -67,6 +69,8 @@ class StandIns:
         self.limits = Limits()
         self.watched.clear()
         self.clerk_webhooks.cancel()
+        self.dodo.deliveries.cancel()
+        self.dodo = DodoAccount()
         self.clerk.codes.reset()
         self.clerk.is_production = False
         self.posts.reload()

@@ -19,6 +19,7 @@ class Vendor(StrEnum):
     CLERK = "clerk"
     TWITTERAPI = "twitterapi"
     BRIGHTDATA = "brightdata"
+    DODO = "dodo"
     YOUTUBE = "youtube"
     """YouTube's own hosts and its Data API."""
     SUPABASE = "supabase"
@@ -67,7 +68,7 @@ class Fault(Order):
     vendor: Vendor
     path: str = ""
     """A prefix of the path below the vendor's own prefix, such as `/twitter/tweets`."""
-    method: Literal["GET", "POST"] | None = None
+    method: Literal["GET", "POST", "PATCH", "DELETE"] | None = None
     about: str = Field(default="", max_length=1000)
     """Text that the call's query or body must contain, in its wire form; empty matches every call."""
     mode: FaultMode

@@ -10,6 +10,12 @@ from local.same_origin import SameOriginOnly
 from local.stand_ins.brightdata import routes as brightdata
 from local.stand_ins.clerk import routes as clerk
 from local.stand_ins.clerk.errors import error_body
+from local.stand_ins.dodo import control as dodo_control
+from local.stand_ins.dodo import pages as dodo_pages
+from local.stand_ins.dodo import routes as dodo
+from local.stand_ins.dodo.business.refusals import BusinessRefusal
+from local.stand_ins.dodo.errors import error_body as dodo_error_body
+from local.stand_ins.dodo.errors import render_business_refusal
 from local.stand_ins.gemini import routes as gemini
 from local.stand_ins.media import hosts
 from local.stand_ins.scenario.refusals import Refusal, render_refusal
@@ -30,12 +36,15 @@ def create_app(storage_folder: Path | None = None) -> FastAPI:
     app.add_middleware(Gate, stand_ins=app.state.stand_ins)
     app.add_middleware(SameOriginOnly, prefix=control.router.prefix)
     app.add_exception_handler(Refusal, render_refusal)
+    app.add_exception_handler(BusinessRefusal, render_business_refusal)
     app.add_exception_handler(StorageRefusal, supabase.render_storage_refusal)
     app.add_exception_handler(RequestValidationError, _explain)
     vendors = (
         clerk.router,
         twitterapi.router,
         brightdata.router,
+        dodo.router,
+        dodo_pages.router,
         supabase.router,
         youtube.router,
         youtube_data_api.router,
@@ -43,7 +52,7 @@ def create_app(storage_folder: Path | None = None) -> FastAPI:
         hosts.router,
         *gemini.routers(),
     )
-    orders = (control.router, brightdata.control_router, hosts.control_router)
+    orders = (control.router, brightdata.control_router, dodo_control.router, hosts.control_router)
     for router in (*vendors, *orders):
         app.include_router(router)
     return app
@@ -56,4 +65,7 @@ async def _explain(request: Request, exc: Exception) -> JSONResponse:
     if request.url.path.startswith("/clerk/"):
         first = details[0]
         return JSONResponse(error_body(422, "form_param_format_invalid", first["reason"], first["field"]), 422)
+    if request.url.path.startswith("/dodo/"):
+        first = details[0]
+        return JSONResponse(dodo_error_body(422, message=f"{first['field']}: {first['reason']}"), 422)
     return JSONResponse({"error": "the request is not valid", "details": details}, 422)

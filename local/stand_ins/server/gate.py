@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from local.stand_ins.clerk.errors import error_body as clerk_error_body
+from local.stand_ins.dodo.errors import error_body as dodo_error_body
 from local.stand_ins.gemini.errors import error_body as gemini_error_body
 from local.stand_ins.scenario import callers
 from local.stand_ins.scenario.faults import Fault, FaultMode, KillMoment, Vendor, answer, drop_connection
@@ -21,6 +22,7 @@ _ERROR_BODIES: Mapping[Vendor, Callable[[int], Mapping[str, Any]]] = {
     Vendor.TWITTERAPI: twitterapi.error_body,
     Vendor.GEMINI: gemini_error_body,
     Vendor.BRIGHTDATA: lambda _status: {},
+    Vendor.DODO: dodo_error_body,
     Vendor.YOUTUBE: youtube_error_body,
     Vendor.SUPABASE: supabase.error_body,
     Vendor.MEDIA: lambda _status: {},

@@ -74,6 +74,7 @@ class StandInServer(uvicorn.Server):
         self._stand_ins.faults.clear()
         await self._proxy.aclose()
         self._stand_ins.clerk_webhooks.cancel()
+        self._stand_ins.dodo.deliveries.cancel()
         await super().shutdown(sockets)
 
 

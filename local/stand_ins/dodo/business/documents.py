@@ -181,6 +181,36 @@ def payment_json(books: Books, payment: Payment) -> Json:
     }
 
 
+_LISTED_WITHOUT = (
+    "billing",
+    "business_id",
+    "card_holder_name",
+    "card_issuing_country",
+    "custom_field_responses",
+    "discount_id",
+    "discounts",
+    "disputes",
+    "error_code",
+    "error_message",
+    "is_update_payment_method",
+    "payment_link",
+    "payment_method_id",
+    "product_cart",
+    "refunds",
+    "settlement_amount",
+    "settlement_currency",
+    "settlement_tax",
+    "tax",
+    "updated_at",
+)
+
+
+def listed_payment_json(books: Books, payment: Payment) -> Json:
+    """Return a payment in the reduced form of lists."""
+    document = {key: value for key, value in payment_json(books, payment).items() if key not in _LISTED_WITHOUT}
+    return document | {"has_license_key": False, "dispute_status": None}
+
+
 def _card_facts(card: Card) -> Json:
     return {
         "payment_method_type": card.kind,
@@ -275,3 +305,19 @@ def credit_json(entry: CreditEntry) -> Json:
         "reference_id": None,
         "reference_type": None,
     }
+
+
+def current_data(books: Books, data: Json) -> Json:
+    """Return the object of an event as it is now; an object that is not kept in the books is unchanged."""
+    match data.get("payload_type"):
+        case "Subscription":
+            subscription = books.subscriptions[data["subscription_id"]]
+            return data | subscription_json(books, subscription, payment_id=data["payment_id"])
+        case "Payment":
+            return data | payment_json(books, books.payments[data["payment_id"]])
+        case "Refund":
+            return data | refund_json(books, books.refunds[data["refund_id"]])
+        case "Dispute":
+            return data | dispute_json(books.disputes[data["dispute_id"]])
+        case _:
+            return data

@@ -4,13 +4,15 @@ Source: docs.dodopayments.com, "Subscription upgrade and downgrade guide", 2026-
 types/subscription_change_plan_params.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from local.stand_ins.dodo.business import charges
 from local.stand_ins.dodo.business.books import Books
-from local.stand_ins.dodo.business.clock import month_after
+from local.stand_ins.dodo.business.clock import as_text, month_after
+from local.stand_ins.dodo.business.documents import subscription_json
 from local.stand_ins.dodo.business.notices import publish_subscription
 from local.stand_ins.dodo.business.records import (
     Outcome,
@@ -120,6 +122,32 @@ def change_now(
     )
     settle_change(books, subscription, payment, keeps_plan_on_failure=keeps_plan_on_failure)
     return payment
+
+
+def preview_json(
+    books: Books, subscription_id: str, product_id: str, *, mode: Mode, replaces_scheduled: bool
+) -> dict[str, Any]:
+    """Return what `change_now` would charge and make of the subscription; changes nothing."""
+    subscription = books.get_subscription(subscription_id)
+    product = books.get_product(product_id)
+    require_changeable(subscription, replaces_scheduled=replaces_scheduled)
+    price = quote(books, subscription, product, mode)
+    after = replace(subscription)
+    apply(books, after, PlanChange(product_id, price.starts_at, price.ends_at, price.credit_cents))
+    tax_cents = price.charge_cents * books.policy.tax_percent // 100
+    total_cents = price.charge_cents + tax_cents
+    summary = {
+        "currency": product.currency,
+        "total_amount": total_cents,
+        "tax": tax_cents,
+        "settlement_amount": total_cents,
+        "settlement_currency": product.currency,
+        "settlement_tax": tax_cents,
+        "customer_credits": price.credit_cents,
+        "customer_credits_currency": product.currency,
+    }
+    charge: dict[str, Any] = {"effective_at": as_text(books.now()), "line_items": [], "summary": summary}
+    return {"immediate_charge": charge, "new_plan": subscription_json(books, after)}
 
 
 def settle_change(books: Books, subscription: Subscription, payment: Payment, *, keeps_plan_on_failure: bool) -> None:
