@@ -42,7 +42,7 @@ openapi: install  ## write docs/openapi.json
 # The tools outside .venv that tests and checks use.
 .PHONY: install-tools
 install-tools: install
-	@./bootstrap sam && ./bootstrap lambda
+	@./bootstrap sam && ./bootstrap lambda && ./bootstrap realtime
 
 # Python may write bytecode, because a process that compiles every module takes ten seconds longer to start.
 test proof: export PYTHONDONTWRITEBYTECODE :=

@@ -42,8 +42,8 @@ $(TRIM)
 $(call compile,/var/task)
 endef
 
-.PHONY: build-CommonLayer build-ApiFunction build-WebhooksFunction build-ScrapeFunction build-MediaFunction \
-        build-AnalyzeFunction build-FinishFunction build-FailFunction build-FailureEventsFunction \
+.PHONY: build-CommonLayer build-ApiFunction build-StreamFunction build-WebhooksFunction build-ScrapeFunction \
+        build-MediaFunction build-AnalyzeFunction build-FinishFunction build-FailFunction build-FailureEventsFunction \
         build-RetentionFunction build-SweeperFunction
 build-CommonLayer:
 	mkdir -p "$(ARTIFACTS_DIR)/python"
@@ -54,6 +54,10 @@ build-CommonLayer:
 	$(call compile,/opt)
 
 build-ApiFunction:
+	$(call package,api)
+
+build-StreamFunction:
+	$(call install,requirements/stream.txt,$(ARTIFACTS_DIR))
 	$(call package,api)
 
 build-WebhooksFunction:

@@ -17,6 +17,7 @@ requirements:
 	$(LOCK) --group dev -o requirements/dev.txt
 	$(LOCK) --group layer -c requirements/dev.txt -o requirements/layer.txt
 	$(LOCK) --group api -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/api.txt
+	$(LOCK) --group stream -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/stream.txt
 	$(LOCK) --group webhooks -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/webhooks.txt
 	$(LOCK) --group scrape -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/scrape.txt
 	$(LOCK) --group media -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/media.txt
@@ -27,4 +28,5 @@ requirements:
 	$(LOCK) --group peer-django -o requirements/peer-django.txt
 	$(LOCK) --group sam -o requirements/sam.txt
 	$(LOCK) --group checkov -o requirements/checkov.txt
+	$(LOCK) --group realtime -o requirements/realtime.txt
 	$(LOCK) --group node -o requirements/node.txt

@@ -149,7 +149,7 @@ def read_template(path: Path) -> Template:
     functions = {
         name: _function(name, resource["Properties"], defaults)
         for name, resource in resources.items()
-        if resource.get("Type") == "AWS::Serverless::Function"
+        if resource.get("Type") == "AWS::Serverless::Function" and not _is_web_server(resource["Properties"])
     }
     tasks = {
         name: _task(name, resource["Properties"])
@@ -170,6 +170,11 @@ def local_resolver(functions: Collection[str], tasks: Mapping[str, TaskSpec] = M
         raise TemplateError(f"{logical_id}.{attribute or 'Ref'} does not exist on one machine")
 
     return resolve
+
+
+def _is_web_server(properties: Mapping[str, Any]) -> bool:
+    """Return whether a function is a web server behind an adapter. On one machine the API's server does its work."""
+    return "AWS_LAMBDA_EXEC_WRAPPER" in _variables(properties)
 
 
 def _function(name: str, properties: Mapping[str, Any], defaults: Mapping[str, Any]) -> FunctionSpec:

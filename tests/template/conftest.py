@@ -43,6 +43,26 @@ def definition() -> Properties:
     return parsed
 
 
+def transform(release: str) -> Properties:
+    """Return the template as CloudFormation gets it for a release, and what identifies each type of resource."""
+    run_tool(["./bootstrap", "sam"])
+    script = str(ROOT / "tests" / "template" / "sam_transform.py")
+    found: Properties = json.loads(run_tool([".tools/sam/bin/python", script, "template.yaml", release]))
+    return found
+
+
+@pytest.fixture(scope="session")
+def printed() -> Properties:
+    return transform("a" * 64)
+
+
+@pytest.fixture(scope="session")
+def transformed(printed: Properties) -> Properties:
+    """The transformed template, for any parameters."""
+    document: Properties = printed["template"]
+    return document
+
+
 def of_type(resources: Properties, resource_type: str) -> dict[str, Properties]:
     return {name: each["Properties"] for name, each in resources.items() if each["Type"] == resource_type}
 

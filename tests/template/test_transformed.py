@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.template.conftest import ROOT, Properties, run_tool
+from tests.template.conftest import Properties, transform
 from tools.deployment.renderer import render
 
 EVERYTHING = {"TranscribeCompute": "managed-gpu", "TranscribeMode": "warm", "AlarmEmail": "ops@example.com"}
@@ -17,26 +17,6 @@ NAMES = {"Name", "Family"}
 """Names of types whose identifier in AWS's schemas is an ARN or an id instead."""
 KINDS = {"Scope"}
 """Properties that are part of an identifier and name no resource."""
-
-
-def transform(release: str) -> Properties:
-    """Return the template as CloudFormation gets it for a release, and what identifies each type of resource."""
-    run_tool(["./bootstrap", "sam"])
-    script = str(ROOT / "tests" / "template" / "sam_transform.py")
-    found: Properties = json.loads(run_tool([".tools/sam/bin/python", script, "template.yaml", release]))
-    return found
-
-
-@pytest.fixture(scope="module")
-def printed() -> Properties:
-    return transform("a" * 64)
-
-
-@pytest.fixture(scope="module")
-def transformed(printed: Properties) -> Properties:
-    """The transformed template, for any parameters."""
-    document: Properties = printed["template"]
-    return document
 
 
 @pytest.fixture(scope="module")

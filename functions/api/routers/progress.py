@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, CurrentUser
 from functions.api.dependencies import Services, ServicesDep, SessionDep
 from functions.api.error_responses import error_responses
-from functions.api.event_stream import FailureEvent, LastEventId, UnknownEventId, stream_responses, with_failures
+from functions.api.streams.events import FailureEvent, LastEventId, UnknownEventId, stream_responses, with_failures
 from whyviral.analysis.models import RequestStatus
 from whyviral.analysis.schemas import StatusOut
 from whyviral.analysis.service import RequestNotFound

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from functions.api.event_stream import FailureEvent
 from functions.api.routers.progress import EndEvent, ProgressEvent
+from functions.api.streams.events import FailureEvent
 
 from .analyses import STEP
 

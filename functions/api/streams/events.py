@@ -12,13 +12,12 @@ from fastapi import Header, Request
 from fastapi.sse import ServerSentEvent
 from pydantic import BaseModel, Field
 
+from functions.api.authentication import SIGNED_IN
+from functions.api.error_responses import Responses, error_responses
+from functions.api.errors import DATABASE_ERRORS, DatabaseUnavailable, InternalError, is_unavailable
+from functions.api.middleware import trace_of
 from whyviral.core.errors import AppError
 from whyviral.core.logging import build_logger
-
-from .authentication import SIGNED_IN
-from .error_responses import Responses, error_responses
-from .errors import DATABASE_ERRORS, DatabaseUnavailable, InternalError, is_unavailable
-from .middleware import trace_of
 
 logger: Logger = build_logger("api")
 LastEventId = Annotated[
