@@ -13,6 +13,8 @@ class Endpoints:
 
     twitterapi_url: str = "https://api.twitterapi.io"
     gemini_url: str = "https://generativelanguage.googleapis.com"
+    openai_url: str = "https://api.openai.com/v1"
+    anthropic_url: str = "https://api.anthropic.com/v1"
     clerk_api_url: str = "https://api.clerk.com/v1"
     clerk_frontend_url: str | None = None
     """The host of the JWKS; None: the Frontend API host that the publishable key names."""
@@ -27,7 +29,7 @@ class Endpoints:
     stand_ins: frozenset[str] = frozenset()
 
     def is_stand_in(self, vendor: str) -> bool:
-        """Whether a stand-in replaces `vendor` (twitterapi, brightdata, youtube, supabase, gemini, clerk or dodo)."""
+        """Whether a stand-in replaces `vendor`: a name of `Vendor` in `local/stand_ins`, such as clerk or gemini."""
         return vendor in self.stand_ins
 
 

@@ -19,14 +19,14 @@ from whyviral.integrations.http.untrusted_json import NotJson, parse_untrusted_j
 from whyviral.integrations.language_models.errors import Fallback, ModelError, error_of_refused_call
 from whyviral.integrations.language_models.key_ring import KeyRing
 from whyviral.integrations.language_models.prices import Usage, cost_usd, most_usd
-from whyviral.integrations.ports.analyst import AnalystPrompt, AnalystReply
+from whyviral.integrations.ports.analyst import AnalystPrompt, AnalystReply, MediaSupport
 from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.integrations.ports.price_list import PriceList
 
 from .answers import GeminiAnswer
 from .errors import PROVIDER, error_of_status, unreadable_reply
+from .media import GEMINI_MEDIA, GEMINI_TOKENS
 from .plain_schema import plain_schema
-from .tokens import GEMINI_TOKENS
 
 _ROOM_TOKENS = 8192
 """Thinking counts against it. Source: ai.google.dev, "Thinking"."""
@@ -83,6 +83,11 @@ class GeminiAnalyst:
         self._clock = clock
         self._prices = prices
         self._is_stand_in = endpoints.current().is_stand_in(PROVIDER)
+
+    @property
+    def takes(self) -> MediaSupport:
+        """Return the media that the model can be shown."""
+        return GEMINI_MEDIA
 
     def answer(self, prompt: AnalystPrompt, *, shape: type[BaseModel]) -> AnalystReply:
         """Ask until there is an answer, no fallback is left, or the time is over.

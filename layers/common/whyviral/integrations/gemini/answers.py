@@ -1,19 +1,16 @@
 """Gemini's reply, read leniently and judged strictly. Source: ai.google.dev, generateContent."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
 from whyviral.integrations.http.vendor_model import Lenient, VendorModel
+from whyviral.integrations.language_models.fields import ModelName, Tokens
 from whyviral.integrations.language_models.written_json import find_object
 
 from .errors import error_of_finish, refused_content, unusable_answer
-
-type ModelName = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,100}$")]
-type Tokens = Annotated[int, Field(strict=True, ge=0, le=10**9)]
-"""The bound is above the limits of every model, and a sum of two counts fits the integer column."""
 
 
 class _CamelModel(VendorModel):

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
+import httpx
+
 from whyviral.core import endpoints
 from whyviral.core.clock import utc_now
 from whyviral.integrations.http.event_stream import ServerEvent
@@ -23,7 +25,7 @@ from whyviral.integrations.ports.chat_model import ChatRole, Finish
 
 from .answers import GeminiAnswer, text_of
 from .errors import BLOCKING_REASONS, PROVIDER, error_of_status
-from .tokens import GEMINI_TOKENS
+from .media import GEMINI_MEDIA, GEMINI_TOKENS
 
 _ROLES = {ChatRole.USER: "user", ChatRole.ASSISTANT: "model"}
 
@@ -34,6 +36,7 @@ class GeminiChatDialect:
     provider = PROVIDER
     operation = "POST /v1/models/{model}:streamGenerateContent"
     tokens = GEMINI_TOKENS
+    takes = GEMINI_MEDIA
 
     def request(self, question: Question, *, model: str, key: str, timeout_s: float, is_streamed: bool) -> WireRequest:
         """Write a question."""
@@ -63,7 +66,7 @@ class GeminiChatDialect:
         reader = GeminiReader()
         return reader.read_document(document), reader.state
 
-    def error_of_status(self, status: int, headers: Mapping[str, str], document: Any, *, now: datetime) -> ModelError:  # noqa: ARG002 - the body has the delay
+    def error_of_status(self, status: int, headers: httpx.Headers, document: Any, *, now: datetime) -> ModelError:  # noqa: ARG002 - the body has the delay
         """Return the error for a status."""
         return error_of_status(status, document, now=now)
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+import httpx
+
 from whyviral.integrations.http.event_stream import ServerEvent
+from whyviral.integrations.ports.analyst import MediaSupport
 from whyviral.integrations.ports.chat_model import Finish
 
 from .errors import ModelError
@@ -63,12 +66,17 @@ class Dialect(Protocol):
 
     @property
     def operation(self) -> str:
-        """Return method and path template of a streamed call, for the log of calls."""
+        """Return method and path template, for the log of calls."""
         ...
 
     @property
     def tokens(self) -> TokenBounds:
         """Return the most tokens that media count for."""
+        ...
+
+    @property
+    def takes(self) -> MediaSupport:
+        """Return the media that the vendor's models can be shown."""
         ...
 
     def request(self, question: Question, *, model: str, key: str, timeout_s: float, is_streamed: bool) -> WireRequest:
@@ -91,6 +99,6 @@ class Dialect(Protocol):
         """
         ...
 
-    def error_of_status(self, status: int, headers: Mapping[str, str], document: Any, *, now: datetime) -> ModelError:
+    def error_of_status(self, status: int, headers: httpx.Headers, document: Any, *, now: datetime) -> ModelError:
         """Return the error for a status other than 200; it quotes nothing of the document, which may hold the key."""
         ...

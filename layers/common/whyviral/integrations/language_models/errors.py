@@ -113,3 +113,89 @@ def unsupported_media(provider: str) -> ModelError:
     return ModelError(
         f"{SERVICE} does not take this kind of media.", provider=provider, category=ErrorCategory.UNSUPPORTED
     )
+
+
+def slow_down(provider: str, *, status: int = HTTPStatus.TOO_MANY_REQUESTS, retry_after_s: float | None) -> ModelError:
+    """Return the error for a limit that passes; without a delay from the vendor, the caller backs off."""
+    return ModelError(
+        f"{SERVICE} asks us to slow down.",
+        provider=provider,
+        category=ErrorCategory.RATE_LIMIT,
+        fallback=Fallback.OTHER_MODEL,
+        is_transient=True,
+        status=status,
+        retry_after_s=retry_after_s,
+    )
+
+
+def refused_account(provider: str, *, status: int) -> ModelError:
+    """Return the error for a bad key, a missing right, or an account whose money or quota is used up."""
+    return ModelError(f"{SERVICE} refused our account.", provider=provider, category=ErrorCategory.AUTH, status=status)
+
+
+def overloaded(provider: str, *, status: int, retry_after_s: float | None = None) -> ModelError:
+    """Return the error for a failure on the vendor's side."""
+    return ModelError(
+        f"{SERVICE} is overloaded.",
+        provider=provider,
+        category=ErrorCategory.PROVIDER_ERROR,
+        fallback=Fallback.OTHER_MODEL,
+        is_transient=True,
+        status=status,
+        retry_after_s=retry_after_s,
+    )
+
+
+def too_late(provider: str, *, status: int) -> ModelError:
+    """Return the error for a vendor that gave up on the answer for its duration."""
+    return ModelError(
+        f"{SERVICE} did not answer in time.",
+        provider=provider,
+        category=ErrorCategory.TIMEOUT,
+        fallback=Fallback.OTHER_MODEL,
+        is_transient=True,
+        status=status,
+    )
+
+
+def refused_question(provider: str, *, status: int, fallback: Fallback = Fallback.NONE) -> ModelError:
+    """Return the error for a request that fails on every retry."""
+    return ModelError(
+        f"{SERVICE} refused our question.",
+        provider=provider,
+        category=ErrorCategory.PROVIDER_ERROR,
+        fallback=fallback,
+        status=status,
+    )
+
+
+def error_of_http_status(provider: str, status: int, *, retry_after_s: float | None) -> ModelError:
+    """Return the error for a status, where the document says nothing more exact."""
+    match status:
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return slow_down(provider, retry_after_s=retry_after_s)
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN | HTTPStatus.PAYMENT_REQUIRED:
+            return refused_account(provider, status=status)
+        case HTTPStatus.GATEWAY_TIMEOUT | HTTPStatus.REQUEST_TIMEOUT:
+            return too_late(provider, status=status)
+        case HTTPStatus.NOT_FOUND:
+            return ModelError(
+                f"{SERVICE} has been retired.",
+                provider=provider,
+                category=ErrorCategory.PROVIDER_ERROR,
+                fallback=Fallback.OTHER_MODEL,
+                status=status,
+            )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return overloaded(provider, status=status, retry_after_s=retry_after_s)
+    return refused_question(provider, status=status)
+
+
+def cut_by_limit(provider: str) -> ModelError:
+    """Return the error for an answer that the limit of output tokens cut."""
+    return ModelError(
+        f"{SERVICE} stopped in the middle of its answer.",
+        provider=provider,
+        category=ErrorCategory.AI_ERROR,
+        fallback=Fallback.ASK_AGAIN,
+    )

@@ -34,6 +34,19 @@ type MediaPart = InlineMedia | VideoUrl
 
 
 @dataclass(frozen=True, slots=True)
+class MediaSupport:
+    """The media that a model can be shown; a video that it does not take is replaced by key frames and transcript."""
+
+    picture_types: frozenset[str]
+    """Content types, such as `image/jpeg`."""
+    video_types: frozenset[str] = frozenset()
+    """Content types of videos inside the request, such as `video/mp4`."""
+    takes_video_urls: bool = False
+    """Whether the vendor fetches public YouTube videos itself."""
+    max_parts: int = 24
+
+
+@dataclass(frozen=True, slots=True)
 class AnalystPrompt:
     """A prompt, which keeps our instructions (`system`) apart from the untrusted data (`user`)."""
 
@@ -62,6 +75,11 @@ class AnalystReply:
 class Analyst(Protocol):
     """Answers a prompt with one JSON object that follows a schema."""
 
+    @property
+    def takes(self) -> MediaSupport:
+        """Return the media that the model can be shown."""
+        ...
+
     def answer(self, prompt: AnalystPrompt, *, shape: type[BaseModel]) -> AnalystReply:
         """Send one prompt and return the model's answer.
 
@@ -70,7 +88,7 @@ class Analyst(Protocol):
             shape: the Pydantic model of the answer, sent as the response schema; the caller validates the answer.
 
         Raises:
-            ProviderError: no usable answer. `category` is rate_limit, auth, timeout, provider_error or ai_error;
-                `status` is 400 or 413 if the media may be the cause.
+            ProviderError: no usable answer. `category` is rate_limit, auth, timeout, provider_error, unsupported or
+                ai_error; `status` is 400 or 413 if the media may be the cause.
         """
         ...

@@ -1,7 +1,14 @@
-"""The most tokens that Gemini counts for texts and media."""
+"""The media that Gemini takes, and the most tokens that it counts for them."""
 
 from whyviral.integrations.language_models.tokens import TokenBounds
+from whyviral.integrations.ports.analyst import MediaSupport
 
+GEMINI_MEDIA = MediaSupport(
+    # Source: ai.google.dev, "Image understanding", "Video understanding".
+    picture_types=frozenset({"image/jpeg", "image/png", "image/webp", "image/heic"}),
+    video_types=frozenset({"video/mp4", "video/mov", "video/webm"}),
+    takes_video_urls=True,
+)
 GEMINI_TOKENS = TokenBounds(
     # No model of the family reads more. Source: ai.google.dev, "Models", 2026-11.
     context=1_048_576,
