@@ -13,7 +13,8 @@ from pydantic import BaseModel
 from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.ports.analyst import AnalystPrompt, AnalystReply
+from whyviral.integrations.gemini.media import GEMINI_MEDIA
+from whyviral.integrations.ports.analyst import AnalystPrompt, AnalystReply, MediaSupport
 from whyviral.integrations.ports.call_recorder import CallIntent, ExternalCall
 from whyviral.vendor_calls.calls import CallCollector
 
@@ -62,6 +63,7 @@ class FakeModel:
         self.cost_usd: Decimal | None = USD_AN_ANSWER
         self.most_usd: Decimal | None = MOST_USD_AN_ANSWER
         self.is_stand_in = False
+        self.takes = GEMINI_MEDIA
         self._clock = clock
         self._collectors: dict[int, CallCollector] = {}
         self._lock = threading.Lock()
@@ -126,6 +128,10 @@ class FakeAnalyst:
     def __init__(self, model: FakeModel, calls: CallCollector) -> None:
         self._model = model
         self._calls = calls
+
+    @property
+    def takes(self) -> MediaSupport:
+        return self._model.takes
 
     def answer(self, prompt: AnalystPrompt, *, shape: type[BaseModel]) -> AnalystReply:  # noqa: ARG002 - of the protocol
         return self._model.reply(prompt, self._calls)

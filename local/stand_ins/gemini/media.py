@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.stand_ins.gemini.errors import invalid_argument
-from local.stand_ins.gemini.fields import field, given
+from local.stand_ins.gemini.fields import given
+from local.stand_ins.language_models.spellings import field
 
 _TOKENS_PER_PICTURE = 258
 _TOKENS_PER_FRAME = 70

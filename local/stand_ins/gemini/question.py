@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.stand_ins.gemini.errors import invalid_argument
-from local.stand_ins.gemini.fields import field, given, positive
+from local.stand_ins.gemini.fields import given, positive
 from local.stand_ins.gemini.media import SeenMedia, watch_file, watch_url
-from local.stand_ins.scenario.prompt_orders import PromptOrder, read_order
+from local.stand_ins.language_models.prompt_orders import PromptOrder, read_order
+from local.stand_ins.language_models.spellings import field
 
 _CHARACTERS_PER_TOKEN = 4
 _DEFAULT_MAX_OUTPUT_TOKENS = 65_536

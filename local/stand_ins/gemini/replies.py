@@ -6,13 +6,13 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from local.stand_ins.gemini.errors import error_body
+from local.stand_ins.gemini.errors import error_body, invalid_argument
 from local.stand_ins.gemini.media import in_words
 from local.stand_ins.gemini.question import Question, count_tokens
-from local.stand_ins.gemini.schema import SchemaFiller
-from local.stand_ins.gemini.writer import chat_reply, gather
-from local.stand_ins.scenario.event_stream import EventScript, event
-from local.stand_ins.scenario.prompt_orders import Ending
+from local.stand_ins.language_models.event_stream import EventScript, event
+from local.stand_ins.language_models.prompt_orders import Ending
+from local.stand_ins.language_models.schema import SchemaFiller, UnfillableSchema
+from local.stand_ins.language_models.writer import chat_reply, gather
 
 type Json = dict[str, Any]
 
@@ -79,7 +79,10 @@ def _answered(question: Question) -> tuple[str, Json, str]:
     material = gather(question.system, question.user_text, media=in_words(question.media))
     if question.wants_json:
         schema = question.schema or {"type": "object", "properties": {"answer": {"type": "string"}}}
-        text = question.order.written(SchemaFiller(schema, material).answer())
+        try:
+            text = question.order.written(SchemaFiller(schema, material).answer())
+        except UnfillableSchema as exc:
+            raise invalid_argument(f"response_schema cannot be followed: {exc}") from exc
     else:
         text = question.order.worded(chat_reply(material, question.turns[-1][1]))
     input_tokens = question.tokens_by_modality

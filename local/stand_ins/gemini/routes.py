@@ -9,8 +9,8 @@ from fastapi.responses import StreamingResponse
 from local.stand_ins.gemini import errors
 from local.stand_ins.gemini.question import Question, read_question
 from local.stand_ins.gemini.replies import event_script, streamed_replies, whole_reply
-from local.stand_ins.gemini.schema import has_limits
-from local.stand_ins.scenario.event_stream import streamed
+from local.stand_ins.language_models.event_stream import streamed
+from local.stand_ins.language_models.schema import has_limits
 from local.stand_ins.scenario.refusals import Refusal, json_object
 from local.stand_ins.state import call_of
 

@@ -24,6 +24,10 @@ class Vendor(StrEnum):
     """YouTube's own hosts and its Data API."""
     SUPABASE = "supabase"
     GEMINI = "gemini"
+    OPENAI = "openai"
+    ANTHROPIC = "anthropic"
+    SELF_HOSTED = "self_hosted"
+    """A server of one's own with OpenAI's chat API."""
     MEDIA = "media"
     """The platforms' media hosts, which serve the files of posts as `/<host>/<path>`."""
 

@@ -7,6 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 from local.same_origin import SameOriginOnly
+from local.stand_ins.anthropic import routes as anthropic
 from local.stand_ins.brightdata import routes as brightdata
 from local.stand_ins.clerk import routes as clerk
 from local.stand_ins.clerk.errors import error_body
@@ -18,7 +19,9 @@ from local.stand_ins.dodo.errors import error_body as dodo_error_body
 from local.stand_ins.dodo.errors import render_business_refusal
 from local.stand_ins.gemini import routes as gemini
 from local.stand_ins.media import hosts
+from local.stand_ins.openai import routes as openai
 from local.stand_ins.scenario.refusals import Refusal, render_refusal
+from local.stand_ins.self_hosted import routes as self_hosted
 from local.stand_ins.server import control
 from local.stand_ins.server.gate import Gate
 from local.stand_ins.state import StandIns
@@ -51,6 +54,9 @@ def create_app(storage_folder: Path | None = None) -> FastAPI:
         youtube.thumbnails_router,  # before the route that matches every media host
         hosts.router,
         *gemini.routers(),
+        openai.router,
+        anthropic.router,
+        self_hosted.router,
     )
     orders = (control.router, brightdata.control_router, dodo_control.router, hosts.control_router)
     for router in (*vendors, *orders):

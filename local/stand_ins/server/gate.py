@@ -7,11 +7,14 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from local.stand_ins.anthropic.errors import error_body as anthropic_error_body
 from local.stand_ins.clerk.errors import error_body as clerk_error_body
 from local.stand_ins.dodo.errors import error_body as dodo_error_body
 from local.stand_ins.gemini.errors import error_body as gemini_error_body
+from local.stand_ins.openai.errors import error_body as openai_error_body
 from local.stand_ins.scenario import callers
 from local.stand_ins.scenario.faults import Fault, FaultMode, KillMoment, Vendor, answer, drop_connection
+from local.stand_ins.self_hosted.errors import error_body as self_hosted_error_body
 from local.stand_ins.state import Call, StandIns
 from local.stand_ins.supabase import routes as supabase
 from local.stand_ins.twitterapi import routes as twitterapi
@@ -21,6 +24,9 @@ _ERROR_BODIES: Mapping[Vendor, Callable[[int], Mapping[str, Any]]] = {
     Vendor.CLERK: clerk_error_body,
     Vendor.TWITTERAPI: twitterapi.error_body,
     Vendor.GEMINI: gemini_error_body,
+    Vendor.OPENAI: openai_error_body,
+    Vendor.ANTHROPIC: anthropic_error_body,
+    Vendor.SELF_HOSTED: self_hosted_error_body,
     Vendor.BRIGHTDATA: lambda _status: {},
     Vendor.DODO: dodo_error_body,
     Vendor.YOUTUBE: youtube_error_body,

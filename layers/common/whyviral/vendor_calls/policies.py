@@ -32,6 +32,15 @@ class ProviderPolicy:
         return timedelta(seconds=1.2 / per_second) if per_second else timedelta()
 
 
+_MODEL_POLICY = ProviderPolicy(
+    service="The model that explains posts",
+    requests_per_second=None,
+    cooldown=timedelta(seconds=5),
+    max_failures=10,
+    failure_window=timedelta(minutes=1),
+    open_for=timedelta(seconds=90),
+)
+
 POLICIES: Mapping[str, ProviderPolicy] = {
     # The least paid tier: 3 a second; a key without credit has 1 in 5 s, set by TWITTERAPI_REQUESTS_PER_SECOND.
     # Source: twitterapi.io/qps-limits, 2025-12.
@@ -65,6 +74,12 @@ POLICIES: Mapping[str, ProviderPolicy] = {
         failure_window=timedelta(minutes=1),
         open_for=timedelta(seconds=90),
     ),
+    # Limits are per account, model and minute, in requests and in tokens; the vendors say how long to wait, or nothing.
+    # Source: platform.claude.com/docs/en/api/rate-limits, developers.openai.com/api/docs/guides/rate-limits, 2026-11.
+    "anthropic": _MODEL_POLICY,
+    "openai": _MODEL_POLICY,
+    # A server of one's own has no limits but its load.
+    "self_hosted": _MODEL_POLICY,
     # 10,000 units a day, and no limit per second that we could reach. Source:
     # developers.google.com/youtube/v3/determine_quota_cost, 2026-11.
     "youtube": ProviderPolicy(

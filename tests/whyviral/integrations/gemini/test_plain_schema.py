@@ -2,7 +2,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from local.stand_ins.gemini.schema import has_limits
+from local.stand_ins.language_models.schema import has_limits
 from whyviral.analysis.explanation.answer import AnalystAnswer
 from whyviral.integrations.gemini.plain_schema import plain_schema
 

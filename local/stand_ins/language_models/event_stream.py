@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 
-from local.stand_ins.scenario.prompt_orders import Ending, PromptOrder
+from local.stand_ins.language_models.prompt_orders import Ending, PromptOrder
 
 _SPLIT_BYTES = 5
 _GARBAGE = b"data: <html><body>upstream connect error</body></html>\n\n"

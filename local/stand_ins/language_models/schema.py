@@ -13,9 +13,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from local.stand_ins.gemini.errors import invalid_argument
-from local.stand_ins.gemini.fields import field
-from local.stand_ins.gemini.writer import Material, phrase, sentence
+from local.stand_ins.language_models.spellings import field
+from local.stand_ins.language_models.writer import Material, phrase, sentence
 
 type Schema = Mapping[str, Any]
 
@@ -87,6 +86,10 @@ class _Place:
         return replace(self, refs=(*self.refs, ref), depth=self.depth + 1, is_minimal=is_minimal)
 
 
+class UnfillableSchema(ValueError):
+    """No answer can satisfy the schema."""
+
+
 class SchemaFiller:
     """Makes one answer for one schema."""
 
@@ -99,12 +102,12 @@ class SchemaFiller:
         """Return a value that satisfies the schema.
 
         Raises:
-            Refusal: 400; the schema is malformed, cannot be satisfied or asks for too much.
+            UnfillableSchema: the schema is malformed, cannot be satisfied or asks for too much.
         """
         try:
             return self._fill(self._root, _Place())
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as exc:
-            raise invalid_argument(f"response_schema cannot be followed: {exc}") from exc
+            raise UnfillableSchema(str(exc)) from exc
 
     def _fill(self, schema: Schema, place: _Place) -> Any:
         self._values_left -= 1

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, TypeAdapter
 
-from local.stand_ins.gemini.schema import SchemaFiller
-from local.stand_ins.gemini.writer import gather
-from local.stand_ins.scenario.refusals import Refusal
+from local.stand_ins.language_models.schema import SchemaFiller, UnfillableSchema
+from local.stand_ins.language_models.writer import gather
 
 MATERIAL = gather("", "[F1] likes = 12 likes (x)\n<post>Bread at dawn #bread</post>")
 
@@ -141,12 +140,9 @@ def test_all_parts_of_a_composed_schema_are_met() -> None:
         {"enum": 5},
     ],
 )
-def test_a_schema_that_cannot_be_followed_is_an_invalid_argument(schema: dict[str, Any]) -> None:
-    with pytest.raises(Refusal) as refused:
+def test_a_schema_that_cannot_be_followed_is_refused(schema: dict[str, Any]) -> None:
+    with pytest.raises(UnfillableSchema):
         fill(schema)
-
-    assert refused.value.status == 400
-    assert refused.value.body["error"]["status"] == "INVALID_ARGUMENT"
 
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
@@ -159,5 +155,5 @@ anything = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.
 @given(st.dictionaries(keywords, anything))
 @settings(deadline=None)
 def test_any_schema_is_filled_or_refused(schema: dict[str, Any]) -> None:
-    with suppress(Refusal):
+    with suppress(UnfillableSchema):
         fill(schema)

@@ -1,6 +1,6 @@
 import json
 
-from local.stand_ins.gemini.writer import DISCLOSURE, ITEM_DISCLOSURE, Fact, gather, phrase, sentence
+from local.stand_ins.language_models.writer import DISCLOSURE, ITEM_DISCLOSURE, Fact, gather, phrase, sentence
 
 PROMPT = """# Facts
 [F1] likes = 1200 likes (x metrics)
