@@ -69,9 +69,8 @@ class FakeModel:
         self._lock = threading.Lock()
 
     def build(self, *, calls: CallCollector, timeout_s: float) -> "FakeAnalyst":
-        self.timeouts_s.append(timeout_s)
         self._collectors[id(calls)] = calls
-        return FakeAnalyst(self, calls)
+        return FakeAnalyst(self, calls, timeout_s)
 
     @property
     def unwritten(self) -> list[ExternalCall]:
@@ -125,13 +124,15 @@ class FakeModel:
 class FakeAnalyst:
     """An `Analyst` that calls a `FakeModel`."""
 
-    def __init__(self, model: FakeModel, calls: CallCollector) -> None:
+    def __init__(self, model: FakeModel, calls: CallCollector, timeout_s: float) -> None:
         self._model = model
         self._calls = calls
+        self._timeout_s = timeout_s
 
     @property
     def takes(self) -> MediaSupport:
         return self._model.takes
 
     def answer(self, prompt: AnalystPrompt, *, shape: type[BaseModel]) -> AnalystReply:  # noqa: ARG002 - of the protocol
+        self._model.timeouts_s.append(self._timeout_s)
         return self._model.reply(prompt, self._calls)

@@ -147,11 +147,13 @@ class PostExplainer:
     def _show_media(self, evidence: Evidence, post: Post, calls: CallCollector) -> Evidence:
         """Add the media that the model is shown; one that cannot be read is left out and never fails the post."""
         read_until = self._clock() + timedelta(seconds=READING_BUDGET_S)
-        choice = choose_media(post, can_watch=_can_watch(post))
+        takes = self._build_analyst(calls=calls, timeout_s=MODEL_TIMEOUT_S).takes
+        choice = choose_media(post, takes=takes, can_watch=_can_watch(post))
         attachments, left_out = attach(
             choice.candidates,
             open_store=lambda: self._build_store(calls=calls, timeout_s=FILE_TIMEOUT_S),
             is_time_left=lambda: self._clock() < read_until,
+            max_parts=takes.max_parts,
         )
         return replace(evidence, attachments=attachments, left_out=[*choice.left_out, *left_out])
 

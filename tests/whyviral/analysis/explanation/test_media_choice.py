@@ -17,7 +17,8 @@ from whyviral.analysis.explanation.media_choice import (
     StoredFile,
     choose_media,
 )
-from whyviral.integrations.ports.analyst import InlineMedia, VideoUrl
+from whyviral.integrations.gemini.media import GEMINI_MEDIA
+from whyviral.integrations.ports.analyst import InlineMedia, MediaSupport, VideoUrl
 from whyviral.integrations.ports.media_store import MediaStore
 from whyviral.social.models import Post, PostMedia
 from whyviral.vendor_calls.calls import CallCollector
@@ -52,8 +53,8 @@ def page(**columns: Any) -> PostMedia:
     return photo(**fields | columns)
 
 
-def chosen(*media: PostMedia, can_watch: bool = True) -> Choice:
-    return choose_media(Post(platform="x", media=list(media)), can_watch=can_watch)
+def chosen(*media: PostMedia, can_watch: bool = True, takes: MediaSupport = GEMINI_MEDIA) -> Choice:
+    return choose_media(Post(platform="x", media=list(media)), takes=takes, can_watch=can_watch)
 
 
 def labels(choice: Choice) -> list[str]:
@@ -265,3 +266,31 @@ def test_what_is_saved_of_an_attachment_says_what_when_and_how_and_holds_no_byte
             "to_s": 300,
         },
     ]
+
+
+def test_a_model_without_video_is_shown_frames_and_told_so() -> None:
+    pictures_only = MediaSupport(frozenset({"image/jpeg"}), max_parts=2)
+
+    choice = chosen(video(1.0, 5.0, 9.0), page(), takes=pictures_only)
+
+    assert labels(choice) == ["video 1, frame at 1.0 s", "video 1, frame at 5.0 s", "video 1, frame at 9.0 s"]
+    assert [each.reason for each in choice.left_out] == [Reason.NO_VIDEO, Reason.NO_VIDEO]
+
+
+def test_a_picture_of_a_type_that_the_model_does_not_read_is_shown_by_its_thumbnail() -> None:
+    jpegs_only = MediaSupport(frozenset({"image/jpeg"}))
+
+    choice = chosen(photo("a.webp", content_type="image/webp", thumbnail_path="a.jpg"), takes=jpegs_only)
+
+    (candidate,) = choice.candidates
+    assert candidate.source == StoredFile("a.jpg", "image/jpeg", MAX_IMAGE_BYTES)
+
+
+def test_no_more_parts_are_read_than_the_model_takes() -> None:
+    choice = chosen(*(photo(f"{number}.jpg") for number in range(3)))
+    store = filled(choice).build_store(calls=CallCollector(), timeout_s=5)
+
+    attachments, left_out = attach(choice.candidates, open_store=lambda: store, is_time_left=lambda: True, max_parts=2)
+
+    assert len(attachments) == 2
+    assert [each.reason for each in left_out] == [Reason.NO_ROOM]

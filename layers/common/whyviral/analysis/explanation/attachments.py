@@ -55,7 +55,11 @@ def exhibit_record(exhibit: Exhibit) -> dict[str, Any]:
 
 
 def attach(
-    candidates: Sequence[Candidate], *, open_store: Callable[[], MediaStore], is_time_left: Callable[[], bool]
+    candidates: Sequence[Candidate],
+    *,
+    open_store: Callable[[], MediaStore],
+    is_time_left: Callable[[], bool],
+    max_parts: int = MAX_ATTACHMENTS,
 ) -> tuple[Sequence[Attachment], Sequence[LeftOut]]:
     """Return the media that can be shown, in the order of the candidates, and those that had to be left out.
 
@@ -63,8 +67,9 @@ def attach(
         candidates: in the order of the post.
         open_store: opens the store; called only when there is a file to read.
         is_time_left: whether one more file may be read.
+        max_parts: how many media the model takes.
     """
-    reader = _Reader(open_store, is_time_left)
+    reader = _Reader(open_store, is_time_left, max_parts=min(max_parts, MAX_ATTACHMENTS))
     read = {id(candidate): reader.read(candidate) for candidate in sorted(candidates, key=lambda each: each.order)}
     attachments: list[Attachment] = []
     left_out: list[LeftOut] = []
@@ -80,11 +85,13 @@ def attach(
 class _Reader:
     """Reads files until the question is full or the time is over."""
 
-    def __init__(self, open_store: Callable[[], MediaStore], is_time_left: Callable[[], bool]) -> None:
+    def __init__(
+        self, open_store: Callable[[], MediaStore], is_time_left: Callable[[], bool], *, max_parts: int
+    ) -> None:
         self._open_store = open_store
         self._is_time_left = is_time_left
         self._store: MediaStore | None = None
-        self._places = MAX_ATTACHMENTS
+        self._places = max_parts
         self._room_bytes = MAX_ENCODED_BYTES // 4 * 3
 
     def read(self, candidate: Candidate) -> MediaPart | Reason:

@@ -12,7 +12,7 @@ from enum import IntEnum, StrEnum
 
 from whyviral.analysis.explanation.provenance import ShownAs
 from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.ports.analyst import VideoUrl
+from whyviral.integrations.ports.analyst import MediaSupport, VideoUrl
 from whyviral.integrations.ports.post_scraper import MediaKind
 from whyviral.social.models import Post, PostMedia
 
@@ -28,10 +28,8 @@ CLOSELY_WATCHED_S = 60.0
 
 _YOUTUBE_PAGE = re.compile(r"https://www\.youtube\.com/watch\?v=[A-Za-z0-9_-]{11}")
 _JPEG = "image/jpeg"
-_PICTURES = frozenset({_JPEG, "image/png", "image/webp", "image/heic"})
 _VIDEOS = {"video/mp4": "video/mp4", "video/quicktime": "video/mov", "video/webm": "video/webm"}
-"""The content types of videos: in storage, and as the model names them.
-Source: ai.google.dev, "Image understanding", "Video understanding"."""
+"""The content types of videos: in storage, and as models name them. Source: ai.google.dev, "Video understanding"."""
 
 
 class Reason(StrEnum):
@@ -40,6 +38,7 @@ class Reason(StrEnum):
     NOT_STORED = "it could not be stored"
     NOT_READ = "it could not be read from storage"
     TYPE = "the model does not read its type"
+    NO_VIDEO = "the model takes no video; its key frames and its transcript stand for it"
     TOO_LARGE = "it is too large to send"
     TOO_LONG = "it is too long to send, or its length is not known"
     DAMAGED = "it is damaged and could not be decoded"
@@ -107,21 +106,22 @@ class Choice:
     left_out: list[LeftOut] = field(default_factory=list)
 
 
-def choose_media(post: Post, *, can_watch: bool) -> Choice:
+def choose_media(post: Post, *, takes: MediaSupport, can_watch: bool) -> Choice:
     """Return the media of a post that could be shown.
 
     Args:
         post: the post, with its media.
+        takes: the media that the model can be shown.
         can_watch: whether the model can fetch the post's video by its URL: a stand-in's video is on no real server.
     """
     choice = Choice()
     for label, medium in named_media(post.media):
         if medium.is_page:
-            _choose_page(choice, label, medium, can_watch=can_watch)
+            _choose_page(choice, label, medium, takes=takes, can_watch=can_watch)
         elif medium.kind == MediaKind.VIDEO:
-            _choose_video(choice, label, medium)
+            _choose_video(choice, label, medium, takes)
         else:
-            _choose_picture(choice, label, medium)
+            _choose_picture(choice, label, medium, takes)
     return choice
 
 
@@ -135,10 +135,10 @@ def named_media(media: Sequence[PostMedia]) -> Iterator[tuple[str, PostMedia]]:
         yield f"{nouns[kind]} {seen[kind]}", medium
 
 
-def _choose_picture(choice: Choice, label: str, medium: PostMedia) -> None:
+def _choose_picture(choice: Choice, label: str, medium: PostMedia, takes: MediaSupport) -> None:
     kind = ShownAs.IMAGE if medium.kind == MediaKind.IMAGE else ShownAs.THUMBNAIL
     exhibit = Exhibit(kind, medium.id, label)
-    is_readable = medium.content_type in _PICTURES
+    is_readable = medium.content_type in takes.picture_types
     if medium.storage_path and is_readable and (medium.bytes or 0) <= MAX_IMAGE_BYTES:
         file = StoredFile(medium.storage_path, medium.content_type or _JPEG, MAX_IMAGE_BYTES, medium.bytes)
         choice.candidates.append(Candidate(exhibit, file))
@@ -149,7 +149,7 @@ def _choose_picture(choice: Choice, label: str, medium: PostMedia) -> None:
         choice.left_out.append(LeftOut(exhibit, too_bad if medium.storage_path else Reason.NOT_STORED))
 
 
-def _choose_video(choice: Choice, label: str, medium: PostMedia) -> None:
+def _choose_video(choice: Choice, label: str, medium: PostMedia, takes: MediaSupport) -> None:
     frames = (medium.frames or [])[:MAX_FRAMES_PER_VIDEO]
     if medium.thumbnail_path and not frames:
         cover = Exhibit(ShownAs.THUMBNAIL, medium.id, f"{label}, its cover")
@@ -160,27 +160,43 @@ def _choose_video(choice: Choice, label: str, medium: PostMedia) -> None:
         order = (Rank.MORE if number else Rank.FIRST_SIGHT, _spread(number))
         choice.candidates.append(Candidate(exhibit, _jpeg(frame["path"]), order))
     whole = Exhibit(ShownAs.VIDEO, medium.id, f"{label}, whole, with its sound")
-    content_type = _VIDEOS.get(medium.content_type or "")
-    if medium.storage_path is None:
-        choice.left_out.append(LeftOut(whole, Reason.NOT_STORED))
-    elif content_type is None:
-        choice.left_out.append(LeftOut(whole, Reason.TYPE))
-    elif (medium.bytes or 0) > MAX_VIDEO_BYTES:
-        choice.left_out.append(LeftOut(whole, Reason.TOO_LARGE))
-    elif medium.duration_s is None and (medium.error or {}).get("category") == ErrorCategory.MEDIA_ERROR:
-        choice.left_out.append(LeftOut(whole, Reason.DAMAGED))
-    elif medium.duration_s is None or medium.duration_s > MAX_WHOLE_VIDEO_S:
-        choice.left_out.append(LeftOut(whole, Reason.TOO_LONG))
+    source = _whole_video(medium, takes)
+    if isinstance(source, Reason):
+        choice.left_out.append(LeftOut(whole, source))
     else:
-        length_s = float(medium.duration_s)
-        file = StoredFile(medium.storage_path, content_type, MAX_VIDEO_BYTES, medium.bytes, length_s)
-        choice.candidates.append(Candidate(whole, file, (Rank.WHOLE, 0)))
+        choice.candidates.append(Candidate(whole, source, (Rank.WHOLE, 0)))
 
 
-def _choose_page(choice: Choice, label: str, medium: PostMedia, *, can_watch: bool) -> None:
+def _whole_video(medium: PostMedia, takes: MediaSupport) -> StoredFile | Reason:
+    """Return the file of a video that can be shown as a whole, or the reason why it cannot."""
+    if medium.storage_path is None:
+        return Reason.NOT_STORED
+    reason = _reason_against_video(medium, takes)
+    if reason is not None:
+        return reason
+    content_type, length_s = _VIDEOS[medium.content_type or ""], float(medium.duration_s or 0)
+    return StoredFile(medium.storage_path, content_type, MAX_VIDEO_BYTES, medium.bytes, length_s)
+
+
+def _reason_against_video(medium: PostMedia, takes: MediaSupport) -> Reason | None:
+    if not takes.video_types:
+        return Reason.NO_VIDEO
+    if _VIDEOS.get(medium.content_type or "") not in takes.video_types:
+        return Reason.TYPE
+    if (medium.bytes or 0) > MAX_VIDEO_BYTES:
+        return Reason.TOO_LARGE
+    if medium.duration_s is None and (medium.error or {}).get("category") == ErrorCategory.MEDIA_ERROR:
+        return Reason.DAMAGED
+    is_too_long = medium.duration_s is None or medium.duration_s > MAX_WHOLE_VIDEO_S
+    return Reason.TOO_LONG if is_too_long else None
+
+
+def _choose_page(choice: Choice, label: str, medium: PostMedia, *, takes: MediaSupport, can_watch: bool) -> None:
     end_s = min(float(medium.duration_s or MAX_WATCHED_S), MAX_WATCHED_S)
     exhibit = Exhibit(ShownAs.VIDEO, medium.id, f"{label} on YouTube, its first {end_s:g} s, with its sound")
-    if not can_watch:
+    if not takes.takes_video_urls:
+        choice.left_out.append(LeftOut(exhibit, Reason.NO_VIDEO))
+    elif not can_watch:
         choice.left_out.append(LeftOut(exhibit, Reason.STAND_IN))
     elif not _YOUTUBE_PAGE.fullmatch(medium.source_url) or end_s <= 0:
         choice.left_out.append(LeftOut(exhibit, Reason.TYPE))
