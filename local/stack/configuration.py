@@ -29,8 +29,14 @@ _KEYS_OF_VENDOR = {
     "twitterapi": {"TWITTERAPI_KEY": STAND_IN_KEY},
     "brightdata": {"BRIGHTDATA_API_KEY": STAND_IN_KEY},
     "supabase": {"SUPABASE_URL": "", "SUPABASE_SECRET_KEY": "sb_secret_stand_in"},
-    "gemini": {"GEMINI_API_KEY": STAND_IN_KEY},
 }
+_KEYS_OF_PROVIDER = {
+    "gemini": {"GEMINI_API_KEY": STAND_IN_KEY},
+    "openai": {"OPENAI_API_KEY": STAND_IN_KEY},
+    "anthropic": {"ANTHROPIC_API_KEY": STAND_IN_KEY},
+    "self_hosted": {"SELF_HOSTED_LLM_URL": "", "SELF_HOSTED_LLM_MODEL": "stand-in"},
+}
+"""The keys of the models; only those of the provider that AI_PROVIDER names are needed."""
 _DEFAULTS = {"ALLOWED_HOSTS": "127.0.0.1,localhost", "CORS_ALLOWED_ORIGINS": "http://localhost:3000", "DEBUG": "false"}
 _STAND_IN_REQUESTS_PER_SECOND = "50"
 """A stand-in allows more than the lowest tier of the vendor, whose rate would only slow down local runs."""
@@ -72,26 +78,39 @@ class Configuration:
 
 
 class IncompleteKeys(Exception):
-    """A vendor has some of its keys but not all, so neither the vendor nor its stand-in can be used."""
+    """AI_PROVIDER names no provider, or a vendor has only some of its keys: it is neither real nor a stand-in."""
 
 
 def stand_ins_needed(user_settings: Mapping[str, str]) -> frozenset[str]:
     """Return the vendors for which the user has set no key.
 
     Raises:
-        IncompleteKeys: a vendor has only some of its keys; the message names the missing ones.
+        IncompleteKeys: a vendor has only some of its keys, or there is no such provider of models; the message names
+            them.
     """
-    vendors = {vendor for vendor, keys in _KEYS_OF_VENDOR.items() if not _has_keys(user_settings, keys)}
+    provider = _provider(user_settings)
+    keys_of_vendor = _KEYS_OF_VENDOR | {provider: _KEYS_OF_PROVIDER[provider]}
+    vendors = {vendor for vendor, keys in keys_of_vendor.items() if not _has_keys(user_settings, keys)}
     # YouTube needs no key. It is real where the model is, unless YOUTUBE_MODE says otherwise.
-    if "gemini" in vendors and user_settings.get("YOUTUBE_MODE") != "real":
+    if provider in vendors and user_settings.get("YOUTUBE_MODE") != "real":
         vendors.add("youtube")
     return frozenset(vendors)
+
+
+def _provider(user_settings: Mapping[str, str]) -> str:
+    provider = user_settings.get("AI_PROVIDER", "gemini")
+    if provider not in _KEYS_OF_PROVIDER:
+        raise IncompleteKeys(f"AI_PROVIDER is {provider}, but must be one of {', '.join(_KEYS_OF_PROVIDER)}")
+    return provider
 
 
 def _has_keys(user_settings: Mapping[str, str], keys: Mapping[str, str]) -> bool:
     missing = [name for name in keys if name not in user_settings]
     if missing and len(missing) < len(keys):
-        raise IncompleteKeys(f"{', '.join(sorted(keys.keys() - set(missing)))} is set but {', '.join(missing)} is not")
+        present = ", ".join(sorted(keys.keys() - set(missing)))
+        raise IncompleteKeys(
+            f"{present} is set but {', '.join(missing)} is not; set both, or neither to use the stand-in"
+        )
     return not missing
 
 
@@ -110,6 +129,8 @@ def configure(
         "brightdata": {"brightdata_url": f"{stand_ins_url}/brightdata"},
         "youtube": {"youtube_proxy_url": youtube_proxy_url, "youtube_data_url": f"{stand_ins_url}/youtube/data/v3"},
         "gemini": {"gemini_url": f"{stand_ins_url}/gemini"},
+        "openai": {"openai_url": f"{stand_ins_url}/openai/v1"},
+        "anthropic": {"anthropic_url": f"{stand_ins_url}/anthropic/v1"},
         "clerk": {
             "clerk_api_url": f"{stand_ins_url}/clerk/v1",
             "clerk_frontend_url": f"{stand_ins_url}/clerk",
@@ -123,10 +144,12 @@ def configure(
     if "twitterapi" in stand_ins:
         settings.setdefault("TWITTERAPI_REQUESTS_PER_SECOND", _STAND_IN_REQUESTS_PER_SECOND)
     for vendor in stand_ins:
-        settings |= _KEYS_OF_VENDOR.get(vendor, {})
+        settings |= (_KEYS_OF_VENDOR | _KEYS_OF_PROVIDER).get(vendor, {})
         moved |= addresses.get(vendor, {})
     if "supabase" in stand_ins:
         settings["SUPABASE_URL"] = f"{stand_ins_url}/supabase"
+    if "self_hosted" in stand_ins:
+        settings["SELF_HOSTED_LLM_URL"] = f"{stand_ins_url}/self_hosted"
     if "clerk" in stand_ins:
         settings["CLERK_WEBHOOK_SECRET"] = WEBHOOK_SECRET
     # Without the user's own secret, a random one rejects every webhook: the real Clerk cannot reach this machine.

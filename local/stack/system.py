@@ -106,7 +106,7 @@ def running(
     try:
         vendors = stand_ins_needed(user_settings)
     except IncompleteKeys as exc:
-        raise StackError(f"{exc}; set both, or neither to use the stand-in") from exc
+        raise StackError(str(exc)) from exc
     with ExitStack() as stack:
         data.mkdir(parents=True, exist_ok=True)
         stack.enter_context(data_folder.locked(data))

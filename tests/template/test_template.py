@@ -14,14 +14,20 @@ from whyviral.analysis.post_explainer import MODEL_TIMEOUT_S
 from whyviral.core.settings import DeployableSettings
 
 _SECRETS = {
+    "ANTHROPIC_API_KEY",
     "BRIGHTDATA_API_KEY",
     "CLERK_SECRET_KEY",
     "CLERK_WEBHOOK_SECRET",
     "GEMINI_API_KEY",
+    *(f"GEMINI_API_KEY_{number}" for number in range(1, 6)),
+    "OPENAI_API_KEY",
+    "SELF_HOSTED_LLM_API_KEY",
     "SUPABASE_DB_URL",
     "SUPABASE_SECRET_KEY",
     "SUPABASE_URL",
     "TWITTERAPI_KEY",
+    "YOUTUBE_API_KEY",
+    "YOUTUBE_PROXY_URL",
 }
 
 LOST_RUNS = {"Fn::GetAtt": ["ScheduledDeadLetters", "Arn"]}
@@ -159,10 +165,19 @@ def test_a_function_gets_exactly_the_settings_that_it_reads(
         assert needed <= _variables(document, function).keys() <= {field.upper() for field in fields}, name
 
 
+def _unconditional(value: Properties) -> Properties:
+    """Return what a variable holds where its condition is true; without it, the variable is missing."""
+    if "Fn::If" not in value:
+        return value
+    _, kept, otherwise = value["Fn::If"]
+    assert otherwise == {"Ref": "AWS::NoValue"}
+    return dict(kept)
+
+
 def test_secrets_come_only_from_secrets_manager(document: Properties, functions: dict[str, Properties]) -> None:
     for name, function in functions.items():
         for variable, value in _variables(document, function).items():
-            reference = value.get("Fn::Sub", "") if isinstance(value, dict) else ""
+            reference = _unconditional(value).get("Fn::Sub", "") if isinstance(value, dict) else ""
             expected = f"{{{{resolve:secretsmanager:${{SecretName}}:SecretString:{variable}::${{SecretVersionId}}}}}}"
             assert (reference == expected) == (variable in _SECRETS), f"{name}: {variable}"
 

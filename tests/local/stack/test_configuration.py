@@ -3,7 +3,13 @@ from pathlib import Path
 import pytest
 
 from local.aws.template import TaskSpec
-from local.stack.configuration import Configuration, configure, read_user_settings
+from local.stack.configuration import (
+    Configuration,
+    IncompleteKeys,
+    configure,
+    read_user_settings,
+    stand_ins_needed,
+)
 from whyviral.core.endpoints import Endpoints
 
 WORKER = TaskSpec("Work", "work", "worker", frozenset({"SUPABASE_DB_URL", "WHISPER_DEVICE", "DEADLINE_S", "QUEUE_URL"}))
@@ -58,3 +64,31 @@ def test_the_key_of_supabase_is_read_under_its_old_name(
     env_file.write_text("\n".join(lines))
 
     assert read_user_settings(env_file)["SUPABASE_SECRET_KEY"] == key
+
+
+@pytest.mark.parametrize("provider", ["gemini", "openai", "anthropic", "self_hosted"])
+def test_only_the_chosen_provider_of_models_has_a_stand_in(provider: str) -> None:
+    stand_ins = configured(AI_PROVIDER=provider).endpoints.stand_ins
+
+    assert stand_ins & {"gemini", "openai", "anthropic", "self_hosted"} == {provider}
+    assert "youtube" in stand_ins
+
+
+def test_a_key_makes_the_chosen_provider_and_youtube_real() -> None:
+    assert stand_ins_needed({"AI_PROVIDER": "openai", "OPENAI_API_KEY": "sk-x"}) >= {"clerk", "twitterapi"}
+    assert stand_ins_needed({"AI_PROVIDER": "openai", "OPENAI_API_KEY": "sk-x"}).isdisjoint({"openai", "youtube"})
+
+
+def test_the_stand_in_of_a_self_hosted_server_is_found_by_its_settings() -> None:
+    settings = configured(AI_PROVIDER="self_hosted").settings
+
+    assert settings["SELF_HOSTED_LLM_URL"] == "http://127.0.0.1:1/self_hosted"
+    assert settings["SELF_HOSTED_LLM_MODEL"] == "stand-in"
+
+
+@pytest.mark.parametrize(
+    "user_settings", [{"AI_PROVIDER": "gemeni"}, {"AI_PROVIDER": "self_hosted", "SELF_HOSTED_LLM_URL": "http://x"}]
+)
+def test_a_provider_that_cannot_be_used_is_named(user_settings: dict[str, str]) -> None:
+    with pytest.raises(IncompleteKeys, match=r"AI_PROVIDER|SELF_HOSTED_LLM_MODEL"):
+        stand_ins_needed(user_settings)
