@@ -13,6 +13,7 @@ from sqlalchemy import text
 import whyviral.accounts.models
 import whyviral.analysis.models
 import whyviral.analytics.models
+import whyviral.chat.models
 import whyviral.core.database
 import whyviral.core.postgres.url
 import whyviral.feedback.models

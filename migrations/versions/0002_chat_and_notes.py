@@ -28,6 +28,4 @@ def downgrade() -> None:
 
 
 def _run(part: str) -> None:
-    file = _SQL / f"{part}.sql"
-    if file.exists():
-        op.execute(file.read_text().rstrip().removesuffix(";"))
+    op.execute((_SQL / f"{part}.sql").read_text().rstrip().removesuffix(";"))

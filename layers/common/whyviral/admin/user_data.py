@@ -27,6 +27,7 @@ from whyviral.analysis.orphaned import end_orphaned
 from whyviral.analysis.pipeline import RequestJob
 from whyviral.analytics.authentications import Authentication, Caller, record_authentication
 from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationEvent, AuthenticationLog
+from whyviral.chat.models import ChatMessage, ChatMessageChunk, ChatSession
 from whyviral.core.database import Base
 from whyviral.feedback.models import Feedback
 from whyviral.jobs.models import JobRun
@@ -85,6 +86,10 @@ def _by_request(column: Any) -> Callable[[Owner], ColumnElement[bool]]:
     return lambda owner: column.in_(_requests_of(owner))
 
 
+def _chat_sessions_of(owner: Owner) -> Any:
+    return select(ChatSession.id).where(ChatSession.user_id == owner.user_id)
+
+
 _ADDRESSES = ("address", "user_agent")
 USER_ROWS: tuple[UserRows, ...] = (
     UserRows(
@@ -105,6 +110,20 @@ USER_ROWS: tuple[UserRows, ...] = (
     UserRows(PostAnalysis, _by_request(PostAnalysis.request_id), Deletion.RETAINED),
     UserRows(AnalysisStatus, _by_request(AnalysisStatus.request_id), Deletion.RETAINED),
     UserRows(AnalysisNote, _by_user(AnalysisNote), Deletion.DELETED),
+    UserRows(
+        ChatMessageChunk,
+        lambda owner: ChatMessageChunk.message_id.in_(
+            select(ChatMessage.id).where(ChatMessage.session_id.in_(_chat_sessions_of(owner)))
+        ),
+        Deletion.DELETED,
+    ),
+    UserRows(
+        ChatMessage,
+        lambda owner: ChatMessage.session_id.in_(_chat_sessions_of(owner)),
+        Deletion.DELETED,
+        hidden=("lease_owner",),
+    ),
+    UserRows(ChatSession, _by_user(ChatSession), Deletion.DELETED),
     UserRows(UserPostActivity, _by_user(UserPostActivity), Deletion.DELETED),
     UserRows(UserUsage, _by_user(UserUsage), Deletion.RETAINED),
     UserRows(UsageReservation, _by_user(UsageReservation), Deletion.RETAINED),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import and_, bindparam, select, text
+from sqlalchemy import and_, bindparam, select, text, update
 from sqlalchemy.orm import Session
 
 from whyviral.accounts.models import CURRENT_STATUSES, Plan, Subscription
@@ -66,6 +66,17 @@ _SETTLE = text("""
     returning sums.charged, sums.returned
 """)
 
+# The condition is evaluated on the latest version of the row, under its lock, so that concurrent questions cannot exceed
+# the limit.
+_COUNT_QUESTION = text("""
+    insert into user_usage as own (user_id, usage_date, platform, questions_asked)
+    select cast(:user_id as uuid), cast(:day as date), :platform, 1 where :limit >= 1
+    on conflict (user_id, usage_date, platform) do update
+      set questions_asked = own.questions_asked + 1, updated_at = now()
+      where own.questions_asked < :limit
+    returning questions_asked
+""")
+
 
 _PLAN_AND_DAY = (
     select(Plan, UserUsage)
@@ -119,6 +130,21 @@ def count_urls(
     }
     platforms, reserved = session.execute(_COUNT_URLS, values).one()
     return frozenset(platforms), reserved
+
+
+def count_question(session: Session, user_id: uuid.UUID, platform: str, *, day: date, limit: int) -> bool:
+    """Count one question if the limit allows it; return whether it does."""
+    values = {"user_id": user_id, "platform": platform, "day": day, "limit": limit}
+    return session.scalar(_COUNT_QUESTION, values) is not None
+
+
+def return_question(session: Session, user_id: uuid.UUID, platform: str, *, day: date) -> None:
+    """Uncount one question of a day."""
+    own = (UserUsage.user_id == user_id, UserUsage.platform == platform, UserUsage.usage_date == day)
+    session.execute(
+        update(UserUsage).where(*own).values(questions_asked=UserUsage.questions_asked - 1),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def list_day(session: Session, user_id: uuid.UUID, day: date) -> Sequence[UserUsage]:

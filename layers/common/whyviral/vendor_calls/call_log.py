@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Integer, cast, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
+from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.ports.call_recorder import CallIntent, ExternalCall
 
 from .models import ExternalApiCallLog
@@ -35,6 +36,7 @@ class CallOwner:
     step: str | None = None
     post_id: uuid.UUID | None = None
     user_id: uuid.UUID | None = None
+    chat_message_id: uuid.UUID | None = None
 
 
 def announce_call(session: Session, intent: CallIntent, owner: CallOwner, *, reserved_usd: Decimal) -> None:
@@ -92,3 +94,18 @@ def is_job_known(session: Session, provider: str, job_id: str) -> bool:
     """Whether the call that began a job is in the log."""
     is_it = (ExternalApiCallLog.provider == provider, ExternalApiCallLog.job_id == job_id)
     return session.scalar(select(ExternalApiCallLog.id).where(*is_it).limit(1)) is not None
+
+
+def close_unfinished(session: Session, *, chat_message_id: uuid.UUID, now: datetime) -> None:
+    """Close the calls of an answer whose process is gone; what they cost stays unknown, and reserved."""
+    unfinished = (
+        ExternalApiCallLog.chat_message_id == chat_message_id,
+        ExternalApiCallLog.duration_ms.is_(None),
+    )
+    elapsed_ms = func.greatest(0, func.extract("epoch", now - ExternalApiCallLog.started_at) * 1000)
+    session.execute(
+        update(ExternalApiCallLog)
+        .where(*unfinished)
+        .values(duration_ms=cast(elapsed_ms, Integer), error_category=ErrorCategory.TIMEOUT),
+        execution_options={"synchronize_session": False},
+    )

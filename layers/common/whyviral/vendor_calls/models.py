@@ -33,6 +33,7 @@ class ExternalApiCallLog(Base):
         Index(None, "analysis_request_id"),
         Index(None, "provider", "created_at"),
         Index(None, "job_id", postgresql_where=text("job_id is not null")),
+        Index(None, "chat_message_id", postgresql_where=text("chat_message_id is not null")),
         {"postgresql_partition_by": "RANGE (created_at)"},
     )
 
@@ -60,6 +61,7 @@ class ExternalApiCallLog(Base):
     """The pipeline stage that made the call."""
     post_id: Mapped[uuid.UUID | None]
     user_id: Mapped[uuid.UUID | None]
+    chat_message_id: Mapped[uuid.UUID | None]
 
 
 class DailySpend(Identified, Base):

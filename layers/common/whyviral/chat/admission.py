@@ -1,0 +1,160 @@
+"""Admits a question: checks and counts it, and saves it with the empty answer that is about to be written."""
+
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from whyviral.accounts import service as account_service
+from whyviral.core.errors import AppError
+from whyviral.integrations.ports.chat_model import ChatRole
+from whyviral.social.models import PostActivity
+from whyviral.social.repository import record_activity
+from whyviral.throttling.rate_limits import RatePolicy
+from whyviral.usage.questions import count_question
+
+from . import repository
+from .context import MAX_EARLIER_MESSAGES, PROMPT_VERSION, Context, EarlierMessage, build_context
+from .message_budget import MessageBudget
+from .models import ChatMessage, MessageStatus
+from .orphaned import end_expired
+from .service import AnalysisNotReady, SessionNotFound
+from .subject_data import SubjectData, build_subject_data
+
+CHAT_RATE = RatePolicy("chat", limit=100, window=timedelta(hours=1))
+"""The limit of questions per user."""
+
+
+class ChatBusy(AppError):
+    """The session is still answering the question before."""
+
+    status_code = 409
+    code = "chat_busy"
+    has_retry_after = True
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The last question is still being answered. Read that answer to its end, then ask again.", retry_after_s=2
+        )
+
+
+class ClientMessageIdReused(AppError):
+    """The client_message_id was already sent with a different question."""
+
+    status_code = 422
+    code = "client_message_id_reused"
+
+    def __init__(self) -> None:
+        super().__init__("This client_message_id was sent with a different question. Use a new id for a new question.")
+
+
+@dataclass(frozen=True, slots=True)
+class AdmittedQuestion:
+    """A question that is saved and counted, with everything that its answer needs."""
+
+    answer_id: uuid.UUID
+    budget: MessageBudget
+    context: Context
+    data: SubjectData
+    post_id: uuid.UUID
+    post_url: str
+
+
+def find_answer(
+    session: Session, user_id: uuid.UUID, chat_session_id: uuid.UUID, *, client_message_id: str, content: str
+) -> ChatMessage | None:
+    """Return the answer to a question that was sent before with this id of the client; None if it is new.
+
+    Raises:
+        ClientMessageIdReused: the id was sent with another question.
+    """
+    found = repository.find_question(session, user_id, chat_session_id, client_message_id)
+    if found is None:
+        return None
+    question, answer = found
+    if question.content != content:
+        raise ClientMessageIdReused
+    return answer
+
+
+def admit_question(
+    session: Session,
+    user_id: uuid.UUID,
+    chat_session_id: uuid.UUID,
+    *,
+    content: str,
+    client_message_id: str | None,
+    lease: timedelta,
+    now: datetime,
+) -> AdmittedQuestion:
+    """Save a question with its unwritten answer, and count it against the plan.
+
+    The lock of the session's row makes calls of one session wait for each other. If this raises, the caller must roll
+    back the transaction.
+
+    Raises:
+        SessionNotFound: the session does not exist or is not the user's.
+        AnalysisNotReady: the analysis is being made again.
+        ChatBusy: the question before is still being answered.
+        QuestionLimitReached: the plan does not allow another question today.
+        NoCurrentPlan: the user has no plan.
+    """
+    subject = repository.lock_subject(session, user_id, chat_session_id)
+    if subject is None:
+        raise SessionNotFound(chat_session_id)
+    if not subject.has_ended:
+        raise AnalysisNotReady
+    _require_idle(session, chat_session_id, now=now)
+    earlier = _earlier(session, chat_session_id)
+    platform = subject.post.platform
+    plan = account_service.get_user_plan(session, user_id)
+    answer_id, lease_owner = uuid.uuid4(), uuid.uuid4()
+    question = {
+        "role": ChatRole.USER,
+        "status": MessageStatus.COMPLETE,
+        "content": content,
+        "client_message_id": client_message_id,
+        "finished_at": now,
+    }
+    answer = {
+        "id": answer_id,
+        "role": ChatRole.ASSISTANT,
+        "status": MessageStatus.GENERATING,
+        "prompt_version": PROMPT_VERSION,
+        "platform": platform,
+        "usage_date": count_question(session, user_id, platform, plan=plan, now=now),
+        "is_counted": True,
+        "lease_owner": lease_owner,
+        "lease_until": now + lease,
+    }
+    repository.insert_messages(session, subject.chat, [question, answer], now=now)
+    record_activity(session, user_id, [subject.post.id], PostActivity.CHATTED)
+    data = build_subject_data(subject.analysis, subject.post, subject.comments)
+    return AdmittedQuestion(
+        answer_id=answer_id,
+        budget=MessageBudget(answer_id, lease_owner, user_id),
+        context=build_context(data, earlier, content, user_ref=_user_ref(user_id)),
+        data=data,
+        post_id=subject.post.id,
+        post_url=subject.post.url,
+    )
+
+
+def _require_idle(session: Session, chat_session_id: uuid.UUID, *, now: datetime) -> None:
+    generating = repository.find_generating(session, chat_session_id)
+    if generating is None:
+        return
+    if not end_expired(session, now=now, limit=1, message_id=generating.id):
+        raise ChatBusy
+
+
+def _earlier(session: Session, chat_session_id: uuid.UUID) -> list[EarlierMessage]:
+    rows = repository.list_turns(session, chat_session_id, limit=MAX_EARLIER_MESSAGES)
+    return [EarlierMessage(seq, ChatRole(role), content) for seq, role, content in rows]
+
+
+def _user_ref(user_id: uuid.UUID) -> str:
+    """Return a name of the user that a vendor can report, and that reveals nothing."""
+    return hashlib.sha256(f"chat:{user_id}".encode()).hexdigest()[:32]

@@ -1,0 +1,353 @@
+"""Every query of chat."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session, aliased, selectinload
+
+from whyviral.analysis.models import PostAnalysis, PostAnalysisRequest, RequestStatus
+from whyviral.core.pagination import Page, PageQuery
+from whyviral.social.models import Post, PostComments
+
+from .models import ChatMessage, ChatMessageChunk, ChatSession, MessageStatus
+
+_UNFINISHED = (RequestStatus.PENDING, RequestStatus.PROCESSING)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session with the post that it is about and its last message."""
+
+    chat: ChatSession
+    last_message: ChatMessage | None
+    analysis_request_id: uuid.UUID
+    platform: Any
+    post_url: str
+    username: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The locked session of a question, with the analysis and the post that it is about."""
+
+    chat: ChatSession
+    analysis: PostAnalysis
+    post: Post
+    has_ended: bool
+    """Whether the analysis request has ended."""
+    comments: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The state of an answer, and its pieces after some number."""
+
+    message: ChatMessage
+    pieces: list[tuple[int, str]]
+    """Each piece with its `seq`."""
+    has_chunks: bool
+    """Whether any pieces are saved; those of old answers are deleted."""
+
+
+_LAST_MESSAGE = aliased(ChatMessage)
+_SESSIONS: Select[*tuple[Any, ...]] = (
+    select(ChatSession, _LAST_MESSAGE, PostAnalysis.request_id, Post.platform, Post.url, Post.username)
+    .join(PostAnalysis, PostAnalysis.id == ChatSession.post_analysis_id)
+    .join(Post, Post.id == PostAnalysis.post_id)
+    .outerjoin(
+        _LAST_MESSAGE,
+        and_(_LAST_MESSAGE.session_id == ChatSession.id, _LAST_MESSAGE.seq == ChatSession.message_seq),
+    )
+    .where(ChatSession.user_id == bindparam("user_id"))
+)
+_ONE_SESSION = _SESSIONS.where(ChatSession.id == bindparam("chat_session_id"))
+_SESSION_PAGE = PageQuery(_SESSIONS.order_by(ChatSession.last_active_at.desc(), ChatSession.id))
+_MESSAGE_PAGE = PageQuery(
+    select(ChatMessage)
+    .where(ChatMessage.session_id == bindparam("chat_session_id"))
+    .order_by(ChatMessage.seq.desc())
+)
+
+
+def has_analysis_ended(session: Session, user_id: uuid.UUID, post_analysis_id: uuid.UUID) -> bool | None:
+    """Return whether the request of the user's analysis has ended; None if the user has no such analysis."""
+    status = session.scalar(
+        select(PostAnalysisRequest.status)
+        .join(PostAnalysis, PostAnalysis.request_id == PostAnalysisRequest.id)
+        .where(PostAnalysis.id == post_analysis_id, PostAnalysisRequest.user_id == user_id)
+    )
+    return None if status is None else status not in _UNFINISHED
+
+
+def insert_session(session: Session, user_id: uuid.UUID, post_analysis_id: uuid.UUID) -> bool:
+    """Insert the session of a user about an analysis; return False if there is one already."""
+    inserted = (
+        upsert(ChatSession)
+        .values(user_id=user_id, post_analysis_id=post_analysis_id)
+        .on_conflict_do_nothing(index_elements=[ChatSession.post_analysis_id, ChatSession.user_id])
+        .returning(ChatSession.id)
+    )
+    return session.scalar(inserted) is not None
+
+
+def find_session_id(session: Session, user_id: uuid.UUID, post_analysis_id: uuid.UUID) -> uuid.UUID | None:
+    """Return the id of the user's session about an analysis."""
+    return session.scalar(
+        select(ChatSession.id).where(
+            ChatSession.user_id == user_id, ChatSession.post_analysis_id == post_analysis_id
+        )
+    )
+
+
+def find_session_row(session: Session, user_id: uuid.UUID, chat_session_id: uuid.UUID) -> SessionRow | None:
+    """Return a session of the user with its post and last message."""
+    found = session.execute(_ONE_SESSION, {"user_id": user_id, "chat_session_id": chat_session_id}).one_or_none()
+    return None if found is None else SessionRow(*found)
+
+
+def list_sessions(session: Session, user_id: uuid.UUID, number: int) -> Page[SessionRow]:
+    """Return one page of the user's sessions, the latest active first."""
+    found = _SESSION_PAGE.read(session, number, {"user_id": user_id})
+    return Page(rows=[SessionRow(*row[:-1]) for row in found.rows], count=found.count, number=found.number)
+
+
+def list_messages(session: Session, chat_session_id: uuid.UUID, number: int) -> Page[ChatMessage]:
+    """Return one page of a session's messages, newest first."""
+    return _MESSAGE_PAGE.read(session, number, {"chat_session_id": chat_session_id})
+
+
+def delete_session(session: Session, user_id: uuid.UUID, chat_session_id: uuid.UUID) -> bool:
+    """Delete a session of the user with its messages; return whether it existed."""
+    own = delete(ChatSession).where(ChatSession.id == chat_session_id, ChatSession.user_id == user_id)
+    return session.scalar(own.returning(ChatSession.id)) is not None
+
+
+def find_message(
+    session: Session, user_id: uuid.UUID, chat_session_id: uuid.UUID, message_id: uuid.UUID
+) -> ChatMessage | None:
+    """Return a message of a session of the user."""
+    return session.scalar(
+        select(ChatMessage)
+        .join(ChatSession, ChatSession.id == ChatMessage.session_id)
+        .where(
+            ChatMessage.id == message_id, ChatMessage.session_id == chat_session_id, ChatSession.user_id == user_id
+        )
+    )
+
+
+def find_question(
+    session: Session, user_id: uuid.UUID, chat_session_id: uuid.UUID, client_message_id: str
+) -> tuple[ChatMessage, ChatMessage] | None:
+    """Return the question with the client's own id, and its answer."""
+    answer = aliased(ChatMessage)
+    found = session.execute(
+        select(ChatMessage, answer)
+        .join(ChatSession, ChatSession.id == ChatMessage.session_id)
+        .join(answer, and_(answer.session_id == ChatMessage.session_id, answer.seq == ChatMessage.seq + 1))
+        .where(
+            ChatMessage.session_id == chat_session_id,
+            ChatMessage.client_message_id == client_message_id,
+            ChatSession.user_id == user_id,
+        )
+    ).one_or_none()
+    return None if found is None else (found[0], found[1])
+
+
+def lock_subject(session: Session, user_id: uuid.UUID, chat_session_id: uuid.UUID) -> Subject | None:
+    """Lock a session of the user, and return it with what it is about."""
+    found = session.execute(
+        select(ChatSession, PostAnalysis, Post, PostAnalysisRequest.status, PostComments.comments)
+        .join(PostAnalysis, PostAnalysis.id == ChatSession.post_analysis_id)
+        .join(PostAnalysisRequest, PostAnalysisRequest.id == PostAnalysis.request_id)
+        .join(Post, Post.id == PostAnalysis.post_id)
+        .outerjoin(PostComments, PostComments.post_id == Post.id)
+        .where(ChatSession.id == chat_session_id, ChatSession.user_id == user_id)
+        .options(selectinload(Post.media))
+        .with_for_update(of=ChatSession),
+        execution_options={"populate_existing": True},
+    ).one_or_none()
+    if found is None:
+        return None
+    chat, analysis, post, status, comments = found
+    return Subject(chat, analysis, post, status not in _UNFINISHED, list(comments or ()))
+
+
+def find_generating(session: Session, chat_session_id: uuid.UUID) -> ChatMessage | None:
+    """Return the answer of a session that is being written."""
+    return session.scalar(
+        select(ChatMessage).where(
+            ChatMessage.session_id == chat_session_id, ChatMessage.status == MessageStatus.GENERATING
+        )
+    )
+
+
+def insert_messages(session: Session, chat: ChatSession, rows: Sequence[dict[str, Any]], *, now: datetime) -> None:
+    """Append messages to a locked session; each gets the next `seq`."""
+    numbered = [row | {"session_id": chat.id, "seq": chat.message_seq + n} for n, row in enumerate(rows, start=1)]
+    for row in numbered:  # separate statements, because their columns differ
+        session.execute(insert(ChatMessage).values(row))
+    chat.message_seq += len(rows)
+    chat.last_active_at = now
+    session.flush()
+
+
+def list_turns(session: Session, chat_session_id: uuid.UUID, *, limit: int) -> Sequence[tuple[int, str, str]]:
+    """Return `seq`, role and content of the latest messages, newest first."""
+    latest = (
+        select(ChatMessage.seq, ChatMessage.role, ChatMessage.content)
+        .where(ChatMessage.session_id == chat_session_id)
+        .order_by(ChatMessage.seq.desc())
+        .limit(limit)
+    )
+    return [(seq, role, content) for seq, role, content in session.execute(latest)]
+
+
+def reserve_cost(
+    session: Session, message_id: uuid.UUID, lease_owner: uuid.UUID, usd: Decimal, *, max_usd: Decimal
+) -> bool:
+    """Reserve the maximum cost of a call for an answer that is being written, if the total stays in `max_usd`."""
+    reserved = (
+        update(ChatMessage)
+        .where(
+            _is_leased(message_id, lease_owner), ChatMessage.cost_usd + ChatMessage.reserved_usd + usd <= max_usd
+        )
+        .values(reserved_usd=ChatMessage.reserved_usd + usd)
+        .returning(ChatMessage.id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.scalar(reserved) is not None
+
+
+def is_leased(session: Session, message_id: uuid.UUID, lease_owner: uuid.UUID) -> bool:
+    """Return whether the run still holds the lease of the answer."""
+    return bool(session.scalar(select(exists().where(_is_leased(message_id, lease_owner)))))
+
+
+def settle_cost(session: Session, message_id: uuid.UUID, *, cost_usd: Decimal, released_usd: Decimal) -> None:
+    """Add costs to a message, and release their reservation."""
+    session.execute(
+        update(ChatMessage)
+        .where(ChatMessage.id == message_id)
+        .values(cost_usd=ChatMessage.cost_usd + cost_usd, reserved_usd=ChatMessage.reserved_usd - released_usd)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def renew_lease(
+    session: Session, message_id: uuid.UUID, lease_owner: uuid.UUID, *, until: datetime
+) -> tuple[datetime | None] | None:
+    """Renew the lease; return when readers elsewhere were last seen, or None if the lease is lost."""
+    renewed = session.execute(
+        update(ChatMessage)
+        .where(_is_leased(message_id, lease_owner))
+        .values(lease_until=until)
+        .returning(ChatMessage.watched_at)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    return None if renewed is None else (renewed[0],)
+
+
+def insert_chunk(session: Session, message_id: uuid.UUID, first_seq: int, pieces: Sequence[str]) -> None:
+    """Save consecutive pieces of an answer whose lease this transaction has renewed."""
+    session.execute(
+        insert(ChatMessageChunk).values(message_id=message_id, first_seq=first_seq, pieces=list(pieces))
+    )
+
+
+def finish_message(
+    session: Session, message_id: uuid.UUID, lease_owner: uuid.UUID, values: dict[str, Any]
+) -> ChatMessage | None:
+    """End an answer that is being written, and return it; None if the lease is lost."""
+    return session.scalar(
+        update(ChatMessage)
+        .where(_is_leased(message_id, lease_owner))
+        .values(values)
+        .returning(ChatMessage)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+
+
+def delete_chunks(session: Session, message_id: uuid.UUID) -> None:
+    """Delete the pieces of an answer that must not be shown any more."""
+    session.execute(delete(ChatMessageChunk).where(ChatMessageChunk.message_id == message_id))
+
+
+def find_progress(session: Session, message_id: uuid.UUID, *, after: int) -> Progress | None:
+    """Return an answer and its pieces whose `seq` is above `after`; None if it was deleted."""
+    message = session.scalar(
+        select(ChatMessage).where(ChatMessage.id == message_id), execution_options={"populate_existing": True}
+    )
+    if message is None:
+        return None
+    # Read after the message: an answer that has ended has all its pieces.
+    end = ChatMessageChunk.first_seq + func.cardinality(ChatMessageChunk.pieces)
+    chunks = session.execute(
+        select(ChatMessageChunk.first_seq, ChatMessageChunk.pieces, end > after + 1)
+        .where(ChatMessageChunk.message_id == message_id)
+        .order_by(ChatMessageChunk.first_seq)
+    ).all()
+    pieces = [
+        (first_seq + number, text)
+        for first_seq, texts, is_new in chunks
+        if is_new
+        for number, text in enumerate(texts)
+        if first_seq + number > after
+    ]
+    return Progress(message, pieces, has_chunks=bool(chunks))
+
+
+def record_watching(session: Session, message_id: uuid.UUID, *, now: datetime) -> None:
+    """Record that a reader follows an answer, so that its process goes on writing it."""
+    session.execute(
+        update(ChatMessage)
+        .where(ChatMessage.id == message_id, ChatMessage.status == MessageStatus.GENERATING)
+        .values(watched_at=now)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def lock_expired(
+    session: Session, *, now: datetime, limit: int, message_id: uuid.UUID | None = None
+) -> Sequence[tuple[ChatMessage, uuid.UUID]]:
+    """Lock answers whose lease has run out, and return them with their users; those locked elsewhere are skipped."""
+    own = (ChatMessage.id == message_id,) if message_id is not None else ()
+    expired = (
+        select(ChatMessage, ChatSession.user_id)
+        .join(ChatSession, ChatSession.id == ChatMessage.session_id)
+        .where(ChatMessage.status == MessageStatus.GENERATING, ChatMessage.lease_until <= now, *own)
+        .order_by(ChatMessage.id)
+        .limit(limit)
+        .with_for_update(of=ChatMessage, skip_locked=True)
+    )
+    return [(message, user_id) for message, user_id in session.execute(expired)]
+
+
+def list_pieces(session: Session, message_id: uuid.UUID) -> Sequence[str]:
+    """Return the saved pieces of an answer, in their order."""
+    chunks = (
+        select(ChatMessageChunk.pieces)
+        .where(ChatMessageChunk.message_id == message_id)
+        .order_by(ChatMessageChunk.first_seq)
+    )
+    return [piece for pieces in session.scalars(chunks) for piece in pieces]
+
+
+def delete_old_chunks(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete pieces that were saved before a time; their answers have ended and keep the whole text."""
+    old = select(ChatMessageChunk.id).where(ChatMessageChunk.created_at < before).limit(limit)
+    deleted = session.scalars(delete(ChatMessageChunk).where(ChatMessageChunk.id.in_(old)).returning(ChatMessageChunk.id))
+    return len(deleted.all())
+
+
+def _is_leased(message_id: uuid.UUID, lease_owner: uuid.UUID) -> ColumnElement[bool]:
+    return and_(
+        ChatMessage.id == message_id,
+        ChatMessage.lease_owner == lease_owner,
+        ChatMessage.status == MessageStatus.GENERATING,
+    )
