@@ -1,6 +1,8 @@
 """The FastAPI application of the API. Mangum runs it on Lambda, and uvicorn runs it elsewhere."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
@@ -14,15 +16,24 @@ from whyviral.core.logging import build_logger
 from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
 
+from .chat.transactions import PooledTransactions
+from .chat.wiring import build_answers
 from .dependencies import Runner, Services, run_in_thread
 from .error_responses import EVERY_ROUTE, error_responses
 from .errors import install_error_handlers
 from .idempotent_call import REPLAYED_HEADER, install_replays
 from .middleware import RequestContext, UnhandledErrorMiddleware
-from .routers import accounts, admin, analysis, feedback, health, notes, progress, sign_in, social, usage
+from .routers import accounts, admin, analysis, chat, feedback, health, notes, progress, sign_in, social, usage
 from .settings import ApiSettings
 
 _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id", REPLAYED_HEADER]
+
+
+@asynccontextmanager
+async def _save_answers(app: FastAPI) -> AsyncIterator[None]:
+    """Save the answers that are being written when the server stops."""
+    yield
+    await app.state.services.answers.close()
 
 
 def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI:
@@ -40,12 +51,16 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         redirect_slashes=False,
         docs_url=None,  # FastAPI's own pages load scripts from another host
         redoc_url=None,
+        lifespan=_save_answers,
         responses=error_responses(*EVERY_ROUTE),
         generate_unique_id_function=operation_id_of,
     )
+    engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
+    connections = asyncio.Semaphore(settings.db_pool_size)
+    transactions = PooledTransactions(engine, connections, run)
     app.state.services = Services(
-        engine=build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size),
-        connections=asyncio.Semaphore(settings.db_pool_size),
+        engine=engine,
+        connections=connections,
         verifier=SessionTokenVerifier(
             settings.clerk_publishable_key,
             settings.clerk_authorized_parties,
@@ -54,6 +69,8 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         clerk_secret_key=settings.clerk_secret_key,
         hashes=KeyedHashes(settings.clerk_secret_key.get_secret_value()),
         workflow=StepFunctionsWorkflow(settings.state_machine_arn),
+        transactions=transactions,
+        answers=build_answers(settings, engine, transactions),
         public_base_url=public_base_url,
         max_cost_usd_per_day=settings.max_cost_usd_per_day,
         free_share_of_day=settings.free_share_of_day,
@@ -67,6 +84,7 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         sign_in.router,
         usage.router,
         analysis.router,
+        chat.router,
         social.router,
         progress.router,
         notes.router,

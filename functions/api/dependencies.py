@@ -16,6 +16,8 @@ from starlette.concurrency import run_in_threadpool
 
 from whyviral.accounts.keyed_hashes import KeyedHashes
 from whyviral.analytics.authentications import Caller
+from whyviral.chat.answers import Answers
+from whyviral.chat.transactions import Transactions
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.database import reading_session
 from whyviral.integrations.aws.step_functions import Workflow
@@ -66,6 +68,9 @@ class Services:
     clerk_secret_key: SecretStr
     hashes: KeyedHashes
     workflow: Workflow
+    transactions: Transactions
+    """Runs the database work of routes that stream, and of the answers that go on beside them."""
+    answers: Answers
     public_base_url: str
     max_cost_usd_per_day: Decimal
     """The daily budget for all calls to vendors together."""

@@ -1,4 +1,4 @@
-"""Renders every failure in one form: `{"error", "code", "request_id", "details"?, "analysis_request_id"?}`.
+"""Renders every failure in one form: `{"error", "code", "request_id", "details"?, ...}`, with the id of the row in the path.
 
 This file defines the errors of the HTTP layer. Every other error class is defined beside the service that raises it.
 """
@@ -144,7 +144,16 @@ class _AsciiResponse(JSONResponse):
 
 
 def error_response(request: Request, error: AppError, *, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Render a failure, and set `request.state.error_code` for the access log."""
+    """Render a failure as an answer."""
+    return _AsciiResponse(
+        error_document(request, error),
+        status_code=error.status_code,
+        headers={**(headers or {}), **_headers_of(error)},
+    )
+
+
+def error_document(request: Request, error: AppError) -> dict[str, Any]:
+    """Return a failure as JSON, and set `request.state.error_code` for the access log."""
     request.state.error_code = error.code
     body: dict[str, Any] = {
         "error": error.message,
@@ -153,15 +162,16 @@ def error_response(request: Request, error: AppError, *, headers: Mapping[str, s
     }
     if error.details is not None:
         body["details"] = error.details
-    if (analysis_request_id := _analysis_request_id(request)) is not None:
+    if (analysis_request_id := _id_in_path(request, "analysis_request_id", "request_id")) is not None:
         body["analysis_request_id"] = analysis_request_id
-    return _AsciiResponse(body, status_code=error.status_code, headers={**(headers or {}), **_headers_of(error)})
+    if (chat_session_id := _id_in_path(request, "chat_session_id")) is not None:
+        body["chat_session_id"] = chat_session_id
+    return body
 
 
-def _analysis_request_id(request: Request) -> str | None:
-    """Return the id of the analysis request in the path; None if there is none, or if it is not a UUID."""
-    path = request.path_params
-    named = path.get("analysis_request_id") or path.get("request_id")
+def _id_in_path(request: Request, *names: str) -> str | None:
+    """Return the id that the path holds under one of these names; None if there is none, or if it is not a UUID."""
+    named = next((request.path_params[name] for name in names if name in request.path_params), None)
     try:
         return str(uuid.UUID(named)) if named else None
     except ValueError:

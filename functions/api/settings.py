@@ -6,12 +6,12 @@ from typing import Annotated
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from whyviral.vendor_calls.settings import DayBudgetSettings
+from whyviral.vendor_calls.settings import SpendingSettings
 
 type CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
-class ApiSettings(DayBudgetSettings):
+class ApiSettings(SpendingSettings):
     """Database, identity provider, state machine, daily budget, allowed hosts and allowed origins."""
 
     clerk_publishable_key: str

@@ -36,6 +36,7 @@ class ErrorOut(BaseModel):
     request_id: str = Field(description="Identifies the request in our logs; also sent in the header X-Request-Id.")
     details: list[dict[str, Any]] | dict[str, Any] | None = Field(None, description="The values behind the error.")
     analysis_request_id: uuid.UUID | None = Field(None, description="The analysis request in the address.")
+    chat_session_id: uuid.UUID | None = Field(None, description="The chat session in the address.")
 
 
 def operation_id_of(route: APIRoute) -> str:

@@ -6,7 +6,7 @@ An example that contains another model reuses that model's example, so that ids 
 from collections.abc import Mapping
 from typing import Any
 
-from . import accounts, administration, analyses, notes, posts, streams
+from . import accounts, administration, analyses, chats, notes, posts, streams
 from .constants import REQUEST_ID
 
 ERROR: Mapping[str, Any] = {
@@ -15,11 +15,13 @@ ERROR: Mapping[str, Any] = {
     "request_id": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
     "details": None,
     "analysis_request_id": REQUEST_ID,
+    "chat_session_id": None,
 }
 EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     **accounts.EXAMPLES,
     **posts.EXAMPLES,
     **analyses.EXAMPLES,
+    **chats.EXAMPLES,
     **notes.EXAMPLES,
     **streams.EXAMPLES,
     **administration.EXAMPLES,

@@ -88,8 +88,8 @@ def admit_question(
     client_message_id: str | None,
     lease: timedelta,
     now: datetime,
-) -> AdmittedQuestion:
-    """Save a question with its unwritten answer, and count it against the plan.
+) -> AdmittedQuestion | ChatMessage:
+    """Save a question with its unwritten answer, and count it; return the answer of one that was sent before.
 
     The lock of the session's row makes calls of one session wait for each other. If this raises, the caller must roll
     back the transaction.
@@ -97,6 +97,7 @@ def admit_question(
     Raises:
         SessionNotFound: the session does not exist or is not the user's.
         AnalysisNotReady: the analysis is being made again.
+        ClientMessageIdReused: the id was sent with another question.
         ChatBusy: the question before is still being answered.
         QuestionLimitReached: the plan does not allow another question today.
         NoCurrentPlan: the user has no plan.
@@ -106,6 +107,10 @@ def admit_question(
         raise SessionNotFound(chat_session_id)
     if not subject.has_ended:
         raise AnalysisNotReady
+    if client_message_id is not None:
+        known = find_answer(session, user_id, chat_session_id, client_message_id=client_message_id, content=content)
+        if known is not None:  # sent twice at the same moment
+            return known
     _require_idle(session, chat_session_id, now=now)
     earlier = _earlier(session, chat_session_id)
     platform = subject.post.platform

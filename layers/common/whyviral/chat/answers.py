@@ -4,24 +4,22 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.orm import Session
 
 from whyviral.core.clock import Clock
-from whyviral.integrations.ports.chat_model import ChatModel
 from whyviral.vendor_calls.calls import CallCollector
 
 from . import repository
 from .admission import AdmittedQuestion
-from .generation import Generation, StopReason
+from .generation import BuildModel, Generation, StopReason
 from .models import ChatMessage, MessageStatus
 from .orphaned import end_expired
 from .repository import Progress
 from .timings import Timings
 from .transactions import Transactions
 
-type BuildModel = Callable[[CallCollector], ChatModel]
-"""Opens a chat model that reports its calls to a collector."""
 type OpenLedger = Callable[[AdmittedQuestion], CallCollector]
 """Opens the ledger of one answer."""
 
@@ -71,7 +69,7 @@ class Answers:
         calls = self._open_ledger(question)
         generation = Generation(
             question,
-            model=self._build_model(calls),
+            build_model=self._build_model,
             calls=calls,
             transactions=self._transactions,
             timings=self.timings,
@@ -133,8 +131,10 @@ class Answers:
         polls_per_report = max(1, round(self.timings.report_watching_s / self.timings.poll_s))
         polls = 0
         while True:
-            reports = polls % polls_per_report == 0
-            progress = await self._transactions.run(lambda session: self._poll(session, message_id, sent, reports))
+            is_reported = polls % polls_per_report == 0
+            progress = await self._transactions.run(
+                partial(self._poll, message_id=message_id, after=sent, is_reported=is_reported)
+            )
             polls += 1
             if progress is None:
                 yield Ended(None)
@@ -150,7 +150,7 @@ class Answers:
                 return
             await asyncio.sleep(self.timings.poll_s)
 
-    def _poll(self, session: Session, message_id: uuid.UUID, after: int, reports: bool) -> Progress | None:  # noqa: FBT001
+    def _poll(self, session: Session, *, message_id: uuid.UUID, after: int, is_reported: bool) -> Progress | None:
         progress = repository.find_progress(session, message_id, after=after)
         if progress is None or progress.message.status != MessageStatus.GENERATING:
             return progress
@@ -158,6 +158,6 @@ class Answers:
         lease_until = progress.message.lease_until
         if lease_until is not None and lease_until <= now and end_expired(session, now=now, message_id=message_id):
             return repository.find_progress(session, message_id, after=after)
-        if reports:
+        if is_reported:
             repository.record_watching(session, message_id, now=now)
         return progress

@@ -37,6 +37,9 @@ _FINISH_TRIES = 4
 _DATABASE_ERRORS = (SQLAlchemyError, OSError)
 """What a transaction can raise: the driver does not wrap some errors of its socket."""
 
+type BuildModel = Callable[[CallCollector], ChatModel]
+"""Opens a chat model that reports its calls to a collector."""
+
 
 class StopReason(Enum):
     """Why an answer is stopped before the model has ended it."""
@@ -73,7 +76,7 @@ class Generation:
         self,
         question: AdmittedQuestion,
         *,
-        model: ChatModel,
+        build_model: BuildModel,
         calls: CallCollector,
         transactions: Transactions,
         timings: Timings,
@@ -86,7 +89,7 @@ class Generation:
         self.message: ChatMessage | None = None
         """The saved answer, once it has ended; None also if this process could not save its end."""
         self._question = question
-        self._model = model
+        self._build_model = build_model
         self._calls = calls
         self._transactions = transactions
         self._timings = timings
@@ -118,7 +121,8 @@ class Generation:
             if self._stop is not StopReason.LEASE_LOST and not reading.cancelled():
                 reading.result()
         except Exception as exc:  # noqa: BLE001 - the outermost edge of a background task
-            _logger.error("answer failed", extra={"message": str(self._question.answer_id), "error": repr(type(exc))})  # noqa: TRY400
+            details = {"answer_id": str(self._question.answer_id), "error": type(exc).__name__}
+            _logger.error("answer failed", extra=details)  # noqa: TRY400 - messages may quote the answer
             self._failure = _internal_error()
         finally:
             reading.cancel()
@@ -135,31 +139,22 @@ class Generation:
         self._readers += 1
         try:
             sent = after
-            while True:
-                async with self._changed:
-                    await self._changed.wait_for(lambda: self._has_ended or len(self.pieces) > sent)
-                while sent < len(self.pieces):
-                    sent += 1
-                    yield sent, self.pieces[sent - 1]
-                if self._has_ended and sent >= len(self.pieces):
-                    return
+            while await self._has_more(sent):
+                sent += 1
+                yield sent, self.pieces[sent - 1]
         finally:
             self._readers -= 1
             self._watched_mono_s = self._monotonic()
 
-    async def wait(self) -> None:
-        """Wait for the end of the answer, as a reader of it."""
-        self._readers += 1
-        try:
-            async with self._changed:
-                await self._changed.wait_for(lambda: self._has_ended)
-        finally:
-            self._readers -= 1
-            self._watched_mono_s = self._monotonic()
+    async def _has_more(self, sent: int) -> bool:
+        """Wait for the next piece, and return False if the answer has ended without one."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._has_ended or len(self.pieces) > sent)
+        return len(self.pieces) > sent
 
     async def _read_model(self) -> None:
         left_s = self._ends_mono_s - self._monotonic()
-        stream = self._model.stream(self._question.context.prompt, timeout_s=left_s)
+        stream = self._build_model(self._calls).stream(self._question.context.prompt, timeout_s=left_s)
         try:
             async for event in stream:
                 if isinstance(event, ChatDelta):
@@ -258,7 +253,10 @@ class Generation:
         record_calls(session, budget, calls, step=STEP, post_id=self._question.post_id)
         is_failed = ending.status is MessageStatus.FAILED
         message = repository.finish_message(
-            session, budget.message_id, budget.lease_owner, self._columns(ending, "" if is_failed else "".join(self.pieces))
+            session,
+            budget.message_id,
+            budget.lease_owner,
+            self._columns(ending, "" if is_failed else "".join(self.pieces)),
         )
         if message is None:
             return None

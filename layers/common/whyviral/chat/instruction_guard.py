@@ -62,7 +62,5 @@ class InstructionGuard:
 
     def _run_after(self, token: str) -> int:
         for word in _WORD.findall(token.lower()):
-            self._runs = {
-                position: self._runs.get(position - 1, 0) + 1 for position in self._positions.get(word, ())
-            }
+            self._runs = {position: self._runs.get(position - 1, 0) + 1 for position in self._positions.get(word, ())}
         return max(self._runs.values(), default=0)

@@ -29,7 +29,8 @@ _LINK = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _MARKDOWN = re.compile(
-    r"!?\[(?P<text>[^\]\n]{0,300})\]\([ \t]*(?P<target><[^>\n]{0,2000}>|[^\s)]{0,2000})(?:[ \t]+[\"'(][^)\n]{0,300})?[ \t]*\)"
+    r"!?\[(?P<text>[^\]\n]{0,300})\]"
+    r"\([ \t]*(?P<target><[^>\n]{0,2000}>|[^\s)]{0,2000})(?:[ \t]+[\"'(][^)\n]{0,300})?[ \t]*\)"
 )
 _HTML = re.compile(r"</?[a-z!][^>\n]{0,2000}>", re.IGNORECASE)
 _TRAILING = ".,;:!?)]}>\"'*_`\u2026\u201d\u2019"
@@ -45,13 +46,10 @@ class LinkFilter:
 
     def apply(self, text: str) -> str:
         """Return the text without foreign links and without HTML."""
-        text = _HTML.sub(self._without_tag, text)
+        text, tags = _HTML.subn("", text)
+        self.removed += tags
         text = _MARKDOWN.sub(self._markdown, text)
         return _LINK.sub(lambda match: self._checked(match[0]), text)
-
-    def _without_tag(self, match: re.Match[str]) -> str:
-        self.removed += 1
-        return ""
 
     def _markdown(self, match: re.Match[str]) -> str:
         target = match["target"].strip("<>")

@@ -69,9 +69,7 @@ _SESSIONS: Select[*tuple[Any, ...]] = (
 _ONE_SESSION = _SESSIONS.where(ChatSession.id == bindparam("chat_session_id"))
 _SESSION_PAGE = PageQuery(_SESSIONS.order_by(ChatSession.last_active_at.desc(), ChatSession.id))
 _MESSAGE_PAGE = PageQuery(
-    select(ChatMessage)
-    .where(ChatMessage.session_id == bindparam("chat_session_id"))
-    .order_by(ChatMessage.seq.desc())
+    select(ChatMessage).where(ChatMessage.session_id == bindparam("chat_session_id")).order_by(ChatMessage.seq.desc())
 )
 
 
@@ -99,9 +97,7 @@ def insert_session(session: Session, user_id: uuid.UUID, post_analysis_id: uuid.
 def find_session_id(session: Session, user_id: uuid.UUID, post_analysis_id: uuid.UUID) -> uuid.UUID | None:
     """Return the id of the user's session about an analysis."""
     return session.scalar(
-        select(ChatSession.id).where(
-            ChatSession.user_id == user_id, ChatSession.post_analysis_id == post_analysis_id
-        )
+        select(ChatSession.id).where(ChatSession.user_id == user_id, ChatSession.post_analysis_id == post_analysis_id)
     )
 
 
@@ -135,9 +131,7 @@ def find_message(
     return session.scalar(
         select(ChatMessage)
         .join(ChatSession, ChatSession.id == ChatMessage.session_id)
-        .where(
-            ChatMessage.id == message_id, ChatMessage.session_id == chat_session_id, ChatSession.user_id == user_id
-        )
+        .where(ChatMessage.id == message_id, ChatMessage.session_id == chat_session_id, ChatSession.user_id == user_id)
     )
 
 
@@ -214,9 +208,7 @@ def reserve_cost(
     """Reserve the maximum cost of a call for an answer that is being written, if the total stays in `max_usd`."""
     reserved = (
         update(ChatMessage)
-        .where(
-            _is_leased(message_id, lease_owner), ChatMessage.cost_usd + ChatMessage.reserved_usd + usd <= max_usd
-        )
+        .where(_is_leased(message_id, lease_owner), ChatMessage.cost_usd + ChatMessage.reserved_usd + usd <= max_usd)
         .values(reserved_usd=ChatMessage.reserved_usd + usd)
         .returning(ChatMessage.id)
         .execution_options(synchronize_session=False)
@@ -255,9 +247,7 @@ def renew_lease(
 
 def insert_chunk(session: Session, message_id: uuid.UUID, first_seq: int, pieces: Sequence[str]) -> None:
     """Save consecutive pieces of an answer whose lease this transaction has renewed."""
-    session.execute(
-        insert(ChatMessageChunk).values(message_id=message_id, first_seq=first_seq, pieces=list(pieces))
-    )
+    session.execute(insert(ChatMessageChunk).values(message_id=message_id, first_seq=first_seq, pieces=list(pieces)))
 
 
 def finish_message(
@@ -341,7 +331,9 @@ def list_pieces(session: Session, message_id: uuid.UUID) -> Sequence[str]:
 def delete_old_chunks(session: Session, *, before: datetime, limit: int) -> int:
     """Delete pieces that were saved before a time; their answers have ended and keep the whole text."""
     old = select(ChatMessageChunk.id).where(ChatMessageChunk.created_at < before).limit(limit)
-    deleted = session.scalars(delete(ChatMessageChunk).where(ChatMessageChunk.id.in_(old)).returning(ChatMessageChunk.id))
+    deleted = session.scalars(
+        delete(ChatMessageChunk).where(ChatMessageChunk.id.in_(old)).returning(ChatMessageChunk.id)
+    )
     return len(deleted.all())
 
 

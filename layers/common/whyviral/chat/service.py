@@ -44,6 +44,17 @@ class AnalysisNotReady(AppError):
         super().__init__("This analysis has not ended yet. Start the chat when its request is COMPLETED or FAILED.")
 
 
+class AnswerFailed(AppError):
+    """The model gave no answer, or it broke off; a question without any answer is not counted."""
+
+    status_code = 503
+    code = "answer_failed"
+    has_retry_after = True
+
+    def __init__(self, message: str, *, category: str, is_partial: bool) -> None:
+        super().__init__(message, details={"category": category, "is_partial": is_partial}, retry_after_s=5)
+
+
 @dataclass(frozen=True, slots=True)
 class SessionWithMessages:
     """A session and one page of its messages, newest first."""
@@ -86,9 +97,7 @@ def get_session(session: Session, user_id: uuid.UUID, chat_session_id: uuid.UUID
     return _session_out(found)
 
 
-def read_session(
-    session: Session, user_id: uuid.UUID, chat_session_id: uuid.UUID, *, page: int
-) -> SessionWithMessages:
+def read_session(session: Session, user_id: uuid.UUID, chat_session_id: uuid.UUID, *, page: int) -> SessionWithMessages:
     """Return a session of the user with one page of its messages, newest first.
 
     Raises:

@@ -1,4 +1,4 @@
-"""The material about a post with which a conversation starts: facts, verdict, media, analysis, and the post's own words.
+"""The material with which a conversation starts: facts, verdict, media, analysis, and the post's own words.
 
 Text of strangers, and what a model derived from it, appears only as escaped JSON inside delimiters, as it does in the
 prompt of the analysis.

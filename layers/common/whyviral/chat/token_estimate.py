@@ -1,7 +1,7 @@
 """An upper estimate of the tokens of a text, for budgets that must hold before any model counts."""
 
 _BYTES_PER_TOKEN = 3
-"""English has about four bytes to a token, and a character of Chinese or Japanese is three bytes and about one token."""
+"""English has about four to a token. A character of Chinese or Japanese has three, and is about one token."""
 
 
 def estimate_tokens(text: str) -> int:

@@ -14,8 +14,11 @@ Every expected failure belongs to one of two trees. Each class is defined beside
     │                             FreeShareReached, PlatformUnavailable
     ├── analysis.retry
     │   └── _RetryRefused         AnalysisStillRunning, AnalysisComplete, RetriesUsedUp
+    ├── chat.service              SessionNotFound, MessageNotFound, AnalysisNotReady, AnswerFailed
+    ├── chat.admission            ChatBusy, ClientMessageIdReused
     ├── notes.service             NoteNotFound, NoteChanged
     ├── usage.service             UsageLimitReached
+    ├── usage.questions           QuestionLimitReached
     ├── throttling.rate_limits    RateLimited
     ├── throttling.idempotency    IdempotencyKeyReused, CallStillRunning
     └── functions/api             NotAuthenticated, InvalidToken, ImpersonationNotAllowed, UnknownHost,

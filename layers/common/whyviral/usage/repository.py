@@ -66,8 +66,8 @@ _SETTLE = text("""
     returning sums.charged, sums.returned
 """)
 
-# The condition is evaluated on the latest version of the row, under its lock, so that concurrent questions cannot exceed
-# the limit.
+# The condition is evaluated on the latest version of the row, under its lock, so that concurrent questions cannot
+# exceed the limit.
 _COUNT_QUESTION = text("""
     insert into user_usage as own (user_id, usage_date, platform, questions_asked)
     select cast(:user_id as uuid), cast(:day as date), :platform, 1 where :limit >= 1

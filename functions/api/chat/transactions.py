@@ -1,0 +1,36 @@
+"""Database work of coroutines: each piece in a transaction of its own, on one of the pool's connections."""
+
+import asyncio
+from collections.abc import Callable
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from functions.api.dependencies import Runner
+from whyviral.core.database import session_scope
+
+
+class PooledTransactions:
+    """Runs transactions in the threads of a runner; implements `whyviral.chat.transactions.Transactions`."""
+
+    def __init__(self, engine: Engine, connections: asyncio.Semaphore, run: Runner) -> None:
+        """Share a pool of connections with the other requests of this process.
+
+        Args:
+            engine: the pool.
+            connections: one permit for each of its connections.
+            run: runs blocking work.
+        """
+        self._engine = engine
+        self._connections = connections
+        self._run = run
+
+    async def run[Result](self, work: Callable[[Session], Result], /) -> Result:
+        """Run the work in a new transaction, commit it, and return its result."""
+        async with self._connections:
+            return await self._run(_in_transaction, self._engine, work)
+
+
+def _in_transaction[Result](engine: Engine, work: Callable[[Session], Result]) -> Result:
+    with session_scope(engine) as session:
+        return work(session)
