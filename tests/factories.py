@@ -24,6 +24,7 @@ from whyviral.analysis.models import (
     PostState,
     Stage,
 )
+from whyviral.chat.models import ChatMessage, ChatMessageChunk, ChatSession
 from whyviral.core.database import Base
 from whyviral.notes.models import AnalysisNote
 from whyviral.social.models import Post, PostActivity, PostComments, PostMedia, UserPostActivity
@@ -189,6 +190,17 @@ def create_analysis(session: Session, request: PostAnalysisRequest, post: Post, 
 def create_note(session: Session, user: User, analysis: PostAnalysis, **columns: Any) -> AnalysisNote:
     note = {"user_id": user.id, "post_analysis_id": analysis.id, "title": "Idea", "content": "Be short."}
     return _add(session, AnalysisNote(**note | columns))
+
+
+def create_chat(session: Session, user: User, analysis: PostAnalysis, **answer: Any) -> ChatMessage:
+    """Create a session with a question, its answer and the answer's pieces; return the answer."""
+    chat = _add(session, ChatSession(user_id=user.id, post_analysis_id=analysis.id, message_seq=2))
+    question = {"role": "user", "status": "complete", "content": "Why?"}
+    _add(session, ChatMessage(session_id=chat.id, seq=1, **question))
+    columns = {"role": "assistant", "status": "complete", "content": "Because."} | answer
+    message = _add(session, ChatMessage(session_id=chat.id, seq=2, **columns))
+    _add(session, ChatMessageChunk(message_id=message.id, first_seq=1, pieces=[message.content]))
+    return message
 
 
 def _add[Row: Base](session: Session, row: Row) -> Row:

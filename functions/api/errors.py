@@ -1,4 +1,4 @@
-"""Renders every failure in one form: `{"error", "code", "request_id", "details"?, ...}`, with the id of the row in the path.
+"""Renders every failure in one form: `{"error", "code", "request_id", "details"?, ...}`, with the id in the path.
 
 This file defines the errors of the HTTP layer. Every other error class is defined beside the service that raises it.
 """
@@ -144,16 +144,7 @@ class _AsciiResponse(JSONResponse):
 
 
 def error_response(request: Request, error: AppError, *, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Render a failure as an answer."""
-    return _AsciiResponse(
-        error_document(request, error),
-        status_code=error.status_code,
-        headers={**(headers or {}), **_headers_of(error)},
-    )
-
-
-def error_document(request: Request, error: AppError) -> dict[str, Any]:
-    """Return a failure as JSON, and set `request.state.error_code` for the access log."""
+    """Render a failure, and set `request.state.error_code` for the access log."""
     request.state.error_code = error.code
     body: dict[str, Any] = {
         "error": error.message,
@@ -166,7 +157,7 @@ def error_document(request: Request, error: AppError) -> dict[str, Any]:
         body["analysis_request_id"] = analysis_request_id
     if (chat_session_id := _id_in_path(request, "chat_session_id")) is not None:
         body["chat_session_id"] = chat_session_id
-    return body
+    return _AsciiResponse(body, status_code=error.status_code, headers={**(headers or {}), **_headers_of(error)})
 
 
 def _id_in_path(request: Request, *names: str) -> str | None:

@@ -22,6 +22,7 @@ from tools.migrate import alembic_config, migrate
 from whyviral.accounts.schemas import PlanOut, ProfileOut, SubscriptionOut
 from whyviral.analysis.models import AnalysisStatus
 from whyviral.analysis.schemas import PostAnalysisOut, RequestPostOut, RequestSummary, StatusOut
+from whyviral.chat.schemas import MessageOut, SessionOut
 from whyviral.core.database import build_engine, session_scope
 from whyviral.notes.schemas import NoteOut
 from whyviral.social.models import Post
@@ -36,6 +37,8 @@ OWN_ROWS = {
     "analysis_request_posts": 2,
     "post_analyses": 1,
     "analysis_notes": 1,
+    "chat_sessions": 1,
+    "chat_messages": 2,
     "analysis_status_history": 1,
     "posts": 2,
     "post_media": 1,
@@ -48,6 +51,7 @@ HIDDEN = [
     "api_access_logs",
     "app_logs",
     "authentication_logs",
+    "chat_message_chunks",
     "webhook_events",
     "daily_spend",
     "email_verifications",
@@ -64,6 +68,7 @@ HIDDEN = [
 ]
 # Columns that join tables, or correspond to a nested object of the API.
 LINKS = {
+    "chat_messages": {"session_id"},
     "subscriptions": {"plan_id", "downgrade_to_plan_id"},
     "platforms": {"slug", "name"},
     "post_media": {"post_id", "position"},
@@ -83,6 +88,8 @@ SHOWN_BY_API: dict[str, type[BaseModel] | None] = {
     "analysis_request_posts": RequestPostOut,
     "post_analyses": PostAnalysisOut,
     "analysis_notes": NoteOut,
+    "chat_sessions": SessionOut,
+    "chat_messages": MessageOut,
     "analysis_status_history": StatusOut,
     "user_usage": PlatformUsageOut,
 }
@@ -132,6 +139,7 @@ def create_person(session: Session, shared: Post) -> Person:
     request = factories.create_request(session, user, [shared, own])
     analysis = factories.create_analysis(session, request, own)
     factories.create_note(session, user, analysis)
+    factories.create_chat(session, user, analysis)
     factories.create_status(session, request)
     factories.create_activity(session, user, own)
     factories.create_usage(session, user)

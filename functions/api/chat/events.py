@@ -3,55 +3,61 @@
 import uuid
 from collections.abc import AsyncIterator
 
-from fastapi import Request
 from fastapi.sse import ServerSentEvent
+from pydantic import BaseModel
 
-from functions.api.dependencies import Services
-from functions.api.errors import DATABASE_ERRORS, DatabaseUnavailable, InternalError, error_document
-from whyviral.chat.answers import Ended, Piece
+from functions.api.event_stream import FailureEvent
+from whyviral.chat.answers import Answers, Piece
 from whyviral.chat.models import ChatMessage
-from whyviral.chat.schemas import DoneEvent, TokenEvent
+from whyviral.chat.schemas import MessageOut
 from whyviral.chat.service import AnswerFailed, MessageNotFound, message_out
-from whyviral.core.errors import AppError
-from whyviral.core.logging import build_logger
-
-_logger = build_logger("api")
 
 
-async def answer_events(
-    request: Request, services: Services, answer_id: uuid.UUID, *, after: int = 0
-) -> AsyncIterator[ServerSentEvent]:
+class TokenEvent(BaseModel):
+    """The data of an event `token`: the next piece of an answer."""
+
+    text: str
+    seq: int
+    """Numbers the pieces of an answer from 1; also the id of the event."""
+
+
+class DoneEvent(BaseModel):
+    """The data of an event `done`: the answer as it is saved."""
+
+    message: MessageOut
+
+
+class AnswerEvent(BaseModel):
+    """One event of the stream: the field with the name of the event holds its data."""
+
+    token: TokenEvent | None = None
+    done: DoneEvent | None = None
+    error: FailureEvent | None = None
+
+
+async def answer_events(answers: Answers, answer_id: uuid.UUID, *, after: int = 0) -> AsyncIterator[ServerSentEvent]:
     """Yield the events of an answer after a number, up to its end.
 
-    The status is sent before the first event, so a failure is an event as well; its data has the form of any error.
+    Raises:
+        AnswerFailed: the answer failed, or broke off after the events before.
+        MessageNotFound: the answer was deleted while it was read.
     """
-    try:
-        async for event in services.answers.follow(answer_id, after=after):
-            if isinstance(event, Piece):
-                yield ServerSentEvent(data=TokenEvent(text=event.text, seq=event.seq), event="token", id=str(event.seq))
-            else:
-                yield _last_event(request, event, answer_id)
-    except DATABASE_ERRORS:
-        yield _error_event(request, DatabaseUnavailable())
-    except Exception as exc:  # noqa: BLE001 - no handler can answer once the stream has started
-        details = {"request_id": request.state.request_id, "error": type(exc).__name__}
-        _logger.error("unhandled error in a stream", extra=details)  # noqa: TRY400 - messages quote rows
-        yield _error_event(request, InternalError())
+    async for event in answers.follow(answer_id, after=after):
+        if isinstance(event, Piece):
+            data = TokenEvent(text=event.text, seq=event.seq)
+            yield ServerSentEvent(event="token", id=str(event.seq), data=data)
+        else:
+            yield ServerSentEvent(event="done", data=DoneEvent(message=_whole(event.message, answer_id)))
 
 
-def _last_event(request: Request, ended: Ended, answer_id: uuid.UUID) -> ServerSentEvent:
-    message = ended.message
+def _whole(message: ChatMessage | None, answer_id: uuid.UUID) -> MessageOut:
     if message is None:
-        return _error_event(request, MessageNotFound(answer_id))
+        raise MessageNotFound(answer_id)
     if message.error_category is not None:
-        return _error_event(request, failure_of(message))
-    return ServerSentEvent(data=DoneEvent(message=message_out(message)), event="done")
+        raise failure_of(message)
+    return message_out(message)
 
 
 def failure_of(message: ChatMessage) -> AnswerFailed:
     """Return the error of an answer that failed, or that broke off."""
     return AnswerFailed(message.error or "", category=str(message.error_category), is_partial=message.is_partial)
-
-
-def _error_event(request: Request, error: AppError) -> ServerSentEvent:
-    return ServerSentEvent(data=error_document(request, error), event="error")

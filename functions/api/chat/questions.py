@@ -8,12 +8,12 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Request
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from functions.api.authentication import documented_scheme
-from functions.api.dependencies import Services, ServicesDep, WholeNumber, caller_of
+from functions.api.dependencies import Services, ServicesDep, caller_of
 from functions.api.idempotent_call import IdempotencyKey, IdempotentCall, Replayed
 from functions.api.routers.analysis import budget_check
 from whyviral.accounts.sessions import get_session_user
@@ -25,7 +25,6 @@ from whyviral.chat.timings import Timings
 from whyviral.integrations.ports.chat_model import ChatRole
 
 type Token = Annotated[Any, Depends(documented_scheme)]
-_MAX_SEQ = 2**31 - 1
 
 
 class AcceptedQuestion(BaseModel):
@@ -122,18 +121,6 @@ class _Question:
             if answer is not None:
                 raise AlreadyAsked(answer.id)
         budget_check(call, self._services)(session)
-
-
-LastEventId = Annotated[
-    int,
-    WholeNumber,
-    Header(
-        alias="Last-Event-ID",
-        ge=0,
-        le=_MAX_SEQ,
-        description="The id of the last event that the client has; the stream goes on after it.",
-    ),
-]
 
 
 async def find_known_answer(

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, CurrentUser
-from functions.api.chat.events import answer_events, failure_of
-from functions.api.chat.questions import KnownAnswer, LastEventId, StreamedAnswer, WaitedAnswer
+from functions.api.chat.events import AnswerEvent, answer_events, failure_of
+from functions.api.chat.questions import KnownAnswer, StreamedAnswer, WaitedAnswer
 from functions.api.dependencies import PageNumber, ServicesDep, SessionDep
 from functions.api.error_responses import error_responses
+from functions.api.event_stream import LastEventId, stream_responses, with_failures
 from functions.api.idempotent_call import call_responses
 from functions.api.pages import PageOut, page_out
 from whyviral.accounts.service import NoCurrentPlan
@@ -43,6 +44,8 @@ _REFUSALS = (
     SpendLimitReached,
     FreeShareReached,
 )
+_STREAM_RESPONSES = call_responses(HTTPStatus.OK, *_REFUSALS)
+_STREAM_RESPONSES[HTTPStatus.OK] |= stream_responses(AnswerEvent)[HTTPStatus.OK]
 
 
 class SessionList(PageOut[SessionOut]):
@@ -132,27 +135,28 @@ async def send_message(answer_id: WaitedAnswer, services: ServicesDep) -> Any:
 @router.post(
     "/{chat_session_id}/messages/stream/",
     response_class=EventSourceResponse,
-    responses=call_responses(HTTPStatus.OK, *_REFUSALS),
+    responses=_STREAM_RESPONSES,
 )
 async def stream_message(
     request: Request, answer_id: StreamedAnswer, services: ServicesDep
 ) -> AsyncIterator[ServerSentEvent]:
     """Ask a question and stream the answer as server-sent events: `token`, then `done` or `error`."""
-    async for event in answer_events(request, services, answer_id):
+    async for event in with_failures(request, answer_events(services.answers, answer_id)):
         yield event
 
 
 @router.get(
     "/{chat_session_id}/messages/{message_id}/stream/",
     response_class=EventSourceResponse,
-    responses=error_responses(*SIGNED_IN, MessageNotFound),
+    responses=stream_responses(AnswerEvent, MessageNotFound),
 )
 async def resume_message(
     request: Request,
     answer_id: KnownAnswer,
     services: ServicesDep,
-    last_event_id: LastEventId = 0,
+    last_event_id: LastEventId = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """Stream an answer again, from its start or after the last event that the client has."""
-    async for event in answer_events(request, services, answer_id, after=last_event_id):
+    events = answer_events(services.answers, answer_id, after=int(last_event_id or 0))
+    async for event in with_failures(request, events):
         yield event

@@ -1,5 +1,6 @@
 """Every route of the API with its answer to each kind of caller. A missing route fails a test."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,6 +71,13 @@ MATRIX: dict[Route, Answers] = {
     ("GET", "/api/analysis/requests/{request_id}/events/"): OWN_ROW,
     ("POST", "/api/analysis/requests/{request_id}/retry/"): Answers(401, stranger=404, owner=409, admin=404),
     ("GET", "/api/social/posts/analysis/{analysis_request_id}/"): OWN_ROW,
+    ("POST", "/api/analysis/chat/sessions/"): signed_in(404, {"post_analysis_id": NOTE["post_analysis_id"]}),
+    ("GET", "/api/analysis/chat/sessions/list/"): signed_in(200),
+    ("GET", "/api/analysis/chat/sessions/{chat_session_id}/"): signed_in(404),
+    ("DELETE", "/api/analysis/chat/sessions/{chat_session_id}/"): signed_in(404),
+    ("POST", "/api/analysis/chat/sessions/{chat_session_id}/messages/"): signed_in(404, {"content": "Why?"}),
+    ("POST", "/api/analysis/chat/sessions/{chat_session_id}/messages/stream/"): signed_in(404, {"content": "Why?"}),
+    ("GET", "/api/analysis/chat/sessions/{chat_session_id}/messages/{message_id}/stream/"): signed_in(404),
     ("GET", "/api/analysis/notes/"): signed_in(200),
     ("GET", "/api/analysis/notes/{post_analysis_id}/"): signed_in(404),
     ("POST", "/api/analysis/notes/save/"): signed_in(404, NOTE),
@@ -90,6 +98,5 @@ PUBLIC = {
 
 
 def address_of(path: str, row_id: object) -> str:
-    """Return the path with the id of a row in place of its parameter."""
-    before, brace, rest = path.partition("{")
-    return path if not brace else f"{before}{row_id}{rest.partition('}')[2]}"
+    """Return the path with the id of a row in place of its parameters."""
+    return re.sub(r"\{\w+\}", str(row_id), path)

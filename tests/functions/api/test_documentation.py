@@ -24,7 +24,11 @@ from whyviral.analysis.schemas import MetadataUsed
 from whyviral.core.database import Base
 from whyviral.core.errors import AppError
 
-MAY_BE_MISSING = {"GET /api/accounts/subscription/", "POST /api/analysis/notes/save/"}
+MAY_BE_MISSING = {
+    "GET /api/accounts/subscription/",
+    "POST /api/analysis/notes/save/",
+    "POST /api/analysis/chat/sessions/",
+}
 REF = "#/components/schemas/"
 OPEN_SETS = {
     ("CallOut", "provider"): "vendors are added",

@@ -15,6 +15,7 @@ import whyviral
 from tests.factories import (
     create_activity,
     create_analysis,
+    create_chat,
     create_note,
     create_post,
     create_request,
@@ -65,6 +66,7 @@ def create_everything(session: Session, name: str) -> User:
     create_status(session, request)
     analysis = create_analysis(session, request, post)
     create_note(session, user, analysis, content=f"note of {name}")
+    create_chat(session, user, analysis, content=f"answer to {name}")
     create_activity(session, user, post)
     later = NOW + timedelta(hours=1)
     where = {"address": f"address of {name}", "user_agent": f"browser of {name}"}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from functions.api.chat.events import AnswerEvent, DoneEvent, TokenEvent
 from functions.api.routers.chat import MessageList, SessionDetail, SessionList
 from whyviral.chat import schemas
 
@@ -48,8 +49,9 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     },
     schemas.MessageOut: _ANSWER,
     schemas.SessionOut: _SESSION,
-    schemas.TokenEvent: {"text": "Your followers ", "seq": 1},
-    schemas.DoneEvent: {"message": _ANSWER},
+    TokenEvent: {"text": "Your followers ", "seq": 1},
+    DoneEvent: {"message": _ANSWER},
+    AnswerEvent: {"token": None, "done": {"message": _ANSWER}, "error": None},
     SessionList: page_of(_SESSION),
     MessageList: page_of(_ANSWER),
     SessionDetail: {**_SESSION, "messages": page_of(_ANSWER)},

@@ -16,12 +16,12 @@ from whyviral.throttling.rate_limits import RatePolicy
 from whyviral.usage.questions import count_question
 
 from . import repository
-from .context import MAX_EARLIER_MESSAGES, PROMPT_VERSION, Context, EarlierMessage, build_context
+from .context.conversation import MAX_EARLIER_MESSAGES, PROMPT_VERSION, Context, EarlierMessage, build_context
+from .context.subject_data import SubjectData, build_subject_data
 from .message_budget import MessageBudget
 from .models import ChatMessage, MessageStatus
 from .orphaned import end_expired
 from .service import AnalysisNotReady, SessionNotFound
-from .subject_data import SubjectData, build_subject_data
 
 CHAT_RATE = RatePolicy("chat", limit=100, window=timedelta(hours=1))
 """The limit of questions per user."""

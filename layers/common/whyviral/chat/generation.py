@@ -24,8 +24,8 @@ from whyviral.vendor_calls.settlement import record_calls
 
 from . import repository
 from .admission import AdmittedQuestion
-from .answer_filter import AnswerFilter
-from .context import rules
+from .checks.answer_filter import AnswerFilter
+from .context.conversation import rules
 from .message_budget import STEP
 from .models import ChatMessage, MessageStatus
 from .orphaned import return_question

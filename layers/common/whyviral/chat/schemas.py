@@ -24,9 +24,6 @@ def _require_unicode(text: str) -> str:
     return text
 
 
-type _Text = Annotated[str, AfterValidator(_require_unicode)]
-
-
 class SessionBody(BaseModel):
     """The analysis to talk about."""
 
@@ -41,10 +38,11 @@ class QuestionBody(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     content: Annotated[
-        _Text,
+        str,
         StringConstraints(
             strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_CHARACTERS, pattern=r"^[^\x00]*$"
         ),
+        AfterValidator(_require_unicode),
     ]
     client_message_id: Annotated[
         str | None,
@@ -96,16 +94,3 @@ class SessionOut(_Row):
     last_message: MessageOut | None
     last_active_at: datetime
     created_at: datetime
-
-
-class TokenEvent(BaseModel):
-    """The next piece of an answer that is being streamed; also the data of the event `token`."""
-
-    text: str
-    seq: int = Field(description="Numbers the pieces of an answer from 1; also the id of the event.")
-
-
-class DoneEvent(BaseModel):
-    """The end of a streamed answer: the data of the event `done`."""
-
-    message: MessageOut

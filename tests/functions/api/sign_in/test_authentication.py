@@ -14,7 +14,7 @@ from functions.api.app import create_app
 from functions.api.settings import ApiSettings
 from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY
 from tests.fixtures.stand_ins import StandInsClient
-from tests.functions.api.conftest import HOST, POST_URL, SignedIn, replace_services
+from tests.functions.api.conftest import HOST, SignedIn, replace_services
 from tests.functions.api.routes import MATRIX, PUBLIC, address_of
 from whyviral.accounts.models import Subscription, User
 from whyviral.core.clock import utc_now
@@ -60,7 +60,7 @@ def test_every_route_but_the_deletion_itself_refuses_a_deleted_user(
     client: TestClient, sign_in: Callable[..., SignedIn], route: tuple[str, str]
 ) -> None:
     deleted = sign_in(deleted_at=datetime.now(UTC))
-    body = {"post_urls": [POST_URL]} if route[0] == "POST" else None
+    body = MATRIX[route].body
 
     reply = client.request(route[0], ROUTES[route], json=body, headers=deleted.headers)
 

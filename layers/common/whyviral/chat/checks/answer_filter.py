@@ -12,11 +12,11 @@ from typing import Any
 from whyviral.analysis.explanation.citations import CitationCheck
 from whyviral.analysis.explanation.cited_numbers import without_false_numbers
 from whyviral.analysis.facts.fact_sheet import Fact
+from whyviral.chat.context.subject_data import SubjectData
 from whyviral.core.redaction import HIDDEN, redacted
 
 from .instruction_guard import InstructionGuard
 from .links import LinkFilter
-from .subject_data import SubjectData
 
 _OPENING = "[\uff3b\u3010\u3014\u3016\u27e6(\uff08{\uff5b<\uff1c\u3008\u27e8\u300a\u00ab\u2039\u300c\u300e"
 _CLOSING = "]\uff3d\u3011\u3015\u3017\u27e7)\uff09}\uff5d>\uff1e\u3009\u27e9\u300b\u00bb\u203a\u300d\u300f"

@@ -1,8 +1,9 @@
 """The context of an answer: our rules, the material about the post, the conversation so far, and the question.
 
 The estimate of its tokens never exceeds MAX_PROMPT_TOKENS. The rules, the facts, the verdict and the question are
-always in it. The analysis and the post's words have budgets of their own (`subject_data`). What is left goes to earlier turns,
-each question with its answer, from the newest back: the first pair that does not fit is left out with all before it.
+always in it. The analysis and the post's words have budgets of their own (`subject_data`). What is left goes to earlier
+turns, each question with its answer, from the newest back: the first pair that does not fit is left out with all before
+it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -77,7 +78,9 @@ def build_context(data: SubjectData, earlier: Sequence[EarlierMessage], question
 @cache
 def rules() -> str:
     """Return our instructions, which are the same in every conversation."""
-    return resources.files("whyviral.chat").joinpath("prompts", f"{PROMPT_VERSION}.md").read_text(encoding="utf-8")
+    return (
+        resources.files("whyviral.chat.context").joinpath("prompts", f"{PROMPT_VERSION}.md").read_text(encoding="utf-8")
+    )
 
 
 def _pairs_newest_first(earlier: Sequence[EarlierMessage]) -> Iterator[tuple[ChatTurn, ChatTurn]]:
