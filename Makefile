@@ -21,7 +21,7 @@ demo: install  ## analyse the sample posts, or URLS="…", and write a report
 token: install  ## print a session token of USER=you@example.com for the running system
 	@exec $(PY) -m local token "$(USER)"
 
-webhook: install  ## send the running system a signed event of Clerk, EVENT=user.created (USER=you@example.com)
+webhook: install  ## send the running system a signed event, EVENT=user.created or payment.failed (USER=you@example.com)
 	@exec $(PY) -m local webhook "$(EVENT)" $(if $(filter command line,$(origin USER)),--email "$(USER)")
 
 retention: install  ## delete expired records from the running system's database
@@ -32,6 +32,10 @@ reset: install  ## delete all local data in .local/
 
 migrate: install  ## upgrade the database of SUPABASE_DIRECT_DB_URL
 	@exec $(PY) -m tools.migrate
+
+.PHONY: plans
+plans: install  ## connect the plans with Dodo's products, in the database of SUPABASE_DIRECT_DB_URL
+	@exec $(PY) -m tools.plans
 
 sql: install  ## print the migrations as SQL, for `supabase db push`
 	@exec $(PY) -m alembic upgrade head --sql

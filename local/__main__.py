@@ -50,8 +50,8 @@ def _parse() -> argparse.Namespace:
     token = commands.add_parser("token", help="print a session token for the running system")
     token.add_argument("email", help="the user's e-mail address; the user is created if there is none")
     token.set_defaults(command=_token)
-    webhook = commands.add_parser("webhook", help="send a signed sample webhook of Clerk to the running system")
-    webhook.add_argument("event", help="such as user.created, user.deleted or session.revoked")
+    webhook = commands.add_parser("webhook", help="send a signed sample webhook of Clerk or Dodo to the running system")
+    webhook.add_argument("event", help="such as user.created, session.revoked, subscription.active or payment.failed")
     webhook.add_argument("--email", default="webhook@whyviral.example", help="the user that the event is about")
     webhook.set_defaults(command=_webhook)
     retention = commands.add_parser("retention", help="delete expired records from the running system's database")
@@ -104,17 +104,42 @@ def _token(arguments: argparse.Namespace) -> int:
 
 
 def _webhook(arguments: argparse.Namespace) -> int:
-    from local.stack.clerk_events import send_sample  # noqa: PLC0415
+    from local.stack.dodo_events import is_event_of_dodo  # noqa: PLC0415
 
     email = _require_email(arguments.email, example="make webhook EVENT=user.created USER=you@example.com")
-    if not arguments.event:
+    event: str = arguments.event
+    if not event:
         raise StackError("name the event: make webhook EVENT=user.created")
+    status = _send_dodo_event(event, email) if is_event_of_dodo(event) else _send_clerk_event(event, email)
+    print(f"{event} about {email}: the system answered with HTTP status {status}")
+    return 0 if status == HTTPStatus.OK else 1
+
+
+def _send_clerk_event(event: str, email: str) -> int:
+    from local.stack.clerk_events import send_sample  # noqa: PLC0415
+
     ready = _ready()
     if ready["token"] is None:
         raise StackError("the running system uses the real Clerk, which alone can sign its webhooks")
-    status = send_sample(ready["stand_ins"], ready["api"], arguments.event, email)
-    print(f"{arguments.event} about {email}: the system answered with HTTP status {status}")
-    return 0 if status == HTTPStatus.OK else 1
+    return send_sample(ready["stand_ins"], ready["api"], event, email)
+
+
+def _send_dodo_event(event: str, email: str) -> int:
+    from httpx import HTTPStatusError  # noqa: PLC0415
+
+    from local.stack.accounts import user_id_of  # noqa: PLC0415
+    from local.stack.dodo_events import send_sample  # noqa: PLC0415
+
+    ready = _ready()
+    user_id = None  # with the real Clerk, the address alone leads to the user
+    if ready["token"] is not None:
+        user_id = str(user_id_of(ready["stand_ins"], ready["api"], ready["database_url"], email))
+    try:
+        return send_sample(ready["stand_ins"], event, email, user_id)
+    except HTTPStatusError as exc:
+        if exc.response.status_code == HTTPStatus.CONFLICT:
+            raise StackError("the running system uses the real Dodo, which alone can sign its webhooks") from exc
+        raise StackError(f"the stand-in cannot send {event}: {exc.response.text}") from exc
 
 
 def _retention(arguments: argparse.Namespace) -> int:

@@ -1,5 +1,7 @@
 """Users of the local system: the demo user on the Business plan, and session tokens for any address."""
 
+import uuid
+
 import httpx
 from sqlalchemy import select, update
 
@@ -21,12 +23,22 @@ def create_token(stand_ins_url: str, email: str) -> tuple[str, str]:
     return body["token"], body["user_id"]
 
 
+def user_id_of(stand_ins_url: str, api_url: str, database_url: str, email: str) -> uuid.UUID:
+    """Return our id of the user with this address, who is created if new."""
+    token, clerk_user_id = create_token(stand_ins_url, email)
+    _touch(api_url, token)
+    engine = build_engine(database_url)
+    try:
+        with session_scope(engine) as session:
+            return session.scalars(select(User.id).where(User.clerk_user_id == clerk_user_id)).one()
+    finally:
+        engine.dispose()
+
+
 def business_token(stand_ins_url: str, api_url: str, database_url: str, email: str) -> str:
     """Return a session token of the user with this address, after moving the user to the Business plan."""
     token, clerk_user_id = create_token(stand_ins_url, email)
-    # The API creates the user's row with the user's first call.
-    response = httpx.get(f"{api_url}/api/analysis/requests/", headers={"Authorization": f"Bearer {token}"}, timeout=10)
-    response.raise_for_status()
+    _touch(api_url, token)
     engine = build_engine(database_url)
     try:
         with session_scope(engine) as session:
@@ -38,3 +50,9 @@ def business_token(stand_ins_url: str, api_url: str, database_url: str, email: s
     finally:
         engine.dispose()
     return token
+
+
+def _touch(api_url: str, token: str) -> None:
+    """Make a call as the user, because the API creates the user's row with the first one."""
+    response = httpx.get(f"{api_url}/api/analysis/requests/", headers={"Authorization": f"Bearer {token}"}, timeout=10)
+    response.raise_for_status()

@@ -13,7 +13,10 @@ from dotenv import dotenv_values
 from local.aws.template import FunctionSpec, TaskSpec
 from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
 from local.stack.whisper_models import local_model
-from local.stand_ins.clerk.webhooks import WEBHOOK_SECRET
+from local.stand_ins.clerk.webhooks import WEBHOOK_SECRET as CLERK_WEBHOOK_SECRET
+from local.stand_ins.dodo.account import API_KEY as DODO_API_KEY
+from local.stand_ins.dodo.business.books import BUSINESS_PRODUCT, PRO_PRODUCT
+from local.stand_ins.dodo.webhooks import WEBHOOK_SECRET as DODO_WEBHOOK_SECRET
 from whyviral.core.endpoints import Endpoints
 
 STAND_IN_KEY = "stand-in"
@@ -25,6 +28,12 @@ _KEYS_OF_VENDOR = {
     "clerk": {
         "CLERK_PUBLISHABLE_KEY": CLERK_STAND_IN_PUBLISHABLE_KEY,
         "CLERK_SECRET_KEY": CLERK_STAND_IN_SECRET_KEY,
+    },
+    "dodo": {
+        "DODO_API_KEY": DODO_API_KEY,
+        "DODO_MODE": "test",
+        "DODO_PRODUCT_PRO": PRO_PRODUCT,
+        "DODO_PRODUCT_BUSINESS": BUSINESS_PRODUCT,
     },
     "twitterapi": {"TWITTERAPI_KEY": STAND_IN_KEY},
     "brightdata": {"BRIGHTDATA_API_KEY": STAND_IN_KEY},
@@ -38,6 +47,10 @@ _KEYS_OF_PROVIDER = {
 }
 """The keys of the models; only those of the provider that AI_PROVIDER names are needed."""
 _DEFAULTS = {"ALLOWED_HOSTS": "127.0.0.1,localhost", "CORS_ALLOWED_ORIGINS": "http://localhost:3000", "DEBUG": "false"}
+_WEBHOOK_SECRETS = (
+    ("clerk", "CLERK_WEBHOOK_SECRET", CLERK_WEBHOOK_SECRET),
+    ("dodo", "DODO_WEBHOOK_SECRET", DODO_WEBHOOK_SECRET),
+)
 _STAND_IN_REQUESTS_PER_SECOND = "50"
 """A stand-in allows more than the lowest tier of the vendor, whose rate would only slow down local runs."""
 _DEVICE = "cpu"
@@ -109,7 +122,7 @@ def _has_keys(user_settings: Mapping[str, str], keys: Mapping[str, str]) -> bool
     if missing and len(missing) < len(keys):
         present = ", ".join(sorted(keys.keys() - set(missing)))
         raise IncompleteKeys(
-            f"{present} is set but {', '.join(missing)} is not; set both, or neither to use the stand-in"
+            f"{present} is set but {', '.join(missing)} is not; set all of them, or none to use the stand-in"
         )
     return not missing
 
@@ -127,6 +140,7 @@ def configure(
     addresses = {
         "twitterapi": {"twitterapi_url": f"{stand_ins_url}/twitterapi"},
         "brightdata": {"brightdata_url": f"{stand_ins_url}/brightdata"},
+        "dodo": {"dodo_test_url": f"{stand_ins_url}/dodo"},
         "youtube": {"youtube_proxy_url": youtube_proxy_url, "youtube_data_url": f"{stand_ins_url}/youtube/data/v3"},
         "gemini": {"gemini_url": f"{stand_ins_url}/gemini"},
         "openai": {"openai_url": f"{stand_ins_url}/openai/v1"},
@@ -150,10 +164,11 @@ def configure(
         settings["SUPABASE_URL"] = f"{stand_ins_url}/supabase"
     if "self_hosted" in stand_ins:
         settings["SELF_HOSTED_LLM_URL"] = f"{stand_ins_url}/self_hosted"
-    if "clerk" in stand_ins:
-        settings["CLERK_WEBHOOK_SECRET"] = WEBHOOK_SECRET
-    # Without the user's own secret, a random one rejects every webhook: the real Clerk cannot reach this machine.
-    settings.setdefault("CLERK_WEBHOOK_SECRET", "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode())
+    for vendor, name, secret in _WEBHOOK_SECRETS:
+        if vendor in stand_ins:
+            settings[name] = secret
+        # Without the user's own secret, a random one rejects every webhook: the real vendor cannot reach this machine.
+        settings.setdefault(name, "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode())
     return Configuration(settings=settings, endpoints=Endpoints(**moved, stand_ins=stand_ins))
 
 

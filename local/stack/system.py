@@ -18,11 +18,12 @@ from local.aws.workflow import Workflow
 from local.database.embedded_database import EmbeddedDatabase
 from local.database.postgres import Postgres, PostgresError
 from local.database.product import UnknownRevision, prepare
-from local.stack import accounts, clerk_events, data_folder, recovery
+from local.stack import accounts, clerk_events, data_folder, dodo_events, recovery
 from local.stack.configuration import Configuration, IncompleteKeys, configure, stand_ins_needed
 from local.stack.errors import StackError
 from local.stack.ports import HOST, find_free_port, require_free
 from local.stack.server_process import inherited_environment, server_process, wait_until_up
+from tools.plans import InvalidProducts, connect_plans, products_of
 from whyviral.core.database import build_engine
 from whyviral.core.postgres.url import InvalidDatabaseUrl
 
@@ -135,6 +136,7 @@ def running(
             youtube_proxy_url=f"http://{HOST}:{youtube_proxy_port}",
             public_base_url=api_url,
         )
+        _connect_plans(database_url, configuration, owns_database=own_database_url is None)
         template = template or read_template(ROOT / "template.yaml")
         report("starting the state machine")
         # Variables of the functions that call AWS; filled below, once the state machine and the queue exist.
@@ -160,7 +162,7 @@ def running(
         token = None
         if "clerk" in vendors:
             token = accounts.business_token(stand_ins_url, api_url, database_url, accounts.DEMO_EMAIL)
-            clerk_events.subscribe(stand_ins_url, api_url)
+        _subscribe_to_events(vendors, stand_ins_url, api_url)
         yield Stack(
             ready=Ready(api=api_url, stand_ins=stand_ins_url, database_url=database_url, token=token),
             workflow=workflow,
@@ -204,6 +206,28 @@ def _reachable(database_url: str) -> str:
         raise StackError(str(reason)) from exc
     finally:
         engine.dispose()
+
+
+def _connect_plans(database_url: str, configuration: Configuration, *, owns_database: bool) -> None:
+    """Give the plans the products of Dodo or of its stand-in; a user's database never gets those of the stand-in."""
+    if configuration.endpoints.is_stand_in("dodo") and not owns_database:
+        return
+    try:
+        products = products_of(configuration.settings)
+    except InvalidProducts as exc:
+        raise StackError(str(exc)) from exc
+    engine = build_engine(database_url)
+    try:
+        connect_plans(engine, products)
+    finally:
+        engine.dispose()
+
+
+def _subscribe_to_events(vendors: frozenset[str], stand_ins_url: str, api_url: str) -> None:
+    if "clerk" in vendors:
+        clerk_events.subscribe(stand_ins_url, api_url)
+    if "dodo" in vendors:
+        dodo_events.subscribe(stand_ins_url, api_url)
 
 
 def _lambdas(

@@ -7,6 +7,8 @@ from local.stand_ins.dodo.business.books import Books
 from local.stand_ins.dodo.business.clock import ShiftedClock
 from local.stand_ins.dodo.webhooks import Deliveries
 
+API_KEY = "dodo_test_stand_in"
+
 
 def random_id(prefix: str) -> str:
     """Return an id that no other run of the stand-in has given out, because databases outlive it."""

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
+from local.stand_ins.dodo.account import API_KEY
 from local.stand_ins.dodo.business import checkouts, plan_changes, refunds, subscriptions
 from local.stand_ins.dodo.business import documents as json_of
 from local.stand_ins.dodo.business.clock import as_text
@@ -25,8 +26,6 @@ from local.stand_ins.dodo.orders import (
 from local.stand_ins.scenario.refusals import Refusal
 
 type Json = dict[str, Any]
-
-API_KEY = "dodo_test_stand_in"
 
 router = APIRouter(prefix="/dodo")
 

@@ -10,6 +10,7 @@ from local.stack.configuration import (
     read_user_settings,
     stand_ins_needed,
 )
+from local.stand_ins.dodo.webhooks import WEBHOOK_SECRET
 from whyviral.core.endpoints import Endpoints
 
 WORKER = TaskSpec("Work", "work", "worker", frozenset({"SUPABASE_DB_URL", "WHISPER_DEVICE", "DEADLINE_S", "QUEUE_URL"}))
@@ -92,3 +93,34 @@ def test_the_stand_in_of_a_self_hosted_server_is_found_by_its_settings() -> None
 def test_a_provider_that_cannot_be_used_is_named(user_settings: dict[str, str]) -> None:
     with pytest.raises(IncompleteKeys, match=r"AI_PROVIDER|SELF_HOSTED_LLM_MODEL"):
         stand_ins_needed(user_settings)
+_DODO = {
+    "DODO_API_KEY": "own",
+    "DODO_MODE": "live",
+    "DODO_PRODUCT_PRO": "pdt_1",
+    "DODO_PRODUCT_BUSINESS": "pdt_2",
+}
+
+
+def test_without_keys_payments_are_invented_and_in_test_mode() -> None:
+    configuration = configured(DODO_WEBHOOK_SECRET="whsec_ZXhhbXBsZQ==")
+
+    assert configuration.endpoints.is_stand_in("dodo")
+    assert configuration.endpoints.dodo_test_url == "http://127.0.0.1:1/dodo"
+    assert configuration.settings["DODO_MODE"] == "test"
+    assert configuration.settings["DODO_WEBHOOK_SECRET"] == WEBHOOK_SECRET
+
+
+def test_with_all_keys_payments_are_real_and_an_unknown_secret_rejects_every_webhook() -> None:
+    first, second = configured(**_DODO), configured(**_DODO)
+
+    assert not first.endpoints.is_stand_in("dodo")
+    assert first.endpoints.dodo_live_url == "https://live.dodopayments.com"
+    assert {name: first.settings[name] for name in _DODO} == _DODO
+    secrets = {each.settings["DODO_WEBHOOK_SECRET"] for each in (first, second)}
+    assert len(secrets | {WEBHOOK_SECRET}) == 3
+
+
+@pytest.mark.parametrize("missing", _DODO)
+def test_a_mode_or_product_is_never_guessed(missing: str) -> None:
+    with pytest.raises(IncompleteKeys, match=f"but {missing} is not"):
+        configured(**{name: value for name, value in _DODO.items() if name != missing})

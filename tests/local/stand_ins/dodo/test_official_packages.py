@@ -10,8 +10,8 @@ import pytest
 from dodopayments.types import WebhookEventType
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from local.stand_ins.dodo.account import API_KEY
 from local.stand_ins.dodo.business.books import BUSINESS_PRODUCT, PRO_PRODUCT
-from local.stand_ins.dodo.routes import API_KEY
 from local.stand_ins.dodo.samples import EVENT_TYPES, Buyer, sample
 from local.stand_ins.dodo.webhooks import WEBHOOK_SECRET, Tampering, body_of, headers_of, tampered
 from tests.fixtures.stand_ins import StandInsClient
