@@ -121,7 +121,7 @@ def running(
         stand_ins_port = data_folder.stand_ins_port(data)
         stand_ins_url = f"http://{HOST}:{stand_ins_port}"
         youtube_proxy_port = find_free_port()
-        options = ("--youtube-proxy-port", str(youtube_proxy_port), "--storage", str(data / "storage"))
+        options = ("--youtube-proxy-port", str(youtube_proxy_port), *_files_of_stand_ins(data))
         stand_ins = stack.enter_context(
             server_process("local.stand_ins", stand_ins_port, inherited_environment(), logs, options)
         )
@@ -206,6 +206,10 @@ def _reachable(database_url: str) -> str:
         raise StackError(str(reason)) from exc
     finally:
         engine.dispose()
+
+
+def _files_of_stand_ins(data: Path) -> tuple[str, ...]:
+    return ("--storage", str(data / "storage"), "--dodo", str(data / "dodo.json"))
 
 
 def _connect_plans(database_url: str, configuration: Configuration, *, owns_database: bool) -> None:

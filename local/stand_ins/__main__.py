@@ -20,8 +20,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--youtube-proxy-port", type=int, default=0, help="the port of yt-dlp's proxy to YouTube")
     parser.add_argument("--storage", type=Path, help="the folder of stored media; by default deleted at the end")
+    parser.add_argument("--dodo", type=Path, help="the file of Dodo's books; by default forgotten at the end")
     arguments = parser.parse_args()
-    server = StandInServer(arguments.port, arguments.youtube_proxy_port, storage_folder=arguments.storage)
+    server = StandInServer(
+        arguments.port,
+        arguments.youtube_proxy_port,
+        storage_folder=arguments.storage,
+        dodo_file=arguments.dodo,
+    )
     with suppress(KeyboardInterrupt):  # uvicorn raises it again after its shutdown
         server.run()
 

@@ -69,8 +69,7 @@ class StandIns:
         self.limits = Limits()
         self.watched.clear()
         self.clerk_webhooks.cancel()
-        self.dodo.deliveries.cancel()
-        self.dodo = DodoAccount()
+        self.dodo = self.dodo.emptied()
         self.clerk.codes.reset()
         self.clerk.is_production = False
         self.posts.reload()

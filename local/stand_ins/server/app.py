@@ -14,6 +14,7 @@ from local.stand_ins.clerk.errors import error_body
 from local.stand_ins.dodo import control as dodo_control
 from local.stand_ins.dodo import pages as dodo_pages
 from local.stand_ins.dodo import routes as dodo
+from local.stand_ins.dodo.account import DodoAccount
 from local.stand_ins.dodo.business.refusals import BusinessRefusal
 from local.stand_ins.dodo.errors import error_body as dodo_error_body
 from local.stand_ins.dodo.errors import render_business_refusal
@@ -32,10 +33,10 @@ from local.stand_ins.youtube import data_api as youtube_data_api
 from local.stand_ins.youtube import routes as youtube
 
 
-def create_app(storage_folder: Path | None = None) -> FastAPI:
-    """Return the app; its state is in memory, except for the stored files if they have a folder."""
+def create_app(storage_folder: Path | None = None, dodo_file: Path | None = None) -> FastAPI:
+    """Return the app; its state is in memory, except for stored files and Dodo's books if they have a place."""
     app = FastAPI(title="Stand-ins", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.stand_ins = StandIns(storage=Storage(storage_folder))
+    app.state.stand_ins = StandIns(storage=Storage(storage_folder), dodo=DodoAccount(dodo_file))
     app.add_middleware(Gate, stand_ins=app.state.stand_ins)
     app.add_middleware(SameOriginOnly, prefix=control.router.prefix)
     app.add_exception_handler(Refusal, render_refusal)

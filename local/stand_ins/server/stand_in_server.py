@@ -41,8 +41,15 @@ class Addresses:
 class StandInServer(uvicorn.Server):
     """A server that runs YouTube's proxy beside the app and releases held calls when it stops."""
 
-    def __init__(self, port: int, youtube_proxy_port: int, *, storage_folder: Path | None = None) -> None:
-        app = create_app(storage_folder)
+    def __init__(
+        self,
+        port: int,
+        youtube_proxy_port: int,
+        *,
+        storage_folder: Path | None = None,
+        dodo_file: Path | None = None,
+    ) -> None:
+        app = create_app(storage_folder, dodo_file)
         self._stand_ins = app.state.stand_ins
         self._youtube_proxy_port = youtube_proxy_port
         self._proxy = AsyncExitStack()

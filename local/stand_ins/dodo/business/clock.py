@@ -40,15 +40,15 @@ class ShiftedClock:
 
     def __init__(self, real: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._real = real
-        self._ahead = timedelta()
+        self.ahead = timedelta()
 
     def now(self) -> datetime:
         """Return the current time."""
-        return self._real() + self._ahead
+        return self._real() + self.ahead
 
     def move_to(self, moment: datetime) -> None:
         """Move to a later time; an earlier one changes nothing."""
-        self._ahead = max(self._ahead, moment - self._real())
+        self.ahead = max(self.ahead, moment - self._real())
 
 
 def month_after(moment: datetime, *, anchor_day: int) -> datetime:
