@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from fastapi.sse import ServerSentEvent
 from pydantic import BaseModel
 
-from functions.api.event_stream import FailureEvent
+from functions.api.streams.events import FailureEvent
 from whyviral.chat.answers import Answers, Piece
 from whyviral.chat.models import ChatMessage
 from whyviral.chat.schemas import MessageOut

@@ -13,9 +13,9 @@ from functions.api.chat.events import AnswerEvent, answer_events, failure_of
 from functions.api.chat.questions import KnownAnswer, StreamedAnswer, WaitedAnswer
 from functions.api.dependencies import PageNumber, ServicesDep, SessionDep
 from functions.api.error_responses import error_responses
-from functions.api.event_stream import LastEventId, stream_responses, with_failures
 from functions.api.idempotent_call import call_responses
 from functions.api.pages import PageOut, page_out
+from functions.api.streams.events import LastEventId, stream_responses, with_failures
 from whyviral.accounts.service import NoCurrentPlan
 from whyviral.analysis.admission import FreeShareReached, SpendLimitReached
 from whyviral.analysis.service import PostAnalysisNotFound

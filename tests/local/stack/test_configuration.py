@@ -93,6 +93,8 @@ def test_the_stand_in_of_a_self_hosted_server_is_found_by_its_settings() -> None
 def test_a_provider_that_cannot_be_used_is_named(user_settings: dict[str, str]) -> None:
     with pytest.raises(IncompleteKeys, match=r"AI_PROVIDER|SELF_HOSTED_LLM_MODEL"):
         stand_ins_needed(user_settings)
+
+
 _DODO = {
     "DODO_API_KEY": "own",
     "DODO_MODE": "live",

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from local.stand_ins.dodo.business.books import BUSINESS_PRODUCT, PRO_PRODUCT
 from local.stand_ins.dodo.account import API_KEY
+from local.stand_ins.dodo.business.books import BUSINESS_PRODUCT, PRO_PRODUCT
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.waits import WAIT_S
 from whyviral.core import endpoints
