@@ -46,7 +46,7 @@ openapi: install  ## write docs/openapi.json
 # The tools outside .venv that tests and checks use.
 .PHONY: install-tools
 install-tools: install
-	@./bootstrap sam && ./bootstrap lambda && ./bootstrap realtime
+	@./bootstrap sam && ./bootstrap lambda && ./bootstrap realtime && ./bootstrap node
 
 # Python may write bytecode, because a process that compiles every module takes ten seconds longer to start.
 test proof: export PYTHONDONTWRITEBYTECODE :=
