@@ -12,7 +12,7 @@ from whyviral.accounts.sessions import InvalidToken, get_session_user, verify_to
 from whyviral.core.errors import AppError
 from whyviral.integrations.clerk.session_tokens import InvalidSessionToken, SessionClaims
 
-from .dependencies import Services, ServicesDep, SessionDep, caller_of, services_of
+from .dependencies import Services, SessionDep, caller_of, services_of
 from .error_responses import DATABASE, Errors
 from .errors import ProviderUnavailable
 from .transactions import TransactionRoute
@@ -72,9 +72,10 @@ documented_scheme = HTTPBearer(
 
 
 async def get_current_user(
-    request: Request, session: SessionDep, services: ServicesDep, _token: Annotated[Any, Depends(documented_scheme)]
+    request: Request, session: SessionDep, _token: Annotated[Any, Depends(documented_scheme)]
 ) -> User:
     """Return the caller's row. The first request of a user creates it, with a Free subscription."""
+    services = services_of(request)
     claims: SessionClaims = request.state.claims
     user = await services.run(get_session_user, session, claims, clerk=services.clerk, caller=caller_of(request))
     request.state.user_id = user.id  # for the access log

@@ -137,23 +137,24 @@ async def wait_for_connection(services: ServicesDep) -> AsyncIterator[None]:
 ConnectionDep = Depends(wait_for_connection, scope="function")
 
 
-async def get_session(
-    request: Request, services: ServicesDep, _connection: Annotated[None, ConnectionDep]
-) -> AsyncIterator[Session]:
+async def get_session(request: Request) -> AsyncIterator[Session]:
     """Open the transaction of this request, and commit it before the answer is sent. For a GET it is read-only.
 
     Opening needs no runner, because a session connects with its first statement. The commit needs one only if the
-    route has not committed already, as routes of `TransactionRoute` have.
+    route has not committed already, as routes of `TransactionRoute` have. This depends on no other dependency, because
+    FastAPI resolves a tree of them again for each dependency that names it.
     """
+    services = services_of(request)
     is_reading = request.method == "GET"
     session = reading_session(services.engine) if is_reading else Session(services.engine, expire_on_commit=False)
-    try:
-        yield session
-        if session.in_transaction():
-            await services.run(session.commit)
-    finally:
-        if session.in_transaction():
-            await services.run(session.close)
+    async with services.connections:
+        try:
+            yield session
+            if session.in_transaction():
+                await services.run(session.commit)
+        finally:
+            if session.in_transaction():
+                await services.run(session.close)
 
 
 type SessionDep = Annotated[Session, Depends(get_session, scope="function")]

@@ -150,7 +150,7 @@ def _begin_read_only(session: _ReadingSession, _transaction: object, connection:
 
 
 def reading_session(engine: Engine) -> Session:
-    """Return a session for reading: the server refuses writes, and a commit takes no round trip."""
+    """Return a session for reading: the server refuses writes, and each statement is a transaction of its own."""
     return _ReadingSession(engine, expire_on_commit=False)
 
 

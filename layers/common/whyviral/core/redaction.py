@@ -6,10 +6,14 @@ or an e-mail address in a name that a vendor chose.
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 HIDDEN = "[hidden]"
 _MIN_SECRET_LENGTH = 12
 """Shorter settings, such as `stand-in`, are ordinary words that a log line may contain."""
+
+_MAX_CACHED_CHARS = 48
+"""Most short text in log lines repeats: names of fields, levels, methods, routes."""
 
 _secrets: set[str] = set()
 
@@ -35,10 +39,20 @@ def hide(secret: str) -> None:
     """Hide this value in all later log lines, even if it does not look like a secret."""
     if len(secret) >= _MIN_SECRET_LENGTH:
         _secrets.add(secret)
+        _redacted_short.cache_clear()
 
 
 def redacted(text: str) -> str:
     """Return the text without secrets and e-mail addresses."""
+    return _redacted_short(text) if len(text) <= _MAX_CACHED_CHARS else _replace_secrets(text)
+
+
+@lru_cache(maxsize=1024)
+def _redacted_short(text: str) -> str:
+    return _replace_secrets(text)
+
+
+def _replace_secrets(text: str) -> str:
     for secret in _secrets:
         text = text.replace(secret, HIDDEN)
     return _SECRETS.sub(HIDDEN, text)
@@ -59,4 +73,9 @@ def redacted_values(value: object) -> object:
 
 
 def _under(name: str, value: object) -> object:
-    return HIDDEN if isinstance(value, str) and _SENSITIVE_NAME.search(name) else redacted_values(value)
+    return HIDDEN if isinstance(value, str) and _is_sensitive(name) else redacted_values(value)
+
+
+@lru_cache(maxsize=1024)
+def _is_sensitive(name: str) -> bool:
+    return _SENSITIVE_NAME.search(name) is not None

@@ -4,8 +4,7 @@ pg8000 sends a statement with parameters as three messages and waits for the ser
 run them on three servers. This driver sends Parse, Bind, Describe, Execute and one Sync in a single flush.
 
 Statements that open a transaction or a savepoint have no result, so they are deferred and sent with the next statement.
-The commit of a read-only transaction is sent at once, but its answer is read with that of the next statement: no data
-can be lost if it fails.
+While a connection is read-only, each flush also carries the commit, so that reading never leaves a transaction open.
 """
 
 import errno
@@ -21,13 +20,12 @@ from pg8000.converters import make_params
 from pg8000.core import Context
 from pg8000.exceptions import DatabaseError, InterfaceError
 
-from whyviral.core.postgres.wire_messages import SYNC, TERMINATE, query, run
+from whyviral.core.postgres.wire_messages import SYNC, TERMINATE, query, run, run_plain
 
 from .column_values import PARSERS
 from .connection_failures import ConnectionFailed, Failure, explain
 
 _READY = b"Z"
-_IDLE = b"I"
 _NULL_LENGTH = -1
 _MAX_DESCRIPTIONS = 500
 _UNACKNOWLEDGED_MS = 5_000
@@ -88,7 +86,6 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         self._begin_statements = ["begin", *limit]
         self._begin_read_only_statements = ["begin read only", *limit]
         self._is_read_only = False
-        self._unread_answers = 0
         self._deferred: list[str] = []
         self._descriptions: dict[bytes, tuple[list[dict[str, Any]], list[Callable[[str], Any]]]] = {}
         self.autocommit = False
@@ -134,7 +131,6 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         self._sock = self._usock = None
         self._transaction_status = None
         self._deferred.clear()
-        self._unread_answers = 0
         if sock is None:
             return
         with suppress(OSError):
@@ -160,7 +156,11 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         self._deferred.append(statement)
 
     def read_only(self) -> None:
-        """Make the next transaction read-only; its commit does not wait for the answer, as it can lose no data."""
+        """Make each statement a read-only transaction of its own, until `commit` or `rollback` is called.
+
+        At the isolation level READ COMMITTED, each statement has its own snapshot in a shared transaction, too.
+        A transaction with a savepoint is not ended before `commit`.
+        """
         self._is_read_only = True
 
     def commit_each(self, *, used_since_mono_s: float) -> None:
@@ -180,31 +180,16 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
             self._reconnect()
 
     def commit(self) -> None:
-        """Commit in one round trip, or in none if no statement was sent or the transaction is read-only."""
-        is_read_only, self._is_read_only = self._is_read_only, False
+        """Commit in one round trip, or in none if no transaction is open."""
+        self._is_read_only = False
         if self._sock is None:
             raise InterfaceError("connection is closed")
-        if not self._in_transaction:
-            self._deferred.clear()
-        elif is_read_only:
-            self._end_reading()
-        else:
+        if self._in_transaction:
             self.execute_simple("commit")
-
-    def _end_reading(self) -> None:
-        before, _ = self._take_deferred()
-        try:
-            self._sock.write(query(";".join([*before, "commit"])))
-            self._sock.flush()
-        except OSError:  # the results are complete, and the transaction ends with its connection
-            self._abandon()
-            self._may_reconnect = True
-            return
-        self._transaction_status = _IDLE
-        self._unread_answers += 1
+        self._deferred.clear()
 
     def rollback(self) -> None:
-        """Roll back in one round trip, or in none if no statement was sent."""
+        """Roll back in one round trip, or in none if no transaction is open."""
         self._is_read_only = False
         self._deferred.clear()
         if self._in_transaction:
@@ -213,32 +198,31 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
 
     def execute_simple(self, statement: str) -> Context:
         """Run SQL without parameters."""
-        before, is_first = self._take_deferred()
-        sql = ";".join([*before, statement])
+        before, after, is_first = self._take_surroundings()
+        sql = ";".join([*before, statement, *after])
         return self._send(query(sql), statement, is_first=is_first)
 
     def execute_unnamed(
         self, statement: str, vals: Sequence[Any] = (), oids: Sequence[int] = (), stream: Any = None
     ) -> Context:
         """Run one statement with parameters `$1`, `$2`, and so on, in one flush; COPY uses pg8000's own exchange."""
-        before, is_first = self._take_deferred()
+        before, after, is_first = self._take_surroundings()
         if stream is not None:
             if before:
                 self._send(query(";".join(before)), before[0], is_first=is_first)
-            self._read_unread_answers()
             return super().execute_unnamed(statement, vals=vals, oids=oids, stream=stream)
-        messages = [run(sql, (), ()) for sql in before]
-        messages.append(run(statement, make_params(self.py_types, vals), oids, describe=True))
-        messages.append(SYNC)
+        main = run(statement, make_params(self.py_types, vals), oids, describe=True)
+        messages = [*map(run_plain, before), main, *map(run_plain, after), SYNC]
         return self._send(b"".join(messages), statement, is_first=is_first)
 
-    def _take_deferred(self) -> tuple[list[str], bool]:
-        """Return the statements to send before the next one, and whether that one is the first of its transaction."""
+    def _take_surroundings(self) -> tuple[list[str], list[str], bool]:
+        """Return the statements to send before and after the next one, and whether that one begins a transaction."""
         is_first = not self._in_transaction and not self.autocommit
         begin = self._begin_read_only_statements if self._is_read_only else self._begin_statements
         before = [*begin, *self._deferred] if is_first else [*self._deferred]
+        after = ["commit"] if is_first and self._is_read_only and not self._deferred else []
         self._deferred.clear()
-        return before, is_first
+        return before, after, is_first
 
     def _send(self, messages: bytes, statement: str, *, is_first: bool) -> Context:
         if self._sock is None and self._may_reconnect:
@@ -262,7 +246,6 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         try:
             self._sock.write(messages)
             self._sock.flush()
-            self._read_unread_answers()
             self._read_answer(context)
         except OSError as exc:
             self._abandon()
@@ -280,11 +263,6 @@ class Connection(legacy.Connection):  # type: ignore[misc] # pg8000 has no types
         self._read_answer(context)
         if context.error is not None:
             raise context.error
-
-    def _read_unread_answers(self) -> None:
-        while self._unread_answers:
-            self._read_answer(Context("commit"))
-            self._unread_answers -= 1
 
     def _read_answer(self, context: Context) -> None:
         read, handlers = self._sock.read, self.message_types

@@ -1,6 +1,7 @@
 """Encoders for messages of PostgreSQL's frontend protocol. Source: PostgreSQL, "Message Formats"."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from struct import Struct
 
 _NULL_LENGTH = -1
@@ -28,6 +29,12 @@ def run(statement: str, params: Sequence[str | None], oids: Sequence[int], *, de
     parse = _message(b"P", b"\x00" + statement.encode() + b"\x00" + _int16(len(oids)) + types)
     bind = _message(b"B", b"\x00\x00" + _int16(0) + _int16(len(params)) + values + _int16(0))
     return parse + bind + (_DESCRIBE_PORTAL if describe else b"") + _EXECUTE
+
+
+@lru_cache(maxsize=32)
+def run_plain(statement: str) -> bytes:
+    """Return the messages that run a statement without parameters or results, such as the begin of a transaction."""
+    return run(statement, (), ())
 
 
 def _value(text: str | None) -> bytes:

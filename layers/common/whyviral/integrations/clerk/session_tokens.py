@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any
 
 import jwt
@@ -221,11 +222,18 @@ def _decode_host(encoded: str) -> str | None:
 
 def _key_id(token: str) -> str:
     """Return the id of the key that the token claims to be signed with; keys inside the token are ignored."""
-    if len(token) > _MAX_TOKEN or not token.isascii() or len(token.partition(".")[0]) > _MAX_HEADER:
+    header = token.partition(".")[0]
+    if len(token) > _MAX_TOKEN or not token.isascii() or len(header) > _MAX_HEADER:
         raise InvalidSessionToken("malformed")
+    return _key_id_of_header(header)
+
+
+@lru_cache(maxsize=16)
+def _key_id_of_header(encoded: str) -> str:
+    """Return the key id in a header, which is the same text in all tokens that one key signs."""
     try:
         # Only the header is passed: PyJWT validates all it is given, and the rest is decoded with the signature later.
-        header = jwt.get_unverified_header(f"{token.partition('.')[0]}..")
+        header = jwt.get_unverified_header(f"{encoded}..")
     except jwt.PyJWTError:
         raise InvalidSessionToken("malformed") from None
     if header.get("alg") != "RS256":
