@@ -2,12 +2,13 @@
 
 Under uvicorn the client has its answer before the row is written. Under Mangum it cannot: Lambda freezes a sandbox as
 soon as the function returns, so API Gateway gets the answer after the row. The row uses a connection that is already
-open.
+open. While one statement is written, the rows of other requests wait, and the next statement writes all of them.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
@@ -15,16 +16,18 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
-from whyviral.analytics.service import ApiAccess, record_access
+from whyviral.analytics.service import ApiAccess, record_accesses
 from whyviral.core.database import single_statement
 
-from .dependencies import caller_of, services_of
+from .dependencies import Services, caller_of, services_of
 from .errors import DATABASE_ERRORS
 
 UNRECORDED_ROUTES = frozenset({"/health/live/"})
 """The liveness probe is polled every few seconds and must not touch the database."""
 _CONNECTION_TIMEOUT_S = 10.0
-"""How long a row waits for a connection while requests use all of them."""
+"""How long rows wait for a connection while requests use all of them."""
+_MAX_WAITING = 1_000
+_MAX_ROWS_PER_STATEMENT = 200
 _MIN_PAUSE_S = 1.0
 _MAX_PAUSE_S = 30.0
 _REPORT_INTERVAL_S = 30.0
@@ -41,6 +44,8 @@ class AccessLog:
         self._monotonic = monotonic
         self._pause_s = _MIN_PAUSE_S
         self._paused_until_mono_s = 0.0
+        self._waiting: deque[tuple[ApiAccess, float]] = deque()
+        self._is_writing = False
         self._dropped = 0
         self._reported_at_mono_s = 0.0
 
@@ -57,31 +62,55 @@ class AccessLog:
             return
         if getattr(request.state, "is_repeated_refusal", False):
             return
+        if len(self._waiting) >= _MAX_WAITING:
+            self._drop("too many rows wait")
+            return
         access = _access(request, route=route, status=status, duration_s=duration_s)
-        services = services_of(request)
+        self._waiting.append((access, time.monotonic() - duration_s))
+        if not self._is_writing:
+            await self._write_all(services_of(request))
+
+    async def _write_all(self, services: Services) -> None:
+        """Write until no row waits, including those that other requests add meanwhile."""
+        self._is_writing = True
+        try:
+            while self._waiting:
+                await self._write_waiting(services)
+        finally:
+            self._is_writing = False
+
+    async def _write_waiting(self, services: Services) -> None:
         try:
             async with asyncio.timeout(_CONNECTION_TIMEOUT_S):
                 await services.connections.acquire()
         except TimeoutError:
-            self._drop("no connection was free")
+            self._drop("no connection was free", self._take_all())
             return
+        rows = [self._waiting.popleft() for _ in range(min(len(self._waiting), _MAX_ROWS_PER_STATEMENT))]
+        accesses = [access for access, _ in rows]
         try:
-            await services.run(_insert, services.engine, access, time.monotonic() - duration_s)
+            await services.run(_insert, services.engine, accesses, max(started_mono_s for _, started_mono_s in rows))
         except (SQLAlchemyError, *DATABASE_ERRORS) as exc:
-            self._pause(type(exc).__name__)
+            self._pause(type(exc).__name__, len(rows) + self._take_all())
         else:
             self._pause_s = _MIN_PAUSE_S
             self._report("the database accepts rows again")
         finally:
             services.connections.release()
 
-    def _pause(self, reason: str) -> None:
+    def _take_all(self) -> int:
+        """Discard the waiting rows and return their number."""
+        number = len(self._waiting)
+        self._waiting.clear()
+        return number
+
+    def _pause(self, reason: str, dropped: int = 1) -> None:
         self._paused_until_mono_s = self._monotonic() + self._pause_s
         self._pause_s = min(self._pause_s * 2, _MAX_PAUSE_S)
-        self._drop(reason)
+        self._drop(reason, dropped)
 
-    def _drop(self, reason: str) -> None:
-        self._dropped += 1
+    def _drop(self, reason: str, number: int = 1) -> None:
+        self._dropped += number
         if self._reported_at_mono_s == 0.0 or self._monotonic() - self._reported_at_mono_s >= _REPORT_INTERVAL_S:
             self._report(reason)
 
@@ -115,6 +144,6 @@ def _access(request: Request, *, route: str | None, status: int, duration_s: flo
     )
 
 
-def _insert(engine: Engine, access: ApiAccess, used_since_mono_s: float) -> None:
+def _insert(engine: Engine, accesses: Sequence[ApiAccess], used_since_mono_s: float) -> None:
     with single_statement(engine, used_since_mono_s=used_since_mono_s) as connection:
-        record_access(connection, access)
+        record_accesses(connection, accesses)

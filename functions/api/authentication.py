@@ -1,10 +1,13 @@
 """The caller of a route: verifies the session token before the body is read, and loads the user's row on demand."""
 
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from typing import Annotated, Any, ClassVar
 
 from fastapi import Depends, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
+from sqlalchemy.orm import Session
 
 from whyviral.accounts.models import User
 from whyviral.accounts.service import AccountDeleted, SessionRevoked
@@ -15,7 +18,7 @@ from whyviral.integrations.clerk.session_tokens import InvalidSessionToken, Sess
 from .dependencies import Services, SessionDep, caller_of, services_of
 from .error_responses import DATABASE, Errors
 from .errors import ProviderUnavailable
-from .transactions import TransactionRoute
+from .transactions import Deferred, TransactionRoute
 
 
 class NotAuthenticated(AppError):
@@ -32,20 +35,6 @@ TOKEN_ERRORS: Errors = (InvalidToken, SessionRevoked, AccountDeleted)
 """The errors that refuse a session token."""
 SIGNED_IN: Errors = (*DATABASE, ProviderUnavailable, NotAuthenticated, *TOKEN_ERRORS)
 """The errors that every route for signed-in users can answer."""
-
-
-class AuthenticatedRoute(TransactionRoute):
-    """A route whose session token is verified before any part of the body is parsed."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """Wrap FastAPI's handler, which would report errors of the body first."""
-        handle = super().get_route_handler()
-
-        async def authenticate_first(request: Request) -> Response:
-            request.state.claims = await _claims_of(services_of(request), _token_of(request))
-            return await handle(request)
-
-        return authenticate_first
 
 
 def _token_of(request: Request) -> str:
@@ -71,18 +60,56 @@ documented_scheme = HTTPBearer(
 )
 
 
-async def get_current_user(
-    request: Request, session: SessionDep, _token: Annotated[Any, Depends(documented_scheme)]
-) -> User:
+def _load_user(request: Request, session: Session) -> User:
     """Return the caller's row. The first request of a user creates it, with a Free subscription."""
-    services = services_of(request)
-    claims: SessionClaims = request.state.claims
-    user = await services.run(get_session_user, session, claims, clerk=services.clerk, caller=caller_of(request))
+    clerk = services_of(request).clerk
+    user = get_session_user(session, request.state.claims, clerk=clerk, caller=caller_of(request))
     request.state.user_id = user.id  # for the access log
     return user
 
 
+async def get_current_user(
+    request: Request, session: SessionDep, _token: Annotated[Any, Depends(documented_scheme)]
+) -> User:
+    """Return the caller's row, as a dependency."""
+    return await services_of(request).run(_load_user, request, session)
+
+
 type CurrentUser = Annotated[User, Depends(get_current_user)]
+
+
+async def defer_current_user(
+    request: Request, session: SessionDep, _token: Annotated[Any, Depends(documented_scheme)]
+) -> Deferred:
+    """Return the caller's row for an endpoint of `AuthenticatedRoute`, which loads it in the endpoint's thread."""
+    deferred = Deferred(partial(_load_user, request, session))
+    request.state.deferred_user = deferred
+    return deferred
+
+
+type _DeferredUser = Annotated[Deferred, Depends(defer_current_user)]
+
+
+class AuthenticatedRoute(TransactionRoute):
+    """A route whose session token is verified before any part of the body is parsed."""
+
+    deferring: ClassVar[Mapping[Any, Any]] = {CurrentUser: _DeferredUser}
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Wrap FastAPI's handler, which would report errors of the body first."""
+        handle = super().get_route_handler()
+
+        async def authenticate_first(request: Request) -> Response:
+            request.state.claims = await _claims_of(services_of(request), _token_of(request))
+            try:
+                return await handle(request)
+            except RequestValidationError:
+                deferred: Deferred | None = getattr(request.state, "deferred_user", None)
+                if deferred is not None:  # a session that has ended is reported before an invalid parameter
+                    await services_of(request).run(deferred.compute)
+                raise
+
+        return authenticate_first
 
 
 async def get_claims(request: Request) -> SessionClaims:

@@ -22,6 +22,7 @@ _MAX_TOKEN = 8 * 1024
 """Twice the 4 KB of a cookie, below which Clerk keeps its tokens. Source: clerk.com/docs, "Session tokens"."""
 _MAX_HEADER = 2 * 1024
 _MAX_KEY_ID = 255
+_MAX_VERIFIED_TOKENS = 256
 _REQUIRED_CLAIMS = ["exp", "iat", "nbf", "iss", "sub", "sid"]
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
 
@@ -122,6 +123,9 @@ class SessionTokenVerifier:
         self._require_azp = require_azp
         self._clock = clock
         self._keys = SigningKeys(self._issuer, clock=clock)
+        # A client sends the same token for up to a minute. Only the signature and the form of a token are remembered,
+        # for the key that verified it; its times and its party are checked on each call.
+        self._signed_claims = lru_cache(maxsize=_MAX_VERIFIED_TOKENS)(self._decode)
 
     def verify(self, token: str) -> SessionClaims:
         """Verify a token and return its claims.
@@ -130,7 +134,7 @@ class SessionTokenVerifier:
             InvalidSessionToken: the token is invalid.
             ProviderError: the instance's keys cannot be fetched, so the token cannot be verified.
         """
-        return self._checked(self._verified_payload(token))
+        return self._checked(self._verified_claims(token))
 
     def verify_with_known_keys(self, token: str) -> SessionClaims | None:
         """Verify a token with the cached keys; None if only `verify`, which may fetch keys, can decide.
@@ -142,15 +146,14 @@ class SessionTokenVerifier:
         if key is None:
             return None
         try:
-            payload = self._decode(token, key)
+            claims = self._signed_claims(token, key)
         except InvalidSessionToken as exc:
             if exc.reason == "bad_signature":  # the key may have been rotated
                 return None
             raise
-        return self._checked(payload)
+        return self._checked(claims)
 
-    def _checked(self, payload: dict[str, Any]) -> SessionClaims:
-        claims = _read_claims(payload)
+    def _checked(self, claims: _Claims) -> SessionClaims:
         self._check(claims)
         return SessionClaims(
             user_id=claims.sub,
@@ -162,22 +165,22 @@ class SessionTokenVerifier:
             actor=claims.act.sub if claims.act else None,
         )
 
-    def _verified_payload(self, token: str) -> dict[str, Any]:
+    def _verified_claims(self, token: str) -> _Claims:
         key_id = _key_id(token)
         key = self._keys.find(key_id)
         if key is None:
             raise InvalidSessionToken("unknown_key")
         try:
-            return self._decode(token, key)
+            return self._signed_claims(token, key)
         except InvalidSessionToken as exc:
             rotated = self._keys.find_rotated(key_id, current=key) if exc.reason == "bad_signature" else None
             if rotated is None:
                 raise
-        return self._decode(token, rotated)
+        return self._signed_claims(token, rotated)
 
-    def _decode(self, token: str, key: jwt.PyJWK) -> dict[str, Any]:
+    def _decode(self, token: str, key: jwt.PyJWK) -> _Claims:
         try:
-            return jwt.decode(
+            payload = jwt.decode(
                 token,
                 key,
                 algorithms=["RS256"],
@@ -194,6 +197,7 @@ class SessionTokenVerifier:
             )
         except jwt.PyJWTError as exc:
             raise InvalidSessionToken(_reason(exc)) from None  # PyJWT's message quotes the token
+        return _read_claims(payload)
 
     def _check(self, claims: _Claims) -> None:
         now = self._clock().timestamp()
