@@ -2,26 +2,28 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
+from itertools import cycle, islice
 
 from bench.comparison.in_process import HOST
 
 _TIMEOUT_S = 60
 
 
-def requests_per_second(port: int, path: str, token: str, *, requests: int, concurrency: int) -> float:
-    """Send GET requests over `concurrency` connections and return the number of answers per second.
+def requests_per_second(ports: Sequence[int], path: str, token: str, *, requests: int, concurrency: int) -> float:
+    """Send GET requests over `concurrency` connections, spread over the ports, and return the answers per second.
 
     Raises:
         RuntimeError: an answer is not 200.
     """
-    return asyncio.run(_measure(port, path, token, requests=requests, concurrency=concurrency))
+    return asyncio.run(_measure(ports, path, token, requests=requests, concurrency=concurrency))
 
 
-async def _measure(port: int, path: str, token: str, *, requests: int, concurrency: int) -> float:
+async def _measure(ports: Sequence[int], path: str, token: str, *, requests: int, concurrency: int) -> float:
     message = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
     left = iter(range(requests))
 
-    async def work() -> None:
+    async def work(port: int) -> None:
         connection = _Connection(port)
         for _ in left:
             status = await asyncio.wait_for(connection.send(message), _TIMEOUT_S)
@@ -30,7 +32,7 @@ async def _measure(port: int, path: str, token: str, *, requests: int, concurren
         connection.close()
 
     started = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(concurrency)))
+    await asyncio.gather(*(work(port) for port in islice(cycle(ports), concurrency)))
     return requests / (time.perf_counter() - started)
 
 

@@ -1,7 +1,7 @@
 """Our API beside the Django peer: time in process and requests per second, as ratios measured in the same minutes."""
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from bench.comparison.load import requests_per_second
 from bench.comparison.services import Data, InProcess, Timed, delayed, in_process, prepared, served
@@ -10,7 +10,7 @@ from bench.measurement import Measurement
 USERS, REQUESTS = 2, 200
 DELAYS_MS = (0, 2)
 _BLOCKS, _CALLS = 8, 8
-_LOAD_ROUNDS, _LOAD_REQUESTS, _CONCURRENCY = 3, 64, 16
+_LOAD_ROUNDS, _LOAD_REQUESTS, _CONCURRENCY = 5, 96, 16
 
 
 def measure() -> list[Measurement]:
@@ -54,13 +54,13 @@ def _lower_quartile(results: list[Timed]) -> float:
     return statistics.quantiles(times, n=4)[0]
 
 
-def _rates(data: Data, ports: tuple[int, int], where: str) -> Iterator[Measurement]:
+def _rates(data: Data, ports: tuple[Sequence[int], Sequence[int]], where: str) -> Iterator[Measurement]:
     for name, path in data.paths.items():
         ratios = []
         for number in range(_LOAD_ROUNDS + 1):
             ours, peers = (
-                requests_per_second(port, path, data.token, requests=_LOAD_REQUESTS, concurrency=_CONCURRENCY)
-                for port in ports
+                requests_per_second(own, path, data.token, requests=_LOAD_REQUESTS, concurrency=_CONCURRENCY)
+                for own in ports
             )
             if number > 0:  # the first one warms up
                 ratios.append(ours / peers)

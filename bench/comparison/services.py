@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -39,7 +39,7 @@ ROOT = Path(__file__).parents[2]
 PEER = Path(__file__).parents[1] / "peer_django"
 PEER_PYTHON = ROOT / ".tools" / "peer-django" / "bin" / "python"
 PROCESSES = 2
-"""Worker processes of each server."""
+"""Processes of each service."""
 _START_S = 60
 _STOP_S = 10
 
@@ -184,33 +184,33 @@ def in_process(data: Data, database_url: str) -> Iterator[tuple[InProcess, InPro
 
 
 @contextmanager
-def served(data: Data, database_url: str) -> Iterator[tuple[int, int]]:
-    """Serve our application by uvicorn and Django's by gunicorn, with two processes each; yields their ports."""
-    our_port, peer_port = _free_port(), _free_port()
-    workers = str(PROCESSES)
-    ours = [sys.executable, "-m", "uvicorn", "--factory", "bench.comparison.served:create", "--workers", workers]
-    ours += ["--port", str(our_port), "--no-access-log", "--log-level", "warning", "--no-proxy-headers"]
-    peers: list[str | Path] = [
-        PEER_PYTHON,
-        "-m",
-        "gunicorn",
-        "peer.wsgi",
-        "-w",
-        workers,
-        "-k",
-        "sync",
-        "--log-level",
-        "warning",
-    ]
-    peers += ["-b", f"127.0.0.1:{peer_port}"]
+def served(data: Data, database_url: str) -> Iterator[tuple[Sequence[int], Sequence[int]]]:
+    """Serve our application by uvicorn and Django's by gunicorn, with two processes each; yields the ports of each.
+
+    The uvicorn processes have a port each: behind a shared one, the process that wakes first accepts all connections
+    that wait and keeps them, while the other one idles. Gunicorn's sync workers share a port, because they take one
+    connection for each request.
+    """
+    our_ports, peer_port = [_free_port() for _ in range(PROCESSES)], _free_port()
     silent = {"stdout": subprocess.DEVNULL}
-    with (
-        _process(ours, cwd=ROOT, env=data.ours(database_url, pool_size=API_POOL_SIZE), **silent),
-        _process(peers, cwd=PEER, env=data.peers(database_url), **silent),
-    ):
-        for port in (our_port, peer_port):
+    with ExitStack() as processes:
+        for port in our_ports:
+            env = data.ours(database_url, pool_size=API_POOL_SIZE)
+            processes.enter_context(_process(_uvicorn(port), cwd=ROOT, env=env, **silent))
+        processes.enter_context(_process(_gunicorn(peer_port), cwd=PEER, env=data.peers(database_url), **silent))
+        for port in (*our_ports, peer_port):
             _wait_until_served(port, data)
-        yield our_port, peer_port
+        yield our_ports, [peer_port]
+
+
+def _uvicorn(port: int) -> list[str]:
+    command = [sys.executable, "-m", "uvicorn", "--factory", "bench.comparison.served:create", "--port", str(port)]
+    return [*command, "--no-access-log", "--log-level", "warning", "--no-proxy-headers"]
+
+
+def _gunicorn(port: int) -> list[str | Path]:
+    command: list[str | Path] = [PEER_PYTHON, "-m", "gunicorn", "peer.wsgi", "-w", str(PROCESSES), "-k", "sync"]
+    return [*command, "--log-level", "warning", "-b", f"127.0.0.1:{port}"]
 
 
 @contextmanager

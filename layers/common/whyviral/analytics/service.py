@@ -20,10 +20,10 @@ _COLUMNS = {
     "address": "text",
     "user_agent": "text",
 }
-_INSERT_ACCESSES = f"""
-insert into {ApiAccessLog.__tablename__} ({", ".join(_COLUMNS)})
-select * from json_to_recordset($1) as accesses ({", ".join(f"{name} {type_}" for name, type_ in _COLUMNS.items())})
-"""  # noqa: S608 - names of our own
+_INSERT_ACCESSES = (
+    f"insert into {ApiAccessLog.__tablename__} ({', '.join(_COLUMNS)}) "  # noqa: S608 - names of our own
+    f"select * from json_to_recordset($1) as row ({', '.join(f'{name} {type_}' for name, type_ in _COLUMNS.items())})"
+)
 """SQL for any number of rows, sent as it is: SQLAlchemy's compiler takes longer than the database."""
 
 
