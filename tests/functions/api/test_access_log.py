@@ -65,6 +65,12 @@ def test_a_refused_request_is_recorded(
     assert (record.route, record.status, record.error_code, record.user_id) == (route, status, code, None)
 
 
+def test_an_invalid_request_is_recorded_with_its_user(client: TestClient, free_user: SignedIn, rows: Session) -> None:
+    record = record_of(rows, client.get(f"{LIST}?page=0", headers=free_user.headers))
+
+    assert (record.status, record.error_code, record.user_id) == (422, "invalid_request", free_user.user.id)
+
+
 def test_a_request_that_hits_a_bug_is_recorded_as_internal_error(
     client: TestClient, free_user: SignedIn, rows: Session, workflow: FakeWorkflow
 ) -> None:

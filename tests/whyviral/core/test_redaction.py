@@ -92,6 +92,15 @@ def test_the_value_of_a_secret_setting_is_hidden_even_if_it_looks_ordinary() -> 
     assert redacted("it said: plain words that look ordinary!") == "it said: [hidden]!"
 
 
+def test_a_secret_is_hidden_in_text_that_was_logged_before_it_was_known() -> None:
+    text = f"key {uuid.uuid4()}"
+    before = redacted(text)
+
+    hide(text.removeprefix("key "))
+
+    assert (before, redacted(text)) == (text, "key [hidden]")
+
+
 def test_a_secret_setting_shorter_than_twelve_characters_is_not_hidden() -> None:
     hide("stand-in")
 

@@ -26,6 +26,7 @@ from tests.fixtures.waits import WAIT_S
 from tests.functions.api.conftest import SignedIn, replace_services
 from whyviral.accounts.models import Subscription, User
 from whyviral.analysis.models import PostAnalysisRequest
+from whyviral.analytics.models import ApiAccessLog
 from whyviral.usage.models import UsageReservation, UserUsage
 
 ANALYZE = "/api/analysis/analyze/"
@@ -86,6 +87,22 @@ def test_more_requests_than_threads_and_connections_are_all_answered(
     http: httpx.Client, free_user: SignedIn, path: str
 ) -> None:
     assert get_at_once(http, path, free_user.headers) == {200: AT_ONCE}
+
+
+def test_every_concurrent_request_is_one_row_of_the_access_log(
+    app: FastAPI, free_user: SignedIn, rows: Session
+) -> None:
+    with (
+        serving(app) as base_url,
+        httpx.Client(base_url=base_url, timeout=WAIT_S) as http,
+        ThreadPoolExecutor(AT_ONCE) as threads,
+    ):
+        replies = list(threads.map(lambda _: http.get(LIST, headers=free_user.headers), range(AT_ONCE)))
+
+    # The server has ended, so nothing is left to write.
+    ids = [reply.headers["X-Request-Id"] for reply in replies]
+    recorded = rows.scalars(select(ApiAccessLog.request_id).where(ApiAccessLog.request_id.in_(ids))).all()
+    assert sorted(recorded) == sorted(ids)
 
 
 def test_a_large_body_is_refused_with_an_answer_and_not_a_broken_connection(

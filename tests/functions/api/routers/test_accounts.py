@@ -202,6 +202,21 @@ def test_a_logout_succeeds_here_while_clerk_is_down(
     assert [log.reason for log in logs_of(rows, free_user.user)] == ["clerk_unreachable"]
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"), [("GET", "/api/analysis/requests/?page=0", None), ("PATCH", ME, {"full_name": 5})]
+)
+def test_an_ended_session_is_reported_before_an_invalid_request(
+    client: TestClient, free_user: SignedIn, method: str, path: str, body: Any
+) -> None:
+    invalid = client.request(method, path, json=body, headers=free_user.headers)
+    client.post(LOGOUT, headers=free_user.headers)
+
+    reply = client.request(method, path, json=body, headers=free_user.headers)
+
+    assert (invalid.status_code, invalid.json()["code"]) == (422, "invalid_request")
+    assert (reply.status_code, reply.json()["code"]) == (401, "session_revoked")
+
+
 def test_a_session_unknown_to_clerk_can_be_signed_out(
     client: TestClient, stand_ins: StandInsClient, free_user: SignedIn
 ) -> None:

@@ -199,17 +199,48 @@ def test_a_reading_session_is_refused_a_write_until_writes_are_allowed(engine: E
         session.rollback()
 
 
-def test_the_unread_commit_of_a_reading_session_is_not_taken_for_the_next_answer(engine: Engine) -> None:
+def test_each_statement_of_a_reading_session_takes_one_round_trip_and_leaves_no_transaction_open(
+    counted: Engine, proxy: CountingProxy, engine: Engine
+) -> None:
+    with reading_session(counted) as session:
+        server = session.scalar(text("select pg_backend_pid() where :yes"), {"yes": True})
+        read_only = session.scalar(text("show transaction_read_only"))
+        limit = session.scalar(text("show statement_timeout"))
+        round_trips = proxy.take()
+        with engine.connect() as other:
+            state = other.scalar(text("select state from pg_stat_activity where pid = :pid"), {"pid": server})
+        session.commit()
+
+    assert (read_only, limit, state) == ("on", "8s", "idle")
+    assert (round_trips, proxy.take()) == (3, 0)
+
+
+def test_a_failed_statement_of_a_reading_session_is_rolled_back(counted: Engine) -> None:
+    with reading_session(counted) as session:
+        with pytest.raises(DBAPIError):
+            session.scalar(text("select cast(:word as int)"), {"word": "no number"})
+        session.rollback()
+
+        assert session.scalar(text("select cast(:number as int)"), {"number": 1}) == 1
+
+
+def test_a_savepoint_of_a_reading_session_keeps_its_transaction_until_the_commit(counted: Engine) -> None:
+    with reading_session(counted) as session:
+        with session.begin_nested():
+            first = session.scalar(text("select pg_current_snapshot() is not null where :yes"), {"yes": True})
+        session.commit()
+        second = session.scalar(text("select 2"))
+
+    assert (first, second) == (True, 2)
+
+
+def test_a_session_after_a_reading_session_on_its_connection_can_write(engine: Engine) -> None:
     single = build_engine(engine.url.set(drivername="postgresql").render_as_string(hide_password=False))
     with reading_session(single) as session:
-        answers = []
-        for number in range(3):
-            answers.append(session.scalar(text("select cast(:number as int)"), {"number": number}))
-            session.commit()
-    with single_statement(single) as connection:
-        is_idle = connection.scalar(text("select pg_current_xact_id_if_assigned() is null"))
+        session.execute(text("select 1"))
+        session.commit()
     with session_scope(single) as session:
-        writes = session.scalar(text("select current_setting('transaction_read_only')"))
+        read_only = session.scalar(text("show transaction_read_only"))
     single.dispose()
 
-    assert (answers, is_idle, writes) == ([0, 1, 2], True, "off")
+    assert read_only == "off"

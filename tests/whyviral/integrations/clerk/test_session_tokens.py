@@ -310,6 +310,29 @@ def test_a_rotated_key_under_the_old_id_is_accepted_unless_keys_were_fetched_jus
     assert _jwks_fetches(stand_ins) == 2
 
 
+def test_a_token_that_was_accepted_is_refused_when_it_has_expired(
+    stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock
+) -> None:
+    token = stand_ins.token(expires_in_seconds=60)["token"]
+    accepted = [verifier.verify(token), verifier.verify_with_known_keys(token)]
+    clock.by = timedelta(seconds=66)
+
+    assert accepted[0] == accepted[1]
+    assert _refusal(verifier, token) == "expired"
+
+
+def test_a_token_that_was_accepted_is_refused_when_its_key_was_replaced(
+    stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock
+) -> None:
+    token = stand_ins.token(expires_in_seconds=600)["token"]
+    verifier.verify(token)
+    stand_ins.rotate_key(same_kid=True)
+    clock.by = timedelta(seconds=31)
+    verifier.verify(stand_ins.token(expires_in_seconds=600)["token"])  # fetches the new key
+
+    assert _refusal(verifier, token) == "bad_signature"
+
+
 def test_forged_signatures_cause_one_fetch_a_minute(
     stand_ins: StandInsClient, verifier: SessionTokenVerifier, clock: MovedClock
 ) -> None:
