@@ -192,14 +192,17 @@ def create_note(session: Session, user: User, analysis: PostAnalysis, **columns:
     return _add(session, AnalysisNote(**note | columns))
 
 
-def create_chat(session: Session, user: User, analysis: PostAnalysis, **answer: Any) -> ChatMessage:
+def create_chat(
+    session: Session, user: User, analysis: PostAnalysis, *, pieces: Sequence[str] = ("Because.",), **answer: Any
+) -> ChatMessage:
     """Create a session with a question, its answer and the answer's pieces; return the answer."""
     chat = _add(session, ChatSession(user_id=user.id, post_analysis_id=analysis.id, message_seq=2))
     question = {"role": "user", "status": "complete", "content": "Why?"}
     _add(session, ChatMessage(session_id=chat.id, seq=1, **question))
-    columns = {"role": "assistant", "status": "complete", "content": "Because."} | answer
+    columns = {"role": "assistant", "status": "complete", "content": "".join(pieces)} | answer
     message = _add(session, ChatMessage(session_id=chat.id, seq=2, **columns))
-    _add(session, ChatMessageChunk(message_id=message.id, first_seq=1, pieces=[message.content]))
+    if pieces:
+        _add(session, ChatMessageChunk(message_id=message.id, first_seq=1, pieces=list(pieces)))
     return message
 
 

@@ -1,14 +1,17 @@
-"""SweeperFunction: finds orphaned requests and webhook events and restarts, fails or requeues them."""
+"""SweeperFunction: finds orphaned requests, answers and webhook events and restarts, ends or requeues them."""
 
 import time
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from whyviral.admin.scheduled_job import Schedule, run_once
 from whyviral.analysis.orphaned import Sweeper
+from whyviral.chat.orphaned import end_expired
 from whyviral.core.clock import utc_now
-from whyviral.core.database import build_engine
+from whyviral.core.database import build_engine, session_scope
 from whyviral.core.logging import build_logger
 from whyviral.integrations.aws.event_queue import SqsEventQueue
 from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
@@ -40,7 +43,13 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         stop_at_mono_s=time.monotonic() + _WORK_S,
     )
     try:
-        results = run_once(_engine, JOB, due_at, sweeper.sweep, clock=utc_now)
+        results = run_once(_engine, JOB, due_at, partial(_sweep, sweeper), clock=utc_now)
     finally:  # alarms count the results in this line, and a failed run may have handled something before it failed
         _logger.info("swept", extra=sweeper.results)
     return {"results": results}
+
+
+def _sweep(sweeper: Sweeper) -> Mapping[str, int]:
+    with session_scope(_engine) as session:
+        sweeper.results["answers_ended"] = len(end_expired(session, now=utc_now()))
+    return sweeper.sweep()

@@ -19,6 +19,7 @@ from whyviral.accounts.models import EmailVerification, RevokedSession
 from whyviral.admin.retention import Cleaner, OutOfTime
 from whyviral.admin.scheduled_job import TIMEOUT_S, run_once
 from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationLog
+from whyviral.chat.models import ChatMessageChunk
 from whyviral.core.database import Base, session_scope
 from whyviral.jobs.models import JobRun
 from whyviral.throttling.models import IdempotencyKey, RateWindow
@@ -59,7 +60,7 @@ def external_call(days_ago: float) -> ExternalApiCallLog:
 def count_rows(database: Database) -> dict[str, int]:
     """Return the row count of each table that the retention job deletes from by age or expiry."""
     models = (ApiAccessLog, ExternalApiCallLog, AppLog, AuthenticationLog, IdempotencyKey, RateWindow)
-    more = (EmailVerification, RevokedSession)
+    more = (EmailVerification, RevokedSession, ChatMessageChunk)
     with session_scope(database.engine) as session:
         return {
             model.__tablename__: session.scalar(select(func.count()).select_from(model)) or 0
@@ -70,6 +71,9 @@ def count_rows(database: Database) -> dict[str, int]:
 def add_one_old_and_one_recent_row_of_each_table(database: Database) -> None:
     with session_scope(database.engine) as session:
         user = factories.create_user(session)
+        post = factories.create_post(session)
+        analysis = factories.create_analysis(session, factories.create_request(session, user, [post]), post)
+        answer = factories.create_chat(session, user, analysis, pieces=[])
         for old in (True, False):
             ago = timedelta(days=366 if old else 364)
             expires_at = NOW + timedelta(seconds=-1 if old else 60)
@@ -95,6 +99,12 @@ def add_one_old_and_one_recent_row_of_each_table(database: Database) -> None:
                         email_address_id="idn_1",
                         verification_id=str(old),
                         expires_at=expires_at,
+                    ),
+                    ChatMessageChunk(
+                        message_id=answer.id,
+                        first_seq=int(old),
+                        pieces=["piece"],
+                        created_at=NOW - timedelta(hours=25 if old else 23),
                     ),
                     RevokedSession(
                         session_id=str(old), reason="signed_out", created_at=NOW - timedelta(days=401 if old else 399)

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from whyviral.accounts import retention as account_retention
 from whyviral.analytics import retention as log_retention
 from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationLog
+from whyviral.chat import orphaned as orphaned_answers
+from whyviral.chat.models import ChatMessageChunk
 from whyviral.core.database import session_scope
 from whyviral.jobs import job_runs
 from whyviral.vendor_calls.models import ExternalApiCallLog
@@ -68,6 +70,8 @@ class Cleaner:
         self._until_done("webhook_events_erased", erase_old)
         delete_runs = partial(job_runs.delete_old, before=self._before(days.access_log), limit=self.batch)
         self._until_done("job_runs", delete_runs)
+        delete_chunks = partial(orphaned_answers.delete_old_chunks, now=self.now, limit=self.batch)
+        self._until_done(ChatMessageChunk.__tablename__, delete_chunks)
         return self.results
 
     def _before(self, days: int) -> datetime:

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from whyviral.core.batch_delete import delete_batch
 from whyviral.core.errors import ErrorCategory
 from whyviral.usage import repository as usage_repository
 from whyviral.vendor_calls import call_log
 
 from . import repository
-from .models import ChatMessage, MessageStatus
+from .models import ChatMessage, ChatMessageChunk, MessageStatus
 
 CHUNKS_KEPT = timedelta(days=1)
 """How long the pieces of an answer can be streamed again one by one; afterwards it is sent as a whole."""
@@ -57,6 +58,9 @@ def return_question(session: Session, message: ChatMessage, user_id: uuid.UUID) 
         session.flush()
 
 
-def delete_old_chunks(session: Session, *, now: datetime, limit: int = 5_000) -> int:
-    """Delete the pieces of answers that are old enough, and return how many rows those were."""
-    return repository.delete_old_chunks(session, before=now - CHUNKS_KEPT, limit=limit)
+def delete_old_chunks(session: Session, *, now: datetime, limit: int) -> int:
+    """Delete at most `limit` rows of pieces that are old enough, and return how many were deleted.
+
+    Their answers ended long ago, and keep the whole text.
+    """
+    return delete_batch(session, ChatMessageChunk, ChatMessageChunk.created_at < now - CHUNKS_KEPT, limit=limit)

@@ -328,15 +328,6 @@ def list_pieces(session: Session, message_id: uuid.UUID) -> Sequence[str]:
     return [piece for pieces in session.scalars(chunks) for piece in pieces]
 
 
-def delete_old_chunks(session: Session, *, before: datetime, limit: int) -> int:
-    """Delete pieces that were saved before a time; their answers have ended and keep the whole text."""
-    old = select(ChatMessageChunk.id).where(ChatMessageChunk.created_at < before).limit(limit)
-    deleted = session.scalars(
-        delete(ChatMessageChunk).where(ChatMessageChunk.id.in_(old)).returning(ChatMessageChunk.id)
-    )
-    return len(deleted.all())
-
-
 def _is_leased(message_id: uuid.UUID, lease_owner: uuid.UUID) -> ColumnElement[bool]:
     return and_(
         ChatMessage.id == message_id,

@@ -13,6 +13,8 @@ _QUOTED_FROM = 10
 """As many words in the same order are no accident."""
 _TOKEN = re.compile(r"\S+\s*|\s+")
 _WORD = re.compile(r"[^\W_]+")
+_CITATION = re.compile(r"\[(?:inference|[FTM][0-9]+)\]", re.IGNORECASE)
+"""Not counted as words, because the check of citations replaces them."""
 
 
 class InstructionGuard:
@@ -25,7 +27,7 @@ class InstructionGuard:
             instructions: the text of which no run of ten words may appear in the answer.
         """
         self._positions: dict[str, list[int]] = defaultdict(list)
-        for position, word in enumerate(_WORD.findall(instructions.lower())):
+        for position, word in enumerate(_words(instructions)):
             self._positions[word].append(position)
         self._runs: dict[int, int] = {}
         """The length of the run that ends at each position of the instructions."""
@@ -61,6 +63,10 @@ class InstructionGuard:
         return released
 
     def _run_after(self, token: str) -> int:
-        for word in _WORD.findall(token.lower()):
+        for word in _words(token):
             self._runs = {position: self._runs.get(position - 1, 0) + 1 for position in self._positions.get(word, ())}
         return max(self._runs.values(), default=0)
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(_CITATION.sub(" ", text).lower())
