@@ -19,7 +19,7 @@ from functions.api.settings import ApiSettings
 from local.database.postgres import Postgres
 from local.database.product import prepare
 from local.stack.accounts import create_token
-from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY
+from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY, STAND_IN_KEY
 from local.stand_ins.server.stand_in_server import running
 from whyviral.core import endpoints
 from whyviral.core.database import build_engine
@@ -72,6 +72,7 @@ def _our_app(database_url: str) -> FastAPI:
         supabase_db_url=SecretStr(database_url),
         clerk_publishable_key=CLERK_STAND_IN_PUBLISHABLE_KEY,
         clerk_secret_key=SecretStr(CLERK_STAND_IN_SECRET_KEY),
+        gemini_api_key=SecretStr(STAND_IN_KEY),
         state_machine_arn="arn:aws:states:us-east-1:000000000000:stateMachine:bench",
         public_base_url=HttpUrl("https://api.example.com"),
         allowed_hosts=("*",),

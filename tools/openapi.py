@@ -24,6 +24,7 @@ def render_openapi() -> str:
         supabase_db_url=SecretStr("postgresql://unused@127.0.0.1:1/unused"),
         clerk_publishable_key=_PUBLISHABLE_KEY,
         clerk_secret_key=SecretStr("sk_test_none"),
+        gemini_api_key=SecretStr("none"),
         state_machine_arn="arn:aws:states:eu-central-1:000000000000:stateMachine:none",
         public_base_url=HttpUrl("http://127.0.0.1:8000"),
         allowed_hosts=(),

@@ -6,13 +6,14 @@ from typing import Annotated
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from whyviral.integrations.model_choice.settings import ModelSettings
 from whyviral.vendor_calls.settings import SpendingSettings
 
 type CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
-class ApiSettings(SpendingSettings):
-    """Database, identity provider, state machine, daily budget, allowed hosts and allowed origins."""
+class ApiSettings(SpendingSettings, ModelSettings):
+    """Database, identity provider, state machine, chat model, budgets, allowed hosts and allowed origins."""
 
     clerk_publishable_key: str
     clerk_secret_key: SecretStr

@@ -8,8 +8,7 @@ from whyviral.chat.answers import Answers
 from whyviral.chat.message_budget import STEP
 from whyviral.chat.transactions import Transactions
 from whyviral.core.clock import utc_now
-from whyviral.core.errors import ErrorCategory
-from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.model_choice.factory import build_chat_model
 from whyviral.integrations.ports.chat_model import ChatModel
 from whyviral.vendor_calls.calls import CallCollector
 from whyviral.vendor_calls.ledger import Ledger
@@ -28,7 +27,7 @@ def build_answers(settings: ApiSettings, engine: Engine, transactions: Transacti
             clock=utc_now,
         )
 
-    def build_model(_calls: CallCollector) -> ChatModel:
-        raise ProviderError("No chat model is set up.", provider="chat", category=ErrorCategory.AUTH)
+    def build_model(calls: CallCollector) -> ChatModel:
+        return build_chat_model(settings, calls=calls, prices=settings.price_table)
 
     return Answers(transactions, build_model=build_model, open_ledger=open_ledger, clock=utc_now)

@@ -23,7 +23,7 @@ from functions.api.app import create_app
 from functions.api.settings import ApiSettings
 from local.database import product
 from local.database.postgres import Postgres
-from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY
+from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY, STAND_IN_KEY
 from tests.factories import create_subscription, create_user
 from tests.fakes.workflow import FakeWorkflow
 from tests.fixtures.stand_ins import StandInsClient
@@ -79,6 +79,7 @@ def _settings(database_url: str) -> ApiSettings:
         supabase_db_url=SecretStr(database_url),
         clerk_publishable_key=CLERK_STAND_IN_PUBLISHABLE_KEY,
         clerk_secret_key=SecretStr(CLERK_STAND_IN_SECRET_KEY),
+        gemini_api_key=SecretStr(STAND_IN_KEY),
         state_machine_arn="arn:aws:states:eu-central-1:000000000000:stateMachine:fake",
         public_base_url=HttpUrl(BASE_URL),
         allowed_hosts=(HOST, "127.0.0.1"),

@@ -200,6 +200,7 @@ def environment_of(settings: ApiSettings) -> dict[str, str]:
         "SUPABASE_DB_URL": settings.supabase_db_url.get_secret_value(),
         "CLERK_PUBLISHABLE_KEY": settings.clerk_publishable_key,
         "CLERK_SECRET_KEY": settings.clerk_secret_key.get_secret_value(),
+        "GEMINI_API_KEY": "stand-in",
         "STATE_MACHINE_ARN": settings.state_machine_arn,
         "PUBLIC_BASE_URL": str(settings.public_base_url),
         "ALLOWED_HOSTS": f" {HOST} , other.example.com,",

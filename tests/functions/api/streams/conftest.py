@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
-from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY
+from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY, STAND_IN_KEY
 from local.stack.ports import find_free_port
 from tests.fixtures.waits import WAIT_S, wait_until
 from tests.functions.api.conftest import BASE_URL, HOST
@@ -87,6 +87,7 @@ def start_stream(
                 "DB_POOL_SIZE": "2",
                 "CLERK_PUBLISHABLE_KEY": CLERK_STAND_IN_PUBLISHABLE_KEY,
                 "CLERK_SECRET_KEY": CLERK_STAND_IN_SECRET_KEY,
+                "GEMINI_API_KEY": STAND_IN_KEY,
                 "STATE_MACHINE_ARN": "arn:aws:states:eu-central-1:000000000000:stateMachine:fake",
                 "PUBLIC_BASE_URL": BASE_URL,
                 "ALLOWED_HOSTS": HOST,

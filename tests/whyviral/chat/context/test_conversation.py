@@ -122,7 +122,7 @@ def test_a_transcript_of_three_hours_and_500_messages_stay_within_the_budget(ses
 @pytest.mark.parametrize("character", ["x", "字", "😀", "\n", "<", "\u2028"], ids=ascii)
 def test_any_text_of_any_length_stays_within_the_budget(session: Session, character: str) -> None:
     analysis, post = analysed_post(session, content=character * 200_000)
-    long = {name: character * 4_000 for name in ("virality_reasoning", "creator_context", "viral_formula")}
+    long = dict.fromkeys(("virality_reasoning", "creator_context", "viral_formula"), character * 4000)
     for name, text in long.items():
         setattr(analysis, name, text)
 
