@@ -123,6 +123,8 @@ class Subscription(Identified, Base):
         Index(None, "plan_id"),
         Index(None, "status"),
         Index(None, "downgrade_to_plan_id"),
+        Index(None, "change_to_plan_id"),
+        Index(None, "provider_customer_id"),
     )
 
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
@@ -135,6 +137,26 @@ class Subscription(Identified, Base):
     current_period_end: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     downgrade_to_plan_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("plans.id"))
     downgrade_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    # The following are of a provider's subscription only; `whyviral.billing` writes them.
+    provider_status: Mapped[str | None]
+    """The provider's own status, which decides about access."""
+    provider_payment_method_id: Mapped[str | None]
+    provider_updated_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """The provider's time of the newest report in this row."""
+    provider_fetched_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """Our time of the last fetch; None: the row comes from events alone."""
+    provider_digest: Mapped[str | None]
+    """The hash of the report, which shows whether two reports of the same moment differ."""
+    cancel_at_period_end: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_trial: Mapped[bool] = mapped_column(server_default=text("false"))
+    past_due_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    checkout_session_id: Mapped[str | None] = mapped_column(unique=True)
+    checkout_url: Mapped[str | None]
+    change_to_plan_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("plans.id"))
+    """The plan of an upgrade that was ordered and that the provider has not reported yet."""
+    change_requested_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    cancel_requested_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    """When the account was deleted; the provider must end the subscription at once."""
 
     plan: Mapped[Plan] = relationship(lazy="raise", foreign_keys=[plan_id])
     downgrade_to_plan: Mapped[Plan | None] = relationship(lazy="raise", foreign_keys=[downgrade_to_plan_id])
