@@ -45,6 +45,10 @@ _SETTINGS = {
     "SUPABASE_URL": "https://example.supabase.co",
     "TWITTERAPI_KEY": "example",
     "CLERK_WEBHOOK_SECRET": "whsec_ZXhhbXBsZQ==",
+    "DODO_API_KEY": "example",
+    "DODO_MODE": "test",
+    "DODO_WEBHOOK_SECRET": "whsec_ZXhhbXBsZQ==",
+    "FRONTEND_URL": "https://app.example.com",
     "WEBHOOK_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/webhooks",
 }
 

@@ -24,6 +24,7 @@ from local.stand_ins.server.stand_in_server import running
 from whyviral.core import endpoints
 from whyviral.core.database import build_engine
 from whyviral.core.endpoints import Endpoints
+from whyviral.integrations.dodo.api_call import DodoMode
 
 _RUNS = 200
 _LIST = "/api/analysis/requests/"
@@ -75,6 +76,9 @@ def _our_app(database_url: str) -> FastAPI:
         gemini_api_key=SecretStr(STAND_IN_KEY),
         state_machine_arn="arn:aws:states:us-east-1:000000000000:stateMachine:bench",
         public_base_url=HttpUrl("https://api.example.com"),
+        frontend_url=HttpUrl("https://app.example.com"),
+        dodo_api_key=SecretStr("bench"),
+        dodo_mode=DodoMode.TEST,
         allowed_hosts=("*",),
     )
     return create_app(settings)

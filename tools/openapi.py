@@ -8,6 +8,7 @@ from pydantic import HttpUrl, SecretStr
 
 from functions.api.app import create_app
 from functions.api.settings import ApiSettings
+from whyviral.integrations.dodo.api_call import DodoMode
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "openapi.json"
 _PUBLISHABLE_KEY = "pk_test_" + base64.b64encode(b"clerk.whyviral.localhost$").decode()
@@ -27,6 +28,9 @@ def render_openapi() -> str:
         gemini_api_key=SecretStr("none"),
         state_machine_arn="arn:aws:states:eu-central-1:000000000000:stateMachine:none",
         public_base_url=HttpUrl("http://127.0.0.1:8000"),
+        frontend_url=HttpUrl("http://127.0.0.1:3000"),
+        dodo_api_key=SecretStr("none"),
+        dodo_mode=DodoMode.TEST,
         allowed_hosts=(),
     )
     return json.dumps(create_app(settings).openapi(), indent=2, ensure_ascii=False) + "\n"

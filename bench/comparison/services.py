@@ -80,6 +80,9 @@ class Data:
             "CLERK_SECRET_KEY": CLERK_STAND_IN_SECRET_KEY,
             "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:bench",
             "PUBLIC_BASE_URL": f"http://{HOST}",
+            "FRONTEND_URL": f"http://{HOST}",
+            "DODO_API_KEY": "bench",
+            "DODO_MODE": "test",
             "ALLOWED_HOSTS": HOST,
             ENDPOINTS_VARIABLE: dump_endpoints(endpoints),
         }

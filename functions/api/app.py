@@ -23,7 +23,7 @@ from .error_responses import EVERY_ROUTE, error_responses
 from .errors import install_error_handlers
 from .idempotent_call import REPLAYED_HEADER, install_replays
 from .middleware import RequestContext, UnhandledErrorMiddleware
-from .routers import accounts, admin, analysis, chat, feedback, health, notes, progress, sign_in, social, usage
+from .routers import accounts, admin, analysis, billing, chat, feedback, health, notes, progress, sign_in, social, usage
 from .settings import ApiSettings
 
 _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id", REPLAYED_HEADER]
@@ -72,6 +72,9 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         transactions=transactions,
         answers=build_answers(settings, engine, transactions),
         public_base_url=public_base_url,
+        frontend_url=str(settings.frontend_url),
+        dodo_api_key=settings.dodo_api_key,
+        dodo_mode=settings.dodo_mode,
         max_cost_usd_per_day=settings.max_cost_usd_per_day,
         free_share_of_day=settings.free_share_of_day,
         require_verified_email=settings.require_verified_email,
@@ -88,6 +91,8 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         social.router,
         progress.router,
         notes.router,
+        billing.router,
+        billing.public_router,
         feedback.router,
         admin.router,
     ):

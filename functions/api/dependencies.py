@@ -23,6 +23,8 @@ from whyviral.core.database import reading_session
 from whyviral.integrations.aws.step_functions import Workflow
 from whyviral.integrations.clerk.client import ClerkClient
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
+from whyviral.integrations.dodo.client import DodoClient, DodoMode
+from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.vendor_calls.calls import CallCollector
 
 MAX_PAGE = 10_000
@@ -72,6 +74,10 @@ class Services:
     """Runs the database work of routes that stream, and of the answers that go on beside them."""
     answers: Answers
     public_base_url: str
+    frontend_url: str
+    """Where our own pages lead back to."""
+    dodo_api_key: SecretStr
+    dodo_mode: DodoMode
     max_cost_usd_per_day: Decimal
     """The daily budget for all calls to vendors together."""
     free_share_of_day: Decimal
@@ -91,6 +97,10 @@ class Services:
     def clerk(self, calls: CallCollector) -> ClerkClient:
         """Return a client of Clerk that records its calls."""
         return ClerkClient(self.clerk_secret_key.get_secret_value(), calls=calls)
+
+    def dodo(self, calls: CallRecorder) -> DodoClient:
+        """Return a client of Dodo that records its calls."""
+        return DodoClient(self.dodo_api_key.get_secret_value(), mode=self.dodo_mode, calls=calls)
 
 
 def services_of(request: Request) -> Services:

@@ -25,6 +25,8 @@ DATABASE: Errors = (*EVERY_ROUTE, DatabaseUnavailable)
 """The errors that a route that uses the database can answer."""
 CLERK: Errors = (*DATABASE, ProviderUnavailable, ProviderRefusedUs)
 """The errors that a route that calls Clerk can answer."""
+PROVIDER: Errors = (ProviderUnavailable, ProviderRefusedUs)
+"""The errors that a route that calls another vendor can answer in addition."""
 RETRY_AFTER: dict[str, Any] = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds to wait."}}
 
 

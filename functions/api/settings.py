@@ -7,6 +7,7 @@ from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from whyviral.integrations.model_choice.settings import ModelSettings
+from whyviral.integrations.dodo.api_call import DodoMode
 from whyviral.vendor_calls.settings import SpendingSettings
 
 type CommaList = Annotated[tuple[str, ...], NoDecode]
@@ -26,6 +27,9 @@ class ApiSettings(SpendingSettings, ModelSettings):
     """The share of MAX_COST_USD_PER_DAY that all users of the Free plan together may use."""
     state_machine_arn: str
     public_base_url: HttpUrl
+    frontend_url: HttpUrl
+    dodo_api_key: SecretStr
+    dodo_mode: DodoMode
     allowed_hosts: CommaList
     cors_allowed_origins: CommaList = ()
     debug: bool = False

@@ -1,7 +1,7 @@
 """Processes the inbox events that queue messages name; only failed messages are delivered again."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -13,14 +13,15 @@ from sqlalchemy.orm import Session
 
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory, EventLevel
+from whyviral.billing import event_handler
+from whyviral.billing.fetches import ConnectReader, Fetches
+from whyviral.billing.reports import FetchNeeded
 from whyviral.core.clock import utc_now
 from whyviral.core.database import session_scope
 from whyviral.webhooks import inbox
 from whyviral.webhooks.models import EventProvider, WebhookEvent
 
 from . import clerk_events
-
-_ACTIONS: dict[str, Callable[[Session, WebhookEvent], None]] = {EventProvider.CLERK: clerk_events.act_on}
 
 
 class EventFailed(Exception):
@@ -37,19 +38,18 @@ class _Message(BaseModel):
     event: uuid.UUID
 
 
-def process_batch(engine: Engine, batch: Mapping[str, Any], *, logger: Logger) -> dict[str, Any]:
+def process_batch(engine: Engine, batch: Mapping[str, Any], *, dodo: ConnectReader, logger: Logger) -> dict[str, Any]:
     """Process the events that an SQS batch names and return the ids of the failed messages, in Lambda's format."""
     processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
-    with processor(list(batch["Records"]), lambda record: _process(engine, record, logger)):
+    with processor(list(batch["Records"]), lambda record: _process(engine, record, dodo, logger)):
         processor.process()
     return dict(processor.response())
 
 
-def _process(engine: Engine, record: SQSRecord, logger: Logger) -> None:
+def _process(engine: Engine, record: SQSRecord, dodo: ConnectReader, logger: Logger) -> None:
     event_id = _event_id(record, logger)
     try:
-        with session_scope(engine) as session:
-            inbox.process(session, event_id, lambda event: _act(session, event), now=utc_now())
+        _process_event(engine, event_id, Fetches(engine, dodo, utc_now))
     except Exception as exc:
         error = type(exc).__name__
         logger.error("event failed", extra={"event": str(event_id), "error": error})  # noqa: TRY400 - messages quote rows
@@ -57,6 +57,18 @@ def _process(engine: Engine, record: SQSRecord, logger: Logger) -> None:
             inbox.record_failure(session, event_id, error)
             record_events(session, _event("webhook_failed", event_id, EventLevel.ERROR, error=error))
         raise EventFailed from exc
+
+
+def _process_event(engine: Engine, event_id: uuid.UUID, fetches: Fetches) -> None:
+    """Process one event in one transaction, which starts again after each fetch that it needs."""
+    while True:
+        try:
+            with session_scope(engine) as session:
+                inbox.process(session, event_id, lambda event: _act(session, event, fetches), now=utc_now())
+        except FetchNeeded as needed:
+            fetches.add(needed)
+        else:
+            return
 
 
 def _event_id(record: SQSRecord, logger: Logger) -> uuid.UUID:
@@ -72,8 +84,11 @@ def _event_id(record: SQSRecord, logger: Logger) -> uuid.UUID:
         raise UnreadableMessage from None
 
 
-def _act(session: Session, event: WebhookEvent) -> None:
-    _ACTIONS[event.provider](session, event)
+def _act(session: Session, event: WebhookEvent, fetches: Fetches) -> None:
+    if event.provider == EventProvider.DODO:
+        event_handler.handle(session, event, fetches.fetched, now=utc_now())
+    else:
+        clerk_events.act_on(session, event)
     record_events(
         session, _event("webhook_processed", event.id, EventLevel.INFO, provider=event.provider, type=event.type)
     )

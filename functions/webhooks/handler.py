@@ -7,6 +7,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 from whyviral.integrations.aws.event_queue import SqsEventQueue
+from whyviral.integrations.dodo.client import DodoClient
+from whyviral.integrations.ports.call_recorder import CallRecorder
 
 from .gateway import GatewayRequest
 from .receiver import Receiver, senders
@@ -18,9 +20,17 @@ _engine = build_engine(_settings.supabase_db_url.get_secret_value(), pool_size=_
 _receiver = Receiver(
     _engine,
     queue=SqsEventQueue(_settings.webhook_queue_url),
-    senders=senders(clerk_secret=_settings.clerk_webhook_secret),
+    senders=senders(
+        clerk_secret=_settings.clerk_webhook_secret,
+        dodo_secret=_settings.dodo_webhook_secret,
+        dodo_mode=_settings.dodo_mode,
+    ),
     logger=_logger,
 )
+
+
+def _connect(calls: CallRecorder) -> DodoClient:
+    return DodoClient(_settings.dodo_api_key.get_secret_value(), mode=_settings.dodo_mode, calls=calls)
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
@@ -28,5 +38,5 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     if "Records" in event:
         from .event_batch import process_batch  # noqa: PLC0415 - only queue batches need Powertools' batch classes
 
-        return process_batch(_engine, event, logger=_logger)
+        return process_batch(_engine, event, dodo=_connect, logger=_logger)
     return _receiver.receive(GatewayRequest.model_validate(event))

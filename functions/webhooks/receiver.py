@@ -11,13 +11,15 @@ from sqlalchemy import Engine
 
 from whyviral.core.database import session_scope
 from whyviral.integrations.aws.event_queue import EventQueue
+from whyviral.integrations.dodo.api_call import DodoMode
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.signed_webhooks import InvalidSignature, verified_event_id
 from whyviral.webhooks import inbox
 from whyviral.webhooks.inbox import IncomingEvent
 
-from . import clerk_events
+from . import clerk_events, dodo_events
 from .clerk_events import UnreadableEvent
+from .dodo_events import WrongMode
 from .gateway import GatewayRequest, Refused, accepted, refusal
 
 
@@ -31,9 +33,12 @@ class Sender:
     """Takes event id and body and returns the event; raises `UnreadableEvent`."""
 
 
-def senders(*, clerk_secret: SecretStr) -> dict[str, Sender]:
+def senders(*, clerk_secret: SecretStr, dodo_secret: SecretStr, dodo_mode: DodoMode) -> dict[str, Sender]:
     """Return the senders by path."""
-    return {"/api/accounts/webhook/clerk": Sender(clerk_secret, "svix", clerk_events.read_event)}
+    return {
+        "/api/accounts/webhook/clerk": Sender(clerk_secret, "svix", clerk_events.read_event),
+        "/api/billing/webhook/dodo": Sender(dodo_secret, dodo_events.HEADER_PREFIX, dodo_events.reader(dodo_mode)),
+    }
 
 
 class Receiver:
@@ -89,5 +94,8 @@ def _read(sender: Sender, request: GatewayRequest) -> IncomingEvent:
         raise Refused(HTTPStatus.UNAUTHORIZED, "invalid_signature", message) from None
     try:
         return sender.read(event_id, body)
+    except WrongMode:
+        message = "The event is about the other mode of the account, test or live."
+        raise Refused(HTTPStatus.BAD_REQUEST, "wrong_mode", message) from None
     except UnreadableEvent:
         raise Refused(HTTPStatus.BAD_REQUEST, "unreadable_event", "The body is not a readable event.") from None

@@ -46,7 +46,13 @@ _KEYS_OF_PROVIDER = {
     "self_hosted": {"SELF_HOSTED_LLM_URL": "", "SELF_HOSTED_LLM_MODEL": "stand-in"},
 }
 """The keys of the models; only those of the provider that AI_PROVIDER names are needed."""
-_DEFAULTS = {"ALLOWED_HOSTS": "127.0.0.1,localhost", "CORS_ALLOWED_ORIGINS": "http://localhost:3000", "DEBUG": "false"}
+_FRONTEND = "http://localhost:3000"
+_DEFAULTS = {
+    "ALLOWED_HOSTS": "127.0.0.1,localhost",
+    "CORS_ALLOWED_ORIGINS": _FRONTEND,
+    "FRONTEND_URL": _FRONTEND,
+    "DEBUG": "false",
+}
 _WEBHOOK_SECRETS = (
     ("clerk", "CLERK_WEBHOOK_SECRET", CLERK_WEBHOOK_SECRET),
     ("dodo", "DODO_WEBHOOK_SECRET", DODO_WEBHOOK_SECRET),

@@ -18,6 +18,8 @@ _SECRETS = {
     "BRIGHTDATA_API_KEY",
     "CLERK_SECRET_KEY",
     "CLERK_WEBHOOK_SECRET",
+    "DODO_API_KEY",
+    "DODO_WEBHOOK_SECRET",
     "GEMINI_API_KEY",
     *(f"GEMINI_API_KEY_{number}" for number in range(1, 6)),
     "OPENAI_API_KEY",

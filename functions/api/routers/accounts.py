@@ -19,6 +19,7 @@ from whyviral.accounts.service import NoCurrentSubscription
 from whyviral.accounts.sign_out import sign_out
 from whyviral.admin.user_data import Owner
 from whyviral.admin.user_export import ExportLine, InvalidExportCursor, export_page
+from whyviral.billing.notices import get_current_subscription
 
 PREFIX = "/api/accounts"
 router = APIRouter(
@@ -90,8 +91,8 @@ def export_me(
     "/subscription/", response_model=SubscriptionOut, responses=error_responses(*SIGNED_IN, NoCurrentSubscription)
 )
 def get_subscription(user: CurrentUser, session: SessionDep) -> Any:
-    """Return the caller's current subscription with its plan."""
-    return account_service.get_user_subscription(session, user.id)
+    """Return the caller's current subscription with its plan, and what must be shown about the billing."""
+    return get_current_subscription(session, user.id)
 
 
 @router.post("/logout/", response_model=SignedOut)

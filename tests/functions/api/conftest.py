@@ -31,11 +31,13 @@ from tools.openapi import render_openapi
 from whyviral.accounts.models import User
 from whyviral.core.database import Base, build_engine
 from whyviral.core.endpoints import Endpoints
+from whyviral.integrations.dodo.api_call import DodoMode
 from whyviral.throttling.models import RateWindow
 
 HOST = "api.example.com"
 ORIGIN = "https://app.example.com"
 BASE_URL = "https://api.example.com/live"
+DODO_API_KEY = "dodo_test_key"
 POST_URL = "https://x.com/jack/status/20"
 
 
@@ -82,6 +84,9 @@ def _settings(database_url: str) -> ApiSettings:
         gemini_api_key=SecretStr(STAND_IN_KEY),
         state_machine_arn="arn:aws:states:eu-central-1:000000000000:stateMachine:fake",
         public_base_url=HttpUrl(BASE_URL),
+        frontend_url=HttpUrl(ORIGIN),
+        dodo_api_key=SecretStr(DODO_API_KEY),
+        dodo_mode=DodoMode.TEST,
         allowed_hosts=(HOST, "127.0.0.1"),
         cors_allowed_origins=(ORIGIN,),
     )

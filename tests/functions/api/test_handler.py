@@ -203,6 +203,9 @@ def environment_of(settings: ApiSettings) -> dict[str, str]:
         "GEMINI_API_KEY": "stand-in",
         "STATE_MACHINE_ARN": settings.state_machine_arn,
         "PUBLIC_BASE_URL": str(settings.public_base_url),
+        "FRONTEND_URL": str(settings.frontend_url),
+        "DODO_API_KEY": settings.dodo_api_key.get_secret_value(),
+        "DODO_MODE": "test",
         "ALLOWED_HOSTS": f" {HOST} , other.example.com,",
         "CORS_ALLOWED_ORIGINS": "",
     }
@@ -222,7 +225,9 @@ def test_the_entry_point_reads_its_settings_from_the_environment(
     assert [answer["statusCode"] for answer in answers] == [200, 200, 400]
 
 
-@pytest.mark.parametrize("missing", ["SUPABASE_DB_URL", "CLERK_SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_BASE_URL"])
+@pytest.mark.parametrize(
+    "missing", ["SUPABASE_DB_URL", "CLERK_SECRET_KEY", "ALLOWED_HOSTS", "PUBLIC_BASE_URL", "DODO_MODE"]
+)
 def test_a_missing_setting_is_a_start_up_error_that_names_it(
     entry_point: Callable[..., Any], settings: ApiSettings, missing: str
 ) -> None:

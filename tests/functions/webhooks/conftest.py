@@ -3,7 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from pydantic import SecretStr
@@ -19,10 +19,14 @@ from local.stand_ins.clerk.webhooks import WEBHOOK_SECRET, event_of, headers_of,
 from tests.fakes.event_queue import FakeEventQueue
 from whyviral.accounts.models import EmailVerification, RevokedSession, Subscription, User
 from whyviral.analytics.models import AuthenticationLog
+from whyviral.billing.fetches import ConnectReader
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
+from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.webhooks.models import WebhookEvent
 
+DODO_SECRET = "whsec_ZG9kbw=="
 PATH = "/api/accounts/webhook/clerk/"
 USER_ID = "user_2abc"
 _POOL_SIZE = 8
@@ -43,6 +47,10 @@ def user_data(*, updated_at: int = 1_750_000_000_000, email: str | None = "ada@e
     } | fields
 
 
+def no_dodo(_calls: CallRecorder) -> NoReturn:
+    raise AssertionError("these events need no fetch")
+
+
 class Webhooks:
     """Delivers webhooks, processes queued events and reads the resulting rows."""
 
@@ -50,8 +58,14 @@ class Webhooks:
         self.engine = engine
         self.queue = FakeEventQueue()
         self.logger = build_logger("webhooks")
+        self.dodo: ConnectReader = no_dodo
         self.receiver = Receiver(
-            engine, queue=self.queue, senders=senders(clerk_secret=SecretStr(WEBHOOK_SECRET)), logger=self.logger
+            engine,
+            queue=self.queue,
+            senders=senders(
+                clerk_secret=SecretStr(WEBHOOK_SECRET), dodo_secret=SecretStr(DODO_SECRET), dodo_mode=DodoMode.TEST
+            ),
+            logger=self.logger,
         )
 
     def send_request(
@@ -83,7 +97,7 @@ class Webhooks:
     def process_messages(self, messages: Mapping[str, str]) -> list[str]:
         """Process queue messages, given as bodies by id; return the ids of the failed ones."""
         records = [{"messageId": message_id, "body": body} for message_id, body in messages.items()]
-        answer = process_batch(self.engine, {"Records": records}, logger=self.logger)
+        answer = process_batch(self.engine, {"Records": records}, dodo=self.dodo, logger=self.logger)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def rows[Row](self, model: type[Row]) -> list[Row]:

@@ -8,6 +8,9 @@ ENVIRONMENT = {
     "SUPABASE_DB_URL": "postgresql://nobody@127.0.0.1:1/nothing",
     "WEBHOOK_QUEUE_URL": "https://sqs.example/queue",
     "CLERK_WEBHOOK_SECRET": "whsec_ZXhhbXBsZQ",
+    "DODO_WEBHOOK_SECRET": "whsec_ZXhhbXBsZQ",
+    "DODO_API_KEY": "example",
+    "DODO_MODE": "test",
     "AWS_DEFAULT_REGION": "eu-central-1",
 }
 SCRIPT = """

@@ -233,6 +233,9 @@ def test_an_invalid_signing_secret_is_a_startup_error(monkeypatch: pytest.Monkey
     monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     monkeypatch.setenv("WEBHOOK_QUEUE_URL", "https://sqs.example/queue")
     monkeypatch.setenv("CLERK_WEBHOOK_SECRET", secret)
+    monkeypatch.setenv("DODO_WEBHOOK_SECRET", "whsec_ZXhhbXBsZQ==")
+    monkeypatch.setenv("DODO_API_KEY", "example")
+    monkeypatch.setenv("DODO_MODE", "test")
 
     with pytest.raises(SettingsError) as error:
         WebhooksSettings.load()
@@ -248,6 +251,9 @@ def test_a_signing_secret_may_lack_padding_and_have_surrounding_whitespace(
     monkeypatch.setenv("SUPABASE_DB_URL", "postgresql://nobody@127.0.0.1:1/nothing")
     monkeypatch.setenv("WEBHOOK_QUEUE_URL", "https://sqs.example/queue")
     monkeypatch.setenv("CLERK_WEBHOOK_SECRET", secret)
+    monkeypatch.setenv("DODO_WEBHOOK_SECRET", "whsec_ZXhhbXBsZQ==")
+    monkeypatch.setenv("DODO_API_KEY", "example")
+    monkeypatch.setenv("DODO_MODE", "test")
     headers = headers_of(BODY, event_id="msg_1", secret="whsec_ZXhhbXBsZQ==")
 
     loaded = WebhooksSettings.load().clerk_webhook_secret.get_secret_value()

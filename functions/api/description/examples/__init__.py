@@ -6,7 +6,7 @@ An example that contains another model reuses that model's example, so that ids 
 from collections.abc import Mapping
 from typing import Any
 
-from . import accounts, administration, analyses, chats, notes, posts, streams
+from . import accounts, administration, analyses, billing, chats, notes, posts, streams
 from .constants import REQUEST_ID
 
 ERROR: Mapping[str, Any] = {
@@ -25,5 +25,6 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     **notes.EXAMPLES,
     **streams.EXAMPLES,
     **administration.EXAMPLES,
+    **billing.EXAMPLES,
 }
 """The example of each model. The schema of a model has the name of its class."""

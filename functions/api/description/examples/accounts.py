@@ -36,15 +36,17 @@ PLAN = {
     "price_cents": 1_900,
     "interval": "month",
 }
+_NOTICE = {"kind": "canceling", "plan": "free", "since": None, "at": "2026-12-01T12:00:00Z"}
 _SUBSCRIPTION = {
     "id": "5d2e9c14-7f3a-4b6c-8d1e-2f3a4b5c6d7e",
-    "status": "ACTIVE",
+    "status": "CANCELING",
     "provider": "DODO",
     "current_period_start": "2026-11-01T12:00:00Z",
     "current_period_end": "2026-12-01T12:00:00Z",
     "downgrade_at": None,
     "plan": PLAN,
     "downgrade_to_plan": None,
+    "notices": [_NOTICE],
 }
 _USAGE = {
     "platform": PLATFORM,
@@ -95,6 +97,7 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     },
     schemas.PlanOut: PLAN,
     PlanList: page_of(PLAN),
+    schemas.BillingNotice: _NOTICE,
     schemas.SubscriptionOut: _SUBSCRIPTION,
     PlatformUsageOut: _USAGE,
     UsageTodayOut: {"date": "2026-11-27", "resets_at": RESETS_AT, "platforms": [_USAGE]},

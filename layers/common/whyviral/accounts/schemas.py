@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel, Secret, SecretStr, StringConstraints, model_validator
@@ -115,8 +116,28 @@ class PlanOut(_Row):
     interval: BillingInterval
 
 
+class NoticeKind(StrEnum):
+    """What a frontend must show about a user's billing."""
+
+    PAYMENT_FAILED = "payment_failed"
+    ON_HOLD = "on_hold"
+    DOWNGRADE_SCHEDULED = "downgrade_scheduled"
+    CANCELING = "canceling"
+
+
+class BillingNotice(BaseModel):
+    """A state of the user's billing that a frontend must show."""
+
+    kind: NoticeKind
+    plan: str = Field(description="The plan that is unpaid or on hold, or the plan that follows.")
+    since: datetime | None = Field(description="When the payment failed or the hold began, if it is known.")
+    at: datetime | None = Field(
+        description="When the plan changes: the end of the period, or the end of the grace period of a failed payment."
+    )
+
+
 class SubscriptionOut(_Row):
-    """A user's current subscription."""
+    """A user's current subscription, and what must be shown about the user's billing."""
 
     id: uuid.UUID
     status: SubscriptionStatus
@@ -126,6 +147,7 @@ class SubscriptionOut(_Row):
     downgrade_at: datetime | None
     plan: PlanOut
     downgrade_to_plan: PlanOut | None
+    notices: list[BillingNotice] = Field(default_factory=list, description="Empty if all is well.")
 
 
 class TicketOut(_Row):

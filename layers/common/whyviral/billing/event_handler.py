@@ -1,4 +1,4 @@
-"""Handles the provider's events: each one is saved as what it reports, whatever the order in which they arrive."""
+"""Handles the provider's events: each one is saved as what it reports, in any order of arrival."""
 
 import uuid
 from collections.abc import Mapping

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select, text, update
+from sqlalchemy import exists, func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, joinedload
 
-from whyviral.accounts.models import BillingProvider, Plan, Subscription, SubscriptionStatus, User
+from whyviral.accounts.models import CURRENT_STATUSES, BillingProvider, Plan, Subscription, SubscriptionStatus, User
 from whyviral.core.database import Base
 
-from .models import Dispute, Invoice, Payment, PaymentMethod, Refund, RefundStatus
+from .models import Dispute, Invoice, Payment, PaymentMethod, PaymentStatus, Refund, RefundStatus
 
 ENDED_AT_PROVIDER = ("cancelled", "failed", "expired")
 """The provider's statuses in which it charges nothing any more."""
@@ -72,6 +72,27 @@ def find_checkout(session: Session, checkout_id: uuid.UUID, user_id: uuid.UUID) 
     )
 
 
+def set_checkout(session: Session, checkout_id: uuid.UUID, **values: Any) -> None:
+    """Set columns of a checkout, unless a subscription of the provider has taken it meanwhile."""
+    session.execute(
+        update(Subscription)
+        .where(Subscription.id == checkout_id, Subscription.provider_subscription_id.is_(None))
+        .values(values),
+        execution_options={"synchronize_session": False},
+    )
+
+
+def set_plan_change(
+    session: Session, subscription_id: uuid.UUID, *, plan_id: uuid.UUID | None, at: datetime | None
+) -> None:
+    """Record the upgrade that was ordered, or that none is."""
+    session.execute(
+        update(Subscription)
+        .where(Subscription.id == subscription_id)
+        .values(change_to_plan_id=plan_id, change_requested_at=at)
+    )
+
+
 def list_subscriptions(session: Session, user_id: uuid.UUID) -> Sequence[Subscription]:
     """Return all subscriptions of a user with their plans, newest first."""
     return session.scalars(
@@ -84,6 +105,60 @@ def list_subscriptions(session: Session, user_id: uuid.UUID) -> Sequence[Subscri
         .order_by(Subscription.created_at.desc(), Subscription.id),
         execution_options={"populate_existing": True},
     ).all()
+
+
+def list_reported_subscriptions(session: Session, user_id: uuid.UUID) -> Sequence[Subscription]:
+    """Return the subscriptions of a user that the provider has not ended for good, with their plans, newest first."""
+    return session.scalars(
+        select(Subscription)
+        .where(
+            Subscription.user_id == user_id,
+            Subscription.provider_status.is_not(None),
+            or_(Subscription.provider_status.not_in(ENDED_AT_PROVIDER), Subscription.status.in_(CURRENT_STATUSES)),
+        )
+        .options(joinedload(Subscription.plan, innerjoin=True), joinedload(Subscription.downgrade_to_plan))
+        .order_by(Subscription.created_at.desc(), Subscription.id)
+    ).all()
+
+
+def find_last_failure(session: Session, user_id: uuid.UUID) -> datetime | None:
+    """Return the time of the user's last failed payment."""
+    failed = select(func.max(Payment.paid_at)).where(Payment.user_id == user_id, Payment.status == PaymentStatus.FAILED)
+    return session.scalar(failed)
+
+
+def list_payment_methods(session: Session, user_id: uuid.UUID) -> Sequence[tuple[PaymentMethod, bool]]:
+    """Return the user's payment methods, newest first, and whether the current subscription is charged to each."""
+    is_default = exists().where(
+        Subscription.user_id == user_id,
+        Subscription.provider_payment_method_id == PaymentMethod.provider_payment_method_id,
+        Subscription.provider_status.not_in(ENDED_AT_PROVIDER),
+    )
+    found = session.execute(
+        select(PaymentMethod, is_default)
+        .where(PaymentMethod.user_id == user_id)
+        .order_by(PaymentMethod.created_at.desc(), PaymentMethod.id)
+    )
+    return [(row[0], row[1]) for row in found]
+
+
+def find_invoiced_payment_id(session: Session, user_id: uuid.UUID, invoice_id: uuid.UUID) -> str | None:
+    """Return the provider's id of the payment of a user's invoice."""
+    return session.scalar(
+        select(Payment.provider_payment_id)
+        .join(Invoice, Invoice.payment_id == Payment.id)
+        .where(Invoice.id == invoice_id, Invoice.user_id == user_id)
+    )
+
+
+def find_customer_id(session: Session, user_id: uuid.UUID) -> str | None:
+    """Return the provider's id of the user as a customer."""
+    return session.scalar(
+        select(Subscription.provider_customer_id)
+        .where(Subscription.user_id == user_id, Subscription.provider_customer_id.is_not(None))
+        .order_by(Subscription.created_at.desc())
+        .limit(1)
+    )
 
 
 def end_plan_change(session: Session, provider_subscription_id: str, *, requested_before: datetime) -> None:
@@ -171,8 +246,7 @@ def list_due(session: Session, *, due_at: datetime, limit: int, after: uuid.UUID
         Subscription.past_due_until <= due_at,
         Subscription.cancel_requested_at <= due_at,
         Subscription.change_requested_at <= due_at,
-        (Subscription.current_period_end <= due_at)
-        & Subscription.status.in_((SubscriptionStatus.ACTIVE, SubscriptionStatus.TRIAL, SubscriptionStatus.CANCELING)),
+        (Subscription.current_period_end <= due_at) & Subscription.status.in_(CURRENT_STATUSES),
     )
     due = select(Subscription).where(
         Subscription.provider == BillingProvider.DODO, Subscription.provider_subscription_id.is_not(None), is_due
