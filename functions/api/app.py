@@ -16,6 +16,7 @@ from whyviral.core.logging import build_logger
 from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
 
+from .billing_pages import install_billing_pages
 from .chat.transactions import PooledTransactions
 from .chat.wiring import build_answers
 from .dependencies import Runner, Services, run_in_thread
@@ -92,12 +93,12 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         progress.router,
         notes.router,
         billing.router,
-        billing.public_router,
         feedback.router,
         admin.router,
     ):
         app.include_router(router)
     install_documentation(app)
+    install_billing_pages(app)
     install_error_handlers(app)
     install_replays(app)
     app.add_middleware(UnhandledErrorMiddleware, logger=logger)

@@ -3,14 +3,24 @@
 They say nothing about the payment, because its result arrives by webhook, and they ignore what the address contains.
 """
 
+from functools import partial
 from html import escape
 
-PAGE_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-SUCCESS_PAGE = (
-    "Thank you",
-    "Your payment is being confirmed. Your new plan is active as soon as it is, usually within a minute.",
-)
-CANCEL_PAGE = ("Nothing was bought", "You left the checkout. Your plan has not changed, and nothing was charged.")
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse
+
+from .dependencies import services_of
+
+SUCCESS_PATH = "/api/billing/subscription/success/"
+CANCEL_PATH = "/api/billing/subscription/cancel/"
+_PAGES = {
+    SUCCESS_PATH: (
+        "Thank you",
+        "Your payment is being confirmed. Your new plan is active as soon as it is, usually within a minute.",
+    ),
+    CANCEL_PATH: ("Nothing was bought", "You left the checkout. Your plan has not changed, and nothing was charged."),
+}
+_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -28,7 +38,13 @@ _PAGE = """<!doctype html>
 """
 
 
-def render_page(page: tuple[str, str], *, frontend_url: str) -> str:
-    """Return a page, given by title and text, with a link to the frontend."""
-    title, text = page
-    return _PAGE.format(title=escape(title), text=escape(text), frontend_url=escape(frontend_url))
+def install_billing_pages(app: FastAPI) -> None:
+    """Add the routes of the pages."""
+    for path, (title, text) in _PAGES.items():
+        app.add_route(path, partial(_get_page, title, text), methods=["GET"], include_in_schema=False)
+
+
+async def _get_page(title: str, text: str, request: Request) -> Response:
+    frontend_url = escape(services_of(request).frontend_url)
+    content = _PAGE.format(title=escape(title), text=escape(text), frontend_url=frontend_url)
+    return HTMLResponse(content, headers={"Content-Security-Policy": _POLICY})

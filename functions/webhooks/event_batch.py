@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -49,7 +50,7 @@ def process_batch(engine: Engine, batch: Mapping[str, Any], *, dodo: ConnectRead
 def _process(engine: Engine, record: SQSRecord, dodo: ConnectReader, logger: Logger) -> None:
     event_id = _event_id(record, logger)
     try:
-        _process_event(engine, event_id, Fetches(engine, dodo, utc_now))
+        process_event(event_id, Fetches(engine, dodo, utc_now))
     except Exception as exc:
         error = type(exc).__name__
         logger.error("event failed", extra={"event": str(event_id), "error": error})  # noqa: TRY400 - messages quote rows
@@ -59,12 +60,13 @@ def _process(engine: Engine, record: SQSRecord, dodo: ConnectReader, logger: Log
         raise EventFailed from exc
 
 
-def _process_event(engine: Engine, event_id: uuid.UUID, fetches: Fetches) -> None:
+def process_event(event_id: uuid.UUID, fetches: Fetches) -> None:
     """Process one event in one transaction, which starts again after each fetch that it needs."""
     while True:
         try:
-            with session_scope(engine) as session:
-                inbox.process(session, event_id, lambda event: _act(session, event, fetches), now=utc_now())
+            with session_scope(fetches.engine) as session:
+                act = partial(_act, session, fetches)
+                inbox.process(session, event_id, act, now=fetches.clock())
         except FetchNeeded as needed:
             fetches.add(needed)
         else:
@@ -84,9 +86,9 @@ def _event_id(record: SQSRecord, logger: Logger) -> uuid.UUID:
         raise UnreadableMessage from None
 
 
-def _act(session: Session, event: WebhookEvent, fetches: Fetches) -> None:
+def _act(session: Session, fetches: Fetches, event: WebhookEvent) -> None:
     if event.provider == EventProvider.DODO:
-        event_handler.handle(session, event, fetches.fetched, now=utc_now())
+        event_handler.handle(session, event, fetches.fetched, now=fetches.clock())
     else:
         clerk_events.act_on(session, event)
     record_events(

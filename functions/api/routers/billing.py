@@ -1,17 +1,16 @@
-"""Routes that buy, change and end a plan, the billing history, and the pages to which the provider sends customers."""
+"""Routes that buy, change and end a plan, and show the billing history."""
 
 import uuid
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import JSONResponse
 
 from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, CurrentUser
-from functions.api.billing_pages import CANCEL_PAGE, PAGE_POLICY, SUCCESS_PAGE, render_page
-from functions.api.dependencies import PageNumber, Services, ServicesDep, SessionDep
-from functions.api.error_responses import EVERY_ROUTE, PROVIDER, error_responses
+from functions.api.billing_pages import CANCEL_PATH, SUCCESS_PATH
+from functions.api.dependencies import PageNumber, ServicesDep, SessionDep
+from functions.api.error_responses import PROVIDER, error_responses
 from functions.api.idempotent_call import IdempotentCallDep, call_responses
 from functions.api.pages import PageOut, page_out
 from whyviral.accounts.schemas import SubscriptionOut
@@ -25,6 +24,7 @@ from whyviral.billing.schemas import (
     ChargeOut,
     CheckoutOut,
     HistoryEntryOut,
+    InvoicePdf,
     PaymentMethodOut,
     PaymentMethodsOut,
     PlanChangeOut,
@@ -39,7 +39,6 @@ BILLING_RATE = RatePolicy("billing", limit=30, window=timedelta(hours=1))
 router = APIRouter(
     prefix=PREFIX, tags=["billing"], route_class=AuthenticatedRoute, responses=error_responses(*SIGNED_IN)
 )
-public_router = APIRouter(prefix=PREFIX, tags=["billing"], responses=error_responses(*EVERY_ROUTE))
 _CHANGE_ERRORS = (
     *PROVIDER,
     refusals.PlanNotFound,
@@ -49,6 +48,16 @@ _CHANGE_ERRORS = (
     refusals.PaymentOnHold,
     refusals.PlanChangeInProgress,
 )
+
+
+class PdfResponse(JSONResponse):
+    """A PDF, which is bytes already; the base class makes FastAPI document it by its model."""
+
+    media_type = "application/pdf"
+
+    def render(self, content: bytes) -> bytes:
+        """Return the bytes as they are."""
+        return content
 
 
 class BillingHistory(PageOut[HistoryEntryOut]):
@@ -69,16 +78,16 @@ class BillingHistory(PageOut[HistoryEntryOut]):
         refusals.CheckoutInProgress,
     ),
 )
-def subscribe(body: SubscribeBody, call: IdempotentCallDep, services: ServicesDep) -> Any:
+def start_checkout(body: SubscribeBody, call: IdempotentCallDep, services: ServicesDep) -> Any:
     """Return the address of a checkout for a plan. A second call returns the same open checkout."""
-    base = f"{services.public_base_url}{PREFIX}/subscription"
+    base = services.public_base_url
     with call.run_once(body, rate=BILLING_RATE) as once:
         row = checkout.start_checkout(
             once.session,
             call.user,
             body.plan,
             connect=services.dodo,
-            pages=Pages(success_url=f"{base}/success/", cancel_url=f"{base}/cancel/"),
+            pages=Pages(success_url=base + SUCCESS_PATH, cancel_url=base + CANCEL_PATH),
             now=services.clock(),
         )
         answer = CheckoutOut(subscription_id=row.id, plan=body.plan, checkout_url=str(row.checkout_url))
@@ -86,7 +95,7 @@ def subscribe(body: SubscribeBody, call: IdempotentCallDep, services: ServicesDe
 
 
 @router.post("/upgrade/", response_model=PlanChangeOut, responses=call_responses(200, *_CHANGE_ERRORS))
-def upgrade(body: UpgradeBody, call: IdempotentCallDep, services: ServicesDep) -> Any:
+def change_plan(body: UpgradeBody, call: IdempotentCallDep, services: ServicesDep) -> Any:
     """Move to another plan: a dearer one now for the rest of the period, a cheaper one at its end."""
     with call.run_once(body, rate=BILLING_RATE) as once:
         change = plan_changes.change_plan(
@@ -105,7 +114,7 @@ def upgrade(body: UpgradeBody, call: IdempotentCallDep, services: ServicesDep) -
     response_model=SubscriptionOut,
     responses=error_responses(*SIGNED_IN, *PROVIDER, refusals.NothingToCancel),
 )
-def cancel(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
+def cancel_subscription(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
     """End the paid plan with its period. Until then nothing changes, and the cancellation can be undone."""
     plan_changes.cancel(session, user, connect=services.dodo, now=services.clock())
     return get_current_subscription(session, user.id)
@@ -116,7 +125,7 @@ def cancel(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any
     response_model=SubscriptionOut,
     responses=error_responses(*SIGNED_IN, *PROVIDER, refusals.NothingToUndo),
 )
-def undo_cancel(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
+def undo_cancellation(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
     """Undo a scheduled cancellation, or else a scheduled downgrade."""
     plan_changes.undo(session, user, connect=services.dodo, now=services.clock())
     return get_current_subscription(session, user.id)
@@ -166,10 +175,10 @@ def list_billing_history(
 
 @router.get(
     "/invoices/{invoice_id}/pdf/",
-    response_class=Response,
+    response_class=PdfResponse,
     responses={
         **error_responses(*SIGNED_IN, *PROVIDER, refusals.InvoiceNotFound),
-        200: {"content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}}},
+        200: {"model": InvoicePdf, "description": "The invoice."},
     },
 )
 def get_invoice_pdf(invoice_id: uuid.UUID, user: CurrentUser, session: SessionDep, services: ServicesDep) -> Response:
@@ -180,24 +189,7 @@ def get_invoice_pdf(invoice_id: uuid.UUID, user: CurrentUser, session: SessionDe
     with calling(session, services.dodo, user.id) as dodo:
         content = dodo.get_invoice_pdf(payment_id)
     disposition = f'attachment; filename="invoice-{invoice_id}.pdf"'
-    return Response(content, media_type="application/pdf", headers={"Content-Disposition": disposition})
-
-
-@public_router.get("/subscription/success/", response_class=HTMLResponse)
-async def show_success_page(services: ServicesDep) -> HTMLResponse:
-    """Show the page after a payment, with a link to the frontend."""
-    return _page(SUCCESS_PAGE, services)
-
-
-@public_router.get("/subscription/cancel/", response_class=HTMLResponse)
-async def show_cancel_page(services: ServicesDep) -> HTMLResponse:
-    """Show the page after a checkout that was left, with a link to the frontend."""
-    return _page(CANCEL_PAGE, services)
-
-
-def _page(text: tuple[str, str], services: Services) -> HTMLResponse:
-    content = render_page(text, frontend_url=services.frontend_url)
-    return HTMLResponse(content, status_code=HTTPStatus.OK, headers={"Content-Security-Policy": PAGE_POLICY})
+    return PdfResponse(content, headers={"Content-Disposition": disposition})
 
 
 def _change_out(change: PlanChange) -> PlanChangeOut:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select, text, update
+from sqlalchemy import exists, func, or_, select, text, union, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, joinedload
 
@@ -271,12 +271,37 @@ def list_open_checkouts(
     return session.scalars(checkouts.order_by(Subscription.id).limit(limit)).all()
 
 
-def list_chargeable(session: Session, user_id: uuid.UUID) -> Sequence[str]:
-    """Return the provider's ids of a user's subscriptions that may still be charged."""
-    return session.scalars(
-        select(Subscription.provider_subscription_id).where(
+def list_cancellations(
+    session: Session, *, due_at: datetime, limit: int, after: uuid.UUID | None
+) -> Sequence[Subscription]:
+    """Return subscriptions whose end was ordered by a time, in the order of ids."""
+    ordered = select(Subscription).where(
+        Subscription.provider_subscription_id.is_not(None), Subscription.cancel_requested_at <= due_at
+    )
+    if after is not None:
+        ordered = ordered.where(Subscription.id > after)
+    return session.scalars(ordered.order_by(Subscription.id).limit(limit)).all()
+
+
+def order_cancellation(session: Session, user_id: uuid.UUID, *, now: datetime) -> None:
+    """Order the end of a user's subscriptions that may still be charged."""
+    session.execute(
+        update(Subscription)
+        .where(
             Subscription.user_id == user_id,
             Subscription.provider_subscription_id.is_not(None),
             Subscription.provider_status.not_in(ENDED_AT_PROVIDER),
+            Subscription.cancel_requested_at.is_(None),
         )
-    ).all()  # type: ignore[return-value] # not null
+        .values(cancel_requested_at=now)
+    )
+
+
+def list_event_subjects(session: Session, user_id: uuid.UUID) -> Sequence[str]:
+    """Return the provider's ids under which the inbox keeps events about a user."""
+    columns = (
+        select(Subscription.provider_subscription_id).where(Subscription.user_id == user_id),
+        select(Subscription.provider_customer_id).where(Subscription.user_id == user_id),
+        select(Payment.provider_payment_id).where(Payment.user_id == user_id),
+    )
+    return [subject for subject in session.scalars(union(*columns)) if subject is not None]

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, RootModel, StringConstraints
 
 from whyviral.accounts.models import SubscriptionStatus
 
@@ -79,6 +79,12 @@ class PortalOut(BaseModel):
     """A short-lived address of the provider's portal for cards and receipts."""
 
     url: str
+
+
+class InvoicePdf(RootModel[bytes]):
+    """An invoice as PDF."""
+
+    model_config = ConfigDict(json_schema_extra={"format": "binary"})
 
 
 class _Row(BaseModel):

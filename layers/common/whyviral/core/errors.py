@@ -19,6 +19,9 @@ Every expected failure belongs to one of two trees. Each class is defined beside
     ├── notes.service             NoteNotFound, NoteChanged
     ├── usage.service             UsageLimitReached
     ├── usage.questions           QuestionLimitReached
+    ├── billing.refusals          PlanNotFound, AlreadyOnPlan, AlreadySubscribed, NoPaidSubscription, PaymentOnHold,
+    │                             SubscriptionEnding, NothingToCancel, NothingToUndo, CheckoutInProgress,
+    │                             PlanChangeInProgress, EmailNeeded, NoBillingAccount, InvoiceNotFound
     ├── throttling.rate_limits    RateLimited
     ├── throttling.idempotency    IdempotencyKeyReused, CallStillRunning
     └── functions/api             NotAuthenticated, InvalidToken, ImpersonationNotAllowed, UnknownHost,
@@ -35,6 +38,7 @@ Every expected failure belongs to one of two trees. Each class is defined beside
     │   └── NotConnected
     ├── brightdata.errors         SnapshotLost, SnapshotFailed, TriggerLost
     ├── clerk.api_call            ClerkRefusal
+    ├── dodo.errors               DodoRefusal and its subclasses, one for each code that we handle
     ├── http.streamed             StreamBroken
     ├── language_models.errors    ModelError
     │   └── gemini.errors         GeminiError
