@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory, EventLevel
-from whyviral.billing import event_handler
-from whyviral.billing.fetches import ConnectReader, Fetches
-from whyviral.billing.reports import FetchNeeded
+from whyviral.billing.mirror import event_handler
+from whyviral.billing.mirror.fetches import ConnectReader, Fetches
+from whyviral.billing.mirror.reports import FetchNeeded
 from whyviral.core.clock import utc_now
 from whyviral.core.database import session_scope
 from whyviral.webhooks import inbox

@@ -19,7 +19,7 @@ from local.stand_ins.clerk.webhooks import WEBHOOK_SECRET, event_of, headers_of,
 from tests.fakes.event_queue import FakeEventQueue
 from whyviral.accounts.models import EmailVerification, RevokedSession, Subscription, User
 from whyviral.analytics.models import AuthenticationLog
-from whyviral.billing.fetches import ConnectReader
+from whyviral.billing.mirror.fetches import ConnectReader
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 from whyviral.integrations.dodo.api_call import DodoMode

@@ -30,6 +30,7 @@ from whyviral.admin.user_data import NOT_ABOUT_USERS, USER_ROWS, Deletion, Owner
 from whyviral.admin.user_export import InvalidExportCursor, export_page
 from whyviral.analysis.models import PostAnalysisRequest, RequestStatus
 from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationLog
+from whyviral.billing.models import Credit, Dispute, Invoice, Payment, PaymentMethod, Refund
 from whyviral.core.database import Base
 from whyviral.feedback.models import Feedback
 from whyviral.throttling.models import IdempotencyKey, RateWindow
@@ -53,12 +54,78 @@ def owner_of(user: User) -> Owner:
     return Owner(user.id, user.clerk_user_id)
 
 
+def create_payment(session: Session, user: User, name: str) -> None:
+    """Make a payment with everything that belongs to one."""
+    create_subscription(
+        session,
+        user,
+        plan="pro",
+        status="PENDING",
+        provider="DODO",
+        provider_status="on_hold",
+        provider_subscription_id=f"subscription of {user.id}",
+        provider_customer_id=f"customer of {user.id}",
+    )
+    whose, money = {"user_id": user.id}, {"amount_cents": 1_900, "currency": "USD"}
+    mirror = {"provider_updated_at": NOW, "provider_digest": "digest"}
+    payment = Payment(
+        provider="DODO",
+        provider_payment_id=f"payment of {user.id}",
+        status="SUCCEEDED",
+        tax_cents=0,
+        paid_at=NOW,
+        **whose | money | mirror,
+    )
+    session.add(payment)
+    session.flush()
+    paid = whose | money | {"payment_id": payment.id}
+    session.add_all(
+        [
+            PaymentMethod(
+                provider="DODO",
+                provider_payment_method_id=f"card of {user.id}",
+                kind="card",
+                provider_updated_at=NOW,
+                **whose,
+            ),
+            Invoice(tax_cents=0, issued_at=NOW, **paid),
+            Refund(
+                provider_refund_id=f"refund of {user.id}",
+                status="SUCCEEDED",
+                reason=f"reason of {name}",
+                refunded_at=NOW,
+                **paid | mirror,
+            ),
+            Dispute(
+                provider_dispute_id=f"dispute of {user.id}", status="dispute_won", disputed_at=NOW, **paid | mirror
+            ),
+            Credit(
+                provider_entry_id=f"credit of {user.id}",
+                kind="credit_added",
+                amount=1,
+                balance_after=1,
+                is_credit=True,
+                credited_at=NOW,
+                **whose,
+            ),
+            WebhookEvent(
+                provider="dodo",
+                event_id=f"payment event of {user.id}",
+                type="payment.succeeded",
+                subject_id=f"payment of {user.id}",
+                payload={"name": name},
+            ),
+        ]
+    )
+
+
 def create_everything(session: Session, name: str) -> User:
     """Make a user with rows in every table that can hold some; all that tells who they are contains `name`."""
     user = create_user(
         session, email=f"{name}@example.com", full_name=name, company_name=name, profile_image=f"https://a/{name}"
     )
     create_subscription(session, user)
+    create_payment(session, user, name)
     create_usage(session, user, url_lookups=1)
     post = create_post(session)
     request = create_request(session, user, [post], status="PROCESSING")

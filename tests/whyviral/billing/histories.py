@@ -11,6 +11,7 @@ from local.stand_ins.dodo.business.books import BUSINESS_PRODUCT, PRO_PRODUCT, B
 from local.stand_ins.dodo.business.clock import VirtualClock
 from local.stand_ins.dodo.business.documents import (
     current_data,
+    customer_json,
     dispute_json,
     payment_json,
     refund_json,
@@ -18,7 +19,7 @@ from local.stand_ins.dodo.business.documents import (
 )
 from local.stand_ins.dodo.business.records import Outcome
 from local.stand_ins.dodo.business.refusals import BusinessRefusal
-from whyviral.integrations.dodo.documents import Dispute, Payment, Refund, Subscription
+from whyviral.integrations.dodo.documents import Customer, Dispute, Payment, Refund, Subscription
 
 SLUGS = {PRO_PRODUCT: "pro", BUSINESS_PRODUCT: "business"}
 PRICES = {"free": 0, "pro": 1_900, "business": 4_900}
@@ -51,6 +52,10 @@ class BooksReader:
     def get_dispute(self, dispute_id: str) -> Dispute:
         self.fetches += 1
         return Dispute.model_validate(dispute_json(self.books.get_dispute(dispute_id)))
+
+    def get_customer(self, customer_id: str) -> Customer:
+        self.fetches += 1
+        return Customer.model_validate(customer_json(self.books.get_customer(customer_id)))
 
 
 @dataclass(slots=True)
@@ -92,6 +97,7 @@ class History:
         act = self.chance.choice(_ACTS)
         try:
             act(self)
+            passage.catch_up(self.books)
         except BusinessRefusal:
             return
         self.steps.append(act.__name__)
@@ -242,9 +248,8 @@ class Mail:
 
     def rest(self) -> list[Event]:
         """Return the deliveries of everything that is still on its way, and of some events once more."""
-        self.some()
         chance = self.history.chance
         again = [event for event in self.history.books.events if chance.random() < 0.2]
-        last = self.waiting + again
+        last = self.some() + self.waiting + again
         chance.shuffle(last)
         return last

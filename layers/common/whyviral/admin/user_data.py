@@ -27,6 +27,8 @@ from whyviral.analysis.orphaned import end_orphaned
 from whyviral.analysis.pipeline import RequestJob
 from whyviral.analytics.authentications import Authentication, Caller, record_authentication
 from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationEvent, AuthenticationLog
+from whyviral.billing.deletion import order_cancellation
+from whyviral.billing.models import Credit, Dispute, Invoice, Payment, PaymentMethod, Refund
 from whyviral.chat.models import ChatMessage, ChatMessageChunk, ChatSession
 from whyviral.core.database import Base
 from whyviral.feedback.models import Feedback
@@ -91,6 +93,21 @@ def _chat_sessions_of(owner: Owner) -> Any:
 
 
 _ADDRESSES = ("address", "user_agent")
+_MIRROR_KEYS = ("provider_digest", "provider_fetched_at")
+
+
+def _is_event_about(owner: Owner) -> ColumnElement[bool]:
+    """Clerk's events name the user; Dodo's name the user's subscription, payment or customer."""
+    of_clerk = (WebhookEvent.provider == EventProvider.CLERK) & (WebhookEvent.subject_id == owner.clerk_user_id)
+    subscriptions = (
+        select(column).where(Subscription.user_id == owner.user_id)
+        for column in (Subscription.provider_subscription_id, Subscription.provider_customer_id)
+    )
+    payments = select(Payment.provider_payment_id).where(Payment.user_id == owner.user_id)
+    subjects = or_(*(WebhookEvent.subject_id.in_(ids) for ids in (*subscriptions, payments)))
+    return of_clerk | ((WebhookEvent.provider == EventProvider.DODO) & subjects)
+
+
 USER_ROWS: tuple[UserRows, ...] = (
     UserRows(
         User,
@@ -98,7 +115,18 @@ USER_ROWS: tuple[UserRows, ...] = (
         Deletion.ERASED,
         erased=("email", "full_name", "company_name", "profile_image"),
     ),
-    UserRows(Subscription, _by_user(Subscription), Deletion.RETAINED),
+    UserRows(
+        Subscription,
+        _by_user(Subscription),
+        Deletion.RETAINED,
+        hidden=("provider_digest", "provider_fetched_at", "checkout_session_id", "checkout_url"),
+    ),
+    UserRows(PaymentMethod, _by_user(PaymentMethod), Deletion.DELETED),
+    UserRows(Payment, _by_user(Payment), Deletion.RETAINED, hidden=_MIRROR_KEYS),
+    UserRows(Invoice, _by_user(Invoice), Deletion.RETAINED),
+    UserRows(Refund, _by_user(Refund), Deletion.ERASED, erased=("reason",), hidden=_MIRROR_KEYS),
+    UserRows(Dispute, _by_user(Dispute), Deletion.RETAINED, hidden=_MIRROR_KEYS),
+    UserRows(Credit, _by_user(Credit), Deletion.RETAINED),
     UserRows(
         EmailVerification,
         lambda owner: EmailVerification.clerk_user_id == owner.clerk_user_id,
@@ -132,7 +160,7 @@ USER_ROWS: tuple[UserRows, ...] = (
     UserRows(RateWindow, lambda owner: RateWindow.subject == cast(owner.user_id, Text), Deletion.DELETED),
     UserRows(
         WebhookEvent,
-        lambda owner: (WebhookEvent.provider == EventProvider.CLERK) & (WebhookEvent.subject_id == owner.clerk_user_id),
+        _is_event_about,
         Deletion.ERASED,
         erased=("payload",),
     ),
@@ -188,6 +216,7 @@ def delete_user(session: Session, clerk_user_id: str, *, now: datetime) -> uuid.
     # Events come first: a transaction that processes one locks it before it locks the user.
     inbox.erase(session, EventProvider.CLERK, clerk_user_id)
     if known is not None:
+        order_cancellation(session, known.id, now=now)
         _end_requests(session, known.id, now=now)
     user_id = account_service.delete_user(session, clerk_user_id, now=now)
     owner = Owner(user_id, clerk_user_id)

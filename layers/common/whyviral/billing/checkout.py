@@ -12,7 +12,7 @@ from whyviral.integrations.dodo.documents import SubscriptionState
 from whyviral.integrations.errors import ProviderError
 
 from . import repository
-from .owners import CHECKOUT_KEY, USER_KEY
+from .mirror.owners import CHECKOUT_KEY, USER_KEY
 from .provider_calls import Connect, calling
 from .refusals import (
     AlreadyOnPlan,

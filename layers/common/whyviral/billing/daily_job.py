@@ -23,10 +23,10 @@ from whyviral.vendor_calls.calls import CallCollector
 
 from . import repository
 from .checkout import CHECKOUT_LIFETIME
-from .lifecycle import Version
+from .mirror.lifecycle import Version
+from .mirror.subscriptions import apply_fetched, version_of
 from .plan_changes import CHANGE_LIFETIME
 from .provider_calls import Connect
-from .subscription_mirror import apply_fetched, version_of
 
 BATCH = 100
 _COUNTS = ("subscriptions_checked", "subscriptions_ended", "checkouts_closed", "rows_failed")

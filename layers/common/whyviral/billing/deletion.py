@@ -16,6 +16,7 @@ def order_cancellation(session: Session, user_id: uuid.UUID, *, now: datetime) -
 
     The order is saved with the deletion; a scheduled job carries it out at the provider within minutes.
     """
-    repository.order_cancellation(session, user_id, now=now)
+    # Events come first: a transaction that processes one locks it before it locks the subscription.
     for subject_id in repository.list_event_subjects(session, user_id):
         inbox.erase(session, EventProvider.DODO, subject_id)
+    repository.order_cancellation(session, user_id, now=now)

@@ -24,7 +24,8 @@ from whyviral.integrations.dodo.errors import (
 from whyviral.integrations.errors import ProviderError
 
 from . import repository
-from .lifecycle import Version
+from .mirror.lifecycle import Version
+from .mirror.subscriptions import apply_fetched, version_of
 from .provider_calls import Connect, calling
 from .refusals import (
     AlreadyOnPlan,
@@ -37,7 +38,6 @@ from .refusals import (
     SubscriptionEnding,
 )
 from .schemas import ChangeState
-from .subscription_mirror import apply_fetched, version_of
 
 CHANGE_LIFETIME = timedelta(minutes=10)
 """How long an ordered upgrade is taken to be on its way; afterwards it may be ordered again."""

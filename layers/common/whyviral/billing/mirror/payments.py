@@ -9,14 +9,14 @@ from sqlalchemy.orm import Session
 from whyviral.accounts.models import BillingProvider, User
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory, EventLevel
+from whyviral.billing import repository
+from whyviral.billing.models import Credit, Dispute, Mirrored, Payment, Refund, RefundStatus
 from whyviral.integrations.dodo import documents
 from whyviral.integrations.dodo.documents import ChargeType, PaymentState
 
-from . import repository
 from .amounts import amounts_of, payment_status_of
 from .lifecycle import Version
-from .models import Credit, Dispute, Mirrored, Payment, Refund, RefundStatus
-from .owners import OwnerUnknown, find_owner
+from .owners import find_owner
 from .reports import FetchNeeded, ObjectId, ObjectKind, Reports
 
 _CARD = "card"
@@ -150,15 +150,20 @@ def save_dispute(session: Session, reported: documents.Dispute, reports: Reports
     return user
 
 
-def save_credit(session: Session, entry: documents.CreditEntry) -> uuid.UUID:
+def save_credit(session: Session, entry: documents.CreditEntry, reports: Reports) -> User:
     """Save an entry of the provider's credit ledger, once, and return its user.
 
     Raises:
+        FetchNeeded: the customer is not known yet.
         OwnerUnknown: the customer is no user's.
     """
     user_id = repository.find_user_id_of_customer(session, entry.customer_id)
     if user_id is None:
-        raise OwnerUnknown
+        wanted = ObjectId(ObjectKind.CUSTOMER, entry.customer_id)
+        customer = reports.fetched_document(wanted)
+        if not isinstance(customer, documents.Customer):
+            raise FetchNeeded(wanted, known=None)
+        user_id = find_owner(session, metadata=customer.metadata, customer=customer)
     values = {
         "user_id": user_id,
         "provider_entry_id": entry.id,
@@ -169,7 +174,7 @@ def save_credit(session: Session, entry: documents.CreditEntry) -> uuid.UUID:
         "credited_at": entry.created_at,
     }
     repository.insert_once(session, Credit, values, key=Credit.provider_entry_id)
-    return user_id
+    return repository.get_user(session, user_id)
 
 
 def _owner(session: Session, reported: documents.Payment, row: Payment | None) -> User:

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 
 from sqlalchemy.orm import Session
 
+from whyviral.billing import repository
 from whyviral.integrations.dodo.documents import CustomerRef
-
-from . import repository
 
 USER_KEY = "user_id"
 CHECKOUT_KEY = "checkout_id"

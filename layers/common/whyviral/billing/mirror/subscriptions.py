@@ -6,9 +6,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from whyviral.accounts.models import BillingProvider, Plan, Subscription, SubscriptionStatus, User
+from whyviral.billing import repository
 from whyviral.integrations.dodo import documents
 
-from . import repository
 from .current_plan import settle
 from .lifecycle import SubscriptionFacts, Version, facts_of
 from .owners import CHECKOUT_KEY, find_owner, id_in
@@ -41,8 +41,10 @@ def save_subscription(session: Session, reported: documents.Subscription, report
     version = reports.decide(wanted, document, facts, known=known)
     if version is None:
         return user
+    plan = _plan_of(session, facts.product_id)
+    next_plan = None if facts.scheduled_product_id is None else _plan_of(session, facts.scheduled_product_id)
     row = row or _new_row(session, document, owner_id)
-    _copy(session, row, facts, version)
+    _copy(row, facts, version, plan=plan, next_plan=next_plan)
     if user.deleted_at is not None and row.provider_status not in repository.ENDED_AT_PROVIDER:
         row.cancel_requested_at = row.cancel_requested_at or reports.now
     settle(session, owner_id, now=reports.now)
@@ -73,9 +75,7 @@ def _new_row(session: Session, document: documents.Subscription, user_id: uuid.U
     return row
 
 
-def _copy(session: Session, row: Subscription, facts: SubscriptionFacts, version: Version) -> None:
-    plan = _plan_of(session, facts.product_id)
-    next_plan = None if facts.scheduled_product_id is None else _plan_of(session, facts.scheduled_product_id)
+def _copy(row: Subscription, facts: SubscriptionFacts, version: Version, *, plan: Plan, next_plan: Plan | None) -> None:
     row.plan_id = plan.id
     row.provider_status = facts.status
     row.provider_customer_id = facts.customer_id

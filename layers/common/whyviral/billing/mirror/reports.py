@@ -6,11 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from whyviral.integrations.dodo.documents import Dispute, Payment, Refund, Subscription
+from whyviral.integrations.dodo.documents import Customer, Dispute, Payment, Refund, Subscription
 
 from .lifecycle import Verdict, Version, compare, digest_of, fetched_version
 
-type Mirrorable = Subscription | Payment | Refund | Dispute
+type Fetchable = Subscription | Payment | Refund | Dispute | Customer
 MAX_FETCHES = 4
 """A refund may need its payment and itself, and each of them once more if an event arrives during the fetch."""
 
@@ -22,6 +22,7 @@ class ObjectKind(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     DISPUTE = "dispute"
+    CUSTOMER = "customer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class StillUnsure(Exception):
 class Fetched:
     """An object that was fetched, and the version of our row when the fetch began."""
 
-    document: Mirrorable
+    document: Fetchable
     known: Version | None
     at: datetime
 
@@ -73,8 +74,12 @@ class Reader(Protocol):
         """Return a dispute."""
         ...
 
+    def get_customer(self, customer_id: str) -> Customer:
+        """Return a customer."""
+        ...
 
-def fetch(reader: Reader, wanted: ObjectId) -> Mirrorable:
+
+def fetch(reader: Reader, wanted: ObjectId) -> Fetchable:
     """Return an object of the provider as it is now."""
     match wanted.kind:
         case ObjectKind.SUBSCRIPTION:
@@ -85,6 +90,8 @@ def fetch(reader: Reader, wanted: ObjectId) -> Mirrorable:
             return reader.get_refund(wanted.id)
         case ObjectKind.DISPUTE:
             return reader.get_dispute(wanted.id)
+        case ObjectKind.CUSTOMER:
+            return reader.get_customer(wanted.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +122,7 @@ class Reports:
             case Verdict.UNSURE:
                 raise FetchNeeded(wanted, known=known)
 
-    def fetched_document(self, wanted: ObjectId) -> Mirrorable | None:
+    def fetched_document(self, wanted: ObjectId) -> Fetchable | None:
         """Return the object as fetched for this event; None if it was not fetched."""
         found = self.fetched.get(wanted)
         return None if found is None else found.document

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from whyviral.accounts.models import User
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory, EventLevel
+from whyviral.billing import repository
 from whyviral.integrations.dodo.documents import (
     CreditBalance,
     CreditEntry,
@@ -21,11 +22,9 @@ from whyviral.integrations.dodo.documents import (
 from whyviral.integrations.dodo.events import Document, document_of, envelope_of
 from whyviral.webhooks.models import WebhookEvent
 
-from . import repository
-from .owners import OwnerUnknown
-from .payment_mirror import save_credit, save_dispute, save_payment, save_refund
+from .payments import save_credit, save_dispute, save_payment, save_refund
 from .reports import Fetched, ObjectId, Reports
-from .subscription_mirror import save_subscription
+from .subscriptions import save_subscription
 
 
 def handle(session: Session, event: WebhookEvent, fetched: Mapping[ObjectId, Fetched], *, now: datetime) -> None:
@@ -43,6 +42,7 @@ def handle(session: Session, event: WebhookEvent, fetched: Mapping[ObjectId, Fet
         FetchNeeded: only the provider knows; nothing was changed.
         UnreadableEvent: the document does not match its type.
         UnknownProduct: a subscription is to a product that is none of our plans.
+        OwnerUnknown: the object belongs to no user.
     """
     envelope = envelope_of(event.payload)
     document = document_of(envelope)
@@ -50,11 +50,7 @@ def handle(session: Session, event: WebhookEvent, fetched: Mapping[ObjectId, Fet
         if not envelope.is_known:
             _record(session, "event_unknown", event, level=EventLevel.WARNING)
         return
-    try:
-        user = _save(session, document, Reports(envelope.occurred_at, now, fetched))
-    except OwnerUnknown:
-        _record(session, "event_without_owner", event, level=EventLevel.ERROR)
-        return
+    user = _save(session, document, Reports(envelope.occurred_at, now, fetched))
     if user is not None and user.deleted_at is not None:
         event.payload = None  # it names the customer
     if isinstance(document, CreditBalance | Dunning):
@@ -72,7 +68,7 @@ def _save(session: Session, document: Document, reports: Reports) -> User | None
         case Dispute():
             return save_dispute(session, document, reports)
         case CreditEntry():
-            return repository.get_user(session, save_credit(session, document))
+            return save_credit(session, document, reports)
         case CreditBalance() | Dunning():
             user_id = repository.find_user_id_of_customer(session, document.customer_id)
             return None if user_id is None else repository.get_user(session, user_id)

@@ -11,9 +11,9 @@ from whyviral.accounts.models import CURRENT_STATUSES, Subscription, Subscriptio
 from whyviral.accounts.service import FREE_PLAN
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory, EventLevel
+from whyviral.billing import repository
 from whyviral.integrations.dodo.documents import SubscriptionState
 
-from . import repository
 from .lifecycle import Candidate, choose_current, status_of
 
 

@@ -6,9 +6,8 @@ All other amounts are the provider's own numbers. Everything is a whole number o
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from whyviral.billing.models import PaymentStatus
 from whyviral.integrations.dodo.documents import PaymentState
-
-from .models import PaymentStatus
 
 
 class InconsistentAmounts(Exception):

@@ -59,11 +59,9 @@ def compare(known: Version | None, *, digest: str, occurred_at: datetime) -> Ver
         return Verdict.APPLY
     if occurred_at < known.updated_at:
         return Verdict.IGNORE
-    if occurred_at == known.updated_at:
-        # A fetch came after the event of this time, so it is at least as new.
-        return Verdict.IGNORE if digest == known.digest or known.fetched_at else Verdict.UNSURE
-    if known.fetched_at is not None and occurred_at <= known.fetched_at + CLOCK_SKEW:
-        # The fetch may already include what this event reports, and more.
+    was_fetched_later = known.fetched_at is not None and occurred_at <= known.fetched_at + CLOCK_SKEW
+    if occurred_at == known.updated_at or was_fetched_later:
+        # Two reports of one moment, or a fetch that may already include what this event reports, and more.
         return Verdict.IGNORE if digest == known.digest else Verdict.UNSURE
     return Verdict.APPLY
 
