@@ -1,7 +1,6 @@
 """API Gateway's proxy requests and responses that webhooks need. Source: AWS, "Lambda proxy integrations"."""
 
 import base64
-import binascii
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -53,7 +52,7 @@ class GatewayRequest(BaseModel):
         text = self.body or ""
         try:
             body = base64.b64decode(text, validate=True) if self.is_base64 else text.encode()
-        except (binascii.Error, UnicodeEncodeError):
+        except ValueError:  # not base64, not ASCII, or half of a surrogate pair
             raise Refused(400, "invalid_body", "The body cannot be read.") from None
         if len(body) > MAX_BODY_BYTES:
             raise Refused(413, "body_too_large", "The body is too large; send at most 256 KiB.")

@@ -10,6 +10,8 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 _PARTS = ("id", "timestamp", "signature")
 _EVENT_ID = re.compile(r"[!-\-/-~]{1,255}")
 """Printable ASCII except the dot, which separates id, timestamp and body in the signed text."""
+_TIMESTAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
+"""The library also reads decimals, which are not what was signed."""
 _SECRET_PREFIX = "whsec_"  # noqa: S105 - not a secret
 _VERSION = "v1"
 
@@ -48,7 +50,7 @@ def verified_event_id(secret: str, *, headers: Mapping[str, str], body: bytes, p
     """
     # The library accepts only the standard's own header names, not Svix's.
     named = {f"webhook-{part}": headers.get(f"{prefix}-{part}", "") for part in _PARTS}
-    if not _EVENT_ID.fullmatch(named["webhook-id"]):
+    if not _EVENT_ID.fullmatch(named["webhook-id"]) or not _TIMESTAMP.fullmatch(named["webhook-timestamp"]):
         raise InvalidSignature
     named["webhook-signature"] = _readable_signatures(named["webhook-signature"])
     try:
