@@ -39,6 +39,13 @@ def invalid_key() -> Refusal:
     return Refusal(400, error_body(400, message, [info]))
 
 
+def billing_disabled() -> Refusal:
+    """Return the refusal of a project whose billing does not allow the call."""
+    body = error_body(400, "Please enable billing on your project in Google AI Studio.")
+    body["error"]["status"] = "FAILED_PRECONDITION"
+    return Refusal(400, body)
+
+
 def permission_denied(message: str) -> Refusal:
     """Return the refusal of a caller without permission."""
     return Refusal(403, error_body(403, message))

@@ -1,6 +1,7 @@
 """The Gemini API, under both of its versions. Source: ai.google.dev, generateContent; google-genai 3.4."""
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
@@ -36,20 +37,22 @@ _KEY_WITHOUT_LIMITS = "plain-schema-key"
 
 def _refuse_key(key: str) -> Refusal | None:
     """Return the refusal that a key is named after; every other key works."""
-    match key:
-        case "":
-            return errors.permission_denied("Method doesn't allow unregistered callers.")
-        case "bad-key":
-            return errors.invalid_key()
-        case "denied-key":
-            return errors.permission_denied("Your API key was reported as leaked. Please use another API key.")
-        case "minute-limited-key":
-            quota_id = "GenerateRequestsPerMinutePerProjectPerModel-FreeTier"
-            return errors.quota_exceeded(quota_id=quota_id, retry_delay_s=7)
-        case "day-limited-key":
-            quota_id = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
-            return errors.quota_exceeded(quota_id=quota_id, retry_delay_s=36_000)
-    return None
+    refused = _REFUSED_KEYS.get(key)
+    return refused() if refused else None
+
+
+_REFUSED_KEYS: Mapping[str, Callable[[], Refusal]] = {
+    "": lambda: errors.permission_denied("Method doesn't allow unregistered callers."),
+    "bad-key": errors.invalid_key,
+    "denied-key": lambda: errors.permission_denied("Your API key was reported as leaked. Please use another API key."),
+    "spend-limited-key": errors.billing_disabled,
+    "minute-limited-key": lambda: errors.quota_exceeded(
+        quota_id="GenerateRequestsPerMinutePerProjectPerModel-FreeTier", retry_delay_s=7
+    ),
+    "day-limited-key": lambda: errors.quota_exceeded(
+        quota_id="GenerateRequestsPerDayPerProjectPerModel-FreeTier", retry_delay_s=36_000
+    ),
+}
 
 
 def _key_of(request: Request) -> str:

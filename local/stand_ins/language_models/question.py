@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from local.stand_ins.language_models.described_bounds import with_described_bounds
 from local.stand_ins.language_models.pictures import Picture
 from local.stand_ins.language_models.prompt_orders import Ending, PromptOrder, read_order
 from local.stand_ins.language_models.schema import SchemaFiller
@@ -60,7 +61,7 @@ class ModelQuestion:
         if self.schema is None:
             text = self.order.worded(chat_reply(material, self.turns[-1][1]))
         else:
-            text = self.order.written(SchemaFiller(self.schema, material).answer())
+            text = self.order.written(SchemaFiller(with_described_bounds(self.schema), material).answer())
         if self.order.ending in (Ending.REFUSE, Ending.EMPTY):
             text = ""
         thinking = int(count_tokens(text) * _THOUGHTS_SHARE)

@@ -53,7 +53,9 @@ async def create_response(request: Request) -> Response:
     }
     if question.is_streamed:
         return streamed(request, _script(question, answered, headers), question.order)
-    return JSONResponse(_response(question, answered, _end_of(question.order.ending, answered)), headers=headers)
+    return JSONResponse(
+        _response(_skeleton(question), answered, _end_of(question.order.ending, answered)), headers=headers
+    )
 
 
 def _require_key(request: Request, *, is_streamed: bool) -> None:
@@ -68,14 +70,14 @@ def _end_of(ending: Ending, answered: Answered) -> Ending:
     return ending if is_whole else Ending.COMPLETE if answered.is_complete else Ending.LENGTH
 
 
-def _response(question: ModelQuestion, answered: Answered, ending: Ending) -> Json:
+def _response(skeleton: Json, answered: Answered, ending: Ending) -> Json:
     status = "incomplete" if ending in (Ending.LENGTH, Ending.REFUSE_MIDWAY) else "completed"
     reason = {Ending.LENGTH: "max_output_tokens", Ending.REFUSE_MIDWAY: "content_filter"}.get(ending)
     part: Json = {"type": "output_text", "text": answered.text, "annotations": []}
     if ending is Ending.REFUSE:
         part = {"type": "refusal", "refusal": _REFUSAL}
     message = {"id": "msg_1", "type": "message", "role": "assistant", "status": status, "content": [part]}
-    return _skeleton(question) | {
+    return skeleton | {
         "status": status,
         "incomplete_details": {"reason": reason} if reason else None,
         "output": [{"id": "rs_1", "type": "reasoning", "summary": []}, message],
@@ -139,7 +141,7 @@ def _script(question: ModelQuestion, answered: Answered, headers: Mapping[str, s
         opening=opening,
         pieces=pieces,
         closing={
-            ordered: _closing(_response(question, answered, end), place, start=len(opening) + len(pieces))
+            ordered: _closing(_response(skeleton, answered, end), place, start=len(opening) + len(pieces))
             for ordered, end in ends.items()
         },
         error=typed("error", code="server_error", message="The server had an error.", param=None),

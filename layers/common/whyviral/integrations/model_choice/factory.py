@@ -1,5 +1,7 @@
 """Builds the models that AI_PROVIDER names. Importing this loads no vendor's SDK."""
 
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pydantic import SecretStr
@@ -62,7 +64,12 @@ def build_analyst(
 
 
 def build_chat_model(
-    settings: ModelSettings, *, calls: CallRecorder, prices: PriceList, clock: Clock = utc_now
+    settings: ModelSettings,
+    *,
+    calls: CallRecorder,
+    prices: PriceList,
+    clock: Clock = utc_now,
+    jitter: Callable[[float, float], float] = random.uniform,
 ) -> ChatModel:
     """Return the chat model of the chosen vendor; build one for each message.
 
@@ -71,6 +78,7 @@ def build_chat_model(
         calls: records every exchange; called in threads.
         prices: the prices of models.
         clock: returns the current time.
+        jitter: chooses the pause between two tries from a range of seconds.
     """
     choice = _choice(settings)
     model = settings.chat_model or choice.model
@@ -82,6 +90,7 @@ def build_chat_model(
         calls=calls,
         clock=clock,
         prices=prices,
+        jitter=jitter,
     )
 
 
