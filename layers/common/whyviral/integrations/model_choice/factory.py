@@ -1,4 +1,4 @@
-"""Builds the models that AI_PROVIDER names. Importing this loads no vendor's SDK."""
+"""Builds the models that AI_PROVIDER names. Importing this loads no vendor."""
 
 import random
 from collections.abc import Callable
@@ -7,15 +7,8 @@ from dataclasses import dataclass
 from pydantic import SecretStr
 
 from whyviral.core.clock import Clock, utc_now
-from whyviral.integrations.anthropic.dialect import AnthropicDialect
-from whyviral.integrations.gemini.analyst import GeminiAnalyst
-from whyviral.integrations.gemini.chat_dialect import GeminiChatDialect
-from whyviral.integrations.language_models.analyst import HttpAnalyst
-from whyviral.integrations.language_models.chat import StreamedChatModel
 from whyviral.integrations.language_models.dialect import Dialect
 from whyviral.integrations.language_models.key_ring import KeyRing
-from whyviral.integrations.openai.dialect import OpenAIDialect
-from whyviral.integrations.openai_compatible.dialect import OpenAICompatibleDialect
 from whyviral.integrations.ports.analyst import Analyst
 from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.integrations.ports.chat_model import ChatModel
@@ -23,6 +16,7 @@ from whyviral.integrations.ports.price_list import PriceList
 
 from .settings import AiProvider, ModelSettings
 
+# ruff: noqa: PLC0415 - each function loads only the vendor, and the engine, that it asks: an import of all takes 55 ms
 _GEMINI_CHAT_MODEL = "gemini-3.5-flash-lite"
 
 
@@ -48,6 +42,8 @@ def build_analyst(
         clock: returns the current time.
     """
     if settings.ai_provider is AiProvider.GEMINI:
+        from whyviral.integrations.gemini.analyst import GeminiAnalyst
+
         return GeminiAnalyst(
             settings.gemini_api_keys,
             model=settings.gemini_model,
@@ -57,6 +53,8 @@ def build_analyst(
             clock=clock,
             prices=prices,
         )
+    from whyviral.integrations.language_models.analyst import HttpAnalyst
+
     choice = _choice(settings)
     return HttpAnalyst(
         choice.dialect, choice.keys, model=choice.model, calls=calls, timeout_s=timeout_s, clock=clock, prices=prices
@@ -80,6 +78,8 @@ def build_chat_model(
         clock: returns the current time.
         jitter: chooses the pause between two tries from a range of seconds.
     """
+    from whyviral.integrations.language_models.chat import StreamedChatModel
+
     choice = _choice(settings)
     model = settings.chat_model or choice.model
     return StreamedChatModel(
@@ -103,15 +103,23 @@ def _spare_chat_model(settings: ModelSettings, model: str) -> str | None:
 def _choice(settings: ModelSettings) -> _Choice:
     match settings.ai_provider:
         case AiProvider.GEMINI:
+            from whyviral.integrations.gemini.chat_dialect import GeminiChatDialect
+
             keys = KeyRing(settings.gemini_api_keys, provider=settings.ai_provider, setting="GEMINI_API_KEY")
             return _Choice(GeminiChatDialect(), keys, _GEMINI_CHAT_MODEL)
         case AiProvider.OPENAI:
+            from whyviral.integrations.openai.dialect import OpenAIDialect
+
             keys = _single_key(settings, settings.openai_api_key, setting="OPENAI_API_KEY")
             return _Choice(OpenAIDialect(), keys, settings.openai_model)
         case AiProvider.ANTHROPIC:
+            from whyviral.integrations.anthropic.dialect import AnthropicDialect
+
             keys = _single_key(settings, settings.anthropic_api_key, setting="ANTHROPIC_API_KEY")
             return _Choice(AnthropicDialect(), keys, settings.anthropic_model)
         case AiProvider.SELF_HOSTED:
+            from whyviral.integrations.openai_compatible.dialect import OpenAICompatibleDialect
+
             keys = _single_key(settings, settings.self_hosted_llm_api_key, setting="SELF_HOSTED_LLM_API_KEY")
             dialect = OpenAICompatibleDialect(settings.self_hosted_llm_url or "")
             return _Choice(dialect, keys, settings.self_hosted_llm_model or "")

@@ -1,6 +1,16 @@
 """Removes the thinking that some models write in front of their answer, between `<think>` and `</think>`."""
 
+from enum import Enum, auto
+
 _OPENING, _CLOSING = "<think>", "</think>"
+
+
+class _Place(Enum):
+    START = auto()
+    INSIDE = auto()
+    AFTER = auto()
+    """Before the first word of the answer."""
+    ANSWER = auto()
 
 
 class ThinkingFilter:
@@ -8,26 +18,29 @@ class ThinkingFilter:
 
     def __init__(self) -> None:
         self._held = ""
-        self._is_inside = False
-        self._is_over = False
+        self._place = _Place.START
 
     def feed(self, text: str) -> str:
         """Return the part of the text so far that can be shown now."""
-        if self._is_over:
+        if self._place is _Place.ANSWER:
             return text
         self._held += text
-        if not self._is_inside:
+        if self._place is _Place.START:
             start = self._held.lstrip()
             if not start.startswith(_OPENING):
-                return "" if _OPENING.startswith(start) else self._release(self._held)
-            self._is_inside = True
-        _, closing, rest = self._held.partition(_CLOSING)
-        return self._release(rest.lstrip()) if closing else ""
+                return "" if _OPENING.startswith(start) else self._release()
+            self._place = _Place.INSIDE
+        if self._place is _Place.INSIDE and _CLOSING in self._held:
+            self._held, self._place = self._held.partition(_CLOSING)[2], _Place.AFTER
+        if self._place is _Place.AFTER:
+            self._held = self._held.lstrip()
+            return self._release() if self._held else ""
+        return ""
 
     def finish(self) -> str:
         """Return the held text of an answer that has ended: none of it if the thinking never ended."""
-        return "" if self._is_inside or self._is_over else self._release(self._held)
+        return self._release() if self._place is _Place.START else ""
 
-    def _release(self, text: str) -> str:
-        self._held, self._is_inside, self._is_over = "", False, True
+    def _release(self) -> str:
+        text, self._held, self._place = self._held, "", _Place.ANSWER
         return text
