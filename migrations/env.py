@@ -19,6 +19,7 @@ import whyviral.core.postgres.url
 import whyviral.feedback.models
 import whyviral.jobs.models
 import whyviral.notes.models
+import whyviral.social.creator_baselines.models
 import whyviral.social.models
 import whyviral.throttling.models
 import whyviral.usage.models

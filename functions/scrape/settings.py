@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field, SecretStr
 
+from whyviral.analysis.creators.baseline_fetcher import BaselineMode
 from whyviral.vendor_calls.settings import SpendingSettings
 
 
@@ -21,6 +22,7 @@ class ScrapeSettings(SpendingSettings):
     youtube_proxy_url: SecretStr | None = None
     """A secret, because the URL contains the proxy's password."""
     post_reuse_hours: int = 24
+    baseline_mode: BaselineMode = BaselineMode.CHEAP
 
     @property
     def post_reuse(self) -> timedelta:

@@ -21,6 +21,7 @@ _DEFAULT_MEMORY_MB = 128
 _LOCAL_SUBSTITUTIONS = MappingProxyType(
     {
         "AssignPublicIp": "DISABLED",
+        "BaselineMode": "cheap",  # the scrape function has the user's own BASELINE_MODE
         "CapacityProvider": "FARGATE",
         "ClusterArn": f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:cluster/local",
         "MapConcurrency": "8",

@@ -54,6 +54,7 @@ HIDDEN = [
     "chat_message_chunks",
     "credits",
     "disputes",
+    "creator_baselines",
     "webhook_events",
     "daily_spend",
     "email_verifications",

@@ -7,7 +7,15 @@ import pytest
 from tests.statemachine.conftest import Answer, Died, Execution, Machine
 
 HAPPY = ["FetchPosts", "CheckFetchedPosts", "CollectMedia", "CheckTimeToCollect", "CollectMediaOfPost"]
-HAPPY += ["CheckCollectedPosts", "AnalysePosts", "StartPost", "CheckTimeToAnalyse", "AnalysePost", "CheckAnalysedPost"]
+HAPPY += [
+    "CheckCollectedPosts",
+    "CheckForMedia",
+    "AnalysePosts",
+    "StartPost",
+    "CheckTimeToAnalyse",
+    "AnalysePost",
+    "CheckAnalysedPost",
+]
 HAPPY += ["PostAnalysed", "FinishRequest", "CheckOutcome", "RequestFinished"]
 LARGEST_STATE_BYTES = 16 * 1024
 

@@ -9,6 +9,7 @@ import pytest
 from pydantic import BaseModel
 
 from tests.statemachine.conftest import ROOT, State, states_of
+from whyviral.analysis.creators.baseline_fetcher import BaselineJob
 from whyviral.analysis.models import Stage
 from whyviral.analysis.pipeline import CollectResult, Outcome, PostJob, RequestJob
 from whyviral.analysis.post_explainer import ExplainJob
@@ -19,6 +20,7 @@ CAUSE = "{% $type($states.errorOutput.Cause) = 'string' ? $substring($states.err
 """Some errors have no cause, or null, and an expression that fails would itself be an error."""
 JOBS: dict[str, set[str]] = {
     "FetchPosts": set(FetchJob.model_fields),
+    "FetchBaselines": set(BaselineJob.model_fields) | {"step"},
     "CollectMediaOfPost": set(PostJob.model_fields),
     "AnalysePost": set(ExplainJob.model_fields),
     "NoteUnwatchedMedia": set(RequestJob.model_fields) | FAILURE | {"goes_on"},
@@ -28,7 +30,7 @@ JOBS: dict[str, set[str]] = {
     "FailUnanalysedPost": set(PostJob.model_fields) | FAILURE,
 }
 # Source: AWS Step Functions, "Handling errors in Step Functions workflows" and "Handle transient Lambda exceptions".
-PAID = {"FetchPosts", "AnalysePost"}
+PAID = {"FetchPosts", "FetchBaselines", "AnalysePost"}
 TRANSIENT = {
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
@@ -195,11 +197,18 @@ def test_tasks_are_placed_by_capacity_provider_and_never_by_launch_type(states: 
 
 def test_every_stage_that_can_fail_leads_to_fail_request(definition: State) -> None:
     for name, state in definition["States"].items():
-        if state["Type"] in {"Task", "Map"} and name not in {"FailRequest", *WORKERS}:
+        if state["Type"] in {"Task", "Map"} and name not in {"FailRequest", "FetchBaselines", *WORKERS}:
             (catch,) = state["Catch"]
             assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "FailRequest"), name
             assert catch["Output"].keys() == FAILURE, name
             assert catch["Output"]["cause"] == CAUSE, name
+
+
+def test_no_failure_of_a_comparison_fails_the_request(states: dict[str, State]) -> None:
+    (catch,) = states["FetchBaselines"]["Catch"]
+
+    assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "CheckForMedia")
+    assert catch["Output"].keys() == {"posts", "needs_worker"}
 
 
 def test_the_failure_of_a_post_is_recorded_inside_its_map(definition: State) -> None:

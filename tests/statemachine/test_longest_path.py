@@ -17,6 +17,7 @@ import pytest
 
 from local.aws.template import load_document, read_template
 from tests.statemachine.conftest import ROOT, State, states_of
+from whyviral.analysis.creators.baseline_fetcher import CHEAP, FULL
 from whyviral.analysis.post_explainer import ANALYSE_BUDGET, MODEL_TIMEOUT_S
 from whyviral.analysis.post_fetcher import FETCH_BUDGET
 from whyviral.integrations.brightdata.scraper_api import MOST_CALLS_A_READ, TIMEOUT_S
@@ -50,8 +51,8 @@ def longest_s(task: State, worker: Mapping[str, str]) -> float:
 
 def last_start_s(states: Mapping[str, State], gate: str) -> float:
     """Return the age of an execution after which a Map starts no post."""
-    (choice,) = states[gate]["Choices"]
-    limit = re.search(r"- \$toMillis\(\$states\.context\.Execution\.StartTime\) > (\d+) %}$", choice["Condition"])
+    conditions = " ".join(choice["Condition"] for choice in states[gate]["Choices"])
+    limit = re.search(r"- \$toMillis\(\$states\.context\.Execution\.StartTime\) > (\d+) %}", conditions)
     assert limit is not None
     return int(limit[1]) / 1000
 
@@ -63,6 +64,9 @@ def latest_ends_s(definition: State, worker: Mapping[str, str]) -> dict[str, flo
     ends = {"fetch": FETCH_BUDGET.total_seconds() + task["FetchPosts"]}
     collected_at_s = max(ends["fetch"], last_start_s(states, "CheckTimeToCollect"))
     ends["collect"] = collected_at_s + task["CollectMediaOfPost"] + task["FailUncollectedPost"]
+    # A comparison is not started after its gate, so that it never ends later than the media of the last post.
+    compared_at_s = last_start_s(states, "CheckCollectedPosts") + FULL.budget.total_seconds()
+    ends["compare"] = compared_at_s + task["FetchBaselines"]
     worker_s = max(task["ProcessMedia"], task["ProcessMediaWarm"])
     ends["process"] = ends["collect"] + worker_s + task["NoteUnwatchedMedia"]
     # The model is called for a started post until the post's budget ends, and then once more for a full run.
@@ -78,6 +82,22 @@ def test_the_longest_path_ends_in_time(definition: State, compute: str) -> None:
     ends = latest_ends_s(definition, WORKERS[compute])
 
     assert ends["fail"] < LONGEST_S < definition["TimeoutSeconds"]
+
+
+@pytest.mark.parametrize("compute", WORKERS)
+def test_a_comparison_never_makes_the_longest_path_longer(definition: State, compute: str) -> None:
+    ends = latest_ends_s(definition, WORKERS[compute])
+
+    assert ends["compare"] < ends["collect"]
+
+
+@pytest.mark.parametrize("compute", WORKERS)
+def test_a_comparison_is_skipped_only_if_the_posts_took_longer_than_usual(definition: State, compute: str) -> None:
+    gate_s = last_start_s(dict(states_of(definition)), "CheckCollectedPosts")
+
+    assert gate_s > FETCH_BUDGET.total_seconds()
+    assert CHEAP.budget.total_seconds() == 20
+    assert FULL.budget.total_seconds() == 90
 
 
 @pytest.mark.parametrize("compute", WORKERS)

@@ -104,6 +104,8 @@ SUMMARY = {
     "id": REQUEST_ID,
     "platform": PLATFORM,
     "post_urls": [POST_URL],
+    "handle": None,
+    "handle_posts": None,
     "display_name": "jack: just setting up my twttr",
     "status": "COMPLETED",
     "progress": 100,
@@ -131,6 +133,12 @@ STEP = {
     "stage_cost_usd": 0.0,
     "created_at": ENDED_AT,
 }
+_MEASURED = {
+    "facts": _FACTS,
+    "verdict": _VERDICT,
+    "not_observable": [_NOT_OBSERVABLE],
+    "measured_at": STARTED_AT,
+}
 POST_OF_REQUEST = {
     "url": POST_URL,
     "state": "ANALYSED",
@@ -138,6 +146,8 @@ POST_OF_REQUEST = {
     "is_partial": False,
     "error_category": None,
     "error": None,
+    "measured": _MEASURED,
+    "baseline_reason": "only 2 comparable posts of this creator, of the kind post",
 }
 
 EXAMPLES: Mapping[type, Mapping[str, Any]] = {
@@ -158,6 +168,7 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     schemas.RequestSummary: SUMMARY,
     RequestList: page_of(SUMMARY),
     schemas.StatusOut: STEP,
+    schemas.MeasuredOut: _MEASURED,
     schemas.RequestPostOut: POST_OF_REQUEST,
     schemas.RequestDetail: {
         **SUMMARY,

@@ -34,6 +34,7 @@ from whyviral.core.database import Base
 from whyviral.feedback.models import Feedback
 from whyviral.jobs.models import JobRun
 from whyviral.notes.models import AnalysisNote
+from whyviral.social.creator_baselines.models import CreatorBaselineRow
 from whyviral.social.models import PlatformRow, Post, PostComments, PostMedia, UserPostActivity
 from whyviral.throttling.models import IdempotencyKey, RateWindow
 from whyviral.usage.models import UsageReservation, UserUsage
@@ -190,6 +191,7 @@ NOT_ABOUT_USERS: Mapping[type[Base], str] = {
     Post: "public posts, shared by all requests for them",
     PostMedia: "media of public posts",
     PostComments: "comments on public posts",
+    CreatorBaselineRow: "counts of public posts by creator, shared by all requests",
     RevokedSession: "ids of sessions that ended, without their user",
     JobRun: "runs of scheduled jobs",
     ProviderLimit: "limits of our own keys at vendors",

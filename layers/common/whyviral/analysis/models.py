@@ -138,6 +138,13 @@ class AnalysisRequestPost(Identified, Base):
     error_details: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     """For operators: exception type and message, provider, status; never a secret."""
 
+    measured: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Facts, verdict and what cannot be observed, as saved before the model was asked; see `MeasuredOut`."""
+    creator_baseline_id: Mapped[uuid.UUID | None]
+    """The `CreatorBaselineRow` to compare with; without a foreign key, because old lists are deleted."""
+    baseline_reason: Mapped[str | None]
+    """Why the post has no baseline, as in "No baseline: …"; null if it has one or none was looked for."""
+
     post: Mapped[Post | None] = relationship(lazy="raise")
 
 
@@ -150,6 +157,7 @@ class PostAnalysisRequest(Identified, Base):
         one_of("error_stage", Stage),
         one_of("error_category", ErrorCategory),
         CheckConstraint("progress between 0 and 100", name="progress_is_percent"),
+        CheckConstraint("handle_posts between 1 and 5", name="handle_posts"),
         CheckConstraint("retry_count between 0 and max_retries", name="retries_within_limit"),
         Index(None, "user_id", "created_at"),
         Index(None, "status", "created_at"),
@@ -164,6 +172,10 @@ class PostAnalysisRequest(Identified, Base):
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey(User.id))
     platform: Mapped[str] = mapped_column(ForeignKey(PlatformRow.slug))
     post_urls: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    handle: Mapped[str | None]
+    """The creator whose best posts the request explains; null for a request of URLs. FetchPosts chooses the posts."""
+    handle_posts: Mapped[int | None]
+    """How many posts of the creator were asked for."""
     display_name: Mapped[str | None]
     status: Mapped[str] = mapped_column(server_default=RequestStatus.PENDING)
     attempt: Mapped[int] = mapped_column(server_default=text("1"))

@@ -3,20 +3,21 @@
 import math
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from whyviral.analysis.explanation.analysis_record import analysis_columns, is_partial
+from whyviral.analysis.explanation.analysis_record import analysis_columns, is_partial, measured_record
 from whyviral.analysis.explanation.ask_model import BuildAnalyst, Explanation, ask_model
 from whyviral.analysis.explanation.attachments import FILE_TIMEOUT_S, attach
 from whyviral.analysis.explanation.evidence import Evidence, gather_evidence
 from whyviral.analysis.explanation.media_choice import choose_media
 from whyviral.analysis.explanation.prompt import question_sha256
+from whyviral.analysis.facts.virality import NOT_COMPARED
 from whyviral.core import endpoints
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
@@ -24,6 +25,10 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.ports.call_recorder import ExternalCall
 from whyviral.integrations.ports.media_store import MediaStore
+from whyviral.social.creator_baselines.comparison import Baseline, NoBaseline
+from whyviral.social.creator_baselines.creators import compared_post_of
+from whyviral.social.creator_baselines.repository import get_by_id
+from whyviral.social.creator_baselines.service import baseline_of
 from whyviral.social.models import Post
 from whyviral.vendor_calls.calls import CallCollector
 from whyviral.vendor_calls.ledger import Ledger
@@ -71,7 +76,8 @@ class _ClaimedPost:
     """A post that this run alone may ask the model about."""
 
     post: Post
-    comments: Sequence[Mapping[str, Any]]
+    evidence: Evidence
+    """Facts, verdict and transcript, without media."""
     answered_sha256: str | None
     """The question of the partial analysis that it has; the same question is not asked, and paid for, again."""
 
@@ -111,8 +117,7 @@ class PostExplainer:
 
         now, post = self._clock(), claim.post
         calls = self._open_ledger(job, post)
-        evidence = gather_evidence(post, claim.comments, now=now)
-        evidence = self._show_media(evidence, post, calls)
+        evidence = self._show_media(claim.evidence, post, calls)
         is_known = question_sha256(evidence) == claim.answered_sha256
         answer = None if is_known else self._ask(evidence, calls, ends_at=now + timedelta(seconds=MODEL_TIMEOUT_S))
 
@@ -194,12 +199,34 @@ def _claim_post(session: Session, job: ExplainJob, *, now: datetime) -> _Claimed
             return _fail_for_time(job, row, _STILL_ASKED)
         return PostResult(request_post_id=job.request_post_id, outcome=Outcome.WAIT, wait_s=wait_s)
     row.asked_until = now + timedelta(seconds=MODEL_TIMEOUT_S)
-    comments = repository.list_comments(session, post.id)
+    evidence = _measure(session, request, row, post, now=now)
     message = "The posts can be read; explaining them now."
     record_status(session, request, Stage.DISPLAYING_CONTENT, progress=50, message=message)
     record_status(session, request, Stage.ANALYSING, progress=55, message="Explaining the posts.")
     answered_sha256 = repository.find_question_sha256(session, request.id, post.id) if row.is_partial else None
-    return _ClaimedPost(post, comments, answered_sha256)
+    return _ClaimedPost(post, evidence, answered_sha256)
+
+
+def _measure(
+    session: Session, request: PostAnalysisRequest, row: AnalysisRequestPost, post: Post, *, now: datetime
+) -> Evidence:
+    """Compute facts and verdict, and save them before the model is asked: they stay readable if it fails."""
+    evidence = gather_evidence(
+        post,
+        repository.list_comments(session, post.id),
+        now=now,
+        baseline=_baseline(session, row, post, now=now),
+        was_chosen_as_best=request.handle is not None,
+    )
+    row.measured = measured_record(evidence, measured_at=post.fetched_at or now)
+    return evidence
+
+
+def _baseline(session: Session, row: AnalysisRequestPost, post: Post, *, now: datetime) -> Baseline:
+    compared = compared_post_of(post)
+    if row.creator_baseline_id is None or compared is None:
+        return NoBaseline(row.baseline_reason) if row.baseline_reason else NOT_COMPARED
+    return baseline_of(get_by_id(session, row.creator_baseline_id), compared, now=now)
 
 
 def _load_post(session: Session, job: ExplainJob) -> tuple[AnalysisRequestPost, Post]:

@@ -238,6 +238,35 @@ def list_request_posts(session: Session, request_id: uuid.UUID) -> list[Analysis
     )
 
 
+def list_request_posts_with_media(session: Session, request_id: uuid.UUID) -> list[AnalysisRequestPost]:
+    """Return the URLs of a request in order, each with its post and the post's media."""
+    return list(
+        session.scalars(
+            select(AnalysisRequestPost)
+            .where(AnalysisRequestPost.request_id == request_id)
+            .order_by(AnalysisRequestPost.position)
+            .options(selectinload(AnalysisRequestPost.post).selectinload(Post.media))
+        )
+    )
+
+
+def set_baseline(
+    session: Session,
+    request_id: uuid.UUID,
+    request_post_ids: Sequence[uuid.UUID],
+    *,
+    baseline_id: uuid.UUID | None,
+    reason: str | None,
+) -> None:
+    """Name the list with which posts of a request are compared, or the reason why there is none."""
+    session.execute(
+        update(AnalysisRequestPost)
+        .where(AnalysisRequestPost.request_id == request_id, AnalysisRequestPost.id.in_(request_post_ids))
+        .values(creator_baseline_id=baseline_id, baseline_reason=reason)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def list_fetched_posts(session: Session, request_id: uuid.UUID) -> list[Post]:
     """Return the fetched posts of a request, in the order of its URLs."""
     return list(

@@ -49,6 +49,8 @@ class RequestSummary(_Row):
     id: uuid.UUID
     platform: Platform
     post_urls: list[str]
+    handle: Annotated[str | None, Field(description="The creator whose best posts are explained; null for URLs.")]
+    handle_posts: Annotated[int | None, Field(description="How many posts of the creator were asked for.")]
     display_name: str | None
     status: RequestStatus
     progress: int
@@ -80,6 +82,15 @@ class StatusOut(_Row):
     created_at: datetime
 
 
+class MeasuredOut(BaseModel):
+    """The facts and the verdict of a post. They are saved before the model is asked, and stay if it fails."""
+
+    facts: list[Fact]
+    verdict: Verdict
+    not_observable: Annotated[list[NotObservable], Field(description="What no public source shows about the post.")]
+    measured_at: Annotated[datetime, Field(description="When the platform's counts were read.")]
+
+
 class RequestPostOut(_Row):
     """One URL of a request with its progress, or the reason why it failed."""
 
@@ -95,6 +106,10 @@ class RequestPostOut(_Row):
     ]
     error_category: ErrorCategory | None
     error: str | None
+    measured: Annotated[MeasuredOut | None, Field(description="Null until the post's media are processed.")]
+    baseline_reason: Annotated[
+        str | None, Field(description="Why the creator's other posts are not compared, if they were looked for.")
+    ]
 
 
 def _is_none(value: object) -> bool:

@@ -21,6 +21,13 @@ class ReservationState(StrEnum):
     """The URL has no analysis and is no longer counted."""
 
 
+class ReservationKind(StrEnum):
+    """What a reservation counts."""
+
+    URL = "url"
+    HANDLE = "handle"
+
+
 class UserUsage(Identified, Base):
     """The usage counters of a user on one platform and UTC day; docs/limits.md explains each counter."""
 
@@ -44,12 +51,13 @@ class UserUsage(Identified, Base):
 
 
 class UsageReservation(Identified, Base):
-    """One URL of one request, and whether it still counts on its usage date."""
+    """One URL or handle of one request, and whether it still counts on its usage date."""
 
     __tablename__ = "usage_reservations"
     __table_args__ = (
         UniqueConstraint("request_id", "url"),
         one_of("state", ReservationState),
+        one_of("kind", ReservationKind),
         Index(None, "user_id", "usage_date"),
         Index(None, "platform"),
     )
@@ -61,3 +69,5 @@ class UsageReservation(Identified, Base):
     url: Mapped[str]
     usage_date: Mapped[date]
     state: Mapped[str] = mapped_column(server_default=ReservationState.HELD)
+    kind: Mapped[str] = mapped_column(server_default=ReservationKind.URL)
+    """For a handle `url` holds the handle; a post that is not chosen yet is a slot, such as `slot:1`."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from whyviral.analysis.explanation.provenance import StandInPart
@@ -46,6 +47,16 @@ def analysis_columns(
             "question_sha256": question_sha256,
             "stand_ins": _stand_ins(post, explanation, storage_is_stand_in=storage_is_stand_in),
         },
+    }
+
+
+def measured_record(evidence: Evidence, *, measured_at: datetime) -> dict[str, Any]:
+    """Return what is known of a post without a model: the document behind `MeasuredOut`."""
+    return {
+        "facts": [asdict(fact) for fact in evidence.facts],
+        "verdict": asdict(evidence.verdict),
+        "not_observable": [asdict(each) for each in evidence.not_observable],
+        "measured_at": measured_at.isoformat(),
     }
 
 

@@ -64,6 +64,7 @@ class Dataset(StrEnum):
 
     INSTAGRAM_POSTS = "gd_lk5ns7kz21pck8jpis"
     INSTAGRAM_REELS = "gd_lyclm20il4r5helnj"
+    INSTAGRAM_PROFILES = "gd_l1vikfch901nx3by4"
     YOUTUBE_VIDEOS = "gd_lk56epmy2i5g7lzu0k"
 
 
@@ -105,8 +106,16 @@ class BrightDataClient:
         self._prices = prices
         self._url = f"{endpoints.current().brightdata_url}/datasets/v3"
 
-    def trigger(self, dataset: Dataset, inputs: Sequence[Mapping[str, str]]) -> str:
+    def trigger(
+        self, dataset: Dataset, inputs: Sequence[Mapping[str, str | int]], *, discover_most: int | None = None
+    ) -> str:
         """Start one job for all `inputs` and return its id, which the caller must store first.
+
+        Args:
+            dataset: the dataset.
+            inputs: each is a URL and what else the dataset takes.
+            discover_most: the most records that an input may yield, for a job that discovers the posts of a profile;
+                None if each input yields one record.
 
         Raises:
             TriggerLost: it is unknown whether the job was started; if it was, it will be billed.
@@ -114,8 +123,11 @@ class BrightDataClient:
         """
         # Without include_errors, the snapshot has no row for a failed input.
         query = {"dataset_id": dataset, "include_errors": "true", "format": "json"}
-        # Each input is a URL and yields one record.
-        with self._recorded("POST /datasets/v3/trigger", most_usd=as_bound(self._usd(len(inputs)))) as call:
+        if discover_most is not None:
+            # Without a limit the whole profile is collected and billed.
+            query |= {"type": "discover_new", "discover_by": "url", "limit_per_input": str(discover_most)}
+        most_usd = as_bound(self._usd(len(inputs) * (discover_most or 1)))
+        with self._recorded("POST /datasets/v3/trigger", most_usd=most_usd) as call:
             call.cost_usd = None  # unknown from here on: the job may be billed unless the answer is a refusal
             try:
                 answer = post_json(

@@ -20,3 +20,14 @@ def media_id_of(shortcode: str) -> int | None:
     for digit in shortcode:
         media_id = media_id * 64 + _VALUES[digit]
     return media_id if 0 < media_id <= _LARGEST_ID else None
+
+
+def shortcode_of(media_id: int) -> str | None:
+    """Return the shortcode of a number, or None if no post can have it."""
+    if not 0 < media_id <= _LARGEST_ID:
+        return None
+    digits, code = "".join(_VALUES), ""
+    while media_id:
+        media_id, digit = divmod(media_id, 64)
+        code = digits[digit] + code
+    return code

@@ -1,6 +1,7 @@
 """Sends, records and prices calls to TwitterAPI.io, and converts its refusals to our errors."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
@@ -22,7 +23,20 @@ from .errors import PROVIDER, SERVICE, find_refusal, unreadable
 
 _CREDITS_PER_TWEET = 15
 """Also the minimum cost of an answered request. Source: twitterapi.io/pricing, 2026-11."""
+_CREDITS_PER_USER = 18
+"""Source: twitterapi.io/pricing, 2026-11."""
 _MAX_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of tweets, unchanged."""
+
+    tweets: Sequence[Any]
+    pinned: Any = None
+    """The pinned tweet of a timeline, which stands apart from its pages."""
+    next_cursor: str | None = None
+    """None on the last page."""
 
 
 class TwitterApiCalls:
@@ -49,7 +63,11 @@ class TwitterApiCalls:
         self._url = endpoints.current().twitterapi_url
 
     def get_tweets(self, path: str, params: Mapping[str, str], *, max_tweets: int, timeout_s: float) -> Sequence[Any]:
-        """Return the tweets of one page, unchanged.
+        """Return the tweets of one page, unchanged; the arguments are those of `get_page`."""
+        return self.get_page(path, params, max_tweets=max_tweets, timeout_s=timeout_s).tweets
+
+    def get_page(self, path: str, params: Mapping[str, str], *, max_tweets: int, timeout_s: float) -> Page:
+        """Return one page.
 
         Args:
             path: the path of the endpoint.
@@ -76,8 +94,33 @@ class TwitterApiCalls:
             refusal = find_refusal(answer, document, now=self._clock())
             if refusal is not None:
                 raise refusal
-            tweets: Sequence[Any] = document["tweets"]
-            return tweets
+            return _page_of(document)
+
+    def get_user(self, handle: str, *, timeout_s: float) -> Mapping[str, Any]:
+        """Return the account with this handle.
+
+        Raises:
+            ProviderError: the call failed; `not_found` if there is no such account.
+        """
+        path = "/twitter/user/info"
+        with recorded_call(
+            self._calls,
+            provider=PROVIDER,
+            operation=f"GET {path}",
+            clock=self._clock,
+            most_usd=as_bound(self._credits_usd(_CREDITS_PER_USER)),
+            key_hash=self._key_hash,
+            requests_per_second=self._requests_per_second,
+        ) as call:
+            answer = self._get(path, {"userName": handle}, call, timeout_s=timeout_s)
+            document = _parse(answer)
+            is_success = httpx.codes.is_success(answer.status)
+            call.cost_usd = as_cost(self._credits_usd(_CREDITS_PER_USER)) if is_success else Decimal(0)
+            refusal = find_refusal(answer, document, now=self._clock(), expected="data")
+            if refusal is not None:
+                raise refusal
+            user: Mapping[str, Any] = document["data"]
+            return user
 
     def _get(self, path: str, params: Mapping[str, str], call: CallOutcome, *, timeout_s: float) -> HttpAnswer:
         call.cost_usd = None  # unknown from here on: the call may be billed unless an answer shows otherwise
@@ -113,8 +156,11 @@ class TwitterApiCalls:
 
     def _usd(self, tweets: int) -> Decimal | None:
         """Return the price of a page with this number of tweets."""
+        return self._credits_usd(_CREDITS_PER_TWEET * max(tweets, 1))
+
+    def _credits_usd(self, credit_count: int) -> Decimal | None:
         credit_usd = self._prices.find(TWITTERAPI_CREDIT, on=self._clock().date())
-        return None if credit_usd is None else _CREDITS_PER_TWEET * max(tweets, 1) * credit_usd
+        return None if credit_usd is None else credit_count * credit_usd
 
 
 def _parse(answer: HttpAnswer) -> Any:
@@ -123,6 +169,20 @@ def _parse(answer: HttpAnswer) -> Any:
         document = parse_untrusted_json(answer.body)
     except NotJson:
         return None
-    if isinstance(document, dict) and "tweets" not in document and "replies" in document:
+    if not isinstance(document, dict) or "tweets" in document:
+        return document
+    if "replies" in document:
         return document | {"tweets": document["replies"]}
-    return document
+    # A timeline nests its tweets, although the documentation shows them at the top.
+    data = document.get("data")
+    return document | {"tweets": data["tweets"]} if isinstance(data, Mapping) and "tweets" in data else document
+
+
+def _page_of(document: Mapping[str, Any]) -> Page:
+    data, cursor = document.get("data"), document.get("next_cursor")
+    has_next = document.get("has_next_page") is True and isinstance(cursor, str) and bool(cursor)
+    return Page(
+        tweets=document["tweets"],
+        pinned=data.get("pin_tweet") if isinstance(data, Mapping) else None,
+        next_cursor=cursor if has_next else None,
+    )

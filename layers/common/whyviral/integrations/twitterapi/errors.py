@@ -29,8 +29,8 @@ class UnreadableAnswer(ProviderError):
     """The answer was a success by its status and may be billed, so it is retried once only."""
 
 
-def find_refusal(answer: HttpAnswer, document: Any, *, now: datetime) -> ProviderError | None:
-    """Return the error in `answer`, or None if it contains posts.
+def find_refusal(answer: HttpAnswer, document: Any, *, now: datetime, expected: str = "tweets") -> ProviderError | None:
+    """Return the error in `answer`, or None if it contains what was requested.
 
     An error with a category on the user's side is about the requested posts; any other is about the call.
 
@@ -38,10 +38,11 @@ def find_refusal(answer: HttpAnswer, document: Any, *, now: datetime) -> Provide
         answer: the answer.
         document: its parsed body; None if it is not JSON.
         now: the time against which a date in `Retry-After` is measured.
+        expected: the field with the content: `tweets`, a list, or `data`, an object.
     """
     text = _text_of(document)
     if answer.status == HTTPStatus.OK:
-        return _refusal_in_document(document, text)
+        return _refusal_in_document(document, text, expected)
     error = _refusal_of_status(answer.status, text)
     if error.is_transient:
         error.retry_after_s = retry_after_s(answer.headers, now=now)
@@ -73,11 +74,11 @@ def _refusal_of_status(status: int, text: str) -> ProviderError:
     return _error(ErrorCategory.PROVIDER_ERROR, f"{SERVICE} rejected our request.", status)
 
 
-def _refusal_in_document(document: Any, text: str) -> ProviderError | None:
+def _refusal_in_document(document: Any, text: str, expected: str) -> ProviderError | None:
     if not isinstance(document, Mapping):
         return unreadable()
     if document.get("status") != "error":
-        return None if isinstance(document.get("tweets"), list) else unreadable()
+        return None if isinstance(document.get(expected), list if expected == "tweets" else Mapping) else unreadable()
     if _OUT_OF_CREDIT in text:
         return _error(ErrorCategory.AUTH, _NO_CREDIT)
     for word, category, message in (

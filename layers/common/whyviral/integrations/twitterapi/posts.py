@@ -41,6 +41,8 @@ class CamelModel(VendorModel):
 class Author(CamelModel):
     """The author of a tweet; a closed account may have the last three fields only."""
 
+    id: Lenient[TweetId] = None
+    pinned_tweet_ids: Lenient[list[Lenient[TweetId]]] = None
     user_name: Lenient[Handle] = None
     name: Lenient[str] = None
     followers: Lenient[Count] = None

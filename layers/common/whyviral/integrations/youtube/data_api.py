@@ -20,6 +20,7 @@ from whyviral.integrations.ports.post_scraper import ScrapedComment
 
 from .data_items import read_comments
 from .errors import PROVIDER
+from .ids import is_video_id
 
 _SERVICE = "YouTube's Data API"
 _IDS_A_CALL = 50
@@ -72,6 +73,32 @@ class YouTubeDataApi:
         """
         return self._list("channels", channel_ids, part="snippet,statistics")
 
+    def find_channel(self, handle: str) -> Mapping[str, Any] | None:
+        """Return the channel with this handle; None if there is none.
+
+        Raises:
+            ProviderError: nothing is known about it.
+        """
+        items = self._get("channels", {"part": "snippet,statistics", "forHandle": f"@{handle}"}, can_lack_items=True)
+        return next(iter(items), None)
+
+    def list_playlist(self, playlist_id: str) -> list[str] | None:
+        """Return the ids of the first 50 videos of a playlist; None if there is no such playlist.
+
+        Raises:
+            ProviderError: nothing is known about it.
+        """
+        params = {"part": "contentDetails", "playlistId": playlist_id, "maxResults": str(_IDS_A_CALL)}
+        try:
+            items = self._get("playlistItems", params)
+        except ProviderError as refusal:
+            if refusal.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        details = [item.get("contentDetails") for item in items]
+        ids = [each.get("videoId") for each in details if isinstance(each, Mapping)]
+        return [video_id for video_id in ids if isinstance(video_id, str) and is_video_id(video_id)]
+
     def list_comments(self, video_id: str) -> Sequence[ScrapedComment]:
         """Return up to 20 comments, the most relevant first; none where they are turned off.
 
@@ -95,7 +122,12 @@ class YouTubeDataApi:
         return found
 
     def _get(
-        self, resource: str, params: Mapping[str, str], *, without: frozenset[str] = frozenset()
+        self,
+        resource: str,
+        params: Mapping[str, str],
+        *,
+        without: frozenset[str] = frozenset(),
+        can_lack_items: bool = False,
     ) -> list[Mapping[str, Any]]:
         """Return the items of an answer; none where it is refused for a reason in `without`."""
         with recorded_call(
@@ -117,6 +149,8 @@ class YouTubeDataApi:
             )
             call.status = answer.status
             document = _parse(answer)
+            if answer.status == HTTPStatus.OK and can_lack_items and "kind" in document and "items" not in document:
+                return []
             if answer.status == HTTPStatus.OK and isinstance(items := document.get("items"), list):
                 return [item for item in items if isinstance(item, Mapping)]
             reasons = _reasons(document)

@@ -22,6 +22,7 @@ UPCOMING = "This video has not started yet; it can be analysed once it is over."
 AGE_RESTRICTED = "YouTube shows this video to signed-in adults only."
 TOO_LONG = "This video is longer than four hours, which is the most that can be analysed."
 PAID = "This video must be paid for."
+_NO_CHANNEL = "YouTube has no channel with this name."
 _CANNOT_BE_PLAYED = "YouTube says that this video cannot be played."
 _SIGN_IN = "YouTube shows this video to signed-in users only."
 _OFFLINE = "This live stream is offline, so YouTube has no video of it."
@@ -271,6 +272,33 @@ def not_found() -> ProviderError:
     return ProviderError(NOT_FOUND, provider=PROVIDER, category=ErrorCategory.NOT_FOUND)
 
 
+def channel_not_found() -> ProviderError:
+    """Return the refusal of a channel that does not exist."""
+    return ProviderError(_NO_CHANNEL, provider=PROVIDER, category=ErrorCategory.NOT_FOUND)
+
+
 def unsupported(message: str) -> ProviderError:
     """Return the refusal of a video that cannot be analysed; `message` says why."""
     return ProviderError(message, provider=PROVIDER, category=ErrorCategory.UNSUPPORTED)
+
+
+_CHANNEL_RULES = (
+    _Rule(("channel does not exist", "http error 404"), ErrorCategory.NOT_FOUND, _NO_CHANNEL),
+    _Rule(("account has been terminated",), ErrorCategory.REMOVED, "YouTube closed this channel."),
+    _Rule(("does it exist", "playlist exist"), ErrorCategory.PROVIDER_ERROR, _UNREADABLE),
+)
+"""What yt-dlp says of a channel's tab. Source: yt-dlp 2026.10.26, extractor/youtube/_tab.py, run."""
+_NO_TAB = re.compile(r"does not have an? \S+ tab")
+
+
+def refusal_of_channel(text: str) -> ProviderError | None:
+    """Return what a message of yt-dlp means for a channel; `EmptyTab` if it has no videos of the kind."""
+    words = text.lower()
+    if _NO_TAB.search(words):
+        return EmptyTab("This channel has no videos of this kind.", provider=PROVIDER, category=ErrorCategory.NOT_FOUND)
+    rule = _find_rule(words, _CHANNEL_RULES)
+    return _refusal(rule) if rule else refusal_of_text(text)
+
+
+class EmptyTab(ProviderError):
+    """The channel exists and has no tab of this kind."""

@@ -5,10 +5,11 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +22,7 @@ from yt_dlp.globals import all_plugins_loaded
 from yt_dlp.networking import Request, Response
 from yt_dlp.networking._urllib import UrllibRH
 from yt_dlp.networking.exceptions import HTTPError, ProxyError, RequestError
-from yt_dlp.utils import DownloadCancelled, Popen
+from yt_dlp.utils import DownloadCancelled, ExtractorError, Popen
 
 from whyviral.core import endpoints
 from whyviral.core.clock import utc_now
@@ -37,6 +38,11 @@ _SOCKET_TIMEOUT_S = 10.0
 _MOMENT_S = 0.001
 _MAX_PAGE_BYTES = 16 * 1024 * 1024
 """A watch page has one to two."""
+MAX_TAB_ENTRIES = 30
+"""The first page of a tab has at least as many; a second page would be another request.
+
+A failing second page would lose the first. Source: yt-dlp 2026.10.26, run.
+"""
 _CHUNK_BYTES = 64 * 1024
 _MAX_MESSAGES = 50
 _MAX_MESSAGE = 2_000
@@ -266,6 +272,25 @@ class YouTubeSession:
         # The metadata is from the watch page alone: the player refused the video, or its answer was unreadable.
         raise self._failure(video_id) if is_refused or self._watch.failure else failures.no_file()
 
+    def list_tab(self, url: str, *, timeout_s: float) -> dict[str, Any]:
+        """Return the first page of a channel's tab, with its videos as `entries`; `open_tab_session` allows it.
+
+        Raises:
+            ProviderError: as `extract`; the refusals of a channel are in the words of `refusal_of_channel`.
+        """
+        self._watch.start(timeout_s=timeout_s)
+        try:
+            found = self._downloader.extract_info(url, download=False, process=False)
+            if isinstance(found, Mapping) and not self._watch.has_error:
+                # Entries come lazily: reading them here keeps their page within the limits.
+                entries = [dict(entry) for entry in islice(found.get("entries") or (), MAX_TAB_ENTRIES)]
+                listing: dict[str, Any] = self._downloader.sanitize_info({**found, "entries": entries})
+                return listing
+        except (DownloadCancelled, ExtractorError):
+            pass
+        refusals = (failures.refusal_of_channel(message) for message in self._watch.messages)
+        raise next(filter(None, refusals), None) or self._failure()
+
     def download(self, video_id: str, *, timeout_s: float, max_bytes: int) -> dict[str, Any]:
         """Store the file that the options choose, and return the metadata of its video.
 
@@ -356,6 +381,17 @@ def open_session(
             yield YouTubeSession(downloader, watch)
         finally:
             watch.close()
+
+
+def open_tab_session(*, proxy_url: str | None) -> AbstractContextManager[YouTubeSession]:
+    """Set yt-dlp up to list the tabs of channels, and nothing else."""
+    options = {
+        "allowed_extractors": ["^youtube:tab$"],
+        "extract_flat": True,
+        "playlistend": MAX_TAB_ENTRIES,
+        "extractor_args": {"youtubetab": {"approximate_date": [""]}},
+    }
+    return open_session(proxy_url=proxy_url, options=options)
 
 
 def _extractor_args(*, has_js_runtime: bool) -> dict[str, list[str]]:
