@@ -21,7 +21,6 @@ _DEFAULT_MEMORY_MB = 128
 _LOCAL_SUBSTITUTIONS = MappingProxyType(
     {
         "AssignPublicIp": "DISABLED",
-        "BaselineMode": "cheap",  # the scrape function has the user's own BASELINE_MODE
         "CapacityProvider": "FARGATE",
         "ClusterArn": f"arn:aws:ecs:{REGION}:{ACCOUNT_ID}:cluster/local",
         "MapConcurrency": "8",
@@ -125,9 +124,10 @@ class Template:
     tasks: Mapping[str, TaskSpec]
     state_machine: StateMachineSpec
 
-    def local_definition(self) -> str:
-        """Return the state machine's definition for one machine."""
-        return self.state_machine.definition(local_resolver(self.functions, self.tasks), _LOCAL_SUBSTITUTIONS)
+    def local_definition(self, *, baseline_mode: str = "cheap") -> str:
+        """Return the state machine's definition for one machine, with the user's own BASELINE_MODE."""
+        given = _LOCAL_SUBSTITUTIONS | {"BaselineMode": baseline_mode}
+        return self.state_machine.definition(local_resolver(self.functions, self.tasks), given)
 
 
 def read_template(path: Path) -> Template:

@@ -145,9 +145,8 @@ def running(
         publish = failure_events.publisher(lambdas.invoke)
         tasks = stack.enter_context(_tasks(template, configuration, logs, publish))
         machine_name = data_folder.state_machine_name(data, template.state_machine.name)
-        workflow = stack.enter_context(
-            Workflow(machine_name, template.local_definition(), lambdas.invoke, tasks.run, publish)
-        )
+        definition = template.local_definition(baseline_mode=user_settings.get("BASELINE_MODE", "cheap"))
+        workflow = stack.enter_context(Workflow(machine_name, definition, lambdas.invoke, tasks.run, publish))
         queue_url = stack.enter_context(webhook_queue.queue(lambdas.invoke))
         owns_database = own_database_url is None
         own_variables |= _variables_with_aws(workflow, queue_url, owns_database=owns_database)

@@ -1,5 +1,6 @@
 """The state of the stand-ins. One event loop owns it, and every route is `async def`, so no lock is needed."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
@@ -13,9 +14,10 @@ from local.stand_ins.clerk.webhooks import Subscription
 from local.stand_ins.dodo.account import DodoAccount
 from local.stand_ins.media.answers import MediaAnswer
 from local.stand_ins.scenario.callers import Relays
+from local.stand_ins.scenario.creators import Creator, CreatorShelf
 from local.stand_ins.scenario.faults import FaultList, Vendor
 from local.stand_ins.scenario.limits import Limits
-from local.stand_ins.scenario.posts import PostShelf
+from local.stand_ins.scenario.posts import Platform, Post, PostShelf
 from local.stand_ins.supabase.storage import Storage
 
 STARTING_CREDITS = 1_000_000
@@ -48,6 +50,8 @@ class StandIns:
     clerk_webhooks: Subscription = field(default_factory=Subscription)
     dodo: DodoAccount = field(default_factory=DodoAccount)
     posts: PostShelf = field(default_factory=PostShelf)
+    creators: CreatorShelf = field(default_factory=CreatorShelf)
+    """Creators with invented posts: those of the samples, and those that a test adds."""
     faults: FaultList = field(default_factory=FaultList)
     limits: Limits = field(default_factory=Limits)
     relays: Relays = field(default_factory=Relays)
@@ -62,6 +66,7 @@ class StandIns:
 
     def __post_init__(self) -> None:
         self.clerk.publish = self.clerk_webhooks.publish
+        self._restore_creators()
 
     def reset(self) -> None:
         """Restore the samples and defaults; keys, users and sessions stay, so that issued tokens still work."""
@@ -73,12 +78,41 @@ class StandIns:
         self.clerk.codes.reset()
         self.clerk.is_production = False
         self.posts.reload()
+        self._restore_creators()
         self.twitterapi_credits = STARTING_CREDITS
         self.brightdata.reset()
         self.storage.reset()
         self.media_answers.clear()
         for calls in self.calls.values():
             calls.clear()
+
+    def _restore_creators(self) -> None:
+        """Restore the creators of invented samples; those of real samples have no other posts here."""
+        self.creators.clear()
+        samples = [post for platform in Platform for post in self.posts.on(platform)]
+        invented = {(post.platform, post.username) for post in samples if post.username.lower().startswith("invented")}
+        for platform, username in sorted(invented):
+            self.creators.put(Creator(platform=platform, username=username))
+
+    def find_post(self, platform: Platform, post_id: str) -> Post | None:
+        """Return a published or invented post."""
+        return self.posts.find(platform, post_id) or self.creators.find_post(platform, post_id)
+
+    def all_posts(self, platform: Platform) -> list[Post]:
+        """Return the published and the invented posts of a platform."""
+        return [*self.posts.on(platform), *self.creators.all_posts(platform)]
+
+    def find_username(self, platform: Platform, is_wanted: Callable[[str], bool]) -> str | None:
+        """Return the name of a creator with or without posts."""
+        names = [*self.creators.names(platform), *(post.username for post in self.posts.on(platform))]
+        return next((name for name in names if is_wanted(name)), None)
+
+    def list_posts_of(self, platform: Platform, username: str) -> list[Post]:
+        """Return every post of a creator, newest first."""
+        own = [post for post in self.posts.on(platform) if post.username.lower() == username.lower()]
+        return sorted(
+            [*own, *self.creators.posts_of(platform, username)], key=lambda post: post.posted_at, reverse=True
+        )
 
 
 async def _stand_ins_of(request: Request) -> StandIns:

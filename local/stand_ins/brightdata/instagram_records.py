@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ type Json = dict[str, Any]
 
 _HOST = "scontent.cdninstagram.com"
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_POSTS_OF_PROFILE = 12
 _COVER_SIZE = (360, 640)
 _HASHTAG = re.compile(r"(?<!\w)#\w+")
 
@@ -80,6 +81,35 @@ def reel_record(post: Post, *, url: str, links_live: timedelta) -> Json | None:
         "user_profile_url": f"https://www.instagram.com/{post.username}",
     }
     return record | post.raw
+
+
+def profile_record(username: str, posts: Sequence[Post], *, url: str, is_private: bool) -> Json:
+    """Return the record of the profiles dataset, which lists the newest posts with their likes and without views."""
+    return {
+        "account": username,
+        "id": str(_number(username.lower().encode()) % 10**10 + 1),
+        "followers": 95_120,
+        "posts_count": len(posts),
+        "is_private": is_private,
+        "is_verified": False,
+        "posts": [_profile_post(post) for post in posts[:_POSTS_OF_PROFILE]] or None,
+        "timestamp": _time(datetime.now(UTC)),
+        "input": {"url": url},
+    }
+
+
+def _profile_post(post: Post) -> Json:
+    is_reel = len(post.media) == 1 and post.media[0].kind is not PostMediaKind.IMAGE
+    return {
+        "id": str(media_id(post.id)),
+        "url": f"https://www.instagram.com/{'reel' if is_reel else 'p'}/{post.id}/",
+        "datetime": _time(post.posted_at),
+        "caption": post.text,
+        "likes": post.metrics.likes,
+        "comments": post.metrics.comments,
+        "content_type": "Video" if is_reel else "Carousel" if len(post.media) > 1 else "Photo",
+        "is_pinned": False,
+    }
 
 
 def files_of(post: Post) -> Iterator[tuple[str, PostFile]]:

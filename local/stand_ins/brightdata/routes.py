@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
-from local.stand_ins.brightdata.jobs import SOURCES, Job, JobStatus, Settings
+from local.stand_ins.brightdata.jobs import PROFILE_FIELDS, PROFILES, REELS, SOURCES, Job, JobStatus, Settings
 from local.stand_ins.scenario.refusals import Refusal
 from local.stand_ins.state import State
 
@@ -52,7 +52,7 @@ async def scrape(request: Request, state: State, include_errors: str = "false") 
     job = state.brightdata.by_id[snapshot_id]
     await state.faults.pause(min(job.settings.delay_s, job.settings.hold_s))
     if job.status is JobStatus.READY:
-        return JSONResponse(job.rows(state.posts))
+        return JSONResponse(job.rows(state))
     return JSONResponse({"snapshot_id": snapshot_id, "message": _NOT_READY}, 202, {"Retry-After": "30"})
 
 
@@ -69,7 +69,7 @@ async def get_progress(snapshot_id: str, state: State) -> dict[str, Any]:
         case JobStatus.CANCELED:
             return progress | {"error_codes": {"aborted_page": len(job.urls)}}
         case JobStatus.READY:
-            codes = [row["error_code"] for row in job.rows(state.posts) if "error_code" in row]
+            codes = [row["error_code"] for row in job.rows(state) if "error_code" in row]
             counts = {code: codes.count(code) for code in codes}
             progress |= {"records": len(job.urls) - len(codes), "errors": len(codes)}
             progress |= {"collection_duration": round(job.settings.delay_s * 1000)}
@@ -86,7 +86,7 @@ async def get_snapshot(snapshot_id: str, state: State) -> Response:
         job.snapshot_was_late = job.status is JobStatus.READY
         status = "building" if job.snapshot_was_late else job.status
         return JSONResponse({"status": status, "message": _NOT_READY}, 202)
-    rows = job.rows(state.posts)
+    rows = job.rows(state)
     if not rows:
         raise Refusal(400, "Snapshot is empty")
     return JSONResponse(rows)
@@ -113,13 +113,23 @@ async def _start_job(request: Request, state: State, *, includes_errors: bool) -
     dataset_id = request.query_params.get("dataset_id")
     if not dataset_id:
         raise Refusal(404, "Collector not found")
-    if dataset_id not in SOURCES:
+    if dataset_id != PROFILES and dataset_id not in SOURCES:
         raise Refusal(404, "dataset does not exist")
-    if request.query_params.get("type", "url_collection") != "url_collection":
+    query = request.query_params
+    kind = query.get("type", "url_collection")
+    if kind not in ("url_collection", "discover_new"):
         reason = '"type" must be one of [discover_new, url_collection]'
         raise Refusal(400, {"validation_errors": [reason]})
-    urls = _urls(await request.body(), SOURCES[dataset_id].input_fields)
-    return state.brightdata.trigger(dataset_id, urls, includes_errors=includes_errors)
+    discovers = kind == "discover_new"
+    if discovers and (dataset_id != REELS or query.get("discover_by") != "url"):
+        raise Refusal(400, "This dataset does not support collection")
+    is_about_profile = discovers or dataset_id == PROFILES
+    known_fields = PROFILE_FIELDS if is_about_profile else SOURCES[dataset_id].input_fields
+    urls = _urls(await request.body(), known_fields)
+    limit = query.get("limit_per_input", "")
+    # Without a limit the vendor collects, and bills, the whole profile.
+    discover_most = (int(limit) if limit.isdigit() else 10**6) if discovers else None
+    return state.brightdata.trigger(dataset_id, urls, includes_errors=includes_errors, discover_most=discover_most)
 
 
 def _urls(content: bytes, known_fields: frozenset[str]) -> list[str]:

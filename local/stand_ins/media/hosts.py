@@ -61,7 +61,7 @@ async def get_media(
 def _find(state: State, host: str, path: str) -> PostFile | None:
     for end, (platform, files_of) in FILES_BY_HOST.items():
         if host.endswith(end):
-            found = (file for post in state.posts.on(platform) for at, file in files_of(post) if at == path)
+            found = (file for post in state.all_posts(platform) for at, file in files_of(post) if at == path)
             return next(found, None)
     return None
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import Field, HttpUrl, JsonValue, StringConstraints
 
 from local.stand_ins.clerk.tokens import DEFAULT_LIFE_S, Algorithm, SigningKey, forge, session_claims, sign
+from local.stand_ins.scenario.creators import Creator
 from local.stand_ins.scenario.faults import Fault, Vendor
 from local.stand_ins.scenario.limits import LimitOrder
 from local.stand_ins.scenario.orders import Order
@@ -121,6 +122,12 @@ async def watch(state: State, watch: Watch) -> Watch:
     """Record for coming calls whether their query or body contains a word, until the reset."""
     state.watched.add(watch.word)
     return watch
+
+
+@router.post("/creators")
+async def add_creator(state: State, creator: Creator) -> dict[str, Any]:
+    """Publish a creator with invented posts; returns their ids, newest first."""
+    return {"posts": [post.id for post in state.creators.put(creator)]}
 
 
 @router.post("/posts")

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Header, Query
 from local.stand_ins.scenario.posts import Platform
 from local.stand_ins.scenario.refusals import Refusal, phrase
 from local.stand_ins.state import State
-from local.stand_ins.twitterapi.tweets import replies, tweet
+from local.stand_ins.twitterapi.tweets import account, account_id, replies, repost, tweet
 
 CREDITS_PER_TWEET = 15
+_CREDITS_PER_USER = 18
 _PAGE_SIZE = 20
 _MESSAGES = {
     401: "Invalid API key",
@@ -41,7 +42,7 @@ async def get_tweets(state: State, tweet_ids: str = "") -> dict[str, Any]:
     if not requested:
         message = "tweet_ids is required"
         raise Refusal(400, {"status": "error", "msg": message, "message": message, "data": None})
-    posts = [post for tweet_id in requested if (post := state.posts.find(Platform.X, tweet_id))]
+    posts = [post for tweet_id in requested if (post := state.find_post(Platform.X, tweet_id))]
     state.twitterapi_credits -= CREDITS_PER_TWEET * max(1, len(posts))
     return {"tweets": [tweet(post) for post in posts], "status": "success", "msg": "success", "code": 0}
 
@@ -57,7 +58,7 @@ async def get_replies(
     if not tweet_id:
         message = "tweetId is required"
         raise Refusal(400, {"status": "error", "msg": message, "message": message, "data": None})
-    post = state.posts.find(Platform.X, tweet_id)
+    post = state.find_post(Platform.X, tweet_id)
     all_replies = replies(post, best_first=order == "Likes") if post else []
     start = int(cursor) if cursor.isdigit() else 0
     page = all_replies[start : start + _PAGE_SIZE]
@@ -67,6 +68,53 @@ async def get_replies(
     return {"tweets": page, "has_next_page": has_next, "next_cursor": str(next_start) if has_next else ""} | {
         "status": "success",
         "msg": "success",
+    }
+
+
+@router.get("/twitter/user/info")
+async def get_user(state: State, user_name: Annotated[str, Query(alias="userName")] = "") -> dict[str, Any]:
+    """Return an account; one without posts does not exist here."""
+    creator = state.creators.find(Platform.X, user_name)
+    posts = state.list_posts_of(Platform.X, user_name)
+    if creator is not None and creator.is_gone:
+        return {"status": "error", "msg": "user is suspended", "data": None}
+    if not posts and creator is None:
+        return {"status": "error", "msg": "user not found", "data": None}
+    state.twitterapi_credits -= _CREDITS_PER_USER
+    name = posts[0].username if posts else user_name
+    is_private = creator is not None and creator.is_private
+    return {"status": "success", "msg": "success", "data": account(name) | {"protected": is_private}}
+
+
+@router.get("/twitter/user/last_tweets")
+async def get_last_tweets(
+    state: State,
+    user_id: Annotated[str, Query(alias="userId")] = "",
+    user_name: Annotated[str, Query(alias="userName")] = "",
+    cursor: str = "",
+) -> dict[str, Any]:
+    """Return a page of an account's posts in the vendor's nested form; pages overlap by one."""
+    name = user_name or state.find_username(Platform.X, lambda username: account_id(username) == user_id) or ""
+    creator = state.creators.find(Platform.X, name)
+    posts = state.list_posts_of(Platform.X, name)
+    if creator is not None and creator.is_private:
+        return {"status": "error", "msg": "user is protected", "data": None}
+    if not name or (creator is None and not posts):
+        return {"status": "error", "msg": "user not found", "data": None}
+    start = int(cursor) if cursor.isdigit() else 0
+    page = [tweet(post) for post in posts[start : start + _PAGE_SIZE]]
+    if page and not start:
+        page.append(repost(posts[0]))
+    state.twitterapi_credits -= CREDITS_PER_TWEET * max(1, len(page))
+    next_start = start + max(_PAGE_SIZE - 1, 1)
+    pinned = tweet(posts[-1]) if posts and not start else None
+    return {
+        "status": "success",
+        "code": 0,
+        "msg": "success",
+        "data": {"tweets": page, "pin_tweet": pinned},
+        "has_next_page": bool(page),
+        "next_cursor": str(next_start) if page and next_start < len(posts) else "",
     }
 
 

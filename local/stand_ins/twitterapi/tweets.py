@@ -5,7 +5,7 @@ import hashlib
 import html
 import re
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from local.stand_ins.media.headers import duration_ms, picture_size
@@ -14,6 +14,7 @@ from local.stand_ins.scenario.posts import Post, PostFile, PostMediaKind
 
 type Json = dict[str, Any]
 
+_FIRST_DAY_OF_X = datetime(2006, 3, 21, tzinfo=UTC)
 _POSTER_SIZE = (320, 180)
 _LINK = re.compile(r"https?://[!-~]+")
 _HASHTAG = re.compile(r"(?<!\w)#(\w+)")
@@ -47,7 +48,7 @@ def tweet(post: Post) -> Json:
         "displayTextRange": [0, len(post.text)],
         "inReplyToUserId": None,
         "inReplyToUsername": None,
-        "author": _author(post),
+        "author": account(post.username, media=len(post.media), posted_at=post.posted_at),
         "extendedEntities": {"media": [_medium(post, file, link) for file in post.media]} if post.media else {},
         "card": None,
         "place": {},
@@ -104,14 +105,31 @@ def _x_time(moment: datetime) -> str:
     return moment.strftime("%a %b %d %H:%M:%S +0000 %Y")
 
 
-def _author(post: Post) -> Json:
+def repost(post: Post) -> Json:
+    """Return a repost by the author of a post, which is not the author's own."""
+    other = post.model_copy(update={"username": "someone_else"})
+    repeated = tweet(other)
+    return tweet(post) | {
+        "id": account_id(post.id),
+        "text": f"RT @someone_else: {post.text}",
+        "retweeted_tweet": repeated,
+    }
+
+
+def account_id(username: str) -> str:
+    """Return the numeric id of an account."""
+    return str(_number(username.lower()) % 10**10 + 1)
+
+
+def account(username: str, *, media: int = 0, posted_at: datetime | None = None) -> Json:
+    """Return the account object."""
     return {
         "type": "user",
-        "userName": post.username,
-        "url": f"https://x.com/{post.username}",
-        "twitterUrl": f"https://twitter.com/{post.username}",
-        "id": str(_number(post.username.lower()) % 10**10 + 1),
-        "name": post.username,
+        "userName": username,
+        "url": f"https://x.com/{username}",
+        "twitterUrl": f"https://twitter.com/{username}",
+        "id": account_id(username),
+        "name": username,
         "isVerified": False,
         "isBlueVerified": False,
         "verifiedType": None,
@@ -124,13 +142,13 @@ def _author(post: Post) -> Json:
         "status": "",
         "canDm": False,
         "canMediaTag": True,
-        "createdAt": _x_time(post.posted_at),
+        "createdAt": _x_time(posted_at or _FIRST_DAY_OF_X),
         "entities": {"description": {"urls": []}, "url": {}},
         "fastFollowersCount": 0,
         "favouritesCount": 0,
         "hasCustomTimelines": False,
         "isTranslator": False,
-        "mediaCount": len(post.media),
+        "mediaCount": media,
         "statusesCount": 1,
         "withheldInCountries": [],
         "affiliatesHighlightedLabel": {},

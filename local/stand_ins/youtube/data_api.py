@@ -1,5 +1,6 @@
 """YouTube's Data API. Source: developers.google.com/youtube/v3/docs, 2026-11."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Depends
 
 from local.stand_ins.scenario.posts import Platform
 from local.stand_ins.scenario.refusals import Refusal
-from local.stand_ins.state import State
+from local.stand_ins.state import StandIns, State
 from local.stand_ins.youtube.routes import find_video
 from local.stand_ins.youtube.video import Video
 
@@ -15,6 +16,7 @@ type Json = dict[str, Any]
 
 _STATUS_NAMES = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED"}
 _MAX_IDS = 50
+_PLAYLIST = re.compile(r"UU(SH|LF|LV|)([A-Za-z0-9_-]{22})")
 _MAX_COMMENTS = 100
 
 
@@ -57,11 +59,37 @@ async def list_videos(state: State, id: str = "") -> Json:  # noqa: A002 - YouTu
 
 
 @router.get("/channels")
-async def list_channels(state: State, id: str = "") -> Json:  # noqa: A002 - YouTube's own name
-    """Return the requested channels; each has at least one post here."""
-    videos = [Video(post) for post in state.posts.on(Platform.YOUTUBE)]
-    channels = {video.channel_id: _channel(video) for video in videos if video.channel_id in id.split(",")}
+async def list_channels(state: State, id: str = "", forHandle: str = "") -> Json:  # noqa: A002, N803 - YouTube's own names
+    """Return the requested channels; each has at least one post here. An unknown handle has no `items` at all."""
+    videos = [Video(post) for post in state.all_posts(Platform.YOUTUBE)]
+    if forHandle:
+        wanted = [video for video in videos if video.handle.lower() == forHandle.lower()]
+        found = [_channel(video) for video in wanted if not _is_hidden(state, video)][:1]
+        return {"kind": "youtube#channelListResponse"} | ({"items": found} if found else {})
+    # The first post of a channel describes it, which is a published one if there is any.
+    channels = {video.channel_id: _channel(video) for video in reversed(videos) if video.channel_id in id.split(",")}
     return {"kind": "youtube#channelListResponse", "items": list(channels.values())}
+
+
+@router.get("/playlistItems")
+async def list_playlist(state: State, playlistId: str = "", maxResults: int = 5) -> Json:  # noqa: N803 - YouTube's own names
+    """Return the uploads of a channel: all of them, or with UUSH, UULF and UULV in place of UU those of one kind."""
+    match = _PLAYLIST.fullmatch(playlistId)
+    own = [Video(post) for post in state.all_posts(Platform.YOUTUBE)]
+    own = [video for video in own if match and video.channel_id == f"UC{match[2]}" and not _is_hidden(state, video)]
+    kind = match[1] if match else ""
+    if kind:
+        own = [video for video in own if kind != "LV" and video.is_short == (kind == "SH")]
+    if not own:
+        raise Refusal(404, error_body(404, "playlistNotFound", "The playlist cannot be found."))
+    own.sort(key=lambda video: video.post.posted_at, reverse=True)
+    items = [{"contentDetails": {"videoId": video.post.id}} for video in own[: min(maxResults, _MAX_IDS)]]
+    return {"kind": "youtube#playlistItemListResponse", "items": items}
+
+
+def _is_hidden(state: StandIns, video: Video) -> bool:
+    creator = state.creators.find(Platform.YOUTUBE, video.post.username)
+    return creator is not None and (creator.is_gone or creator.is_private)
 
 
 @router.get("/commentThreads")

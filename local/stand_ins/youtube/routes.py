@@ -12,6 +12,7 @@ from local.stand_ins.state import StandIns, State
 from local.stand_ins.youtube.page import initial_data, watch_page
 from local.stand_ins.youtube.player import NO_VIDEO, player_answer
 from local.stand_ins.youtube.sound import SOUND_ITAG, sound_of
+from local.stand_ins.youtube.tabs import Tab, tab_page
 from local.stand_ins.youtube.timedtext import json3
 from local.stand_ins.youtube.video import Video
 
@@ -24,6 +25,25 @@ _THUMBNAIL_SIZE = (480, 360)
 async def get_watch_page(state: State, v: str = "") -> HTMLResponse:
     """Return the watch page, which exists even if the video does not."""
     return HTMLResponse(watch_page(find_video(state, v)))
+
+
+@router.get("/www/channel/{channel_id}/{tab}")
+async def get_channel_tab(state: State, channel_id: str, tab: Tab) -> Response:
+    """Return the tab of a channel by the channel's id."""
+    return _tab_page(state, [video for video in _all_videos(state) if video.channel_id == channel_id], tab)
+
+
+@router.get("/www/@{name}/{tab}")
+async def get_handle_tab(state: State, name: str, tab: Tab) -> Response:
+    """Return the tab of a channel by the channel's handle."""
+    handle = f"@{name.lower()}"
+    return _tab_page(state, [video for video in _all_videos(state) if video.handle.lower() == handle], tab)
+
+
+@router.post("/www/youtubei/v1/browse")
+async def resolve_or_continue() -> Response:
+    """Refuse every further page: no list here is longer than the first page."""
+    return JSONResponse({"error": {"code": 404, "message": "Requested entity was not found."}}, 404)
 
 
 @router.post("/www/youtubei/v1/player")
@@ -89,9 +109,21 @@ async def get_thumbnail(state: State, video_id: str, name: str) -> Response:
     return Response(video.picture.content, media_type=kind)
 
 
+def _all_videos(state: StandIns) -> list[Video]:
+    videos = [Video(post) for post in state.all_posts(Platform.YOUTUBE)]
+    return sorted(videos, key=lambda video: video.post.posted_at, reverse=True)
+
+
+def _tab_page(state: StandIns, videos: list[Video], tab: Tab) -> Response:
+    creator = state.creators.find(Platform.YOUTUBE, videos[0].post.username) if videos else None
+    if not videos or (creator is not None and (creator.is_gone or creator.is_private)):
+        return Response(status_code=404)
+    return HTMLResponse(tab_page(videos, tab))
+
+
 def find_video(state: StandIns, video_id: str) -> Video | None:
     """Return the video with this id."""
-    post = state.posts.find(Platform.YOUTUBE, video_id)
+    post = state.find_post(Platform.YOUTUBE, video_id)
     return None if post is None else Video(post)
 
 

@@ -99,7 +99,7 @@ class YouTubeCreatorPosts:
             ids = api.list_playlist(_ALL_UPLOADS + own) or []
         items = api.list_videos(ids) if ids else {}
         posts = [_read_video(items[each], each, kind if is_of_kind else None) for each in ids if each in items]
-        return CreatorListing(creator, [post for post in posts if post is not None])
+        return CreatorListing(creator, [post for post in posts if post is not None and post.kind is kind])
 
     def _read_tab(self, url: str, *, timeout_s: float) -> Mapping[str, Any]:
         # Loading yt-dlp takes half a second, so it is imported with the first list.
