@@ -99,8 +99,8 @@ class StandIns:
         return self.posts.find(platform, post_id) or self.creators.find_post(platform, post_id)
 
     def all_posts(self, platform: Platform) -> list[Post]:
-        """Return the published and the invented posts of a platform."""
-        return [*self.posts.on(platform), *self.creators.all_posts(platform)]
+        """Return the invented and then the published posts of a platform."""
+        return [*self.creators.all_posts(platform), *self.posts.on(platform)]
 
     def find_username(self, platform: Platform, is_wanted: Callable[[str], bool]) -> str | None:
         """Return the name of a creator with or without posts."""

@@ -66,8 +66,7 @@ async def list_channels(state: State, id: str = "", forHandle: str = "") -> Json
         wanted = [video for video in videos if video.handle.lower() == forHandle.lower()]
         found = [_channel(video) for video in wanted if not _is_hidden(state, video)][:1]
         return {"kind": "youtube#channelListResponse"} | ({"items": found} if found else {})
-    # The first post of a channel describes it, which is a published one if there is any.
-    channels = {video.channel_id: _channel(video) for video in reversed(videos) if video.channel_id in id.split(",")}
+    channels = {video.channel_id: _channel(video) for video in videos if video.channel_id in id.split(",")}
     return {"kind": "youtube#channelListResponse", "items": list(channels.values())}
 
 
