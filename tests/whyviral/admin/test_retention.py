@@ -22,6 +22,7 @@ from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationLog
 from whyviral.chat.models import ChatMessageChunk
 from whyviral.core.database import Base, session_scope
 from whyviral.jobs.models import JobRun
+from whyviral.social.creator_baselines.models import CreatorBaselineRow
 from whyviral.throttling.models import IdempotencyKey, RateWindow
 from whyviral.vendor_calls.models import ExternalApiCallLog
 from whyviral.webhooks.models import WebhookEvent
@@ -125,7 +126,23 @@ def test_old_and_expired_rows_are_deleted_and_recent_ones_are_kept(database: Dat
         "external_api_call_logs_months": 0,
         "webhook_events_erased": 0,
         "job_runs": 0,
+        "creator_baselines": 0,
     }
+
+
+def test_lists_of_posts_are_deleted_after_thirty_days(database: Database) -> None:
+    lists = {"old": 31, "recent": 29}
+    add(
+        database,
+        *(
+            CreatorBaselineRow(platform="x", creator=name, kind="post", fetched_at=NOW - timedelta(days=days))
+            for name, days in lists.items()
+        ),
+    )
+
+    assert cleaner(database).clean()["creator_baselines"] == 1
+    with session_scope(database.engine) as session:
+        assert session.scalars(select(CreatorBaselineRow.creator)).all() == ["recent"]
 
 
 def test_a_second_retention_run_deletes_nothing(database: Database) -> None:

@@ -16,6 +16,8 @@ from whyviral.chat import orphaned as orphaned_answers
 from whyviral.chat.models import ChatMessageChunk
 from whyviral.core.database import session_scope
 from whyviral.jobs import job_runs
+from whyviral.social.creator_baselines import repository as baselines
+from whyviral.social.creator_baselines.service import MAX_USE
 from whyviral.vendor_calls.models import ExternalApiCallLog
 from whyviral.webhooks import inbox
 
@@ -72,6 +74,8 @@ class Cleaner:
         self._until_done("job_runs", delete_runs)
         delete_chunks = partial(orphaned_answers.delete_old_chunks, now=self.now, limit=self.batch)
         self._until_done(ChatMessageChunk.__tablename__, delete_chunks)
+        delete_lists = partial(baselines.delete_old, before=self.now - MAX_USE, limit=self.batch)
+        self._until_done("creator_baselines", delete_lists)
         return self.results
 
     def _before(self, days: int) -> datetime:
