@@ -6,6 +6,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from whyviral.analysis.explanation.claims.claim import ClaimKind
+from whyviral.analysis.explanation.claims.settlement import ClaimOutcome
+from whyviral.analysis.explanation.claims.source import SourceKind
 from whyviral.analysis.explanation.provenance import Citation, SentAs, ShownAs, StandInPart
 from whyviral.analysis.facts.fact_sheet import Fact
 from whyviral.analysis.facts.not_observable import NotObservable
@@ -199,7 +202,7 @@ class ContentObservationOut(BaseModel):
 
 
 class ExplanationOut(_Row):
-    """The model's answer; its prose cites facts, spans and media as [F1], [T1] and [M1]."""
+    """The explanation as prose; it cites facts, spans, media, text and comments as [F1], [T1], [M1], [P1] and [C1]."""
 
     virality_reasoning: str
     quick_takeaways: list[str]
@@ -211,6 +214,46 @@ class ExplanationOut(_Row):
     suggestions_for_future_posts: list[str]
 
 
+class ClaimOut(BaseModel):
+    """One statement of an explanation, with the evidence that proves it."""
+
+    field: Annotated[str, Field(description="Where it stands, such as `content_observation.hook`.")]
+    text: str
+    kind: ClaimKind
+    evidence: list[Citation]
+
+
+class EvidenceOut(BaseModel):
+    """Something that a claim cites."""
+
+    id: Citation
+    kind: SourceKind
+    label: Annotated[str, Field(description="What it is: the name of a fact, or the place of words or of a picture.")]
+    excerpt: Annotated[str | None, Field(description="Its value or the beginning of its words; null for a medium.")]
+
+
+class RefusedClaimOut(BaseModel):
+    """A claim of the model that its evidence did not prove, and what became of it."""
+
+    field: str
+    text: Annotated[str | None, Field(description="Null where it is not kept, such as a text with a link.")]
+    kind: ClaimKind
+    evidence: list[str]
+    reasons: list[str]
+    outcome: ClaimOutcome
+
+
+class AnalysisDataOut(ExplanationOut):
+    """The explanation with its claims, their evidence, and the claims that did not pass the check."""
+
+    claims: list[ClaimOut]
+    evidence: list[EvidenceOut]
+    refused_claims: list[RefusedClaimOut]
+    computed_fields: Annotated[
+        list[str], Field(description="Fields in which computed claims stand for refused ones of the model.")
+    ]
+
+
 class PostAnalysisOut(ExplanationOut):
     """The analysis of why one post went viral, or did not."""
 
@@ -218,7 +261,7 @@ class PostAnalysisOut(ExplanationOut):
     post_id: uuid.UUID
     metrics: dict[str, int]
     is_viral: Annotated[bool, Field(description="Computed from the facts, not by the model.")]
-    analysis_data: Annotated[ExplanationOut, Field(description="The model's whole answer.")]
+    analysis_data: AnalysisDataOut
     metadata_used: MetadataUsed
     created_at: datetime
 

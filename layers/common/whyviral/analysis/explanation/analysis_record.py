@@ -10,8 +10,11 @@ from whyviral.integrations.ports.call_recorder import ExternalCall
 from whyviral.social.media.service import may_get_more
 from whyviral.social.models import Post
 
+from .answer import PROSE_FIELDS, AnalystAnswer, ContentObservation
 from .ask_model import Explanation
 from .attachments import exhibit_record
+from .checked_answer import CheckedAnswer
+from .claims.written_claim import rendered
 from .evidence import Evidence
 from .media_choice import Reason
 
@@ -36,11 +39,11 @@ def analysis_columns(
         question_sha256: digest of the question as it was first asked; a retry compares its own with it.
         storage_is_stand_in: whether files came from a stand-in's storage.
     """
-    answer = explanation.validated.answer.model_dump(mode="json")
-    return answer | {
+    fields = seed_fields(explanation.checked)
+    return fields | {
         "metrics": post.metrics,
         "is_viral": explanation.evidence.verdict.is_viral,
-        "analysis_data": answer,
+        "analysis_data": fields | claims_record(explanation.checked, explanation.evidence),
         "metadata_used": {
             **_evidence_used(post, explanation.evidence),
             **_model_used(explanation, spent),
@@ -57,6 +60,36 @@ def measured_record(evidence: Evidence, *, measured_at: datetime) -> dict[str, A
         "verdict": asdict(evidence.verdict),
         "not_observable": [asdict(each) for each in evidence.not_observable],
         "measured_at": measured_at.isoformat(),
+    }
+
+
+def seed_fields(checked: CheckedAnswer) -> dict[str, Any]:
+    """Return the fields of an explanation as prose, each claim with its citations."""
+    fields: dict[str, Any] = {}
+    for name, information in AnalystAnswer.model_fields.items():
+        if information.annotation is ContentObservation:
+            parts = ContentObservation.model_fields
+            fields[name] = {part: " ".join(map(rendered, checked.of(f"{name}.{part}"))) for part in parts}
+        else:
+            texts = [rendered(claim) for claim in checked.of(name)]
+            fields[name] = " ".join(texts) if name in PROSE_FIELDS else texts
+    return fields
+
+
+def claims_record(checked: CheckedAnswer, evidence: Evidence) -> dict[str, Any]:
+    """Return the claims, the evidence that they cite, and what was refused, as they are saved and served."""
+    cited = {id_ for each in checked.claims for id_ in each.claim.evidence}
+    return {
+        "claims": [{"field": each.field, **each.claim.model_dump(mode="json")} for each in checked.claims],
+        "evidence": [
+            {"id": source.id, "kind": source.kind.value, "label": source.label, "excerpt": source.excerpt}
+            for source in evidence.sources.values()
+            if source.id in cited
+        ],
+        "refused_claims": [
+            asdict(each) | {"evidence": list(each.evidence), "reasons": list(each.reasons)} for each in checked.refused
+        ],
+        "computed_fields": list(checked.computed_fields),
     }
 
 

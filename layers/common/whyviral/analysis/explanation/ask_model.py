@@ -13,7 +13,8 @@ from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.ports.analyst import Analyst, AnalystReply, VideoUrl
 from whyviral.vendor_calls.calls import CallCollector
 
-from .answer import AnalystAnswer, InvalidAnswer, ValidatedAnswer, validate_answer
+from .answer import AnalystAnswer, InvalidAnswer, read_answer
+from .checked_answer import AskAgain, CheckedAnswer, RepairedClaims, check_answer
 from .evidence import Evidence
 from .prompt import build_prompt
 from .refused_media import lighter_variants
@@ -37,7 +38,7 @@ class BuildAnalyst(Protocol):
 class Explanation:
     """A valid answer, the reply it came with, and the evidence in the question."""
 
-    validated: ValidatedAnswer
+    checked: CheckedAnswer
     reply: AnalystReply
     evidence: Evidence
     """As it was in the question that was answered."""
@@ -77,9 +78,19 @@ def ask_model(
             evidence = variant
             continue
         with suppress(InvalidAnswer):
-            validated = validate_answer(reply.answer, citable_ids=evidence.citable_ids, facts=evidence.facts)
-            return Explanation(validated, reply, evidence, prompt.version)
+            answer = read_answer(reply.answer)
+            ask_again = _ask_again(build_analyst, calls, left_s=(ends_at - clock()).total_seconds())
+            return Explanation(
+                check_answer(answer, evidence, prompt, ask_again=ask_again), reply, evidence, prompt.version
+            )
         invalid.append(reply)
+
+
+def _ask_again(build_analyst: BuildAnalyst, calls: CallCollector, *, left_s: float) -> AskAgain | None:
+    """Return what asks for other claims in the time that is left; None if that is too little."""
+    if left_s < _MIN_TRY_S:
+        return None
+    return lambda question: build_analyst(calls=calls, timeout_s=left_s).answer(question, shape=RepairedClaims).answer
 
 
 def _invalid_answers(reply: AnalystReply) -> ProviderError:

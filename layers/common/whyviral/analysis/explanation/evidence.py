@@ -19,7 +19,9 @@ from whyviral.social.platforms import Platform
 from whyviral.social.transcripts import from_json
 
 from .attachments import Attachment
+from .claims.source import Source, by_id, fact_source, medium_source, span_source
 from .media_choice import LeftOut, Reason, named_media
+from .post_data import cited_words
 from .transcript_spans import TranscriptSpan, transcript_spans
 
 
@@ -43,10 +45,14 @@ class Evidence:
     """Things about the post that no public source shows."""
 
     @property
-    def citable_ids(self) -> list[str]:
-        """Return the ids that an answer may cite."""
-        ids = [fact.id for fact in self.facts] + [span.id for span in self.spans]
-        return ids + [attachment.id for attachment in self.attachments]
+    def sources(self) -> Mapping[str, Source]:
+        """Return all that an answer may cite, by id."""
+        spans = [
+            span_source(span.id, video=span.video, start_s=span.start_s, end_s=span.end_s, text=span.text)
+            for span in self.spans
+        ]
+        media = [medium_source(each.id, label=each.exhibit.label, at_s=each.exhibit.at_s) for each in self.attachments]
+        return by_id([*map(fact_source, self.facts), *spans, *media, *cited_words(self.post)])
 
     def without(self, refused: Sequence[Attachment]) -> "Evidence":
         """Return the same without media that the model refused; those that are left get new ids."""

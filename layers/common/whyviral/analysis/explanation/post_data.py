@@ -3,10 +3,14 @@
 Every text is bounded, and marked where it was cut.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .evidence import Evidence
+from whyviral.analysis.facts.fact_sheet import Fact
+from whyviral.analysis.facts.snapshot import PostSnapshot
+
+from .claims.source import Source, SourceKind, text_source
+from .transcript_spans import TranscriptSpan
 
 MAX_TEXT_CHARACTERS = 20_000
 MAX_COMMENTS = 20
@@ -16,23 +20,41 @@ MAX_LISTED = 30
 MAX_NAME_CHARACTERS = 100
 
 
-def post_data(evidence: Evidence) -> dict[str, Any]:
+TEXT_ID = "P1"
+"""The id of the post's own text; its comments are `C1`, `C2`, …"""
+
+
+def cited_words(post: PostSnapshot) -> Iterator[Source]:
+    """Yield the text of the post and its comments as sources, as far as the model is given them."""
+    if text := post.text[:MAX_TEXT_CHARACTERS]:
+        yield text_source(TEXT_ID, SourceKind.TEXT, "text of the post", text)
+    for number, comment in enumerate(post.comments[:MAX_COMMENTS], start=1):
+        text = str(comment.get("text") or "")[:MAX_COMMENT_CHARACTERS]
+        yield text_source(f"C{number}", SourceKind.COMMENT, f"comment {number}", text, likes=comment.get("likes"))
+
+
+def post_data(
+    post: PostSnapshot, facts: Sequence[Fact], spans: Sequence[TranscriptSpan], *, is_transcript_cut: bool
+) -> dict[str, Any]:
     """Return the words of strangers about which the model is asked."""
-    post = evidence.post
     data: dict[str, Any] = {
         "author": post.username,
+        "id": TEXT_ID,
         "text": post.text[:MAX_TEXT_CHARACTERS],
         "text_is_cut": len(post.text) > MAX_TEXT_CHARACTERS,
-        "quotations": {fact.id: fact.value for fact in evidence.facts if fact.is_quotation},
+        "quotations": {fact.id: fact.value for fact in facts if fact.is_quotation},
     }
-    if evidence.spans:
+    if spans:
         data["transcript"] = [
             {"id": span.id, "video": span.video, "from_s": span.start_s, "to_s": span.end_s, "text": span.text}
-            for span in evidence.spans
+            for span in spans
         ]
-        data["transcript_is_cut"] = evidence.is_transcript_cut
+        data["transcript_is_cut"] = is_transcript_cut
     if post.comments:
-        data["comments"] = [_comment(comment) for comment in post.comments[:MAX_COMMENTS]]
+        data["comments"] = [
+            {"id": f"C{number}"} | _comment(comment)
+            for number, comment in enumerate(post.comments[:MAX_COMMENTS], start=1)
+        ]
         data["comments_are_cut"] = len(post.comments) > MAX_COMMENTS
     return data | dict(_details(post.details))
 

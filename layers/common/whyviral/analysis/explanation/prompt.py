@@ -18,7 +18,7 @@ from .evidence import Evidence
 from .post_data import post_data
 from .untrusted_data import inert_json
 
-PROMPT_VERSION = "post.v2"
+PROMPT_VERSION = "post.v3"
 
 
 def build_prompt(evidence: Evidence) -> AnalystPrompt:
@@ -39,7 +39,9 @@ def build_prompt(evidence: Evidence) -> AnalystPrompt:
             "",
             "# The post",
             "<post_data>",
-            inert_json(post_data(evidence)),
+            inert_json(
+                post_data(evidence.post, evidence.facts, evidence.spans, is_transcript_cut=evidence.is_transcript_cut)
+            ),
             "</post_data>",
         )
     )

@@ -1,12 +1,11 @@
-"""Citations in prose: the ids of facts, transcript spans and media in brackets, such as [F1].
+"""Citations in prose: the ids of facts, transcript spans, media, text and comments in brackets, such as [F1].
 
-Models write them in other brackets and with words around the id. All of these forms become one before they are checked.
+Models write them in other brackets and with words around the id. All of these forms become one before they are read.
 """
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 INFERENCE = "[inference]"
 
@@ -28,41 +27,32 @@ _SQUARE_BRACKET = _bracket(*_SQUARE, excluded="".join(_SQUARE))
 _OTHER_BRACKET = _bracket(*_OTHER, excluded="".join(_SQUARE + _OTHER))
 _NOUN = r"facts?|spans?|transcripts?|media|medium"
 _LABELS = rf"(?:(?:see|cf|per|from|by|the|in|sources?|refs?|references?|citations?|cites?|ids?|no|{_NOUN})\b[\s:.#-]*)"
-_ID = (
-    rf"(?:(?:{_LABELS}*)(?<![^\W_])(?P<letter>[FTM])\s?[#-]?\s?|(?P<noun>{_NOUN})\s?#?\s?)(?P<number>[0-9]+)(?![^\W_])"
-)
+_ID = rf"(?:(?:{_LABELS}*)(?<![^\W_])(?P<letter>[FTMPC])\s?[#-]?\s?|(?P<noun>{_NOUN})\s?#?\s?)(?P<number>[0-9]+)(?![^\W_])"
 _BETWEEN = r"(?:[,;&/|+\s\u2013\u2014-]|\b(?:and|to|or|through)\b)+"
 _FIRST = re.compile(rf"[\s^]*{_LABELS}*{_ID}", re.IGNORECASE)
 _NEXT = re.compile(rf"{_BETWEEN}{_ID}|(?!\s+[0-9]){_BETWEEN}(?P<bare>[0-9]+)(?!\w|[:.][0-9])", re.IGNORECASE)
-_TIGHT_ID = re.compile(r"(?<![^\W_])(?P<letter>[FTM])(?P<number>[0-9]+)(?![^\W_])", re.IGNORECASE)
+_TIGHT_ID = re.compile(r"(?<![^\W_])(?P<letter>[FTMPC])(?P<number>[0-9]+)(?![^\W_])", re.IGNORECASE)
 _INFERENCE = re.compile(r"\s*infer(?:ence|red)\s*", re.IGNORECASE)
 _EDGES = " \t,;:=.&/|+\u2013\u2014\u2020()-"
 
 
-@dataclass(slots=True)
-class CitationCheck:
-    """Brings citations into one form, replaces those of unknown ids by `[inference]`, and counts them."""
+def plain_citations(text: str) -> str:
+    """Return the text with one id per bracket, in square brackets: `[F1, F2]` becomes `[F1][F2]`."""
+    text = _SQUARE_BRACKET.sub(lambda match: _plain(match, is_square=True), text)
+    return _OTHER_BRACKET.sub(lambda match: _plain(match, is_square=False), text)
 
-    known_ids: Collection[str]
-    unknown: int = 0
 
-    def apply(self, text: str) -> str:
-        """Return the text with one id per bracket, and no id that is unknown."""
-        text = _SQUARE_BRACKET.sub(lambda match: self._checked(match, is_square=True), text)
-        return _OTHER_BRACKET.sub(lambda match: self._checked(match, is_square=False), text)
-
-    def _checked(self, match: re.Match[str], *, is_square: bool) -> str:
-        inside = unicodedata.normalize("NFKC", match["doubled"] or match["single"])
-        if _INFERENCE.fullmatch(inside):
-            return INFERENCE
-        ids, rest = _split(inside, is_square=is_square)
-        if not ids:
-            return match[0]
-        self.unknown += sum(id_ not in self.known_ids for id_ in ids)
-        cited = [f"[{id_}]" if id_ in self.known_ids else INFERENCE for id_ in ids]
-        if _INFERENCE.fullmatch(rest):
-            cited, rest = [*cited, INFERENCE], ""
-        return (f"({rest}) " if rest else "") + "".join(dict.fromkeys(cited))
+def _plain(match: re.Match[str], *, is_square: bool) -> str:
+    inside = unicodedata.normalize("NFKC", match["doubled"] or match["single"])
+    if _INFERENCE.fullmatch(inside):
+        return INFERENCE
+    ids, rest = _split(inside, is_square=is_square)
+    if not ids:
+        return match[0]
+    cited = [f"[{id_}]" for id_ in ids]
+    if _INFERENCE.fullmatch(rest):
+        cited, rest = [*cited, INFERENCE], ""
+    return (f"({rest}) " if rest else "") + "".join(dict.fromkeys(cited))
 
 
 def _split(inside: str, *, is_square: bool) -> tuple[list[str], str]:
