@@ -22,14 +22,25 @@ USD_AN_ANSWER = Decimal("0.001234")
 MOST_USD_AN_ANSWER = Decimal("0.02")
 VALID_ANSWER: Mapping[str, Any] = {
     "virality_reasoning": "It reached far beyond its followers [F1].",
-    "quick_takeaways": ["Be first.", "Be short.", "Be yourself."],
-    "creator_context": "A founder with a large following.",
-    "content_observation": {"hook": "hello", "tone": "plain", "format": "one sentence", "audience": "everybody"},
-    "replicable_elements": ["Brevity"],
-    "viral_formula": "A first time, said plainly.",
-    "improvements": ["Say what it is for."],
-    "suggestions_for_future_posts": ["One", "Two", "Three", "Four"],
+    "quick_takeaways": ["Be first [inference].", "Be short [inference].", "Be yourself [inference]."],
+    "creator_context": "A founder with a large following [inference].",
+    "content_observation": {
+        "hook": "It greets [inference].",
+        "tone": "It is plain [inference].",
+        "format": "A single sentence [inference].",
+        "audience": "It speaks to everybody [inference].",
+    },
+    "replicable_elements": ["Brevity [inference]."],
+    "viral_formula": "A first time, said plainly [inference].",
+    "improvements": ["Say what it is for [inference]."],
+    "suggestions_for_future_posts": [
+        "Show the next step [inference].",
+        "Answer a question [inference].",
+        "Tell how it began [inference].",
+        "Invite a first user [inference].",
+    ],
 }
+"""As the model writes it and as it is saved, because every claim passes the check and is rendered in the same way."""
 
 
 def model_error(category: ErrorCategory = ErrorCategory.RATE_LIMIT, **fields: Any) -> ProviderError:

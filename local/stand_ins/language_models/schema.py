@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from local.stand_ins.language_models.spellings import field
-from local.stand_ins.language_models.writer import Material, phrase, sentence
+from local.stand_ins.language_models.writer import Material, claim, phrase, sentence
 
 type Schema = Mapping[str, Any]
 
@@ -24,6 +24,8 @@ _MOST_VALUES = 10_000
 _MOST_DEPTH = 40
 _LONGEST_TEXT = 100_000
 
+_CLAIM = frozenset({"text", "kind", "evidence"})
+"""An object with these properties is a claim, whose text and evidence belong together."""
 _LIMITS = frozenset(
     {
         *("minLength", "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems", "minimum", "maximum"),
@@ -173,10 +175,11 @@ class SchemaFiller:
         properties: Mapping[str, Schema] = schema.get("properties", {})
         required: Sequence[str] = schema.get("required", [])
         names = dict.fromkeys([*(field(schema, "propertyOrdering") or []), *properties, *required])
-        return {
+        written = claim(self._material, place.name, item=place.index) if properties.keys() >= _CLAIM else {}
+        return written | {
             name: self._fill(properties.get(name, {}), place.property(name))
             for name in names
-            if name in required or (name in properties and not place.is_minimal)
+            if name not in written and (name in required or (name in properties and not place.is_minimal))
         }
 
     def _array(self, schema: Schema, place: _Place) -> list[Any]:

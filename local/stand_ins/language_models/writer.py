@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, takewhile
 from typing import Any
 
 DISCLOSURE = "Stand-in answer, not written by a model: "
@@ -22,6 +22,10 @@ _VERDICTS = {
     "false": "is not viral by the rule",
     None: "comes without a verdict",
 }
+_CITED = re.compile(r"\[([FTMPC]\d+)\]")
+_CAME_WITH = re.compile(r"It came with .*?(?=(?: \[M\d+\])?\.(?:\s|$))")
+_SENSES = re.compile(r"The first words said are .*")
+_CITATION = re.compile(r"\s?\[(?:[FTMPC]\d+|inference)\]")
 _MEDIUM = re.compile(r"^\[(M\d+)\] ", re.MULTILINE)
 _SOURCE_AT_END = re.compile(r"\s*\([^()]*\)$")
 _OPENING_TAG = re.compile(r"^[ \t]*<([A-Za-z_][\w-]{0,50})[^>\n]{0,200}>", re.MULTILINE)
@@ -30,6 +34,17 @@ _LINK = re.compile(r"https?://\S+")
 _WORD = re.compile(r"[^\W\d_]{4,30}")
 _SLOT = re.compile(r"\{(\w+)\}")
 _DIGITS = re.compile(r"\d")
+_NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?(?:e[+-]?[0-9]{1,3})?")
+_UNITS_OF_COUNTS = ("accounts",)
+_TELLING = frozenset(
+    {
+        *("likes", "comments", "shares", "quotes", "bookmarks", "views", "followers", "engagements", "likes per view"),
+        *("comments per like", "shares per like", "views per follower", "engagements per view"),
+        *("engagements per follower", "views per hour", "duration", "cut count", "cuts per minute", "first cut"),
+        *("first word", "speech rate", "spoken words", "loudness", "baseline median", "outlier ratio"),
+    }
+)
+"""Facts from which a reader learns something."""
 _COMMON_WORDS = frozenset(
     re.findall(
         r"\w+",
@@ -47,28 +62,29 @@ _POST_TAGS = ("post", "text", "content", "caption")
 
 # The first angle whose stem is part of the field's name decides how a sentence about the post begins.
 _ANGLES = (
-    (
-        ("reason", "why", "explan"),
-        "the post {verdict}; it opens with {opening}, its tone is {tone}, and {fact}; {fact}.{senses}",
-    ),
-    (("takeaway", "finding", "insight"), "“{word}” stands out, and {fact}."),
-    (
-        ("creator", "author", "account"),
-        "nothing but these facts is known here about who posted {opening}: {fact}; {fact}.",
-    ),
-    (("formula", "recipe"), "a {form}, {tone} in tone, that opens with {opening} and turns on “{word}”; {fact}."),
-    (("replic", "element", "reuse"), "a {form} around “{word}”, as here, where {fact}."),
-    (("improve", "weak", "risk"), "say more about “{word}”; as it is, {fact}."),
-    (("suggest", "future", "idea", "next"), "write another {form} about “{word}” and compare: here {fact}."),
+    (("reason", "why", "explan"), "the post {verdict}; it opens with {opening}, and {fact}; {fact}.{senses}"),
+    (("takeaway", "finding", "insight"), "from a post about {word}: {fact}."),
+    (("creator", "author", "account"), "what is known here about the creator of the post: {fact}; {fact}."),
+    (("formula", "recipe"), "a {form} that opens with {opening}; {fact}."),
+    (("replic", "element", "reuse"), "the form can be reused, a {form}; here {fact}."),
+    (("improve", "weak", "risk"), "say more about {word}; so far {fact}."),
+    (("suggest", "future", "idea", "next"), "make another {form} about {word} and compare; here {fact}."),
 )
-_ANY_ANGLE = "on {topic}: the post says “{word}”, and {fact}."
+_REASONS = (
+    "the post {verdict}; {fact}.",
+    "it opens with {opening}.",
+    "its words and media reached the stand-in, which understands neither.{senses}",
+)
+_OPINIONS = ("improve", "suggest", "tone", "format", "audience")
+"""Stems of fields whose claims are inferences."""
+_ANY_ANGLE = "on {topic}: the post says {word}, and {fact}."
 _PHRASES = {
     "hook": "It opens with {opening} [inference].",
     "tone": "Its tone is {tone} [inference].",
     "format": "It is a {form} [inference].",
     "audience": "It speaks to people who care about {subject} [inference].",
 }
-_ANY_PHRASE = "{topic}: “{word}”"
+_ANY_PHRASE = "{topic}: {word}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +95,28 @@ class Fact:
     name: str
     value: str
 
+    @property
+    def said(self) -> str:
+        """The fact in words, such as `it has 1,200 likes`."""
+        number, _, unit = self.value.partition(" ")
+        if not _NUMBER.fullmatch(number):
+            return f"its {self.name} is {self.value}"
+        shown = f"{int(number):,}" if number.isdigit() else number
+        if unit == self.name or unit in _UNITS_OF_COUNTS:
+            return f"it has {shown} {unit if unit == self.name else self.name}"
+        if self.name == "cut count":
+            return f"it has {shown} cuts"
+        verb = "are" if self.name.partition(" ")[0].endswith("s") and not self.name.endswith("ss") else "is"
+        return f"its {self.name} {verb} {shown}" if unit == "ratio" else f"its {self.name} {verb} {shown} {unit}"
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether a reader learns something from it: a number other than zero that measures more than the text."""
+        number = self.value.partition(" ")[0]
+        return _NUMBER.fullmatch(number) is not None and float(number) != 0 and self.name in _TELLING
+
     def __str__(self) -> str:
-        return f"{self.name} is {self.value} [{self.id}]"
+        return f"{self.said} [{self.id}]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +132,8 @@ class Material:
     verdict: str
     senses: str
     """A sentence about pictures and sound; empty without any."""
+    text_id: str | None
+    """The id under which the text of the post can be cited."""
     seed: str
     """Differs when anything in the prompt differs."""
 
@@ -110,19 +148,20 @@ def gather(system: str, user: str, *, media: str = "") -> Material:
     block = _post_block(text)
     told = text[: block.start] + text[block.stop :]
     data = _as_object(text[block])
-    post = str(data.get("text", "")) or text[block] or _FACT.sub("", text)
+    post = str(data["text"]) if "text" in data else text[block] or _FACT.sub("", text)
     spoken = _LINK.sub(" ", post)
     words = [word for word in _WORD.findall(spoken) if word.lower() not in _COMMON_WORDS]
     verdict = _VERDICT.search(told)
     return Material(
         facts=[_read_fact(match, data) for match in _FACT.finditer(told)],
         opening=_quoted(spoken),
-        words=list(dict.fromkeys(words)) or ["the post"],
+        words=list(dict.fromkeys(words)),
         hashtags=list(dict.fromkeys(_HASHTAG.findall(spoken))),
         tone=_tone(spoken),
         form=_form(post),
         verdict=_VERDICTS[verdict[1].lower() if verdict else None],
         senses=_senses(media, told, data),
+        text_id=str(data["id"]) if "id" in data and post else None,
         seed=hashlib.sha256(f"{system}\0{user}\0{media}".encode(errors="replace")).hexdigest(),
     )
 
@@ -135,14 +174,39 @@ def sentence(material: Material, field_name: str, *, item: int | None = None) ->
         field_name: the property the text is for; it decides the angle.
         item: its place in a list of such texts, which then differ; None for a text that stands alone.
     """
-    name = field_name.lower()
-    angle = next((angle for stems, angle in _ANGLES if any(stem in name for stem in stems)), _ANY_ANGLE)
-    return (DISCLOSURE if item is None else ITEM_DISCLOSURE) + _filled(angle, material, field_name, item)
+    disclosure = DISCLOSURE if item is None else ITEM_DISCLOSURE
+    return disclosure + _filled(_angle(field_name.lower()), material, field_name, item)
 
 
 def phrase(material: Material, field_name: str, *, item: int | None = None) -> str:
     """Return a few words for a detail inside an object, whose longer texts carry the disclosure."""
     return _filled(_PHRASES.get(field_name.lower(), _ANY_PHRASE), material, field_name, item)
+
+
+def claim(material: Material, field_name: str, *, item: int | None = None) -> dict[str, Any]:
+    """Return a claim for a field: its text without ids, and the ids of what it states and quotes."""
+    name = field_name.lower()
+    if name in _PHRASES:
+        disclosure, template = "", _PHRASES[name]
+    elif "reason" in name:
+        disclosure = ITEM_DISCLOSURE if item else DISCLOSURE
+        template = _REASONS[(item or 0) % len(_REASONS)]
+    else:
+        disclosure = DISCLOSURE if item is None else ITEM_DISCLOSURE
+        template = _angle(name)
+    text = disclosure + _filled(template, material, field_name, item)
+    # No evidence counts the media, so that a claim names them without their number.
+    text = _CAME_WITH.sub("It came with media", text)
+    ids = list(dict.fromkeys(_CITED.findall(text)))
+    if material.text_id and ("“" in _SENSES.sub("", text) or "#" in text):
+        ids.append(material.text_id)
+    kind = "inference" if any(stem in name for stem in _OPINIONS) or not ids else "observed"
+    kind = "measured" if kind == "observed" and ids[0].startswith("F") else kind
+    return {"text": " ".join(_CITATION.sub("", text).split()), "kind": kind, "evidence": ids}
+
+
+def _angle(name: str) -> str:
+    return next((angle for stems, angle in _ANGLES if any(stem in name for stem in stems)), _ANY_ANGLE)
 
 
 def chat_reply(material: Material, question: str) -> str:
@@ -157,8 +221,12 @@ def _filled(template: str, material: Material, field_name: str, item: int | None
     words = material.words
     makers: Mapping[str, Callable[[], str]] = {
         "fact": lambda: _fact(material, next(places)),
-        "word": lambda: words[(material.number(f"{field_name} word") + (item or 0)) % len(words)],
-        "subject": lambda: " ".join(material.hashtags) or f"“{words[0]}”",
+        "word": lambda: (
+            "its subject"
+            if not words
+            else "“{}”".format(words[(material.number(f"{field_name} word") + (item or 0)) % len(words)])
+        ),
+        "subject": lambda: " ".join(material.hashtags) or (f"“{words[0]}”" if words else "its subject"),
         "topic": lambda: _without_digits(field_name.replace("_", " ")) or "this",
         "tone": lambda: material.tone,
         "form": lambda: material.form,
@@ -170,7 +238,7 @@ def _filled(template: str, material: Material, field_name: str, item: int | None
 
 
 def _fact(material: Material, place: int) -> str:
-    facts = material.facts
+    facts = [fact for fact in material.facts if fact.is_telling] or material.facts
     return str(facts[place % len(facts)]) if facts else "the prompt holds no numbered facts"
 
 
@@ -221,7 +289,14 @@ def _quotation(data: Mapping[str, Any], fact_id: str) -> str:
 def _quoted(text: str) -> str:
     first_line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     short = first_line if len(first_line) <= _LONGEST_QUOTE else f"{first_line[:_LONGEST_QUOTE].rsplit(' ', 1)[0]}…"
-    return f"“{_without_digits(short)}”" if short else "no text"
+    whole = list(takewhile(_is_quotable, short.removesuffix("…").split()))
+    words = " ".join(whole).rstrip(".,;:!?")
+    return f"“{words}”" if words else "no text"
+
+
+def _is_quotable(word: str) -> bool:
+    """Whether a word can stand in a quotation: a number that cites no fact would be an invented claim."""
+    return not any(character.isdigit() or character in '“”„"<>[]{}' for character in word)
 
 
 def _without_digits(text: str) -> str:

@@ -15,7 +15,7 @@ from whyviral.analysis.explanation.prompt import PROMPT_VERSION
 from whyviral.analysis.models import PostAnalysis, PostState, Stage
 from whyviral.analysis.pipeline import Outcome, PostResult, RequestJob
 from whyviral.analysis.post_explainer import ANALYSE_BUDGET, MODEL_TIMEOUT_S
-from whyviral.analysis.schemas import MetadataUsed
+from whyviral.analysis.schemas import AnalysisDataOut, MetadataUsed
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.ports.call_recorder import ExternalCall
 
@@ -45,7 +45,8 @@ def test_a_post_is_explained_and_the_answer_saved(pipeline: Pipeline) -> None:
     (row,) = request.posts
     assert (row.state, analysis.post_id) == (PostState.ANALYSED, row.post_id)
     assert {field: getattr(analysis, field) for field in VALID_ANSWER} == VALID_ANSWER
-    assert analysis.analysis_data == VALID_ANSWER
+    assert {field: analysis.analysis_data[field] for field in VALID_ANSWER} == VALID_ANSWER
+    assert AnalysisDataOut.model_validate(analysis.analysis_data).model_dump(mode="json") == analysis.analysis_data
     assert analysis.metrics == {"likes": 90_000, "comments": 2_000, "views": 2_000_000, "shares": 20_000}
     assert check_history(request)[-3:] == [Stage.DISPLAYING_CONTENT, Stage.ANALYSING, Stage.ANALYSING]
     assert request.progress == 95

@@ -89,13 +89,35 @@ _EXPLANATION = {
         "Invite a first user.",
     ],
 }
+_CLAIM = {
+    "field": "virality_reasoning",
+    "text": "It was seen four times as often as its author has followers.",
+    "kind": "measured",
+    "evidence": ["F8"],
+}
+_EVIDENCE = {"id": "F8", "kind": "fact", "label": "views_per_follower", "excerpt": "4.0 ratio"}
+_REFUSED_CLAIM = {
+    "field": "quick_takeaways",
+    "text": "It was shared 90,000 times.",
+    "kind": "measured",
+    "evidence": ["F3"],
+    "reasons": ["the cited evidence does not give the number '90,000'"],
+    "outcome": "dropped",
+}
+_ANALYSIS_DATA = {
+    **_EXPLANATION,
+    "claims": [_CLAIM],
+    "evidence": [_EVIDENCE],
+    "refused_claims": [_REFUSED_CLAIM],
+    "computed_fields": [],
+}
 _ANALYSIS = {
     **_EXPLANATION,
     "id": POST_ANALYSIS_ID,
     "post_id": POST_ID,
     "metrics": METRICS,
     "is_viral": _VERDICT["is_viral"],
-    "analysis_data": _EXPLANATION,
+    "analysis_data": _ANALYSIS_DATA,
     "metadata_used": _METADATA,
     "created_at": ENDED_AT,
 }
@@ -160,7 +182,10 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     schemas.TranscriptSpanOut: _SPAN,
     schemas.MetadataUsed: _METADATA,
     schemas.ContentObservationOut: _OBSERVATION,
-    schemas.ExplanationOut: _EXPLANATION,
+    schemas.ClaimOut: _CLAIM,
+    schemas.EvidenceOut: _EVIDENCE,
+    schemas.RefusedClaimOut: _REFUSED_CLAIM,
+    schemas.AnalysisDataOut: _ANALYSIS_DATA,
     schemas.PostAnalysisOut: _ANALYSIS,
     schemas.AnalyzeBody: {"post_urls": ["https://x.com/jack/status/20"]},
     schemas.AcceptedRequests: {"requests": [SUMMARY]},

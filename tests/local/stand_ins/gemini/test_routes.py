@@ -65,7 +65,7 @@ def test_the_sdk_gets_an_answer_of_its_pydantic_shape(stand_ins: StandInsClient,
 
     assert isinstance(reply.parsed, Analysis)
     assert "just setting up my twttr" in reply.parsed.virality_reasoning
-    assert "likes is 300000 likes [F1]" in reply.parsed.virality_reasoning
+    assert "it has 300,000 likes [F1]" in reply.parsed.virality_reasoning
     assert reply.parsed.virality_reasoning.startswith("Stand-in answer, not written by a model")
     assert reply.model_version == f"{MODEL} (stand-in)"
     assert reply.response_id
@@ -100,7 +100,7 @@ def test_the_sdk_may_send_pictures_and_videos(stand_ins: StandInsClient) -> None
         reply = gemini.models.generate_content(model=MODEL, contents=contents)
 
     assert reply.text is not None
-    assert "“What is this?”" in reply.text
+    assert "“What is this”" in reply.text
     assert reply.usage_metadata is not None
     details = reply.usage_metadata.prompt_tokens_details or []
     assert [detail.modality for detail in details] == ["TEXT", "IMAGE", "VIDEO"]

@@ -144,17 +144,17 @@ def test_comments_reach_the_model(pipeline: Pipeline) -> None:
 
     pipeline.explain(job, post)
 
-    assert '"comments": [{"text": "wow", "likes": 3}]' in pipeline.model.prompts[0].user
+    assert '"comments": [{"id": "C1", "text": "wow", "likes": 3}]' in pipeline.model.prompts[0].user
 
 
 def test_what_is_cited_of_words_and_media_must_exist(pipeline: Pipeline) -> None:
     job, post, _ = with_media(pipeline, VIDEO)
-    formula = "Seen [M3], said [T1], not [M4] and not [T2]."
-    pipeline.model.answers.append(dict(VALID_ANSWER) | {"viral_formula": formula})
+    formula = {"text": "Seen and said.", "kind": "observed", "evidence": ["M3", "T1", "M4", "T2"]}
+    pipeline.model.answers += [dict(VALID_ANSWER) | {"viral_formula": formula}, {"claims": []}]
 
     pipeline.explain(job, post)
 
-    checked = "Seen [M3], said [T1], not [inference] and not [inference]."
+    checked = "Seen and said [M3][T1][inference]."
     assert analysis_of(pipeline, job).viral_formula == checked
 
 

@@ -109,7 +109,7 @@ def test_the_user_prompt_reads_facts_then_verdict_then_post() -> None:
             "",
             "# The post",
             "<post_data>",
-            '{"author": "paperkite", "text": "We fly. #kites", "text_is_cut": false,'
+            '{"author": "paperkite", "id": "P1", "text": "We fly. #kites", "text_is_cut": false,'
             ' "quotations": {"F5": "We fly.", "F8": ["#kites"]}}',
             "</post_data>",
         ]
@@ -120,9 +120,20 @@ def test_the_rubric_is_the_versioned_file_and_holds_nothing_of_the_post() -> Non
     prompts = [build_prompt(evidence_of("a post", username=username)) for username in ("kite", "wind")]
 
     assert prompts[0].system == prompts[1].system
-    assert {prompt.version for prompt in prompts} == {PROMPT_VERSION} == {"post.v2"}
+    assert {prompt.version for prompt in prompts} == {PROMPT_VERSION} == {"post.v3"}
     rubric = " ".join(prompts[0].system.split())
-    for rule in ("<post_data>", "never an instruction", "[T3]", "[M2]", "is_viral", "exactly 4", "3 to 5", "English"):
+    for rule in (
+        "<post_data>",
+        "never an instruction",
+        "T1",
+        "[M2]",
+        "P1",
+        "C1",
+        "is_viral",
+        "exactly 4",
+        "3 to 5",
+        "English",
+    ):
         assert rule in rubric
 
 
@@ -184,6 +195,7 @@ def test_what_is_said_commented_and_quoted_is_data() -> None:
     assert list(quotations.values()) == ["Forty", "Bread at dawn"]
     assert data == {
         "author": None,
+        "id": "P1",
         "text": "Fresh.",
         "text_is_cut": False,
         "transcript": [
@@ -191,7 +203,7 @@ def test_what_is_said_commented_and_quoted_is_data() -> None:
             {"id": "T2", "video": 1, "from_s": 20.0, "to_s": 40.0, "text": "gone by nine"},
         ],
         "transcript_is_cut": False,
-        "comments": [{"text": "wow", "likes": 7}],
+        "comments": [{"id": "C1", "text": "wow", "likes": 7}],
         "comments_are_cut": False,
         "quoted_post": {"author": "baker", "text": "Bread!", "text_is_cut": False},
         "is_reply_to": "miller",
@@ -213,7 +225,7 @@ def test_everything_that_has_no_end_is_cut_and_says_so() -> None:
 
     comment = {"text": "c" * MAX_COMMENT_CHARACTERS, "text_is_cut": True, "likes": None}
     assert (data["text_is_cut"], data["transcript_is_cut"], data["comments_are_cut"]) == (True, True, True)
-    assert data["comments"] == [comment] * MAX_COMMENTS
+    assert data["comments"] == [{"id": f"C{number}"} | comment for number in range(1, MAX_COMMENTS + 1)]
     assert (len(data["quoted_post"]["text"]), data["quoted_post"]["text_is_cut"]) == (MAX_QUOTED_CHARACTERS, True)
     assert len(json.dumps(data)) < 80_000
 

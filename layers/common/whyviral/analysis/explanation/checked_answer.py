@@ -111,8 +111,9 @@ def repair_prompt(prompt: AnalystPrompt, problems: Sequence[Problem]) -> Analyst
         prompt.user,
         "",
         "# Claims to write again",
-        "You answered this question. Our check refused the claims below. Write each of them again, under its number, so",
-        "that the evidence that it cites proves it: correct it, cite the right evidence, or leave the unproven part out.",
+        "You answered this question. Our check refused the claims below. Write each of them again, under its number,",
+        "so that the evidence that it cites proves it: correct it, cite the right evidence, or leave out the unproven",
+        "part.",
         "The media are not attached again. Answer with one JSON object: "
         '{"claims": [{"number", "text", "kind", "evidence"}]}.',
         inert_json(listed),

@@ -6,7 +6,8 @@ from typing import Annotated
 from pydantic import StringConstraints
 
 type Citation = Annotated[str, StringConstraints(pattern=r"^[FTMPC][1-9][0-9]*$")]
-"""The id of a fact (F1), a span of the transcript (T1), a shown medium (M1), the text (P1) or a comment (C1) in prose: [F1]."""
+"""The id by which a claim cites a fact (F1), a span of the transcript (T1), a shown medium (M1), the text of the post
+(P1) or a comment (C1); in prose it stands in brackets: [F1]."""
 
 
 class ShownAs(StrEnum):

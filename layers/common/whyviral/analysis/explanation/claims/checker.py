@@ -1,7 +1,7 @@
 """Checks one claim against the evidence that it cites.
 
-Every number, date, quoted phrase, hashtag and mention of the text must follow from the cited evidence, and every id must
-exist. What only pictures can prove, such as how many people are in a frame, is not decided here: such a number is
+Every number, date, quoted phrase, hashtag and mention of the text must follow from the cited evidence, and every id
+must exist. What only pictures can prove, such as how many people are in a frame, is not decided here: such a number is
 refused, because nothing measured it.
 """
 
@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .claim import Claim, ClaimKind
+from .leaks import contradicts_verdict, find_leaks
 from .quantities.dates import WrittenDate, read_dates, without_spans
 from .quantities.grounding import is_grounded
-from .leaks import contradicts_verdict, find_leaks
 from .quantities.measures import Measure
 from .quantities.numerals import plain
 from .quantities.quantity import Form, Quantity
@@ -86,7 +86,7 @@ def _wrong_numbers(text: str, cited: list[Source]) -> Iterator[str]:
     dates = read_dates(text)
     for date in dates:
         if not _is_dated(date, cited) and not (date.is_clock and _is_clock_of(date, measures)):
-            yield f"the cited evidence does not give the date or time {date.text.strip()!r}"
+            yield f"the cited evidence does not give the date or time {date.text.strip(' .,')!r}"
     for quantity in read_quantities(without_spans(text, dates)):
         if not is_grounded(quantity, measures):
             yield f"the cited evidence does not give the number {quantity.text.strip()!r}"

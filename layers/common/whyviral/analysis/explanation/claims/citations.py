@@ -27,7 +27,10 @@ _SQUARE_BRACKET = _bracket(*_SQUARE, excluded="".join(_SQUARE))
 _OTHER_BRACKET = _bracket(*_OTHER, excluded="".join(_SQUARE + _OTHER))
 _NOUN = r"facts?|spans?|transcripts?|media|medium"
 _LABELS = rf"(?:(?:see|cf|per|from|by|the|in|sources?|refs?|references?|citations?|cites?|ids?|no|{_NOUN})\b[\s:.#-]*)"
-_ID = rf"(?:(?:{_LABELS}*)(?<![^\W_])(?P<letter>[FTMPC])\s?[#-]?\s?|(?P<noun>{_NOUN})\s?#?\s?)(?P<number>[0-9]+)(?![^\W_])"
+_ID = (
+    rf"(?:(?:{_LABELS}*)(?<![^\W_])(?P<letter>[FTMPC])\s?[#-]?\s?|(?P<noun>{_NOUN})\s?#?\s?)"
+    r"(?P<number>[0-9]+)(?![^\W_])"
+)
 _BETWEEN = r"(?:[,;&/|+\s\u2013\u2014-]|\b(?:and|to|or|through)\b)+"
 _FIRST = re.compile(rf"[\s^]*{_LABELS}*{_ID}", re.IGNORECASE)
 _NEXT = re.compile(rf"{_BETWEEN}{_ID}|(?!\s+[0-9]){_BETWEEN}(?P<bare>[0-9]+)(?!\w|[:.][0-9])", re.IGNORECASE)

@@ -7,7 +7,8 @@ from functools import lru_cache
 from whyviral.core.redaction import redacted
 
 _LINK = re.compile(
-    r"(?:h(?:tt|xx)ps?|ftp|javascript|data)\s?:|\bwww\.|(?<![\w.@])[a-z0-9-]{2,63}(?:\.[a-z0-9-]{1,63}){0,4}\.[a-z]{2,24}(?![\w.-])"
+    r"(?:h(?:tt|xx)ps?|ftp|javascript|data)\s?:|\bwww\."
+    r"|(?<![\w.@])[a-z0-9-]{2,63}(?:\.[a-z0-9-]{1,63}){0,4}\.[a-z]{2,24}(?![\w.-])"
     r"|\]\s?\([^)]*\)",
     re.IGNORECASE,
 )

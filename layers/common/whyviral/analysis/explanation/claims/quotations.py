@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - the look-alikes are the point
 """Quoted phrases, hashtags and mentions of a text, and whether the words of the post contain them."""
 
 import re

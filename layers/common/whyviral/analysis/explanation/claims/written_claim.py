@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from .citations import INFERENCE, plain_citations
-
 from .claim import Claim, ClaimKind
 
 MAX_CLAIM_CHARACTERS = 600
@@ -16,7 +15,7 @@ _BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u20
 _CITED = re.compile(r"\s?\[(?:([FTMPC][0-9]{1,9})|inference)\]")
 _ID = re.compile(r"[^\w]*([FTMPCftmpc][0-9]{1,9})[^\w]*")
 _SENTENCE = re.compile(
-    r".+?(?:[.!?\u2026](?:[\"”’')]*)(?:\s?\[(?:[FTMPC][0-9]+|inference)\])*(?=\s|$)|[\u3002\uff01\uff1f]|\n+|$)",
+    r".+?(?:[.!?\u2026](?:[\"\u201d\u2019')]*)(?:\s?\[(?:[FTMPC][0-9]+|inference)\])*(?=\s|$)|[\u3002\uff01\uff1f]|\n+|$)",
     re.DOTALL,
 )
 _FULL_STOPS = ".!?"
@@ -37,10 +36,11 @@ def read_claim(value: object) -> dict[str, Any] | Claim | None:
     """Return a claim as the fields of `Claim`; None where it has no text."""
     if isinstance(value, Claim):
         return value
-    written = value if isinstance(value, Mapping) else {"text": value}
-    if not isinstance(written.get("text"), str):
+    written: Mapping[str, Any] = value if isinstance(value, Mapping) else {"text": value}
+    prose = written.get("text")
+    if not isinstance(prose, str):
         return None
-    text, cited, is_inference = _split(written["text"])
+    text, cited, is_inference = _split(prose)
     if not any(map(str.isalnum, text)):
         return None
     listed = written.get("evidence")

@@ -108,7 +108,7 @@ def quoted(text: str) -> str | None:
     words = " ".join(text.split())
     if len(words) > _MAX_QUOTED_CHARACTERS:
         words = words[:_MAX_QUOTED_CHARACTERS].rsplit(" ", 1)[0]
-    words = words.strip(" .,;:!?-–—…")
+    words = words.strip(" .,;:!?-\u2013\u2014\u2026")
     return f"“{words}”" if words and not set(words) & set('“”„"<>{}[]`|\\') else None
 
 

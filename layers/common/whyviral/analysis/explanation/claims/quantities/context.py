@@ -8,12 +8,18 @@ from .quantity import Bound, Change
 from .units import NOUN_OF, PER_NOUN_OF, SECONDS_OF, nouns_in
 
 _BOUND_WORDS = {
-    Bound.ABOVE: "over|above|beyond|exceeding|exceeds|exceeded|more than|greater than|at least|well over|past|upwards of|"
-    "no fewer than|über|mehr als|plus de|más de|mais de|oltre|più di|>",
-    Bound.BELOW: "under|below|less than|fewer than|at most|(?<!add )(?<!adds )(?<!added )up to|no more than|just under|unter|weniger als|moins de|"
-    "menos de|meno di|<",
-    Bound.ABOUT: "about|around|roughly|approximately|approx\\.?|nearly|almost|close to|some|circa|ca\\.?|~|≈|rund|etwa|fast|"
-    "knapp|environ|presque|casi|unos|unas|cerca de|quasi",
+    Bound.ABOVE: (
+        "over|above|beyond|exceeding|exceeds|exceeded|more than|greater than|at least|well over|past|upwards of|"
+        "no fewer than|über|mehr als|plus de|más de|mais de|oltre|più di|>"
+    ),
+    Bound.BELOW: (
+        "under|below|less than|fewer than|at most|(?<!add )(?<!adds )(?<!added )up to|no more than|just under|"
+        "unter|weniger als|moins de|menos de|meno di|<"
+    ),
+    Bound.ABOUT: (
+        "about|around|roughly|approximately|approx\\.?|nearly|almost|close to|some|circa|ca\\.?|~|≈|rund|etwa|fast|"
+        "knapp|environ|presque|casi|unos|unas|cerca de|quasi"
+    ),
 }
 _BOUND = re.compile(
     rf"(?:{'|'.join(rf'(?P<{bound}>(?<!\w)(?:{words}))' for bound, words in _BOUND_WORDS.items())})"
@@ -24,14 +30,20 @@ _MAX_BOUND_CHARACTERS = 24
 _WORD = re.compile(r"[\s(-]*([^\W\d_][\w'-]*)")
 _LAST_WORD = re.compile(r"([^\W\d_][\w'-]*)[\s:=(~≈-]*$")
 _STOPS = frozenset(
-    "while and but from with against for to on at by as than when after before is was were are which that who in "
-    "compared versus vs or because so if within during since per every each this these those there it its "
-    "they he she we you i total".split()
-) - {"total"}
+    re.findall(
+        r"\S+",
+        "while and but from with against for to on at by as than when after before is was were are which that who in "
+        "compared versus vs or because so if within during since per every each this these those there it its they he "
+        "she we you i total",
+    )
+)
 _FILLERS = frozenset(
-    "count counts total totals number numbers is are was were of at reached reach hit hits stand stands stood came come "
-    "to exactly just only equals equal about around over nearly almost roughly the a than more less under at least most "
-    "up close rate ratio measured counted sits lies got gets well past above below fewer".split()
+    re.findall(
+        r"\S+",
+        "count counts total totals number numbers is are was were of at reached reach hit hits stand stands stood "
+        "came come to exactly just only equals equal about around over nearly almost roughly the a than more less "
+        "under at least most up close rate ratio measured counted sits lies got gets well past above below fewer",
+    )
 )
 CONTEXT_NOUNS = frozenset({"posts", "videos", "images"})
 """Nouns that often only name the post itself: `of viewers of this video`."""
@@ -41,6 +53,11 @@ _CLAUSE_END = re.compile(r"[.,;:!?()\n\u2026\u3002\uff01\uff1f]")
 _TIME_UNIT = re.compile(rf"[\s-]?({'|'.join(sorted(SECONDS_OF, key=len, reverse=True))})(?![\w'])", re.IGNORECASE)
 _PER = re.compile(r"(?:\bper|\bfor every|\bfor each|\bto every|\bpro|\bpar|\bpor)\s+([^\W\d_]+)", re.IGNORECASE)
 _PER_TIME = re.compile(r"(?:\ban?|\beach|\bevery)\s+([^\W\d_]+)", re.IGNORECASE)
+_RATE_AHEAD = re.compile(
+    r"([^\W\d_]+) per ([^\W\d_]+)(?:\s+(?:rate|ratio))?\s*(?:is|are|was|were|of|at|stands at|reached|:|=)?"
+    r"\s*(?:about|nearly|over|around|roughly)?\s*$",
+    re.IGNORECASE,
+)
 _COMPACT_RATES = {"fps": ("frames", 1.0), "wpm": ("words", 60.0)}
 _COMPACT_RATE = re.compile(r"\s?(fps|wpm)\b", re.IGNORECASE)
 _CHANGES = (
@@ -116,6 +133,13 @@ def compared_nouns(words: Iterable[str]) -> list[str]:
     return [noun for noun in nouns if noun not in CONTEXT_NOUNS] or nouns
 
 
+def rate_ahead(ahead: str) -> tuple[str, str] | None:
+    """Return the nouns of a rate that is named before its number: `its likes per view are`."""
+    match = _RATE_AHEAD.search(ahead)
+    above, below = (PER_NOUN_OF.get(word.lower()) for word in match.groups()) if match else (None, None)
+    return (above, below) if above and below else None
+
+
 def noun_behind(behind: str) -> str | None:
     """Return what a number counts by the words behind it: `total views`, `of its followers` is none."""
     position = 0
@@ -124,7 +148,7 @@ def noun_behind(behind: str) -> str | None:
         if match is None:
             return None
         word = match[1].lower()
-        if noun := NOUN_OF.get(word) or NOUN_OF.get(word.split("-")[-1]):
+        if noun := PER_NOUN_OF.get(word) or PER_NOUN_OF.get(word.split("-")[-1]):
             return noun
         if word in _STOPS:
             return None

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from .quantity import Bound
 from .context import bound_before
+from .quantity import Bound
 
 _MONTHS = (
     "january jan januar janvier enero janeiro gennaio",
@@ -57,7 +57,8 @@ _BARE_MONTH = re.compile(
     re.IGNORECASE,
 )
 _BARE_YEAR = re.compile(
-    rf"\b(?:in|of|since|during|until|till|from|by|year|im jahr|en|em|nel|before|after|back in)\s+(?P<name>{_YEAR})(?![\w%]|[.,][0-9])"
+    r"\b(?:in|of|since|during|until|till|from|by|year|im jahr|en|em|nel|before|after|back in)\s+"
+    rf"(?P<name>{_YEAR})(?![\w%]|[.,][0-9])"
     r"(?!\s+(?:views|likes|followers|comments|shares|times|words|characters))",
     re.IGNORECASE,
 )

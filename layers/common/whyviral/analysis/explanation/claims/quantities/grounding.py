@@ -114,20 +114,31 @@ def _holds(quantity: Quantity, value: float) -> bool:
 
 def _fits(stated: float, step: float, value: float, quantity: Quantity) -> bool:
     """Whether a value, rounded as the number is written, is the stated number."""
-    distance = abs(stated - value)
     match quantity.bound:
         case Bound.ABOVE:
             return stated <= value * (1 + _EPSILON)
         case Bound.BELOW:
             return stated >= value * (1 - _EPSILON)
-        case Bound.ABOUT if distance <= _ABOUT * value:
+        case Bound.ABOUT if abs(stated - value) <= _ABOUT * value:
             return True
+    return _is_written_as(stated, step, value, quantity) or (
+        not quantity.is_shortened and _is_round_number_of(stated, value)
+    )
+
+
+def _is_written_as(stated: float, step: float, value: float, quantity: Quantity) -> bool:
+    """Whether a value, rounded to the last written place, is the stated number; a short form may also be cut off."""
+    distance = abs(stated - value)
+    is_rounded = distance <= step / 2 * (1 + _EPSILON)
     if quantity.is_shortened:
-        return (distance <= step / 2 * (1 + _EPSILON) or 0 <= value - stated < step) and distance <= _MAX_SHORTENING * value
-    if distance <= step / 2 * (1 + _EPSILON):
-        return quantity.is_loose or distance <= _MAX_RELATIVE_STEP * max(value, step / 2)
+        return (is_rounded or 0 <= value - stated < step) and distance <= _MAX_SHORTENING * value
+    return is_rounded and (quantity.is_loose or distance <= _MAX_RELATIVE_STEP * max(value, step / 2))
+
+
+def _is_round_number_of(stated: float, value: float) -> bool:
+    """Whether a number that ends in zeros stands for a value near it."""
     if stated < _EXACT_BELOW or stated != int(stated):
         return False
     whole = str(int(stated))
     unit: float = 10.0 ** (len(whole) - len(whole.rstrip("0")))
-    return unit > 1 and distance <= min(unit / 2, _ROUNDING * value)
+    return unit > 1 and abs(stated - value) <= min(unit / 2, _ROUNDING * value)

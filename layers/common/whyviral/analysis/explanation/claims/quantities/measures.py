@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum
 from itertools import permutations
 
 from whyviral.analysis.facts.fact_sheet import Fact
@@ -17,7 +17,7 @@ _OF_POSTS = frozenset({"views", "likes", "posts", "videos", "images", "engagemen
 """Nouns beside a comparison with the creator's other posts."""
 
 
-class Kind(StrEnum):
+class Kind(Enum):
     """What sort of value a measure is."""
 
     COUNT = "count"

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from .quantity import Bound, Form, Quantity
 from .context import bound_before, clause_after, clause_before, compared_nouns
+from .quantity import Bound, Form, Quantity
 
 _TIMES = {
     "double": 2.0, "doubled": 2.0, "doubles": 2.0, "doubling": 2.0, "twice": 2.0, "twofold": 2.0,

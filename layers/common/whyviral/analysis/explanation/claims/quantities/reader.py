@@ -4,9 +4,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from .multiplier_words import multiplier_words
-from .numerals import Numeral, numerals
-from .quantity import Bound, Form, Quantity, Readings
 from .context import (
     CONTEXT_NOUNS,
     bound_before,
@@ -18,12 +15,18 @@ from .context import (
     denominator,
     noun_ahead,
     noun_behind,
+    rate_ahead,
     time_unit,
 )
+from .multiplier_words import multiplier_words
+from .numerals import Numeral, numerals
+from .quantity import Bound, Form, Quantity, Readings
 from .units import RHETORICAL, nouns_in
 
 _PERCENT = re.compile(r"\s?(?:%|(?:percent|per cent|prozent|pour cent|por ciento|percentage points?)\b)", re.IGNORECASE)
-_TIMES = re.compile(r"\s?(?:x(?!\w)|×|-?\s?fold\b|[\s-]times\b|-?mal\b|\sfois\b|\sveces\b|\svezes\b)", re.IGNORECASE)
+_TIMES = re.compile(
+    r"\s?(?:x(?!\w)|\u00d7|-?\s?fold\b|[\s-]times\b|-?mal\b|\sfois\b|\sveces\b|\svezes\b)", re.IGNORECASE
+)
 _COMPARES = re.compile(
     r"\s+(?:as|more|the|its|their|his|her|that|this|what|larger|bigger|higher|greater|over|above|fewer|less|smaller|so|"
     r"wie|mehr|más|plus)\b",
@@ -38,7 +41,8 @@ _EVERY = re.compile(r"\b(?:every|alle|toutes les|cada|ogni)\s+(?:about\s+|roughl
 _NOUNS_OF_ONE = CONTEXT_NOUNS | {"comments", "questions", "words"}
 """Nouns beside which `one` is rather an article than a count: `one comment says`."""
 _IDIOMS = re.compile(
-    r"\b(?:9[- ]to[- ]5|nine[- ]to[- ]five|1-2-3|24/7|10/10|50/50|4k(?=\s+(?:look|video|footage|quality|resolution|camera)))\b",
+    r"\b(?:9[- ]to[- ]5|nine[- ]to[- ]five|1-2-3|24/7|10/10|50/50|"
+    r"4k(?=\s+(?:look|video|footage|quality|resolution|camera)))\b",
     re.IGNORECASE,
 )
 _EVERY_TIME = re.compile(r"\b(?:every|per)\b", re.IGNORECASE)
@@ -47,7 +51,8 @@ _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.IGNORECASE)
 _LIST_MARK = re.compile(r"(?:^|\n)\s*$")
 _DIMENSION = re.compile(r"d\b", re.IGNORECASE)
 _TOTAL = re.compile(
-    r"\b(?:together|in total|combined|altogether|in all|the sum|adds? up|added up|sums? to|summing to|zusammen|en total)\b",
+    r"\b(?:together|in total|combined|altogether|in all|the sum|adds? up|added up|sums? to|summing to|zusammen|"
+    r"en total)\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+")
@@ -111,7 +116,12 @@ class _Reader:
 
     def _is_counted_one(self, number: Numeral, behind: str) -> bool:
         """Whether `one` is a number here and no pronoun."""
-        if self._following(number, _OF_WHOLE) or self._following(number, _PER_NUMBER) or _PERCENT.match(behind) or time_unit(self._text, number.end):
+        if (
+            self._following(number, _OF_WHOLE)
+            or self._following(number, _PER_NUMBER)
+            or _PERCENT.match(behind)
+            or time_unit(self._text, number.end)
+        ):
             return True
         clause = clause_after(self._text, number.end)
         noun = noun_behind(clause)
@@ -212,8 +222,11 @@ class _Reader:
             return Quantity(written, number.readings, Form.RATE, nouns=(rate[0],), bound=bound, per_s=rate[1])
         if unit := time_unit(text, number.end):
             return self._time(number, unit, f"{written}{text[number.end : unit[1]]}", bound)
+        ahead = clause_before(text, start)
+        if rate_nouns := rate_ahead(ahead):
+            return Quantity(written, number.readings, Form.RATE, nouns=rate_nouns, is_ordered=True, bound=bound)
         per = denominator(text[number.end : min(number.end + len(behind), self._next_start())])
-        noun = noun_behind(behind[: per.start] if per else behind) or noun_ahead(clause_before(text, start))
+        noun = noun_behind(behind[: per.start] if per else behind) or noun_ahead(ahead)
         nouns = tuple(each for each in (noun, per.noun if per else None) if each)
         return Quantity(
             written,
@@ -223,7 +236,7 @@ class _Reader:
             is_ordered=len(nouns) > 1,
             bound=bound,
             change=None if per else change_after(behind),
-            is_total=_TOTAL.search(clause_before(text, start) + behind) is not None,
+            is_total=_TOTAL.search(ahead + behind) is not None,
             is_shortened=number.is_shortened,
             per_s=per.seconds if per else None,
         )

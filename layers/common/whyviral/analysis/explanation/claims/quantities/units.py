@@ -9,7 +9,7 @@ _NOUNS = {
     "likes": "likes liked heart hearts curtidas",
     "comments": "comment comments reply replies commented commenters kommentar kommentare kommentaren commentaire "
     "commentaires comentario comentarios comentário comentários commento commenti",
-    "shares": "share shares shared repost reposts reposted retweet retweets partages compartidos compartilhamentos "
+    "shares": "shares shared repost reposts reposted retweet retweets partages compartidos compartilhamentos "
     "condivisioni",
     "quotes": "quotes quoted",
     "bookmarks": "bookmark bookmarks bookmarked save saves saved",
@@ -33,8 +33,8 @@ _NOUNS = {
 }
 NOUN_OF = {word: noun for noun, words in _NOUNS.items() for word in words.split()}
 """Canonical noun by lower-case word."""
-PER_NOUN_OF = NOUN_OF | {"like": "likes"}
-"""The same after `per`, where `like` is no preposition."""
+PER_NOUN_OF = NOUN_OF | {"like": "likes", "share": "shares"}
+"""The same behind a number or `per`, where `like` is no preposition and `share` no part of a whole."""
 
 SECONDS_OF = {
     word: seconds
@@ -53,9 +53,55 @@ SECONDS_OF = {
 """Length of a unit of time, by lower-case word."""
 
 RHETORICAL = frozenset(
-    "thing things reason reasons way ways idea ideas lesson lessons part parts step steps point points factor factors "
-    "element elements signal signals moment moments ingredient ingredients tip tips takeaway takeaways side sides "
-    "act acts kind kinds half halves measurement measurements fact facts beat beats more other others".split()
+    [
+        "thing",
+        "things",
+        "reason",
+        "reasons",
+        "way",
+        "ways",
+        "idea",
+        "ideas",
+        "lesson",
+        "lessons",
+        "part",
+        "parts",
+        "step",
+        "steps",
+        "point",
+        "points",
+        "factor",
+        "factors",
+        "element",
+        "elements",
+        "signal",
+        "signals",
+        "moment",
+        "moments",
+        "ingredient",
+        "ingredients",
+        "tip",
+        "tips",
+        "takeaway",
+        "takeaways",
+        "side",
+        "sides",
+        "act",
+        "acts",
+        "kind",
+        "kinds",
+        "half",
+        "halves",
+        "measurement",
+        "measurements",
+        "fact",
+        "facts",
+        "beat",
+        "beats",
+        "more",
+        "other",
+        "others",
+    ]
 )
 """What a writer enumerates: a small number of these states nothing about the post."""
 
