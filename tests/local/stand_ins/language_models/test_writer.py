@@ -82,7 +82,7 @@ def test_hostile_prompts_are_read_in_linear_time() -> None:
 
 
 def test_claims_cite_what_they_state_and_quote() -> None:
-    post = {"id": "P1", "text": "Kites over 90 roofs", "transcript": [{"id": "T1", "text": "Look up"}]}
+    post = {"id": "P1", "text": "Kites are 90 up", "transcript": [{"id": "T1", "text": "Look up"}]}
     material = gather("", PROMPT.format(json.dumps(post)))
 
     assert claim(material, "quick_takeaways", item=0) == {
@@ -90,7 +90,7 @@ def test_claims_cite_what_they_state_and_quote() -> None:
         "kind": "measured",
         "evidence": ["F1", "P1"],
     }
-    assert claim(material, "hook") == {"text": "It opens with “Kites over”.", "kind": "observed", "evidence": ["P1"]}
+    assert claim(material, "hook") == {"text": "It opens with “Kites are”.", "kind": "observed", "evidence": ["P1"]}
     assert claim(material, "tone") == {"text": "Its tone is plain.", "kind": "inference", "evidence": []}
     heard = claim(material, "virality_reasoning", item=2)
     assert (heard["kind"], heard["evidence"]) == ("observed", ["T1"])
