@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from whyviral.integrations.model_choice.settings import ModelSettings
 from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.model_choice.settings import ModelSettings
 from whyviral.vendor_calls.settings import SpendingSettings
 
 type CommaList = Annotated[tuple[str, ...], NoDecode]

@@ -136,7 +136,7 @@ def running(
             youtube_proxy_url=f"http://{HOST}:{youtube_proxy_port}",
             public_base_url=api_url,
         )
-        _connect_plans(database_url, configuration, owns_database=own_database_url is None)
+        _connect_plans(database_url, configuration, owns_database=database is not None)
         template = template or read_template(ROOT / "template.yaml")
         report("starting the state machine")
         # Variables of the functions that call AWS; filled below, once the state machine and the queue exist.
@@ -148,15 +148,18 @@ def running(
         definition = template.local_definition(baseline_mode=user_settings.get("BASELINE_MODE", "cheap"))
         workflow = stack.enter_context(Workflow(machine_name, definition, lambdas.invoke, tasks.run, publish))
         queue_url = stack.enter_context(webhook_queue.queue(lambdas.invoke))
-        owns_database = own_database_url is None
-        own_variables |= _variables_with_aws(workflow, queue_url, owns_database=owns_database)
+        own_variables |= _variables_with_aws(workflow, queue_url, owns_database=database is not None)
         report("starting the API")
         environment = _api_environment(template.functions[API_FUNCTION], configuration, workflow)
         api = stack.enter_context(server_process("local.stack.api", api_port, environment, logs))
         wait_until_up(f"{stand_ins_url}/__control/calls", stand_ins, name="the server of the stand-ins", logs=logs)
         wait_until_up(f"{api_url}/health/ready/", api, name="the API", logs=logs)
-        arn = workflow.state_machine_arn
-        recovery.recover(database_url, state_machine_arn=arn, queue_url=queue_url, owns_database=owns_database)
+        recovery.recover(
+            database_url,
+            state_machine_arn=workflow.state_machine_arn,
+            queue_url=queue_url,
+            owns_database=database is not None,
+        )
         stack.enter_context(scheduled(template.functions.values(), lambdas.invoke))
         token = None
         if "clerk" in vendors:

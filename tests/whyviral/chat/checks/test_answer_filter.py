@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from whyviral.analysis.explanation.claims.source import by_id, fact_source, medium_source, span_source
 from whyviral.analysis.facts.fact_sheet import Fact
 from whyviral.chat.checks.answer_filter import AnswerFilter
 from whyviral.chat.context.conversation import rules
@@ -13,7 +14,9 @@ from whyviral.core.redaction import hide
 
 POST_URL = "https://x.com/i/status/20"
 LIKES = Fact("F1", "likes", 300_000, "likes", "x metrics")
-DATA = SubjectData("", {"F1": LIKES}, frozenset({"F1", "T2", "M3"}))
+SPAN = span_source("T2", video=1, start_s=0, end_s=2, text="Look at this.")
+PICTURE = medium_source("M3", label="picture 1", at_s=None)
+DATA = SubjectData("", by_id([fact_source(LIKES), SPAN, PICTURE]), is_viral=True)
 
 
 def build() -> AnswerFilter:
@@ -108,7 +111,7 @@ def test_what_is_removed_is_counted() -> None:
 
     assert check.counts() == {
         "unknown_citations": 1,
-        "false_numbers": 1,
+        "unproven_statements": 1,
         "links_removed": 1,
         "secrets_removed": 1,
         "instructions_removed": 0,

@@ -18,7 +18,7 @@ from whyviral.chat.context.token_estimate import estimate_tokens
 from whyviral.integrations.ports.chat_model import ChatRole
 from whyviral.social.models import Post
 
-DATA = SubjectData("the post", {}, frozenset())
+DATA = SubjectData("the post", {}, is_viral=False)
 
 
 def conversation(pairs: int, *, words: int = 3) -> list[EarlierMessage]:
@@ -113,8 +113,8 @@ def test_a_transcript_of_three_hours_and_500_messages_stay_within_the_budget(ses
     assert context.prompt.turns[-1].text == "Which sentence came first?"
     assert numbers(context)[-1] == 500
     assert '"transcript_is_cut": true' in data.text
-    assert "T1" in data.citable_ids
-    shown = {id_ for id_ in data.citable_ids if id_.startswith("T")}
+    assert "T1" in data.sources
+    shown = {id_ for id_ in data.sources if id_.startswith("T")}
     assert all(f'"id": "{id_}"' in data.text for id_ in shown)
     assert 50 < len(shown) < 1_800
 
@@ -148,14 +148,14 @@ def test_words_of_strangers_cannot_leave_their_block(session: Session) -> None:
 def test_spans_that_were_heard_again_since_cannot_be_cited(session: Session) -> None:
     segments = [{"start_s": 0.0, "end_s": 6.0, "text": "Hello.", "words": []}]
     analysis, post = analysed_post(session, segments=segments, spans=1)
-    assert "T1" in build_subject_data(analysis, post, []).citable_ids
+    assert "T1" in build_subject_data(analysis, post, []).sources
     analysis.metadata_used = analysis.metadata_used | {
         "transcript_spans": [{"id": "T1", "video": 1, "from_s": 1.0, "to_s": 2.0}]
     }
 
     data = build_subject_data(analysis, post, [])
 
-    assert "T1" not in data.citable_ids
+    assert "T1" not in data.sources
     assert "Hello." not in data.text
 
 
@@ -165,7 +165,7 @@ def test_the_ids_of_the_analysis_can_be_cited(session: Session) -> None:
 
     data = build_subject_data(analysis, post, [])
 
-    assert data.citable_ids == {"F1", "M1"}
+    assert data.sources.keys() == {"F1", "P1", "M1"}
     assert "[F1] likes = 300000 likes (x metrics)" in data.text
     assert "[M1] frame at 1.5 s" in data.text
     assert f"Its address is {post.url}" in data.text

@@ -6,15 +6,12 @@ final, so that a streamed answer equals the saved one.
 
 import re
 import unicodedata
-from collections.abc import Mapping
 from typing import Any
 
-from whyviral.analysis.explanation.citations import CitationCheck
-from whyviral.analysis.explanation.cited_numbers import without_false_numbers
-from whyviral.analysis.facts.fact_sheet import Fact
 from whyviral.chat.context.subject_data import SubjectData
 from whyviral.core.redaction import HIDDEN, redacted
 
+from .cited_statements import CitedStatements
 from .instruction_guard import InstructionGuard
 from .links import LinkFilter
 
@@ -33,14 +30,12 @@ class AnswerFilter:
     """The checks of one answer."""
 
     def __init__(self, data: SubjectData, *, post_url: str, instructions: str) -> None:
-        self._facts: Mapping[str, Fact] = data.facts
-        self._citations = CitationCheck(data.citable_ids)
+        self._statements = CitedStatements(data.sources, is_viral=data.is_viral)
         self._links = LinkFilter(post_url)
         self._guard = InstructionGuard(instructions)
         self._undecided = ""
         self._clause = ""
-        """The end of the checked text since its last bracket, in which a number may stand before a citation."""
-        self._false_numbers = 0
+        """The end of the checked text since its last bracket, which a citation may prove."""
         self._secrets = 0
 
     def feed(self, text: str) -> str:
@@ -58,19 +53,18 @@ class AnswerFilter:
     def counts(self) -> dict[str, Any]:
         """Return how much was replaced or removed, by kind."""
         return {
-            "unknown_citations": self._citations.unknown,
-            "false_numbers": self._false_numbers,
+            "unknown_citations": self._statements.unknown,
+            "unproven_statements": self._statements.unproven,
             "links_removed": self._links.removed,
             "secrets_removed": self._secrets,
             "instructions_removed": self._guard.removed,
         }
 
     def _checked(self, text: str) -> str:
-        text = self._links.apply(self._citations.apply(text))
+        text = self._links.apply(self._statements.with_known_citations(text))
         hidden = redacted(text)
         self._secrets += hidden.count(HIDDEN) - text.count(HIDDEN)
-        with_clause, false_numbers = without_false_numbers(self._clause + hidden, self._facts)
-        self._false_numbers += false_numbers
+        with_clause = self._statements.with_proven_citations(self._clause + hidden)
         checked = with_clause[len(self._clause) :]  # the clause holds no citation, so it is unchanged
         self._clause = with_clause.rpartition("]")[2][-_MAX_CLAUSE_CHARACTERS:]
         return checked

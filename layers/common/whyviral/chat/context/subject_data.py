@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from whyviral.analysis.explanation.claims.source import Source, by_id, medium_source
 from whyviral.analysis.explanation.evidence import Evidence, snapshot_of
 from whyviral.analysis.explanation.post_data import post_data
 from whyviral.analysis.explanation.transcript_spans import TranscriptSpan, transcript_spans
@@ -41,8 +42,10 @@ class SubjectData:
     """What a conversation is about, as text for a model, and what its answers may cite."""
 
     text: str
-    facts: Mapping[str, Fact]
-    citable_ids: frozenset[str]
+    sources: Mapping[str, Source]
+    """What answers may cite, by id."""
+    is_viral: bool
+    """The verdict, which no answer may contradict."""
 
 
 def build_subject_data(analysis: PostAnalysis, post: Post, comments: Sequence[Mapping[str, Any]]) -> SubjectData:
@@ -64,7 +67,7 @@ def build_subject_data(analysis: PostAnalysis, post: Post, comments: Sequence[Ma
         spans=_unchanged(spans, used["transcript_spans"]),
         is_transcript_cut=is_cut,
     )
-    words, shown_spans = _post_words(evidence)
+    words, shown = _post_words(evidence)
     media = used["media_sent"]
     text = "\n".join(
         (
@@ -89,8 +92,8 @@ def build_subject_data(analysis: PostAnalysis, post: Post, comments: Sequence[Ma
             "</post_data>",
         )
     )
-    ids = {*(fact.id for fact in facts), *(span.id for span in shown_spans), *(str(row["id"]) for row in media)}
-    return SubjectData(text, {fact.id: fact for fact in facts}, frozenset(ids))
+    shown_media = [medium_source(str(row["id"]), label=str(row["kind"]), at_s=row.get("at_s")) for row in media]
+    return SubjectData(text, {**shown.sources, **by_id(shown_media)}, is_viral=bool(used["verdict"]["is_viral"]))
 
 
 def _fact(row: Mapping[str, Any]) -> Fact:
@@ -139,16 +142,16 @@ def _analysis_words(analysis: PostAnalysis) -> str:
     return words
 
 
-def _post_words(evidence: Evidence) -> tuple[str, Sequence[TranscriptSpan]]:
-    """Return the post's words within their budget, and the spans in them.
+def _post_words(evidence: Evidence) -> tuple[str, Evidence]:
+    """Return the post's words within their budget, and the evidence that is left.
 
     Comments are left out first, then spans from the end, then the end of the text.
     """
-    words = inert_json(post_data(evidence))
+    words = _words(evidence)
     if estimate_tokens(words) <= MAX_POST_TOKENS:
-        return words, evidence.spans
+        return words, evidence
     evidence = replace(evidence, post=replace(evidence.post, comments=()))
-    while estimate_tokens(words := inert_json(post_data(evidence))) > MAX_POST_TOKENS:
+    while estimate_tokens(words := _words(evidence)) > MAX_POST_TOKENS:
         if evidence.spans:
             kept = evidence.spans[: int(len(evidence.spans) * _SHARE_KEPT)]
             evidence = replace(evidence, spans=kept, is_transcript_cut=True)
@@ -156,5 +159,10 @@ def _post_words(evidence: Evidence) -> tuple[str, Sequence[TranscriptSpan]]:
             kept_text = evidence.post.text[: int(len(evidence.post.text) * _SHARE_KEPT)]
             evidence = replace(evidence, post=replace(evidence.post, text=kept_text))
         else:
-            return inert_json({"is_too_long": True}), ()
-    return words, evidence.spans
+            return inert_json({"is_too_long": True}), replace(evidence, post=replace(evidence.post, text=""))
+    return words, evidence
+
+
+def _words(evidence: Evidence) -> str:
+    post, facts, spans = evidence.post, evidence.facts, evidence.spans
+    return inert_json(post_data(post, facts, spans, is_transcript_cut=evidence.is_transcript_cut))
