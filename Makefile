@@ -7,7 +7,7 @@ PROOF_SCALE ?= 0.1
 
 include requirements.mk build.mk
 
-.PHONY: help run demo token webhook retention reset migrate sql openapi test proof check bench hearing install
+.PHONY: help run demo ask chat token webhook retention reset migrate sql openapi test proof check bench hearing install
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -17,6 +17,12 @@ run: install  ## run the whole system on http://127.0.0.1:8000 (PORT=…)
 
 demo: install  ## analyse the sample posts, or URLS="…", and write a report
 	@exec $(PY) -m local demo $(URLS)
+
+ask: install  ## analyse URL=https://… on the running system, with live progress
+	@exec $(PY) -m local ask "$(URL)"
+
+chat: install  ## talk about the newest analysis of the running system
+	@exec $(PY) -m local chat
 
 token: install  ## print a session token of USER=you@example.com for the running system
 	@exec $(PY) -m local token "$(USER)"

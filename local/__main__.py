@@ -1,4 +1,4 @@
-"""The command line of the local system, which the Makefile calls: run, demo, token, webhook, retention, reset."""
+"""The command line of the local system, which the Makefile calls: run, demo, ask, chat, token, webhook and others."""
 
 import argparse
 import json
@@ -9,6 +9,7 @@ import threading
 from http import HTTPStatus
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from local.private_file import write_private
 from local.processes.lifetime import end_with_parent
@@ -47,6 +48,13 @@ def _parse() -> argparse.Namespace:
     demo.add_argument("urls", nargs="*", help="posts to analyse; without any, the sample posts")
     demo.add_argument("--data", type=Path, default=DATA / "demo", help="the folder for the report, database and logs")
     demo.set_defaults(command=_demo)
+    ask = commands.add_parser("ask", help="analyse a post on the running system, with live progress")
+    ask.add_argument("url", help="the post")
+    ask.set_defaults(command=_ask)
+    chat = commands.add_parser("chat", help="talk about the newest analysis of the running system")
+    chat.set_defaults(command=_chat)
+    for with_data in (ask, chat):
+        with_data.add_argument("--data", type=Path, default=DATA, help="the folder of the running system")
     token = commands.add_parser("token", help="print a session token for the running system")
     token.add_argument("email", help="the user's e-mail address; the user is created if there is none")
     token.set_defaults(command=_token)
@@ -90,6 +98,37 @@ def _demo(arguments: argparse.Namespace) -> int:
     from local import demo  # noqa: PLC0415 - only this command needs rich
 
     return demo.run(arguments.urls, data=arguments.data, user_settings=_settings(arguments))
+
+
+def _ask(arguments: argparse.Namespace) -> int:
+    from rich.console import Console  # noqa: PLC0415
+
+    from local.terminal.api_client import api_client  # noqa: PLC0415
+    from local.terminal.ask import ask  # noqa: PLC0415
+
+    if not arguments.url:
+        raise StackError("name the post: make ask URL=https://…")
+    ready = _ready(arguments.data)
+    with api_client(ready["api"], _demo_token(ready)) as client:
+        return ask(client, arguments.url, Console())
+
+
+def _chat(arguments: argparse.Namespace) -> int:
+    from rich.console import Console  # noqa: PLC0415
+
+    from local.terminal.api_client import api_client  # noqa: PLC0415
+    from local.terminal.chat import chat  # noqa: PLC0415
+
+    ready = _ready(arguments.data)
+    with api_client(ready["api"], _demo_token(ready)) as client:
+        return chat(client, Console())
+
+
+def _demo_token(ready: dict[str, Any]) -> str:
+    if ready["token"] is None:
+        raise StackError("the running system uses the real Clerk, so this command cannot sign in; use your frontend")
+    token: str = ready["token"]
+    return token
 
 
 def _token(arguments: argparse.Namespace) -> int:
@@ -149,12 +188,12 @@ def _retention(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _ready() -> dict[str, str]:
+def _ready(data: Path = DATA) -> dict[str, Any]:
     """Return the fields of the running system's READY line."""
-    if not is_running(DATA):
+    if not is_running(data):
         raise StackError("the system is not running; start it with `make run`")
     try:
-        ready: dict[str, str] = json.loads((DATA / RUN_FILE).read_text())
+        ready: dict[str, Any] = json.loads((data / RUN_FILE).read_text())
     except FileNotFoundError:
         raise StackError("the system is still starting; try again when it has printed its READY line") from None
     return ready

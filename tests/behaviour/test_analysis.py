@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import select
 
 from local.aws.template import read_template
-from local.demo import Client, DemoFailed
 from local.stack.clerk_events import send_sample
 from local.stack.system import ROOT
+from local.terminal.api_client import ApiClient, CallRefused
 from tests.behaviour.posts import publish
 from tests.behaviour.recovery.fast_template import fast_template
 from tests.behaviour.system import System
@@ -155,8 +155,8 @@ def test_a_post_that_its_platform_does_not_return_is_not_found(system: System, u
 
 
 def test_the_demo_prints_why_a_url_is_rejected(system: System) -> None:
-    with pytest.raises(DemoFailed, match=r"https://example\.com/post/1: Only"):
-        Client(system.api).analyse(["https://example.com/post/1"])
+    with pytest.raises(CallRefused, match=r"https://example\.com/post/1: Only"):
+        ApiClient(system.api).analyse(["https://example.com/post/1"])
 
 
 def test_only_analysed_posts_count_towards_a_users_usage(system: System) -> None:
