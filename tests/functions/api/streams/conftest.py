@@ -12,12 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from functions.api.settings import ApiSettings
 from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
-from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY, STAND_IN_KEY
 from local.stack.ports import find_free_port
 from tests.fixtures.waits import WAIT_S, wait_until
-from tests.functions.api.conftest import BASE_URL, HOST
+from tests.functions.api.conftest import HOST
 from whyviral.core.endpoints import Endpoints
 
 ROOT = Path(__file__).parents[4]
@@ -27,7 +28,7 @@ _SITE = "from local.bootstrap import install_endpoints\n\ninstall_endpoints()\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class ReceivedEvent:
     """One server-sent event."""
 
     event: str | None
@@ -35,7 +36,7 @@ class Event:
     data: Any
 
 
-def events_of(lines: Iterator[str]) -> Iterator[Event]:
+def events_of(lines: Iterator[str]) -> Iterator[ReceivedEvent]:
     """Parse a stream of events, without its comments."""
     fields: dict[str, str] = {}
     for line in lines:
@@ -43,7 +44,7 @@ def events_of(lines: Iterator[str]) -> Iterator[Event]:
             name, _, value = line.partition(": ")
             fields[name] = value
         elif fields.keys() & {"event", "data"}:
-            yield Event(fields.get("event"), fields.get("id"), json.loads(fields["data"]))
+            yield ReceivedEvent(fields.get("event"), fields.get("id"), json.loads(fields["data"]))
             fields = {}
         else:
             fields = {}
@@ -68,7 +69,7 @@ class StreamProcess:
 
 @pytest.fixture
 def start_stream(
-    api_database_url: str, local_endpoints: Endpoints, tmp_path: Path
+    settings: ApiSettings, local_endpoints: Endpoints, tmp_path: Path
 ) -> Iterator[Callable[[], StreamProcess]]:
     """Return a function that starts `run.sh` with the settings of StreamFunction and waits until it is ready."""
     (tmp_path / "sitecustomize.py").write_text(_SITE)
@@ -76,22 +77,14 @@ def start_stream(
 
         def start() -> StreamProcess:
             port = find_free_port()
-            environment = {
+            environment = _variables_of(settings) | {
+                "DB_POOL_SIZE": "2",
                 "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
                 "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT / "layers" / "common")]),
                 "LAMBDA_TASK_ROOT": str(ROOT),
                 "LAMBDA_RUNTIME_DIR": str(tmp_path),
                 ENDPOINTS_VARIABLE: dump_endpoints(local_endpoints),
                 "AWS_LWA_PORT": str(port),
-                "SUPABASE_DB_URL": api_database_url,
-                "DB_POOL_SIZE": "2",
-                "CLERK_PUBLISHABLE_KEY": CLERK_STAND_IN_PUBLISHABLE_KEY,
-                "CLERK_SECRET_KEY": CLERK_STAND_IN_SECRET_KEY,
-                "GEMINI_API_KEY": STAND_IN_KEY,
-                "STATE_MACHINE_ARN": "arn:aws:states:eu-central-1:000000000000:stateMachine:fake",
-                "PUBLIC_BASE_URL": BASE_URL,
-                "ALLOWED_HOSTS": HOST,
-                "MAX_COST_USD_PER_DAY": "100",
             }
             log = tmp_path / f"{port}.log"
             output = stack.enter_context(log.open("wb"))
@@ -104,6 +97,20 @@ def start_stream(
             return started
 
         yield start
+
+
+def _variables_of(settings: ApiSettings) -> dict[str, str]:
+    """Return the environment variables that give these settings."""
+    variables: dict[str, str] = {}
+    for name in settings.model_fields_set:
+        match getattr(settings, name):
+            case SecretStr() as secret:
+                variables[name.upper()] = secret.get_secret_value()
+            case tuple() as several:
+                variables[name.upper()] = ",".join(several)
+            case value:
+                variables[name.upper()] = str(value)
+    return variables
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

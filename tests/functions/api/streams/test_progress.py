@@ -1,22 +1,25 @@
 """The stream of a request's progress: refusals, replay, following over two processes, and the end."""
 
+import asyncio
 import json
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, sse
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
 from tests.factories import create_post, create_request, create_status
-from tests.fixtures.waits import wait_until
+from tests.fixtures.waits import WAIT_S, wait_until
 from tests.functions.api.conftest import SignedIn, replace_services
-from tests.functions.api.streams.conftest import Event, StreamProcess, events_of
+from tests.functions.api.database.test_concurrency import serving
+from tests.functions.api.streams.conftest import ReceivedEvent, StreamProcess, events_of
 from whyviral.analysis.models import PostAnalysisRequest, RequestStatus, Stage
 from whyviral.analytics.models import ApiAccessLog
 
@@ -43,7 +46,7 @@ def end(rows: Session, request: PostAnalysisRequest) -> None:
     rows.commit()
 
 
-def read_events(response: Any) -> list[Event]:
+def read_events(response: Any) -> list[ReceivedEvent]:
     assert response.status_code == 200, response.text
     assert response.headers["content-type"].startswith("text/event-stream")
     return list(events_of(iter(response.text.split("\n"))))
@@ -177,6 +180,37 @@ def test_a_failure_during_a_stream_is_an_event_in_the_form_of_an_error(
     assert "bug" not in json.dumps(unhandled)
 
 
+def test_a_silent_stream_sends_heartbeats(
+    app: FastAPI,
+    free_user: SignedIn,
+    running_request: PostAnalysisRequest,
+    rows: Session,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    has_two = Event()
+
+    async def be_silent(_: float) -> None:
+        await asyncio.to_thread(has_two.wait, WAIT_S)
+        end(rows, running_request)
+
+    assert sse._PING_INTERVAL == 15.0
+    monkeypatch.setattr("fastapi.routing._PING_INTERVAL", 0.05)  # FastAPI has no setting for it
+    replace_services(app, progress_stream_s=120.0, sleep=be_silent)
+    heartbeats = 0
+    with (
+        serving(app) as base_url,
+        httpx.stream(
+            "GET", f"{base_url}{path_of(running_request)}", headers=free_user.headers, timeout=WAIT_S
+        ) as reply,
+    ):
+        for line in reply.iter_lines():
+            heartbeats += line == ": ping"
+            if heartbeats == 2:
+                has_two.set()
+
+    assert heartbeats >= 2
+
+
 def test_a_request_that_is_deleted_during_its_stream_ends_it_with_an_error(
     app: FastAPI, client: TestClient, free_user: SignedIn, running_request: PostAnalysisRequest, rows: Session
 ) -> None:
@@ -224,7 +258,7 @@ def test_two_processes_deliver_every_step_as_soon_as_it_is_written(
     assert "unhandled error" not in "".join(process.log.read_text() for process in processes)
 
 
-def _following(response: httpx.Response) -> Iterator[Event]:
+def _following(response: httpx.Response) -> Iterator[ReceivedEvent]:
     assert response.status_code == 200, response.read()
     return events_of(response.iter_lines())
 
