@@ -10,10 +10,12 @@ from functools import partial
 import pytest
 
 from tests.fakes.post_scraper import scraped_post
+from tests.fixtures.model_providers import TEXT_PROVIDERS, model_settings
 from tests.fixtures.pictures import jpeg
 from tests.fixtures.pipeline import Pipeline, check_books
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.videos import tiny_video
+from whyviral.analysis.explanation.media_choice import Reason
 from whyviral.analysis.models import PostState
 from whyviral.analysis.pipeline import Outcome, RequestJob
 from whyviral.analysis.post_explainer import ExplainJob, PostExplainer
@@ -21,6 +23,7 @@ from whyviral.core.database import session_scope
 from whyviral.core.endpoints import Endpoints
 from whyviral.integrations.gemini import sdk
 from whyviral.integrations.gemini.analyst import GeminiAnalyst
+from whyviral.integrations.model_choice.factory import build_analyst
 from whyviral.integrations.ports.media_store import MediaStore, path_of
 from whyviral.integrations.supabase.storage import SupabaseMediaStore
 from whyviral.social.models import PostMedia
@@ -110,6 +113,44 @@ def test_stored_media_are_read_and_shown_and_speech_is_told(
     assert used["stand_ins"] == ["storage", "model"]
     statuses = [call.status for call in pipeline.calls(job) if call.provider == "supabase"]
     assert sorted(statuses, key=str) == [200, 200, 404, 404, 404]  # the lost frame is asked for three times
+    check_books(pipeline, job)
+
+
+@pytest.mark.parametrize("provider", TEXT_PROVIDERS)
+def test_a_model_without_video_gets_frames_and_transcript_and_the_record_says_so(
+    pipeline: Pipeline, stand_ins: StandInsClient, local_endpoints: Endpoints, provider: str
+) -> None:
+    job, (post,) = pipeline.fetched("20")
+    storage = partial(SupabaseMediaStore, f"{stand_ins.base_url}/supabase", "sb_secret_stand_in", clock=pipeline.clock)
+    store = storage(calls=CallCollector(), timeout_s=5)
+    frame = put(store, jpeg(b"frame"), suffix="jpg", content_type="image/jpeg")
+    video = put(store, tiny_video(seconds=4), suffix="mp4", content_type="video/mp4")
+    add_video(pipeline, job, video=video, frame=frame)
+    explainer = PostExplainer(
+        pipeline.engine,
+        build_analyst=partial(build_analyst, model_settings(provider), prices=PRICES),
+        build_store=storage,
+        limits=pipeline.limits,
+        clock=pipeline.clock,
+    )
+
+    result = explainer.explain(ExplainJob(**job.model_dump() | {"started_at": pipeline.clock()}, request_post_id=post))
+
+    (analysis,) = pipeline.read(job).post_analyses
+    assert result.outcome == Outcome.ANALYSED
+    assert [part for part in stand_ins.calls(provider)[-1]["parts"] if part != "text"] == ["image/jpeg"]
+    assert "The first words said are “Look at this kite” [T1]." in analysis.virality_reasoning
+    used = analysis.metadata_used
+    assert (used["provider"], [(sent["id"], sent["kind"]) for sent in used["media_sent"]]) == (
+        provider,
+        [("M1", "frame")],
+    )
+    assert {left_out["kind"]: left_out["reason"] for left_out in used["media_left_out"]} == {
+        "video": Reason.NO_VIDEO,
+        "frame": Reason.NOT_READ,
+    }
+    (exchange,) = [call for call in pipeline.calls(job) if call.provider == provider]
+    assert (exchange.status, float(exchange.cost_usd or 0)) == (200, used["cost_usd"])
     check_books(pipeline, job)
 
 

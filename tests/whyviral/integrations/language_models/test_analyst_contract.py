@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
-from tests.fixtures.model_providers import PROVIDERS, TEXT_PROVIDERS, analyst
+from tests.fixtures.model_providers import PROVIDERS, TEXT_PROVIDERS, analyst, unknown_usd
 from tests.fixtures.pictures import media_file
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.waits import WAIT_S
@@ -132,7 +132,7 @@ def test_a_broken_exchange_fails_with_an_unknown_cost(
     failed = failure(provider, calls, timeout_s=1.0 if mode == "timeout" else WAIT_S)
 
     assert (failed.category, failed.is_transient) == (category, True)
-    assert {call.cost_usd for call in calls.calls} == {None}
+    assert {call.cost_usd for call in calls.calls} == {unknown_usd(provider)}
 
 
 @of_every_provider

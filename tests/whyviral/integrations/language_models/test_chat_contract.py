@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fixtures.chat import Collected, chat_prompt, collect
-from tests.fixtures.model_providers import PROVIDERS, chat_model
+from tests.fixtures.model_providers import PROVIDERS, chat_model, unknown_usd
 from tests.fixtures.stand_ins import StandInsClient
 from tests.whyviral.integrations.language_models.conftest import WatchfulCollector
 from whyviral.core.errors import ErrorCategory
@@ -77,7 +77,9 @@ def test_a_stream_that_breaks_after_text_fails_and_its_cost_is_unknown(
     assert answer.error is not None
     assert (answer.error.category, answer.error.is_transient) == (BROKEN, True)
     assert answer.text.split() == HALF
-    assert [(call.error_category, call.cost_usd, call.status) for call in calls.calls] == [(BROKEN, None, 200)]
+    assert [(call.error_category, call.cost_usd, call.status) for call in calls.calls] == [
+        (BROKEN, unknown_usd(provider), 200)
+    ]
 
 
 @pytest.mark.parametrize("order", ["cut_first", "error_first"])
@@ -89,7 +91,7 @@ def test_a_stream_that_breaks_before_text_is_asked_for_again(
     assert answer.error is not None
     assert (answer.error.category, answer.pieces) == (BROKEN, [])
     assert len(calls.calls) > 1
-    assert {call.cost_usd for call in calls.calls} == {None}
+    assert {call.cost_usd for call in calls.calls} == {unknown_usd(provider)}
 
 
 @pytest.mark.parametrize("order", ["refuse", "refuse_midway"])
@@ -171,7 +173,7 @@ def test_a_page_of_html_instead_of_a_stream_is_a_failure_of_the_provider(
     answer = ask(provider, calls, "")
 
     assert answer.error is not None
-    assert (answer.error.category, {call.cost_usd for call in calls.calls}) == (BROKEN, {None})
+    assert (answer.error.category, {call.cost_usd for call in calls.calls}) == (BROKEN, {unknown_usd(provider)})
 
 
 @pytest.mark.parametrize("key", ["bad-key", "denied-key", "spend-limited-key"])
@@ -208,7 +210,7 @@ def test_an_answer_ends_at_the_deadline(
 
     assert answer.error is not None
     assert (answer.error.category, answer.error.is_transient) == (ErrorCategory.TIMEOUT, True)
-    assert calls.calls[-1].cost_usd is None
+    assert calls.calls[-1].cost_usd == unknown_usd(provider)
 
 
 def test_a_dropped_connection_is_asked_once_more(
@@ -219,7 +221,11 @@ def test_a_dropped_connection_is_asked_once_more(
     answer = ask(provider, calls, "stand-in:tokens=6")
 
     assert answer.end is not None
-    assert [(call.error_category, call.cost_usd is None) for call in calls.calls] == [(BROKEN, True), (None, False)]
+    assert answer.end.cost_usd is not None
+    assert [(call.error_category, call.cost_usd) for call in calls.calls] == [
+        (BROKEN, unknown_usd(provider)),
+        (None, answer.end.cost_usd),
+    ]
 
 
 def test_earlier_turns_and_instructions_are_part_of_the_prompt(provider: str, calls: WatchfulCollector) -> None:
@@ -240,7 +246,9 @@ def test_a_consumer_that_stops_early_closes_the_call_and_its_record(provider: st
     asyncio.run(read_one())
 
     calls.check()
-    assert [(call.status, call.error_category, call.cost_usd) for call in calls.calls] == [(200, None, None)]
+    assert [(call.status, call.error_category, call.cost_usd) for call in calls.calls] == [
+        (200, None, unknown_usd(provider))
+    ]
 
 
 def test_a_cancelled_stream_is_recorded_once(provider: str, calls: WatchfulCollector) -> None:
@@ -260,7 +268,7 @@ def test_a_cancelled_stream_is_recorded_once(provider: str, calls: WatchfulColle
     asyncio.run(cancel_after_text(chat_model(provider, calls), chat_prompt("Why? stand-in:silence")))
 
     calls.check()
-    assert [call.cost_usd for call in calls.calls] == [None]
+    assert [call.cost_usd for call in calls.calls] == [unknown_usd(provider)]
 
 
 @pytest.mark.parametrize("order", ["key", "cut", "error_first", "garbage"])

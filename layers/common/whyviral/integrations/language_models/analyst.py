@@ -33,7 +33,7 @@ from .errors import (
     refused_answer,
 )
 from .key_ring import KeyRing
-from .prices import cost_usd, most_usd
+from .prices import Usage, cost_usd, most_usd
 from .question import Question, question_of_analysis
 from .strict_schema import strict_schema
 from .written_json import find_object
@@ -144,9 +144,7 @@ class HttpAnalyst:
             text, state = self._ask(plan, wire, call)
             call.model = state.model or plan.model
             call.input_tokens, call.output_tokens = state.usage.input_tokens, state.usage.output_tokens
-            call.cost_usd = cost_usd(
-                self._prices, dialect.provider, plan.model, on=self._clock().date(), usage=state.usage
-            )
+            call.cost_usd = self._cost_usd(plan.model, state.usage)
             return AnalystReply(
                 answer=self._object_in(text, state),
                 provider=dialect.provider,
@@ -158,7 +156,8 @@ class HttpAnalyst:
             )
 
     def _ask(self, plan: _Plan, wire: WireRequest, call: CallOutcome) -> tuple[str, AnswerState]:
-        call.cost_usd = None  # from here on the call may be billed, until an answer says otherwise
+        # From here on the call may be billed, until an answer says otherwise.
+        call.cost_usd = self._cost_usd(plan.model, Usage())
         try:
             answer = self._post(plan, wire)
         except NotConnected:
@@ -194,6 +193,10 @@ class HttpAnalyst:
         if answer is None:
             raise empty_answer(provider)
         return answer
+
+    def _cost_usd(self, model: str, usage: Usage) -> Decimal | None:
+        """Return the price by the requested model, which is the billed one even if the answer names another."""
+        return cost_usd(self._prices, self._dialect.provider, model, on=self._clock().date(), usage=usage)
 
     def _most_usd(self, model: str, question: Question) -> Decimal | None:
         texts = [*question.texts, json.dumps(question.schema)]

@@ -191,7 +191,8 @@ class StreamedChatModel:
         """Yield the pieces of text, none of them empty."""
         limits = StreamLimits(self._dialect.provider, SERVICE, plan.ends_at_mono_s, _MAX_BYTES)
         request = client.build_request("POST", wire.url, json=wire.body, headers=dict(wire.headers))
-        call.cost_usd = None  # from here on the call may be billed, until the answer says otherwise
+        # From here on the call may be billed, until the answer says otherwise.
+        call.cost_usd = self._cost_usd(plan.model, Usage())
         try:
             async with opened_stream(client, request, limits=limits) as received:
                 call.status = received.status

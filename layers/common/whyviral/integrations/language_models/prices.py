@@ -39,15 +39,16 @@ class Usage:
 
 
 def cost_usd(prices: PriceList, provider: str, model: str, *, on: date, usage: Usage) -> Decimal | None:
-    """Return the price of a call; None for unknown tokens, and for a model, or a day, without a known price.
+    """Return the price of a call; None for unknown tokens of a model that costs something, and for an unknown price.
 
     Tokens that were read from a cache are charged like the others: a ledger that overstates is better than one that
     understates.
     """
-    if usage.input_tokens is None or usage.output_tokens is None:
-        return None
-    writes = usage.cache_write_tokens * (_CACHE_WRITE_FACTOR - 1)
     name = f"{provider}/{model}"
+    if usage.input_tokens is None or usage.output_tokens is None:
+        is_free = _usd(prices, name, on=on, input_tokens=Decimal(1), output_tokens=1, is_long=False) == 0
+        return Decimal(0) if is_free else None
+    writes = usage.cache_write_tokens * (_CACHE_WRITE_FACTOR - 1)
     is_long = usage.input_tokens > _LONG_PROMPT_TOKENS.get(name, usage.input_tokens)
     return as_cost(
         _usd(
