@@ -1,12 +1,15 @@
 """Streamed HTTP exchanges with vendors: bounded in time and size, with failures raised as `ProviderError`."""
 
 import asyncio
+import json
+import logging
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import httpx
 
@@ -17,6 +20,8 @@ from whyviral.integrations.errors import ConnectionDropped, NotConnected, Provid
 _CONNECT_TIMEOUT_S = 5.0
 _SILENCE_TIMEOUT_S = 60.0
 """Between two pieces of a stream."""
+# httpx logs the whole URL of every request, and the URL of a server may hold a password.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _DROPPED = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
@@ -37,6 +42,14 @@ def stream_client(provider: str) -> httpx.AsyncClient:
 @cache
 def _tls(*, trust_env: bool) -> ssl.SSLContext:
     return httpx.create_ssl_context(trust_env=trust_env)
+
+
+def json_request(
+    client: httpx.AsyncClient, url: str, body: Mapping[str, Any], headers: Mapping[str, str]
+) -> httpx.Request:
+    """Return a POST request; a lone surrogate in the body, which UTF-8 cannot encode, becomes a question mark."""
+    content = json.dumps(body, ensure_ascii=False).encode(errors="replace")
+    return client.build_request("POST", url, content=content, headers={**headers, "content-type": "application/json"})
 
 
 @dataclass(frozen=True, slots=True)

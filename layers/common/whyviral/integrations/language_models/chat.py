@@ -21,6 +21,7 @@ from whyviral.integrations.http.streamed import (
     StreamBroken,
     StreamedAnswer,
     StreamLimits,
+    json_request,
     opened_stream,
     stream_client,
 )
@@ -190,7 +191,7 @@ class StreamedChatModel:
     ) -> AsyncGenerator[str]:
         """Yield the pieces of text, none of them empty."""
         limits = StreamLimits(self._dialect.provider, SERVICE, plan.ends_at_mono_s, _MAX_BYTES)
-        request = client.build_request("POST", wire.url, json=wire.body, headers=dict(wire.headers))
+        request = json_request(client, wire.url, wire.body, wire.headers)
         # From here on the call may be billed, until the answer says otherwise.
         call.cost_usd = self._cost_usd(plan.model, Usage())
         try:
