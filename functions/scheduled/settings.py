@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from whyviral.admin.retention import RetentionPeriods
 from whyviral.core.settings import DeployableSettings
+from whyviral.integrations.dodo.api_call import DodoMode
 
 type Days = Annotated[int, Field(ge=7, le=3_650)]
 
@@ -26,6 +27,13 @@ class RetentionSettings(DeployableSettings):
         return RetentionPeriods(
             access_log=self.access_log_days, event_log=self.event_log_days, call_log=self.call_log_days
         )
+
+
+class BillingSettings(DeployableSettings):
+    """Database access and access to Dodo."""
+
+    dodo_api_key: SecretStr
+    dodo_mode: DodoMode
 
 
 class SweeperSettings(DeployableSettings):

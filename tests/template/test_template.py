@@ -258,6 +258,7 @@ def test_the_lease_of_the_retention_job_ends_after_its_functions_timeout(
     functions: dict[str, Properties],
 ) -> None:
     assert functions["RetentionFunction"]["Timeout"] == scheduled.TIMEOUT_S
+    assert functions["BillingFunction"]["Timeout"] == scheduled.TIMEOUT_S
 
 
 def test_the_scheduler_may_start_its_jobs_and_nothing_else(
@@ -272,12 +273,12 @@ def test_the_scheduler_may_start_its_jobs_and_nothing_else(
 
     assert statement["Action"] == "lambda:InvokeFunction"
     assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]} for name in jobs]
-    assert jobs == ["RetentionFunction", "SweeperFunction"]
+    assert jobs == ["RetentionFunction", "BillingFunction", "SweeperFunction"]
     assert reports == {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": LOST_RUNS}
     for name in jobs:
-        (schedule,) = schedules[name]
-        assert json.loads(schedule["Input"]) == {"scheduled_at": "<aws.scheduler.scheduled-time>"}
-        assert schedule["DeadLetterConfig"] == {"Arn": LOST_RUNS}
+        for schedule in schedules[name]:
+            assert json.loads(schedule["Input"])["scheduled_at"] == "<aws.scheduler.scheduled-time>"
+            assert schedule["DeadLetterConfig"] == {"Arn": LOST_RUNS}
         assert functions[name]["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"] == LOST_RUNS
         assert reports in _statements(_role_of(resources, functions[name]))
 

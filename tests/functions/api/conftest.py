@@ -24,6 +24,7 @@ from functions.api.settings import ApiSettings
 from local.database import product
 from local.database.postgres import Postgres
 from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY, STAND_IN_KEY
+from local.stand_ins.dodo.account import API_KEY
 from tests.factories import create_subscription, create_user
 from tests.fakes.workflow import FakeWorkflow
 from tests.fixtures.stand_ins import StandInsClient
@@ -37,7 +38,6 @@ from whyviral.throttling.models import RateWindow
 HOST = "api.example.com"
 ORIGIN = "https://app.example.com"
 BASE_URL = "https://api.example.com/live"
-DODO_API_KEY = "dodo_test_key"
 POST_URL = "https://x.com/jack/status/20"
 
 
@@ -85,7 +85,7 @@ def _settings(database_url: str) -> ApiSettings:
         state_machine_arn="arn:aws:states:eu-central-1:000000000000:stateMachine:fake",
         public_base_url=HttpUrl(BASE_URL),
         frontend_url=HttpUrl(ORIGIN),
-        dodo_api_key=SecretStr(DODO_API_KEY),
+        dodo_api_key=SecretStr(API_KEY),
         dodo_mode=DodoMode.TEST,
         allowed_hosts=(HOST, "127.0.0.1"),
         cors_allowed_origins=(ORIGIN,),

@@ -18,6 +18,7 @@ from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.integrations.dodo import documents
 from whyviral.integrations.dodo.client import DodoClient
+from whyviral.jobs import job_runs
 from whyviral.vendor_calls import call_log
 from whyviral.vendor_calls.calls import CallCollector
 
@@ -30,6 +31,22 @@ from .provider_calls import Connect
 
 BATCH = 100
 _COUNTS = ("subscriptions_checked", "subscriptions_ended", "checkouts_closed", "rows_failed")
+
+
+_MAX_DAYS = 31
+
+
+def list_days(session: Session, job: str, due_at: datetime) -> list[datetime]:
+    """Return the scheduled times of a daily job that have not succeeded, oldest first, up to a time.
+
+    Args:
+        session: the transaction.
+        job: the name of the job in `job_runs`.
+        due_at: the last of the times. At most a month before it is caught up.
+    """
+    last = job_runs.find_last_success(session, job, before=due_at)
+    missed = 0 if last is None else min((due_at - last).days - 1, _MAX_DAYS)
+    return [due_at - timedelta(days=days) for days in range(missed, -1, -1)]
 
 
 class RowsFailed(Exception):

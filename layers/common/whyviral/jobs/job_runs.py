@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, or_, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -32,6 +32,14 @@ def claim(session: Session, job: str, due_at: datetime, *, now: datetime, lease:
         .returning(JobRun.id)
     )
     return claimed.first() is not None
+
+
+def find_last_success(session: Session, job: str, *, before: datetime) -> datetime | None:
+    """Return the latest scheduled time before a time whose run has succeeded."""
+    succeeded = select(func.max(JobRun.due_at)).where(
+        JobRun.job == job, JobRun.state == JobState.SUCCEEDED, JobRun.due_at < before
+    )
+    return session.scalar(succeeded)
 
 
 def finish(session: Session, job: str, due_at: datetime, *, results: Mapping[str, int], now: datetime) -> None:

@@ -53,7 +53,8 @@ def _own_status(row: Subscription, now: datetime) -> SubscriptionStatus:
         period_end=row.current_period_end,
         cancels=row.cancel_at_period_end,
         is_trial=row.is_trial,
-        now=now,
+        # The provider's clock may be ahead of ours, and its report of an end then comes before our end of the period.
+        now=now if row.provider_updated_at is None else max(now, row.provider_updated_at),
     )
 
 
