@@ -1,5 +1,6 @@
 """Receives webhooks: verifies the signature, saves the event in the inbox, queues it, and then acknowledges it."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -8,6 +9,8 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from pydantic import SecretStr
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from whyviral.core.database import session_scope
 from whyviral.integrations.aws.event_queue import EventQueue
@@ -21,6 +24,9 @@ from . import clerk_events, dodo_events
 from .clerk_events import UnreadableEvent
 from .dodo_events import WrongMode
 from .gateway import GatewayRequest, Refused, accepted, refusal
+
+_DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, TimeoutError, ConnectionError)
+"""The driver does not wrap some errors of its socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,7 @@ class Receiver:
             message = "This address does not take that method; see /docs."
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", message)
         incoming = _read(sender, request)
-        with session_scope(self._engine) as session:
-            event_id = inbox.receive(session, incoming)
+        event_id = self._store(incoming)
         if event_id is not None:
             try:
                 self._queue.send(event_id)
@@ -78,6 +83,16 @@ class Receiver:
                 raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "queue_unavailable", message) from exc
         details = {"provider": incoming.provider, "type": incoming.type, "event": str(event_id) if event_id else None}
         self._logger.info("webhook received", extra=details)
+
+    def _store(self, incoming: IncomingEvent) -> uuid.UUID | None:
+        """Commit the event, and return its id if it has to be processed."""
+        try:
+            with session_scope(self._engine) as session:
+                return inbox.receive(session, incoming)
+        except _DATABASE_ERRORS as exc:
+            self._logger.error("webhook not stored", extra={"error": type(exc).__name__})  # noqa: TRY400 - messages quote rows
+            message = "The webhook could not be stored; send it again."
+            raise Refused(HTTPStatus.INTERNAL_SERVER_ERROR, "not_stored", message) from None
 
 
 def _read(sender: Sender, request: GatewayRequest) -> IncomingEvent:
