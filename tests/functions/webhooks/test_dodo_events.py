@@ -35,7 +35,7 @@ DOCUMENT = sample("subscription.active", Buyer(), now=NOW)[0].as_json()
 BODY = body_of(DOCUMENT)
 
 
-def signed(body: bytes = BODY, **changes: str) -> dict[str, str]:
+def signed(body: bytes = BODY, /, **changes: str) -> dict[str, str]:
     return headers_of(body, event_id="evt_1", secrets=(DODO_SECRET,)) | changes
 
 
@@ -43,8 +43,8 @@ def without(name: str) -> dict[str, str]:
     return {key: value for key, value in signed().items() if key != name}
 
 
-def send(webhooks: Webhooks, body: bytes, headers: dict[str, str], **changes: Any) -> tuple[int, Any]:
-    return webhooks.send_request(body, headers, **{"is_base64": True, "path": PATH} | changes)
+def send(webhooks: Webhooks, body: bytes, headers: dict[str, str], *, is_base64: bool = True) -> tuple[int, Any]:
+    return webhooks.send_request(body, headers, is_base64=is_base64, path=PATH)
 
 
 def of_live(**changes: Any) -> bytes:
