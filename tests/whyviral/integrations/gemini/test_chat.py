@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from tests.fixtures.chat import Collected, chat_prompt, collect
-from tests.fixtures.model_providers import chat_model
+from tests.fixtures.model_providers import chat_model, model_settings
 from tests.fixtures.stand_ins import StandInsClient
 from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.model_choice.factory import build_chat_model
 from whyviral.integrations.ports.analyst import InlineMedia, VideoUrl
 from whyviral.integrations.ports.chat_model import Finish
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 pytestmark = pytest.mark.usefixtures("local_endpoints")
 USAGE = {"promptTokenCount": 1000, "candidatesTokenCount": 200, "thoughtsTokenCount": 100}
@@ -92,3 +94,16 @@ def test_a_lone_surrogate_does_not_stop_a_question(stand_ins: StandInsClient) ->
     answer = collect(chat_model("gemini", CallCollector()), chat_prompt("Why \ud800?"))
 
     assert answer.end is not None
+
+
+def test_the_only_key_is_used_again_after_a_short_cooldown(stand_ins: StandInsClient) -> None:
+    calls = CallCollector()
+    retry = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "0.1s"}
+    body = {"error": {"code": 429, "status": "RESOURCE_EXHAUSTED", "details": [retry]}}
+    stand_ins.fault("gemini", "status", status=429, body=body, times=1)
+    model = build_chat_model(model_settings("gemini"), calls=calls, prices=PRICES)
+
+    answer = collect(model, chat_prompt("Why?"))
+
+    assert answer.end is not None
+    assert [call.status for call in calls.calls] == [429, 200]

@@ -111,7 +111,7 @@ class StreamedChatModel:
             while True:
                 has_text = False
                 try:
-                    key = self._keys.pick(now=self._clock())
+                    key = await self._pick_key(plan)
                     async with aclosing(self._exchange(client, plan, key)) as events:
                         async for event in events:
                             has_text = True
@@ -123,6 +123,18 @@ class StreamedChatModel:
                 else:
                     return
                 await asyncio.sleep(pause_s)
+
+    async def _pick_key(self, plan: _Plan) -> str:
+        """Return a key, after a wait where the first cooldown ends in a moment."""
+        try:
+            return self._keys.pick(now=self._clock())
+        except ProviderError as exc:
+            pause_s = exc.retry_after_s
+            if plan.was_repeated or pause_s is None or not _has_time_for(plan, pause_s):
+                raise
+        plan.was_repeated = True
+        await asyncio.sleep(pause_s)
+        return self._keys.pick(now=self._clock())
 
     def _prepare_next_try(self, plan: _Plan, key: str, exc: ProviderError) -> float | None:
         """Apply the fallback of an error, and return the pause before the next try; None: there is none."""
@@ -141,8 +153,7 @@ class StreamedChatModel:
                 pause_s = error.retry_after_s or self._jitter(0.0, _MAX_PAUSE_S / 2)
             case _:
                 return None
-        left_s = plan.ends_at_mono_s - time.monotonic()
-        return pause_s if pause_s <= _MAX_PAUSE_S and left_s - pause_s >= _MIN_TRY_S else None
+        return pause_s if _has_time_for(plan, pause_s) else None
 
     async def _exchange(self, client: httpx.AsyncClient, plan: _Plan, key: str) -> AsyncGenerator[ChatEvent]:
         dialect, model = self._dialect, plan.model
@@ -250,6 +261,12 @@ class _Answer:
     def __init__(self, model: str) -> None:
         self.state = AnswerState(model=model)
         self.has_text = False
+
+
+def _has_time_for(plan: _Plan, pause_s: float) -> bool:
+    """Whether a pause is short enough, and leaves time for another try."""
+    left_s = plan.ends_at_mono_s - time.monotonic()
+    return pause_s <= _MAX_PAUSE_S and left_s - pause_s >= _MIN_TRY_S
 
 
 def _may_pass(error: ProviderError) -> bool:
