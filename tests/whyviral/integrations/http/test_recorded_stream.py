@@ -74,7 +74,7 @@ def test_a_call_that_is_cancelled_while_it_is_announced_is_recorded_as_not_made(
     assert task.cancelled()
     assert outcomes == []
     assert [call.id for call in recorder.calls] == [intent.id for intent in recorder.begun]
-    assert [(call.error_category, call.cost_usd) for call in recorder.calls] == [(ErrorCategory.INTERNAL, 0)]
+    assert [(call.error_category, call.cost_usd) for call in recorder.calls] == [(ErrorCategory.INTERNAL, Decimal(0))]
 
 
 def test_a_refused_call_is_neither_made_nor_recorded() -> None:
