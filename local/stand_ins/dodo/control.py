@@ -41,7 +41,7 @@ class OutcomeOrder(Order):
 
 
 class CardOrder(Order):
-    """A customer's new card, and how charges to it end."""
+    """How charges to a customer's card end from now on."""
 
     customer_id: str
     outcome: Literal[Outcome.SUCCEEDED, Outcome.FAILED, Outcome.PROCESSING]
@@ -161,7 +161,7 @@ async def put_product(books: CurrentBooks, order: ProductOrder) -> dict[str, str
 
 @router.post("/cards")
 async def set_card(books: CurrentBooks, order: CardOrder) -> dict[str, str]:
-    """Replace a customer's card."""
+    """Make charges to a customer's card end in another way."""
     card = subscriptions.set_card(books, order.customer_id, order.outcome)
     return {"payment_method_id": card.payment_method_id}
 

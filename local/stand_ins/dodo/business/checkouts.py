@@ -73,6 +73,7 @@ def pay(books: Books, session_id: str, outcome: Outcome = Outcome.SUCCEEDED) -> 
         next_billing_at=month_after(now, anchor_day=now.day),
         expires_at=years_after(now, books.policy.term_years),
         anchor_day=now.day,
+        payment_method_id=customer.card.payment_method_id,
         metadata=dict(checkout.metadata),
     )
     books.subscriptions[subscription.subscription_id] = subscription

@@ -101,7 +101,7 @@ def subscription_json(books: Books, subscription: Subscription, *, payment_id: s
         "payment_id": payment_id,
         "scheduled_change": _scheduled_json(books, subscription.scheduled_change),
         "has_payment_method": True,
-        "payment_method_id": customer.card.payment_method_id,
+        "payment_method_id": subscription.payment_method_id,
         "on_demand": False,
         "addons": [],
         "meters": [],

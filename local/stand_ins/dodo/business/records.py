@@ -113,6 +113,7 @@ class Subscription:
     next_billing_at: datetime
     expires_at: datetime
     anchor_day: int
+    payment_method_id: str
     status: Status = Status.PENDING
     metadata: Metadata = field(default_factory=dict)
     cancel_at_next_billing_date: bool = False

@@ -54,20 +54,29 @@ def resume(books: Books, subscription_id: str) -> None:
     if subscription.next_billing_at <= now:
         subscription.next_billing_at = now
         subscription.anchor_day = now.day
+        renewals.pass_due(books, subscription)
 
 
-def set_card(books: Books, customer_id: str, outcome: Outcome, *, last_four: str = "4242") -> Card:
-    """Replace a customer's card by one whose charges end in the given way."""
-    customer = books.get_customer(customer_id)
-    customer.card = Card(books.new_id("pm"), last_four=last_four, holder=customer.name, outcome=outcome)
-    return customer.card
+def set_card(books: Books, customer_id: str, outcome: Outcome) -> Card:
+    """Make charges to a customer's card end in the given way from now on; nothing that we publish shows it."""
+    card = books.get_customer(customer_id).card
+    card.outcome = outcome
+    return card
 
 
 def update_payment_method(books: Books, subscription_id: str, outcome: Outcome = Outcome.SUCCEEDED) -> Payment | None:
-    """Replace the card, and charge what a past due or on-hold subscription owes; returns that payment."""
+    """Replace the card, and charge what a past due or on-hold subscription owes; returns that payment.
+
+    The new card is charged for the customer's other subscriptions, too.
+    """
     subscription = _living(books, subscription_id)
-    set_card(books, subscription.customer_id, outcome, last_four="1881")
-    publish_subscription(books, subscription, "update_payment_method", "updated")
+    customer = books.customers[subscription.customer_id]
+    customer.card = Card(books.new_id("pm"), last_four="1881", holder=customer.name, outcome=outcome)
+    for each in books.subscriptions.values():
+        if each.customer_id == customer.customer_id and each.status not in ENDED and each.status != Status.PENDING:
+            each.payment_method_id = customer.card.payment_method_id
+            names = ("update_payment_method", "updated") if each is subscription else ("updated",)
+            publish_subscription(books, each, *names)
     return renewals.collect(books, subscription) if subscription.status in OWING else None
 
 
