@@ -33,6 +33,10 @@ webhook: install  ## send the running system a signed event, EVENT=user.created 
 retention: install  ## delete expired records from the running system's database
 	@exec $(PY) -m local retention
 
+.PHONY: reconcile
+reconcile: install  ## compare billing with Dodo and print the differences; REPAIR=1: repair our rows (DAYS=35)
+	@exec $(PY) -m local reconcile $(if $(DAYS),--days "$(DAYS)") $(if $(filter 1,$(REPAIR)),--repair)
+
 reset: install  ## delete all local data in .local/
 	@exec $(PY) -m local reset
 

@@ -44,7 +44,7 @@ endef
 
 .PHONY: build-CommonLayer build-ApiFunction build-StreamFunction build-WebhooksFunction build-ScrapeFunction \
         build-MediaFunction build-AnalyzeFunction build-FinishFunction build-FailFunction build-FailureEventsFunction \
-        build-RetentionFunction build-BillingFunction build-SweeperFunction
+        build-RetentionFunction build-BillingFunction build-ReconciliationFunction build-SweeperFunction
 build-CommonLayer:
 	mkdir -p "$(ARTIFACTS_DIR)/python"
 	cp -R layers/common/whyviral "$(ARTIFACTS_DIR)/python/"
@@ -72,7 +72,7 @@ build-MediaFunction:
 build-AnalyzeFunction:
 	$(call package,analyze)
 
-build-RetentionFunction build-BillingFunction build-SweeperFunction:
+build-RetentionFunction build-BillingFunction build-ReconciliationFunction build-SweeperFunction:
 	$(call package,scheduled)
 
 build-FinishFunction build-FailFunction build-FailureEventsFunction:

@@ -64,6 +64,10 @@ def _parse() -> argparse.Namespace:
     webhook.set_defaults(command=_webhook)
     retention = commands.add_parser("retention", help="delete expired records from the running system's database")
     retention.set_defaults(command=_retention)
+    reconcile = commands.add_parser("reconcile", help="compare billing with Dodo, and print or repair the differences")
+    reconcile.add_argument("--days", type=int, default=35, help="how far back payments and refunds are compared")
+    reconcile.add_argument("--repair", action="store_true", help="change our rows to what Dodo says")
+    reconcile.set_defaults(command=_reconcile)
     commands.add_parser("reset", help="delete all local data").set_defaults(command=_reset)
     return parser.parse_args()
 
@@ -186,6 +190,17 @@ def _retention(arguments: argparse.Namespace) -> int:
 
     print(json.dumps(clean(_ready()["database_url"], _settings(arguments))))
     return 0
+
+
+def _reconcile(arguments: argparse.Namespace) -> int:
+    from local.stack.reconciliation import reconcile  # noqa: PLC0415
+
+    ready = _ready() if is_running(DATA) else None
+    results, differences = reconcile(_settings(arguments), ready, days=arguments.days, repairs=arguments.repair)
+    for difference in differences:
+        print(difference)
+    print(json.dumps(dict(results)))
+    return 1 if results["differences_left"] else 0
 
 
 def _ready(data: Path = DATA) -> dict[str, Any]:

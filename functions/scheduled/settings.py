@@ -36,6 +36,13 @@ class BillingSettings(DeployableSettings):
     dodo_mode: DodoMode
 
 
+class ReconciliationSettings(BillingSettings):
+    """The account and the database that are compared, and how far back."""
+
+    reconciled_days: Days = 35
+    """For payments, refunds and disputes: a month and some days. Subscriptions are always compared."""
+
+
 class SweeperSettings(DeployableSettings):
     """Database access, the state machine and the queue of the webhook inbox."""
 

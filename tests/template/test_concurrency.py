@@ -11,7 +11,7 @@ from tools.deployment.stage import read_stage
 POOLER_CLIENTS = 200
 """Of the smallest compute. Source: Supabase, "Compute and Disk" (2026-11-28)."""
 NEW_ACCOUNT_VCPUS = 6
-ALONE = {"RetentionFunction", "BillingFunction", "SweeperFunction"}
+ALONE = {"RetentionFunction", "BillingFunction", "ReconciliationFunction", "SweeperFunction"}
 """Functions that a schedule starts, each before its next run."""
 
 

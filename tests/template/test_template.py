@@ -273,7 +273,7 @@ def test_the_scheduler_may_start_its_jobs_and_nothing_else(
 
     assert statement["Action"] == "lambda:InvokeFunction"
     assert statement["Resource"] == [{"Fn::GetAtt": [name, "Arn"]} for name in jobs]
-    assert jobs == ["RetentionFunction", "BillingFunction", "SweeperFunction"]
+    assert jobs == ["RetentionFunction", "BillingFunction", "ReconciliationFunction", "SweeperFunction"]
     assert reports == {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": LOST_RUNS}
     for name in jobs:
         for schedule in schedules[name]:

@@ -2,7 +2,8 @@
 
 import secrets
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Protocol
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
@@ -38,6 +39,10 @@ async def _require_api_key(authorization: Annotated[str, Header()] = "") -> None
 api = APIRouter(dependencies=[Depends(_require_api_key)])
 
 
+class _Dated(Protocol):
+    created_at: datetime
+
+
 class _Page:
     """The part of a list that a call asks for, newest first."""
 
@@ -45,12 +50,15 @@ class _Page:
         self,
         page_number: Annotated[int, Query(ge=0)] = 0,
         page_size: Annotated[int, Query(ge=1, le=100)] = 10,
+        created_at_gte: datetime | None = None,
     ) -> None:
+        self._since = created_at_gte
         self._start = page_number * page_size
         self._end = self._start + page_size
 
-    def of[T](self, records: Iterable[T], read: Callable[[T], Json]) -> Json:
-        newest_first = list(records)[::-1]
+    def of[T: _Dated](self, records: Iterable[T], read: Callable[[T], Json]) -> Json:
+        since = self._since
+        newest_first = [record for record in records if since is None or record.created_at >= since][::-1]
         return {"items": [read(record) for record in newest_first[self._start : self._end]]}
 
 

@@ -14,6 +14,8 @@ from whyviral.core.database import Base
 
 from .models import Dispute, Invoice, Payment, PaymentMethod, PaymentStatus, Refund, RefundStatus
 
+type Mirror = Subscription | Payment | Refund | Dispute
+
 ENDED_AT_PROVIDER = ("cancelled", "failed", "expired")
 """The provider's statuses in which it charges nothing any more."""
 
@@ -58,6 +60,36 @@ def find_user_id_by_email(session: Session, email: str) -> uuid.UUID | None:
 def find_subscription(session: Session, provider_subscription_id: str) -> Subscription | None:
     """Return the subscription with the provider's id."""
     return session.scalar(select(Subscription).where(Subscription.provider_subscription_id == provider_subscription_id))
+
+
+def find_subscription_with_plans(session: Session, provider_subscription_id: str) -> Subscription | None:
+    """Return the subscription with the provider's id, with its plan and the plan that is scheduled."""
+    return session.scalar(
+        select(Subscription)
+        .where(Subscription.provider_subscription_id == provider_subscription_id)
+        .options(joinedload(Subscription.plan, innerjoin=True), joinedload(Subscription.downgrade_to_plan))
+    )
+
+
+def has_paid_plan(session: Session, user_id: uuid.UUID) -> bool:
+    """Return whether the user's current subscription is one of the provider's."""
+    current = select(Subscription.id).where(
+        Subscription.user_id == user_id,
+        Subscription.provider_subscription_id.is_not(None),
+        Subscription.status.in_(CURRENT_STATUSES),
+    )
+    return session.scalar(current.limit(1)) is not None
+
+
+def list_living_provider_ids(session: Session) -> Sequence[str]:
+    """Return the provider's ids of the subscriptions that it may still charge for, or that still grant a plan."""
+    living = or_(Subscription.provider_status.not_in(ENDED_AT_PROVIDER), Subscription.status.in_(CURRENT_STATUSES))
+    found = session.scalars(
+        select(Subscription.provider_subscription_id)
+        .where(Subscription.provider_subscription_id.is_not(None), living)
+        .order_by(Subscription.id)
+    )
+    return [each for each in found if each is not None]
 
 
 def find_checkout(session: Session, checkout_id: uuid.UUID, user_id: uuid.UUID) -> Subscription | None:

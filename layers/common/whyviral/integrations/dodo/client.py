@@ -4,6 +4,7 @@ Source: dodopayments 1.123.0, resources/; docs.dodopayments.com/api-reference, 2
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -230,10 +231,17 @@ class DodoClient:
         return self._http.get(f"/payments/{_segment(payment_id)}", Payment, operation="GET /payments/{id}")
 
     def list_payments(
-        self, *, customer_id: str | None = None, subscription_id: str | None = None, status: str | None = None
+        self,
+        *,
+        customer_id: str | None = None,
+        subscription_id: str | None = None,
+        status: str | None = None,
+        since: datetime | None = None,
     ) -> Iterator[Payment]:
         """Yield payments, newest first, a page at a time; Dodo leaves some optional fields out of lists."""
-        return self._list("/payments", Payment, customer_id=customer_id, subscription_id=subscription_id, status=status)
+        return self._list(
+            "/payments", Payment, customer_id=customer_id, subscription_id=subscription_id, status=status, since=since
+        )
 
     def get_invoice_pdf(self, payment_id: str) -> bytes:
         """Return the invoice of a payment as PDF."""
@@ -268,23 +276,28 @@ class DodoClient:
         """Return a refund."""
         return self._http.get(f"/refunds/{_segment(refund_id)}", Refund, operation="GET /refunds/{id}")
 
-    def list_refunds(self, *, customer_id: str | None = None, subscription_id: str | None = None) -> Iterator[Refund]:
+    def list_refunds(
+        self, *, customer_id: str | None = None, subscription_id: str | None = None, since: datetime | None = None
+    ) -> Iterator[Refund]:
         """Yield refunds, newest first, a page at a time."""
-        return self._list("/refunds", Refund, customer_id=customer_id, subscription_id=subscription_id)
+        return self._list("/refunds", Refund, customer_id=customer_id, subscription_id=subscription_id, since=since)
 
     def get_dispute(self, dispute_id: str) -> Dispute:
         """Return a dispute."""
         return self._http.get(f"/disputes/{_segment(dispute_id)}", Dispute, operation="GET /disputes/{id}")
 
-    def list_disputes(self, *, customer_id: str | None = None) -> Iterator[Dispute]:
+    def list_disputes(self, *, customer_id: str | None = None, since: datetime | None = None) -> Iterator[Dispute]:
         """Yield disputes, newest first, a page at a time."""
-        return self._list("/disputes", Dispute, customer_id=customer_id)
+        return self._list("/disputes", Dispute, customer_id=customer_id, since=since)
 
     def _change_subscription(self, subscription_id: str, body: Mapping[str, Any]) -> Subscription:
         path = f"/subscriptions/{_segment(subscription_id)}"
         return self._http.send("PATCH", path, Subscription, operation="PATCH /subscriptions/{id}", body=body)
 
-    def _list[T: VendorModel](self, path: str, shape: type[T], **filters: str | None) -> Iterator[T]:
+    def _list[T: VendorModel](
+        self, path: str, shape: type[T], *, since: datetime | None = None, **filters: str | None
+    ) -> Iterator[T]:
+        filters["created_at_gte"] = None if since is None else since.astimezone(UTC).isoformat()
         given: Params = {name: value for name, value in filters.items() if value is not None}
         for page_number in range(_MAX_PAGES):
             params = {**given, "page_number": page_number, "page_size": PAGE_SIZE}
