@@ -173,4 +173,10 @@ def test_schedules_and_synchronous_callers_are_read_from_the_events() -> None:
         Schedule("rate(2 minutes)", '{"scheduled_at": "<aws.scheduler.scheduled-time>"}'),
     )
     unattended = {name for name, function in functions.items() if not function.has_waiting_callers}
-    assert unattended == {"FailureEventsFunction", "RetentionFunction", "ReconciliationFunction", "SweeperFunction"}
+    assert unattended == {
+        "FailureEventsFunction",
+        "RetentionFunction",
+        "BillingFunction",
+        "ReconciliationFunction",
+        "SweeperFunction",
+    }
