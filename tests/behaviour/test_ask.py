@@ -8,6 +8,7 @@ from rich.console import Console
 
 from local.terminal.api_client import ApiClient, CallRefused
 from local.terminal.ask import ask
+from local.terminal.chat import chat
 from tests.behaviour.system import System
 
 
@@ -42,3 +43,16 @@ def test_a_post_that_does_not_exist_fails_with_its_reason(system: System) -> Non
 
     assert status == 1
     assert "not_found" in shown
+
+
+def test_a_conversation_continues_the_newest_analysis(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown_by(system, "https://x.com/jack/status/20")
+    monkeypatch.setattr("sys.stdin", io.StringIO("Why did it work?\nWhat should I post next?\n"))
+    shown = io.StringIO()
+
+    status = chat(ApiClient(system.api), Console(file=shown, width=120))
+
+    (session,) = system.api.get("/api/analysis/chat/sessions/list/").json()["results"]
+    assert (status, session["message_count"]) == (0, 4)
+    assert session["last_message"]["content"].splitlines()[0][:60] in shown.getvalue()
+    assert shown.getvalue().count("[from a stand-in, not from a model]") == 2
