@@ -15,6 +15,6 @@ def fast_template(*, pace: int = 10) -> Template:
     """
     template = read_template(ROOT / "template.yaml")
     machine = template.state_machine
-    assert machine.source.count(_WAIT) == 2
+    assert machine.source.count(_WAIT) == 3
     source = machine.source.replace(_WAIT, f"{{% $max([1, $round($states.input.wait_s / {pace})]) %}}")
     return dataclasses.replace(template, state_machine=dataclasses.replace(machine, source=source))
