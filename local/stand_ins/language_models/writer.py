@@ -210,9 +210,10 @@ def _angle(name: str) -> str:
 
 
 def chat_reply(material: Material, question: str) -> str:
-    """Return a free answer to the last message."""
+    """Return a free answer to the last line of the last message; the lines above it may hold material."""
+    asked = question.strip().rpartition("\n")[2]
     facts = "; ".join(str(fact) for fact in material.facts[:3]) or "the prompt holds no numbered facts"
-    return f"{DISCLOSURE}you asked {_quoted(question)}. What the prompt holds on it: {facts}."
+    return f"{DISCLOSURE}you asked {_quoted(asked)}. What the prompt holds on it: {facts}."
 
 
 def _filled(template: str, material: Material, field_name: str, item: int | None) -> str:
