@@ -1,4 +1,4 @@
-"""BillingFunction: the daily check of subscriptions, and the end of those whose account was deleted."""
+"""BillingFunction: the daily check of subscriptions, and the end of those that are over or lost their account."""
 
 import time
 from collections.abc import Callable
@@ -31,7 +31,7 @@ class Job(StrEnum):
     """The jobs of this function, as `job_runs` names them."""
 
     DAILY = "billing"
-    CANCELLATIONS = "billing_cancellations"
+    ENDS = "billing_ends"
 
 
 class BillingSchedule(Schedule):
@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     due_at = schedule.scheduled_at
     stop_at_mono_s = time.monotonic() + TIMEOUT_S - _LAST_ROW_S
     job = DailyJob(_engine, _connect, utc_now, _logger, stop_at_mono_s=stop_at_mono_s)
-    work: Callable[[datetime], dict[str, int]] = job.run if schedule.job is Job.DAILY else job.end_ordered
+    work: Callable[[datetime], dict[str, int]] = job.run if schedule.job is Job.DAILY else job.end_due
     days = [due_at]
     if schedule.job is Job.DAILY:
         with session_scope(_engine) as session:

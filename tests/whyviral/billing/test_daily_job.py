@@ -64,9 +64,12 @@ def buy(billing: Billing, user: User, product_id: str = PRO_PRODUCT) -> str:
 
 def run(billing: Billing, **options: Any) -> dict[str, int]:
     """Run the job for the coming midnight, as the scheduler does."""
+    return job_of(billing, **options).run(billing.books.now())
+
+
+def job_of(billing: Billing, **options: Any) -> DailyJob:
     client = BooksClient(billing.books, **options)
-    job = DailyJob(billing.engine, lambda _: client, billing.books.now, build_logger("billing"))  # type: ignore[arg-type,return-value] # what the job calls of the client
-    return job.run(billing.books.now())
+    return DailyJob(billing.engine, lambda _: client, billing.books.now, build_logger("billing"))  # type: ignore[arg-type,return-value] # what the job calls of the client
 
 
 @pytest.fixture
@@ -109,7 +112,7 @@ def test_a_subscription_that_was_cancelled_at_once_keeps_its_plan_until_its_peri
     run(billing)
     assert billing.plan_and_status(user) == ("pro", "CANCELING")
     passage.advance(billing.books, timedelta(days=2))
-    run(billing)
+    job_of(billing).end_due(billing.books.now())
 
     assert billing.plan_and_status(user) == ("free", "ACTIVE")
 
@@ -188,14 +191,13 @@ def test_the_subscription_of_a_deleted_account_is_ended_and_its_payments_stay(bi
     subscription = buy(billing, user)
     with session_scope(billing.engine) as session:
         delete_user(session, user.clerk_user_id, now=billing.books.now())
-    client = BooksClient(billing.books)
-    job = DailyJob(billing.engine, lambda _: client, billing.books.now, build_logger("billing"))  # type: ignore[arg-type,return-value] # what the job calls of the client
+    job = job_of(billing)
 
-    job.end_ordered(billing.books.now())
+    job.end_due(billing.books.now())
     billing.deliver()
 
     assert billing.books.subscriptions[subscription].status == "cancelled"
-    assert job.end_ordered(billing.books.now())["subscriptions_ended"] == 1  # not again
+    assert job.end_due(billing.books.now())["subscriptions_ended"] == 1  # not again
     assert [event.payload for event in billing.rows(WebhookEvent)] == [None] * len(billing.books.events)
     assert counts(billing) == {"payments": 1, "invoices": 1, "payment_methods": 0}
 

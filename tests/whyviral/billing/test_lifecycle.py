@@ -12,9 +12,12 @@ from whyviral.billing.mirror.lifecycle import (
     Candidate,
     Record,
     SubscriptionFacts,
+    UnknownSubscriptionStatus,
     Verdict,
+    Version,
     advance,
     choose_current,
+    compare,
     digest_of,
     facts_of,
     fetched_version,
@@ -87,7 +90,7 @@ def play(seed: int) -> tuple[History, Records, BooksReader]:
     history = History(seed)
     reader, mail = BooksReader(history.books), Mail(history)
     records: Records = {}
-    for _ in range(history.chance.randint(3, 25)):
+    for _ in range(history.chance.randint(5, 60)):
         history.step()
         for event in mail.some():
             receive(records, history.delivery(event), reader)
@@ -99,10 +102,78 @@ def play(seed: int) -> tuple[History, Records, BooksReader]:
     return history, records, reader
 
 
+@pytest.mark.parametrize(
+    ("status", "cancels", "is_trial", "ends_in_s", "ours"),
+    [
+        ("pending", False, False, 60, "PENDING"),
+        ("active", False, False, 60, "ACTIVE"),
+        ("active", False, True, 60, "TRIAL"),
+        ("active", True, False, 60, "CANCELING"),
+        ("active", True, True, 60, "CANCELING"),
+        ("active", False, False, -60, "ACTIVE"),  # a late renewal: only Dodo ends a subscription
+        ("past_due", False, False, -60, "ACTIVE"),
+        ("past_due", True, False, -60, "CANCELING"),
+        ("cancelled", True, False, 1, "CANCELING"),
+        ("cancelled", False, False, 1, "CANCELING"),
+        ("cancelled", True, False, 0, "CANCELLED"),
+        ("cancelled", False, False, -1, "CANCELLED"),
+        ("on_hold", False, False, 60, "PENDING"),
+        ("paused", False, False, 60, "PENDING"),
+        ("failed", False, False, 60, "FAILED"),
+        ("expired", False, False, 60, "EXPIRED"),
+    ],
+)
+def test_access_follows_the_status_at_dodo(
+    status: str, cancels: bool, is_trial: bool, ends_in_s: int, ours: str
+) -> None:
+    end = NOW + timedelta(seconds=ends_in_s)
+
+    assert status_of(status, period_end=end, cancels=cancels, is_trial=is_trial, now=NOW) == ours
+
+
+def test_an_unknown_status_is_an_error() -> None:
+    with pytest.raises(UnknownSubscriptionStatus):
+        status_of("frozen", period_end=NOW, cancels=False, is_trial=False, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("known", "after_s", "same", "verdict"),
+    [
+        (None, 0, False, Verdict.APPLY),
+        (Version(NOW, "a"), 1, False, Verdict.APPLY),
+        (Version(NOW, "a"), 1, True, Verdict.APPLY),  # or a report between the two would win
+        (Version(NOW, "a"), 0, True, Verdict.IGNORE),
+        (Version(NOW, "a"), 0, False, Verdict.UNSURE),
+        (Version(NOW, "a"), -1, False, Verdict.IGNORE),
+        (Version(NOW, "a", fetched_at=NOW), -1, False, Verdict.IGNORE),
+        (Version(NOW, "a", fetched_at=NOW), 0, False, Verdict.UNSURE),
+        (Version(NOW, "a", fetched_at=NOW), 300, False, Verdict.UNSURE),  # our clock may be five minutes behind
+        (Version(NOW, "a", fetched_at=NOW), 300, True, Verdict.IGNORE),
+        (Version(NOW, "a", fetched_at=NOW), 301, False, Verdict.APPLY),
+    ],
+)
+def test_a_report_is_compared_by_the_providers_times(
+    known: Version | None, after_s: int, same: bool, verdict: Verdict
+) -> None:
+    digest = "a" if same else "b"
+
+    assert compare(known, digest=digest, occurred_at=NOW + after_s * SECOND) is verdict
+
+
+def test_the_dearest_plan_that_is_paid_for_counts() -> None:
+    pro = Candidate(1_900, True, NOW, "sub_1")
+    ending = Candidate(4_900, False, NOW, "sub_2")
+
+    assert choose_current([pro, ending]) is ending
+    assert choose_current([Candidate(1_900, False, NOW + SECOND, "sub_3"), pro]) is pro
+    assert choose_current([]) is None
+
+
 @pytest.mark.proof
 def test_any_order_of_events_ends_with_what_the_provider_says() -> None:
     fetches = 0
-    for seed in seeds(10_000):
+    histories = seeds(10_000)
+    for seed in histories:
         history, records, reader = play(seed)
         fetches += reader.fetches
         truth = {

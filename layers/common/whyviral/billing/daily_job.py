@@ -89,15 +89,15 @@ class DailyJob:
             self._handle(row, self._close_checkout)
         return self._finish()
 
-    def end_ordered(self, due_at: datetime) -> dict[str, int]:
-        """End the subscriptions of deleted accounts, and return the counts.
+    def end_due(self, due_at: datetime) -> dict[str, int]:
+        """End the subscriptions of deleted accounts and those whose last period is over, and return the counts.
 
         Raises:
             RowsFailed: at least one row failed.
             OutOfTime: the time limit came before the last row.
         """
         for row in self._each(
-            lambda session, after: repository.list_cancellations(session, due_at=due_at, limit=BATCH, after=after)
+            lambda session, after: repository.list_ending(session, due_at=due_at, limit=BATCH, after=after)
         ):
             self._handle(row, self._check)
         return self._finish()

@@ -11,12 +11,14 @@ from sqlalchemy.orm import Session, joinedload
 
 from whyviral.accounts.models import CURRENT_STATUSES, BillingProvider, Plan, Subscription, SubscriptionStatus, User
 from whyviral.core.database import Base
+from whyviral.integrations.dodo.documents import SubscriptionState
 
 from .models import Dispute, Invoice, Payment, PaymentMethod, PaymentStatus, Refund, RefundStatus
 
 type Mirror = Subscription | Payment | Refund | Dispute
 
-ENDED_AT_PROVIDER = ("cancelled", "failed", "expired")
+CANCELLED = SubscriptionState.CANCELLED.value
+ENDED_AT_PROVIDER = (CANCELLED, SubscriptionState.FAILED.value, SubscriptionState.EXPIRED.value)
 """The provider's statuses in which it charges nothing any more."""
 
 
@@ -303,16 +305,22 @@ def list_open_checkouts(
     return session.scalars(checkouts.order_by(Subscription.id).limit(limit)).all()
 
 
-def list_cancellations(
-    session: Session, *, due_at: datetime, limit: int, after: uuid.UUID | None
-) -> Sequence[Subscription]:
-    """Return subscriptions whose end was ordered by a time, in the order of ids."""
-    ordered = select(Subscription).where(
-        Subscription.provider_subscription_id.is_not(None), Subscription.cancel_requested_at <= due_at
+def list_ending(session: Session, *, due_at: datetime, limit: int, after: uuid.UUID | None) -> Sequence[Subscription]:
+    """Return subscriptions whose end was ordered by a time, or that were cancelled and whose period ended by then.
+
+    The provider sends no event when the period of a cancelled subscription ends. The result is in the order of ids.
+    """
+    is_over = (
+        (Subscription.status == SubscriptionStatus.CANCELING)
+        & (Subscription.provider_status == CANCELLED)
+        & (Subscription.current_period_end <= due_at)
+    )
+    ending = select(Subscription).where(
+        Subscription.provider_subscription_id.is_not(None), or_(Subscription.cancel_requested_at <= due_at, is_over)
     )
     if after is not None:
-        ordered = ordered.where(Subscription.id > after)
-    return session.scalars(ordered.order_by(Subscription.id).limit(limit)).all()
+        ending = ending.where(Subscription.id > after)
+    return session.scalars(ending.order_by(Subscription.id).limit(limit)).all()
 
 
 def order_cancellation(session: Session, user_id: uuid.UUID, *, now: datetime) -> None:

@@ -200,6 +200,19 @@ def test_an_upgrade_is_previewed_and_then_charged_once(shop: Shop) -> None:
     assert shop.post("upgrade/", plan="business")[1]["code"] == "already_on_plan"
 
 
+def test_two_clicks_at_once_order_an_upgrade_once(shop: Shop) -> None:
+    shop.buy("pro")
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: shop.post("upgrade/", plan="business"), range(4)))
+    shop.take_events()
+
+    assert {status for status, _ in answers} <= {200, 409}
+    assert {answer["code"] for status, answer in answers if status == 409} <= {"already_on_plan"}
+    assert shop.calls().count("POST /subscriptions/{id}/change-plan") == 1
+    assert [entry["amount_cents"] for entry in shop.history() if entry["kind"] == "payment"] == [3_000, 1_900]
+
+
 def test_an_upgrade_whose_payment_fails_keeps_the_plan(shop: Shop) -> None:
     subscription = shop.buy("pro")
     customer = shop.stand_ins.http.get("/__control/dodo/state").json()["subscriptions"][subscription]["customer_id"]
