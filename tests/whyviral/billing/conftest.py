@@ -17,12 +17,14 @@ from local.database.postgres import Postgres
 from local.stand_ins.dodo.business.books import BUSINESS_PRODUCT, PRO_PRODUCT, Books
 from local.stand_ins.dodo.webhooks import body_of
 from tests.factories import create_subscription, create_user
-from tests.whyviral.billing.histories import BooksReader
+from tests.whyviral.billing.histories import BooksClient, BooksReader
 from whyviral.accounts.models import Plan, Subscription, User
 from whyviral.analytics.models import AppLog, AuthenticationLog
+from whyviral.billing.daily_job import DailyJob
 from whyviral.billing.mirror.fetches import Fetches
 from whyviral.billing.models import Credit, Dispute, Invoice, Payment, PaymentMethod, Refund
 from whyviral.core.database import build_engine, session_scope
+from whyviral.core.logging import build_logger
 from whyviral.integrations.dodo.api_call import DodoMode
 from whyviral.vendor_calls.models import ExternalApiCallLog
 from whyviral.webhooks import inbox
@@ -63,6 +65,10 @@ class Billing:
                 if stored is not None:
                     self.process(stored)
 
+    def job(self, **options: Any) -> DailyJob:
+        client = BooksClient(self.books, **options)
+        return DailyJob(self.engine, lambda _: client, self.books.now, build_logger("billing"))  # type: ignore[arg-type,return-value] # what the job calls of the client
+
     def create_user(self, **columns: Any) -> User:
         """Create a user on the Free plan."""
         with session_scope(self.engine) as session:
@@ -102,7 +108,11 @@ def billing_engine(postgres: Postgres, template: str) -> Iterator[Engine]:
 def billing_of(billing_engine: Engine) -> Iterator[Callable[[Books], Billing]]:
     """Create the tester for given books; the rows are deleted afterwards."""
     yield lambda books: Billing(billing_engine, books)
-    with session_scope(billing_engine) as session:
+    delete_rows(billing_engine)
+
+
+def delete_rows(engine: Engine) -> None:
+    with session_scope(engine) as session:
         for model in TABLES:
             session.execute(delete(model))
 

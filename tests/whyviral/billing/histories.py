@@ -19,7 +19,9 @@ from local.stand_ins.dodo.business.documents import (
 )
 from local.stand_ins.dodo.business.records import Outcome
 from local.stand_ins.dodo.business.refusals import BusinessRefusal
-from whyviral.integrations.dodo.documents import Customer, Dispute, Payment, Refund, Subscription
+from whyviral.core.errors import ErrorCategory
+from whyviral.integrations.dodo.documents import CheckoutStatus, Customer, Dispute, Payment, Refund, Subscription
+from whyviral.integrations.errors import ProviderError
 
 SLUGS = {PRO_PRODUCT: "pro", BUSINESS_PRODUCT: "business"}
 PRICES = {"free": 0, "pro": 1_900, "business": 4_900}
@@ -56,6 +58,30 @@ class BooksReader:
     def get_customer(self, customer_id: str) -> Customer:
         self.fetches += 1
         return Customer.model_validate(customer_json(self.books.get_customer(customer_id)))
+
+
+class BooksClient(BooksReader):
+    """Calls the books as our client calls the API."""
+
+    def __init__(self, books: Books, *, unreachable: frozenset[str] = frozenset()) -> None:
+        super().__init__(books)
+        self.unreachable = unreachable
+
+    def get_subscription(self, subscription_id: str) -> Subscription:
+        if subscription_id in self.unreachable:
+            raise ProviderError("down", provider="dodo", category=ErrorCategory.PROVIDER_ERROR, is_transient=True)
+        return super().get_subscription(subscription_id)
+
+    def cancel_now(self, subscription_id: str) -> Subscription:
+        subscriptions.cancel_now(self.books, subscription_id)
+        found = self.books.get_subscription(subscription_id)
+        return Subscription.model_validate(subscription_json(self.books, found))
+
+    def get_checkout(self, session_id: str) -> CheckoutStatus:
+        checkout = self.books.get_checkout(session_id)
+        return CheckoutStatus(
+            id=session_id, created_at=checkout.created_at, payment_id=checkout.payment_id, payment_status=None
+        )
 
 
 @dataclass(slots=True)

@@ -11,46 +11,16 @@ from sqlalchemy.orm import Session
 from local.stand_ins.dodo.business import checkouts, passage, plan_changes, subscriptions
 from local.stand_ins.dodo.business.books import BUSINESS_PRODUCT, PRO_PRODUCT, Books
 from local.stand_ins.dodo.business.clock import VirtualClock
-from local.stand_ins.dodo.business.documents import subscription_json
 from tests.whyviral.billing.conftest import Billing, at
-from tests.whyviral.billing.histories import BooksReader
 from whyviral.accounts.models import Subscription, SubscriptionStatus, User
 from whyviral.admin.scheduled_job import run_once
 from whyviral.admin.user_data import delete_user
-from whyviral.billing.daily_job import DailyJob, RowsFailed, list_days
+from whyviral.billing.daily_job import RowsFailed, list_days
 from whyviral.billing.models import Invoice, Payment, PaymentMethod
 from whyviral.core.database import session_scope
-from whyviral.core.errors import ErrorCategory
-from whyviral.core.logging import build_logger
-from whyviral.integrations.dodo import documents
-from whyviral.integrations.errors import ProviderError
 from whyviral.webhooks.models import WebhookEvent
 
 JOB = "billing"
-
-
-class BooksClient(BooksReader):
-    """Calls the books as our client calls the API."""
-
-    def __init__(self, books: Books, *, unreachable: frozenset[str] = frozenset()) -> None:
-        super().__init__(books)
-        self.unreachable = unreachable
-
-    def get_subscription(self, subscription_id: str) -> documents.Subscription:
-        if subscription_id in self.unreachable:
-            raise ProviderError("down", provider="dodo", category=ErrorCategory.PROVIDER_ERROR, is_transient=True)
-        return super().get_subscription(subscription_id)
-
-    def cancel_now(self, subscription_id: str) -> documents.Subscription:
-        subscriptions.cancel_now(self.books, subscription_id)
-        found = self.books.get_subscription(subscription_id)
-        return documents.Subscription.model_validate(subscription_json(self.books, found))
-
-    def get_checkout(self, session_id: str) -> documents.CheckoutStatus:
-        checkout = self.books.get_checkout(session_id)
-        return documents.CheckoutStatus(
-            id=session_id, created_at=checkout.created_at, payment_id=checkout.payment_id, payment_status=None
-        )
 
 
 def buy(billing: Billing, user: User, product_id: str = PRO_PRODUCT) -> str:
@@ -64,12 +34,7 @@ def buy(billing: Billing, user: User, product_id: str = PRO_PRODUCT) -> str:
 
 def run(billing: Billing, **options: Any) -> dict[str, int]:
     """Run the job for the coming midnight, as the scheduler does."""
-    return job_of(billing, **options).run(billing.books.now())
-
-
-def job_of(billing: Billing, **options: Any) -> DailyJob:
-    client = BooksClient(billing.books, **options)
-    return DailyJob(billing.engine, lambda _: client, billing.books.now, build_logger("billing"))  # type: ignore[arg-type,return-value] # what the job calls of the client
+    return billing.job(**options).run(billing.books.now())
 
 
 @pytest.fixture
@@ -112,7 +77,7 @@ def test_a_subscription_that_was_cancelled_at_once_keeps_its_plan_until_its_peri
     run(billing)
     assert billing.plan_and_status(user) == ("pro", "CANCELING")
     passage.advance(billing.books, timedelta(days=2))
-    job_of(billing).end_due(billing.books.now())
+    billing.job().end_due(billing.books.now())
 
     assert billing.plan_and_status(user) == ("free", "ACTIVE")
 
@@ -191,7 +156,7 @@ def test_the_subscription_of_a_deleted_account_is_ended_and_its_payments_stay(bi
     subscription = buy(billing, user)
     with session_scope(billing.engine) as session:
         delete_user(session, user.clerk_user_id, now=billing.books.now())
-    job = job_of(billing)
+    job = billing.job()
 
     job.end_due(billing.books.now())
     billing.deliver()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from local.stand_ins.dodo.business.books import Books
 from tests.fixtures.proof_scale import seeds
-from tests.whyviral.billing.conftest import Billing
+from tests.whyviral.billing.conftest import Billing, delete_rows
 from tests.whyviral.billing.histories import SLUGS, History, Mail
 from whyviral.accounts.models import Plan, Subscription
 from whyviral.billing.models import Credit, Dispute, Payment, Refund
@@ -155,6 +155,7 @@ def test_our_rows_end_with_what_the_provider_says(
     try:
         for seed in seeds(500):
             check(seed, billing_of, killer)
+            delete_rows(billing_engine)  # the job below sees the rows of every user
     finally:
         killer.remove()
 
@@ -170,6 +171,7 @@ def check(seed: int, billing_of: Callable[[Books], Billing], killer: Killer) -> 
         take(billing, history, killer, mail.some())
     take(billing, history, killer, mail.rest())
     finish(billing)
+    billing.job().end_due(history.books.now())  # no event reports that a cancelled subscription's period is over
     with Session(billing.engine) as session:
         found = ours(session, user.id)
         states = {row.state for row in session.query(WebhookEvent)}

@@ -104,16 +104,30 @@ class Reports:
     fetched: Mapping[ObjectId, Fetched] = field(default_factory=dict)
 
     def decide[Document: (Subscription, Payment, Refund, Dispute)](
-        self, wanted: ObjectId, document: Document, facts: object, *, known: Version | None
+        self,
+        wanted: ObjectId,
+        document: Document,
+        facts: object,
+        *,
+        known: Version | None,
+        past: datetime | None = None,
     ) -> Version | None:
         """Return the version to save this document as; None to ignore it.
+
+        Args:
+            wanted: the object.
+            document: the report, or the fetched object.
+            facts: what is saved of it.
+            known: the version of our row.
+            past: a time by the provider's clock that a fetched object shows to be over.
 
         Raises:
             FetchNeeded: only the provider knows.
         """
         digest = digest_of(facts)
         if self.fetched_document(wanted) is document:
-            return fetched_version(known, digest=digest, reported_at=self.occurred_at, now=self.fetched[wanted].at)
+            reported_at = self.occurred_at if past is None else max(self.occurred_at, past)
+            return fetched_version(known, digest=digest, reported_at=reported_at, now=self.fetched[wanted].at)
         match compare(known, digest=digest, occurred_at=self.occurred_at):
             case Verdict.APPLY:
                 return Version(self.occurred_at, digest)

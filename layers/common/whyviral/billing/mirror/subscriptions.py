@@ -38,7 +38,7 @@ def save_subscription(session: Session, reported: documents.Subscription, report
     known = None if row is None else version_of(row)
     document = reports.newest(wanted, reported, known=known)
     facts = facts_of(document)
-    version = reports.decide(wanted, document, facts, known=known)
+    version = reports.decide(wanted, document, facts, known=known, past=document.cancelled_at)
     if version is None:
         return user
     plan = _plan_of(session, facts.product_id)
