@@ -197,7 +197,7 @@ def test_every_error_of_a_function_raises_an_alarm(resources: Properties, functi
     watched = {
         alarm["Dimensions"][0]["Value"]["Ref"]
         for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
-        if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
+        if (alarm.get("Namespace"), alarm.get("MetricName")) == ("AWS/Lambda", "Errors")
     }
 
     assert watched == functions.keys()
@@ -206,9 +206,9 @@ def test_every_error_of_a_function_raises_an_alarm(resources: Properties, functi
 def test_analyses_that_fail_or_never_end_raise_an_alarm(resources: Properties) -> None:
     alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
 
-    watched = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "AWS/States"}
+    watched = {alarm["MetricName"] for alarm in alarms if alarm.get("Namespace") == "AWS/States"}
 
-    assert watched == {"ExecutionsFailed", "ExecutionsTimedOut"}
+    assert watched == {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"}
     assert [alarm["AlarmDescription"] for alarm in alarms if "AlarmActions" not in alarm] == []
 
 
@@ -230,7 +230,7 @@ def test_an_event_that_keeps_failing_is_kept_and_raises_an_alarm(resources: Prop
     watched = [
         alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
         for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
-        if alarm["Namespace"] == "AWS/SQS"
+        if alarm.get("Namespace") == "AWS/SQS"
     ]
 
     assert redrive["maxReceiveCount"] == 5
@@ -323,7 +323,7 @@ def test_a_failure_event_that_cannot_be_processed_is_kept_and_raises_an_alarm(
     watched = [
         alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
         for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
-        if alarm["Namespace"] == "AWS/SQS"
+        if alarm.get("Namespace") == "AWS/SQS"
     ]
 
     assert [event["Properties"]["DeadLetterConfig"]["Arn"] for event in function["Events"].values()] == [kept, kept]
@@ -357,7 +357,7 @@ def test_the_alarms_for_orphaned_work_match_messages_that_are_logged(
 
     assert [words in pattern for pattern in patterns] == [True]
     assert f'"{words}"' in (ROOT / "layers/common/whyviral" / source).read_text(encoding="utf-8")
-    assert metric in {alarm["MetricName"] for alarm in alarms}
+    assert metric in {alarm.get("MetricName") for alarm in alarms}
 
 
 def test_every_parameter_is_documented(document: Properties) -> None:
