@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import imports, media, requests, system, worker
+from bench import chat, imports, media, requests, system, worker
 from bench.comparison import ratios
 from bench.measurement import Measurement
 
@@ -22,6 +22,7 @@ _PARTS: Mapping[str, Callable[[], list[Measurement]]] = {
     "imports": imports.measure,
     "requests": requests.measure,
     "comparison": ratios.measure,
+    "chat": chat.measure,
     "media": media.measure,
     "system": system.measure,
     "worker": worker.measure,

@@ -2,12 +2,14 @@
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from whyviral.accounts import service as account_service
 from whyviral.core.errors import AppError
 from whyviral.integrations.ports.chat_model import ChatRole
 from whyviral.social.models import PostActivity
@@ -25,6 +27,13 @@ from .service import AnalysisNotReady, SessionNotFound
 
 CHAT_RATE = RatePolicy("chat", limit=100, window=timedelta(hours=1))
 """The limit of questions per user."""
+_UNSET: dict[str, Any] = {
+    **dict.fromkeys(("client_message_id", "finished_at", "prompt_version", "platform", "usage_date")),
+    **dict.fromkeys(("lease_owner", "lease_until")),
+    "content": "",
+    "is_counted": False,
+}
+"""The columns that only a question, or only an answer, has; both are inserted by one statement."""
 
 
 class ChatBusy(AppError):
@@ -107,29 +116,29 @@ def admit_question(
         raise SessionNotFound(chat_session_id)
     if not subject.has_ended:
         raise AnalysisNotReady
+    latest = repository.list_latest_messages(session, chat_session_id, limit=MAX_EARLIER_MESSAGES)
     if client_message_id is not None:
-        known = find_answer(session, user_id, chat_session_id, client_message_id=client_message_id, content=content)
+        known = _find_in(latest, client_message_id, content)
         if known is not None:  # sent twice at the same moment
             return known
-    _require_idle(session, chat_session_id, now=now)
-    earlier = _earlier(session, chat_session_id)
+    _require_idle(session, latest, now=now)
     platform = subject.post.platform
-    plan = account_service.get_user_plan(session, user_id)
     answer_id, lease_owner = uuid.uuid4(), uuid.uuid4()
-    question = {
+    question = _UNSET | {
+        "id": uuid.uuid4(),
         "role": ChatRole.USER,
         "status": MessageStatus.COMPLETE,
         "content": content,
         "client_message_id": client_message_id,
         "finished_at": now,
     }
-    answer = {
+    answer = _UNSET | {
         "id": answer_id,
         "role": ChatRole.ASSISTANT,
         "status": MessageStatus.GENERATING,
         "prompt_version": PROMPT_VERSION,
         "platform": platform,
-        "usage_date": count_question(session, user_id, platform, plan=plan, now=now),
+        "usage_date": count_question(session, user_id, platform, now=now),
         "is_counted": True,
         "lease_owner": lease_owner,
         "lease_until": now + lease,
@@ -140,24 +149,32 @@ def admit_question(
     return AdmittedQuestion(
         answer_id=answer_id,
         budget=MessageBudget(answer_id, lease_owner, user_id),
-        context=build_context(data, earlier, content, user_ref=_user_ref(user_id)),
+        context=build_context(data, _earlier(latest), content, user_ref=_user_ref(user_id)),
         data=data,
         post_id=subject.post.id,
         post_url=subject.post.url,
     )
 
 
-def _require_idle(session: Session, chat_session_id: uuid.UUID, *, now: datetime) -> None:
-    generating = repository.find_generating(session, chat_session_id)
-    if generating is None:
+def _find_in(latest: Sequence[ChatMessage], client_message_id: str, content: str) -> ChatMessage | None:
+    for answer, question in pairwise(latest):
+        if question.client_message_id == client_message_id:
+            if question.content != content:
+                raise ClientMessageIdReused
+            return answer
+    return None
+
+
+def _require_idle(session: Session, latest: Sequence[ChatMessage], *, now: datetime) -> None:
+    """End the last answer if its lease has run out."""
+    if not latest or latest[0].status != MessageStatus.GENERATING:
         return
-    if not end_expired(session, now=now, limit=1, message_id=generating.id):
+    if not end_expired(session, now=now, limit=1, message_id=latest[0].id):
         raise ChatBusy
 
 
-def _earlier(session: Session, chat_session_id: uuid.UUID) -> list[EarlierMessage]:
-    rows = repository.list_turns(session, chat_session_id, limit=MAX_EARLIER_MESSAGES)
-    return [EarlierMessage(seq, ChatRole(role), content) for seq, role, content in rows]
+def _earlier(latest: Sequence[ChatMessage]) -> list[EarlierMessage]:
+    return [EarlierMessage(message.seq, ChatRole(message.role), message.content) for message in latest]
 
 
 def _user_ref(user_id: uuid.UUID) -> str:

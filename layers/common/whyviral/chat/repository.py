@@ -172,34 +172,25 @@ def lock_subject(session: Session, user_id: uuid.UUID, chat_session_id: uuid.UUI
     return Subject(chat, analysis, post, status not in _UNFINISHED, list(comments or ()))
 
 
-def find_generating(session: Session, chat_session_id: uuid.UUID) -> ChatMessage | None:
-    """Return the answer of a session that is being written."""
-    return session.scalar(
-        select(ChatMessage).where(
-            ChatMessage.session_id == chat_session_id, ChatMessage.status == MessageStatus.GENERATING
-        )
-    )
-
-
 def insert_messages(session: Session, chat: ChatSession, rows: Sequence[dict[str, Any]], *, now: datetime) -> None:
-    """Append messages to a locked session; each gets the next `seq`."""
+    """Append messages, all with the same columns, to a locked session; each gets the next `seq`."""
     numbered = [row | {"session_id": chat.id, "seq": chat.message_seq + n} for n, row in enumerate(rows, start=1)]
-    for row in numbered:  # separate statements, because their columns differ
-        session.execute(insert(ChatMessage).values(row))
+    session.execute(insert(ChatMessage).values(numbered))
     chat.message_seq += len(rows)
     chat.last_active_at = now
     session.flush()
 
 
-def list_turns(session: Session, chat_session_id: uuid.UUID, *, limit: int) -> Sequence[tuple[int, str, str]]:
-    """Return `seq`, role and content of the latest messages, newest first."""
+def list_latest_messages(session: Session, chat_session_id: uuid.UUID, *, limit: int) -> Sequence[ChatMessage]:
+    """Return the latest messages of a locked session, newest first."""
     latest = (
-        select(ChatMessage.seq, ChatMessage.role, ChatMessage.content)
+        select(ChatMessage)
         .where(ChatMessage.session_id == chat_session_id)
         .order_by(ChatMessage.seq.desc())
         .limit(limit)
+        .execution_options(populate_existing=True)
     )
-    return [(seq, role, content) for seq, role, content in session.execute(latest)]
+    return session.scalars(latest).all()
 
 
 def reserve_cost(
@@ -314,6 +305,7 @@ def lock_expired(
         .order_by(ChatMessage.id)
         .limit(limit)
         .with_for_update(of=ChatMessage, skip_locked=True)
+        .execution_options(populate_existing=True)
     )
     return [(message, user_id) for message, user_id in session.execute(expired)]
 

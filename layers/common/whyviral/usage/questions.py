@@ -6,6 +6,7 @@ from datetime import date, datetime
 from sqlalchemy.orm import Session
 
 from whyviral.accounts.models import Plan
+from whyviral.accounts.service import get_user_plan
 from whyviral.core.clock import day_of, end_of_day
 from whyviral.core.errors import AppError
 
@@ -33,13 +34,15 @@ class QuestionLimitReached(AppError):
         )
 
 
-def count_question(session: Session, user_id: uuid.UUID, platform: str, *, plan: Plan, now: datetime) -> date:
+def count_question(session: Session, user_id: uuid.UUID, platform: str, *, now: datetime) -> date:
     """Count one question today and return its day; one statement decides and counts.
 
     Raises:
         QuestionLimitReached: the plan does not allow another question on the platform today.
+        NoCurrentPlan: the user has no plan.
     """
     day = day_of(now)
-    if not repository.count_question(session, user_id, platform, day=day, limit=plan.max_questions_per_day):
+    if not repository.count_question(session, user_id, platform, day=day):
+        plan = get_user_plan(session, user_id)
         raise QuestionLimitReached(platform, plan=plan, resets_at=end_of_day(now))
     return day

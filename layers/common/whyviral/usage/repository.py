@@ -69,11 +69,16 @@ _SETTLE = text("""
 # The condition is evaluated on the latest version of the row, under its lock, so that concurrent questions cannot
 # exceed the limit.
 _COUNT_QUESTION = text("""
+    with allowed as (
+      select plans.max_questions_per_day as questions
+      from subscriptions join plans on plans.id = subscriptions.plan_id
+      where subscriptions.user_id = :user_id and subscriptions.status = any(cast(:current as text[]))
+    )
     insert into user_usage as own (user_id, usage_date, platform, questions_asked)
-    select cast(:user_id as uuid), cast(:day as date), :platform, 1 where :limit >= 1
+    select cast(:user_id as uuid), cast(:day as date), :platform, 1 from allowed where questions >= 1
     on conflict (user_id, usage_date, platform) do update
       set questions_asked = own.questions_asked + 1, updated_at = now()
-      where own.questions_asked < :limit
+      where own.questions_asked < (select questions from allowed)
     returning questions_asked
 """)
 
@@ -132,9 +137,9 @@ def count_urls(
     return frozenset(platforms), reserved
 
 
-def count_question(session: Session, user_id: uuid.UUID, platform: str, *, day: date, limit: int) -> bool:
-    """Count one question if the limit allows it; return whether it does."""
-    values = {"user_id": user_id, "platform": platform, "day": day, "limit": limit}
+def count_question(session: Session, user_id: uuid.UUID, platform: str, *, day: date) -> bool:
+    """Count one question if the user's current plan allows it; return whether it does."""
+    values = {"user_id": user_id, "platform": platform, "day": day, "current": list(CURRENT_STATUSES)}
     return session.scalar(_COUNT_QUESTION, values) is not None
 
 
