@@ -75,6 +75,7 @@ class Answers:
             timings=self.timings,
             clock=self._clock,
             max_s=max_s,
+            save_interval_s=self._save_interval_s,
         )
         self._running[question.answer_id] = generation
         task = asyncio.create_task(self._run(question.answer_id, generation))
@@ -118,6 +119,11 @@ class Answers:
             generation.stop(StopReason.SHUTDOWN)
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    def _save_interval_s(self) -> float:
+        """Return how long pieces wait to be saved: longer the more answers this process writes."""
+        shared_s = len(self._running) / self.timings.max_writes_per_second
+        return max(self.timings.save_interval_s, min(shared_s, self.timings.renew_s))
 
     async def _run(self, message_id: uuid.UUID, generation: Generation) -> None:
         try:

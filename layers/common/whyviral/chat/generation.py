@@ -6,11 +6,13 @@ is held between two writes.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -29,6 +31,7 @@ from .context.conversation import rules
 from .message_budget import STEP
 from .models import ChatMessage, MessageStatus
 from .orphaned import return_question
+from .repository import Watched
 from .timings import Timings
 from .transactions import Transactions
 
@@ -82,7 +85,7 @@ class Generation:
         timings: Timings,
         clock: Clock,
         max_s: float,
-        monotonic: Callable[[], float] = time.monotonic,
+        save_interval_s: Callable[[], float],
     ) -> None:
         self.pieces: list[str] = []
         """What readers may see, in order; the first has the `seq` 1."""
@@ -94,12 +97,12 @@ class Generation:
         self._transactions = transactions
         self._timings = timings
         self._clock = clock
-        self._monotonic = monotonic
+        self._save_interval_s = save_interval_s
         self._filter = AnswerFilter(question.data, post_url=question.post_url, instructions=rules())
         self._changed = asyncio.Condition()
         self._has_ended = False
         self._readers = 0
-        now_mono_s = monotonic()
+        now_mono_s = time.monotonic()
         self._ends_mono_s = now_mono_s + max_s
         self._watched_mono_s = now_mono_s
         self._renewed_mono_s = now_mono_s
@@ -113,7 +116,7 @@ class Generation:
         reading = asyncio.create_task(self._read_model())
         try:
             while not reading.done():
-                await asyncio.wait({reading}, timeout=self._timings.save_interval_s)
+                await asyncio.wait({reading}, timeout=self._save_interval_s())
                 if not reading.done() and (reason := await self._find_stop_reason()):
                     self._stop = reason
                     reading.cancel()
@@ -144,7 +147,7 @@ class Generation:
                 yield sent, self.pieces[sent - 1]
         finally:
             self._readers -= 1
-            self._watched_mono_s = self._monotonic()
+            self._watched_mono_s = time.monotonic()
 
     async def _has_more(self, sent: int) -> bool:
         """Wait for the next piece, and return False if the answer has ended without one."""
@@ -153,7 +156,7 @@ class Generation:
         return len(self.pieces) > sent
 
     async def _read_model(self) -> None:
-        left_s = self._ends_mono_s - self._monotonic()
+        left_s = self._ends_mono_s - time.monotonic()
         stream = self._build_model(self._calls).stream(self._question.context.prompt, timeout_s=left_s)
         try:
             async for event in stream:
@@ -180,7 +183,7 @@ class Generation:
         """Save what is new, and return why the answer must stop now, if it must."""
         if self._stop is not None:
             return self._stop
-        now_mono_s = self._monotonic()
+        now_mono_s = time.monotonic()
         if now_mono_s >= self._ends_mono_s:
             return StopReason.TOO_LONG
         reason = await self._save()
@@ -189,13 +192,13 @@ class Generation:
         return reason
 
     async def _save(self) -> StopReason | None:
-        now_mono_s = self._monotonic()
+        now_mono_s = time.monotonic()
         end = len(self.pieces)
         if end == self._saved and now_mono_s - self._renewed_mono_s < self._timings.renew_s:
             return None
         new = self.pieces[self._saved : end]
         try:
-            watched = await self._transactions.run(lambda session: self._save_pieces(session, new))
+            watched = await self._transactions.run_statement(partial(self._save_pieces, new=new))
         except _DATABASE_ERRORS as exc:
             # The pieces stay in memory and are saved with the next ones, as long as the lease holds.
             _logger.warning("pieces were not saved", extra={"error": type(exc).__name__})
@@ -204,18 +207,21 @@ class Generation:
         if watched is None:
             return StopReason.LEASE_LOST
         self._saved, self._renewed_mono_s = end, now_mono_s
-        (watched_at,) = watched
-        if watched_at is not None:
-            seconds_ago = max(0.0, (self._clock() - watched_at).total_seconds())
+        if watched.at is not None:
+            seconds_ago = max(0.0, (self._clock() - watched.at).total_seconds())
             self._watched_mono_s = max(self._watched_mono_s, now_mono_s - seconds_ago)
         return None
 
-    def _save_pieces(self, session: Session, new: list[str]) -> tuple[Any] | None:
-        budget, until = self._question.budget, self._clock() + self._timings.lease
-        watched = repository.renew_lease(session, budget.message_id, budget.lease_owner, until=until)
-        if watched is not None and new:
-            repository.insert_chunk(session, budget.message_id, self._saved + 1, new)
-        return watched
+    def _save_pieces(self, connection: Connection, new: Sequence[str]) -> Watched | None:
+        budget = self._question.budget
+        return repository.save_pieces(
+            connection,
+            budget.message_id,
+            budget.lease_owner,
+            first_seq=self._saved + 1,
+            pieces=new,
+            until=self._clock() + self._timings.lease,
+        )
 
     async def _finish(self) -> None:
         ending = self._ending()

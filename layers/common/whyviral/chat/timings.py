@@ -13,7 +13,9 @@ class Timings:
     max_wait_s: float = 24.0
     """The same for an answer that is not streamed: API Gateway ends a call after 29 s."""
     save_interval_s: float = 0.25
-    """Between two writes of new pieces."""
+    """Between two writes of new pieces of an answer."""
+    max_writes_per_second: float = 80.0
+    """For all answers of a process together: with more than 20 of them, each is saved less often."""
     lease: timedelta = timedelta(seconds=20)
     """How long an answer belongs to its process without a sign of life."""
     renew_s: float = 5.0

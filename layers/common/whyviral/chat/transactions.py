@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 
@@ -14,4 +15,8 @@ class Transactions(Protocol):
 
         Waiting for a free connection holds no thread.
         """
+        ...
+
+    async def run_statement[Result](self, work: Callable[[Connection], Result], /) -> Result:
+        """Run work that sends a single statement, which is its own transaction and takes one round trip."""
         ...
