@@ -174,6 +174,9 @@ def _application(folder: Path, database_url: str, stand_ins_url: str) -> Iterato
         "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:bench",
         "PUBLIC_BASE_URL": "https://api.example.com/live",
         "ALLOWED_HOSTS": _HOST,
+        "FRONTEND_URL": "https://app.example.com",
+        "DODO_API_KEY": "bench",
+        "DODO_MODE": "test",
     }
     with subprocess.Popen([_ROOT / "functions/api/run.sh"], env=environment, stdout=subprocess.DEVNULL) as process:
         base_url = f"http://127.0.0.1:{port}"
