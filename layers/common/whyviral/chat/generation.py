@@ -20,6 +20,7 @@ from whyviral.core.clock import Clock
 from whyviral.core.errors import ErrorCategory
 from whyviral.core.logging import build_logger
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.call_recorder import ExternalCall
 from whyviral.integrations.ports.chat_model import ChatDelta, ChatEnd, ChatModel, Finish
 from whyviral.vendor_calls.calls import CallCollector
 from whyviral.vendor_calls.settlement import record_calls
@@ -224,19 +225,23 @@ class Generation:
         )
 
     async def _finish(self) -> None:
-        ending = self._ending()
-        calls = self._calls.drain()
+        try:
+            await self._try_to_save(self._ending(), self._calls.drain())
+        finally:  # readers go on with what the database holds
+            async with self._changed:
+                self._has_ended = True
+                self._changed.notify_all()
+
+    async def _try_to_save(self, ending: _Ending, calls: list[ExternalCall]) -> None:
         for number in range(_FINISH_TRIES):
             try:
                 self.message = await self._transactions.run(lambda session: self._save_ending(session, ending, calls))
-                break
             except _DATABASE_ERRORS as exc:
                 # If no try succeeds, the lease runs out and a reader or the sweeper ends the answer.
                 _logger.warning("answer was not ended", extra={"error": type(exc).__name__, "try": number + 1})
                 await asyncio.sleep(2.0**number / 4)
-        async with self._changed:
-            self._has_ended = True
-            self._changed.notify_all()
+            else:
+                return
 
     def _ending(self) -> _Ending:
         has_text = any(self.pieces)
@@ -253,7 +258,7 @@ class Generation:
             return _Ending(status, _STOPPED.get(self._stop), ErrorCategory.TIMEOUT if not has_text else None)
         return _Ending(MessageStatus.FAILED, _EMPTY, ErrorCategory.AI_ERROR)
 
-    def _save_ending(self, session: Session, ending: _Ending, calls: list[Any]) -> ChatMessage | None:
+    def _save_ending(self, session: Session, ending: _Ending, calls: list[ExternalCall]) -> ChatMessage | None:
         budget = self._question.budget
         # First, because it locks the answer and then the day, also if the lease is lost: the money is spent.
         record_calls(session, budget, calls, step=STEP, post_id=self._question.post_id)
