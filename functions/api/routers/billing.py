@@ -112,37 +112,41 @@ def change_plan(body: UpgradeBody, call: IdempotentCallDep, services: ServicesDe
 @router.post(
     "/cancel/",
     response_model=SubscriptionOut,
-    responses=error_responses(*SIGNED_IN, *PROVIDER, refusals.NothingToCancel),
+    responses=call_responses(200, *PROVIDER, refusals.NothingToCancel),
 )
-def cancel_subscription(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
+def cancel_subscription(call: IdempotentCallDep, services: ServicesDep) -> Any:
     """End the paid plan with its period. Until then nothing changes, and the cancellation can be undone."""
-    plan_changes.cancel(session, user, connect=services.dodo, now=services.clock())
-    return get_current_subscription(session, user.id)
+    with call.run_once(None, rate=BILLING_RATE) as once:
+        plan_changes.cancel(once.session, call.user, connect=services.dodo, now=services.clock())
+        return once.answer(get_current_subscription(once.session, call.user.id), status_code=200)
 
 
 @router.post(
     "/cancel/undo/",
     response_model=SubscriptionOut,
-    responses=error_responses(*SIGNED_IN, *PROVIDER, refusals.NothingToUndo),
+    responses=call_responses(200, *PROVIDER, refusals.NothingToUndo),
 )
-def undo_cancellation(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
+def undo_cancellation(call: IdempotentCallDep, services: ServicesDep) -> Any:
     """Undo a scheduled cancellation, or else a scheduled downgrade."""
-    plan_changes.undo(session, user, connect=services.dodo, now=services.clock())
-    return get_current_subscription(session, user.id)
+    with call.run_once(None, rate=BILLING_RATE) as once:
+        plan_changes.undo(once.session, call.user, connect=services.dodo, now=services.clock())
+        return once.answer(get_current_subscription(once.session, call.user.id), status_code=200)
 
 
 @router.post(
     "/portal/",
     response_model=PortalOut,
-    responses=error_responses(*SIGNED_IN, *PROVIDER, refusals.NoBillingAccount),
+    responses=call_responses(200, *PROVIDER, refusals.NoBillingAccount),
 )
-def create_portal_link(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
+def create_portal_link(call: IdempotentCallDep, services: ServicesDep) -> Any:
     """Return a short-lived address of the portal, where customers change their card and settle what is overdue."""
-    customer_id = repository.find_customer_id(session, user.id)
-    if customer_id is None:
-        raise refusals.NoBillingAccount
-    with calling(session, services.dodo, user.id) as dodo:
-        return PortalOut(url=dodo.create_portal_link(customer_id, return_url=services.frontend_url))
+    with call.run_once(None, rate=BILLING_RATE) as once:
+        customer_id = repository.find_customer_id(once.session, call.user.id)
+        if customer_id is None:
+            raise refusals.NoBillingAccount
+        with calling(once.session, services.dodo, call.user.id) as dodo:
+            url = dodo.create_portal_link(customer_id, return_url=services.frontend_url)
+        return once.answer(PortalOut(url=url), status_code=200)
 
 
 @router.get("/payment-methods/", response_model=PaymentMethodsOut)

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 from starlette.testclient import TestClient
 
+from functions.api.routers.billing import BILLING_RATE
 from functions.webhooks.dodo_events import read_event
 from functions.webhooks.event_batch import process_event
 from local.stand_ins.dodo.account import API_KEY
@@ -344,6 +345,17 @@ def test_a_paying_user_cannot_buy_a_second_plan(shop: Shop) -> None:
 
     assert shop.post("subscribe/", plan="pro")[1]["code"] == "already_on_plan"
     assert shop.post("subscribe/", plan="business")[1]["code"] == "already_subscribed"
+
+
+def test_the_calls_of_an_hour_are_limited_before_dodo_is_asked(shop: Shop) -> None:
+    shop.buy("pro")
+    for _ in range(BILLING_RATE.limit - 1):
+        assert shop.post("portal/")[0] == 200
+
+    for name, body in (("portal/", {}), ("cancel/", {}), ("upgrade/", {"plan": "business"})):
+        assert shop.post(name, **body)[1]["code"] == "rate_limited"
+    assert shop.calls().count("POST /customers/{id}/customer-portal/session") == BILLING_RATE.limit - 1
+    assert shop.plan() == ("pro", "ACTIVE", [])
 
 
 @pytest.mark.parametrize("name", ["success", "cancel"])
