@@ -8,7 +8,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from whyviral.analysis.creators.baseline_fetcher import BaselineFetcher, BaselineJob, ListSource
+from whyviral.analysis.creators.baseline_fetcher import CHEAP, FULL, BaselineFetcher, BaselineJob, ListSource
+from whyviral.analysis.creators.handle_posts import HandlePosts
 from whyviral.analysis.post_fetcher import FetchJob, PostFetcher, Source
 from whyviral.core import endpoints
 from whyviral.core.clock import utc_now
@@ -29,39 +30,6 @@ settings = ScrapeSettings.load()
 engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
 logger = build_logger("scrape")
 is_stand_in = endpoints.current().is_stand_in
-fetcher = PostFetcher(
-    engine,
-    sources={
-        Platform.X: Source(
-            partial(
-                TwitterApiScraper,
-                settings.twitterapi_key.get_secret_value(),
-                requests_per_second=settings.twitterapi_requests_per_second,
-                prices=settings.price_table,
-            ),
-            is_stand_in("twitterapi"),
-        ),
-        Platform.INSTAGRAM: Source(
-            partial(InstagramScraper, settings.brightdata_api_key.get_secret_value(), prices=settings.price_table),
-            is_stand_in("brightdata"),
-        ),
-        Platform.YOUTUBE: Source(
-            partial(
-                YouTubeScraper,
-                data_api_key=revealed(settings.youtube_api_key),
-                proxy_url=revealed(settings.youtube_proxy_url),
-                brightdata_api_key=settings.brightdata_api_key.get_secret_value(),
-                prices=settings.price_table,
-            ),
-            is_stand_in("youtube"),
-        ),
-    },
-    reuse_for=settings.post_reuse,
-    limits=settings.spend_limits,
-    clock=utc_now,
-)
-
-
 lists = {
     Platform.X: ListSource(
         partial(
@@ -90,6 +58,47 @@ lists = {
         is_stand_in("youtube"),
     ),
 }
+handle_posts = HandlePosts(
+    engine,
+    sources=lists,
+    list_limits=FULL if settings.baseline_mode.is_full else CHEAP,
+    limits=settings.spend_limits,
+    clock=utc_now,
+)
+fetcher = PostFetcher(
+    engine,
+    sources={
+        Platform.X: Source(
+            partial(
+                TwitterApiScraper,
+                settings.twitterapi_key.get_secret_value(),
+                requests_per_second=settings.twitterapi_requests_per_second,
+                prices=settings.price_table,
+            ),
+            is_stand_in("twitterapi"),
+        ),
+        Platform.INSTAGRAM: Source(
+            partial(InstagramScraper, settings.brightdata_api_key.get_secret_value(), prices=settings.price_table),
+            is_stand_in("brightdata"),
+        ),
+        Platform.YOUTUBE: Source(
+            partial(
+                YouTubeScraper,
+                data_api_key=revealed(settings.youtube_api_key),
+                proxy_url=revealed(settings.youtube_proxy_url),
+                brightdata_api_key=settings.brightdata_api_key.get_secret_value(),
+                prices=settings.price_table,
+            ),
+            is_stand_in("youtube"),
+        ),
+    },
+    handle_posts=handle_posts,
+    reuse_for=settings.post_reuse,
+    limits=settings.spend_limits,
+    clock=utc_now,
+)
+
+
 baselines = BaselineFetcher(
     engine, mode=settings.baseline_mode, sources=lists, limits=settings.spend_limits, clock=utc_now
 )

@@ -1,7 +1,7 @@
 """Routes that start, list, show and retry analyses."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -30,9 +30,16 @@ from whyviral.analysis.admission import (
     check_daily_budget,
     parse_post_urls,
 )
+from whyviral.analysis.creators.handle_admission import InvalidCreatorHandle, admit_handle, parse_creator
 from whyviral.analysis.models import PostAnalysisRequest
 from whyviral.analysis.retry import AnalysisComplete, AnalysisStillRunning, RetriesUsedUp, retry
-from whyviral.analysis.schemas import AcceptedRequests, AnalyzeBody, RequestDetail, RequestSummary
+from whyviral.analysis.schemas import (
+    DEFAULT_POSTS_OF_A_HANDLE,
+    AcceptedRequests,
+    AnalyzeBody,
+    RequestDetail,
+    RequestSummary,
+)
 from whyviral.analysis.service import RequestNotFound
 from whyviral.analysis.user_requests import deletion
 from whyviral.analysis.user_requests.deletion import RequestStillRunning
@@ -59,6 +66,7 @@ class RequestList(PageOut[RequestSummary]):
         202,
         TooManyUrls,
         InvalidPostUrls,
+        InvalidCreatorHandle,
         PlanUrlLimitExceeded,
         UsageLimitReached,
         NoCurrentPlan,
@@ -69,19 +77,29 @@ class RequestList(PageOut[RequestSummary]):
     ),
 )
 def analyze_posts(body: AnalyzeBody, call: IdempotentCallDep, services: ServicesDep) -> Any:
-    """Start the analysis of posts: one request per platform, for all of the URLs or for none."""
-    posts = parse_post_urls(body.post_urls)
+    """Start the analysis of posts: one request per platform for all of the URLs, or one for a creator's best posts."""
+    admit_body = _admission_of(body, call, services)
     if services.require_verified_email:
         require_verified_user(call.session, call.user, clerk=services.clerk, now=call.clock())
     with call.run_once(body, rate=ANALYSIS_RATE, check=budget_check(call, services)) as once:
-        requests = admit(
-            once.session, call.user.id, posts, execution_arn_of=services.workflow.execution_arn, now=call.clock()
-        )
+        requests = admit_body(once.session)
         accepted = AcceptedRequests(requests=[RequestSummary.model_validate(request) for request in requests])
         answer = once.answer(accepted, status_code=202)
     for request in requests:  # after the commit, so that the executions find their rows
         _start(request, services)
     return answer
+
+
+def _admission_of(
+    body: AnalyzeBody, call: IdempotentCall, services: Services
+) -> Callable[[Session], Sequence[PostAnalysisRequest]]:
+    """Return what admits the body, after checking its URLs or its handle."""
+    options = {"execution_arn_of": services.workflow.execution_arn, "now": call.clock()}
+    if body.handle is None:
+        posts = parse_post_urls(body.post_urls or [])
+        return lambda session: admit(session, call.user.id, posts, **options)
+    creator, number = parse_creator(body.handle, body.platform), body.posts or DEFAULT_POSTS_OF_A_HANDLE
+    return lambda session: [admit_handle(session, call.user.id, creator, posts=number, **options)]
 
 
 def budget_check(call: IdempotentCall, services: Services) -> Callable[[Session], None]:

@@ -31,6 +31,7 @@ def test_photo_video_and_poster_of_a_post_are_stored_unchanged_and_public(
     fetcher = PostFetcher(
         pipeline.engine,
         sources=dict.fromkeys(Platform, x),
+        handle_posts=pipeline.handle_posts(),
         reuse_for=REUSE_FOR,
         limits=pipeline.limits,
         clock=pipeline.clock,

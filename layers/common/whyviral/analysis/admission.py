@@ -171,17 +171,17 @@ def admit(
     for post in sorted(posts, key=lambda post: post.platform):
         by_platform.setdefault(post.platform, []).append(post)
     requests = [
-        _new_request(platform, own_posts, execution_arn_of=execution_arn_of)
+        new_request(platform, own_posts, execution_arn_of=execution_arn_of)
         for platform, own_posts in by_platform.items()
     ]
     pairs = zip(requests, by_platform.values(), strict=True)
-    inserted = _check_platforms(
+    inserted = check_platforms(
         repository.insert_requests(
             session,
             user_id,
             requests,
             posts=[row for request, own_posts in pairs for row in _new_posts(request, own_posts)],
-            statuses=[_first_status(request) for request in requests],
+            statuses=[first_status(request) for request in requests],
         )
     )
     urls = [CountedUrl(request.id, request.platform, url) for request in inserted for url in request.post_urls]
@@ -190,7 +190,12 @@ def admit(
     return inserted
 
 
-def _check_platforms(inserted: Sequence[tuple[PostAnalysisRequest, bool]]) -> list[PostAnalysisRequest]:
+def check_platforms(inserted: Sequence[tuple[PostAnalysisRequest, bool]]) -> list[PostAnalysisRequest]:
+    """Return inserted requests.
+
+    Raises:
+        PlatformUnavailable: the platform of one is switched off.
+    """
     for request, is_platform_active in inserted:
         if not is_platform_active:
             raise PlatformUnavailable(request.platform)
@@ -219,9 +224,10 @@ def count_again(session: Session, request: PostAnalysisRequest, urls: Sequence[s
     usage_service.increment_usage(session, request.user_id, counted, plan=plan, now=now)
 
 
-def _new_request(
+def new_request(
     platform: str, posts: Sequence[PostUrl], *, execution_arn_of: Callable[[uuid.UUID, int], str]
 ) -> dict[str, object]:
+    """Return the row of a new request."""
     request_id = uuid.uuid4()
     return {
         "id": request_id,
@@ -248,7 +254,8 @@ def _new_posts(request: Mapping[str, object], posts: Sequence[PostUrl]) -> list[
     ]
 
 
-def _first_status(request: Mapping[str, object]) -> dict[str, object]:
+def first_status(request: Mapping[str, object]) -> dict[str, object]:
+    """Return the first step of a new request."""
     return {
         "request_id": request["id"],
         "seq": request["status_seq"],

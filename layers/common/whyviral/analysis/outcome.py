@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -39,7 +40,7 @@ def finish_request(session: Session, job: RequestJob, *, now: datetime) -> Stage
         category, message = (ErrorCategory.TIMEOUT, _TOO_LATE) if is_late else (ErrorCategory.INTERNAL, _NEVER_ANALYSED)
         fail_post(post, stage=Stage.ANALYSING, category=category, message=message)
     is_explained = _close(session, request, posts, now=now)
-    if any(_is_ours(post) for post in posts):
+    if any(_is_ours(post) for post in posts) or (not posts and not _is_users_side(request)):
         return StageResult(outcome=Outcome.FAILED)
     return StageResult(outcome=Outcome.COMPLETED if is_explained else Outcome.NO_RESULT)
 
@@ -118,6 +119,11 @@ def _is_ours(post: AnalysisRequestPost) -> bool:
     return not ErrorCategory(post.error_category or ErrorCategory.INTERNAL).is_users_side
 
 
+def _is_users_side(request: PostAnalysisRequest) -> bool:
+    """Return whether a request for a handle failed because of the account."""
+    return ErrorCategory(request.error_category or ErrorCategory.INTERNAL).is_users_side
+
+
 def _close(
     session: Session,
     request: PostAnalysisRequest,
@@ -181,10 +187,14 @@ def _fail(
     posts: Sequence[AnalysisRequestPost],
     stage_failure: StageFailure | None,
 ) -> None:
-    """Fail the request with the stage failure, or without one with the most common error of its URLs."""
-    causes = Counter((post.error_stage, post.error_category, post.error) for post in posts)
-    (stage, category, message), _ = causes.most_common(1)[0]
-    details = next(post.error_details for post in posts if post.error == message) or {}
+    """Fail the request with the stage failure, or without one with the most common error of its URLs or its own."""
+    details: dict[str, Any] = {}
+    # A request for a handle has no posts if the creator's could not be listed; FetchPosts recorded why.
+    stage, category, message = request.error_stage, request.error_category, request.error
+    if posts:
+        causes = Counter((post.error_stage, post.error_category, post.error) for post in posts)
+        (stage, category, message), _ = causes.most_common(1)[0]
+        details = next(post.error_details for post in posts if post.error == message) or {}
     if stage_failure is not None:
         stage, category, message, details = (
             stage_failure.stage,

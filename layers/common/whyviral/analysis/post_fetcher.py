@@ -27,6 +27,7 @@ from whyviral.vendor_calls.money import SpendLimits
 from whyviral.vendor_calls.settlement import record_calls
 
 from . import repository
+from .creators.handle_posts import HandlePosts, PostsChosen, PostsPending, wait_of
 from .display_names import name_of
 from .models import AnalysisRequestPost, PostAnalysisRequest, PostState, RequestStatus, Stage
 from .pipeline import Outcome, RequestJob, StageResult, fail_post, fail_post_by_provider, lock_current, record_status
@@ -43,6 +44,9 @@ _BUSY_WAIT_S = 2
 _JITTER_S = 2.0
 """Jitter after a `Retry-After`, so that waiters do not retry together; it only adds to the wait."""
 _JOB_RUNNING = "The provider is still fetching this post. Analyse it again in a few minutes to continue from there."
+_LIST_RUNNING = (
+    "The list of this account's posts is still being made. Try again in a few minutes to continue from there."
+)
 _NO_TIME = "This post could not be fetched in time; try again."
 
 
@@ -92,6 +96,7 @@ class PostFetcher:
         engine: Engine,
         *,
         sources: Mapping[Platform, Source],
+        handle_posts: HandlePosts,
         reuse_for: timedelta,
         limits: SpendLimits,
         clock: Clock,
@@ -100,6 +105,7 @@ class PostFetcher:
     ) -> None:
         self._engine = engine
         self._sources = {platform: sources[platform] for platform in Platform}
+        self._handle_posts = handle_posts
         self._reuse_for = reuse_for
         self._limits = limits
         self._clock = clock
@@ -116,17 +122,50 @@ class PostFetcher:
             request = lock_current(session, job)
             if request is None:
                 return FetchResult(outcome=Outcome.SUPERSEDED)
-            asks = self._claim(session, job, request)
+            self._start(session, request)
+            needs_posts = request.handle is not None and not request.post_urls
+            asks = () if needs_posts else self._claim(session, job, request)
+        if needs_posts:
+            choice = self._handle_posts.choose(job, request)
+            if not isinstance(choice, PostsChosen):
+                return self._wait_for_choice(job, choice)
+            with session_scope(self._engine) as session:
+                if lock_current(session, job) is None:
+                    return FetchResult(outcome=Outcome.SUPERSEDED)
+                asks = self._claim(session, job, request)
         outcome = self._fetch_claimed(job, Platform(request.platform), asks) if asks else _FetchOutcome()
         with session_scope(self._engine) as session:
             return self._conclude(session, job, outcome)
 
-    def _claim(self, session: Session, job: FetchJob, request: PostAnalysisRequest) -> Sequence[PostAsk]:
-        """Claim posts for this attempt and return those to fetch."""
+    def _start(self, session: Session, request: PostAnalysisRequest) -> None:
+        """Record that the stage has started."""
         if request.status == RequestStatus.PENDING:
             request.status = RequestStatus.PROCESSING
             request.started_at = self._clock()
         record_status(session, request, Stage.FETCHING_POSTS, progress=5, message="Fetching the posts.")
+
+    def _wait_for_choice(self, job: FetchJob, choice: PostsPending | ProviderError) -> FetchResult:
+        """Wait for the lists of a creator within the stage's time, or fail the request, which has no posts."""
+        failure: ProviderError | None = None
+        if isinstance(choice, PostsPending):
+            elapsed = self._clock() - job.started_at
+            wait_s = wait_of(choice, elapsed=elapsed, budget=FETCH_BUDGET, outage_budget=OUTAGE_WAIT)
+            if wait_s is not None:
+                return FetchResult(outcome=Outcome.WAIT, wait_s=wait_s)
+            failure = choice.failure
+        else:
+            failure = choice
+        with session_scope(self._engine) as session:
+            request = lock_current(session, job)
+            if request is None:
+                return FetchResult(outcome=Outcome.SUPERSEDED)
+            request.error_stage = Stage.FETCHING_POSTS
+            request.error_category = failure.category if failure else ErrorCategory.TIMEOUT
+            request.error_details = {"message": failure.message if failure else _LIST_RUNNING}
+        return FetchResult(outcome=Outcome.FETCHED)
+
+    def _claim(self, session: Session, job: FetchJob, request: PostAnalysisRequest) -> Sequence[PostAsk]:
+        """Claim posts for this attempt and return those to fetch."""
         pending = _pending(repository.list_request_posts(session, request.id))
         if not pending:
             return ()
@@ -210,7 +249,8 @@ class PostFetcher:
             _give_up(pending, outcome.failure, with_job=outcome.job_wait_s.keys())
         fetched = [post.id for post in posts if post.state in (PostState.FETCHED, PostState.COLLECTED)]
         if fetched:
-            request.display_name = name_of(repository.list_fetched_posts(session, request.id))
+            if request.handle is None:
+                request.display_name = name_of(repository.list_fetched_posts(session, request.id))
             fetched_count = sum(post.state != PostState.FAILED for post in posts)
             message = f"{fetched_count} of {len(posts)} posts are fetched."
             record_status(session, request, Stage.SOCIAL_DATA_FETCHED, progress=30, message=message)

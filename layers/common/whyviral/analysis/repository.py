@@ -88,13 +88,17 @@ def insert_requests(
         insert(PostAnalysisRequest)
         .values([row | {"user_id": user_id} for row in rows])
         .returning(PostAnalysisRequest, is_active)
-        .add_cte(
-            insert(AnalysisRequestPost).values(posts).cte("new_posts"),
-            insert(AnalysisStatus).values(statuses).cte("new_statuses"),
-        )
+        .add_cte(insert(AnalysisStatus).values(statuses).cte("new_statuses"))
     )
+    if posts:
+        statement = statement.add_cte(insert(AnalysisRequestPost).values(posts).cte("new_posts"))
     inserted = {request.id: (request, active) for request, active in session.execute(statement)}
     return [inserted[row["id"]] for row in rows]
+
+
+def insert_request_posts(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert URLs of a request whose posts were chosen after its admission."""
+    session.execute(insert(AnalysisRequestPost).values(list(rows)))
 
 
 def insert_statuses(session: Session, rows: Sequence[dict[str, Any]]) -> None:

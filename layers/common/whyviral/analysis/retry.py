@@ -12,6 +12,7 @@ from whyviral.core.errors import AppError
 
 from . import repository
 from .admission import count_again
+from .creators.handle_admission import count_handle_again
 from .models import PostAnalysisRequest, RequestStatus, Stage
 from .repository import ReopenedPost
 from .service import RequestNotFound
@@ -81,11 +82,16 @@ def retry(
     if request.status in (RequestStatus.PENDING, RequestStatus.PROCESSING):
         raise AnalysisStillRunning(request)
     posts = repository.reopen_posts(session, request)
-    if not posts:
+    has_no_posts_yet = request.handle is not None and not request.post_urls
+    if not posts and not has_no_posts_yet:
         raise AnalysisComplete(request)
     if request.retry_count >= request.max_retries:
         raise RetriesUsedUp(request)
-    count_again(session, request, [post.url for post in posts if not post.is_partial], now=now)
+    urls = [post.url for post in posts if not post.is_partial]
+    if request.handle is None:
+        count_again(session, request, urls, now=now)
+    else:
+        count_handle_again(session, request, urls, now=now)
     arn = execution_arn_of(request.id, request.attempt + 1)
     request = repository.start_attempt(session, request, execution_arn=arn, now=now)
     repository.insert_statuses(session, [_first_status(request, posts)])
@@ -95,6 +101,8 @@ def retry(
 
 def _first_status(request: PostAnalysisRequest, posts: Sequence[ReopenedPost]) -> dict[str, object]:
     message = f"Retrying {len(posts)} of {len(request.post_urls)} posts."
+    if not request.post_urls:
+        message = f"Retrying the list of posts by @{request.handle}."
     if refetched := _count_dead_links(posts):
         message += f" Media links of {refetched} of them have expired, so those posts are fetched again."
     return {

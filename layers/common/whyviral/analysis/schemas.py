@@ -2,9 +2,9 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from whyviral.analysis.explanation.claims.claim import ClaimKind
 from whyviral.analysis.explanation.claims.settlement import ClaimOutcome
@@ -21,15 +21,37 @@ from whyviral.vendor_calls.money import Usd
 
 from .models import PostState, RequestStatus, Stage
 
+MAX_POSTS_OF_A_HANDLE = 5
+DEFAULT_POSTS_OF_A_HANDLE = 3
+
 
 class AnalyzeBody(BaseModel):
-    """Posts to explain, of any mix of platforms."""
+    """Posts to explain: URLs of any mix of platforms, or the best posts of one creator."""
 
     model_config = ConfigDict(extra="forbid")
 
     post_urls: Annotated[
-        list[str], Field(min_length=1, fail_fast=True, description="URLs as copied from the app or browser.")
-    ]
+        list[str] | None, Field(min_length=1, fail_fast=True, description="URLs as copied from the app or browser.")
+    ] = None
+    handle: Annotated[
+        str | None,
+        Field(min_length=1, max_length=2048, description="In place of URLs: a handle, or the URL of a profile."),
+    ] = None
+    platform: Annotated[Platform | None, Field(description="The platform of the handle; a URL names its own.")] = None
+    posts: Annotated[
+        int | None,
+        Field(
+            ge=1, le=MAX_POSTS_OF_A_HANDLE, strict=True, description="How many of the creator's posts; 3 by default."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _names_urls_or_a_handle(self) -> Self:
+        if (self.post_urls is None) == (self.handle is None):
+            raise ValueError("send either post_urls or handle")
+        if self.handle is None and (self.platform is not None or self.posts is not None):
+            raise ValueError("platform and posts belong to handle, not to post_urls")
+        return self
 
 
 class _Row(BaseModel):

@@ -14,7 +14,7 @@ from .invalid_urls import PUNCTUATION_AFTER_ID, InvalidPostUrl, InvalidUrlReason
 from .platforms import Platform
 from .web_addresses import WebAddress, read_web_address
 
-__all__ = ["InvalidPostUrl", "InvalidUrlReason", "PostUrl", "parse_post_url"]
+__all__ = ["InvalidPostUrl", "InvalidUrlReason", "PostUrl", "canonical_url_of", "find_platform", "parse_post_url"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +186,14 @@ _GRAMMARS = (
     ),
 )
 _GRAMMAR_OF_HOST: Mapping[str, _Grammar] = {host: grammar for grammar in _GRAMMARS for host in grammar.hosts.split()}
+
+
+def find_platform(host: str) -> Platform | None:
+    """Return the platform of a host name in lower case."""
+    grammar = _GRAMMAR_OF_HOST.get(host)
+    return grammar.platform if grammar else None
+
+
+def canonical_url_of(platform: Platform, post_id: str) -> str:
+    """Return the canonical URL of a post."""
+    return next(grammar for grammar in _GRAMMARS if grammar.platform is platform).canonical_url.format(post_id)

@@ -43,23 +43,29 @@ _COUNT_URLS = text("""
     select array(select platform from counted), (select count(*) from reserved)
 """)
 
-# A URL leaves `held` once: a concurrent call waits for the row lock and then finds the URL settled. All URLs that a
-# request holds were counted on one day, so this changes one row of usage.
+# A handle is charged with the first analysis of its posts. A URL leaves `held` once: a concurrent call waits for the
+# row lock and then finds the URL settled. A request holds what was counted on one day, so one row of usage changes.
 _SETTLE = text("""
     with settled as (
       update usage_reservations
-      set state = case when url = any(cast(:explained as text[])) then 'charged' else 'returned' end, updated_at = now()
+      set state = case
+          when url = any(cast(:explained as text[])) then 'charged'
+          when kind = 'handle' and cardinality(cast(:explained as text[])) > 0 then 'charged'
+          else 'returned'
+        end, updated_at = now()
       where request_id = :request_id and state = 'held'
-      returning user_id, usage_date, platform, state
+      returning user_id, usage_date, platform, state, kind
     ),
     sums as (
       select user_id, usage_date, platform,
-        cast(count(*) filter (where state = 'returned') as integer) as returned,
-        cast(count(*) filter (where state = 'charged') as integer) as charged
+        cast(count(*) filter (where state = 'returned' and kind = 'url') as integer) as returned,
+        cast(count(*) filter (where state = 'charged' and kind = 'url') as integer) as charged,
+        cast(count(*) filter (where state = 'returned' and kind = 'handle') as integer) as handles
       from settled group by user_id, usage_date, platform
     )
     update user_usage as own
     set url_lookups = own.url_lookups - sums.returned,
+      handle_analyses = own.handle_analyses - sums.handles,
       post_suggestions = own.post_suggestions + sums.charged * :suggestions, updated_at = now()
     from sums
     where own.user_id = sums.user_id and own.usage_date = sums.usage_date and own.platform = sums.platform

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Self
 
 from sqlalchemy.orm import Session
 
@@ -58,15 +59,17 @@ class Limits:
 
 
 class UsageLimitReached(AppError):
-    """The plan's daily limit on a platform does not allow this many URLs; `details` contains the numbers."""
+    """The plan's daily limit on a platform does not allow this many URLs or handles; `details` has the numbers."""
 
     status_code = 403
     code = "usage_limit_reached"
 
-    def __init__(self, platform: str, *, plan: Plan, used: int, requested: int, resets_at: datetime) -> None:
-        limit = plan.max_analyses_per_day
+    def __init__(
+        self, platform: str, *, plan: Plan, used: int, requested: int, resets_at: datetime, what: str = "URLs"
+    ) -> None:
+        limit = plan.max_analyses_per_day if what == "URLs" else plan.max_handles
         super().__init__(
-            f"The {plan.name} plan allows {limit} URLs a day on {platform}. You have used {used}, and this call has "
+            f"The {plan.name} plan allows {limit} {what} a day on {platform}. You have used {used}, and this call has "
             f"{requested}. Send fewer, upgrade, or try again after midnight UTC.",
             details={
                 "platform": platform,
@@ -76,6 +79,11 @@ class UsageLimitReached(AppError):
                 "resets_at": resets_at.isoformat().replace("+00:00", "Z"),
             },
         )
+
+    @classmethod
+    def of_handles(cls, platform: str, *, plan: Plan, used: int, resets_at: datetime) -> Self:
+        """Return the refusal of one more handle."""
+        return cls(platform, plan=plan, used=used, requested=1, resets_at=resets_at, what="handles")
 
 
 def increment_usage(

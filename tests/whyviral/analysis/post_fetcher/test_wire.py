@@ -31,6 +31,7 @@ def fetcher_of(pipeline: Pipeline, source: Source) -> PostFetcher:
     return PostFetcher(
         pipeline.engine,
         sources=dict.fromkeys(Platform, source),
+        handle_posts=pipeline.handle_posts(),
         reuse_for=REUSE_FOR,
         limits=pipeline.limits,
         clock=pipeline.clock,

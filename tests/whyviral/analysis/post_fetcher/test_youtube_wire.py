@@ -29,6 +29,7 @@ def test_a_youtube_video_is_saved_with_its_captions_and_a_private_one_fails_alon
     fetcher = PostFetcher(
         pipeline.engine,
         sources=dict.fromkeys(Platform, youtube),
+        handle_posts=pipeline.handle_posts(),
         reuse_for=REUSE_FOR,
         limits=pipeline.limits,
         clock=pipeline.clock,

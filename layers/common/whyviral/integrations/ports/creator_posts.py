@@ -67,6 +67,15 @@ class ListingPending:
 class CreatorLister(Protocol):
     """Lists the recent posts of creators on one platform."""
 
+    def resolve(self, handle: str, *, timeout_s: float) -> Creator:
+        """Return the creator with this handle.
+
+        Raises:
+            ProviderError: there is none, or it is not known now. The categories not_found, private and removed are
+                about the creator.
+        """
+        ...
+
     def list_posts(
         self, creator: Creator, kind: PostKind | None, *, job: ScrapeJob | None, timeout_s: float
     ) -> CreatorListing | ListingPending:

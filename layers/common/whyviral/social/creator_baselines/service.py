@@ -123,6 +123,18 @@ def save_job(session: Session, row_id: uuid.UUID, job: ScrapeJob, *, is_stand_in
     repository.update_claimed(session, row_id, {"scrape_job": document, "claimed_by": None, "claimed_until": None})
 
 
+def raise_stored_failure(session: Session, row_id: uuid.UUID) -> None:
+    """Raise the failure that a fresh list records about its creator, if there is one.
+
+    Raises:
+        ProviderError: the creator is unknown, private or gone.
+    """
+    row = repository.get_by_id(session, row_id)
+    if row is not None and row.error is not None and not row.posts:
+        category = ErrorCategory(row.error["category"])
+        raise ProviderError(str(row.error["message"]), provider=row.platform, category=category)
+
+
 def find_usable(session: Session, row_id: uuid.UUID) -> uuid.UUID | None:
     """Return the id of a list that has posts of an earlier reading; None if it has none."""
     row = repository.get_by_id(session, row_id)
