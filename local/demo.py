@@ -29,6 +29,8 @@ SAMPLE_URLS = (
     "https://www.youtube.com/shorts/invented-M1",
 )
 """The sample posts, which local/samples/README.md describes."""
+SAMPLE_HANDLE = "https://x.com/invented_kites"
+"""An invented creator, whose two best posts are explained as well."""
 _POLL_INTERVAL_S = 0.2
 _TIMEOUT_S = 1_800
 _ENDED = ("COMPLETED", "FAILED")
@@ -52,7 +54,9 @@ def run(urls: Sequence[str], *, data: Path, user_settings: Mapping[str, str]) ->
         with httpx.Client(base_url=stack.ready.api, headers=headers, timeout=30) as http:
             client = ApiClient(http)
             try:
-                requests = _follow(client, client.analyse(urls or SAMPLE_URLS), console)
+                ids = client.analyse(urls or SAMPLE_URLS)
+                ids += [] if urls else client.analyse_handle(SAMPLE_HANDLE, posts=2)
+                requests = _follow(client, ids, console)
             except CallRefused as exc:
                 console.print(Text(str(exc), style="red"))
                 return 1

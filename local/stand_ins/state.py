@@ -1,6 +1,5 @@
 """The state of the stand-ins. One event loop owns it, and every route is `async def`, so no lock is needed."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
@@ -101,11 +100,6 @@ class StandIns:
     def all_posts(self, platform: Platform) -> list[Post]:
         """Return the invented and then the published posts of a platform."""
         return [*self.creators.all_posts(platform), *self.posts.on(platform)]
-
-    def find_username(self, platform: Platform, is_wanted: Callable[[str], bool]) -> str | None:
-        """Return the name of a creator with or without posts."""
-        names = [*self.creators.names(platform), *(post.username for post in self.posts.on(platform))]
-        return next((name for name in names if is_wanted(name)), None)
 
     def list_posts_of(self, platform: Platform, username: str) -> list[Post]:
         """Return every post of a creator, newest first."""

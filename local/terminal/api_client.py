@@ -51,6 +51,15 @@ class ApiClient:
         answer = self._call("POST", "/api/analysis/analyze/", {"post_urls": list(urls)})
         return [request["id"] for request in answer["requests"]]
 
+    def analyse_handle(self, profile_url: str, *, posts: int) -> list[str]:
+        """Start the analysis of a creator's best posts and return the id of the request, as a list.
+
+        Raises:
+            CallRefused: the API rejected the handle.
+        """
+        answer = self._call("POST", "/api/analysis/analyze/", {"handle": profile_url, "posts": posts})
+        return [request["id"] for request in answer["requests"]]
+
     def get_request(self, request_id: str) -> dict[str, Any]:
         """Return the current state of a request."""
         return self._call("GET", f"/api/analysis/requests/{request_id}/")

@@ -32,6 +32,7 @@ def report_request(client: ApiClient, request: dict[str, Any]) -> dict[str, Any]
     posts = {post["id"]: post for post in client.list_posts(request["id"])}
     return {
         "platform": request["platform"],
+        "handle": request["handle"],
         "display_name": request["display_name"],
         "status": request["status"],
         "duration_seconds": request["duration_seconds"],
@@ -73,6 +74,7 @@ def show_report(request: dict[str, Any], console: Console) -> None:
             continue
         verdict = "went viral" if post["is_viral"] else "did not go viral"
         lines = [
+            *_comparison_lines(analysis["metadata_used"]),
             *_speech_lines(post),
             analysis["virality_reasoning"],
             "",
@@ -85,6 +87,17 @@ def show_report(request: dict[str, Any], console: Console) -> None:
     console.print(
         plain(f"{name}: {request['status']} in {request['duration_seconds']} s, {request['cost_usd']:.6f} USD")
     )
+
+
+def _comparison_lines(used: Mapping[str, Any]) -> Sequence[str]:
+    """Return how the post compares with its creator's other posts; empty if they are not known."""
+    facts = {fact["name"]: fact["value"] for fact in used["facts"]}
+    if "outlier_ratio" not in facts:
+        return []
+    ratio, n, place = facts["outlier_ratio"], facts["baseline_n"], facts["baseline_place"]
+    compared = f"{ratio:.3g} times the median {facts['baseline_metric']} of {n} posts by this creator, place {place}"
+    verdict = used["verdict"]
+    return [f"{compared} (rule {verdict['rule']}, confidence {verdict['confidence']}).", ""]
 
 
 def _speech_lines(post: Mapping[str, Any]) -> Sequence[str]:

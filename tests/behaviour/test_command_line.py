@@ -169,10 +169,18 @@ def test_the_demo_analyses_and_transcribes_every_sample(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout
     report = json.loads((tmp_path / "demo" / "report.json").read_text())
-    heard = {post["url"]: post["has_speech"] for request in report["requests"] for post in request["posts"]}
+    *samples, of_handle = report["requests"]
+    heard = {post["url"]: post["has_speech"] for request in samples for post in request["posts"]}
     assert len(heard) == len(SAMPLE_URLS)
     assert list(heard.values()).count(True) == 4
     assert list(heard.values()).count(False) == 3
+    assert (of_handle["handle"], len(of_handle["posts"])) == ("invented_kites", 2)
+    for place, post in enumerate(of_handle["posts"], start=1):
+        used = post["analysis"]["metadata_used"]
+        facts = {fact["name"]: fact["value"] for fact in used["facts"]}
+        assert facts["baseline_place"] == place
+        assert used["verdict"]["n"] == facts["baseline_n"] >= 20
+    assert "times the median views of" in done.stdout
 
 
 def test_the_demo_fails_when_a_stage_is_broken(tmp_path: Path) -> None:

@@ -94,12 +94,12 @@ def _admission_of(
     body: AnalyzeBody, call: IdempotentCall, services: Services
 ) -> Callable[[Session], Sequence[PostAnalysisRequest]]:
     """Return what admits the body, after checking its URLs or its handle."""
-    options = {"execution_arn_of": services.workflow.execution_arn, "now": call.clock()}
+    user_id, arn_of, now = call.user.id, services.workflow.execution_arn, call.clock()
     if body.handle is None:
         posts = parse_post_urls(body.post_urls or [])
-        return lambda session: admit(session, call.user.id, posts, **options)
+        return lambda session: admit(session, user_id, posts, execution_arn_of=arn_of, now=now)
     creator, number = parse_creator(body.handle, body.platform), body.posts or DEFAULT_POSTS_OF_A_HANDLE
-    return lambda session: [admit_handle(session, call.user.id, creator, posts=number, **options)]
+    return lambda session: [admit_handle(session, user_id, creator, posts=number, execution_arn_of=arn_of, now=now)]
 
 
 def budget_check(call: IdempotentCall, services: Services) -> Callable[[Session], None]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query
 
 from local.stand_ins.scenario.posts import Platform
 from local.stand_ins.scenario.refusals import Refusal, phrase
-from local.stand_ins.state import State
+from local.stand_ins.state import StandIns, State
 from local.stand_ins.twitterapi.tweets import account, account_id, replies, repost, tweet
 
 CREDITS_PER_TWEET = 15
@@ -94,7 +94,7 @@ async def get_last_tweets(
     cursor: str = "",
 ) -> dict[str, Any]:
     """Return a page of an account's posts in the vendor's nested form; pages overlap by one."""
-    name = user_name or state.find_username(Platform.X, lambda username: account_id(username) == user_id) or ""
+    name = user_name or _username_of(state, user_id)
     creator = state.creators.find(Platform.X, name)
     posts = state.list_posts_of(Platform.X, name)
     if creator is not None and creator.is_private:
@@ -116,6 +116,13 @@ async def get_last_tweets(
         "has_next_page": bool(page),
         "next_cursor": str(next_start) if page and next_start < len(posts) else "",
     }
+
+
+def _username_of(state: StandIns, user_id: str) -> str:
+    """Return the name of an account by its id, which the raw data of a sample may replace."""
+    shown = {str(tweet(post)["author"]["id"]): post.username for post in state.posts.on(Platform.X)}
+    invented = {account_id(name): name for name in state.creators.names(Platform.X)}
+    return (shown | invented).get(user_id, "")
 
 
 @router.get("/oapi/my/info")

@@ -188,13 +188,13 @@ def _fail(
     stage_failure: StageFailure | None,
 ) -> None:
     """Fail the request with the stage failure, or without one with the most common error of its URLs or its own."""
-    details: dict[str, Any] = {}
+    details: dict[str, Any] | None = None
     # A request for a handle has no posts if the creator's could not be listed; FetchPosts recorded why.
     stage, category, message = request.error_stage, request.error_category, request.error
     if posts:
         causes = Counter((post.error_stage, post.error_category, post.error) for post in posts)
         (stage, category, message), _ = causes.most_common(1)[0]
-        details = next(post.error_details for post in posts if post.error == message) or {}
+        details = next(post.error_details for post in posts if post.error == message)
     if stage_failure is not None:
         stage, category, message, details = (
             stage_failure.stage,
@@ -205,7 +205,7 @@ def _fail(
     request.status = RequestStatus.FAILED
     request.error_stage = stage or Stage.ANALYSING
     request.error_category = category or ErrorCategory.INTERNAL
-    request.error_details = {**details, "message": message or _NEVER_ANALYSED}
+    request.error_details = {**(details or {}), "message": message or _NEVER_ANALYSED}
     record_status(session, request, Stage.ERROR, progress=request.progress, message=message or _NEVER_ANALYSED)
 
 
