@@ -10,6 +10,7 @@ from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 from whyviral.integrations.model_choice.factory import build_analyst
+from whyviral.integrations.model_choice.settings import AiProvider
 from whyviral.integrations.supabase.storage import SupabaseMediaStore
 from whyviral.social.media.lost_files import LostFileStore
 from whyviral.vendor_calls.calls import CallCollector
@@ -30,7 +31,11 @@ def build_store(*, calls: CallCollector, timeout_s: float) -> LostFileStore:
 
 explainer = PostExplainer(
     engine,
-    build_analyst=partial(build_analyst, settings, prices=settings.price_table),
+    build_analyst=(
+        None
+        if settings.ai_provider is AiProvider.MEASURED
+        else partial(build_analyst, settings, prices=settings.price_table)
+    ),
     build_store=build_store,
     limits=settings.spend_limits,
     clock=utc_now,

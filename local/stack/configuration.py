@@ -44,7 +44,9 @@ _KEYS_OF_PROVIDER = {
     "openai": {"OPENAI_API_KEY": STAND_IN_KEY},
     "anthropic": {"ANTHROPIC_API_KEY": STAND_IN_KEY},
     "self_hosted": {"SELF_HOSTED_LLM_URL": "", "SELF_HOSTED_LLM_MODEL": "stand-in"},
+    "measured": {"GEMINI_API_KEY": STAND_IN_KEY},
 }
+_MEASURED = "measured"
 """The keys of the models; only those of the provider that AI_PROVIDER names are needed."""
 _FRONTEND = "http://localhost:3000"
 _DEFAULTS = {
@@ -107,7 +109,9 @@ def stand_ins_needed(user_settings: Mapping[str, str]) -> frozenset[str]:
         IncompleteKeys: a vendor has only some of its keys, or there is no such provider of models; the message names
             them.
     """
-    provider = _provider(user_settings)
+    provider = provider_of(user_settings)
+    # Where posts are explained from measurements, Gemini only chats.
+    provider = "gemini" if provider == _MEASURED else provider
     keys_of_vendor = _KEYS_OF_VENDOR | {provider: _KEYS_OF_PROVIDER[provider]}
     vendors = {vendor for vendor, keys in keys_of_vendor.items() if not _has_keys(user_settings, keys)}
     # YouTube needs no key. It is real where the model is, unless YOUTUBE_MODE says otherwise.
@@ -116,8 +120,14 @@ def stand_ins_needed(user_settings: Mapping[str, str]) -> frozenset[str]:
     return frozenset(vendors)
 
 
-def _provider(user_settings: Mapping[str, str]) -> str:
-    provider = user_settings.get("AI_PROVIDER", "gemini")
+def provider_of(user_settings: Mapping[str, str]) -> str:
+    """Return who explains posts: as the user says, else the first provider with keys, else no model.
+
+    Raises:
+        IncompleteKeys: there is no such provider.
+    """
+    with_keys = (name for name, keys in _KEYS_OF_PROVIDER.items() if keys.keys() <= user_settings.keys())
+    provider = user_settings.get("AI_PROVIDER") or next(with_keys, _MEASURED)
     if provider not in _KEYS_OF_PROVIDER:
         raise IncompleteKeys(f"AI_PROVIDER is {provider}, but must be one of {', '.join(_KEYS_OF_PROVIDER)}")
     return provider
@@ -158,6 +168,7 @@ def configure(
     }
     settings = _DEFAULTS | {_MODEL_VARIABLE: _packaged_model()} | dict(user_settings)
     settings |= {"SUPABASE_DB_URL": database_url, "PUBLIC_BASE_URL": public_base_url}
+    settings["AI_PROVIDER"] = provider_of(user_settings)
     settings |= {"WHISPER_DEVICE": _DEVICE, "DEADLINE_S": _DEADLINE_S}
     settings[_MODEL_VARIABLE] = local_model(settings[_MODEL_VARIABLE])
     moved = {"media_gateway_url": f"{stand_ins_url}/media"}  # used only for the media of a stand-in's posts

@@ -1,7 +1,7 @@
 """The results of an analysis as a report, and how the terminal shows it."""
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -81,6 +81,7 @@ def show_report(request: dict[str, Any], console: Console) -> None:
             *[f"• {takeaway}" for takeaway in analysis["quick_takeaways"]],
             "",
             f"Formula: {analysis['viral_formula']}",
+            *_evidence_lines(analysis),
         ]
         console.print(Panel(plain("\n".join(lines)), title=plain(f"@{post['username']} {verdict}: {post['url']}")))
     name = f"{request['display_name'] or request['platform']} ({request['platform']})"
@@ -98,6 +99,18 @@ def _comparison_lines(used: Mapping[str, Any]) -> Sequence[str]:
     compared = f"{ratio:.3g} times the median {facts['baseline_metric']} of {n} posts by this creator, place {place}"
     verdict = used["verdict"]
     return [f"{compared} (rule {verdict['rule']}, confidence {verdict['confidence']}).", ""]
+
+
+def _evidence_lines(analysis: Mapping[str, Any]) -> Iterator[str]:
+    """Yield who wrote the explanation, and what its claims cite."""
+    used, data = analysis["metadata_used"], analysis["analysis_data"]
+    yield ""
+    yield f"Explained by {used['provider']}: {used['model']}. Its claims cite:"
+    for evidence in data["evidence"]:
+        excerpt = "" if evidence["excerpt"] is None else f": {evidence['excerpt']}"
+        yield f"  [{evidence['id']}] {evidence['label']}{excerpt}"
+    if refused := data["refused_claims"]:
+        yield f"{len(refused)} claims of the model did not pass the check at first; report.json lists them."
 
 
 def _speech_lines(post: Mapping[str, Any]) -> Sequence[str]:

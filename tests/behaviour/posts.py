@@ -49,6 +49,7 @@ _OF_ITS_OWN = frozenset(
     {
         *("id", "request_id", "created_at", "updated_at", "fetched_at"),
         *("cost_usd", "input_tokens", "output_tokens", "question_sha256"),
+        *("claims", "evidence"),  # the facts that the model's stand-in cites depend on the whole prompt
     }
 )
 """Fields that differ from one analysis to the next of the same post."""

@@ -209,7 +209,8 @@ def check_end(pipeline: Pipeline, job: RequestJob) -> None:
     match request.status:
         case RequestStatus.COMPLETED:
             assert states.keys() <= {PostState.ANALYSED, PostState.FAILED}
-            assert stages[-1] == (Stage.PARTIAL_SUCCESS if states[PostState.FAILED] else Stage.ANALYSIS_COMPLETE)
+            is_whole = not states[PostState.FAILED] and not any(row.is_partial for row in request.posts)
+            assert stages[-1] == (Stage.ANALYSIS_COMPLETE if is_whole else Stage.PARTIAL_SUCCESS)
             assert request.posts_processed == states[PostState.ANALYSED] > 0
         case RequestStatus.FAILED:
             assert request.error_category is not None

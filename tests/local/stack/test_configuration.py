@@ -67,6 +67,19 @@ def test_the_key_of_supabase_is_read_under_its_old_name(
     assert read_user_settings(env_file)["SUPABASE_SECRET_KEY"] == key
 
 
+def test_without_the_key_of_a_model_posts_are_explained_from_measurements() -> None:
+    configuration = configured()
+
+    assert configuration.settings["AI_PROVIDER"] == "measured"
+    assert configuration.endpoints.stand_ins >= {"gemini", "youtube"}  # Gemini's stand-in still chats
+
+
+def test_the_first_provider_with_a_key_explains_posts() -> None:
+    assert configured(GEMINI_API_KEY="AQ.x").settings["AI_PROVIDER"] == "gemini"
+    assert configured(OPENAI_API_KEY="sk-x").settings["AI_PROVIDER"] == "openai"
+    assert configured(OPENAI_API_KEY="sk-x", AI_PROVIDER="measured").settings["AI_PROVIDER"] == "measured"
+
+
 @pytest.mark.parametrize("provider", ["gemini", "openai", "anthropic", "self_hosted"])
 def test_only_the_chosen_provider_of_models_has_a_stand_in(provider: str) -> None:
     stand_ins = configured(AI_PROVIDER=provider).endpoints.stand_ins

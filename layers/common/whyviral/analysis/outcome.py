@@ -170,11 +170,15 @@ def _complete(session: Session, request: PostAnalysisRequest, explained: Sequenc
     """Complete the request with the explained posts; each URL has its own error, and the request's stay empty."""
     request.status = RequestStatus.COMPLETED
     analysed, total = len(explained), len(request.post_urls)
-    partial = sum(post.is_partial for post in explained)
-    if analysed == total and not partial:
+    has_failed_model = any(post.is_partial and post.error_category is not None for post in explained)
+    measured = repository.count_measured_posts(session, request.id) if has_failed_model else 0
+    partial = sum(post.is_partial for post in explained) - measured
+    if analysed == total and not partial and not measured:
         record_status(session, request, Stage.ANALYSIS_COMPLETE, progress=100, message="All posts are explained.")
         return
     message = f"{analysed} of {total} posts are explained"
+    if measured:
+        message += f", {measured} of them computed from measurements, no model was asked: a retry asks it"
     if partial:
         message += f", {partial} of them without all of its media: a retry may get what was missing"
     message += "." if analysed == total else "; each of the others says why it is not."

@@ -6,23 +6,30 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Protocol
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from whyviral.analysis.explanation.analysis_record import analysis_columns, is_partial, measured_record
+from whyviral.analysis.explanation.answer import claims_of
 from whyviral.analysis.explanation.ask_model import BuildAnalyst, Explanation, ask_model
 from whyviral.analysis.explanation.attachments import FILE_TIMEOUT_S, attach
+from whyviral.analysis.explanation.checked_answer import CheckedAnswer
+from whyviral.analysis.explanation.claims.settlement import PlacedClaim
 from whyviral.analysis.explanation.evidence import Evidence, gather_evidence
+from whyviral.analysis.explanation.measured_report import MEASURED_LABEL, MEASURED_VERSION, measured_report
 from whyviral.analysis.explanation.media_choice import choose_media
 from whyviral.analysis.explanation.prompt import question_sha256
+from whyviral.analysis.explanation.provenance import MEASURED
 from whyviral.analysis.facts.virality import NOT_COMPARED
 from whyviral.core import endpoints
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.ports.analyst import AnalystReply
 from whyviral.integrations.ports.call_recorder import ExternalCall
 from whyviral.integrations.ports.media_store import MediaStore
 from whyviral.social.creator_baselines.comparison import Baseline, NoBaseline
@@ -89,13 +96,14 @@ class PostExplainer:
         self,
         engine: Engine,
         *,
-        build_analyst: BuildAnalyst,
+        build_analyst: BuildAnalyst | None,
         build_store: BuildStore,
         limits: SpendLimits,
         clock: Clock,
         sleep: Callable[[float], object] = time.sleep,
         jitter: Callable[[float, float], float] = random.uniform,
     ) -> None:
+        """Build the explainer; without `build_analyst` the measured report explains, and no model is asked."""
         self._engine = engine
         self._build_analyst = build_analyst
         self._build_store = build_store
@@ -117,9 +125,15 @@ class PostExplainer:
 
         now, post = self._clock(), claim.post
         calls = self._open_ledger(job, post)
-        evidence = self._show_media(claim.evidence, post, calls)
-        is_known = question_sha256(evidence) == claim.answered_sha256
-        answer = None if is_known else self._ask(evidence, calls, ends_at=now + timedelta(seconds=MODEL_TIMEOUT_S))
+        evidence = claim.evidence
+        answer: Explanation | ProviderError | None
+        if self._build_analyst is None:
+            answer = _measured(evidence)
+        else:
+            evidence = self._show_media(evidence, post, calls, self._build_analyst)
+            is_known = question_sha256(evidence) == claim.answered_sha256
+            ends_at = now + timedelta(seconds=MODEL_TIMEOUT_S)
+            answer = None if is_known else self._ask(evidence, calls, self._build_analyst, ends_at=ends_at)
 
         with session_scope(self._engine) as session:
             spent = calls.drain()
@@ -130,7 +144,14 @@ class PostExplainer:
             row, _ = _load_post(session, job)
             row.asked_until = None
             if isinstance(answer, ProviderError):
-                return self._wait_or_fail(job, row, answer)
+                if (waiting := self._wait(job, answer)) is not None:
+                    return waiting
+                if not row.is_partial:
+                    _save_analysis(session, request, post, evidence, _measured(evidence), spent)
+                    row.is_partial = True
+                fail_post_by_provider(row, answer, stage=Stage.ANALYSING)
+                _report_progress(session, request)
+                return PostResult(request_post_id=job.request_post_id, outcome=Outcome.ANALYSED)
             if answer is not None:
                 _save_analysis(session, request, post, evidence, answer, spent)
             row.state = PostState.ANALYSED
@@ -149,10 +170,12 @@ class PostExplainer:
             sleep=self._sleep,
         )
 
-    def _show_media(self, evidence: Evidence, post: Post, calls: CallCollector) -> Evidence:
+    def _show_media(
+        self, evidence: Evidence, post: Post, calls: CallCollector, build_analyst: BuildAnalyst
+    ) -> Evidence:
         """Add the media that the model is shown; one that cannot be read is left out and never fails the post."""
         read_until = self._clock() + timedelta(seconds=READING_BUDGET_S)
-        takes = self._build_analyst(calls=calls, timeout_s=MODEL_TIMEOUT_S).takes
+        takes = build_analyst(calls=calls, timeout_s=MODEL_TIMEOUT_S).takes
         choice = choose_media(post, takes=takes, can_watch=_can_watch(post))
         attachments, left_out = attach(
             choice.candidates,
@@ -162,24 +185,23 @@ class PostExplainer:
         )
         return replace(evidence, attachments=attachments, left_out=[*choice.left_out, *left_out])
 
-    def _ask(self, evidence: Evidence, calls: CallCollector, *, ends_at: datetime) -> Explanation | ProviderError:
+    def _ask(
+        self, evidence: Evidence, calls: CallCollector, build_analyst: BuildAnalyst, *, ends_at: datetime
+    ) -> Explanation | ProviderError:
         """Return the model's explanation, or the failure that is still to be recorded."""
         try:
-            return ask_model(
-                evidence, build_analyst=self._build_analyst, calls=calls, ends_at=ends_at, clock=self._clock
-            )
+            return ask_model(evidence, build_analyst=build_analyst, calls=calls, ends_at=ends_at, clock=self._clock)
         except ProviderError as failure:
             return failure
 
-    def _wait_or_fail(self, job: ExplainJob, row: AnalysisRequestPost, failure: ProviderError) -> PostResult:
-        """Wait where the failure may pass within the budget, else fail the post."""
+    def _wait(self, job: ExplainJob, failure: ProviderError) -> PostResult | None:
+        """Return how long to wait where the failure may pass within the budget, else None."""
         if failure.is_transient:
             asked_s = failure.retry_after_s or 0.0
             pause_s = asked_s + self._jitter(0.0, _JITTER_S if asked_s else _MAX_PAUSE_S)
             if (wait_s := _wait_within_budget(job, pause_s, now=self._clock())) is not None:
                 return PostResult(request_post_id=job.request_post_id, outcome=Outcome.WAIT, wait_s=wait_s)
-        fail_post_by_provider(row, failure, stage=Stage.ANALYSING)
-        return PostResult(request_post_id=job.request_post_id, outcome=Outcome.FAILED)
+        return None
 
 
 def _claim_post(session: Session, job: ExplainJob, *, now: datetime) -> _ClaimedPost | PostResult:
@@ -244,6 +266,23 @@ def _can_watch(post: Post) -> bool:
     return not post.is_stand_in or endpoints.current().is_stand_in("gemini")
 
 
+def _measured(evidence: Evidence) -> Explanation:
+    """Return the explanation that is computed from the facts, without the media that only a model sees."""
+    report = measured_report(evidence.facts, evidence.verdict)
+    claims = [PlacedClaim(field, claim) for field, claim in claims_of(report)]
+    reply = AnalystReply(
+        answer={},
+        provider=MEASURED,
+        model=MEASURED_LABEL,
+        input_tokens=0,
+        output_tokens=0,
+        cost_usd=Decimal(0),
+        is_stand_in=False,
+    )
+    shown = replace(evidence, attachments=[], left_out=[])
+    return Explanation(CheckedAnswer(claims), reply, shown, MEASURED_VERSION)
+
+
 def _save_analysis(
     session: Session,
     request: PostAnalysisRequest,
@@ -256,7 +295,8 @@ def _save_analysis(
         post,
         explanation,
         spent,
-        question_sha256=question_sha256(asked),
+        # A measured report answers no question, so that a retry asks the model.
+        question_sha256=None if explanation.reply.provider == MEASURED else question_sha256(asked),
         storage_is_stand_in=endpoints.current().is_stand_in("supabase"),
     )
     repository.save_analysis(session, request.id, post.id, values)

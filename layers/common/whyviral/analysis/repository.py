@@ -29,6 +29,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, defer, selectinload
 
+from whyviral.analysis.explanation.provenance import MEASURED
 from whyviral.core.pagination import Page, PageQuery
 from whyviral.social.models import DEAD_LINK, PlatformRow, Post, PostActivity, PostComments, PostMedia, UserPostActivity
 
@@ -409,6 +410,13 @@ def count_viral_posts(session: Session, request_id: uuid.UUID) -> int:
     """Return how many posts of the request are viral."""
     viral = select(func.count(PostAnalysis.id)).where(PostAnalysis.request_id == request_id, PostAnalysis.is_viral)
     return session.scalar(viral) or 0
+
+
+def count_measured_posts(session: Session, request_id: uuid.UUID) -> int:
+    """Return how many posts of the request were explained from measurements, without a model."""
+    is_measured = PostAnalysis.metadata_used["provider"].as_string() == MEASURED
+    measured = select(func.count(PostAnalysis.id)).where(PostAnalysis.request_id == request_id, is_measured)
+    return session.scalar(measured) or 0
 
 
 def list_unfinished(

@@ -27,7 +27,7 @@ def analysis_columns(
     explanation: Explanation,
     spent: Sequence[ExternalCall],
     *,
-    question_sha256: str,
+    question_sha256: str | None,
     storage_is_stand_in: bool,
 ) -> dict[str, Any]:
     """Return the columns of a `PostAnalysis`.
@@ -36,7 +36,8 @@ def analysis_columns(
         post: the explained post, with its media.
         explanation: the valid answer.
         spent: every call that was made for the explanation.
-        question_sha256: digest of the question as it was first asked; a retry compares its own with it.
+        question_sha256: digest of the question as it was first asked; a retry compares its own with it. None if no
+            model answered.
         storage_is_stand_in: whether files came from a stand-in's storage.
     """
     fields = seed_fields(explanation.checked)
@@ -47,7 +48,7 @@ def analysis_columns(
         "metadata_used": {
             **_evidence_used(post, explanation.evidence),
             **_model_used(explanation, spent),
-            "question_sha256": question_sha256,
+            **({} if question_sha256 is None else {"question_sha256": question_sha256}),
             "stand_ins": _stand_ins(post, explanation, storage_is_stand_in=storage_is_stand_in),
         },
     }

@@ -24,8 +24,8 @@ from .report_sentences.phrases import KnownFacts
 from .report_sentences.readings import Reading, readings
 from .report_sentences.verdict_sentences import creator_sentences, verdict_sentences
 
-MEASURED = "measured"
-"""The provider that an analysis names instead of a model's."""
+MEASURED_VERSION = "measured.v1"
+"""The version of its sentences and ranges, which an analysis names instead of a prompt's."""
 MEASURED_LABEL = "computed from measurements, no model was asked"
 
 _MAX_READINGS = 4

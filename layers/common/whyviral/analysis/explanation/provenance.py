@@ -10,6 +10,10 @@ type Citation = Annotated[str, StringConstraints(pattern=r"^[FTMPC][1-9][0-9]*$"
 (P1) or a comment (C1); in prose it stands in brackets: [F1]."""
 
 
+MEASURED = "measured"
+"""The provider of an explanation that was computed from measurements, instead of a model's vendor."""
+
+
 class ShownAs(StrEnum):
     """The form in which the model is shown a medium."""
 

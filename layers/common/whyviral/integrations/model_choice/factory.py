@@ -95,17 +95,17 @@ def build_chat_model(
 
 
 def _spare_chat_model(settings: ModelSettings, model: str) -> str | None:
-    if settings.ai_provider is not AiProvider.GEMINI:
+    if settings.ai_provider not in (AiProvider.GEMINI, AiProvider.MEASURED):
         return None
     return settings.gemini_model if settings.gemini_model != model else settings.gemini_fallback_model
 
 
 def _choice(settings: ModelSettings) -> _Choice:
     match settings.ai_provider:
-        case AiProvider.GEMINI:
+        case AiProvider.GEMINI | AiProvider.MEASURED:
             from whyviral.integrations.gemini.chat_dialect import GeminiChatDialect
 
-            keys = KeyRing(settings.gemini_api_keys, provider=settings.ai_provider, setting="GEMINI_API_KEY")
+            keys = KeyRing(settings.gemini_api_keys, provider=AiProvider.GEMINI, setting="GEMINI_API_KEY")
             return _Choice(GeminiChatDialect(), keys, _GEMINI_CHAT_MODEL)
         case AiProvider.OPENAI:
             from whyviral.integrations.openai.dialect import OpenAIDialect

@@ -8,12 +8,14 @@ from whyviral.core.settings import DeployableSettings, revealed
 
 
 class AiProvider(StrEnum):
-    """The vendor of the models, or a server of one's own that speaks OpenAI's chat API."""
+    """The vendor of the models, a server of one's own that speaks OpenAI's chat API, or no model."""
 
     GEMINI = "gemini"
     OPENAI = "openai"
     ANTHROPIC = "anthropic"
     SELF_HOSTED = "self_hosted"
+    MEASURED = "measured"
+    """No model explains posts: the explanation is computed from measurements. Chat asks Gemini if it has a key."""
 
 
 class ModelSettings(DeployableSettings):
