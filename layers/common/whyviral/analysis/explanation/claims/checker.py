@@ -67,9 +67,9 @@ class ClaimChecker:
             yield "an observed claim must cite what was observed"
 
     def _ungrounded(self, text: str, cited: list[Source]) -> Iterator[str]:
+        phrases, text = split_quotations(text)
         if contradicts_verdict(text, is_viral=self.is_viral):
             yield "it contradicts the verdict"
-        phrases, text = split_quotations(text)
         words = [each for source in cited for each in source.texts]
         for phrase in phrases:
             if not is_quoted_exactly(phrase, words):

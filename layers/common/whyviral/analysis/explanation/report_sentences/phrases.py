@@ -1,8 +1,10 @@
 """Numbers of facts in the words of a measured report, and the claims that state them."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 from whyviral.analysis.explanation.claims.claim import Claim, ClaimKind
+from whyviral.analysis.explanation.claims.leaks import find_leaks
 from whyviral.analysis.facts.fact_sheet import Fact
 
 _MILLION, _BILLION = 1_000_000, 1_000_000_000
@@ -75,12 +77,15 @@ def per_each(ratio: float, counted: str, other: str) -> str:
     """Return a ratio in whole things: `40 views for every follower`, `42 shares for every 100 likes`."""
     if ratio >= 2:  # noqa: PLR2004 - from two on the plural fits
         return f"{_rounded(ratio)} {counted} for every {other}"
-    return f"{_rounded(100 * ratio)} {counted} for every 100 {other}s"
+    group = next((size for size in (100, 10_000) if ratio * size >= 1), 1_000_000) if ratio else 100
+    return f"{_rounded(group * ratio)} {counted} for every {group:,} {other}s"
 
 
 def _rounded(value: float) -> str:
     """Return two digits of a small number, and all digits before the point of a large one."""
-    return f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"  # noqa: PLR2004 - below, two digits need a point
+    if value >= 9.95:  # noqa: PLR2004 - below, two digits need a point
+        return f"{value:,.0f}"
+    return f"{Decimal(f'{value:.2g}'):f}"  # never in the notation of 8.9e-05
 
 
 def seconds(value: float) -> str:
@@ -106,8 +111,12 @@ def quoted(text: str) -> str | None:
     None where it holds what no report may repeat, such as a link, or marks that would end the quotation.
     """
     words = " ".join(text.split())
+    if any(find_leaks(words, "")):
+        return None
     if len(words) > _MAX_QUOTED_CHARACTERS:
-        words = words[:_MAX_QUOTED_CHARACTERS].rsplit(" ", 1)[0]
+        words, blank, _ = words[:_MAX_QUOTED_CHARACTERS].rpartition(" ")
+        if not blank:
+            return None
     words = words.strip(" .,;:!?-\u2013\u2014\u2026")
     return f"“{words}”" if words and not set(words) & set('“”„"<>{}[]`|\\') else None
 

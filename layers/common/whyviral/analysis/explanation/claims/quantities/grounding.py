@@ -22,9 +22,17 @@ def is_grounded(quantity: Quantity, measures: Sequence[Measure]) -> bool:
     if quantity.is_denial:
         counts = [each.value for each in measures if each.kind is Kind.COUNT and set(quantity.nouns) & each.nouns]
         return not counts or 0.0 in counts
-    return any(_holds(quantity, value) for value in _candidates(quantity, measures)) or _has_both_ends(
-        quantity, measures
+    return (
+        any(_holds(quantity, value) for value in _candidates(quantity, measures))
+        or _has_both_ends(quantity, measures)
+        or _has_both_parts(quantity, measures)
     )
+
+
+def _has_both_parts(quantity: Quantity, measures: Sequence[Measure]) -> bool:
+    """Whether part and whole are measured, as in `number 4 of 13` and `8 of the 20 comments`."""
+    counts = {each.value for each in measures if each.kind is Kind.COUNT}
+    return bool(quantity.parts) and all(any(value in counts for value, _ in part) for part in quantity.parts)
 
 
 def _has_both_ends(quantity: Quantity, measures: Sequence[Measure]) -> bool:

@@ -61,5 +61,7 @@ class Quantity:
     """A word such as `half` or `doubled`, which is never meant to three digits."""
     per_s: float | None = None
     """The unit of time of a rate, in seconds."""
+    parts: tuple[Readings, ...] = ()
+    """Part and whole of `4 of 13`, which may each be measured for themselves."""
     is_denial: bool = False
     """`no hashtags`: it is false only where a count is cited that says otherwise."""

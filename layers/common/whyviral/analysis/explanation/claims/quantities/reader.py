@@ -146,6 +146,7 @@ class _Reader:
             Form.SHARE,
             nouns=tuple(nouns[:2]),
             bound=bound_before(self._text, number.start),
+            parts=(number.readings, whole.readings),
         )
 
     def _per_number(self, number: Numeral) -> Quantity | None:
