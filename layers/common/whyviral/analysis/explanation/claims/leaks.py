@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from whyviral.core.redaction import redacted
+from whyviral.core.redaction import HIDDEN, redacted
 
 _LINK = re.compile(
     r"(?:h(?:tt|xx)ps?|ftp|javascript|data)\s?:|\bwww\."
@@ -12,7 +12,10 @@ _LINK = re.compile(
     r"|\]\s?\([^)]*\)",
     re.IGNORECASE,
 )
+_WHOLE_LINK = re.compile(rf"\S*(?:{_LINK.pattern})\S*", re.IGNORECASE)
 _MARKUP = re.compile(r"</?[a-z!][^>\n]{0,200}>|\{\{|\}\}", re.IGNORECASE)
+_UNREADABLE = re.compile(r"[A-Za-z0-9+/=_-]{48,}")
+"""Longer than any word, and long enough to hold a key or encoded text."""
 _ECHO_WORDS = 8
 """As many consecutive words of our instructions are a copy of them and no accident."""
 _WORD = re.compile(r"\w+")
@@ -37,10 +40,17 @@ def find_leaks(text: str, instructions: str) -> Iterator[str]:
         yield "it holds a link"
     if redacted(text) != text:
         yield "it holds something that looks like a key or an e-mail address"
+    if _UNREADABLE.search(text):
+        yield "it holds a long text that nobody can read"
     if _MARKUP.search(text):
         yield "it holds markup"
     if not _shingles_of_instructions(instructions).isdisjoint(_shingles(text)):
         yield "it repeats our instructions"
+
+
+def without_leaks(text: str) -> str:
+    """Return a stranger's words without links, keys and e-mail addresses, to show beside the claim that cites them."""
+    return _UNREADABLE.sub(HIDDEN, redacted(_WHOLE_LINK.sub("[link]", text)))
 
 
 def contradicts_verdict(text: str, *, is_viral: bool) -> bool:

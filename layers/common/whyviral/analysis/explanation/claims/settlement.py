@@ -119,6 +119,7 @@ def _record(problem: Problem, outcome: ClaimOutcome) -> RefusedClaim:
         text=None if problem.findings.leaks else claim.text,
         kind=claim.kind,
         evidence=tuple(claim.evidence),
-        reasons=problem.findings.reasons,
+        # The other reasons quote the text.
+        reasons=problem.findings.leaks or problem.findings.reasons,
         outcome=outcome,
     )

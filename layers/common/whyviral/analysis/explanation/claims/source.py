@@ -8,6 +8,7 @@ from enum import StrEnum
 from whyviral.analysis.explanation.provenance import Citation
 from whyviral.analysis.facts.fact_sheet import Fact
 
+from .leaks import without_leaks
 from .quantities.dates import WrittenDate, read_dates, without_spans
 from .quantities.measures import HOOK_S, Kind, Measure, measures_of_fact
 from .quantities.numerals import plain
@@ -62,7 +63,7 @@ def fact_source(fact: Fact) -> Source:
         fact.id,
         SourceKind.FACT,
         fact.name,
-        f"{', '.join(listed)} {'' if fact.is_quotation else fact.unit}".strip()[:_MAX_EXCERPT_CHARACTERS],
+        _excerpt(", ".join(listed) if fact.is_quotation else f"{fact.value} {fact.unit}"),
         measures=(*measures_of_fact(fact), *(_measures_of_words(words) if fact.is_quotation else ())),
         texts=(*words, " ".join(words)) if words else (),
         moments=(moment,) if moment else (),
@@ -81,7 +82,7 @@ def span_source(id_: Citation, *, video: int, start_s: float, end_s: float, text
         id_,
         SourceKind.SPAN,
         f"video {video}, {start_s:g} to {end_s:g} s",
-        text[:_MAX_EXCERPT_CHARACTERS],
+        _excerpt(text),
         measures=(*times, *hook, number, *_measures_of_words([text])),
         texts=(text,),
         dates=tuple(_dates_of_words([text])),
@@ -103,7 +104,7 @@ def text_source(id_: Citation, kind: SourceKind, label: str, text: str, *, likes
         id_,
         kind,
         label,
-        text[:_MAX_EXCERPT_CHARACTERS],
+        _excerpt(text),
         measures=(*counted, *_measures_of_words([text])),
         texts=(text,),
         dates=tuple(_dates_of_words([text])),
@@ -113,6 +114,10 @@ def text_source(id_: Citation, kind: SourceKind, label: str, text: str, *, likes
 def by_id(sources: Iterable[Source]) -> Mapping[str, Source]:
     """Return the sources by their ids."""
     return {source.id: source for source in sources}
+
+
+def _excerpt(text: str) -> str:
+    return without_leaks(text)[:_MAX_EXCERPT_CHARACTERS]
 
 
 def _moment(fact: Fact) -> datetime | None:
