@@ -7,7 +7,7 @@ PROOF_SCALE ?= 0.1
 
 include requirements.mk build.mk
 
-.PHONY: help run demo ask chat token webhook retention reset migrate sql openapi test proof check bench hearing install
+.PHONY: help run demo ask chat token webhook retention reset migrate sql openapi test proof check bench hearing quality install
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
@@ -85,6 +85,9 @@ bench: install  ## measure the promised figures, as a table and a file in bench/
 
 hearing: install  ## measure word error rate and lost words of a corpus of speech; Debian only
 	@exec $(PY) -m bench.hearing $(STEP)
+
+quality: install  ## measure how well answers keep to the evidence; PROVIDER=gemini, …, measured (POSTS=n)
+	@exec $(PY) -m bench.quality $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(POSTS),--posts $(POSTS))
 
 install:
 	@./bootstrap dev

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from whyviral.analysis.explanation.claims.checker import ClaimChecker
-from whyviral.analysis.explanation.claims.claim import Claim, ClaimKind
+from whyviral.analysis.explanation.claims.claim import Claim, ClaimKind, SourceKind
 from whyviral.analysis.explanation.claims.source import (
-    SourceKind,
     by_id,
     fact_source,
     span_source,

@@ -95,8 +95,8 @@ def run_system(
 ) -> Iterator[System]:
     """Run a system with stand-ins inside the block; the arguments are those of `local.stack.system.running`.
 
-    Creators are not compared unless a setting says so, because most tests count the calls to vendors. The real client asks
-    the stand-in of Gemini.
+    Creators are not compared unless a setting says so, because most tests count the calls to vendors. The real client
+    asks the stand-in of Gemini.
     """
     user_settings = {"BASELINE_MODE": "off", "AI_PROVIDER": "gemini"} | dict(settings or {})
     with local_stack.running(

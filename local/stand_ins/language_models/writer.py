@@ -154,7 +154,7 @@ def gather(system: str, user: str, *, media: str = "") -> Material:
     verdict = _VERDICT.search(told)
     return Material(
         facts=[_read_fact(match, data) for match in _FACT.finditer(told)],
-        opening=_quoted(spoken),
+        opening=_quoted(post),
         words=list(dict.fromkeys(words)),
         hashtags=list(dict.fromkeys(_HASHTAG.findall(spoken))),
         tone=_tone(spoken),
@@ -297,7 +297,7 @@ def _quoted(text: str) -> str:
 
 def _is_quotable(word: str) -> bool:
     """Whether a word can stand in a quotation: a number that cites no fact would be an invented claim."""
-    return not any(character.isdigit() or character in '“”„"<>[]{}' for character in word)
+    return "://" not in word and not any(character.isdigit() or character in '“”„"<>[]{}' for character in word)
 
 
 def _without_digits(text: str) -> str:

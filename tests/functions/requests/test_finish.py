@@ -96,8 +96,23 @@ def test_one_post_that_failed_on_our_side_makes_the_execution_fail(pipeline: Pip
     pipeline.model.answers.append(model_error(ErrorCategory.AUTH, is_transient=False))
     job = explain_all(pipeline, "404", "20", "405")
 
-    assert pipeline.finish(job).outcome == Outcome.FAILED
-    assert pipeline.read(job).error_category == ErrorCategory.NOT_FOUND
+    assert pipeline.finish(job).outcome == Outcome.FAILED  # the model failed
+    assert pipeline.read(job).status == RequestStatus.COMPLETED
+
+
+def test_a_post_explained_from_measurements_makes_a_partial_success_that_says_so(pipeline: Pipeline) -> None:
+    pipeline.model.answers.append(model_error(ErrorCategory.AUTH, is_transient=False))
+    job = explain_all(pipeline, "20", "21")
+
+    pipeline.finish(job)
+
+    request = pipeline.read(job)
+    assert request.status_history[-1].stage == Stage.PARTIAL_SUCCESS
+    assert request.status_history[-1].message == (
+        "2 of 2 posts are explained, 1 of them computed from measurements, no model was asked: a retry asks it."
+    )
+    assert request.results == {"posts": 2, "analysed": 2, "partial": 1, "failed": 0, "viral": 2}
+    assert pipeline.reserved(job) == ["charged", "charged"]
 
 
 LOST = "This post was lost on our side before it was explained; try again."

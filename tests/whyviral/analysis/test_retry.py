@@ -21,7 +21,7 @@ from whyviral.social.service import CLAIM_LEASE
 
 PHOTO = "https://pbs.twimg.com/media/1.jpg"
 VIDEO = "https://video.twimg.com/1.mp4"
-NEW_ANSWER = dict(VALID_ANSWER) | {"viral_formula": "Seen whole."}
+NEW_ANSWER = dict(VALID_ANSWER) | {"viral_formula": "Seen whole [inference]."}
 KILLED = '{"errorType": "Runtime.ExitError", "errorMessage": "RequestId: 1 Error: signal: killed"}'
 
 
@@ -183,7 +183,7 @@ def test_a_temporarily_missing_medium_makes_an_analysis_partial_until_a_retry_ge
     assert pipeline.run(pipeline.try_again(job)) == Outcome.COMPLETED
 
     assert states(pipeline, job) == [(PostState.ANALYSED, False, None)]
-    assert formulas(pipeline, job) == ["Seen whole."]
+    assert formulas(pipeline, job) == ["Seen whole [inference]."]
     assert (len(pipeline.source.asked), pipeline.used()) == (1, {"2026-11-23": 1})
     with pytest.raises(AnalysisComplete):
         pipeline.try_again(job)
@@ -258,7 +258,7 @@ def test_a_post_with_expired_media_links_is_fetched_again_once(pipeline: Pipelin
     pipeline.run(again)
 
     assert len(pipeline.source.asked) == 2
-    assert formulas(pipeline, job) == ["Seen whole." if is_fetched else VALID_ANSWER["viral_formula"]]
+    assert formulas(pipeline, job) == ["Seen whole [inference]." if is_fetched else VALID_ANSWER["viral_formula"]]
     assert states(pipeline, job) == [
         (PostState.ANALYSED, False, None) if is_fetched else (PostState.ANALYSED, True, ErrorCategory.REMOVED)
     ]

@@ -6,9 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from whyviral.analysis.explanation.claims.claim import ClaimKind
-from whyviral.analysis.explanation.claims.settlement import ClaimOutcome
-from whyviral.analysis.explanation.claims.source import SourceKind
+from whyviral.analysis.explanation.claims.claim import ClaimKind, ClaimOutcome, SourceKind
 from whyviral.analysis.explanation.provenance import Citation, SentAs, ShownAs, StandInPart
 from whyviral.analysis.facts.fact_sheet import Fact
 from whyviral.analysis.facts.not_observable import NotObservable

@@ -289,11 +289,12 @@ def test_media_that_are_too_large_are_taken_away_videos_first(pipeline: Pipeline
     check_books(pipeline, job)
 
 
-def test_a_question_that_is_refused_without_media_fails(pipeline: Pipeline) -> None:
+def test_a_question_that_is_refused_without_media_is_not_asked_again(pipeline: Pipeline) -> None:
     pipeline.model.answers.extend([refusal(), refusal()])
     job, post, _ = with_media(pipeline, PHOTO)
 
-    assert pipeline.explain(job, post).outcome == Outcome.FAILED
+    assert pipeline.explain(job, post).outcome == Outcome.ANALYSED
+    assert used_by(pipeline, job)["provider"] == "measured"
     assert [len(prompt.media) for prompt in pipeline.model.prompts] == [1, 0]
 
 
@@ -309,7 +310,8 @@ def test_other_failures_are_not_blamed_on_the_media(pipeline: Pipeline, failure:
     pipeline.model.answers.append(failure)
     job, post, _ = with_media(pipeline, PHOTO, VIDEO)
 
-    assert pipeline.explain(job, post).outcome == Outcome.FAILED
+    assert pipeline.explain(job, post).outcome == Outcome.ANALYSED
+    assert used_by(pipeline, job)["provider"] == "measured"
     assert len(pipeline.model.prompts) == 1
 
 
@@ -334,7 +336,8 @@ def test_no_other_question_is_begun_when_time_is_short(pipeline: Pipeline) -> No
     pipeline.model.during = lambda: pipeline.clock.advance(MODEL_TIMEOUT_S - 9)
     job, post, _ = with_media(pipeline, PHOTO)
 
-    assert pipeline.explain(job, post).outcome == Outcome.FAILED
+    assert pipeline.explain(job, post).outcome == Outcome.ANALYSED
+    assert used_by(pipeline, job)["provider"] == "measured"
     assert len(pipeline.model.prompts) == 1
 
 

@@ -9,7 +9,8 @@ from typing import Any
 from whyviral.analysis.facts.fact_sheet import Fact
 from whyviral.analysis.facts.snapshot import PostSnapshot
 
-from .claims.source import Source, SourceKind, text_source
+from .claims.claim import SourceKind
+from .claims.source import Source, text_source
 from .transcript_spans import TranscriptSpan
 
 MAX_TEXT_CHARACTERS = 20_000

@@ -3,9 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whyviral.analysis.explanation.claims.checker import ClaimChecker, Findings
-from whyviral.analysis.explanation.claims.claim import Claim, ClaimKind
+from whyviral.analysis.explanation.claims.claim import Claim, ClaimKind, SourceKind
 from whyviral.analysis.explanation.claims.source import (
-    SourceKind,
     by_id,
     fact_source,
     medium_source,

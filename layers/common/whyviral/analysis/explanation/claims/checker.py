@@ -8,7 +8,7 @@ refused, because nothing measured it.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from .claim import Claim, ClaimKind
+from .claim import Claim, ClaimKind, SourceKind
 from .leaks import contradicts_verdict, find_leaks
 from .quantities.dates import WrittenDate, read_dates, without_spans
 from .quantities.grounding import is_grounded
@@ -17,7 +17,7 @@ from .quantities.numerals import plain
 from .quantities.quantity import Form, Quantity
 from .quantities.reader import read_quantities
 from .quotations import is_quoted_exactly, split_quotations, split_tags
-from .source import Source, SourceKind
+from .source import Source
 
 
 @dataclass(frozen=True, slots=True)

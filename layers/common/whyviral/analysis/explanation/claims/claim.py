@@ -16,6 +16,26 @@ class ClaimKind(StrEnum):
     """A conclusion; it may cite evidence and need not."""
 
 
+class SourceKind(StrEnum):
+    """What sort of evidence a source is."""
+
+    FACT = "fact"
+    SPAN = "span"
+    MEDIUM = "medium"
+    TEXT = "text"
+    COMMENT = "comment"
+
+
+class ClaimOutcome(StrEnum):
+    """What became of a claim that did not pass the check."""
+
+    REPAIRED = "repaired"
+    """The model wrote it again, and that version passed."""
+    MADE_INFERENCE = "made_inference"
+    """It is kept as an inference, without the evidence that does not exist."""
+    DROPPED = "dropped"
+
+
 class Claim(BaseModel):
     """One statement with its evidence."""
 

@@ -64,6 +64,6 @@ def _contains(source: str, parts: list[str]) -> bool:
 
 def _whole_words(part: str) -> str:
     """Return the pattern of a phrase that begins and ends where words do, in scripts that separate words."""
-    start = r"(?<!\w)" if part[0].isascii() and part[0].isalnum() else ""
-    end = r"(?!\w)" if part[-1].isascii() and part[-1].isalnum() else ""
+    start = r"(?<![^\W_])" if part[0].isascii() and part[0].isalnum() else ""
+    end = r"(?![^\W_])" if part[-1].isascii() and part[-1].isalnum() else ""
     return f"{start}{re.escape(part)}{end}"

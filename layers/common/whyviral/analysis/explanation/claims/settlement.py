@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from .checker import ClaimChecker, Findings
-from .claim import Claim, ClaimKind
+from .claim import Claim, ClaimKind, ClaimOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +24,6 @@ class Problem:
     """Its place among all claims of the answer, from 1."""
     placed: PlacedClaim
     findings: Findings
-
-
-class ClaimOutcome(StrEnum):
-    """What became of a claim that did not pass the check."""
-
-    REPAIRED = "repaired"
-    """The model wrote it again, and that version passed."""
-    MADE_INFERENCE = "made_inference"
-    """It is kept as an inference, without the evidence that does not exist."""
-    DROPPED = "dropped"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from whyviral.analysis.explanation.provenance import Citation
 from whyviral.analysis.facts.fact_sheet import Fact
 
+from .claim import SourceKind
 from .leaks import without_leaks
 from .quantities.dates import WrittenDate, read_dates, without_spans
 from .quantities.measures import HOOK_S, Kind, Measure, measures_of_fact
@@ -16,16 +16,6 @@ from .quantities.quantity import Form
 from .quantities.reader import read_quantities
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-
-
-class SourceKind(StrEnum):
-    """What sort of evidence a source is."""
-
-    FACT = "fact"
-    SPAN = "span"
-    MEDIUM = "medium"
-    TEXT = "text"
-    COMMENT = "comment"
 
 
 @dataclass(frozen=True, slots=True)

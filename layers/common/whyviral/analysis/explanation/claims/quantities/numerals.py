@@ -27,6 +27,7 @@ _SCALE_WORDS = "|".join(sorted((re.escape(scale) for scale in _SCALES), key=len,
 _DIGITS = re.compile(
     r"(?<![\w#@.,:/])(?:(?<![\w)])[+-])?"
     rf"(?P<digits>(?:[0-9]{{1,3}}(?:[.,'{_BLANK}](?:[0-9]{{3}}(?![0-9])|[0-9]{{2}}(?=,[0-9])))+|[0-9]+)(?:[.,][0-9]+)?)"
+    r"(?:e(?P<exponent>[+-]?[0-9]{1,2})(?!\w|\.[0-9]))?"
     rf"(?:[{_BLANK}-]?(?P<scale>{_SCALE_WORDS})(?![^\W\d_])\.?)?"
     r"(?![\w/]*[/][0-9])",
     re.IGNORECASE,
@@ -84,7 +85,8 @@ def numerals(text: str) -> list[Numeral]:
 def _in_digits(text: str) -> Iterator[Numeral]:
     for match in _DIGITS.finditer(text):
         scale = _SCALES.get((match["scale"] or "").lower(), 1.0)
-        values = tuple((value * scale, step * scale) for value, step in _readings(match["digits"]))
+        factor = scale * 10.0 ** int(match["exponent"] or 0)
+        values = tuple((value * factor, step * factor) for value, step in _readings(match["digits"]))
         yield Numeral(values, match.start(), match.end(), scale=scale)
 
 
