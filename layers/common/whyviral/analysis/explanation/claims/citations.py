@@ -7,17 +7,19 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from .lazy_pattern import LazyPattern
+
 INFERENCE = "[inference]"
 
 _SQUARE = "[［【〔〖⟦", "]］】〕〗⟧"  # noqa: RUF001 - the look-alikes are the point
 _OTHER = "(（{｛<＜〈⟨《«‹「『", ")）}｝>＞〉⟩》»›」』"  # noqa: RUF001 - as above
 
 
-def _bracket(opening: str, closing: str, *, excluded: str) -> re.Pattern[str]:
+def _bracket(opening: str, closing: str, *, excluded: str) -> LazyPattern:
     """Return the pattern of a bracket, perhaps doubled or escaped, or of the text of a Markdown link."""
     start, end = (rf"\\?[{re.escape(each)}]" for each in (opening, closing))
     inside = rf"[^{re.escape(excluded)}\n\\]{{2,200}}"
-    return re.compile(
+    return LazyPattern(
         rf"(?:{start}\s?{start}(?P<doubled>{inside}){end}\s?{end}|{start}(?P<single>{inside}){end})"
         r"(?:(?<=\])\([^)\s]{1,500}\))?"
     )
@@ -32,10 +34,10 @@ _ID = (
     r"(?P<number>[0-9]+)(?![^\W_])"
 )
 _BETWEEN = r"(?:[,;&/|+\s\u2013\u2014-]|\b(?:and|to|or|through)\b)+"
-_FIRST = re.compile(rf"[\s^]*{_LABELS}*{_ID}", re.IGNORECASE)
-_NEXT = re.compile(rf"{_BETWEEN}{_ID}|(?!\s+[0-9]){_BETWEEN}(?P<bare>[0-9]+)(?!\w|[:.][0-9])", re.IGNORECASE)
-_TIGHT_ID = re.compile(r"(?<![^\W_])(?P<letter>[FTMPC])(?P<number>[0-9]+)(?![^\W_])", re.IGNORECASE)
-_INFERENCE = re.compile(r"\s*infer(?:ence|red)\s*", re.IGNORECASE)
+_FIRST = LazyPattern(rf"[\s^]*{_LABELS}*{_ID}", re.IGNORECASE)
+_NEXT = LazyPattern(rf"{_BETWEEN}{_ID}|(?!\s+[0-9]){_BETWEEN}(?P<bare>[0-9]+)(?!\w|[:.][0-9])", re.IGNORECASE)
+_TIGHT_ID = LazyPattern(r"(?<![^\W_])(?P<letter>[FTMPC])(?P<number>[0-9]+)(?![^\W_])", re.IGNORECASE)
+_INFERENCE = LazyPattern(r"\s*infer(?:ence|red)\s*", re.IGNORECASE)
 _EDGES = " \t,;:=.&/|+\u2013\u2014\u2020()-"
 
 

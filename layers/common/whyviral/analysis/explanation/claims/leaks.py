@@ -6,22 +6,24 @@ from functools import lru_cache
 
 from whyviral.core.redaction import HIDDEN, redacted
 
-_LINK = re.compile(
+from .lazy_pattern import LazyPattern
+
+_LINK = LazyPattern(
     r"(?:h(?:tt|xx)ps?|ftp|javascript|data)\s?:|\bwww\."
     r"|(?<![\w.@])[a-z0-9-]{2,63}(?:\.[a-z0-9-]{1,63}){0,4}\.[a-z]{2,24}(?![\w.-])"
     r"|\]\s?\([^)]*\)",
     re.IGNORECASE,
 )
-_WHOLE_LINK = re.compile(rf"\S*(?:{_LINK.pattern})\S*", re.IGNORECASE)
-_MARKUP = re.compile(r"</?[a-z!][^>\n]{0,200}>|\{\{|\}\}", re.IGNORECASE)
-_UNREADABLE = re.compile(r"[A-Za-z0-9+/=_-]{48,}")
+_WHOLE_LINK = LazyPattern(rf"\S*(?:{_LINK.pattern})\S*", re.IGNORECASE)
+_MARKUP = LazyPattern(r"</?[a-z!][^>\n]{0,200}>|\{\{|\}\}", re.IGNORECASE)
+_UNREADABLE = LazyPattern(r"[A-Za-z0-9+/=_-]{48,}")
 """Longer than any word, and long enough to hold a key or encoded text."""
 _ECHO_WORDS = 8
 """As many consecutive words of our instructions are a copy of them and no accident."""
-_WORD = re.compile(r"\w+")
-_SETS_VERDICT = re.compile(r"\bis_?viral\s*(?:=|:|is|to)\s*(?P<value>true|false|yes|no|1|0)\b", re.IGNORECASE)
+_WORD = LazyPattern(r"\w+")
+_SETS_VERDICT = LazyPattern(r"\bis_?viral\s*(?:=|:|is|to)\s*(?P<value>true|false|yes|no|1|0)\b", re.IGNORECASE)
 _SUBJECT = r"(?:post|video|reel|short|clip|tweet|it|this)"
-_VIRAL = re.compile(
+_VIRAL = LazyPattern(
     rf"\b{_SUBJECT}\s+(?:truly\s+|really\s+|clearly\s+)?(?:"
     r"(?P<denied>(?:is|was)(?:\s+not|n't|\s+never)\s+(?:yet\s+)?viral|did(?:\s+not|n't)\s+go\s+viral|never\s+went\s+viral|"
     r"failed\s+to\s+go\s+viral)|(?P<asserted>(?:is|was|went)\s+(?:truly\s+|really\s+|clearly\s+)?viral))\b",

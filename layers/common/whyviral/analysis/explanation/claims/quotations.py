@@ -5,6 +5,8 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from .lazy_pattern import LazyPattern
+
 _PAIRS = (
     ("“", "”"),
     ("„", "“"),
@@ -17,7 +19,7 @@ _PAIRS = (
     ("`", "`"),
     ("‚", "‘"),
 )
-_QUOTED = re.compile(
+_QUOTED = LazyPattern(
     "|".join(
         rf"{re.escape(opening)}([^{re.escape(opening + closing)}\n]{{1,1000}}){re.escape(closing)}"
         for opening, closing in _PAIRS
@@ -25,8 +27,8 @@ _QUOTED = re.compile(
     # Single marks are also apostrophes, so they must stand at the edges of words.
     + r"|(?<![\w'’])['‘]([^'’‘\n]{1,1000}(?:['’](?=\w)[^'’‘\n]{1,1000})*)['’](?!\w)"
 )
-_TAG = re.compile(r"(?<![\w&/])[#＃@＠]\w[\w.]{0,100}")
-_ELLIPSIS = re.compile(r"\s*(?:\[?(?:…|\.{3,})\]?)\s*")
+_TAG = LazyPattern(r"(?<![\w&/])[#＃@＠]\w[\w.]{0,100}")
+_ELLIPSIS = LazyPattern(r"\s*(?:\[?(?:…|\.{3,})\]?)\s*")
 _DASHES = str.maketrans({"–": "-", "—": "-", "’": "'", "‘": "'", "“": '"', "”": '"', "„": '"', "＃": "#", "＠": "@"})
 _EDGES = " \t.,;:!?-'\"()[]…"
 

@@ -7,14 +7,15 @@ from typing import Any
 
 from .citations import INFERENCE, plain_citations
 from .claim import Claim, ClaimKind
+from .lazy_pattern import LazyPattern
 
 MAX_CLAIM_CHARACTERS = 600
 MAX_EVIDENCE = 12
 _ELLIPSIS = "…"
 _BIDI_CONTROLS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_CITED = re.compile(r"\s?\[(?:([FTMPC][0-9]{1,9})|inference)\]")
-_ID = re.compile(r"[^\w]*([FTMPCftmpc][0-9]{1,9})[^\w]*")
-_SENTENCE = re.compile(
+_CITED = LazyPattern(r"\s?\[(?:([FTMPC][0-9]{1,9})|inference)\]")
+_ID = LazyPattern(r"[^\w]*([FTMPCftmpc][0-9]{1,9})[^\w]*")
+_SENTENCE = LazyPattern(
     r".+?(?:[.!?\u2026](?:[\"\u201d\u2019')]*)(?:\s?\[(?:[FTMPC][0-9]+|inference)\])*(?=\s|$)|[\u3002\uff01\uff1f]|\n+|$)",
     re.DOTALL,
 )

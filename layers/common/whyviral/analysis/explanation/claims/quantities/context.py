@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from whyviral.analysis.explanation.claims.lazy_pattern import LazyPattern
+
 from .quantity import Bound, Change
 from .units import NOUN_OF, PER_NOUN_OF, SECONDS_OF, nouns_in
 
@@ -21,14 +23,14 @@ _BOUND_WORDS = {
         "knapp|environ|presque|casi|unos|unas|cerca de|quasi"
     ),
 }
-_BOUND = re.compile(
+_BOUND = LazyPattern(
     rf"(?:{'|'.join(rf'(?P<{bound}>(?<!\w)(?:{words}))' for bound, words in _BOUND_WORDS.items())})"
     r"\s*(?:the\s+|a\s+|its\s+)?$",
     re.IGNORECASE,
 )
 _MAX_BOUND_CHARACTERS = 24
-_WORD = re.compile(r"[\s(-]*([^\W\d_][\w'-]*)")
-_LAST_WORD = re.compile(r"([^\W\d_][\w'-]*)[\s:=(~≈-]*$")
+_WORD = LazyPattern(r"[\s(-]*([^\W\d_][\w'-]*)")
+_LAST_WORD = LazyPattern(r"([^\W\d_][\w'-]*)[\s:=(~≈-]*$")
 _STOPS = frozenset(
     re.findall(
         r"\S+",
@@ -49,22 +51,22 @@ CONTEXT_NOUNS = frozenset({"posts", "videos", "images"})
 """Nouns that often only name the post itself: `of viewers of this video`."""
 _MAX_NOUN_WORDS = 3
 _MAX_FILLERS = 5
-_CLAUSE_END = re.compile(r"[.,;:!?()\n\u2026\u3002\uff01\uff1f]")
-_TIME_UNIT = re.compile(rf"[\s-]?({'|'.join(sorted(SECONDS_OF, key=len, reverse=True))})(?![\w'])", re.IGNORECASE)
-_PER = re.compile(r"(?:\bper|\bfor every|\bfor each|\bto every|\bpro|\bpar|\bpor)\s+([^\W\d_]+)", re.IGNORECASE)
-_PER_TIME = re.compile(r"(?:\ban?|\beach|\bevery)\s+([^\W\d_]+)", re.IGNORECASE)
-_RATE_AHEAD = re.compile(
+_CLAUSE_END = LazyPattern(r"[.,;:!?()\n\u2026\u3002\uff01\uff1f]")
+_TIME_UNIT = LazyPattern(rf"[\s-]?({'|'.join(sorted(SECONDS_OF, key=len, reverse=True))})(?![\w'])", re.IGNORECASE)
+_PER = LazyPattern(r"(?:\bper|\bfor every|\bfor each|\bto every|\bpro|\bpar|\bpor)\s+([^\W\d_]+)", re.IGNORECASE)
+_PER_TIME = LazyPattern(r"(?:\ban?|\beach|\bevery)\s+([^\W\d_]+)", re.IGNORECASE)
+_RATE_AHEAD = LazyPattern(
     r"([^\W\d_]+) per ([^\W\d_]+)(?:\s+(?:rate|ratio))?\s*(?:is|are|was|were|of|at|stands at|reached|:|=)?"
     r"\s*(?:about|nearly|over|around|roughly)?\s*$",
     re.IGNORECASE,
 )
 _COMPACT_RATES = {"fps": ("frames", 1.0), "wpm": ("words", 60.0)}
-_COMPACT_RATE = re.compile(r"\s?(fps|wpm)\b", re.IGNORECASE)
+_COMPACT_RATE = LazyPattern(r"\s?(fps|wpm)\b", re.IGNORECASE)
 _CHANGES = (
     (Change.MORE, "more|additional|extra|above|over|higher|larger|bigger|ahead|increase|growth|mehr|más"),
     (Change.LESS, "fewer|less|below|under|lower|smaller|behind|short|decrease|drop|weniger|menos"),
 )
-_CHANGE = re.compile(
+_CHANGE = LazyPattern(
     rf"\s*(?:[^\W\d_]+\s+)?(?:{'|'.join(rf'(?P<{change}>{words})' for change, words in _CHANGES)})\b", re.IGNORECASE
 )
 

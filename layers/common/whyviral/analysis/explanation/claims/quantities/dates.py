@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from whyviral.analysis.explanation.claims.lazy_pattern import LazyPattern
+
 from .context import bound_before
 from .quantity import Bound
 
@@ -39,7 +41,7 @@ _DAY = r"(?P<day>[0-9]{1,2})(?:st|nd|rd|th|er|\.|º)?"
 _YEAR = r"(?P<year>(?:19|20)[0-9]{2})"
 _OF = r"(?:\s+(?:of|de|del|di)\s+|\s+|[-/.])"
 _FORMS = tuple(
-    re.compile(form, re.IGNORECASE)
+    LazyPattern(form, re.IGNORECASE)
     for form in (
         r"(?<![\w-])(?P<year>(?:19|20)[0-9]{2})[-/.](?P<month_number>[0-9]{1,2})[-/.](?P<day>[0-9]{1,2})"
         r"(?:T(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2})\S*)?(?![\w-])",
@@ -51,27 +53,27 @@ _FORMS = tuple(
         r"(?<![\w.,/-])(?P<first>[0-9]{1,2})[-/.](?P<second>[0-9]{1,2})[-/.](?P<year>(?:19|20)[0-9]{2})(?![\w-])",
     )
 )
-_BARE_MONTH = re.compile(
+_BARE_MONTH = LazyPattern(
     r"\b(?:in|of|since|during|until|till|from|by|early|late|mid|last|this|im|en|em|since)[\s-]+(?:early |late |mid-?)?"
     rf"(?P<name>{_MONTH})(?!\w)",
     re.IGNORECASE,
 )
-_BARE_YEAR = re.compile(
+_BARE_YEAR = LazyPattern(
     r"\b(?:in|of|since|during|until|till|from|by|year|im jahr|en|em|nel|before|after|back in)\s+"
     rf"(?P<name>{_YEAR})(?![\w%]|[.,][0-9])"
     r"(?!\s+(?:views|likes|followers|comments|shares|times|words|characters))",
     re.IGNORECASE,
 )
-_WEEKDAY = re.compile(rf"(?<!\w)(?P<weekday>{'|'.join(_WEEKDAY_OF)})s?(?!\w)", re.IGNORECASE)
-_WEEK_PART = re.compile(r"\b(?:on|at|during|over)\s+(?:a|the)\s+(?P<part>weekend|weekday)s?\b", re.IGNORECASE)
-_CLOCK = re.compile(
+_WEEKDAY = LazyPattern(rf"(?<!\w)(?P<weekday>{'|'.join(_WEEKDAY_OF)})s?(?!\w)", re.IGNORECASE)
+_WEEK_PART = LazyPattern(r"\b(?:on|at|during|over)\s+(?:a|the)\s+(?P<part>weekend|weekday)s?\b", re.IGNORECASE)
+_CLOCK = LazyPattern(
     r"(?<![\w:.,])(?P<hour>[0-9]{1,2})(?:[:h](?P<minute>[0-9]{2}))(?::[0-9]{2})?(?P<half>\s?[ap]\.?m\b\.?)?(?![\w:])",
     re.IGNORECASE,
 )
-_HOUR = re.compile(
+_HOUR = LazyPattern(
     r"(?<![\w:.,])(?P<hour>[0-9]{1,2})\s?(?:(?P<half>[ap]\.?m\b\.?)|uhr\b|o'clock\b|(?:00\s)?(?=utc\b))", re.IGNORECASE
 )
-_NAMED_HOUR = re.compile(r"\b(?:(?P<noon>noon|midday)|(?P<midnight>midnight))\b", re.IGNORECASE)
+_NAMED_HOUR = LazyPattern(r"\b(?:(?P<noon>noon|midday)|(?P<midnight>midnight))\b", re.IGNORECASE)
 _ABOUT_MINUTES = 60
 
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from whyviral.analysis.explanation.claims.lazy_pattern import LazyPattern
+
 from .context import bound_before, clause_after, clause_before, compared_nouns
 from .quantity import Bound, Form, Quantity
 
@@ -14,16 +16,16 @@ _TIMES = {
     "doppelt": 2.0, "verdoppelt": 2.0, "dreifach": 3.0, "verdreifacht": 3.0, "doble": 2.0, "duplicó": 2.0,
     "triplicó": 3.0, "doublé": 2.0, "triplé": 3.0, "dobro": 2.0, "triplo": 3.0, "doppio": 2.0,
 }  # fmt: skip
-_TIMES_WORD = re.compile(rf"(?<!\w)({'|'.join(sorted(_TIMES, key=len, reverse=True))})(?!\w)(?!-)", re.IGNORECASE)
+_TIMES_WORD = LazyPattern(rf"(?<!\w)({'|'.join(sorted(_TIMES, key=len, reverse=True))})(?!\w)(?!-)", re.IGNORECASE)
 _ALSO_ADJECTIVES = frozenset({"double", "twice", "thrice", "triple", "treble", "quadruple", "twofold", "threefold"})
-_COMPARES = re.compile(r"\s+(?:as|the|its|their|his|her|what|that|more|increase|rise|growth|jump)\b", re.IGNORECASE)
+_COMPARES = LazyPattern(r"\s+(?:as|the|its|their|his|her|what|that|more|increase|rise|growth|jump)\b", re.IGNORECASE)
 _PARTS = {
     "half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fourth": 4, "fourths": 4,
     "fifth": 5, "fifths": 5, "sixth": 6, "seventh": 7, "eighth": 8, "tenth": 10, "tenths": 10, "twentieth": 20,
     "hundredth": 100, "thousandth": 1000,
 }  # fmt: skip
 _COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "seven": 7, "nine": 9}
-_FRACTION = re.compile(
+_FRACTION = LazyPattern(
     rf"\b(?:(?P<count>{'|'.join(_COUNTS)})[\s-]+)?(?P<part>{'|'.join(sorted(_PARTS, key=len, reverse=True))})\b"
     r"(?=\s+(?:of|as|the|its|their)\b)(?!\s+(?:of\s+)?an?\b)",
     re.IGNORECASE,
@@ -33,9 +35,9 @@ _MAGNITUDES = {
     "hundreds of thousands": (1e5, 1e6), "millions": (1e6, 1e9), "tens of millions": (1e7, 1e8),
     "hundreds of millions": (1e8, 1e9), "billions": (1e9, 1e12),
 }  # fmt: skip
-_MAGNITUDE = re.compile(rf"\b({'|'.join(sorted(_MAGNITUDES, key=len, reverse=True))})\b", re.IGNORECASE)
-_DIGIT_BEFORE = re.compile(r"[0-9]\s*$")
-_WORD = re.compile(r"[^\W\d_]+")
+_MAGNITUDE = LazyPattern(rf"\b({'|'.join(sorted(_MAGNITUDES, key=len, reverse=True))})\b", re.IGNORECASE)
+_DIGIT_BEFORE = LazyPattern(r"[0-9]\s*$")
+_WORD = LazyPattern(r"[^\W\d_]+")
 _TIMES_TOLERANCE = 0.15
 _FRACTION_TOLERANCE = 0.1
 

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator
 
+from whyviral.analysis.explanation.claims.lazy_pattern import LazyPattern
+
 _SMALL = {
     word: number
     for number, word in enumerate(
@@ -42,7 +44,7 @@ _SCALES = {
 _GROUPS = {"dozen": 12, "hundred": 100}
 _UNITS = "|".join(sorted((*_SMALL, *_TENS), key=len, reverse=True))
 _MULTIPLES = "|".join((*_GROUPS, *_SCALES))
-_WORD_NUMBER = re.compile(
+_WORD_NUMBER = LazyPattern(
     rf"\b(?:"
     rf"(?P<half>half|a\s+quarter\s+of)[\s-]+(?:an?[\s-]+)?(?P<half_scale>{_MULTIPLES})"
     rf"|(?P<words>(?:an?[\s-]+(?={_MULTIPLES})|(?={_UNITS}))(?:{_UNITS}|{_MULTIPLES})"
@@ -53,7 +55,7 @@ _WORD_NUMBER = re.compile(
     rf")\b",
     re.IGNORECASE,
 )
-_TOKEN = re.compile(rf"{_UNITS}|{_MULTIPLES}", re.IGNORECASE)
+_TOKEN = LazyPattern(rf"{_UNITS}|{_MULTIPLES}", re.IGNORECASE)
 
 
 def word_numbers(text: str) -> Iterator[tuple[float, float, int, int]]:

@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from whyviral.analysis.explanation.claims.lazy_pattern import LazyPattern
+
 from .number_words import word_numbers
 
 _SCALES = {
@@ -24,7 +26,7 @@ _SCALES = {
 }
 _BLANK = " "
 _SCALE_WORDS = "|".join(sorted((re.escape(scale) for scale in _SCALES), key=len, reverse=True))
-_DIGITS = re.compile(
+_DIGITS = LazyPattern(
     r"(?<![\w#@.,:/])(?:(?<![\w)])[+-])?"
     rf"(?P<digits>(?:[0-9]{{1,3}}(?:[.,'{_BLANK}](?:[0-9]{{3}}(?![0-9])|[0-9]{{2}}(?=,[0-9])))+|[0-9]+)(?:[.,][0-9]+)?)"
     r"(?:e(?P<exponent>[+-]?[0-9]{1,2})(?!\w|\.[0-9]))?"
@@ -32,7 +34,7 @@ _DIGITS = re.compile(
     r"(?![\w/]*[/][0-9])",
     re.IGNORECASE,
 )
-_SEPARATORS = re.compile(rf"[.,'{_BLANK}]")
+_SEPARATORS = LazyPattern(rf"[.,'{_BLANK}]")
 _ARABIC = str.maketrans({"\u066b": ".", "\u066c": ",", "\u2212": "-", "\u2019": "'", "\u2032": "'"})
 
 

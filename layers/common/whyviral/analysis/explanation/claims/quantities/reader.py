@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from whyviral.analysis.explanation.claims.lazy_pattern import LazyPattern
+
 from .context import (
     CONTEXT_NOUNS,
     bound_before,
@@ -23,43 +25,45 @@ from .numerals import Numeral, numerals
 from .quantity import Bound, Form, Quantity, Readings
 from .units import RHETORICAL, nouns_in
 
-_PERCENT = re.compile(r"\s?(?:%|(?:percent|per cent|prozent|pour cent|por ciento|percentage points?)\b)", re.IGNORECASE)
-_TIMES = re.compile(
+_PERCENT = LazyPattern(
+    r"\s?(?:%|(?:percent|per cent|prozent|pour cent|por ciento|percentage points?)\b)", re.IGNORECASE
+)
+_TIMES = LazyPattern(
     r"\s?(?:x(?!\w)|\u00d7|-?\s?fold\b|[\s-]times\b|-?mal\b|\sfois\b|\sveces\b|\svezes\b)", re.IGNORECASE
 )
-_COMPARES = re.compile(
+_COMPARES = LazyPattern(
     r"\s+(?:as|more|the|its|their|his|her|that|this|what|larger|bigger|higher|greater|over|above|fewer|less|smaller|so|"
     r"wie|mehr|más|plus)\b",
     re.IGNORECASE,
 )
-_OF_WHOLE = re.compile(r"\s+(?:in|out of(?: every)?|of every|of each|in every|of)\s+", re.IGNORECASE)
-_PER_NUMBER = re.compile(r"(?P<noun>(?:\s+[^\W\d_]+){0,3}?)\s+(?:per|for every|for each|to every)\s+", re.IGNORECASE)
-_TO = re.compile(r"\s*(?:-|\u2013|\u2014|\bto\b|\bbis\b|\bà\b|\ba\b|\bup to\b)\s*(?:about\s+)?", re.IGNORECASE)
-_AND = re.compile(r"\s*(?:[^\W\d_]+\s+)?(?:and|und|et|y|e)\s+(?:about\s+)?", re.IGNORECASE)
-_BETWEEN = re.compile(r"\b(?:between|zwischen|entre|tra|fra)\s+(?:about\s+)?$", re.IGNORECASE)
-_EVERY = re.compile(r"\b(?:every|alle|toutes les|cada|ogni)\s+(?:about\s+|roughly\s+)?$", re.IGNORECASE)
+_OF_WHOLE = LazyPattern(r"\s+(?:in|out of(?: every)?|of every|of each|in every|of)\s+", re.IGNORECASE)
+_PER_NUMBER = LazyPattern(r"(?P<noun>(?:\s+[^\W\d_]+){0,3}?)\s+(?:per|for every|for each|to every)\s+", re.IGNORECASE)
+_TO = LazyPattern(r"\s*(?:-|\u2013|\u2014|\bto\b|\bbis\b|\bà\b|\ba\b|\bup to\b)\s*(?:about\s+)?", re.IGNORECASE)
+_AND = LazyPattern(r"\s*(?:[^\W\d_]+\s+)?(?:and|und|et|y|e)\s+(?:about\s+)?", re.IGNORECASE)
+_BETWEEN = LazyPattern(r"\b(?:between|zwischen|entre|tra|fra)\s+(?:about\s+)?$", re.IGNORECASE)
+_EVERY = LazyPattern(r"\b(?:every|alle|toutes les|cada|ogni)\s+(?:about\s+|roughly\s+)?$", re.IGNORECASE)
 _NOUNS_OF_ONE = CONTEXT_NOUNS | {"comments", "questions", "words"}
 """Nouns beside which `one` is rather an article than a count: `one comment says`."""
-_IDIOMS = re.compile(
+_IDIOMS = LazyPattern(
     r"\b(?:9[- ]to[- ]5|nine[- ]to[- ]five|1-2-3|24/7|10/10|50/50|"
     r"4k(?=\s+(?:look|video|footage|quality|resolution|camera)))\b",
     re.IGNORECASE,
 )
-_EVERY_TIME = re.compile(r"\b(?:every|per)\b", re.IGNORECASE)
-_TIME_JOIN = re.compile(r"\s*(?:,|and|und|et|y)?\s*")
-_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.IGNORECASE)
-_LIST_MARK = re.compile(r"(?:^|\n)\s*$")
-_DIMENSION = re.compile(r"d\b", re.IGNORECASE)
-_TOTAL = re.compile(
+_EVERY_TIME = LazyPattern(r"\b(?:every|per)\b", re.IGNORECASE)
+_TIME_JOIN = LazyPattern(r"\s*(?:,|and|und|et|y)?\s*")
+_ORDINAL = LazyPattern(r"(?:st|nd|rd|th)\b", re.IGNORECASE)
+_LIST_MARK = LazyPattern(r"(?:^|\n)\s*$")
+_DIMENSION = LazyPattern(r"d\b", re.IGNORECASE)
+_TOTAL = LazyPattern(
     r"\b(?:together|in total|combined|altogether|in all|the sum|adds? up|added up|sums? to|summing to|zusammen|"
     r"en total)\b",
     re.IGNORECASE,
 )
-_WORD = re.compile(r"[^\W\d_]+")
-_FIRST_WORDS = re.compile(r"[\s-]*([^\W\d_]+)(?:[\s-]+([^\W\d_]+))?")
+_WORD = LazyPattern(r"[^\W\d_]+")
+_FIRST_WORDS = LazyPattern(r"[\s-]*([^\W\d_]+)(?:[\s-]+([^\W\d_]+))?")
 _SMALL = 12
 _MAX_TIMES_WORDS = 9
-_DENIAL = re.compile(r"\b(?:no|without(?: any)?|zero)\s+([^\W\d_]+)\b", re.IGNORECASE)
+_DENIAL = LazyPattern(r"\b(?:no|without(?: any)?|zero)\s+([^\W\d_]+)\b", re.IGNORECASE)
 
 
 def read_quantities(text: str) -> list[Quantity]:
@@ -91,7 +95,7 @@ class _Reader:
                 continue
             yield self._share(number) or self._per_number(number) or self._range(number) or self._single(number)
 
-    def _following(self, number: Numeral, joint: re.Pattern[str]) -> Numeral | None:
+    def _following(self, number: Numeral, joint: LazyPattern) -> Numeral | None:
         """Return the next number if only the joint lies between."""
         if self._next < len(self._numbers):
             following = self._numbers[self._next]
