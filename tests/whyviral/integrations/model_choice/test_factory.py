@@ -6,8 +6,12 @@ import pytest
 from tests.fixtures.chat import chat_prompt, collect
 from tests.fixtures.model_providers import PROVIDERS, chat_model
 from tests.fixtures.stand_ins import StandInsClient
+from whyviral.integrations.errors import ProviderError
+from whyviral.integrations.model_choice.factory import build_chat_model
+from whyviral.integrations.model_choice.settings import ModelSettings
 from whyviral.integrations.ports.chat_model import Finish
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.prices import PRICES
 
 _IMPORTS_BOTH = """
 import sys
@@ -52,6 +56,18 @@ def test_gemini_chats_with_its_cheap_model_and_then_with_the_next_key_and_the_ot
     tried = [(call.model, call.status) for call in calls.calls]
     assert tried[-1] == ("gemini-3.8-flash (stand-in)", 200)
     assert tried[0] == ("gemini-3.5-flash-lite", 503)
+
+
+def test_without_a_model_or_a_key_of_gemini_no_question_is_answered() -> None:
+    calls = CallCollector()
+    settings = ModelSettings.model_validate(
+        {"supabase_db_url": "postgresql://app:x@127.0.0.1:1/db", "ai_provider": "measured"}
+    )
+
+    with pytest.raises(ProviderError, match="No model answers questions here"):
+        collect(build_chat_model(settings, calls=calls, prices=PRICES), chat_prompt("Why?"))
+
+    assert calls.calls == []
 
 
 @pytest.mark.usefixtures("local_endpoints")

@@ -57,4 +57,10 @@ def test_a_value_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch, n
 
 
 def test_every_provider_is_tested() -> None:
-    assert set(PROVIDERS) == set(AiProvider)
+    assert set(PROVIDERS) == set(AiProvider) - {AiProvider.MEASURED}
+
+
+def test_without_a_model_no_key_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AI_PROVIDER", "measured")
+
+    assert ModelSettings.load().ai_provider is AiProvider.MEASURED

@@ -14,6 +14,7 @@ from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.integrations.ports.chat_model import ChatModel
 from whyviral.integrations.ports.price_list import PriceList
 
+from .no_chat_model import NoChatModel
 from .settings import AiProvider, ModelSettings
 
 # ruff: noqa: PLC0415 - each function loads only the vendor, and the engine, that it asks: an import of all takes 55 ms
@@ -78,6 +79,8 @@ def build_chat_model(
         clock: returns the current time.
         jitter: chooses the pause between two tries from a range of seconds.
     """
+    if settings.ai_provider is AiProvider.MEASURED and not settings.gemini_api_keys:
+        return NoChatModel()
     from whyviral.integrations.language_models.chat import StreamedChatModel
 
     choice = _choice(settings)
