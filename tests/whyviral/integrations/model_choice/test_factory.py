@@ -6,6 +6,7 @@ import pytest
 from tests.fixtures.chat import chat_prompt, collect
 from tests.fixtures.model_providers import PROVIDERS, chat_model
 from tests.fixtures.stand_ins import StandInsClient
+from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.model_choice.factory import build_chat_model
 from whyviral.integrations.model_choice.settings import ModelSettings
@@ -64,10 +65,11 @@ def test_without_a_model_or_a_key_of_gemini_no_question_is_answered() -> None:
         {"supabase_db_url": "postgresql://app:x@127.0.0.1:1/db", "ai_provider": "measured"}
     )
 
-    with pytest.raises(ProviderError, match="No model answers questions here"):
-        collect(build_chat_model(settings, calls=calls, prices=PRICES), chat_prompt("Why?"))
+    answer = collect(build_chat_model(settings, calls=calls, prices=PRICES), chat_prompt("Why?"))
 
-    assert calls.calls == []
+    assert isinstance(answer.error, ProviderError)
+    assert answer.error.category == ErrorCategory.UNSUPPORTED
+    assert (answer.pieces, calls.calls) == ([], [])
 
 
 @pytest.mark.usefixtures("local_endpoints")
