@@ -154,13 +154,18 @@ def test_the_demo_writes_a_report_of_its_analyses(tmp_path: Path) -> None:
     for request in report["requests"]:
         assert request["status"] == "COMPLETED"
         assert request["duration_seconds"] > 0
-        assert request["cost_usd"] > 0
+        assert (request["cost_usd"] > 0) is (request["platform"] != "youtube")  # no model is asked
         assert request["stages"][0] == "request_created"
         assert request["stages"][-1] == "analysis_complete"
         [post] = request["posts"]
         assert post["is_viral"] is not None
         assert len(post["analysis"]["suggestions_for_future_posts"]) == 4
+        assert post["analysis"]["metadata_used"]["model"] == "computed from measurements, no model was asked"
+        assert all(
+            claim["evidence"] or claim["kind"] == "inference" for claim in post["analysis"]["analysis_data"]["claims"]
+        )
     assert "stand-ins" in done.stdout
+    assert "Its claims cite:" in done.stdout
 
 
 @pytest.mark.proof
@@ -183,13 +188,28 @@ def test_the_demo_analyses_and_transcribes_every_sample(tmp_path: Path) -> None:
     assert "times the median views of" in done.stdout
 
 
-def test_the_demo_fails_when_a_stage_is_broken(tmp_path: Path) -> None:
-    retired = {"GEMINI_MODEL": "gemini-2.0-flash", "GEMINI_FALLBACK_MODEL": "gemini-2.0-flash"}
+def test_the_demo_explains_from_measurements_what_a_retired_model_does_not(tmp_path: Path) -> None:
+    retired = {
+        "AI_PROVIDER": "gemini",
+        "GEMINI_MODEL": "gemini-2.0-flash",
+        "GEMINI_FALLBACK_MODEL": "gemini-2.0-flash",
+    }
 
     done = _run("demo", SAMPLE, "--data", str(tmp_path / "demo"), environment=retired)
 
+    assert done.returncode == 0, done.stdout
+    [request] = json.loads((tmp_path / "demo" / "report.json").read_text())["requests"]
+    [post] = request["posts"]
+    assert request["stages"][-1] == "partial_success"
+    assert "retired" in post["error"]
+    assert post["analysis"]["metadata_used"]["provider"] == "measured"
+
+
+def test_the_demo_fails_when_a_post_has_no_analysis(tmp_path: Path) -> None:
+    done = _run("demo", "https://x.com/jack/status/21", "--data", str(tmp_path / "demo"))
+
     assert done.returncode == 1
-    assert "retired" in done.stdout, done.stdout
+    assert "not_found" in done.stdout, done.stdout
 
 
 def test_a_token_needs_a_running_system() -> None:
