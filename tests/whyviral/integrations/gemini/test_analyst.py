@@ -15,6 +15,7 @@ from tests.fixtures.bytes_server import Serve
 from tests.fixtures.stand_ins import StandInsClient
 from tests.fixtures.waits import WAIT_S
 from whyviral.analysis.explanation.answer import AnalystAnswer
+from whyviral.analysis.explanation.checked_answer import RepairedClaims
 from whyviral.core import endpoints
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
@@ -294,7 +295,7 @@ def test_a_bad_request_is_not_sent_a_third_time(stand_ins: StandInsClient, build
     assert [call.status for call in calls.drain()] == [400, 400]
 
 
-@pytest.mark.parametrize("shape", [Shape, AnalystAnswer])
+@pytest.mark.parametrize("shape", [Shape, AnalystAnswer, RepairedClaims])
 def test_an_account_that_refuses_limits_in_the_schema_gives_an_answer(
     build: Build, calls: CallCollector, shape: type[BaseModel]
 ) -> None:
