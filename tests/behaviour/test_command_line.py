@@ -149,7 +149,7 @@ def test_the_demo_writes_a_report_of_its_analyses(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout
     report = json.loads((tmp_path / "demo" / "report.json").read_text())
-    assert report["stand_ins"] == ["brightdata", "clerk", "gemini", "supabase", "twitterapi", "youtube"]
+    assert report["stand_ins"] == ["brightdata", "clerk", "dodo", "gemini", "supabase", "twitterapi", "youtube"]
     assert [request["platform"] for request in report["requests"]] == ["instagram", "x", "youtube"]
     for request in report["requests"]:
         assert request["status"] == "COMPLETED"
