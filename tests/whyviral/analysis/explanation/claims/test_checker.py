@@ -21,13 +21,15 @@ FACTS = (
     Fact("F4", "posted_at", "2026-11-14T09:00:00+00:00", "UTC time", "x post"),
     Fact("F5", "spoken_hook", "Stop scrolling now", "text", "whisper", is_quotation=True),
     Fact("F6", "outlier_ratio", 12.4, "times the median", "computed"),
+    Fact("F7", "cut_count", 9, "cuts", "measured"),
+    Fact("F8", "duration", 30.0, "seconds", "media"),
 )
 SOURCES = by_id(
     [
         *map(fact_source, FACTS),
         span_source("T1", video=1, start_s=0.0, end_s=2.5, text="Stop scrolling now, it cost 49 dollars"),
         medium_source("M1", label="video 1, frame at 4.0 s", at_s=4.0),
-        text_source("P1", SourceKind.TEXT, "text of the post", "We fly. See https://evil.example #kites"),
+        text_source("P1", SourceKind.TEXT, "text of the post", "We fly. 12 million views! https://evil.example #kites"),
         text_source("C1", SourceKind.COMMENT, "comment 1", "Amazing!", likes=7),
     ]
 )
@@ -47,6 +49,7 @@ def check(text: str, *evidence: str, kind: ClaimKind = ClaimKind.INFERENCE, is_v
         ("In the first three seconds it says “stop scrolling”.", ["T1"]),
         ("A comment with 7 likes says “Amazing!”", ["C1"]),
         ("@ada uses #kites.", ["P1"]),
+        ("The caption claims 12 million views.", ["P1"]),
         ("Nothing here is a number.", []),
     ],
 )
@@ -61,6 +64,8 @@ def test_what_the_evidence_proves_passes(text: str, evidence: list[str]) -> None
         ("It has 300 views.", ["F2"], "the number '300'"),
         ("It has 48,100 views.", ["F2"], "the number '48,100'"),
         ("It has 48,100 views.", [], "the number '48,100'"),
+        ("It has 12 million views.", ["P1"], "the number '12 million'"),
+        ("It has 160 times as many views as likes.", [*["F1", "F2", "F3", "F6", "F7", "F8"]], "the number '160 times'"),
         ("It went up on 15 November.", ["F4"], "the date or time '15 November'"),
         ("It says “keep scrolling”.", ["F5"], "the words “keep scrolling”"),
         ("It says “stop scrolling now”.", ["F1"], "the words “stop scrolling now”"),

@@ -5,10 +5,12 @@ must exist. What only pictures can prove, such as how many people are in a frame
 refused, because nothing measured it.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from .claim import Claim, ClaimKind, SourceKind
+from .lazy_pattern import LazyPattern
 from .leaks import contradicts_verdict, find_leaks
 from .quantities.dates import WrittenDate, read_dates, without_spans
 from .quantities.grounding import is_grounded
@@ -18,6 +20,14 @@ from .quantities.quantity import Form, Quantity
 from .quantities.reader import read_quantities
 from .quotations import is_quoted_exactly, split_quotations, split_tags
 from .source import Source
+
+_PUBLIC_COUNTS = frozenset({"views", "likes", "comments", "shares", "quotes", "bookmarks", "followers", "engagements"})
+_ATTRIBUTION = LazyPattern(
+    r"\b(?:captions?|text|title|transcript|comment|speaker|voice|words|post (?:says|claims)|says?|said|claims?|claimed|"
+    r"claiming|writes?|wrote|written|states?|stated|mentions?|announces?|promises?|asks?|tells?|according to)\b",
+    re.IGNORECASE,
+)
+"""Words by which a claim says that a number is the post's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ class ClaimChecker:
 
 
 def _wrong_numbers(text: str, cited: list[Source]) -> Iterator[str]:
-    measures = [measure for source in cited for measure in source.measures]
+    measures = list(_measures_for(text, cited))
     dates = read_dates(text)
     for date in dates:
         if not _is_dated(date, cited) and not (date.is_clock and _is_clock_of(date, measures)):
@@ -90,6 +100,16 @@ def _wrong_numbers(text: str, cited: list[Source]) -> Iterator[str]:
     for quantity in read_quantities(without_spans(text, dates)):
         if not is_grounded(quantity, measures):
             yield f"the cited evidence does not give the number {quantity.text.strip()!r}"
+
+
+def _measures_for(text: str, cited: list[Source]) -> Iterator[Measure]:
+    """Yield what the sources prove; a count that the post only claims proves that it claims so."""
+    is_attributed = _ATTRIBUTION.search(text) is not None
+    for source in cited:
+        is_claimed = source.kind is not SourceKind.FACT or bool(source.texts)
+        for measure in source.measures:
+            if is_attributed or not (is_claimed and not measure.is_fact and measure.nouns & _PUBLIC_COUNTS):
+                yield measure
 
 
 def _is_dated(date: WrittenDate, cited: list[Source]) -> bool:

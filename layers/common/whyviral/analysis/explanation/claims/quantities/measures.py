@@ -12,6 +12,8 @@ from .units import SECONDS_OF, nouns_of_name
 HOOK_S = 3.0
 _RATIO_UNITS = frozenset({"ratio", "width to height", "of 1"})
 _COMPARISON_UNITS = ("times the ", "share of ")
+_MAX_DERIVED_FROM = 4
+"""So that a claim cannot prove any ratio by citing a dozen facts."""
 _PLACE_UNIT = "place among "
 _OF_POSTS = frozenset({"views", "likes", "posts", "videos", "images", "engagements"})
 """Nouns beside a comparison with the creator's other posts."""
@@ -79,10 +81,16 @@ def _measure(fact: Fact, value: float, unit: str) -> Measure:
     return Measure(value, Kind.COUNT, nouns_of_name(fact.name, fact.unit))
 
 
+def _few_facts(measures: Sequence[Measure]) -> list[Measure]:
+    """Return the measurements from which others are derived; of many, nearly any number could be derived."""
+    facts = [each for each in measures if each.is_fact]
+    return facts if len(facts) <= _MAX_DERIVED_FROM else []
+
+
 def ratios(measures: Sequence[Measure]) -> Iterator[Measure]:
     """Yield the ratios that are measured, and those of every two measured counts or times."""
     yield from (measure for measure in measures if measure.kind is Kind.RATIO)
-    for above, below in permutations((each for each in measures if each.is_fact), 2):
+    for above, below in permutations(_few_facts(measures), 2):
         if above.kind is below.kind and above.kind in (Kind.COUNT, Kind.TIME) and below.value:
             yield Measure(above.value / below.value, Kind.RATIO, above.nouns | below.nouns, above.nouns, below.nouns)
 
@@ -90,14 +98,14 @@ def ratios(measures: Sequence[Measure]) -> Iterator[Measure]:
 def rates(measures: Sequence[Measure]) -> Iterator[Measure]:
     """Yield the rates by time that are measured, and those of a measured count and time."""
     yield from (measure for measure in measures if measure.kind is Kind.RATE)
-    for count, time in permutations((each for each in measures if each.is_fact), 2):
+    for count, time in permutations(_few_facts(measures), 2):
         if count.kind is Kind.COUNT and time.kind is Kind.TIME and time.value:
             yield Measure(count.value / time.value, Kind.RATE, count.nouns)
 
 
 def differences(measures: Sequence[Measure], kind: Kind) -> Iterator[Measure]:
     """Yield the differences of every two measures of one kind."""
-    known = [measure for measure in measures if measure.kind is kind]
+    known = [measure for measure in _few_facts(measures) if measure.kind is kind]
     for one, other in permutations(known, 2):
         if one.value >= other.value:
             yield Measure(one.value - other.value, kind, one.nouns | other.nouns, one.nouns, other.nouns)
