@@ -105,7 +105,8 @@ def _evidence_lines(analysis: Mapping[str, Any]) -> Iterator[str]:
     """Yield who wrote the explanation, and what its claims cite."""
     used, data = analysis["metadata_used"], analysis["analysis_data"]
     yield ""
-    yield f"Explained by {used['provider']}: {used['model']}. Its claims cite:"
+    yield f"Explained by {used['provider']}: {used['model']}."
+    yield "Evidence:"
     for evidence in data["evidence"]:
         excerpt = "" if evidence["excerpt"] is None else f": {evidence['excerpt']}"
         yield f"  [{evidence['id']}] {evidence['label']}{excerpt}"

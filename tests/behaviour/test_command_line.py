@@ -165,7 +165,7 @@ def test_the_demo_writes_a_report_of_its_analyses(tmp_path: Path) -> None:
             claim["evidence"] or claim["kind"] == "inference" for claim in post["analysis"]["analysis_data"]["claims"]
         )
     assert "stand-ins" in done.stdout
-    assert "Its claims cite:" in done.stdout
+    assert "Evidence:" in done.stdout
 
 
 @pytest.mark.proof
