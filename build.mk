@@ -53,11 +53,19 @@ build-CommonLayer:
 	$(TRIM)
 	$(call compile,/opt)
 
+# The console beside the function, where functions/api/console finds it.
+define console
+mkdir -p "$(ARTIFACTS_DIR)/web"
+cp -R web/console "$(ARTIFACTS_DIR)/web/"
+endef
+
 build-ApiFunction:
+	$(call console)
 	$(call package,api)
 
 build-StreamFunction:
 	$(call install,requirements/stream.txt,$(ARTIFACTS_DIR))
+	$(call console)
 	$(call package,api)
 
 build-WebhooksFunction:

@@ -30,3 +30,21 @@ requirements:
 	$(LOCK) --group checkov -o requirements/checkov.txt
 	$(LOCK) --group realtime -o requirements/realtime.txt
 	$(LOCK) --group node -o requirements/node.txt
+
+# The console's libraries, and axe-core for its tests, from npm.
+CONSOLE_PACKAGES = .tools/console
+CONSOLE_LOCK = requirements/console/package-lock.json
+.PHONY: vendor install-console-packages
+vendor: install-console-packages  # copy the console's libraries into web/console/vendor
+	$(PY) -m tools.console_libraries $(CONSOLE_PACKAGES)/node_modules
+
+install-console-packages:
+	@cmp -s $(CONSOLE_LOCK) $(CONSOLE_PACKAGES)/.lock || $(MAKE) --no-print-directory $(CONSOLE_PACKAGES)/.lock
+
+$(CONSOLE_PACKAGES)/.lock: $(CONSOLE_LOCK)
+	./bootstrap node
+	mkdir -p $(CONSOLE_PACKAGES)
+	cp requirements/console/package.json $(CONSOLE_LOCK) $(CONSOLE_PACKAGES)/
+	cd $(CONSOLE_PACKAGES) && "$(CURDIR)/$(NODE)/bin/node" "$(CURDIR)/$(NODE)/lib/node_modules/npm/bin/npm-cli.js" \
+	  ci --silent --no-audit --no-fund --ignore-scripts
+	cp $(CONSOLE_LOCK) $@

@@ -77,6 +77,7 @@ def _our_app(database_url: str) -> FastAPI:
         state_machine_arn="arn:aws:states:us-east-1:000000000000:stateMachine:bench",
         public_base_url=HttpUrl("https://api.example.com"),
         frontend_url=HttpUrl("https://app.example.com"),
+        supabase_url=HttpUrl("https://project.supabase.co"),
         dodo_api_key=SecretStr("bench"),
         dodo_mode=DodoMode.TEST,
         allowed_hosts=("*",),

@@ -29,6 +29,7 @@ def render_openapi() -> str:
         state_machine_arn="arn:aws:states:eu-central-1:000000000000:stateMachine:none",
         public_base_url=HttpUrl("http://127.0.0.1:8000"),
         frontend_url=HttpUrl("http://127.0.0.1:3000"),
+        supabase_url=HttpUrl("http://127.0.0.1:9/supabase"),
         dodo_api_key=SecretStr("none"),
         dodo_mode=DodoMode.TEST,
         allowed_hosts=(),

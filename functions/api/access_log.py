@@ -19,11 +19,12 @@ from starlette.requests import Request
 from whyviral.analytics.service import ApiAccess, record_accesses
 from whyviral.core.database import single_statement
 
+from .console.pages import ASSET_ROUTE
 from .dependencies import Services, caller_of, services_of
 from .errors import DATABASE_ERRORS
 
-UNRECORDED_ROUTES = frozenset({"/health/live/"})
-"""The liveness probe is polled every few seconds and must not touch the database."""
+UNRECORDED_ROUTES = frozenset({"/health/live/", ASSET_ROUTE})
+"""The liveness probe is polled every few seconds, and a page loads many files; neither must touch the database."""
 _CONNECTION_TIMEOUT_S = 10.0
 """How long rows wait for a connection while requests use all of them."""
 _MAX_WAITING = 1_000

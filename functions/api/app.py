@@ -19,6 +19,7 @@ from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
 from .billing_pages import install_billing_pages
 from .chat.transactions import PooledTransactions
 from .chat.wiring import build_answers
+from .console.pages import install_console
 from .dependencies import Runner, Services, run_in_thread
 from .error_responses import EVERY_ROUTE, error_responses
 from .errors import install_error_handlers
@@ -99,6 +100,7 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         app.include_router(router)
     install_documentation(app)
     install_billing_pages(app)
+    install_console(app, settings)
     install_error_handlers(app)
     install_replays(app)
     app.add_middleware(UnhandledErrorMiddleware, logger=logger)

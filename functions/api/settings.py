@@ -28,6 +28,8 @@ class ApiSettings(SpendingSettings, ModelSettings):
     state_machine_arn: str
     public_base_url: HttpUrl
     frontend_url: HttpUrl
+    supabase_url: HttpUrl
+    """The console shows media from it."""
     dodo_api_key: SecretStr
     dodo_mode: DodoMode
     allowed_hosts: CommaList

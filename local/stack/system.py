@@ -44,9 +44,14 @@ class Ready:
     token: str | None
     """A session token of the demo user; None with the real Clerk, which alone can issue one."""
 
+    @property
+    def console(self) -> str:
+        """The console's address. With a token it opens signed in: the page takes the token out of the address bar."""
+        return f"{self.api}/console/" + (f"#token={self.token}" if self.token else "")
+
     def as_dict(self) -> dict[str, str | None]:
         """Return the fields as `make run` prints them."""
-        return asdict(self)
+        return asdict(self) | {"console": self.console}
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def test_the_running_system_is_small_and_an_interrupt_ends_every_process(tmp_pat
     with running_command(tmp_path / "data") as (process, ready):
         run_file = tmp_path / "data" / "run.json"
         assert (run_file.read_text(), run_file.stat().st_mode & 0o777) == (json.dumps(ready) + "\n", 0o600)
-        assert set(ready) == {"api", "stand_ins", "database_url", "token"}
+        assert set(ready) == {"api", "stand_ins", "database_url", "token", "console"}
         assert _analyse(ready, SAMPLE)["status"] == "COMPLETED"
         processes = tree_of(process)
         assert sum(each.memory_full_info().pss for each in processes) < 1_000_000_000

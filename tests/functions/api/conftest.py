@@ -37,6 +37,7 @@ from whyviral.throttling.models import RateWindow
 
 HOST = "api.example.com"
 ORIGIN = "https://app.example.com"
+STORAGE = "https://project.supabase.co"
 BASE_URL = "https://api.example.com/live"
 POST_URL = "https://x.com/jack/status/20"
 
@@ -85,6 +86,7 @@ def _settings(database_url: str) -> ApiSettings:
         state_machine_arn="arn:aws:states:eu-central-1:000000000000:stateMachine:fake",
         public_base_url=HttpUrl(BASE_URL),
         frontend_url=HttpUrl(ORIGIN),
+        supabase_url=HttpUrl(STORAGE),
         dodo_api_key=SecretStr(API_KEY),
         dodo_mode=DodoMode.TEST,
         allowed_hosts=(HOST, "127.0.0.1"),

@@ -1,0 +1,168 @@
+// The client of the API: JSON calls, errors in one form, and event streams read with fetch, which can send a token.
+import { createParser } from "../vendor/parse.mjs";
+import { getToken, reportSignedOut } from "./session/session.js";
+import { texts } from "./texts.js";
+
+const ROOT = new URL("../../../", import.meta.url);
+const RECONNECT_MS = 1000;
+const MAX_RECONNECT_MS = 15000;
+
+/** A call that did not succeed. `code` is the API's, or `offline` if there was no answer. */
+export class ApiError extends Error {
+  constructor({ status, code, message, details, requestId, retryAfterS }) {
+    super(message);
+    Object.assign(this, { status, code, details, requestId, retryAfterS });
+  }
+}
+
+export function newKey() {
+  return crypto.randomUUID();
+}
+
+/** Call the API and return the JSON of its answer; null for an answer without a body. */
+export async function call(method, path, { body, key, signal } = {}) {
+  const response = await send(method, path, { body, key, signal, accept: "application/json" });
+  return response.status === 204 ? null : response.json();
+}
+
+export const get = (path, options) => call("GET", path, options);
+export const post = (path, body, options) => call("POST", path, { body, ...options });
+
+/** Read every page of a list, up to `maxPages`. */
+export async function getPages(path, maxPages) {
+  const results = [];
+  for (let page = 1; page <= maxPages; page += 1) {
+    const list = await get(`${path}?page=${page}`);
+    results.push(...list.results);
+    if (list.next === null) return { results, count: list.count, isComplete: true };
+  }
+  return { results, isComplete: false };
+}
+
+async function send(method, path, { body, key, signal, accept, headers = {} }) {
+  const token = await getToken();
+  const all = { Accept: accept, ...headers };
+  if (token) all.Authorization = `Bearer ${token}`;
+  if (body !== undefined) all["Content-Type"] = "application/json";
+  if (key) all["Idempotency-Key"] = key;
+  let response;
+  try {
+    response = await fetch(new URL(path, ROOT), {
+      method, headers: all, signal, credentials: "omit", body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError({ status: 0, code: "offline", message: texts.errors.offline });
+  }
+  if (response.ok) return response;
+  throw await errorOf(response);
+}
+
+async function errorOf(response) {
+  let answer = {};
+  try {
+    answer = await response.json();
+  } catch {
+    answer = {};
+  }
+  if (response.status === 401) reportSignedOut();
+  const retryAfterS = Number(response.headers.get("Retry-After")) || null;
+  return new ApiError({
+    status: response.status,
+    code: answer.code ?? "unreadable_answer",
+    message: answer.error ?? texts.errors.unreadable(response.status),
+    details: answer.details,
+    requestId: answer.request_id,
+    retryAfterS,
+  });
+}
+
+/**
+ * Read a stream of events until it ends.
+ *
+ * @param onEvent receives the name and the parsed data of each event, and its id.
+ * @returns the id of the last event.
+ */
+export async function readEvents(method, path, { body, key, lastEventId, signal, onEvent }) {
+  const headers = lastEventId ? { "Last-Event-ID": lastEventId } : {};
+  const response = await send(method, path, { body, key, signal, headers, accept: "text/event-stream" });
+  let last = lastEventId;
+  const parser = createParser({
+    onEvent(event) {
+      if (event.id) last = event.id;
+      onEvent(event.event ?? "message", JSON.parse(event.data), event.id);
+    },
+  });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return last;
+    parser.feed(value);
+  }
+}
+
+/**
+ * Follow the progress of a request until it ends. A cut stream is resumed; where streams do not work, it polls.
+ *
+ * @param onStep receives each step of the history once.
+ */
+export async function followProgress(requestId, { signal, onStep }) {
+  let lastEventId = null;
+  let failures = 0;
+  let hasEnded = false;
+  const onEvent = (name, data, id) => {
+    failures = 0;
+    if (id) lastEventId = id;
+    if (name === "status") onStep(data);
+    if (name === "end") hasEnded = true;
+  };
+  while (!hasEnded && !signal.aborted) {
+    try {
+      await readEvents("GET", `api/analysis/requests/${requestId}/events/`, { lastEventId, signal, onEvent });
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      if (error.status >= 400 && error.status < 500 && error.status !== 429) throw error;
+      failures += 1;
+    }
+    if (hasEnded) return;
+    if (failures >= 2) {
+      const detail = await poll(requestId, signal);
+      for (const step of detail?.status_history ?? []) {
+        if (step.seq > Number(lastEventId ?? 0)) {
+          lastEventId = String(step.seq);
+          onStep(step);
+        }
+      }
+      hasEnded = detail !== null && isEnded(detail.status);
+    }
+    if (!hasEnded) await pause(Math.min(RECONNECT_MS * 2 ** failures, MAX_RECONNECT_MS), signal);
+  }
+}
+
+async function poll(requestId, signal) {
+  try {
+    return await get(`api/analysis/requests/${requestId}/`, { signal });
+  } catch (error) {
+    if (error.status >= 400 && error.status < 500 && error.status !== 429) throw error;
+    return null;
+  }
+}
+
+export function isEnded(status) {
+  return status === "COMPLETED" || status === "FAILED";
+}
+
+export function pause(ms, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** The address of a page outside of the console, such as the description of the API. */
+export function addressOf(path) {
+  return new URL(path, ROOT).href;
+}
