@@ -81,6 +81,7 @@ class Data:
             "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:bench",
             "PUBLIC_BASE_URL": f"http://{HOST}",
             "FRONTEND_URL": f"http://{HOST}",
+            "SUPABASE_URL": f"http://{HOST}",
             "DODO_API_KEY": "bench",
             "DODO_MODE": "test",
             "ALLOWED_HOSTS": HOST,

@@ -121,7 +121,7 @@ def test_a_post_is_answered_with_a_plain_and_with_a_base64_body(
     [
         ("GET", "/api/analysis/requests/", {}, 401, "not_authenticated"),
         ("POST", "/api/analysis/analyze/", {"body": None}, 401, "not_authenticated"),
-        ("GET", "/", {}, 404, "not_found"),
+        ("GET", "/nothing", {}, 404, "not_found"),
         ("PUT", "/api/analysis/analyze/", {}, 405, "method_not_allowed"),
         ("GET", "/health/", {"headers": {"Host": "evil.example"}}, 400, "unknown_host"),
     ],
@@ -204,6 +204,7 @@ def environment_of(settings: ApiSettings) -> dict[str, str]:
         "STATE_MACHINE_ARN": settings.state_machine_arn,
         "PUBLIC_BASE_URL": str(settings.public_base_url),
         "FRONTEND_URL": str(settings.frontend_url),
+        "SUPABASE_URL": str(settings.supabase_url),
         "DODO_API_KEY": settings.dodo_api_key.get_secret_value(),
         "DODO_MODE": "test",
         "ALLOWED_HOSTS": f" {HOST} , other.example.com,",

@@ -29,7 +29,6 @@ def break_down(_: uuid.UUID) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/", 404, "not_found"),
         ("GET", "/nothing", 404, "not_found"),
         ("GET", "/api", 404, "not_found"),
         ("GET", "/api/nothing/", 404, "not_found"),

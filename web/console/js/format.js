@@ -17,6 +17,11 @@ export function formatMoney(cents, currency = "USD") {
   return new Intl.NumberFormat("en", { style: "currency", currency }).format(cents / 100);
 }
 
+/** A price without cents where it has none. */
+export function formatPrice(cents) {
+  return formatMoney(cents).replace(/\.00$/, "");
+}
+
 export function formatRatio(value) {
   if (value >= 100) return `${Math.round(value)}×`;
   return `${value >= 10 ? value.toFixed(0) : value.toFixed(1)}×`;

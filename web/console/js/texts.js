@@ -224,7 +224,7 @@ export const texts = {
   plan: {
     title: "Plan",
     current: "Your plan",
-    free: "Free",
+    free: "$0",
     month: "a month",
     urls: (n) => `${n} posts in one call`,
     analyses: (n) => `${n} analyses a day on each platform`,

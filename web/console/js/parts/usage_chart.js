@@ -17,7 +17,7 @@ export function UsageChart({ days }) {
       plot = new window.uPlot(optionsFor(place.current), dataOf(days), place.current);
     };
     draw().catch((error) => console.error(error)); // the table below shows the same figures
-    const observer = new ResizeObserver(() => plot?.setSize({ width: place.current.clientWidth, height: HEIGHT }));
+    const observer = new ResizeObserver(([entry]) => plot?.setSize({ width: entry.contentRect.width, height: HEIGHT }));
     observer.observe(place.current);
     return () => {
       isGone = true;
@@ -46,7 +46,7 @@ function optionsFor(element) {
     legend: { show: false },
     cursor: { show: false },
     tzDate: (seconds) => window.uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC"),
-    scales: { y: { range: (_, __, max) => [0, Math.max(max, 4)] } },
+    scales: { x: { range: (_, min, max) => [min - DAY_S / 2, max + DAY_S / 2] }, y: { range: (_, __, max) => [0, Math.max(max, 4)] } },
     axes: [{ ...axis, grid: { show: false }, values: "{MMM} {D}" }, { ...axis, size: 36, incrs: [1, 2, 5, 10, 25, 50, 100, 250] }],
     series: [{}, { fill: color("--accent"), stroke: color("--accent"), width: 0, points: { show: false }, paths: window.uPlot.paths.bars({ size: [0.6, 24], radius: 0.2 }) }],
   };

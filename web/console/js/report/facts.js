@@ -1,6 +1,7 @@
 // Everything measured, what no public source shows, what is missing, what was refused, and how the report was made.
 import { formatDateTime, formatFact, formatNumber, formatUsd, nameOf } from "../format.js";
 import { html } from "../html.js";
+import { inWords } from "./sources.js";
 import { texts } from "../texts.js";
 
 export function FactTable({ entry, analysis }) {
@@ -13,7 +14,7 @@ export function FactTable({ entry, analysis }) {
       <div class="table-scroll"><table>
         <thead><tr><th>${texts.report.columns.fact}</th><th>${texts.report.columns.value}</th><th>${texts.report.columns.source}</th></tr></thead>
         <tbody>${facts.map(
-          (fact) => html`<tr key=${fact.id}><th scope="row">${nameOf(fact.name)}</th><td class="numbers"><bdi>${formatFact(fact)}</bdi></td><td class="quiet"><bdi>${fact.source}</bdi></td></tr>`,
+          (fact) => html`<tr key=${fact.id}><th scope="row">${nameOf(fact.name)}</th><td class="numbers"><bdi>${formatFact(fact)}</bdi></td><td class="quiet"><bdi>${inWords(fact.source, facts)}</bdi></td></tr>`,
         )}</tbody>
       </table></div>
     </details>

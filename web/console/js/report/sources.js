@@ -10,7 +10,7 @@ export function collectSources({ entry, post, analysis }) {
   const found = new Map();
   const facts = analysis?.metadata_used.facts ?? entry.measured?.facts ?? [];
   for (const fact of facts) {
-    found.set(fact.id, { kind: "fact", label: nameOf(fact.name), text: formatFact(fact), source: fact.source });
+    found.set(fact.id, { kind: "fact", label: nameOf(fact.name), text: formatFact(fact), source: inWords(fact.source, facts) });
   }
   for (const evidence of analysis?.analysis_data.evidence ?? []) {
     if (evidence.kind === "fact" && found.has(evidence.id)) continue;
@@ -33,6 +33,11 @@ export function collectSources({ entry, post, analysis }) {
       return numbers.get(id);
     },
   };
+}
+
+/** `computed from F3 and F46` with the names of these facts. */
+export function inWords(source, facts) {
+  return source.replace(/\bF\d+\b/g, (id) => nameOf(facts.find((fact) => fact.id === id)?.name ?? id));
 }
 
 function pictureOf(medium, sent) {

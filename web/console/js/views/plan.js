@@ -1,6 +1,6 @@
 // The plans, the state of the subscription, and payments. Checkout and payment data stay on the provider's pages.
 import { addressOf, get, newKey, post } from "../api.js";
-import { formatDate, formatMoney, safeAddress } from "../format.js";
+import { formatDate, formatMoney, formatPrice, safeAddress } from "../format.js";
 import { html, useRef, useState } from "../html.js";
 import { ConfirmButton } from "../parts/confirm.js";
 import { Failure, Loading, useData } from "../parts/states.js";
@@ -105,7 +105,7 @@ function Plans({ plans, subscription, onChange }) {
 function PlanCard({ plan, isCurrent, isPaid, onChoose }) {
   return html`<li class=${`panel plan ${isCurrent ? "plan-current" : ""}`}>
     <h2>${plan.name}</h2>
-    <p class="plan-price"><b class="numbers">${plan.price_cents === 0 ? texts.plan.free : formatMoney(plan.price_cents)}</b>
+    <p class="plan-price"><b class="numbers">${plan.price_cents === 0 ? texts.plan.free : formatPrice(plan.price_cents)}</b>
       ${plan.price_cents > 0 && html`<span class="quiet"> ${texts.plan.month}</span>`}</p>
     <ul class="list">
       <li>${texts.plan.urls(plan.max_urls)}</li><li>${texts.plan.analyses(plan.max_analyses_per_day)}</li>
