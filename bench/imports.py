@@ -49,7 +49,6 @@ _SETTINGS = {
     "DODO_MODE": "test",
     "DODO_WEBHOOK_SECRET": "whsec_ZXhhbXBsZQ==",
     "FRONTEND_URL": "https://app.example.com",
-    "SUPABASE_URL": "https://project.supabase.co",
     "WEBHOOK_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/webhooks",
 }
 

@@ -56,7 +56,9 @@ build_in_source = true
 
 [dev.deploy.parameters]
 stack_name = "whyviral-dev"
-parameter_overrides = ["SecretName=whyviral-dev", "ClerkPublishableKey=pk_test_Y2xlcms=", "PublicBaseUrl=https://api.example.com",
-  "AllowedHosts=api.example.com", "DodoMode=test", "FrontendUrl=https://app.example.com", "VpcId=vpc-1", "SubnetIds=subnet-1,subnet-2"]
+parameter_overrides = ["SecretName=whyviral-dev", "ClerkPublishableKey=pk_test_Y2xlcms=",
+  "PublicBaseUrl=https://api.example.com",
+  "AllowedHosts=api.example.com", "DodoMode=test", "FrontendUrl=https://app.example.com",
+  "VpcId=vpc-1", "SubnetIds=subnet-1,subnet-2"]
 """)
     return path

@@ -39,7 +39,7 @@ def test_a_parameter_without_a_value_is_refused(samconfig: Path) -> None:
 def test_the_network_comes_from_the_bootstrap_stack_unless_the_stage_names_one(samconfig: Path) -> None:
     outputs = {"VpcId": "vpc-9", "SubnetIds": "subnet-9", "RepositoryName": "whyviral-bootstrap-transcribe"}
     named = read_stage("dev", samconfig)
-    samconfig.write_text(samconfig.read_text().replace(', "VpcId=vpc-1", "SubnetIds=subnet-1,subnet-2"', ""))
+    samconfig.write_text(samconfig.read_text().replace(',\n  "VpcId=vpc-1", "SubnetIds=subnet-1,subnet-2"', ""))
     unnamed = read_stage("dev", samconfig)
 
     assert named.parameters_with(outputs)["VpcId"] == "vpc-1"
