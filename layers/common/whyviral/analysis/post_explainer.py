@@ -53,8 +53,9 @@ MODEL_TIMEOUT_S = 65.0
 """For reading the media and for all tries of one invocation. The rest of the function's 80 s is for saving."""
 READING_BUDGET_S = 15.0
 """The part of MODEL_TIMEOUT_S in which files are read: time for the model matters more than one more file."""
-_MAX_PAUSE_S = 10.0
-"""Where the model's provider names no delay; the average pause is half of it."""
+_PAUSE_S = (3.0, 10.0)
+"""The range of the pause where the model's provider names no delay. After a try that took all of MODEL_TIMEOUT_S, even
+the shortest pause ends too late for another, so that this does not depend on chance."""
 _JITTER_S = 2.0
 """Added to the delay that a provider names, so that waiters do not retry together."""
 _WAKE_UP = timedelta(seconds=2)
@@ -198,7 +199,7 @@ class PostExplainer:
         """Return how long to wait where the failure may pass within the budget, else None."""
         if failure.is_transient:
             asked_s = failure.retry_after_s or 0.0
-            pause_s = asked_s + self._jitter(0.0, _JITTER_S if asked_s else _MAX_PAUSE_S)
+            pause_s = asked_s + self._jitter(*((0.0, _JITTER_S) if asked_s else _PAUSE_S))
             if (wait_s := _wait_within_budget(job, pause_s, now=self._clock())) is not None:
                 return PostResult(request_post_id=job.request_post_id, outcome=Outcome.WAIT, wait_s=wait_s)
         return None
