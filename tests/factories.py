@@ -47,6 +47,7 @@ METADATA_USED = {
     "cost_usd": 0.001234,
     "stand_ins": [],
 }
+NO_CLAIMS: dict[str, Any] = {"claims": [], "evidence": [], "refused_claims": [], "computed_fields": []}
 
 
 def create_user(session: Session, **columns: Any) -> User:
@@ -179,7 +180,7 @@ def create_analysis(session: Session, request: PostAnalysisRequest, post: Post, 
                 "viral_formula": "A first time, said plainly.",
                 "improvements": ["Say what it is for."],
                 "suggestions_for_future_posts": ["One", "Two", "Three", "Four"],
-                "analysis_data": VALID_ANSWER,
+                "analysis_data": {**VALID_ANSWER, **NO_CLAIMS},
                 "metadata_used": METADATA_USED,
             }
             | columns
