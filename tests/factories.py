@@ -3,6 +3,7 @@
 Keyword arguments set the row's columns; the other columns have default values.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
@@ -24,6 +25,7 @@ from whyviral.analysis.models import (
     PostState,
     Stage,
 )
+from whyviral.analysis.sharing.models import ShareLink
 from whyviral.chat.models import ChatMessage, ChatMessageChunk, ChatSession
 from whyviral.core.database import Base
 from whyviral.notes.models import AnalysisNote
@@ -186,6 +188,11 @@ def create_analysis(session: Session, request: PostAnalysisRequest, post: Post, 
             | columns
         ),
     )
+
+
+def create_share_link(session: Session, request: PostAnalysisRequest, *, token: str) -> ShareLink:
+    digest = hashlib.sha256(token.encode()).hexdigest()
+    return _add(session, ShareLink(request_id=request.id, token_sha256=digest))
 
 
 def create_note(session: Session, user: User, analysis: PostAnalysis, **columns: Any) -> AnalysisNote:

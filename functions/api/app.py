@@ -25,7 +25,22 @@ from .error_responses import EVERY_ROUTE, error_responses
 from .errors import install_error_handlers
 from .idempotent_call import REPLAYED_HEADER, install_replays
 from .middleware import RequestContext, UnhandledErrorMiddleware
-from .routers import accounts, admin, analysis, billing, chat, feedback, health, notes, progress, sign_in, social, usage
+from .routers import (
+    accounts,
+    admin,
+    analysis,
+    billing,
+    chat,
+    exports,
+    feedback,
+    health,
+    notes,
+    progress,
+    sharing,
+    sign_in,
+    social,
+    usage,
+)
 from .settings import ApiSettings
 
 _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id", REPLAYED_HEADER]
@@ -93,6 +108,9 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         social.router,
         progress.router,
         notes.router,
+        exports.router,
+        sharing.router,
+        sharing.public_router,
         billing.router,
         feedback.router,
         admin.router,

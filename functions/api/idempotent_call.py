@@ -32,7 +32,7 @@ type IdempotencyKey = Annotated[
         "hours has no second effect and gets the first answer again.",
     ),
 ]
-_RATE_HEADERS: dict[str, Any] = {
+RATE_HEADERS: dict[str, Any] = {
     "RateLimit": {
         "schema": {"type": "string"},
         "description": '`"analysis";r=19;t=3600`: calls left, and seconds until one more is allowed.',
@@ -54,8 +54,8 @@ _REPLAYED: dict[str, Any] = {
 def call_responses(success: int, *errors: type[AppError]) -> Responses:
     """Return the `responses` of a route with an idempotent call: its headers, its own errors and the common ones."""
     responses = error_responses(*SIGNED_IN, *errors, CallStillRunning, IdempotencyKeyReused, RateLimited)
-    responses[success] = {"headers": _RATE_HEADERS | _REPLAYED}
-    responses[RateLimited.status_code]["headers"] = RETRY_AFTER | _RATE_HEADERS
+    responses[success] = {"headers": RATE_HEADERS | _REPLAYED}
+    responses[RateLimited.status_code]["headers"] = RETRY_AFTER | RATE_HEADERS
     return responses
 
 

@@ -70,6 +70,7 @@ HIDDEN = [
     "rate_windows",
     "refunds",
     "revoked_sessions",
+    "share_links",
     "usage_reservations",
     "user_post_activity",
 ]

@@ -24,6 +24,8 @@ codes that it can answer. An unknown address or method is answered with a code t
 | code | status | meaning |
 |---|---|---|
 """
+TEXT_FILE = {"schema": {"$ref": "#/components/schemas/TextFile"}}
+"""The content of an answer that is a text file and not JSON."""
 _ANYWHERE = (NothingHere, MethodNotAllowed)
 """Errors that belong to no operation."""
 
@@ -82,6 +84,7 @@ def _add_errors(document: dict[str, Any]) -> None:
     schemas["ErrorOut"] = ErrorOut.model_json_schema()
     schemas["ErrorOut"]["properties"]["code"] = {"$ref": "#/components/schemas/ErrorCode"}
     schemas["ErrorOut"]["examples"] = [ERROR]
+    schemas["TextFile"] = {"type": "string", "title": "TextFile", "description": "A text file in UTF-8."}
     schemas["ErrorCode"] = {
         "type": "string",
         "title": "ErrorCode",

@@ -20,6 +20,7 @@ from tests.factories import (
     create_post,
     create_request,
     create_reservation,
+    create_share_link,
     create_status,
     create_subscription,
     create_usage,
@@ -130,6 +131,7 @@ def create_everything(session: Session, name: str) -> User:
     post = create_post(session)
     request = create_request(session, user, [post], status="PROCESSING")
     create_reservation(session, request)
+    create_share_link(session, request, token=f"token of {name}")
     create_status(session, request)
     analysis = create_analysis(session, request, post)
     create_note(session, user, analysis, content=f"note of {name}")

@@ -111,7 +111,7 @@ _ANALYSIS_DATA = {
     "refused_claims": [_REFUSED_CLAIM],
     "computed_fields": [],
 }
-_ANALYSIS = {
+ANALYSIS: dict[str, Any] = {
     **_EXPLANATION,
     "id": POST_ANALYSIS_ID,
     "post_id": POST_ID,
@@ -161,7 +161,7 @@ _MEASURED = {
     "not_observable": [_NOT_OBSERVABLE],
     "measured_at": STARTED_AT,
 }
-POST_OF_REQUEST = {
+POST_OF_REQUEST: dict[str, Any] = {
     "url": POST_URL,
     "state": "ANALYSED",
     "post_id": POST_ID,
@@ -186,7 +186,7 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     schemas.EvidenceOut: _EVIDENCE,
     schemas.RefusedClaimOut: _REFUSED_CLAIM,
     schemas.AnalysisDataOut: _ANALYSIS_DATA,
-    schemas.PostAnalysisOut: _ANALYSIS,
+    schemas.PostAnalysisOut: ANALYSIS,
     schemas.AnalyzeBody: {"post_urls": ["https://x.com/jack/status/20"]},
     schemas.AcceptedRequests: {"requests": [SUMMARY]},
     schemas.RequestResults: _RESULTS,
@@ -199,6 +199,6 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
         **SUMMARY,
         "status_history": [STEP],
         "posts": [POST_OF_REQUEST],
-        "post_analyses": [_ANALYSIS],
+        "post_analyses": [ANALYSIS],
     },
 }

@@ -27,7 +27,7 @@ _MEDIUM = {
     "frames": [_FRAME],
     "error": None,
 }
-_POST = {
+POST: dict[str, Any] = {
     "id": POST_ID,
     "platform": PLATFORM,
     "url": POST_URL,
@@ -50,6 +50,6 @@ _POST = {
 EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     FrameOut: _FRAME,
     MediaOut: _MEDIUM,
-    PostOut: _POST,
-    PostList: page_of(_POST),
+    PostOut: POST,
+    PostList: page_of(POST),
 }

@@ -25,6 +25,7 @@ from whyviral.analysis.models import (
 )
 from whyviral.analysis.orphaned import end_orphaned
 from whyviral.analysis.pipeline import RequestJob
+from whyviral.analysis.sharing.models import ShareLink
 from whyviral.analytics.authentications import Authentication, Caller, record_authentication
 from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationEvent, AuthenticationLog
 from whyviral.billing.deletion import order_cancellation
@@ -138,6 +139,7 @@ USER_ROWS: tuple[UserRows, ...] = (
     UserRows(AnalysisRequestPost, _by_request(AnalysisRequestPost.request_id), Deletion.RETAINED),
     UserRows(PostAnalysis, _by_request(PostAnalysis.request_id), Deletion.RETAINED),
     UserRows(AnalysisStatus, _by_request(AnalysisStatus.request_id), Deletion.RETAINED),
+    UserRows(ShareLink, _by_request(ShareLink.request_id), Deletion.DELETED, hidden=("token_sha256",)),
     UserRows(AnalysisNote, _by_user(AnalysisNote), Deletion.DELETED),
     UserRows(
         ChatMessageChunk,

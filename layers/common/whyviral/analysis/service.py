@@ -10,6 +10,7 @@ from whyviral.core.pagination import Page
 from whyviral.social.models import Post
 
 from . import repository
+from .repository import RequestWithParts
 from .schemas import RequestDetail, RequestSummary
 from .user_requests.views import record_views
 
@@ -48,6 +49,16 @@ def get_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> 
     if found.is_view_due:
         allow_writes(session)
         record_views(session, user_id, request_id)
+    return _detail(found)
+
+
+def find_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> RequestDetail | None:
+    """Return a request of the user with its parts, without recording a view; None if it is not readable."""
+    found = repository.find_request_with_parts(session, user_id, request_id)
+    return None if found is None else _detail(found)
+
+
+def _detail(found: RequestWithParts) -> RequestDetail:
     summary = {name: getattr(found.request, name) for name in RequestSummary.model_fields}
     parts = {"status_history": found.status_history, "posts": found.posts, "post_analyses": found.post_analyses}
     return RequestDetail.model_validate(summary | parts)

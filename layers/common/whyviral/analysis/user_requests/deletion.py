@@ -15,6 +15,7 @@ from whyviral.analysis.models import (
     RequestStatus,
 )
 from whyviral.analysis.service import RequestNotFound
+from whyviral.analysis.sharing.models import ShareLink
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory
 from whyviral.core.errors import AppError
@@ -32,7 +33,7 @@ class RequestStillRunning(AppError):
 
 
 def delete_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID, *, now: datetime) -> None:
-    """Delete an ended request of the user with its history, URLs and analyses, and what depends on these.
+    """Delete an ended request of the user with its history, URLs, analyses and share link, and what depends on these.
 
     The request's row stays without its URLs and names, and so do usage, reservations and logged calls. Public posts
     and their media stay, because all requests share them.
@@ -47,7 +48,7 @@ def delete_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID, 
     if request.status in (RequestStatus.PENDING, RequestStatus.PROCESSING):
         raise RequestStillRunning
     _delete_activities(session, request)
-    for part in (PostAnalysis, AnalysisRequestPost, AnalysisStatus):
+    for part in (PostAnalysis, AnalysisRequestPost, AnalysisStatus, ShareLink):
         session.execute(delete(part).where(part.request_id == request.id))
     request.post_urls = []
     request.display_name = request.error_details = None

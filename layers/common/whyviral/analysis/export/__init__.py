@@ -1,0 +1,1 @@
+"""Exports of a report: Markdown to read, JSON for programs, and CSV for spreadsheets."""
