@@ -23,6 +23,7 @@ from whyviral.analysis.models import PostAnalysisRequest, PostState
 FORMATS = {"md": "text/markdown; charset=utf-8", "json": "application/json", "csv": "text/csv; charset=utf-8"}
 HOSTILE = "=cmd|'/c calc'!A1 [x](javascript:alert(1)) <script>alert(1)</script> \u202e | https://evil.example"
 CLAIM = {"field": "viral_formula", "text": HOSTILE, "kind": "measured", "evidence": ["F1"]}
+LIKES = {"id": "F1", "name": "likes", "value": 300_000, "unit": "likes", "source": "x metrics"}
 EVIDENCE = {"id": "F1", "kind": "fact", "label": "likes", "excerpt": "300000 likes"}
 
 
@@ -43,7 +44,7 @@ def hostile_request(rows: Session, free_user: SignedIn) -> PostAnalysisRequest:
     }
     fact = {"id": "F2", "name": "hashtags", "value": [HOSTILE, "=2"], "unit": "words", "source": HOSTILE}
     used = METADATA_USED | {
-        "facts": [*METADATA_USED["facts"], fact | {"is_quotation": True}],
+        "facts": [LIKES, fact | {"is_quotation": True}],
         "gaps": [HOSTILE],
     }
     request = create_request(rows, free_user.user, [post], state=PostState.ANALYSED, display_name=HOSTILE)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import delete, select
@@ -58,7 +57,7 @@ def share(client: TestClient, free_user: SignedIn) -> Callable[[uuid.UUID], str]
     return share
 
 
-def refused(reply: httpx.Response) -> tuple[int, dict[str, Any], str]:
+def refused(reply: Any) -> tuple[int, dict[str, Any], str]:
     """Return what a refusal shows, without the id of the call."""
     body = {name: value for name, value in reply.json().items() if name != "request_id"}
     return reply.status_code, body, reply.headers["x-robots-tag"]
