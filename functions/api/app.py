@@ -11,6 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from functions.api.description.docs_page import install_documentation
 from functions.api.description.openapi import DescribedApi, operation_id_of
 from whyviral.accounts.keyed_hashes import KeyedHashes
+from whyviral.analysis.estimate.costs import CostTable
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
@@ -31,6 +32,7 @@ from .routers import (
     analysis,
     billing,
     chat,
+    estimate,
     exports,
     feedback,
     health,
@@ -92,6 +94,12 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         frontend_url=str(settings.frontend_url),
         dodo_api_key=settings.dodo_api_key,
         dodo_mode=settings.dodo_mode,
+        costs=CostTable(
+            prices=settings.price_table,
+            provider=settings.ai_provider,
+            model=settings.analysis_model,
+            max_usd_per_request=settings.max_cost_usd_per_request,
+        ),
         max_cost_usd_per_day=settings.max_cost_usd_per_day,
         free_share_of_day=settings.free_share_of_day,
         require_verified_email=settings.require_verified_email,
@@ -108,6 +116,7 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         social.router,
         progress.router,
         notes.router,
+        estimate.router,
         exports.router,
         sharing.router,
         sharing.public_router,

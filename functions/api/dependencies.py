@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from whyviral.accounts.keyed_hashes import KeyedHashes
+from whyviral.analysis.estimate.costs import CostTable
 from whyviral.analytics.authentications import Caller
 from whyviral.chat.answers import Answers
 from whyviral.chat.transactions import Transactions
@@ -78,6 +79,8 @@ class Services:
     """Where our own pages lead back to."""
     dodo_api_key: SecretStr
     dodo_mode: DodoMode
+    costs: CostTable
+    """What an analysis may cost."""
     max_cost_usd_per_day: Decimal
     """The daily budget for all calls to vendors together."""
     free_share_of_day: Decimal

@@ -65,6 +65,7 @@ MATRIX: dict[Route, Answers] = {
     ("GET", "/api/accounts/usage/limits/"): signed_in(200),
     ("GET", "/api/accounts/usage/history/"): signed_in(200),
     ("POST", "/api/analysis/analyze/"): signed_in(202, {"post_urls": [POST_URL]}),
+    ("POST", "/api/analysis/estimate/"): signed_in(200, {"post_urls": [POST_URL]}),
     ("GET", "/api/analysis/requests/"): signed_in(200),
     ("GET", "/api/analysis/requests/{request_id}/"): OWN_ROW,
     ("DELETE", "/api/analysis/requests/{request_id}/"): Answers(401, stranger=404, owner=409, admin=404),

@@ -6,7 +6,7 @@ An example that contains another model reuses that model's example, so that ids 
 from collections.abc import Mapping
 from typing import Any
 
-from . import accounts, administration, analyses, billing, chats, notes, posts, sharing, streams
+from . import accounts, administration, analyses, billing, chats, estimates, notes, posts, sharing, streams
 from .constants import REQUEST_ID
 
 ERROR: Mapping[str, Any] = {
@@ -24,6 +24,7 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     **chats.EXAMPLES,
     **notes.EXAMPLES,
     **sharing.EXAMPLES,
+    **estimates.EXAMPLES,
     **streams.EXAMPLES,
     **administration.EXAMPLES,
     **billing.EXAMPLES,

@@ -64,6 +64,17 @@ class ModelSettings(DeployableSettings):
         return value
 
     @property
+    def analysis_model(self) -> str | None:
+        """Return the model that explains posts; None if none does."""
+        models = {
+            AiProvider.GEMINI: self.gemini_model,
+            AiProvider.OPENAI: self.openai_model,
+            AiProvider.ANTHROPIC: self.anthropic_model,
+            AiProvider.SELF_HOSTED: self.self_hosted_llm_model,
+        }
+        return models.get(self.ai_provider)
+
+    @property
     def gemini_api_keys(self) -> list[str]:
         """Return the keys that are set, in failover order; each belongs to a different Google project."""
         keys = [
