@@ -94,11 +94,12 @@ def _reasons(
     low, high = facts["outlier_ratio_low"], facts["outlier_ratio_high"]
     yield (
         f"{_cited(facts, 'outlier_ratio')} times the median {metric} of the creator's {baseline.n} last comparable"
-        f" posts; between {low.value} and {high.value} times [{low.id}, {high.id}]."
+        f" posts; between {_short(low)} and {_short(high)} times [{low.id}, {high.id}]."
     )
+    rank = facts["baseline_rank"]
     yield (
-        f"More {metric} than {_cited(facts, 'baseline_rank')} of these posts;"
-        f" an outlier needs {_OUTLIER_RATIO:g} times the median and {_OUTLIER_RANK:g} of the posts."
+        f"More {metric} than {float(rank.number or 0):.0%} of these posts [{rank.id}];"
+        f" an outlier needs {_OUTLIER_RATIO:g} times the median, and more {metric} than {_OUTLIER_RANK:.0%} of them."
     )
     least = _MIN_COUNT[baseline.metric]
     if _number(facts, metric) < least:
@@ -139,7 +140,14 @@ def _rank_sentence(facts: Mapping[str, Fact], baseline: CreatorBaseline) -> str:
 
 
 def _cited(facts: Mapping[str, Fact], name: str) -> str:
-    return f"{facts[name].value} [{facts[name].id}]"
+    return f"{_short(facts[name])} [{facts[name].id}]"
+
+
+def _short(fact: Fact) -> str:
+    """Return the fact's value, a fraction with three significant digits."""
+    if not isinstance(fact.value, float):
+        return str(fact.value)
+    return f"{float(f'{fact.value:.3g}'):,}".removesuffix(".0")
 
 
 def _number(facts: Mapping[str, Fact], name: str) -> float:
