@@ -57,6 +57,7 @@ openapi: install  ## write docs/openapi.json
 .PHONY: install-tools
 install-tools: install
 	@./bootstrap sam && ./bootstrap lambda && ./bootstrap realtime && ./bootstrap node
+	@$(MAKE) install-console-packages
 
 # Python may write bytecode, because a process that compiles every module takes ten seconds longer to start.
 test proof: export PYTHONDONTWRITEBYTECODE :=

@@ -1,0 +1,52 @@
+"""Chromium for the tests of a file, and visits of a signed-in user."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.behaviour.system import System
+from tests.fixtures.browser import Visit, running_chromium, visiting
+
+type Open = Callable[..., Visit]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """The browser; it ends with the file, because Playwright's event loop would disturb other tests of the process."""
+    with running_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_console(chromium: Browser, system: System) -> Iterator[Open]:
+    """Open the console, signed in by its link as the test's user."""
+    with ExitStack() as visits:
+
+        def open_one(*, path: str = "", width: int = 1440, prefix: str = "") -> Visit:
+            visit = visits.enter_context(visiting(chromium, width=width))
+            if prefix:
+                serve_below(visit, system, prefix)
+            visit.page.goto(f"{system.stack.ready.api}{prefix}/console/#token={token_of(system)}")
+            visit.page.wait_for_selector(".bar")
+            if path:
+                visit.page.evaluate("(path) => { location.hash = path }", path)
+            return visit
+
+        yield open_one
+
+
+def token_of(system: System) -> str:
+    """Return the session token of the test's user."""
+    return system.api.headers["Authorization"].removeprefix("Bearer ")
+
+
+def serve_below(visit: Visit, system: System, prefix: str) -> None:
+    """Serve the system below a prefix, as the stage of API Gateway does. Other paths do not exist."""
+    address = system.stack.ready.api
+    visit.page.route(f"{address}/**", lambda route: route.fulfill(status=403, body="Missing Authentication Token"))
+    visit.page.route(
+        f"{address}{prefix}/**",
+        lambda route: route.fulfill(response=route.fetch(url=route.request.url.replace(prefix, "", 1))),
+    )

@@ -1,0 +1,101 @@
+"""Hostile texts in every place where the console shows what others wrote. None of them may run."""
+
+import itertools
+import json
+from typing import Any
+
+from playwright.sync_api import Route, expect
+
+from tests.behaviour import posts
+from tests.behaviour.console.conftest import Open
+from tests.behaviour.system import System
+
+ATTACKS = (
+    "<script>RUN</script>",
+    "<img src=x onerror=RUN>",
+    "<svg onload=RUN>",
+    "<svg><script>RUN</script></svg>",
+    "<iframe srcdoc='<script>RUN</script>'></iframe>",
+    "<iframe src='javascript:RUN'></iframe>",
+    "<object data='javascript:RUN'></object>",
+    "<a href='javascript:RUN' autofocus>x</a>",
+    "<details open ontoggle=RUN>x</details>",
+    "<video><source onerror=RUN></video>",
+    "<body onload=RUN>",
+    "<math><mi xlink:href='javascript:RUN'>x</mi></math>",
+    "<style>@import 'http://evil.example/x.css';</style>",
+    "<link rel=stylesheet href='http://evil.example/x.css'>",
+    "<base href='http://evil.example/'>",
+    "<meta http-equiv=refresh content='0;url=http://evil.example/'>",
+    "<form action='http://evil.example/'><button autofocus>x</button></form>",
+    "[click](javascript:RUN)",
+    "![x](http://evil.example/x.png)",
+    "javascript:RUN",
+    "data:text/html,<script>RUN</script>",
+    "${RUN}",
+    "{{constructor.constructor('RUN')()}}",
+    "\u202eRUN\u202c <b>gnp.exe",
+    "\u0000\ufffe\ud83d <b onclick=RUN>",
+)
+WRAPPERS = ("{}", '">{}', "'>{}", "</textarea>{}", "</title>{}", "--><!-- {}", "[F1] {} [inference]", "\u2067{}\u200f")
+PAYLOADS = tuple(
+    wrapper.format(attack.replace("RUN", "window.hasRun=true,alert(1)"))
+    for attack, wrapper in itertools.product(ATTACKS, WRAPPERS)
+)
+KEPT = frozenset(
+    {
+        *("id", "status", "state", "stage", "platform", "kind", "created_at", "updated_at", "posted_at", "fetched_at"),
+        *("measured_at", "finished_at", "post_id", "media_id", "supabase_url", "thumbnail_url", "confidence", "rule"),
+        *("role", "next", "previous", "resets_at", "date", "post_analysis_id", "analysis_request_id", "evidence"),
+        *("transcript_source", "unit", "name"),
+    }
+)
+"""Fields whose values we choose: enums, ids, times, names of facts, and addresses that Storage gave."""
+
+
+def hostile(data: Any, payloads: itertools.cycle[str], field: str = "") -> Any:
+    """Return the data with another payload in every text that others may have written."""
+    if isinstance(data, dict):
+        return {name: hostile(value, payloads, name) for name, value in data.items()}
+    if isinstance(data, list):
+        return [hostile(value, payloads, field) for value in data]
+    if isinstance(data, str) and field not in KEPT:
+        return next(payloads)
+    return data
+
+
+def test_none_of_200_payloads_runs_wherever_the_console_shows_it(system: System, open_console: Open) -> None:
+    request = system.analyse(posts.publish(system, "x-video").url)
+    path = f"/requests/{request['id']}"
+    visit = open_console()
+    page = visit.page
+    used: list[str] = []
+    payloads = itertools.cycle(PAYLOADS)
+
+    def answer(route: Route) -> None:
+        if route.request.method != "GET" or "/events/" in route.request.url:
+            route.continue_()
+            return
+        real = route.fetch()
+        changed = hostile(real.json(), payloads)
+        used.extend(payload for payload in PAYLOADS if payload in str(changed))
+        route.fulfill(response=real, body=json.dumps(changed), headers={"content-type": "application/json"})
+
+    page.route("**/api/**", answer)
+    while len(set(used)) < len(PAYLOADS):
+        page.reload()
+        page.wait_for_selector("h1")
+        for view in ("/", "/history", "/notes", "/usage", "/plan", path):
+            page.evaluate("(path) => { location.hash = path }", view)
+            page.wait_for_load_state("networkidle")
+        expect(page.locator(".report")).to_be_visible()
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true })")
+        for mark in page.locator(".cite").all()[:8]:
+            mark.click()
+
+    assert len(PAYLOADS) == 200
+    assert page.evaluate("window.hasRun") is None
+    assert (visit.dialogs, visit.errors, visit.violations()) == ([], [], [])
+    assert not [host for host in visit.hosts() if "evil" in host]
+    assert page.locator(".content :is(script, iframe, object, base, style, form[action])").count() == 0
+    assert page.locator("a[href^='javascript:'], a[href^='data:']").count() == 0
