@@ -140,7 +140,7 @@ def test_no_view_has_a_serious_fault_of_accessibility_or_scrolls_sideways(
         faults[path] = serious_faults(visit.page)
         assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
 
-    assert faults == dict.fromkeys((*VIEWS, report), [])
+    assert not any(faults.values()), faults
     assert_clean(visit, system)
 
 

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from playwright.sync_api import Route, expect
@@ -53,7 +54,7 @@ KEPT = frozenset(
 """Fields whose values we choose: enums, ids, times, names of facts, and addresses that Storage gave."""
 
 
-def hostile(data: Any, payloads: itertools.cycle[str], field: str = "") -> Any:
+def hostile(data: Any, payloads: Iterator[str], field: str = "") -> Any:
     """Return the data with another payload in every text that others may have written."""
     if isinstance(data, dict):
         return {name: hostile(value, payloads, name) for name, value in data.items()}
