@@ -2,6 +2,8 @@
 
 import gzip
 import hashlib
+import posixpath
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +18,8 @@ _MEDIA_TYPES = {
 }
 """The files that browsers get, by suffix. Pages are rendered, and the list of licences is not sent."""
 _COMPRESSED_ALREADY = ".woff2"
+_FIRST_MODULE = "js/main.js"
+_STATIC_IMPORT = re.compile(r"""\bfrom\s?["'](\.[^"']+)["']""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,12 @@ class ConsoleAssets:
     @cached_property
     def modules(self) -> list[str]:
         """The script modules that the first page needs, which the browser fetches side by side."""
-        return sorted(name for name in self._paths if name.startswith("js/") or name.endswith(".mjs"))
+        found = [_FIRST_MODULE] if _FIRST_MODULE in self._paths else []
+        for name in found:
+            imported = _STATIC_IMPORT.findall(self._paths[name].read_text(encoding="utf-8"))
+            names = [posixpath.normpath(posixpath.join(posixpath.dirname(name), one)) for one in imported]
+            found += [one for one in dict.fromkeys(names) if one not in found]
+        return found
 
     def get_page(self, name: str) -> str:
         """Return the source of a page."""

@@ -6,15 +6,19 @@ import { startSession } from "./session/session.js";
 import { Shell } from "./shell.js";
 import { SignedOut } from "./signed_out.js";
 import { Failure, Loading } from "./parts/states.js";
+import { texts } from "./texts.js";
 import { Home } from "./views/home.js";
-import { History } from "./views/history.js";
-import { Notes } from "./views/notes.js";
-import { Plan } from "./views/plan.js";
-import { RequestPage } from "./views/request.js";
-import { Unknown } from "./views/unknown.js";
-import { Usage } from "./views/usage.js";
 
-const VIEWS = { home: Home, history: History, notes: Notes, usage: Usage, plan: Plan, request: RequestPage, unknown: Unknown };
+const LOADED = { home: Home };
+/** The views that the first page does not need are loaded when they are first opened. */
+const LOADERS = {
+  history: async () => (await import("./views/history.js")).History,
+  notes: async () => (await import("./views/notes.js")).Notes,
+  plan: async () => (await import("./views/plan.js")).Plan,
+  request: async () => (await import("./views/request.js")).RequestPage,
+  unknown: async () => (await import("./views/unknown.js")).Unknown,
+  usage: async () => (await import("./views/usage.js")).Usage,
+};
 
 function Console() {
   const [state, setState] = useState({ phase: "starting" });
@@ -40,10 +44,28 @@ function Console() {
   if (state.phase === "signed_out") return html`<${SignedOut} hasExpired=${state.hasExpired} />`;
   if (state.phase === "failed") return html`<main class="gate"><${Failure} error=${state.error} onRetry=${start} /></main>`;
   if (state.phase === "starting") return html`<main class="gate"><${Loading} /></main>`;
-  const View = VIEWS[route.name];
   return html`<${Shell} route=${route} profile=${state.profile}>
-    <${View} key=${route.name === "request" ? route.ids[0] : route.name} route=${route} profile=${state.profile} />
+    <${View} key=${route.name === "request" ? route.ids[0] : route.name} route=${route} />
   <//>`;
+}
+
+function View({ route }) {
+  const [state, setState] = useState({ component: LOADED[route.name] });
+  useEffect(() => {
+    if (state.component) return;
+    LOADERS[route.name]().then(
+      (component) => {
+        LOADED[route.name] = component;
+        setState({ component });
+      },
+      () => setState({ hasFailed: true }),
+    );
+  }, [route.name]);
+  if (state.hasFailed) {
+    return html`<section class="failure" role="alert"><p class="failure-message">${texts.errors.outdated}</p>
+      <p><button type="button" class="button" onClick=${() => location.reload()}>${texts.errors.reload}</button></p></section>`;
+  }
+  return state.component ? html`<${state.component} route=${route} />` : html`<${Loading} lines=${6} />`;
 }
 
 render(html`<${Console} />`, document.getElementById("console"));

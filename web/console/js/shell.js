@@ -42,7 +42,7 @@ export function Shell({ route, profile, children }) {
         )}
       </nav>
       <details class="account">
-        <summary aria-label=${texts.account.menu}><span aria-hidden="true">${initial(profile)}</span></summary>
+        <summary><span aria-hidden="true">${initial(profile)}</span><span class="hidden">${texts.account.menu}</span></summary>
         <div class="account-menu">
           <bdi class="quiet">${profile.email ?? profile.full_name ?? ""}</bdi>
           <a href=${addressOf("docs")}>${texts.account.docs}</a>

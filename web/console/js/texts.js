@@ -27,6 +27,7 @@ export const texts = {
     notFoundTitle: "There is nothing here",
     notFound: "The address may be mistyped, or what it showed was deleted.",
     crash: "This page has failed. Reload it to continue; nothing that you saved is lost.",
+    outdated: "This part of the page could not be loaded. There may be a new version; reload the page to get it.",
     reload: "Reload",
   },
   home: {
@@ -217,6 +218,8 @@ export const texts = {
     handles: "Handles analysed",
     of: (used, max) => `${used} of ${max}`,
     history: "Last 30 days",
+    day: "Day",
+    platform: "Platform",
     none: "Nothing was used in the last 30 days.",
     perCall: (n) => `${n} posts in one call`,
     chart: "Posts analysed a day",

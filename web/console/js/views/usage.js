@@ -55,7 +55,7 @@ function Meter({ name, used, max }) {
 
 function HistoryTable({ days }) {
   return html`<div class="table-scroll"><table>
-    <thead><tr><th></th><th></th>${COUNTED.map(([name]) => html`<th key=${name}>${texts.usage[name]}</th>`)}</tr></thead>
+    <thead><tr><th>${texts.usage.day}</th><th>${texts.usage.platform}</th>${COUNTED.map(([name]) => html`<th key=${name}>${texts.usage[name]}</th>`)}</tr></thead>
     <tbody>${days.map(
       (day) => html`<tr key=${`${day.date}${day.platform}`}><th scope="row">${formatDate(day.date)}</th><td>${texts.platforms[day.platform]}</td>
         ${COUNTED.map(([name, field]) => html`<td key=${name} class="numbers">${day[field]}</td>`)}</tr>`,
