@@ -60,7 +60,7 @@ def hostile(data: Any, payloads: Iterator[str], field: str = "") -> Any:
         return {name: hostile(value, payloads, name) for name, value in data.items()}
     if isinstance(data, list):
         return [hostile(value, payloads, field) for value in data]
-    if isinstance(data, str) and field not in KEPT:
+    if isinstance(data, str) and field not in KEPT and "/storage/v1/object/" not in data:
         return next(payloads)
     return data
 

@@ -8,12 +8,15 @@ const RELATIVE_UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
 
 export const formatCount = (value) => (Math.abs(value) < 10_000 ? plain.format(value) : compact.format(value));
 export const formatNumber = (value) => plain.format(value);
-export const formatDate = (text) => dateFormat.format(new Date(text));
-export const formatDateTime = (text) => `${dateFormat.format(new Date(text))}, ${timeFormat.format(new Date(text))}`;
+export const formatDate = (text) => (isDate(text) ? dateFormat.format(new Date(text)) : String(text));
+export const formatDateTime = (text) => (isDate(text) ? `${formatDate(text)}, ${timeFormat.format(new Date(text))}` : String(text));
 export const formatPercent = (share) => `${plain.format(share * 100)} %`;
 export const formatUsd = (usd) => (usd === 0 ? "$0" : `$${usd < 0.01 ? usd.toFixed(4) : usd.toFixed(2)}`);
 
+const isDate = (text) => !Number.isNaN(new Date(text).getTime());
+
 export function formatMoney(cents, currency = "USD") {
+  if (!/^[A-Z]{3}$/.test(currency)) return `${plain.format(cents / 100)} ${currency}`;
   return new Intl.NumberFormat("en", { style: "currency", currency }).format(cents / 100);
 }
 
@@ -34,6 +37,7 @@ export function formatClock(seconds) {
 }
 
 export function formatAgo(text, now = Date.now()) {
+  if (!isDate(text)) return String(text);
   const seconds = (new Date(text).getTime() - now) / 1000;
   if (Math.abs(seconds) > 7 * 86_400) return formatDate(text);
   for (const [unit, size] of RELATIVE_UNITS) {

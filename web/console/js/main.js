@@ -1,6 +1,6 @@
 // Starts the console: finds the session, then shows the page of the address.
 import { get } from "./api.js";
-import { html, render, useEffect, useState } from "./html.js";
+import { html, render, useEffect, useErrorBoundary, useState } from "./html.js";
 import { useRoute } from "./router.js";
 import { startSession } from "./session/session.js";
 import { Shell } from "./shell.js";
@@ -50,6 +50,7 @@ function Console() {
 }
 
 function View({ route }) {
+  const [error] = useErrorBoundary();
   const [state, setState] = useState({ component: LOADED[route.name] });
   useEffect(() => {
     if (state.component) return;
@@ -61,6 +62,7 @@ function View({ route }) {
       () => setState({ hasFailed: true }),
     );
   }, [route.name]);
+  if (error) return html`<${Failure} error=${error} onRetry=${() => location.reload()} />`;
   if (state.hasFailed) {
     return html`<section class="failure" role="alert"><p class="failure-message">${texts.errors.outdated}</p>
       <p><button type="button" class="button" onClick=${() => location.reload()}>${texts.errors.reload}</button></p></section>`;

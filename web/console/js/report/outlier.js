@@ -8,6 +8,7 @@ const HEIGHT = 132;
 const LEFT = 8;
 const AXIS_Y = 96;
 const BAR_Y = 52;
+const METRICS = new Set(["views", "likes"]);
 
 export function Outlier({ facts, entry }) {
   const value = (name) => facts.get(name)?.value;
@@ -18,6 +19,7 @@ export function Outlier({ facts, entry }) {
       : null;
   }
   const metric = value("baseline_metric");
+  if (!METRICS.has(metric)) return null;
   const sample = {
     this: value(metric), median: value("baseline_median"), best: value("baseline_best"),
     low: value("baseline_lower_quartile"), high: value("baseline_upper_quartile"),

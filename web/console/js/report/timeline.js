@@ -30,7 +30,7 @@ export function Timeline({ post, facts, onSeek, video }) {
       </div>
       <div class="timeline-lane timeline-events">
         <span class="timeline-hook" style=${{ width: share(HOOK_S) }}><em>${texts.timeline.hook}</em></span>
-        ${marks.map(([name, seconds]) => html`<span key=${name} class=${`timeline-mark timeline-${name}`} style=${{ left: share(seconds) }}><em>${texts.timeline[name]} ${formatClock(seconds)}</em></span>`)}
+        ${marks.map(([name, seconds]) => html`<span key=${name} class=${`timeline-mark timeline-${name} ${seconds > duration / 2 ? "timeline-late" : ""}`} style=${{ left: share(seconds) }}><em>${texts.timeline[name]} ${formatClock(seconds)}</em></span>`)}
         ${medium.frames?.map((frame) => html`<i key=${frame.at_s} class="timeline-frame" style=${{ left: share(frame.at_s) }}></i>`)}
       </div>
       ${current !== null && html`<div class="timeline-cursor" style=${{ left: share(current) }}><span class="numbers">${formatClock(current)}</span></div>`}
