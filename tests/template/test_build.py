@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from functions.api.console.assets import CONSOLE_FOLDER
 from local.aws.lambda_service import LambdaService
 from local.aws.template import FunctionSpec, read_template
 from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
@@ -160,6 +161,13 @@ def test_a_package_contains_the_code_of_one_function(packages: Path) -> None:
         folder = spec.handler.split(".")[1]
 
         assert _top_level(packages / spec.name / "functions") == {"__init__.py", folder}, spec.name
+
+
+def test_the_packages_of_the_api_contain_the_console_where_it_looks_for_it(packages: Path) -> None:
+    console = CONSOLE_FOLDER.relative_to(ROOT)
+
+    for name in ("ApiFunction", "StreamFunction"):
+        assert _files(packages / name / console) == _files(CONSOLE_FOLDER), name
 
 
 def test_no_package_repeats_the_contents_of_the_layer(packages: Path) -> None:

@@ -29,7 +29,7 @@ export function Timeline({ post, facts, onSeek, video }) {
         ${lines.map((line) => html`<span key=${line.from} class=${said === line ? "is-said" : ""} style=${{ left: share(line.from), width: share(line.to - line.from) }}></span>`)}
       </div>
       <div class="timeline-lane timeline-events">
-        <span class="timeline-hook" style=${{ width: share(HOOK_S) }}><em>${texts.timeline.hook}</em></span>
+        <span class="timeline-hook" style=${{ width: share(Math.min(HOOK_S, duration)) }}><em>${texts.timeline.hook}</em></span>
         ${marks.map(([name, seconds]) => html`<span key=${name} class=${`timeline-mark timeline-${name} ${seconds > duration / 2 ? "timeline-late" : ""}`} style=${{ left: share(seconds) }}><em>${texts.timeline[name]} ${formatClock(seconds)}</em></span>`)}
         ${medium.frames?.map((frame) => html`<i key=${frame.at_s} class="timeline-frame" style=${{ left: share(frame.at_s) }}></i>`)}
       </div>

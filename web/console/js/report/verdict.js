@@ -24,7 +24,7 @@ function Score({ verdict }) {
       <span class="tag">${texts.verdict.confidence[verdict.confidence]}</span></p>
     <div class="score-meter" aria-hidden="true">
       <span class="score-value" style=${{ width: `${Math.max(verdict.score * 100, 1)}%` }}></span>
-      <span class="score-threshold" style=${{ left: `${verdict.threshold * 100}%` }}><em>${texts.verdict.threshold(verdict.threshold)}</em></span>
+      <span class=${`score-threshold ${verdict.threshold > 0.5 ? "score-threshold-late" : ""}`} style=${{ left: `${verdict.threshold * 100}%` }}><em>${texts.verdict.threshold(verdict.threshold)}</em></span>
     </div>
   </div>`;
 }
