@@ -52,7 +52,6 @@ _FRONTEND = "http://localhost:3000"
 _DEFAULTS = {
     "ALLOWED_HOSTS": "127.0.0.1,localhost",
     "CORS_ALLOWED_ORIGINS": _FRONTEND,
-    "FRONTEND_URL": _FRONTEND,
     "DEBUG": "false",
 }
 _WEBHOOK_SECRETS = (
@@ -166,7 +165,8 @@ def configure(
             "clerk_frontend_url": f"{stand_ins_url}/clerk",
         },
     }
-    settings = _DEFAULTS | {_MODEL_VARIABLE: _packaged_model()} | dict(user_settings)
+    console = {"FRONTEND_URL": f"{public_base_url}/console/"}
+    settings = _DEFAULTS | console | {_MODEL_VARIABLE: _packaged_model()} | dict(user_settings)
     settings |= {"SUPABASE_DB_URL": database_url, "PUBLIC_BASE_URL": public_base_url}
     settings["AI_PROVIDER"] = provider_of(user_settings)
     settings |= {"WHISPER_DEVICE": _DEVICE, "DEADLINE_S": _DEADLINE_S}
