@@ -167,6 +167,18 @@ def test_a_report_can_be_reached_and_read_by_keyboard(system: System, open_conso
     assert page.url.endswith(report)
 
 
+def test_a_printed_report_lists_its_evidence_and_no_controls(system: System, open_console: Open) -> None:
+    page = open_console(path=analysed(system)).page
+    expect(page.locator(".formula")).to_be_visible()
+    page.emulate_media(media="print")
+
+    expect(page.locator(".printed-sources li").first).to_be_visible()
+    numbers = page.locator(".cite").all_inner_texts()
+    assert page.locator(".printed-sources li").count() == len(set(numbers))
+    for hidden in (".bar", ".request-actions", ".report-side"):
+        expect(page.locator(hidden)).to_be_hidden()
+
+
 def test_a_refused_address_is_explained_beside_the_field(system: System, open_console: Open) -> None:
     page = open_console().page
     paste(page, "https://example.com/nothing")

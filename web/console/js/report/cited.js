@@ -45,6 +45,17 @@ function Evidence({ id, source, number, onSeek }) {
   </aside>`;
 }
 
+/** On paper the evidence cannot be opened, so it stands at the end. Render this behind everything that cites. */
+export function PrintedSources({ sources }) {
+  return html`<section class="printed-sources">
+    <h2>${texts.evidence.title}</h2>
+    <ol>${sources.cited().map((id) => {
+      const source = sources.find(id);
+      return html`<li key=${id} value=${sources.number(id)}><bdi>${source?.label ?? texts.evidence.unknown}</bdi>: <bdi>${source?.text ?? texts.evidence.medium}</bdi></li>`;
+    })}</ol>
+  </section>`;
+}
+
 /** A list of texts with citations. */
 export function CitedList({ items, sources, onSeek, className = "list", ordered = false }) {
   const entries = items.map((item, index) => html`<li key=${index}><${Cited} text=${item} sources=${sources} onSeek=${onSeek} /></li>`);

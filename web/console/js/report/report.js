@@ -5,7 +5,7 @@ import { Chat } from "../panels/chat.js";
 import { Note } from "../panels/note.js";
 import { Loading } from "../parts/states.js";
 import { texts } from "../texts.js";
-import { Cited, CitedList } from "./cited.js";
+import { Cited, CitedList, PrintedSources } from "./cited.js";
 import { FactTable, Method } from "./facts.js";
 import { Media } from "./media.js";
 import { Numbers } from "./numbers.js";
@@ -35,6 +35,7 @@ export function Report({ request, entry, post, analysis }) {
       ${analysis && html`<${Explanation} ...${{ analysis, sources, onSeek }} />`}
       <${Timeline} ...${{ post, facts, onSeek, video }} />
       ${analysis && html`<${Advice} ...${{ analysis, sources, onSeek }} />`}
+      ${verdict && html`<${PrintedSources} sources=${sources} />`}
       <div class="folds">
         ${verdict && html`<${FactTable} ...${{ entry, analysis }} />`}
         ${analysis && html`<${Method} ...${{ analysis }} />`}

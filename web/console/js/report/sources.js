@@ -4,7 +4,7 @@ import { formatFact, nameOf } from "../format.js";
 /**
  * Collect the sources of one post.
  *
- * @returns {{number: (id) => number, find: (id) => object | undefined}}
+ * @returns {{number: (id) => number, find: (id) => object | undefined, cited: () => string[]}}
  */
 export function collectSources({ entry, post, analysis }) {
   const found = new Map();
@@ -28,6 +28,8 @@ export function collectSources({ entry, post, analysis }) {
   const numbers = new Map();
   return {
     find: (id) => found.get(id),
+    /** The ids in the order of their numbers. */
+    cited: () => [...numbers.keys()],
     number(id) {
       if (!numbers.has(id)) numbers.set(id, numbers.size + 1);
       return numbers.get(id);
