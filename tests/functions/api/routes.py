@@ -44,6 +44,12 @@ MATRIX: dict[Route, Answers] = {
     ("GET", "/health/"): public(200),
     ("GET", "/health/live/"): public(200),
     ("GET", "/health/ready/"): public(200),
+    ("GET", "/"): public(200),
+    ("GET", "/console"): public(200),
+    ("GET", "/console/"): public(200),
+    ("GET", "/console/sign-in"): public(404),  # it exists where Clerk signs users in
+    ("GET", "/console/sign-in/"): public(404),
+    ("GET", "/console/assets-{version}/{name:path}"): public(404),  # it has no such version
     ("GET", "/docs"): public(200),
     ("GET", "/docs/swagger-ui-bundle.js"): public(200),
     ("GET", "/docs/swagger-ui.css"): public(200),
