@@ -62,8 +62,7 @@ def test_two_stacks_have_no_name_in_common(created: Properties, identifiers: dic
     one, other = (set(names(created, identifiers, stack)) for stack in ("one", "other"))
 
     assert {name for kind, name in one if kind == "AWS::Scheduler::Schedule"} == {
-        '{"Name": "one-retention"}',
-        '{"Name": "one-sweeper"}',
+        f'{{"Name": "one-{name}"}}' for name in ("billing", "billing-ends", "reconciliation", "retention", "sweeper")
     }
     assert one & other == set()
 

@@ -6,10 +6,9 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from whyviral.accounts import service as account_service
 from whyviral.accounts.models import CURRENT_STATUSES, Subscription
 from whyviral.accounts.schemas import BillingNotice, NoticeKind, SubscriptionOut
-from whyviral.accounts.service import FREE_PLAN
+from whyviral.accounts.service import FREE_PLAN, NoCurrentSubscription
 from whyviral.integrations.dodo.documents import SubscriptionState
 
 from . import repository
@@ -21,15 +20,13 @@ def get_current_subscription(session: Session, user_id: uuid.UUID) -> Subscripti
     Raises:
         NoCurrentSubscription: the user has no current subscription.
     """
-    subscription = SubscriptionOut.model_validate(account_service.get_user_subscription(session, user_id))
-    return subscription.model_copy(update={"notices": list_notices(session, user_id)})
-
-
-def list_notices(session: Session, user_id: uuid.UUID) -> list[BillingNotice]:
-    """Return the notices about all subscriptions of a user, current or not."""
-    rows = repository.list_reported_subscriptions(session, user_id)
+    rows = repository.list_live_subscriptions(session, user_id)
+    current = next((row for row in rows if row.status in CURRENT_STATUSES), None)
+    if current is None:
+        raise NoCurrentSubscription
     failed_at = repository.find_last_failure(session, user_id) if any(map(_is_overdue, rows)) else None
-    return [notice for row in rows for notice in _notices_of(row, failed_at)]
+    notices = [notice for row in rows if row.provider_status for notice in _notices_of(row, failed_at)]
+    return SubscriptionOut.model_validate(current).model_copy(update={"notices": notices})
 
 
 def _is_overdue(row: Subscription) -> bool:

@@ -141,15 +141,12 @@ def list_subscriptions(session: Session, user_id: uuid.UUID) -> Sequence[Subscri
     ).all()
 
 
-def list_reported_subscriptions(session: Session, user_id: uuid.UUID) -> Sequence[Subscription]:
-    """Return the subscriptions of a user that the provider has not ended for good, with their plans, newest first."""
+def list_live_subscriptions(session: Session, user_id: uuid.UUID) -> Sequence[Subscription]:
+    """Return the current subscription and those that the provider has not ended, newest first, with their plans."""
+    is_at_provider = Subscription.provider_status.not_in(ENDED_AT_PROVIDER)
     return session.scalars(
         select(Subscription)
-        .where(
-            Subscription.user_id == user_id,
-            Subscription.provider_status.is_not(None),
-            or_(Subscription.provider_status.not_in(ENDED_AT_PROVIDER), Subscription.status.in_(CURRENT_STATUSES)),
-        )
+        .where(Subscription.user_id == user_id, or_(is_at_provider, Subscription.status.in_(CURRENT_STATUSES)))
         .options(joinedload(Subscription.plan, innerjoin=True), joinedload(Subscription.downgrade_to_plan))
         .order_by(Subscription.created_at.desc(), Subscription.id)
     ).all()

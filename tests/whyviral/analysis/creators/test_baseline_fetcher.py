@@ -254,9 +254,9 @@ def test_facts_and_verdict_are_readable_before_the_model_is_asked_and_after_it_f
     row = only_post(pipeline, job)
     assert row.measured is not None
     assert row.measured == measured
-    assert (row.state, row.measured["verdict"]["rule"], row.measured["verdict"]["n"]) == ("FAILED", "v1", 30)
-    assert pipeline.read(job).post_analyses == []
-    assert pipeline.used() == {pipeline.clock().date().isoformat(): 0}
+    assert (row.state, row.measured["verdict"]["rule"], row.measured["verdict"]["n"]) == ("ANALYSED", "v1", 30)
+    (analysis,) = pipeline.read(job).post_analyses
+    assert (row.is_partial, analysis.metadata_used["provider"]) == (True, "measured")
 
 
 def test_a_list_of_an_account_without_posts_is_kept(pipeline: Pipeline) -> None:
