@@ -10,6 +10,7 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from functions.api.description.docs_page import install_documentation
 from functions.api.description.openapi import DescribedApi, operation_id_of
+from whyviral.accounts.api_keys import KnownApiKeys
 from whyviral.accounts.keyed_hashes import KeyedHashes
 from whyviral.analysis.estimate.costs import CostTable
 from whyviral.core.database import build_engine
@@ -21,7 +22,7 @@ from .billing_pages import install_billing_pages
 from .chat.transactions import PooledTransactions
 from .chat.wiring import build_answers
 from .console.pages import install_console
-from .dependencies import Runner, Services, run_in_thread
+from .dependencies import KeyedLocks, Runner, Services, run_in_thread
 from .error_responses import EVERY_ROUTE, error_responses
 from .errors import install_error_handlers
 from .idempotent_call import REPLAYED_HEADER, install_replays
@@ -85,6 +86,8 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
             settings.clerk_authorized_parties,
             require_azp=settings.clerk_require_authorized_party,
         ),
+        api_keys=KnownApiKeys(),
+        key_checks=KeyedLocks(),
         clerk_secret_key=settings.clerk_secret_key,
         hashes=KeyedHashes(settings.clerk_secret_key.get_secret_value()),
         workflow=StepFunctionsWorkflow(settings.state_machine_arn),

@@ -1,4 +1,4 @@
-"""The caller of a route: verifies the session token before the body is read, and loads the user's row on demand."""
+"""The caller of a route: verifies the token or API key before the body is read, and loads the user's row on demand."""
 
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
@@ -9,20 +9,34 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
 from sqlalchemy.orm import Session
 
+from whyviral.accounts.api_keys import (
+    ApiKeyNotAllowed,
+    ApiKeyScopeMissing,
+    ApiScope,
+    InvalidApiKey,
+    claims_of,
+    count_check,
+    record_check,
+    require_scope,
+)
 from whyviral.accounts.models import User
 from whyviral.accounts.service import AccountDeleted, SessionRevoked
 from whyviral.accounts.sessions import InvalidToken, get_session_user, verify_token
+from whyviral.analytics.authentications import Caller
 from whyviral.core.errors import AppError
+from whyviral.integrations.clerk.api_keys import ApiKey, digest_of, is_api_key
 from whyviral.integrations.clerk.session_tokens import InvalidSessionToken, SessionClaims
+from whyviral.throttling.rate_limits import RateLimited
+from whyviral.vendor_calls.calls import CallCollector
 
 from .dependencies import Services, SessionDep, caller_of, services_of
 from .error_responses import DATABASE, Errors
-from .errors import ProviderUnavailable
+from .errors import ProviderRefusedUs, ProviderUnavailable
 from .transactions import Deferred, TransactionRoute
 
 
 class NotAuthenticated(AppError):
-    """The request carries no session token in its Authorization header."""
+    """The request carries neither a session token nor an API key in its Authorization header."""
 
     status_code = 401
     code = "not_authenticated"
@@ -33,7 +47,16 @@ class NotAuthenticated(AppError):
 
 TOKEN_ERRORS: Errors = (InvalidToken, SessionRevoked, AccountDeleted)
 """The errors that refuse a session token."""
-SIGNED_IN: Errors = (*DATABASE, ProviderUnavailable, NotAuthenticated, *TOKEN_ERRORS)
+KEY_ERRORS: Errors = (InvalidApiKey, ApiKeyNotAllowed, ApiKeyScopeMissing, RateLimited)
+"""The errors that refuse an API key."""
+SIGNED_IN: Errors = (
+    *DATABASE,
+    ProviderUnavailable,
+    ProviderRefusedUs,
+    NotAuthenticated,
+    *TOKEN_ERRORS,
+    *KEY_ERRORS,
+)
 """The errors that every route for signed-in users can answer."""
 
 
@@ -55,8 +78,50 @@ async def _claims_of(services: Services, token: str) -> SessionClaims:
     return claims
 
 
+async def _claims_of_key(request: Request, secret: str, scope: ApiScope | None) -> SessionClaims:
+    """Verify an API key. Parallel requests with a key that is not known yet wait for one verification."""
+    services = services_of(request)
+    key = services.api_keys.find(secret)
+    if key is None:
+        async with services.key_checks.one_at_a_time(digest_of(secret)):
+            key = services.api_keys.find(secret) or await _verify_key(services, secret, caller_of(request))
+    require_scope(key, scope)
+    return claims_of(key)
+
+
+async def _verify_key(services: Services, secret: str, caller: Caller) -> ApiKey:
+    """Ask Clerk about a key. No connection to the database is held meanwhile."""
+    checked_at = services.clock()
+    async with services.connections:
+        await services.run(count_check, services.engine, caller, now=checked_at)
+    calls = CallCollector()
+    key: ApiKey | None = None
+    try:
+        key = await services.run(services.clerk(calls).find_api_key, secret)
+    finally:
+        async with services.connections:
+            await services.run(record_check, services.engine, calls, key)
+    return services.api_keys.add(secret, key, checked_at=checked_at)
+
+
+_KEY_PATHS = ("/api/analysis/", "/api/social/")
+_PROFILE, _USAGE = "/api/accounts/me/", "/api/accounts/usage/"
+_WITHOUT_EFFECT = "/api/analysis/estimate/"
+
+
+def scope_of(method: str, path: str) -> ApiScope | None:
+    """Return the scope that an API key needs for a route; None if no key allows it, as for a new route elsewhere."""
+    is_reading = method == "GET" or path == _WITHOUT_EFFECT
+    if path.startswith(_KEY_PATHS):
+        return ApiScope.READ if is_reading else ApiScope.WRITE
+    is_readable = path == _PROFILE or path.startswith(_USAGE)
+    return ApiScope.READ if is_reading and is_readable else None
+
+
 documented_scheme = HTTPBearer(
-    auto_error=False, scheme_name="ClerkSessionToken", description="A session token of Clerk, valid for one minute."
+    auto_error=False,
+    scheme_name="ClerkSessionToken",
+    description="A session token of Clerk, valid for one minute, or an API key of Clerk's (`ak_…`).",
 )
 
 
@@ -91,7 +156,7 @@ type _DeferredUser = Annotated[Deferred, Depends(defer_current_user)]
 
 
 class AuthenticatedRoute(TransactionRoute):
-    """A route whose session token is verified before any part of the body is parsed."""
+    """A route whose session token or API key is verified before any part of the body is parsed."""
 
     deferring: ClassVar[Mapping[Any, Any]] = {CurrentUser: _DeferredUser}
 
@@ -100,7 +165,11 @@ class AuthenticatedRoute(TransactionRoute):
         handle = super().get_route_handler()
 
         async def authenticate_first(request: Request) -> Response:
-            request.state.claims = await _claims_of(services_of(request), _token_of(request))
+            token = _token_of(request)
+            if is_api_key(token):
+                request.state.claims = await _claims_of_key(request, token, scope_of(request.method, self.path))
+            else:
+                request.state.claims = await _claims_of(services_of(request), token)
             try:
                 return await handle(request)
             except RequestValidationError:

@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Protocol
@@ -14,6 +15,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from whyviral.accounts.api_keys import KnownApiKeys
 from whyviral.accounts.keyed_hashes import KeyedHashes
 from whyviral.analysis.estimate.costs import CostTable
 from whyviral.analytics.authentications import Caller
@@ -60,6 +62,23 @@ async def run_inline[**Arguments, Result](
     return work(*args, **kwargs)
 
 
+class KeyedLocks:
+    """Locks by name, which coroutines of one event loop hold one at a time."""
+
+    def __init__(self) -> None:
+        self._locks: dict[bytes, asyncio.Lock] = {}
+
+    @asynccontextmanager
+    async def one_at_a_time(self, name: bytes) -> AsyncIterator[None]:
+        """Wait until no other coroutine is inside with the same name. Waiting holds no thread and no connection."""
+        lock = self._locks.setdefault(name, asyncio.Lock())
+        async with lock:
+            try:
+                yield
+            finally:
+                self._locks.pop(name, None)  # a coroutine that waits still has the lock, and a later one finds a result
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The collaborators of one application, built by `create_app`."""
@@ -68,6 +87,9 @@ class Services:
     connections: asyncio.Semaphore
     """One permit for each connection in the engine's pool."""
     verifier: SessionTokenVerifier
+    api_keys: KnownApiKeys
+    key_checks: KeyedLocks
+    """Let one request at a time verify an API key."""
     clerk_secret_key: SecretStr
     hashes: KeyedHashes
     workflow: Workflow

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request
 
-from local.stand_ins.clerk import emails, frontend, sessions
+from local.stand_ins.clerk import api_keys, emails, frontend, sessions
 from local.stand_ins.clerk.errors import Json, body_of, error_body, invalid, not_found, text_of
 from local.stand_ins.scenario.refusals import Refusal
 from local.stand_ins.state import State
@@ -160,7 +160,7 @@ async def verify_password(request: Request, state: State, user_id: str) -> Json:
     return {"verified": True}
 
 
-for part in (sessions.backend, emails.backend):
+for part in (sessions.backend, emails.backend, api_keys.backend):
     backend.include_router(part)
 router.include_router(frontend.router)
 router.include_router(backend)

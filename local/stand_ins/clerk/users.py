@@ -53,6 +53,8 @@ class ClerkUsers:
     """Keys are user ids."""
     codes: Codes = field(default_factory=Codes)
     tickets: dict[str, Ticket] = field(default_factory=dict)
+    api_keys: dict[str, Json] = field(default_factory=dict)
+    """Keys of the mapping are the secrets."""
     is_production: bool = False
     """Whether this is a production instance, on which a backend cannot create sessions."""
     publish: Callable[[str, Json], None] = lambda _type, _data: None

@@ -267,7 +267,14 @@ def test_the_refusals_of_analyze_are_documented_by_their_codes(description: dict
 
     codes = {status: re.findall(r"`(\w+)`:", responses[status]["description"]) for status in ("403", "409", "422")}
     assert codes == {
-        "403": ["max_urls_exceeded", "usage_limit_reached", "no_current_plan", "verified_email_required"],
+        "403": [
+            "api_key_not_allowed",
+            "api_key_scope_missing",
+            "max_urls_exceeded",
+            "usage_limit_reached",
+            "no_current_plan",
+            "verified_email_required",
+        ],
         "409": ["idempotency_key_in_use"],
         "422": ["invalid_request", "too_many_urls", "invalid_post_urls", "invalid_handle", "idempotency_key_reused"],
     }

@@ -32,6 +32,8 @@ JWT = "eyJhbGciOiJSUzI1NiIsImtpZCI6Imluc18xIn0.eyJzdWIiOiJ1c2VyXzEifQ.c2lnbmF0dX
         ("sk_test_abc123 sk_live_abc123 whsec_abc/+= sb_secret_abc", "[hidden] [hidden] [hidden] [hidden]"),
         ("GET https://example.com/v3?part=x&key=AIzaX&y=2", "GET https://example.com/v3?part=x&key=[hidden]&y=2"),
         ("AIzaSyA1234567890abcdefghijklm", "[hidden]"),
+        ("key ak_0123456789abcdef, twice: ak_abcdefgh", "key [hidden], twice: [hidden]"),
+        ("ak_short break_1234567890", "ak_short break_1234567890"),
         ("sk-ant-api03-abcdefghijklmnop", "[hidden]"),
         ("?code=123456", "?code=[hidden]"),
     ],

@@ -5,7 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 from clerk_backend_api import Clerk
-from clerk_backend_api.models import ClerkErrors, EmailAddressIdentificationStatus, SDKError
+from clerk_backend_api.models import (
+    ClerkErrors,
+    EmailAddressIdentificationStatus,
+    SDKError,
+    VerifyAPIKeyAPIKeysResponseResponseBody,
+)
 
 from tests.fixtures.stand_ins import StandInsClient
 
@@ -75,3 +80,20 @@ def test_a_wrong_password_is_refused(clerk: Clerk, stand_ins: StandInsClient, em
         clerk.users.verify_password(user_id=user_id, password="wrong horse")
 
     assert "incorrect_password" in str(refusal.value.body)
+
+
+@pytest.mark.filterwarnings("ignore:warning. .. DEPRECATED:DeprecationWarning")  # the SDK's, about its own parameters
+def test_an_api_key_is_verified_until_it_is_revoked(clerk: Clerk) -> None:
+    made = clerk.api_keys.create_api_key(
+        name="script", subject="user_1", scopes=["analysis:read"], seconds_until_expiration=60
+    )
+    verified = clerk.api_keys.verify_api_key(secret=made.secret)
+    revoked = clerk.api_keys.revoke_api_key(api_key_id=made.id, revocation_reason="leaked")
+    after = clerk.api_keys.verify_api_key(secret=made.secret)
+
+    assert (verified.id, verified.subject, verified.scopes) == (made.id, "user_1", ["analysis:read"])
+    assert (verified.revoked, verified.expired, verified.expiration) == (False, False, made.created_at + 60_000)
+    assert (revoked.revoked, after.revoked, after.revocation_reason) == (True, True, "leaked")
+    with pytest.raises(VerifyAPIKeyAPIKeysResponseResponseBody) as unknown:
+        clerk.api_keys.verify_api_key(secret="ak_unknown")
+    assert unknown.value.status_code == 404

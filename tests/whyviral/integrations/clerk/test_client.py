@@ -352,3 +352,45 @@ def test_the_error_codes_of_an_answer_are_limited_in_number_and_length(
 
     assert sum(map(len, refusal.value.codes)) <= 100
     assert refusal.value.request_id is None
+
+
+def create_key(stand_ins: StandInsClient, **fields: Any) -> dict[str, Any]:
+    body = {"name": "script", "subject": "user_1"} | fields
+    reply = stand_ins.http.post("/clerk/v1/api_keys", json=body, headers={"Authorization": f"Bearer {SECRET_KEY}"})
+    key: dict[str, Any] = reply.raise_for_status().json()
+    return key
+
+
+def test_an_api_key_is_parsed_and_its_secret_is_not_in_the_record_of_the_call(
+    stand_ins: StandInsClient, clerk: ClerkClient, calls: CallCollector
+) -> None:
+    made = create_key(stand_ins, scopes=["analysis:read"], seconds_until_expiration=60)
+
+    key = clerk.find_api_key(made["secret"])
+
+    assert key is not None
+    assert (key.id, key.subject, key.scopes) == (made["id"], "user_1", frozenset({"analysis:read"}))
+    assert (key.is_revoked, key.is_expired) == (False, False)
+    assert key.expires_at == key.created_at + timedelta(seconds=60)
+    (call,) = calls.drain()
+    assert (call.operation, call.status, call.cost_usd) == ("POST /api_keys/verify", 200, Decimal(0))
+    assert made["secret"] not in str(call)
+
+
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_an_api_key_that_clerk_does_not_know_is_none(
+    stand_ins: StandInsClient, clerk: ClerkClient, status: int
+) -> None:
+    stand_ins.fault("clerk", "status", status=status)
+
+    assert clerk.find_api_key("ak_unknown") is None
+
+
+@pytest.mark.parametrize("status", [401, 402, 403, 429, 500])
+def test_a_refusal_of_our_account_is_not_an_unknown_api_key(
+    stand_ins: StandInsClient, clerk: ClerkClient, status: int
+) -> None:
+    stand_ins.fault("clerk", "status", status=status)
+
+    with pytest.raises(ProviderError):
+        clerk.find_api_key("ak_unknown")

@@ -18,12 +18,16 @@ from whyviral.integrations.http.vendor_model import Lenient, VendorModel
 from whyviral.integrations.ports.call_recorder import CallRecorder
 
 from .api_call import PROVIDER, SERVICE, USER_AGENT, ClerkHttp, ClerkRefusal, UnexpectedDocument
+from .api_keys import ApiKey, KeyDocument
 from .users import ClerkUser, Milliseconds, UnreadableUser, read_user, to_datetime
 
 __all__ = ["PROVIDER", "SERVICE", "USER_AGENT", "ClerkClient", "ClerkRefusal", "ClerkUser", "CodeCheck", "SentCode"]
 
 _CODE_LIFE = timedelta(minutes=10)
 """The lifetime of a code if Clerk's answer has no expiry, which its specification allows."""
+
+_UNKNOWN_KEY = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""Statuses for an API key that does not exist or is malformed."""
 
 
 class CodeCheck(StrEnum):
@@ -143,6 +147,19 @@ class ClerkClient:
         except ProviderError as exc:
             if exc.category is not ErrorCategory.NOT_FOUND:
                 raise
+
+    def find_api_key(self, secret: str) -> ApiKey | None:
+        """Return the API key with this secret, also if it is revoked or expired; None if there is none."""
+        operation = "POST /api_keys/verify"
+        try:
+            document = self._http.send(
+                "POST", "/api_keys/verify", _reader(KeyDocument), operation=operation, body={"secret": secret}
+            )
+        except ClerkRefusal as exc:
+            if exc.status in _UNKNOWN_KEY:
+                return None
+            raise
+        return document.to_key()
 
     def send_code(self, email_address_id: str) -> SentCode:
         """Send a code to an address.
