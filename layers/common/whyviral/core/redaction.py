@@ -25,7 +25,7 @@ _SECRETS = re.compile(
     | (?<=://)[^\s/@"'<>]{1,500}@                                           # user and password in front of a host
     | \beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?                                   # JSON web tokens
     | \b(?:sk|rk)_(?:test|live)_\w+ | \bwhsec_[\w+/=-]+ | \bsb_secret_\w+   # Clerk, Standard Webhooks, Supabase
-    | \bak_\w{8,}                                                          # API keys of Clerk's
+    | \bak_[\w-]{8,}                                                        # API keys of Clerk's
     | \bAIza[\w-]{20,} | \bsk-[\w-]{16,}                                    # Google, OpenAI and Anthropic
     | (?<=\bbearer\s)[\w.~+/=-]+ | (?<=\bbasic\s)[\w.~+/=-]+
     | (?<=[?&]key=)[^&\s"']+ | (?<=[?&]api_key=)[^&\s"']+ | (?<=[?&]token=)[^&\s"']+ | (?<=[?&]code=)[^&\s"']+
