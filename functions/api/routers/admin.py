@@ -82,7 +82,7 @@ def list_all_requests(
 @router.get(
     "/requests/{request_id}/",
     response_model=TimelineOut,
-    responses=error_responses(*SIGNED_IN, NotAdministrator, RequestNotFound),
+    responses=error_responses(*SIGNED_IN, NotAdministrator, ImpersonationNotAllowed, RequestNotFound),
 )
 def get_timeline(request_id: uuid.UUID, session: SessionDep) -> Any:
     """Return an analysis request of any user with its steps, its calls to vendors and its events."""
