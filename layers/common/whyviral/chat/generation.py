@@ -170,8 +170,8 @@ class Generation:
         finally:
             if isinstance(stream, AsyncGenerator):
                 await stream.aclose()
-        if self._end is not None and self._end.finish is not Finish.REFUSED:
-            await self._add(self._filter.close())
+        if self._end is None or self._end.finish is not Finish.REFUSED:
+            await self._add(self._filter.close())  # after a failure as well: what was written stays
 
     async def _add(self, piece: str) -> None:
         if not piece:

@@ -148,6 +148,19 @@ def test_a_failure_in_the_middle_keeps_the_text_and_counts_the_question(
     assert resume(client, chatter, answer.id)[:2] == events[:2]
 
 
+def test_a_failure_after_the_last_piece_keeps_the_whole_text(
+    client: TestClient, chatter: Chatter, script: ChatScript, rows: Session
+) -> None:
+    script.steps = ["It was ", "seen by many.", FAILURE]
+
+    events = stream(client, chatter)
+
+    assert [event.event for event in events][-1] == "error"
+    answer = messages_of(rows, chatter)[1]
+    assert (answer.status, answer.content, text_of(events)) == ("partial", "It was seen by many.", answer.content)
+    assert questions_asked(rows, chatter) == 1
+
+
 def test_an_end_without_a_reason_is_a_partial_answer(
     client: TestClient, chatter: Chatter, script: ChatScript, rows: Session
 ) -> None:
