@@ -1,4 +1,4 @@
-"""A model that obeys any instruction: it writes whatever an injected text orders, in every claim of its answer."""
+"""A model that obeys any instruction: it writes what an injected text orders, in every claim of its answer."""
 
 import re
 from collections.abc import Mapping

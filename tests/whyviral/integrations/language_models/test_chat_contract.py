@@ -23,7 +23,7 @@ SECRETS = ("bad-key", "private-question")
 def ask(
     provider: str, calls: WatchfulCollector, question: str, *, timeout_s: float | None = None, **settings: Any
 ) -> Collected:
-    """Ask, and check what holds for every call, whatever its end."""
+    """Ask, and check what holds for every call, however it ended."""
     options = {} if timeout_s is None else {"timeout_s": timeout_s}
     answer = collect(chat_model(provider, calls, **settings), chat_prompt(f"Why? {question}"), **options)
     calls.check()

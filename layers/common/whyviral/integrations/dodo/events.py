@@ -118,7 +118,7 @@ class _Envelope(VendorModel):
 
 @dataclass(frozen=True, slots=True)
 class EventEnvelope:
-    """What the inbox needs to know about an event, whatever its type."""
+    """What the inbox needs to know about an event of any type."""
 
     type: str
     """Dodo's type, with `canceled` spelled `cancelled`."""
