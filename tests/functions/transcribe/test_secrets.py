@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.functions.transcribe.test_worker import POWERLESS
-from whyviral.integrations.youtube import ytdlp
+from whyviral.integrations.youtube.ytdlp import session
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 
@@ -65,7 +65,7 @@ with suppress(UnreadableMedia):
     isolated_decoder.decode(folder / "medium", folder, deadline=Deadline(60))
 hardening.end_descendants()
 from yt_dlp.utils import Popen
-import whyviral.integrations.youtube.ytdlp
+import whyviral.integrations.youtube.ytdlp.session
 with Popen([sys.argv[2], "run", "-"], text=True, env=None) as deno:
     deno.wait()
 """
@@ -120,7 +120,7 @@ open(sys.argv[1], "w").write(repr(dict(os.environ)))
 
 
 def test_yt_dlp_starts_no_program_but_deno() -> None:
-    Popen = vars(ytdlp)["Popen"]  # noqa: N806 - yt-dlp's class, which has no types
+    Popen = vars(session)["programs"].Popen  # noqa: N806 - yt-dlp's class, which has no types
 
     with pytest.raises(FileNotFoundError, match="no program but Deno"):
         Popen([sys.executable, "-c", "pass"])

@@ -13,7 +13,7 @@ from whyviral.core import endpoints
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
-from whyviral.integrations.youtube.ytdlp import YouTubeSession, open_session
+from whyviral.integrations.youtube.ytdlp.session import YouTubeSession, open_session
 
 PAGE = f"https://www.youtube.com/watch?v={GOOD_ID}"
 

@@ -79,7 +79,7 @@ class YouTubeAudio:
         self, video_id: str, folder: Path, *, max_bytes: int, timeout_s: float, should_stop: Callable[[], bool]
     ) -> Path:
         # Loading yt-dlp takes half a second, so it is imported with the first download.
-        from .ytdlp import open_session  # noqa: PLC0415
+        from .ytdlp.session import open_session  # noqa: PLC0415
 
         options = {
             "format": _choose_file,

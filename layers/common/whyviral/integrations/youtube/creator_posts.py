@@ -103,7 +103,7 @@ class YouTubeCreatorPosts:
 
     def _read_tab(self, url: str, *, timeout_s: float) -> Mapping[str, Any]:
         # Loading yt-dlp takes half a second, so it is imported with the first list.
-        from .ytdlp import open_tab_session  # noqa: PLC0415
+        from .ytdlp.session import open_tab_session  # noqa: PLC0415
 
         with (
             recorded_call(self._calls, provider=PROVIDER, operation="yt-dlp tab", clock=self._clock) as call,

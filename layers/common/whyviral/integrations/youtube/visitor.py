@@ -21,7 +21,7 @@ from .errors import PROVIDER, YouTubeBlocked
 from .posts import Video, read_info
 
 if TYPE_CHECKING:
-    from .ytdlp import YouTubeSession
+    from .ytdlp.session import YouTubeSession
 
 _CAPTIONS_LIMIT_S = 10.0
 
@@ -79,7 +79,7 @@ class Visitor:
 
     def _open(self) -> "YouTubeSession":
         # Loading yt-dlp takes half a second, so it is imported with the first video.
-        from .ytdlp import open_session  # noqa: PLC0415
+        from .ytdlp.session import open_session  # noqa: PLC0415
 
         return self._stack.enter_context(open_session(proxy_url=self._proxy_url))
 

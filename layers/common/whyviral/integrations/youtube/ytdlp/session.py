@@ -1,51 +1,34 @@
-"""YouTube through yt-dlp, bounded in time, size and hosts. Imported with the first video, since the import is slow."""
+"""Sessions of yt-dlp, each one visitor of YouTube."""
 
-import errno
-import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
 from http import HTTPStatus
 from itertools import islice
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import BaseHandler
-from urllib.request import Request as HandlerRequest
 
 import httpx
-from yt_dlp import YoutubeDL
 from yt_dlp.globals import all_plugins_loaded
-from yt_dlp.networking import Request, Response
-from yt_dlp.networking._urllib import UrllibRH
 from yt_dlp.networking.exceptions import HTTPError, ProxyError, RequestError
-from yt_dlp.utils import DownloadCancelled, ExtractorError, Popen
+from yt_dlp.utils import DownloadCancelled, ExtractorError
 
 from whyviral.core import endpoints
 from whyviral.core.clock import utc_now
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.http.bounded import retry_after_s
-from whyviral.integrations.youtube.hosts import is_media_file, is_youtube
-from whyviral.integrations.youtube.player import PLAYER_PATH, PlayerAnswers
+from whyviral.integrations.youtube import errors as failures
+from whyviral.integrations.youtube.hosts import is_media_file
+from whyviral.integrations.youtube.ids import watch_url
 
-from . import errors as failures
-from .ids import watch_url
+from . import programs
+from .run_limits import SOCKET_TIMEOUT_S, RunLimits
+from .transport import BoundedDownloader
 
-_SOCKET_TIMEOUT_S = 10.0
-_MOMENT_S = 0.001
-_MAX_PAGE_BYTES = 16 * 1024 * 1024
-"""A watch page has one to two."""
 MAX_TAB_ENTRIES = 30
 """The first page of a tab has at least as many; a second page would be another request.
 
 A failing second page would lose the first. Source: yt-dlp 2026.10.26, run.
 """
-_CHUNK_BYTES = 64 * 1024
-_MAX_MESSAGES = 50
-_MAX_MESSAGE = 2_000
 _OF_THE_PLAYER = ("formats", "subtitles", "automatic_captions")
 _NO_MANIFESTS = ["hls", "dash"]
 """Not read: the plain files hold the same streams, and their captions and languages are in the player's answer."""
@@ -53,201 +36,13 @@ _PROXY_AUTHENTICATION = "407"
 
 # Nothing that happens to be installed beside yt-dlp may change what it does.
 all_plugins_loaded.value = True
-
-_start_program = Popen.__init__
-_JS_RUNTIME = "deno"
-
-
-def _start_js_runtime(
-    self: Popen, command: Any, *arguments: Any, env: Mapping[str, str] | None = None, **options: Any
-) -> None:
-    """Start Deno with an environment of its own, and refuse any other program, such as ffmpeg or a downloader.
-
-    yt-dlp would pass on the worker's whole environment, which other processes of the same user can read. Deno runs the
-    script of YouTube's player without network access: it needs neither a proxy nor a name of a server.
-    """
-    del env
-    program = command[0] if isinstance(command, list | tuple) and command else ""
-    if Path(str(program)).name != _JS_RUNTIME or options.get("shell"):
-        raise FileNotFoundError(errno.ENOENT, "yt-dlp may start no program but Deno")
-    own = {"HOME": os.environ.get("HOME", "/"), "DENO_NO_UPDATE_CHECK": "1", "NO_COLOR": "1"}
-    _start_program(self, command, *arguments, env=own, **options)
-
-
-# A replacement in yt-dlp itself, since every program that it starts goes through this class and no option is offered.
-Popen.__init__ = _start_js_runtime
-
-
-class _Cancelled(DownloadCancelled):  # type: ignore[misc] # yt-dlp has no types
-    """Stops yt-dlp from outside; the one class of exception that yt-dlp always raises again."""
-
-
-@dataclass(slots=True)
-class _Watch:
-    """The limits of the current extraction or download, and what has failed in it."""
-
-    should_stop: Callable[[], bool] = lambda: False
-    ends_at: float = 0.0
-    max_page_bytes: int = _MAX_PAGE_BYTES
-    max_file_bytes: int = 0
-    messages: deque[str] = field(default_factory=lambda: deque(maxlen=_MAX_MESSAGES))
-    """Errors and warnings of yt-dlp: some refusals appear in a warning only."""
-    player: PlayerAnswers = field(default_factory=PlayerAnswers)
-    failure: RequestError | None = None
-    """The last failed request: yt-dlp leaves its status out of the error that it raises."""
-    unclosed: list[Response] = field(default_factory=list)
-    status: int | None = None
-    """Of the last answer."""
-    has_error: bool = False
-    is_too_large: bool = False
-
-    def start(self, *, timeout_s: float, max_page_bytes: int = _MAX_PAGE_BYTES, max_file_bytes: int = 0) -> None:
-        """Start a new extraction, download or read."""
-        self.ends_at = time.monotonic() + timeout_s
-        self.max_page_bytes = max_page_bytes
-        self.max_file_bytes = max_file_bytes
-        self.messages.clear()
-        self.player.clear()
-        self.close()
-        self.status = None
-        self.has_error = self.is_too_large = False
-
-    def close(self) -> None:
-        """Drop the last failure and close its connection, which yt-dlp leaves open and may still read."""
-        for response in self.unclosed:
-            response.close()
-        self.unclosed.clear()
-        self.failure = None
-
-    def check(self) -> float:
-        """Return the seconds left; stop yt-dlp when there are none, or when the caller asks to stop."""
-        left_s = self.ends_at - time.monotonic()
-        if left_s <= 0 or self.should_stop():
-            raise _Cancelled("out of time")
-        return left_s
-
-    def failed(self, failure: RequestError) -> None:
-        """Record a failed request."""
-        self.failure = failure
-        self.status = None
-        if isinstance(failure, HTTPError):
-            self.status = failure.status
-            self.unclosed.append(failure.response)
-
-    def check_size(self, size_bytes: int, *, max_bytes: int) -> None:
-        """Stop yt-dlp when an answer is larger than its limit."""
-        if size_bytes > max_bytes:
-            self.is_too_large = True
-            raise _Cancelled("too many bytes")
-
-    def progress(self, progress: Mapping[str, Any]) -> None:
-        """Check the size of a download, which arrives in several answers."""
-        self.check_size(int(progress.get("downloaded_bytes") or 0), max_bytes=self.max_file_bytes)
-
-    def debug(self, message: str) -> None:
-        """Drop a debug message of yt-dlp."""
-
-    def warning(self, message: str) -> None:
-        """Keep a warning."""
-        self.messages.append(message[:_MAX_MESSAGE])
-
-    def error(self, message: str) -> None:
-        """Keep an error before the warnings that led to it."""
-        self.has_error = True
-        self.messages.appendleft(message[:_MAX_MESSAGE])
-
-
-class _BoundedResponse(Response):  # type: ignore[misc] # yt-dlp has no types
-    """An answer with a limit of size and time."""
-
-    def __init__(self, response: Any, watch: _Watch) -> None:
-        super().__init__(
-            fp=response,
-            url=response.url,
-            headers=response.headers,
-            status=response.status,
-            reason=response.reason,
-            extensions=response.extensions,
-        )
-        self._watch = watch
-        self._max_bytes = watch.max_file_bytes if is_media_file(response.url) else watch.max_page_bytes
-        self._read_bytes = 0
-
-    def read(self, amt: int | None = None) -> bytes:
-        """Return `amt` bytes, or all of them."""
-        if amt is not None:
-            return self._read_some(amt)
-        body = bytearray()
-        while piece := self._read_some(_CHUNK_BYTES):
-            body += piece
-        if urlsplit(self.url).path == PLAYER_PATH:
-            self._watch.player.add(bytes(body))
-        return bytes(body)
-
-    def _read_some(self, amount: int) -> bytes:
-        self._watch.check()
-        piece: bytes = super().read(amount)
-        self._read_bytes += len(piece)
-        self._watch.check_size(self._read_bytes, max_bytes=self._max_bytes)
-        return piece
-
-
-class _Doorkeeper(BaseHandler):
-    """Checks each request before another handler sends it; requests made by redirects can be checked only here."""
-
-    def __init__(self, watch: _Watch) -> None:
-        self._watch = watch
-
-    def default_open(self, request: HandlerRequest) -> None:
-        """Refuse a host that is not YouTube's, and limit the timeout to the time that is left."""
-        if not is_youtube(request.full_url):
-            raise RequestError("not a host of YouTube")
-        request.timeout = min(_SOCKET_TIMEOUT_S, max(_MOMENT_S, self._watch.ends_at - time.monotonic()))
-
-
-class _YouTubeRH(UrllibRH):  # type: ignore[misc] # yt-dlp has no types
-    """HTTP by the standard library, to YouTube only."""
-
-    def __init__(self, *, watch: _Watch, **options: Any) -> None:
-        super().__init__(**options)
-        self._watch = watch
-
-    def _create_instance(self, **options: Any) -> Any:
-        opener = super()._create_instance(**options)
-        opener.add_handler(_Doorkeeper(self._watch))
-        return opener
-
-
-class _Downloader(YoutubeDL):  # type: ignore[misc] # yt-dlp has no types
-    """yt-dlp with every request under our limits."""
-
-    def __init__(self, options: Mapping[str, Any], watch: _Watch) -> None:
-        self._watch = watch
-        super().__init__(dict(options))
-
-    def build_request_director(self, _handlers: Any, preferences: Any = None) -> Any:
-        """Use the standard library's HTTP alone, independent of what else is installed."""
-        return super().build_request_director([partial(_YouTubeRH, watch=self._watch)], preferences)
-
-    def urlopen(self, request: Any) -> Any:
-        """Send a request while there is time; `_Doorkeeper` checks its host."""
-        left_s = self._watch.check()
-        if isinstance(request, str):
-            request = Request(request)
-        request.extensions["timeout"] = min(_SOCKET_TIMEOUT_S, left_s)
-        try:
-            response = super().urlopen(request)
-        except RequestError as exc:
-            self._watch.failed(exc)
-            raise
-        self._watch.status = response.status
-        return _BoundedResponse(response, self._watch)
+programs.allow_deno_only()
 
 
 class YouTubeSession:
     """One visitor in YouTube's eyes: several videos, with the same address and cookies."""
 
-    def __init__(self, downloader: _Downloader, watch: _Watch) -> None:
+    def __init__(self, downloader: BoundedDownloader, watch: RunLimits) -> None:
         self._downloader = downloader
         self._watch = watch
 
@@ -356,7 +151,7 @@ def open_session(
         should_stop: called before every request and every read; True ends the work.
     """
     stand_in_url = endpoints.current().youtube_proxy_url
-    watch = _Watch(should_stop)
+    watch = RunLimits(should_stop)
     own = {
         "allowed_extractors": ["^youtube$"],  # a playlist, channel or other site fails before a request is sent
         "cachedir": False,
@@ -373,10 +168,10 @@ def open_session(
         "proxy": stand_in_url or proxy_url or "",
         "quiet": True,
         "retries": 1,
-        "socket_timeout": _SOCKET_TIMEOUT_S,
+        "socket_timeout": SOCKET_TIMEOUT_S,
         "extractor_args": {"youtube": _extractor_args(has_js_runtime=bool(js_runtimes))},
     }
-    with _Downloader(own | dict(options or {}), watch) as downloader:
+    with BoundedDownloader(own | dict(options or {}), watch) as downloader:
         try:
             yield YouTubeSession(downloader, watch)
         finally:
