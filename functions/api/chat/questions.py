@@ -17,8 +17,8 @@ from functions.api.dependencies import Services, ServicesDep, caller_of
 from functions.api.idempotent_call import IdempotencyKey, IdempotentCall, Replayed
 from functions.api.routers.analysis import budget_check
 from whyviral.accounts.sessions import get_session_user
-from whyviral.chat import repository as chat_repository
 from whyviral.chat.admission import CHAT_RATE, AdmittedQuestion, admit_question, find_answer
+from whyviral.chat.repository import session_queries
 from whyviral.chat.schemas import QuestionBody
 from whyviral.chat.service import MessageNotFound
 from whyviral.chat.timings import Timings
@@ -135,7 +135,7 @@ async def find_known_answer(
     def find(session: Session) -> None:
         user = get_session_user(session, request.state.claims, clerk=services.clerk, caller=caller_of(request))
         request.state.user_id = user.id  # for the access log
-        message = chat_repository.find_message(session, user.id, chat_session_id, message_id)
+        message = session_queries.find_message(session, user.id, chat_session_id, message_id)
         if message is None or message.role != ChatRole.ASSISTANT:
             raise MessageNotFound(message_id)
 

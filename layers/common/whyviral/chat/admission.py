@@ -17,12 +17,12 @@ from whyviral.social.repository import record_activity
 from whyviral.throttling.rate_limits import RatePolicy
 from whyviral.usage.questions import count_question
 
-from . import repository
 from .context.conversation import MAX_EARLIER_MESSAGES, PROMPT_VERSION, Context, EarlierMessage, build_context
 from .context.subject_data import SubjectData, build_subject_data
 from .message_budget import MessageBudget
 from .models import ChatMessage, MessageStatus
 from .orphaned import end_expired
+from .repository import session_queries
 from .service import AnalysisNotReady, SessionNotFound
 
 CHAT_RATE = RatePolicy("chat", limit=100, window=timedelta(hours=1))
@@ -79,7 +79,7 @@ def find_answer(
     Raises:
         ClientMessageIdReused: the id was sent with another question.
     """
-    found = repository.find_question(session, user_id, chat_session_id, client_message_id)
+    found = session_queries.find_question(session, user_id, chat_session_id, client_message_id)
     if found is None:
         return None
     question, answer = found
@@ -111,12 +111,12 @@ def admit_question(
         QuestionLimitReached: the plan does not allow another question today.
         NoCurrentPlan: the user has no plan.
     """
-    subject = repository.lock_subject(session, user_id, chat_session_id)
+    subject = session_queries.lock_subject(session, user_id, chat_session_id)
     if subject is None:
         raise SessionNotFound(chat_session_id)
     if not subject.has_ended:
         raise AnalysisNotReady
-    latest = repository.list_latest_messages(session, chat_session_id, limit=MAX_EARLIER_MESSAGES)
+    latest = session_queries.list_latest_messages(session, chat_session_id, limit=MAX_EARLIER_MESSAGES)
     if client_message_id is not None:
         known = _find_in(latest, client_message_id, content)
         if known is not None:  # sent twice at the same moment
@@ -143,7 +143,7 @@ def admit_question(
         "lease_owner": lease_owner,
         "lease_until": now + lease,
     }
-    repository.insert_messages(session, subject.chat, [question, answer], now=now)
+    session_queries.insert_messages(session, subject.chat, [question, answer], now=now)
     record_activity(session, user_id, [subject.post.id], PostActivity.CHATTED)
     data = build_subject_data(subject.analysis, subject.post, subject.comments)
     return AdmittedQuestion(

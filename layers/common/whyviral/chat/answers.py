@@ -11,12 +11,12 @@ from sqlalchemy.orm import Session
 from whyviral.core.clock import Clock
 from whyviral.vendor_calls.calls import CallCollector
 
-from . import repository
 from .admission import AdmittedQuestion
 from .generation import BuildModel, Generation, StopReason
 from .models import ChatMessage, MessageStatus
 from .orphaned import end_expired
-from .repository import Progress
+from .repository import answer_queries
+from .repository.answer_queries import Progress
 from .timings import Timings
 from .transactions import Transactions
 
@@ -110,7 +110,9 @@ class Answers:
                         return event.message
         except TimeoutError:
             pass
-        progress = await self._transactions.run(lambda session: repository.find_progress(session, message_id, after=0))
+        progress = await self._transactions.run(
+            lambda session: answer_queries.find_progress(session, message_id, after=0)
+        )
         return None if progress is None else progress.message
 
     async def close(self) -> None:
@@ -157,13 +159,13 @@ class Answers:
             await asyncio.sleep(self.timings.poll_s)
 
     def _poll(self, session: Session, *, message_id: uuid.UUID, after: int, is_reported: bool) -> Progress | None:
-        progress = repository.find_progress(session, message_id, after=after)
+        progress = answer_queries.find_progress(session, message_id, after=after)
         if progress is None or progress.message.status != MessageStatus.GENERATING:
             return progress
         now = self._clock()
         lease_until = progress.message.lease_until
         if lease_until is not None and lease_until <= now and end_expired(session, now=now, message_id=message_id):
-            return repository.find_progress(session, message_id, after=after)
+            return answer_queries.find_progress(session, message_id, after=after)
         if is_reported:
-            repository.record_watching(session, message_id, now=now)
+            answer_queries.record_watching(session, message_id, now=now)
         return progress

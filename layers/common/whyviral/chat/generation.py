@@ -25,14 +25,14 @@ from whyviral.integrations.ports.chat_model import ChatDelta, ChatEnd, ChatModel
 from whyviral.vendor_calls.calls import CallCollector
 from whyviral.vendor_calls.settlement import record_calls
 
-from . import repository
 from .admission import AdmittedQuestion
 from .checks.answer_filter import AnswerFilter
 from .context.conversation import rules
 from .message_budget import STEP
 from .models import ChatMessage, MessageStatus
 from .orphaned import return_question
-from .repository import Watched
+from .repository import answer_queries
+from .repository.answer_queries import Watched
 from .timings import Timings
 from .transactions import Transactions
 
@@ -215,7 +215,7 @@ class Generation:
 
     def _save_pieces(self, connection: Connection, new: Sequence[str]) -> Watched | None:
         budget = self._question.budget
-        return repository.save_pieces(
+        return answer_queries.save_pieces(
             connection,
             budget.message_id,
             budget.lease_owner,
@@ -263,7 +263,7 @@ class Generation:
         # First, because it locks the answer and then the day, also if the lease is lost: the money is spent.
         record_calls(session, budget, calls, step=STEP, post_id=self._question.post_id)
         is_failed = ending.status is MessageStatus.FAILED
-        message = repository.finish_message(
+        message = answer_queries.finish_message(
             session,
             budget.message_id,
             budget.lease_owner,
@@ -272,10 +272,10 @@ class Generation:
         if message is None:
             return None
         if is_failed:
-            repository.delete_chunks(session, message.id)
+            answer_queries.delete_chunks(session, message.id)
             return_question(session, message, budget.user_id)
         elif self._saved < len(self.pieces):
-            repository.insert_chunk(session, message.id, self._saved + 1, self.pieces[self._saved :])
+            answer_queries.insert_chunk(session, message.id, self._saved + 1, self.pieces[self._saved :])
         return message
 
     def _columns(self, ending: _Ending, content: str) -> dict[str, Any]:

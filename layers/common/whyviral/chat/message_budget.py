@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from whyviral.vendor_calls.budget_owner import OwnerCosts
 from whyviral.vendor_calls.call_log import CallOwner
 
-from . import repository
+from .repository import answer_queries
 
 STEP = "chat"
 """The step under which the call log records the calls of answers."""
@@ -41,13 +41,13 @@ class MessageBudget:
 
     def reserve(self, session: Session, usd: Decimal, *, max_usd: Decimal) -> bool:
         """Reserve the cost of one call; False if the lease is lost or the answer would exceed `max_usd`."""
-        return repository.reserve_cost(session, self.message_id, self.lease_owner, usd, max_usd=max_usd)
+        return answer_queries.reserve_cost(session, self.message_id, self.lease_owner, usd, max_usd=max_usd)
 
     def is_current(self, session: Session) -> bool:
         """Return whether this run still holds the lease."""
-        return repository.is_leased(session, self.message_id, self.lease_owner)
+        return answer_queries.is_leased(session, self.message_id, self.lease_owner)
 
     def settle(self, session: Session, costs: Sequence[OwnerCosts]) -> None:
         """Charge costs to the answer, also when another run has ended it: the money is spent."""
         for each in costs:
-            repository.settle_cost(session, each.owner_id, cost_usd=each.cost_usd, released_usd=each.released_usd)
+            answer_queries.settle_cost(session, each.owner_id, cost_usd=each.cost_usd, released_usd=each.released_usd)

@@ -11,8 +11,8 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.usage import repository as usage_repository
 from whyviral.vendor_calls import call_log
 
-from . import repository
 from .models import ChatMessage, ChatMessageChunk, MessageStatus
+from .repository import answer_queries
 
 CHUNKS_KEPT = timedelta(days=1)
 """How long the pieces of an answer can be streamed again one by one; afterwards it is sent as a whole."""
@@ -35,9 +35,9 @@ def end_expired(
         limit: the maximum number of answers.
         message_id: this answer alone; None: any.
     """
-    expired = repository.lock_expired(session, now=now, limit=limit, message_id=message_id)
+    expired = answer_queries.lock_expired(session, now=now, limit=limit, message_id=message_id)
     for message, user_id in expired:
-        content = "".join(repository.list_pieces(session, message.id))
+        content = "".join(answer_queries.list_pieces(session, message.id))
         message.content = content
         message.status = MessageStatus.PARTIAL if content else MessageStatus.FAILED
         message.error = _INTERRUPTED if content else _NOTHING

@@ -9,8 +9,8 @@ from whyviral.analysis.service import PostAnalysisNotFound
 from whyviral.core.errors import AppError
 from whyviral.core.pagination import Page
 
-from . import repository
 from .models import ChatMessage
+from .repository import session_queries
 from .schemas import MessageOut, SessionOut
 
 
@@ -70,16 +70,16 @@ def create_session(session: Session, user_id: uuid.UUID, post_analysis_id: uuid.
         PostAnalysisNotFound: the analysis does not exist or is not the user's.
         AnalysisNotReady: the analysis has not ended.
     """
-    has_ended = repository.has_analysis_ended(session, user_id, post_analysis_id)
+    has_ended = session_queries.has_analysis_ended(session, user_id, post_analysis_id)
     if has_ended is None:
         raise PostAnalysisNotFound(post_analysis_id)
     is_new = False
-    chat_id = repository.find_session_id(session, user_id, post_analysis_id)
+    chat_id = session_queries.find_session_id(session, user_id, post_analysis_id)
     if chat_id is None:
         if not has_ended:
             raise AnalysisNotReady
-        is_new = repository.insert_session(session, user_id, post_analysis_id)
-        chat_id = repository.find_session_id(session, user_id, post_analysis_id)
+        is_new = session_queries.insert_session(session, user_id, post_analysis_id)
+        chat_id = session_queries.find_session_id(session, user_id, post_analysis_id)
         if chat_id is None:  # deleted by another call since the insert
             raise PostAnalysisNotFound(post_analysis_id)
     return get_session(session, user_id, chat_id), is_new
@@ -91,7 +91,7 @@ def get_session(session: Session, user_id: uuid.UUID, chat_session_id: uuid.UUID
     Raises:
         SessionNotFound: the session does not exist or is not the user's.
     """
-    found = repository.find_session_row(session, user_id, chat_session_id)
+    found = session_queries.find_session_row(session, user_id, chat_session_id)
     if found is None:
         raise SessionNotFound(chat_session_id)
     return _session_out(found)
@@ -104,12 +104,12 @@ def read_session(session: Session, user_id: uuid.UUID, chat_session_id: uuid.UUI
         SessionNotFound: the session does not exist or is not the user's.
     """
     chat = get_session(session, user_id, chat_session_id)
-    return SessionWithMessages(chat, repository.list_messages(session, chat_session_id, page))
+    return SessionWithMessages(chat, session_queries.list_messages(session, chat_session_id, page))
 
 
 def list_sessions(session: Session, user_id: uuid.UUID, *, page: int) -> Page[SessionOut]:
     """Return one page of the user's sessions, the latest active first."""
-    found = repository.list_sessions(session, user_id, page)
+    found = session_queries.list_sessions(session, user_id, page)
     return Page(rows=[_session_out(row) for row in found.rows], count=found.count, number=found.number)
 
 
@@ -121,7 +121,7 @@ def delete_session(session: Session, user_id: uuid.UUID, chat_session_id: uuid.U
     Raises:
         SessionNotFound: the session does not exist or is not the user's.
     """
-    if not repository.delete_session(session, user_id, chat_session_id):
+    if not session_queries.delete_session(session, user_id, chat_session_id):
         raise SessionNotFound(chat_session_id)
 
 
@@ -130,7 +130,7 @@ def message_out(message: ChatMessage) -> MessageOut:
     return MessageOut.model_validate(message)
 
 
-def _session_out(row: repository.SessionRow) -> SessionOut:
+def _session_out(row: session_queries.SessionRow) -> SessionOut:
     return SessionOut(
         id=row.chat.id,
         post_analysis_id=row.chat.post_analysis_id,
