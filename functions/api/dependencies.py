@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Query, Request
-from pydantic import BeforeValidator, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -203,4 +203,7 @@ def _require_digits(value: object) -> object:
 
 WholeNumber = BeforeValidator(_require_digits)
 """Rejects the other spellings of a number that pydantic accepts: `1_000`, `1.0`, `+1`."""
-PageNumber = Annotated[int, WholeNumber, Query(ge=1, le=MAX_PAGE, description="Pages count from 1 and hold 20 rows.")]
+_PAGE_DESCRIPTION = "Pages count from 1 and hold 20 rows."
+PageNumber = Annotated[int, WholeNumber, Query(ge=1, le=MAX_PAGE, description=_PAGE_DESCRIPTION)]
+PageField = Annotated[int, WholeNumber, Field(ge=1, le=MAX_PAGE, description=_PAGE_DESCRIPTION)]
+"""The page number as a field of a model of query parameters."""

@@ -4,20 +4,20 @@ import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from aws_lambda_powertools import Logger
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, CurrentUser
-from functions.api.dependencies import PageNumber, Services, ServicesDep, SessionDep
+from functions.api.dependencies import PageField, Services, ServicesDep, SessionDep
 from functions.api.error_responses import error_responses
 from functions.api.idempotent_call import IdempotentCall, IdempotentCallDep, call_responses
 from functions.api.pages import PageOut, page_out
 from whyviral.accounts.service import NoCurrentPlan, VerifiedEmailRequired
 from whyviral.accounts.verification import require_verified_user
-from whyviral.analysis import repository as analysis_repository
 from whyviral.analysis import service as analysis_service
 from whyviral.analysis.admission import (
     FreeShareReached,
@@ -31,7 +31,7 @@ from whyviral.analysis.admission import (
     parse_post_urls,
 )
 from whyviral.analysis.creators.handle_admission import InvalidCreatorHandle, admit_handle, parse_creator
-from whyviral.analysis.models import PostAnalysisRequest
+from whyviral.analysis.models import PostAnalysisRequest, RequestStatus
 from whyviral.analysis.retry import AnalysisComplete, AnalysisStillRunning, RetriesUsedUp, retry
 from whyviral.analysis.schemas import (
     DEFAULT_POSTS_OF_A_HANDLE,
@@ -41,10 +41,12 @@ from whyviral.analysis.schemas import (
     RequestSummary,
 )
 from whyviral.analysis.service import RequestNotFound
-from whyviral.analysis.user_requests import deletion
+from whyviral.analysis.user_requests import deletion, history
 from whyviral.analysis.user_requests.deletion import RequestStillRunning
+from whyviral.analysis.user_requests.history import RequestFilter
 from whyviral.core.logging import build_logger
 from whyviral.integrations.errors import ProviderError
+from whyviral.social.platforms import Platform
 from whyviral.throttling.rate_limits import ANALYSIS_RATE
 from whyviral.usage.service import UsageLimitReached
 
@@ -52,10 +54,33 @@ router = APIRouter(
     prefix="/api/analysis", tags=["analysis"], route_class=AuthenticatedRoute, responses=error_responses(*SIGNED_IN)
 )
 logger: Logger = build_logger("api")
+_SOME_WORD = r"^[^\x00]*[^\s\x00-\x1f][^\x00]*$"
+"""Postgres cannot store the character NUL in a text."""
 
 
 class RequestList(PageOut[RequestSummary]):
     """One page of analysis requests."""
+
+
+class RequestsQuery(BaseModel):
+    """Which requests to list."""
+
+    search: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=200,
+            pattern=_SOME_WORD,
+            description="Only requests with all of these words, or parts of words, in their handle or name, or in the "
+            "authors, texts and URLs of their posts.",
+        ),
+    ] = None
+    status: Annotated[
+        list[RequestStatus],
+        Field(max_length=len(RequestStatus), description="Only requests with this status; repeat it for several."),
+    ] = []
+    platform: Annotated[Platform | None, Field(description="Only requests for posts of this platform.")] = None
+    page: PageField = 1
 
 
 @router.post(
@@ -123,10 +148,15 @@ def _start(request: PostAnalysisRequest, services: ServicesDep) -> None:
 
 @router.get("/requests/", response_model=RequestList)
 def list_requests(
-    request: Request, user: CurrentUser, session: SessionDep, services: ServicesDep, page: PageNumber = 1
+    query: Annotated[RequestsQuery, Query()],
+    request: Request,
+    user: CurrentUser,
+    session: SessionDep,
+    services: ServicesDep,
 ) -> Any:
-    """List the caller's analysis requests, newest first."""
-    found = analysis_repository.list_requests(session, user.id, page)
+    """List the caller's analysis requests, newest first, or those that a search finds."""
+    only = RequestFilter(search=query.search, statuses=query.status, platform=query.platform)
+    found = history.list_requests(session, user.id, query.page, only)
     return page_out(found, RequestList, request=request, services=services)
 
 

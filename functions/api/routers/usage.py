@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, CurrentUser
-from functions.api.dependencies import MAX_PAGE, ServicesDep, SessionDep, WholeNumber
+from functions.api.dependencies import PageField, ServicesDep, SessionDep
 from functions.api.error_responses import error_responses
 from functions.api.pages import PageOut, page_out
 from whyviral.accounts.service import NoCurrentPlan
@@ -44,7 +44,7 @@ class HistoryQuery(BaseModel):
     first: Annotated[_Day | None, Field(alias="from", description="The first UTC day, YYYY-MM-DD.")] = None
     last: Annotated[_Day | None, Field(alias="to", description="The last UTC day, included.")] = None
     platform: Platform | None = None
-    page: Annotated[int, WholeNumber, Field(ge=1, le=MAX_PAGE, description="Pages count from 1 and hold 20 rows.")] = 1
+    page: PageField = 1
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:

@@ -107,18 +107,6 @@ def insert_statuses(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     session.execute(insert(AnalysisStatus).values(rows))
 
 
-def list_requests(session: Session, user_id: uuid.UUID, number: int) -> Page[PostAnalysisRequest]:
-    """Return one page of the user's requests, newest first."""
-    return _REQUESTS.read(session, number, {"user_id": user_id})
-
-
-_REQUESTS = PageQuery(
-    select(PostAnalysisRequest)
-    .where(PostAnalysisRequest.user_id == bindparam("user_id"), PostAnalysisRequest.deleted_at.is_(None))
-    .order_by(PostAnalysisRequest.created_at.desc(), PostAnalysisRequest.id)
-)
-
-
 def find_request_with_parts(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> RequestWithParts | None:
     """Return a request of the user with its history, URLs and analyses, in one statement."""
     found = session.execute(_REQUEST_WITH_PARTS, {"user_id": user_id, "request_id": request_id}).one_or_none()

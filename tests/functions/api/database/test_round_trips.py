@@ -48,6 +48,7 @@ ROUTES = [
     Route("GET /api/accounts/usage/limits/", 5, "/api/accounts/usage/limits/"),
     Route("GET /api/accounts/usage/history/", 5, "/api/accounts/usage/history/"),
     Route("GET /api/analysis/requests/", 5, LIST),
+    Route("GET /api/analysis/requests/?search=…", 5, LIST + "?search=twttr&status=PENDING"),
     Route("GET /api/analysis/requests/<id>/", 7, LIST + "{id}/"),
     Route("GET /api/social/posts/analysis/<id>/", 7, "/api/social/posts/analysis/{id}/"),
     Route("POST /api/analysis/analyze/", 12, "/api/analysis/analyze/", _new_post),
