@@ -10,7 +10,7 @@ import pytest
 from tests.template.conftest import Properties, transform
 from tools.deployment.renderer import render
 
-EVERYTHING = {"TranscribeCompute": "managed-gpu", "TranscribeMode": "warm", "AlarmEmail": "ops@example.com"}
+EVERYTHING = {"TranscribeMode": "warm", "AlarmEmail": "ops@example.com"}
 ACCOUNT_WIDE = {"AWS::ApiGateway::Account"}
 """Types of which an account has one per region, shared by all stacks."""
 NAMES = {"Name", "Family"}
@@ -28,8 +28,13 @@ def identifiers(printed: Properties) -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def created(transformed: Properties) -> Properties:
-    """All resources of a stack with every option in use."""
-    return render(transformed, **EVERYTHING)
+    """All resources of a stack with every option in use, and each place where the worker can run."""
+    computes = transformed["Parameters"]["TranscribeCompute"]["AllowedValues"]
+    return {
+        name: resource
+        for compute in computes
+        for name, resource in render(transformed, **EVERYTHING, TranscribeCompute=compute).items()
+    }
 
 
 def resolved(value: Any, stack: str, resources: Properties) -> Any:

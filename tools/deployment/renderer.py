@@ -22,7 +22,7 @@ def render(document: Properties, **parameters: str | int) -> Properties:
 class _Chooser:
     def __init__(self, document: Properties, parameters: Mapping[str, Any]) -> None:
         self._conditions: Properties = document["Conditions"]
-        self._mappings: Properties = document["Mappings"]
+        self._mappings: Properties = document.get("Mappings", {})
         self._parameters = parameters
 
     def holds(self, condition: Properties) -> bool:
