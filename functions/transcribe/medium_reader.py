@@ -14,6 +14,7 @@ from functions.transcribe.decoder.container import HostFailure, UnreadableMedia,
 from functions.transcribe.decoder.examination import AUDIO, THUMBNAIL, Examined, frame_name
 from functions.transcribe.decoder.frames import KEY_FRAME_EDGE
 from functions.transcribe.decoder.jpegs import check_jpeg
+from functions.transcribe.decoder.timeline import VERSION
 from functions.transcribe.decoder.untrusted_files import open_untrusted
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
@@ -24,7 +25,7 @@ from whyviral.social.models import PostMedia
 from whyviral.vendor_calls.calls import CallCollector
 
 from .deadline import Deadline, OutOfTime, WorkerStopped
-from .speech import measure_speech
+from .speech import RecognisedSpeech, measure_speech, timeline_of_voices
 from .whisper import Listener
 
 MAX_FILE_BYTES = 262_144_000
@@ -39,6 +40,8 @@ MAX_TRIES = 6
 _UNCLEAR = "Voices were detected, but no words could be recognised."
 _PARTLY_DECODED = "Only part of the sound could be decoded, and it contains no speech."
 _JPEG = "image/jpeg"
+_TIMELINE = "timeline"
+"""The key of the measurements with positions and levels over time."""
 _MAX_PICTURE_BYTES = 2_000_000
 """A key frame of pure noise has 0.4 MB."""
 
@@ -205,7 +208,7 @@ class MediumReader:
             raise WorkerStopped
         if not recognised.transcript.segments:
             if recognised.unclear:
-                return _findings(examined), _UNCLEAR
+                return _findings(examined, _voices(recognised)), _UNCLEAR
             if recognised.transcript.is_truncated:
                 raise OutOfTime  # whether there is speech is still unknown
             if examined.is_audio_truncated:
@@ -214,9 +217,8 @@ class MediumReader:
             recognised.transcript, is_truncated=recognised.transcript.is_truncated or examined.is_audio_truncated
         )
         duration_s = float(examined.measurements.get("duration_s", 0.0))
-        findings = _findings(
-            examined, measure_speech(replace(recognised, transcript=transcript), duration_s=duration_s)
-        )
+        spoken = measure_speech(replace(recognised, transcript=transcript), duration_s=duration_s)
+        findings = _findings(examined, spoken | _voices(recognised))
         save_transcript(transcript, findings)
         return findings, None
 
@@ -275,10 +277,17 @@ class BuildReader(Protocol):
         ...
 
 
+def _voices(recognised: RecognisedSpeech) -> dict[str, Any]:
+    return {_TIMELINE: timeline_of_voices(recognised.voices)}
+
+
 def _findings(examined: Examined, speech: Mapping[str, Any] | None = None) -> MediaFindings:
     measured = examined.measurements
     size = (int(measured["width"]), int(measured["height"])) if "width" in measured else None
+    timeline = {**(speech or {}).get(_TIMELINE, {}), **examined.timeline.as_json()}
     measurements = {**(speech or {}), **measured}
+    if timeline:
+        measurements[_TIMELINE] = {**timeline, "version": VERSION}
     return MediaFindings(measurements=measurements, duration_s=measured.get("duration_s"), size=size)
 
 

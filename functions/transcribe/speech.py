@@ -31,6 +31,8 @@ _WORD_SLACK_S = 0.35
 """How far a voice may be from its word: the model times words to about a third of a second."""
 _MIN_VOICE_S = 0.5
 """A shorter voice holds no word that would be missed."""
+MAX_VOICES = 300
+"""How many stretches of voice a timeline holds."""
 
 type Stretch = tuple[float, float]
 """Start and end in seconds."""
@@ -54,7 +56,9 @@ class RecognisedSpeech:
 
     transcript: Transcript
     voice_s: float = 0.0
-    """The total duration of voices, whether or not their words are credible."""
+    """The total duration of voices, whether or not their words are credible, with the padding of recognition."""
+    voices: Sequence[Stretch] = ()
+    """Where voices were detected, in chronological order, without padding."""
     unclear: Sequence[Stretch] = ()
     """Where voices were detected but no words were recognised. If there are any, the transcript is truncated."""
 
@@ -159,6 +163,23 @@ def measure_speech(speech: RecognisedSpeech, *, duration_s: float) -> dict[str, 
         if duration_s > 0:
             measured["speech_share"] = round(min(speech.voice_s / duration_s, 1.0), 3)
     return measured
+
+
+def timeline_of_voices(voices: Sequence[Stretch]) -> dict[str, list[dict[str, float]]]:
+    """Return where voices are, rounded to 0.01 s; of more than `MAX_VOICES`, the nearest ones are joined.
+
+    Args:
+        voices: in chronological order, not overlapping.
+    """
+    gaps = sorted(range(1, len(voices)), key=lambda number: voices[number - 1][1] - voices[number][0])
+    starts = [0, *sorted(gaps[: MAX_VOICES - 1])] if voices else []
+    ends = [*starts[1:], len(voices)]
+    return {
+        "voices": [
+            {"from_s": round(voices[start][0], 2), "to_s": round(voices[end - 1][1], 2)}
+            for start, end in zip(starts, ends, strict=False)
+        ]
+    }
 
 
 def _ends(sentence: Sequence[SpokenWord], following: SpokenWord) -> bool:

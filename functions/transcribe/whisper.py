@@ -79,11 +79,12 @@ class WhisperListener:
         padded = _voices(samples)
         if not padded:
             return RecognisedSpeech(Transcript((), TranscriptSource.WHISPER))
+        voices = _voices(samples, padding_ms=0)
         chunks, info = self.first_pass(samples)
         words, is_cut_short = _collect(iter(chunks), should_stop)
         unclear: Sequence[Stretch] = ()
         if not is_cut_short:
-            words, unclear, is_cut_short = self._second_pass(samples, words, info.language, should_stop)
+            words, unclear, is_cut_short = self._second_pass(samples, voices, words, info.language, should_stop)
         segments = tuple(split_into_segments(words))
         is_sure = info.language_probability >= _MIN_LANGUAGE_PROBABILITY
         transcript = Transcript(
@@ -93,7 +94,7 @@ class WhisperListener:
             is_truncated=is_cut_short or bool(unclear),
         )
         voice_s = sum(end_s - start_s for start_s, end_s in padded)
-        return RecognisedSpeech(transcript, voice_s=voice_s, unclear=unclear)
+        return RecognisedSpeech(transcript, voice_s=voice_s, voices=voices, unclear=unclear)
 
     def first_pass(self, samples: Samples) -> "tuple[Iterable[Segment], TranscriptionInfo]":
         """Recognise everything. The work is done while the caller iterates over the chunks."""
@@ -108,14 +109,18 @@ class WhisperListener:
         return chunks, info
 
     def _second_pass(
-        self, samples: Samples, words: list[SpokenWord], language: str, should_stop: Callable[[], bool]
+        self,
+        samples: Samples,
+        voices: Sequence[Stretch],
+        words: list[SpokenWord],
+        language: str,
+        should_stop: Callable[[], bool],
     ) -> tuple[list[SpokenWord], Sequence[Stretch], bool]:
         """Recognise each voice without words again.
 
         Returns:
             All words, the stretches that still have none, and whether the pass was stopped before its end.
         """
-        voices = _voices(samples, padding_ms=0)
         repetitions: set[Stretch] = set()
         for stretch in find_wordless_voices(voices, words):
             if should_stop():

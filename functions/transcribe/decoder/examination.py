@@ -15,6 +15,7 @@ Measurements (each is absent if it cannot be measured; none is estimated):
 - `hook_loudness_lufs` the same for the first 3 s
 - `silence_share` share of tenths of a second below -50 dBFS, 0 to 1
 
+The timeline (`timeline.py`) has the positions of the cuts and the level of the sound, also of a part that was decoded.
 `speech.py` measures `speech_*` and `first_word_s`.
 """
 
@@ -34,7 +35,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from functions.transcribe.decoder.completeness import is_cut_off
 from functions.transcribe.decoder.loudness import HOOK_S
 
-from .audio import MAX_SAMPLES_BYTES, Sound, extract_sound, read_samples, silence_share
+from .audio import MAX_SAMPLES_BYTES, Samples, Sound, extract_sound, read_samples, silence_share
 from .container import (
     HostFailure,
     UnreadableMedia,
@@ -51,6 +52,7 @@ from .file_access import restrict_files
 from .frames import KEY_FRAME_EDGE, KEY_FRAMES, MAX_EDGE, THUMBNAIL_EDGE, jpeg, key_frame_times, key_frames, shown_size
 from .frames import thumbnail_of as thumbnail_frame_of
 from .system_call_filter import install_filter
+from .timeline import Timeline, cuts_on_timeline, timeline_of_levels
 
 MAX_MEMORY_BYTES = 4 * 1024**3
 MAX_FILE_BYTES = MAX_SAMPLES_BYTES
@@ -116,6 +118,7 @@ class Examined(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     measurements: Annotated[dict[str, int | float], AfterValidator(_check_measurements)] = Field(default_factory=dict)
+    timeline: Timeline = Timeline()
     frames_at_s: tuple[Annotated[float, Field(ge=0, le=_MAX_S)], ...] = Field(default=(), max_length=KEY_FRAMES)
     has_thumbnail: bool = False
     has_audio: bool = False
@@ -146,10 +149,12 @@ def examine(path: Path, folder: Path, *, watch_budget_s: float, pictures_budget_
         if sound is None and (watched is None or watched.first is None):
             raise UnreadableMedia(problems[0] if problems else "The file contains neither pictures nor sound.")
         duration_s = _duration_s(claimed_duration_s(container), sound, watched, is_cut=is_cut)
-        measurements = {"duration_s": duration_s} | _sound_measurements(sound, folder, is_cut=is_cut)
+        of_sound, timeline = _measure_sound(sound, folder, is_cut=is_cut)
+        measurements = {"duration_s": duration_s} | of_sound
         frames_at_s: tuple[float, ...] = ()
         if stream is not None and watched is not None and watched.first is not None:
             measurements |= _picture_measurements(stream, watched, shown_size(watched.first, stream), is_cut=is_cut)
+            timeline = timeline.model_copy(update=cuts_on_timeline(watched.cuts_s, watched_s=watched.until_s))
             # A cut-off file has no pictures after its last decoded frame.
             until_s = watched.until_s if is_cut else duration_s or watched.until_s
             frames_at_s = _write_pictures(container, stream, folder, until_s, pictures_budget_s)
@@ -159,6 +164,7 @@ def examine(path: Path, folder: Path, *, watch_budget_s: float, pictures_budget_
             for name, value in measurements.items()
             if value is not None and _is_possible(name, value)
         },
+        timeline=timeline,
         frames_at_s=frames_at_s,
         has_thumbnail=bool(frames_at_s),
         has_audio=sound is not None,
@@ -231,16 +237,22 @@ def _duration_s(
     return known_s if is_all_known else claimed_s if claimed_s is not None and claimed_s >= known_s else known_s or None
 
 
-def _sound_measurements(sound: Sound | None, folder: Path, *, is_cut: bool) -> dict[str, float | None]:
-    """Return the measurements of the sound. If only part of it was decoded, those of the whole are left out."""
+def _measure_sound(sound: Sound | None, folder: Path, *, is_cut: bool) -> tuple[dict[str, float | None], Timeline]:
+    """Return the measurements of the sound, and its levels."""
     if sound is None:
-        return {}
+        return {}, Timeline()
+    samples = read_samples(folder / AUDIO)
+    return _sound_measurements(sound, samples, is_cut=is_cut), timeline_of_levels(samples)
+
+
+def _sound_measurements(sound: Sound, samples: Samples, *, is_cut: bool) -> dict[str, float | None]:
+    """Return the measurements of the sound. If only part of it was decoded, those of the whole are left out."""
     hook = {"hook_loudness_lufs": sound.hook_loudness_lufs}
     if is_cut or not sound.is_whole:
         return hook if sound.problem is None and sound.duration_s >= HOOK_S else {}
     return hook | {
         "loudness_lufs": sound.loudness_lufs,
-        "silence_share": silence_share(read_samples(folder / AUDIO)),
+        "silence_share": silence_share(samples),
     }
 
 

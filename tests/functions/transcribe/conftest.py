@@ -19,6 +19,7 @@ from functions.transcribe.deadline import Deadline
 from functions.transcribe.decoder.audio import Samples
 from functions.transcribe.decoder.examination import AUDIO, THUMBNAIL, Examined, frame_name
 from functions.transcribe.decoder.frames import jpeg
+from functions.transcribe.decoder.timeline import Timeline
 from functions.transcribe.job_runner import Job
 from functions.transcribe.media_processor import MediaProcessor
 from functions.transcribe.medium_reader import MediumReader
@@ -49,6 +50,7 @@ HELLO = Transcript(
 )
 VIDEO = Examined(
     measurements={"duration_s": 10.0, "width": 180, "height": 320, "cut_count": 2},
+    timeline=Timeline(cuts_s=(2.5, 7.5), watched_s=10.0, levels_dbfs=(-20.0, -12.5), level_step_s=5.0),
     frames_at_s=(0.5, 5.0),
     has_thumbnail=True,
     has_audio=True,
@@ -139,7 +141,8 @@ class FakeListener:
                 Transcript(HELLO.segments, HELLO.source, HELLO.language, is_truncated=True), voice_s=1.0
             )
         self.after()
-        return RecognisedSpeech(self.says.pop(0) if self.says else HELLO, voice_s=1.0, unclear=self.unclear)
+        transcript = self.says.pop(0) if self.says else HELLO
+        return RecognisedSpeech(transcript, voice_s=1.0, voices=((1.05, 1.95),), unclear=self.unclear)
 
 
 class WorkerBench:

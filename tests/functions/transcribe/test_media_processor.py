@@ -55,6 +55,14 @@ def test_all_results_of_a_video_are_saved(worker: WorkerBench) -> None:
         "speech_wpm": 120.0,
         "speech_share": 0.1,
         "first_word_s": 1.0,
+        "timeline": {
+            "version": 1,
+            "cuts_s": [2.5, 7.5],
+            "watched_s": 10.0,
+            "levels_dbfs": [-20.0, -12.5],
+            "level_step_s": 5.0,
+            "voices": [{"from_s": 1.05, "to_s": 1.95}],
+        },
     }
     assert (float(medium.duration_s or 0), medium.width, medium.height) == (10.0, 180, 320)
     assert _said(medium) == ("Hello there.", True, False, None, worker.pipeline.clock())
@@ -203,6 +211,23 @@ def test_a_file_that_storage_has_lost_is_forgotten_and_read_once_it_is_stored_ag
     worker.process(worker.retry(job))
     (read,) = worker.media()
     assert (read.transcript, read.processed_at) == ("Hello there.", worker.pipeline.clock())
+
+
+def test_a_retry_that_need_not_hear_again_keeps_the_voices(worker: WorkerBench) -> None:
+    job = worker.request(["video"], ["other"])
+    worker.store.put_errors = [storage_error()]
+    worker.process(job)
+    worker.listener.during = pytest.fail  # the transcript is saved
+    worker.decoder.answers[b"video"] = replace_timeline(VIDEO, cuts_s=(3.0,))
+
+    worker.process(worker.retry(job))
+
+    timeline = (worker.media()[0].measurements or {})["timeline"]
+    assert (timeline["voices"], timeline["cuts_s"]) == ([{"from_s": 1.05, "to_s": 1.95}], [3.0])
+
+
+def replace_timeline(examined: Examined, *, cuts_s: tuple[float, ...]) -> Examined:
+    return examined.model_copy(update={"timeline": examined.timeline.model_copy(update={"cuts_s": cuts_s})})
 
 
 def test_every_medium_is_saved_before_the_next_one_starts(worker: WorkerBench) -> None:

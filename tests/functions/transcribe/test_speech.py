@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from functions.transcribe.speech import (
+    MAX_VOICES,
     Chunk,
     RecognisedSpeech,
     find_wordless_voices,
@@ -11,6 +12,7 @@ from functions.transcribe.speech import (
     is_repetition,
     measure_speech,
     split_into_segments,
+    timeline_of_voices,
 )
 from whyviral.integrations.ports.transcript import SpokenSegment, SpokenWord, Transcript, TranscriptSource
 
@@ -157,6 +159,22 @@ def test_voices_without_words_are_found(
     voices: list[tuple[float, float]], words: list[tuple[float, float]], expected: list[tuple[float, float]]
 ) -> None:
     assert find_wordless_voices(voices, [SpokenWord(*times, " a") for times in words]) == expected
+
+
+def test_the_voices_of_a_timeline_are_rounded() -> None:
+    assert timeline_of_voices([(0.123, 1.0), (1.5, 2.987)]) == {
+        "voices": [{"from_s": 0.12, "to_s": 1.0}, {"from_s": 1.5, "to_s": 2.99}]
+    }
+    assert timeline_of_voices([]) == {"voices": []}
+
+
+def test_of_too_many_voices_those_with_the_shortest_pauses_are_joined() -> None:
+    voices = [(float(number), number + 0.5) for number in range(MAX_VOICES)]
+
+    joined = timeline_of_voices([*voices[:7], (7.0, 7.5), (7.55, 7.6), *voices[8:]])["voices"]
+
+    assert len(joined) == MAX_VOICES
+    assert joined[7] == {"from_s": 7.0, "to_s": 7.6}
 
 
 def test_silence_has_zero_words_and_truncated_silence_has_no_count() -> None:

@@ -18,6 +18,7 @@ from tests.fixtures.database import Database, run_script
 from whyviral.accounts.models import EmailVerification, RevokedSession
 from whyviral.admin.retention import Cleaner, OutOfTime
 from whyviral.admin.scheduled_job import TIMEOUT_S, run_once
+from whyviral.analysis.models import AnalysisRequestPost
 from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationLog
 from whyviral.chat.models import ChatMessageChunk
 from whyviral.core.database import Base, session_scope
@@ -127,6 +128,7 @@ def test_old_and_expired_rows_are_deleted_and_recent_ones_are_kept(database: Dat
         "webhook_events_erased": 0,
         "job_runs": 0,
         "creator_baselines": 0,
+        "baseline_posts": 0,
     }
 
 
@@ -143,6 +145,22 @@ def test_lists_of_posts_are_deleted_after_thirty_days(database: Database) -> Non
     assert cleaner(database).clean()["creator_baselines"] == 1
     with session_scope(database.engine) as session:
         assert session.scalars(select(CreatorBaselineRow.creator)).all() == ["recent"]
+
+
+def test_the_single_posts_of_a_creator_are_forgotten_after_thirty_days(database: Database) -> None:
+    sample = [{"url": "https://x.com/i/status/1", "count": 1, "posted_at": None}]
+    with session_scope(database.engine) as session:
+        posts = [factories.create_post(session) for _ in range(3)]
+        factories.create_request(session, factories.create_user(session), posts)
+        rows = session.scalars(select(AnalysisRequestPost).order_by(AnalysisRequestPost.position)).all()
+        for row, days in zip(rows, (31, 31, 29), strict=True):
+            row.measured, row.updated_at = {"facts": [], "baseline_posts": sample}, NOW - timedelta(days=days)
+        rows[1].measured = None
+
+    assert cleaner(database).clean()["baseline_posts"] == 1
+    with session_scope(database.engine) as session:
+        found = session.scalars(select(AnalysisRequestPost.measured).order_by(AnalysisRequestPost.position)).all()
+    assert found == [{"facts": []}, None, {"facts": [], "baseline_posts": sample}]
 
 
 def test_a_second_retention_run_deletes_nothing(database: Database) -> None:

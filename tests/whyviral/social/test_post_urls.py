@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 
 from whyviral.core.errors import ErrorCategory
 from whyviral.social.platforms import Platform
-from whyviral.social.post_urls import InvalidPostUrl, InvalidUrlReason, PostUrl, parse_post_url
+from whyviral.social.post_urls import (
+    InvalidPostUrl,
+    InvalidUrlReason,
+    PostUrl,
+    find_canonical_url,
+    parse_post_url,
+)
 
 VECTORS: list[dict[str, Any]] = json.loads(Path(__file__).with_name("post-urls.json").read_text())
 ACCEPTED = [vector["url"] for vector in VECTORS if vector["reason"] == "ok"]
@@ -226,6 +232,21 @@ def test_every_invalid_url_reason_has_advice_for_the_user_and_its_category(reaso
     assert refusal.category == (ErrorCategory.UNSUPPORTED if is_unsupported else ErrorCategory.INVALID_URL)
     assert refusal.message.endswith(".")
     assert str(refusal) == refusal.message
+
+
+@pytest.mark.parametrize(
+    ("platform", "post_id", "url"),
+    [
+        (Platform.X, "20", "https://x.com/i/status/20"),
+        (Platform.YOUTUBE, "PNWacqWqOY8", "https://www.youtube.com/watch?v=PNWacqWqOY8"),
+        (Platform.INSTAGRAM, "CtnPcJU8aWK", "https://www.instagram.com/p/CtnPcJU8aWK/"),
+        (Platform.X, "20/../../evil", None),
+        (Platform.YOUTUBE, "javascript:", None),
+        (Platform.INSTAGRAM, "", None),
+    ],
+)
+def test_only_an_id_of_the_right_form_has_a_canonical_url(platform: Platform, post_id: str, url: str | None) -> None:
+    assert find_canonical_url(platform, post_id) == url
 
 
 @given(st.text() | st.text(alphabet="htps:/.x[]@\\?#=& \u3002\uff58%0123", max_size=60))

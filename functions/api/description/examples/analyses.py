@@ -155,11 +155,13 @@ STEP = {
     "stage_cost_usd": 0.0,
     "created_at": ENDED_AT,
 }
+_BASELINE_POST = {"url": "https://x.com/i/status/29", "count": 41_000, "posted_at": "2026-11-20T09:30:00Z"}
 _MEASURED = {
     "facts": _FACTS,
     "verdict": _VERDICT,
     "not_observable": [_NOT_OBSERVABLE],
     "measured_at": STARTED_AT,
+    "baseline_posts": [_BASELINE_POST],
 }
 POST_OF_REQUEST: dict[str, Any] = {
     "url": POST_URL,
@@ -193,6 +195,7 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     schemas.RequestSummary: SUMMARY,
     RequestList: page_of(SUMMARY),
     schemas.StatusOut: STEP,
+    schemas.BaselinePostOut: _BASELINE_POST,
     schemas.MeasuredOut: _MEASURED,
     schemas.RequestPostOut: POST_OF_REQUEST,
     schemas.RequestDetail: {

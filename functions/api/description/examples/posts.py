@@ -4,12 +4,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from functions.api.routers.social import PostList
-from whyviral.social.schemas import FrameOut, MediaOut, PostOut
+from whyviral.social.schemas import FrameOut, MediaOut, MediaTimelineOut, PostOut, VoiceOut
 
 from .constants import ENDED_AT, MEDIA_ID, METRICS, PLATFORM, POST_ID, POST_URL, page_of
 
 _FILES = f"https://media.example.com/x/{POST_ID}"
 _FRAME = {"at_s": 1.5, "url": f"{_FILES}/frame-1.jpg"}
+_VOICE = {"from_s": 0.3, "to_s": 6.1}
+_TIMELINE = {
+    "version": 1,
+    "cuts_s": [1.5, 4.2],
+    "watched_s": 7.5,
+    "levels_dbfs": [-38.2, -17.4, -16.9, -20.1, -45.0],
+    "level_step_s": 1.5,
+    "voices": [_VOICE],
+}
 _MEDIUM = {
     "id": MEDIA_ID,
     "kind": "video",
@@ -25,6 +34,7 @@ _MEDIUM = {
     "transcript_source": "whisper",
     "transcript_truncated": False,
     "frames": [_FRAME],
+    "timeline": _TIMELINE,
     "error": None,
 }
 POST: dict[str, Any] = {
@@ -49,6 +59,8 @@ POST: dict[str, Any] = {
 
 EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     FrameOut: _FRAME,
+    VoiceOut: _VOICE,
+    MediaTimelineOut: _TIMELINE,
     MediaOut: _MEDIUM,
     PostOut: POST,
     PostList: page_of(POST),

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from whyviral.accounts import retention as account_retention
+from whyviral.analysis.creators import sampled_posts
 from whyviral.analytics import retention as log_retention
 from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationLog
 from whyviral.chat import orphaned as orphaned_answers
@@ -76,6 +77,8 @@ class Cleaner:
         self._until_done(ChatMessageChunk.__tablename__, delete_chunks)
         delete_lists = partial(baselines.delete_old, before=self.now - MAX_USE, limit=self.batch)
         self._until_done("creator_baselines", delete_lists)
+        forget_samples = partial(sampled_posts.forget_old, before=self.now - MAX_USE, limit=self.batch)
+        self._until_done("baseline_posts", forget_samples)
         return self.results
 
     def _before(self, days: int) -> datetime:

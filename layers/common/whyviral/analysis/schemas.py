@@ -13,6 +13,7 @@ from whyviral.analysis.facts.not_observable import NotObservable
 from whyviral.analysis.facts.virality import Verdict
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.ports.transcript import TranscriptSource
+from whyviral.social.creator_baselines.comparison import MAX_POSTS
 from whyviral.social.platforms import Platform
 from whyviral.social.schemas import Seconds
 from whyviral.vendor_calls.money import Usd
@@ -105,6 +106,14 @@ class StatusOut(_Row):
     created_at: datetime
 
 
+class BaselinePostOut(BaseModel):
+    """One of the creator's posts with which the post is compared."""
+
+    url: str
+    count: Annotated[int, Field(description="Its views or likes, as the fact `baseline_metric` says.")]
+    posted_at: Annotated[datetime | None, Field(description="Null if the creator's list shows no time.")]
+
+
 class MeasuredOut(BaseModel):
     """The facts and the verdict of a post. They are saved before the model is asked, and stay if it fails."""
 
@@ -112,6 +121,15 @@ class MeasuredOut(BaseModel):
     verdict: Verdict
     not_observable: Annotated[list[NotObservable], Field(description="What no public source shows about the post.")]
     measured_at: Annotated[datetime, Field(description="When the platform's counts were read.")]
+    baseline_posts: Annotated[
+        list[BaselinePostOut],
+        Field(
+            default_factory=list,
+            max_length=MAX_POSTS,
+            description="The creator's posts behind the `baseline_…` facts, by ascending count. Empty without a "
+            "baseline, and from 30 days after the analysis on.",
+        ),
+    ]
 
 
 class RequestPostOut(_Row):

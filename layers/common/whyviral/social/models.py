@@ -83,6 +83,11 @@ class PostMedia(Identified, Base):
     `is_link_dead: true` is added if the platform no longer serves the link: the post must be fetched again.
     """
 
+    @property
+    def timeline(self) -> dict[str, Any] | None:
+        """Return cuts, levels and voices over time, among the measurements; None if the medium has none."""
+        return (self.measurements or {}).get("timeline")
+
 
 class Post(Identified, Base):
     """A public post as last fetched; its texts and `raw` are untrusted."""

@@ -14,7 +14,15 @@ from .invalid_urls import PUNCTUATION_AFTER_ID, InvalidPostUrl, InvalidUrlReason
 from .platforms import Platform
 from .web_addresses import WebAddress, read_web_address
 
-__all__ = ["InvalidPostUrl", "InvalidUrlReason", "PostUrl", "canonical_url_of", "find_platform", "parse_post_url"]
+__all__ = [
+    "InvalidPostUrl",
+    "InvalidUrlReason",
+    "PostUrl",
+    "canonical_url_of",
+    "find_canonical_url",
+    "find_platform",
+    "parse_post_url",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +200,12 @@ def find_platform(host: str) -> Platform | None:
     """Return the platform of a host name in lower case."""
     grammar = _GRAMMAR_OF_HOST.get(host)
     return grammar.platform if grammar else None
+
+
+def find_canonical_url(platform: Platform, post_id: str) -> str | None:
+    """Return the canonical URL of a post whose id a vendor sent; None if the id has a wrong form."""
+    grammar = next(grammar for grammar in _GRAMMARS if grammar.platform is platform)
+    return grammar.canonical_url.format(post_id) if grammar.is_id(post_id) else None
 
 
 def canonical_url_of(platform: Platform, post_id: str) -> str:

@@ -28,6 +28,33 @@ class FrameOut(BaseModel):
     url: str
 
 
+class VoiceOut(BaseModel):
+    """A stretch of a sound with a voice."""
+
+    from_s: float
+    to_s: float
+
+
+class MediaTimelineOut(BaseModel):
+    """A video over time, as the worker measured it: docs/metrics.md. Each part is null if it is not known."""
+
+    version: Annotated[int, Field(description="The version of the method.")]
+    cuts_s: Annotated[
+        list[float] | None, Field(max_length=500, description="When hard cuts are, from the start of the file.")
+    ] = None
+    watched_s: Annotated[float | None, Field(description="How far cuts were looked for.")] = None
+    levels_dbfs: Annotated[
+        list[float] | None,
+        Field(max_length=200, description="Root mean square level of each window of the sound, -90 to 0 dBFS."),
+    ] = None
+    level_step_s: Annotated[float | None, Field(description="The length of a window; the last one may be shorter.")] = (
+        None
+    )
+    voices: Annotated[
+        list[VoiceOut] | None, Field(max_length=300, description="Where a voice is, with or without known words.")
+    ] = None
+
+
 class MediaOut(BaseModel):
     """One image, video or thumbnail of a post."""
 
@@ -47,6 +74,7 @@ class MediaOut(BaseModel):
     transcript_source: TranscriptSource | None
     transcript_truncated: bool
     frames: list[FrameOut] | None
+    timeline: Annotated[MediaTimelineOut | None, Field(description="Null for a medium that was not measured.")]
     error: Annotated[str | None, BeforeValidator(_message_of), Field(description="The failure of this medium alone.")]
 
 

@@ -19,6 +19,16 @@ LIST = "/api/analysis/requests/"
 NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
+TIMELINE = {
+    "version": 1,
+    "cuts_s": [1.5],
+    "watched_s": 7.5,
+    "levels_dbfs": [-20.0, -90.0],
+    "level_step_s": 3.75,
+    "voices": [{"from_s": 0.5, "to_s": 3.0}],
+}
+
+
 def detail(request_id: uuid.UUID) -> str:
     return f"{LIST}{request_id}/"
 
@@ -195,6 +205,7 @@ def test_a_medium_is_shown_with_all_its_findings(client: TestClient, free_user: 
         transcript="Hello.",
         transcript_source="whisper",
         frames=[{"at_s": 1.5, "path": "x/1/f.jpg", "url": "https://store/x/1/f.jpg"}],
+        measurements={"duration_s": 7.5, "timeline": TIMELINE},
         error={"category": "media_error", "message": "Its sound is broken."},
     )
     request = create_request(rows, free_user.user, [post])
@@ -219,8 +230,34 @@ def test_a_medium_is_shown_with_all_its_findings(client: TestClient, free_user: 
         "transcript_source": "whisper",
         "transcript_truncated": False,
         "frames": [{"at_s": 1.5, "url": "https://store/x/1/f.jpg"}],
+        "timeline": TIMELINE,
         "error": "Its sound is broken.",
     }
+
+
+@pytest.mark.parametrize(
+    ("measurements", "timeline"),
+    [
+        (None, None),
+        ({"duration_s": 7.5}, None),
+        ({"timeline": {"version": 1, "voices": []}}, dict.fromkeys(TIMELINE) | {"version": 1, "voices": []}),
+    ],
+)
+def test_a_timeline_is_null_in_every_part_that_was_not_measured(
+    measurements: dict[str, Any] | None,
+    timeline: dict[str, Any] | None,
+    client: TestClient,
+    free_user: SignedIn,
+    rows: Session,
+) -> None:
+    post = create_post(rows)
+    create_media(rows, post, measurements=measurements)
+    request = create_request(rows, free_user.user, [post])
+    rows.commit()
+
+    (shown,) = client.get(posts_of(request.id), headers=free_user.headers).json()["results"]
+
+    assert [medium["timeline"] for medium in shown["media"]] == [timeline]
 
 
 def test_posts_are_paginated(client: TestClient, free_user: SignedIn, rows: Session) -> None:

@@ -41,7 +41,11 @@ def test_a_video_is_measured_and_its_pictures_and_sound_are_written(clip: Path, 
         "silence_share": pytest.approx(1 / 3, abs=0.03),
     }
     assert examined.frames_at_s == pytest.approx((0.375, 0.75, 1.5, 2.25, 3.0, 3.75, 4.5, 5.25), abs=1 / 30)
-    assert examined.model_dump(exclude={"measurements", "frames_at_s"}) == {
+    assert examined.timeline.cuts_s == (1.5, 3.0, 4.5)
+    assert examined.timeline.watched_s == pytest.approx(6.0, abs=0.05)
+    assert examined.timeline.level_step_s == 0.1
+    assert len(examined.timeline.levels_dbfs or ()) == pytest.approx(60, abs=1)
+    assert examined.model_dump(exclude={"measurements", "frames_at_s", "timeline"}) == {
         "has_thumbnail": True,
         "has_audio": True,
         "is_audio_truncated": False,
@@ -116,6 +120,7 @@ def test_a_video_without_sound_has_no_sound_measurements(tmp_path: Path) -> None
     examined = _examine(write_media(tmp_path / "a.mp4", scenes=[2.0]), tmp_path)
 
     assert not examined.has_audio
+    assert examined.timeline.as_json() == {"cuts_s": [], "watched_s": 2.0}
     assert examined.measurements.keys() == {"duration_s", "width", "height", "fps", "cut_count", "cuts_per_minute"}
     assert examined.measurements["cut_count"] == 0
 
@@ -124,6 +129,7 @@ def test_sound_without_pictures_has_no_picture_measurements(tmp_path: Path) -> N
     examined = _examine(write_media(tmp_path / "a.m4a", sound=tone(2)), tmp_path)
 
     assert (examined.has_audio, examined.has_thumbnail) == (True, False)
+    assert examined.timeline.as_json().keys() == {"levels_dbfs", "level_step_s"}
     assert examined.measurements.keys() == {"duration_s", "loudness_lufs", "hook_loudness_lufs", "silence_share"}
 
 
@@ -131,6 +137,8 @@ def test_a_partly_decoded_video_has_no_cut_count(clip: Path, tmp_path: Path) -> 
     examined = examine(clip, tmp_path, watch_budget_s=0, pictures_budget_s=30)
 
     assert "cut_count" not in examined.measurements
+    assert examined.timeline.cuts_s == ()
+    assert examined.timeline.watched_s == pytest.approx(1 / 30, abs=0.01)
     assert examined.measurements["duration_s"] == pytest.approx(6.0, abs=0.05)
     assert len(examined.frames_at_s) == 8
 

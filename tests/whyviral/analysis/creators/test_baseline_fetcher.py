@@ -255,6 +255,10 @@ def test_facts_and_verdict_are_readable_before_the_model_is_asked_and_after_it_f
     assert row.measured is not None
     assert row.measured == measured
     assert (row.state, row.measured["verdict"]["rule"], row.measured["verdict"]["n"]) == ("ANALYSED", "v1", 30)
+    counts = [sampled["count"] for sampled in row.measured["baseline_posts"]]
+    facts = {fact["name"]: fact["value"] for fact in row.measured["facts"]}
+    assert (len(counts), counts, counts[-1]) == (facts["baseline_n"], sorted(counts), facts["baseline_best"])
+    assert all(sampled["url"].startswith("https://x.com/i/status/") for sampled in row.measured["baseline_posts"])
     (analysis,) = pipeline.read(job).post_analyses
     assert (row.is_partial, analysis.metadata_used["provider"]) == (True, "measured")
 

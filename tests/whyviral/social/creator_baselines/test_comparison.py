@@ -14,6 +14,7 @@ from whyviral.social.creator_baselines.comparison import (
     ComparedPost,
     CreatorBaseline,
     NoBaseline,
+    SampledPost,
     choose_baseline,
 )
 
@@ -47,6 +48,7 @@ def test_a_baseline_has_the_counts_of_the_other_posts_in_order() -> None:
         kind=PostKind.POST,
         metric=BaselineMetric.VIEWS,
         counts=(100, 101, 102, 103, 104, 105),
+        posts=tuple(SampledPost(post.post_id, post.views or 0, post.posted_at) for post in listed),
         posted_from=listed[-1].posted_at,
         posted_to=listed[0].posted_at,
         posting_hours=(12,) * 6,

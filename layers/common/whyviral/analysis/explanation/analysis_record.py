@@ -1,14 +1,16 @@
 """The record of an analysis: the answer, the evidence behind it, and the model that gave it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from whyviral.analysis.explanation.provenance import StandInPart
 from whyviral.integrations.ports.call_recorder import ExternalCall
+from whyviral.social.creator_baselines.comparison import CreatorBaseline
 from whyviral.social.media.service import may_get_more
 from whyviral.social.models import Post
+from whyviral.social.post_urls import find_canonical_url
 
 from .answer import PROSE_FIELDS, AnalystAnswer, ContentObservation
 from .ask_model import Explanation
@@ -61,7 +63,17 @@ def measured_record(evidence: Evidence, *, measured_at: datetime) -> dict[str, A
         "verdict": asdict(evidence.verdict),
         "not_observable": [asdict(each) for each in evidence.not_observable],
         "measured_at": measured_at.isoformat(),
+        "baseline_posts": list(_sample(evidence)),
     }
+
+
+def _sample(evidence: Evidence) -> Iterator[dict[str, Any]]:
+    """Yield the posts of the creator's baseline that have an address, in ascending order of the compared count."""
+    if isinstance(evidence.baseline, CreatorBaseline):
+        for post in evidence.baseline.posts:
+            if (url := find_canonical_url(evidence.post.platform, post.post_id)) is not None:
+                posted_at = None if post.posted_at is None else post.posted_at.isoformat()
+                yield {"url": url, "count": post.count, "posted_at": posted_at}
 
 
 def seed_fields(checked: CheckedAnswer) -> dict[str, Any]:

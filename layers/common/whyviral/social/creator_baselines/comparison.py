@@ -5,7 +5,7 @@ rules with their reasons.
 """
 
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -53,6 +53,15 @@ class ComparedPost:
 
 
 @dataclass(frozen=True, slots=True)
+class SampledPost:
+    """One of the posts with which a post is compared."""
+
+    post_id: str
+    count: int
+    posted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CreatorBaseline:
     """The comparable posts of a creator as a yardstick for one post, which is never among them."""
 
@@ -60,6 +69,8 @@ class CreatorBaseline:
     metric: BaselineMetric
     counts: tuple[int, ...]
     """The metric of each comparable post in ascending order: 6 to 30 counts."""
+    posts: tuple[SampledPost, ...] = ()
+    """The same posts in the same order, as they are shown."""
     posted_from: datetime | None = None
     posted_to: datetime | None = None
     posting_hours: tuple[int, ...] = ()
@@ -121,16 +132,17 @@ def choose_baseline(
     if chosen is None:
         known = max(len(_counts(usable, metric)) for metric in BaselineMetric)
         return NoBaseline(_too_few(known, compared), n=known)
-    rows = [post for post in usable if _count(post, chosen) is not None]
-    times = sorted(post.posted_at for post in rows if post.posted_at is not None)
-    if not has_exact_times or len(times) < len(rows):
+    sample = sorted(_sampled(usable, chosen), key=lambda post: post.count)
+    times = sorted(post.posted_at for post in sample if post.posted_at is not None)
+    if not has_exact_times or len(times) < len(sample):
         doubts = (*doubts, TIMES_UNKNOWN)
     if times and compared.posted_at is not None and compared.posted_at < times[0] - _MAX_DISTANCE:
         doubts = (*doubts, OTHER_TIME)
     return CreatorBaseline(
         kind=compared.kind,
         metric=chosen,
-        counts=tuple(sorted(_counts(rows, chosen))),
+        counts=tuple(post.count for post in sample),
+        posts=tuple(sample),
         posted_from=times[0] if times else None,
         posted_to=times[-1] if times else None,
         posting_hours=tuple(moment.astimezone(UTC).hour for moment in times) if has_exact_times else (),
@@ -204,6 +216,12 @@ def _metric_of(posts: Sequence[ListedPost], compared: ComparedPost) -> BaselineM
 
 def _counts(posts: Sequence[ListedPost], metric: BaselineMetric) -> list[int]:
     return [count for post in posts if (count := _count(post, metric)) is not None]
+
+
+def _sampled(posts: Sequence[ListedPost], metric: BaselineMetric) -> Iterator[SampledPost]:
+    for post in posts:
+        if (count := _count(post, metric)) is not None:
+            yield SampledPost(post.post_id, count, post.posted_at)
 
 
 def _count(post: ListedPost, metric: BaselineMetric) -> int | None:
