@@ -18,10 +18,10 @@ from starlette.requests import Request
 
 from whyviral.analytics.service import ApiAccess, record_accesses
 from whyviral.core.database import single_statement
+from whyviral.core.postgres.statement_failures import DATABASE_ERRORS
 
 from .console.pages import ASSET_ROUTE
 from .dependencies import Services, caller_of, services_of
-from .errors import DATABASE_ERRORS
 
 UNRECORDED_ROUTES = frozenset({"/health/live/", ASSET_ROUTE})
 """The liveness probe is polled every few seconds, and a page loads many files; neither must touch the database."""

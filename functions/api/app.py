@@ -13,16 +13,18 @@ from functions.api.description.openapi import DescribedApi, operation_id_of
 from whyviral.accounts.api_keys import KnownApiKeys
 from whyviral.accounts.keyed_hashes import KeyedHashes
 from whyviral.analysis.estimate.costs import CostTable
+from whyviral.chat.wiring import build_answers
 from whyviral.core.database import build_engine
+from whyviral.core.keyed_locks import KeyedLocks
 from whyviral.core.logging import build_logger
+from whyviral.core.pooled_transactions import PooledTransactions
+from whyviral.core.runner import Runner, run_in_thread
 from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
 
 from .billing_pages import install_billing_pages
-from .chat.transactions import PooledTransactions
-from .chat.wiring import build_answers
 from .console.pages import install_console
-from .dependencies import KeyedLocks, Runner, Services, run_in_thread
+from .dependencies import Services
 from .error_responses import EVERY_ROUTE, error_responses
 from .errors import install_error_handlers
 from .idempotent_call import REPLAYED_HEADER, install_replays

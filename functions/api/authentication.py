@@ -14,36 +14,18 @@ from whyviral.accounts.api_keys import (
     ApiKeyScopeMissing,
     ApiScope,
     InvalidApiKey,
-    claims_of,
-    count_check,
-    record_check,
-    require_scope,
 )
+from whyviral.accounts.bearer_tokens import NotAuthenticated, token_in, verify_bearer
 from whyviral.accounts.models import User
 from whyviral.accounts.service import AccountDeleted, SessionRevoked
-from whyviral.accounts.sessions import InvalidToken, get_session_user, verify_token
-from whyviral.analytics.authentications import Caller
-from whyviral.core.errors import AppError
-from whyviral.integrations.clerk.api_keys import ApiKey, digest_of, is_api_key
-from whyviral.integrations.clerk.session_tokens import InvalidSessionToken, SessionClaims
+from whyviral.accounts.sessions import InvalidToken, get_session_user
+from whyviral.integrations.clerk.session_tokens import SessionClaims
+from whyviral.integrations.errors import ProviderRefusedUs, ProviderUnavailable
 from whyviral.throttling.rate_limits import RateLimited
-from whyviral.vendor_calls.calls import CallCollector
 
-from .dependencies import Services, SessionDep, caller_of, services_of
+from .dependencies import SessionDep, caller_of, services_of
 from .error_responses import DATABASE, Errors
-from .errors import ProviderRefusedUs, ProviderUnavailable
 from .transactions import Deferred, TransactionRoute
-
-
-class NotAuthenticated(AppError):
-    """The request carries neither a session token nor an API key in its Authorization header."""
-
-    status_code = 401
-    code = "not_authenticated"
-
-    def __init__(self) -> None:
-        super().__init__("Sign in first: send your session token as `Authorization: Bearer <token>`.")
-
 
 TOKEN_ERRORS: Errors = (InvalidToken, SessionRevoked, AccountDeleted)
 """The errors that refuse a session token."""
@@ -58,50 +40,6 @@ SIGNED_IN: Errors = (
     *KEY_ERRORS,
 )
 """The errors that every route for signed-in users can answer."""
-
-
-def _token_of(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise NotAuthenticated
-    return token.strip()
-
-
-async def _claims_of(services: Services, token: str) -> SessionClaims:
-    """Verify a token. Only if Clerk's signing keys may have to be fetched is that given to the runner."""
-    try:
-        claims = services.verifier.verify_with_known_keys(token)
-    except InvalidSessionToken as exc:
-        raise InvalidToken(exc.reason) from exc
-    if claims is None:
-        return await services.run(verify_token, services.verifier, token)
-    return claims
-
-
-async def _claims_of_key(request: Request, secret: str, scope: ApiScope | None) -> SessionClaims:
-    """Verify an API key. Parallel requests with a key that is not known yet wait for one verification."""
-    services = services_of(request)
-    key = services.api_keys.find(secret)
-    if key is None:
-        async with services.key_checks.one_at_a_time(digest_of(secret)):
-            key = services.api_keys.find(secret) or await _verify_key(services, secret, caller_of(request))
-    require_scope(key, scope)
-    return claims_of(key)
-
-
-async def _verify_key(services: Services, secret: str, caller: Caller) -> ApiKey:
-    """Ask Clerk about a key. No connection to the database is held meanwhile."""
-    checked_at = services.clock()
-    async with services.connections:
-        await services.run(count_check, services.engine, caller, now=checked_at)
-    calls = CallCollector()
-    key: ApiKey | None = None
-    try:
-        key = await services.run(services.clerk(calls).find_api_key, secret)
-    finally:
-        async with services.connections:
-            await services.run(record_check, services.engine, calls, key)
-    return services.api_keys.add(secret, key, checked_at=checked_at)
 
 
 _KEY_PATHS = ("/api/analysis/", "/api/social/")
@@ -165,11 +103,11 @@ class AuthenticatedRoute(TransactionRoute):
         handle = super().get_route_handler()
 
         async def authenticate_first(request: Request) -> Response:
-            token = _token_of(request)
-            if is_api_key(token):
-                request.state.claims = await _claims_of_key(request, token, scope_of(request.method, self.path))
-            else:
-                request.state.claims = await _claims_of(services_of(request), token)
+            token = token_in(request.headers.get("authorization", ""))
+            scope = scope_of(request.method, self.path)
+            request.state.claims = await verify_bearer(
+                services_of(request), token, scope=scope, caller=lambda: caller_of(request)
+            )
             try:
                 return await handle(request)
             except RequestValidationError:

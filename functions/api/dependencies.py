@@ -4,16 +4,14 @@ import asyncio
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from fastapi import Depends, Query, Request
 from pydantic import BeforeValidator, Field, SecretStr
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
-from starlette.concurrency import run_in_threadpool
 
 from whyviral.accounts.api_keys import KnownApiKeys
 from whyviral.accounts.keyed_hashes import KeyedHashes
@@ -23,6 +21,8 @@ from whyviral.chat.answers import Answers
 from whyviral.chat.transactions import Transactions
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.database import reading_session
+from whyviral.core.keyed_locks import KeyedLocks
+from whyviral.core.runner import Runner, run_in_thread
 from whyviral.integrations.aws.step_functions import Workflow
 from whyviral.integrations.clerk.client import ClerkClient
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
@@ -31,52 +31,6 @@ from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.vendor_calls.calls import CallCollector
 
 MAX_PAGE = 10_000
-_UNPRINTABLE = re.compile(r"[^ -~]")
-_MAX_USER_AGENT_CHARS = 300
-
-
-class Runner(Protocol):
-    """Runs blocking work, such as database statements, on behalf of a coroutine."""
-
-    async def __call__[**Arguments, Result](
-        self, work: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
-    ) -> Result:
-        """Run the work and return its result."""
-        ...
-
-
-async def run_in_thread[**Arguments, Result](
-    work: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
-) -> Result:
-    """Run work in a thread, while the event loop serves other requests."""
-    return await run_in_threadpool(work, *args, **kwargs)
-
-
-async def run_inline[**Arguments, Result](
-    work: Callable[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
-) -> Result:
-    """Run work in the thread of the event loop, for processes that serve one request at a time, as on Lambda.
-
-    It blocks the loop, but no other request is waiting there, and switching threads takes time.
-    """
-    return work(*args, **kwargs)
-
-
-class KeyedLocks:
-    """Locks by name, which coroutines of one event loop hold one at a time."""
-
-    def __init__(self) -> None:
-        self._locks: dict[bytes, asyncio.Lock] = {}
-
-    @asynccontextmanager
-    async def one_at_a_time(self, name: bytes) -> AsyncIterator[None]:
-        """Wait until no other coroutine is inside with the same name. Waiting holds no thread and no connection."""
-        lock = self._locks.setdefault(name, asyncio.Lock())
-        async with lock:
-            try:
-                yield
-            finally:
-                self._locks.pop(name, None)  # a coroutine that waits still has the lock, and a later one finds a result
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +90,9 @@ def services_of(request: Request) -> Services:
 
 def caller_of(request: Request) -> Caller:
     """Return the caller of a request. The address is that of the connection, never one from a header."""
-    return Caller(
+    return Caller.of(
         address=request.client.host if request.client else None,
-        user_agent=_UNPRINTABLE.sub(" ", request.headers.get("user-agent", ""))[:_MAX_USER_AGENT_CHARS] or None,
+        user_agent=request.headers.get("user-agent", ""),
         request_id=str(request.state.request_id),
     )
 

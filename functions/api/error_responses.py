@@ -4,16 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from whyviral.core.errors import AppError
+from whyviral.core.request_errors import BodyTooLarge, DatabaseUnavailable, InternalError, UnknownHost
+from whyviral.integrations.errors import ProviderRefusedUs, ProviderUnavailable
 
-from .errors import (
-    BodyTooLarge,
-    DatabaseUnavailable,
-    InternalError,
-    InvalidRequest,
-    ProviderRefusedUs,
-    ProviderUnavailable,
-    UnknownHost,
-)
+from .errors import InvalidRequest
 
 type Responses = dict[int | str, dict[str, Any]]
 type Errors = Sequence[type[AppError]]

@@ -13,23 +13,13 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError, InterfaceError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
-from whyviral.core.errors import AppError, ErrorCategory
-from whyviral.integrations.errors import ProviderError
+from whyviral.core.errors import AppError
+from whyviral.core.postgres.statement_failures import DATABASE_ERRORS, is_unavailable, sqlstate
+from whyviral.core.request_errors import BodyTooLarge, DatabaseUnavailable
+from whyviral.integrations.errors import ProviderError, unavailable
 from whyviral.throttling.rate_limits import RateLimited
-
-
-class UnknownHost(AppError):
-    """The request names a host that this server does not serve."""
-
-    status_code = 400
-    code = "unknown_host"
-
-    def __init__(self) -> None:
-        super().__init__("This server does not serve that host name. Check the address of the request.")
 
 
 class NothingHere(AppError):
@@ -52,16 +42,6 @@ class MethodNotAllowed(AppError):
         super().__init__("This address does not support that method. See /docs for the methods it supports.")
 
 
-class BodyTooLarge(AppError):
-    """The body is larger than 1 MiB."""
-
-    status_code = 413
-    code = "body_too_large"
-
-    def __init__(self) -> None:
-        super().__init__("The body is too large; send at most 1 MiB.")
-
-
 class InvalidRequest(AppError):
     """The body, a parameter or a header is not valid; `details` lists each problem by field."""
 
@@ -82,44 +62,6 @@ class BodyNotJson(AppError):
         super().__init__("The body is not valid JSON. Send JSON encoded as UTF-8.")
 
 
-class InternalError(AppError):
-    """The server failed because of a bug."""
-
-    status_code = 500
-    code = "internal_error"
-
-    def __init__(self) -> None:
-        super().__init__("Something went wrong on our side. Try again. If it keeps failing, send us the request_id.")
-
-
-class ProviderUnavailable(AppError):
-    """A service that this call depends on does not answer, or refuses our own account."""
-
-    status_code = 503
-    code = "provider_unavailable"
-    has_retry_after = True
-
-    def __init__(self, failure: ProviderError) -> None:
-        super().__init__(failure.message, retry_after_s=failure.retry_after_s or _RETRY_AFTER_S)
-
-
-class ProviderRefusedUs(ProviderUnavailable):
-    """A service refuses our own account, so retrying is useless until we have fixed that."""
-
-    status_code = 502
-
-
-class DatabaseUnavailable(AppError):
-    """The database does not answer."""
-
-    status_code = 503
-    code = "database_unavailable"
-    has_retry_after = True
-
-    def __init__(self) -> None:
-        super().__init__("The database cannot be reached. Try again in a moment.", retry_after_s=_RETRY_AFTER_S)
-
-
 _ERROR_OF_STATUS: Mapping[int, type[NothingHere | MethodNotAllowed | BodyTooLarge | BodyNotJson]] = {
     # FastAPI answers 400 to a body that its JSON parser cannot read: not UTF-8, nested too deep, too many digits.
     400: BodyNotJson,
@@ -128,12 +70,7 @@ _ERROR_OF_STATUS: Mapping[int, type[NothingHere | MethodNotAllowed | BodyTooLarg
     413: BodyTooLarge,
 }
 """Our error for each status with which the framework itself refuses a request."""
-_RETRY_AFTER_S = 5.0
 _MAX_PROBLEMS = 100
-DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, TimeoutError, ConnectionError)
-"""The exceptions that a statement can raise. The driver does not wrap some errors of its socket."""
-_UNAVAILABLE_SQLSTATES = ("08", "53", "57", "XX")
-"""Connection lost, out of resources, canceled by an operator or the statement timeout, internal error of the pooler."""
 
 
 class _AsciiResponse(JSONResponse):
@@ -217,8 +154,7 @@ def _on_http_exception(request: Request, exc: HTTPException) -> JSONResponse:
 
 
 def _on_provider_error(request: Request, exc: ProviderError) -> JSONResponse:
-    is_our_account = exc.category is ErrorCategory.AUTH
-    return error_response(request, ProviderRefusedUs(exc) if is_our_account else ProviderUnavailable(exc))
+    return error_response(request, unavailable(exc))
 
 
 def _on_database_error(request: Request, exc: Exception) -> JSONResponse:
@@ -226,17 +162,3 @@ def _on_database_error(request: Request, exc: Exception) -> JSONResponse:
         raise exc
     request.state.is_database_silent = sqlstate(exc) is None
     return error_response(request, DatabaseUnavailable())
-
-
-def is_unavailable(exc: Exception) -> bool:
-    """Return whether an error of a statement means that the database does not answer."""
-    # The driver's classes are coarse: nearly every error from the server is a DatabaseError. Source: pg8000, core.py.
-    if not isinstance(exc, DBAPIError) or isinstance(exc, InterfaceError):
-        return True
-    return (sqlstate(exc) or "").startswith(_UNAVAILABLE_SQLSTATES)
-
-
-def sqlstate(exc: BaseException) -> str | None:
-    """Return the SQLSTATE of a database error; None if the server sent none."""
-    fields = exc.orig.args[0] if isinstance(exc, DBAPIError) and exc.orig and exc.orig.args else None
-    return fields.get("C") if isinstance(fields, dict) else None

@@ -10,8 +10,9 @@ import random
 from mangum import Mangum
 from snapshot_restore_py import register_after_restore
 
+from whyviral.core.runner import run_inline
+
 from .app import create_app
-from .dependencies import run_inline
 from .settings import ApiSettings
 
 # Retries take their jitter from it. UUIDs and TLS use the randomness of the operating system.

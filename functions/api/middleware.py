@@ -1,7 +1,6 @@
 """Middleware around every request: request id, allowed hosts, size limit, access log and unhandled errors."""
 
 import time
-import traceback
 import uuid
 from collections.abc import Sequence
 
@@ -11,10 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from whyviral.core.allowed_hosts import is_allowed_host
+from whyviral.core.exception_trace import trace_of
+from whyviral.core.request_errors import InternalError, UnknownHost
 from whyviral.core.security_headers import SECURITY_HEADERS
 
 from .access_log import AccessLog
-from .errors import InternalError, UnknownHost, error_response, sqlstate
+from .errors import error_response
 
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -71,7 +73,7 @@ class RequestContext:
             await self._record(scope, status, time.perf_counter() - started_mono_s)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _is_allowed(Headers(scope=scope).get("host", ""), self._allowed_hosts):
+        if is_allowed_host(Headers(scope=scope).get("host", ""), self._allowed_hosts):
             await self._app(scope, _bounded(receive), send)
             return
         response = error_response(Request(scope), UnknownHost())
@@ -125,15 +127,6 @@ def _request_id(scope: Scope) -> str:
     return str(context.get("requestId") or uuid.uuid4())
 
 
-def _is_allowed(host: str, allowed_hosts: Sequence[str]) -> bool:
-    host = host.lower()
-    name = host.rsplit(":", 1)[0] if not host.endswith("]") else host
-    return any(
-        name == allowed or (allowed.startswith("*.") and name.endswith(allowed[1:])) or allowed == "*"
-        for allowed in allowed_hosts
-    )
-
-
 def _bounded(receive: Receive) -> Receive:
     """Return a `receive` that raises 413 for a body over the limit.
 
@@ -150,15 +143,3 @@ def _bounded(receive: Receive) -> Receive:
         return message
 
     return receive_bounded
-
-
-def trace_of(exc: BaseException) -> list[str]:
-    """Return the exceptions and their frames without messages: database messages quote rows, including addresses."""
-    lines: list[str] = []
-    current: BaseException | None = exc
-    while current is not None:
-        lines.append(" ".join(filter(None, (type(current).__qualname__, sqlstate(current)))))
-        frames = traceback.extract_tb(current.__traceback__)
-        lines += [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-        current = current.__cause__ or current.__context__
-    return lines

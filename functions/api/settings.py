@@ -6,14 +6,13 @@ from typing import Annotated
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
+from whyviral.chat.wiring import ChatSettings
 from whyviral.integrations.dodo.api_call import DodoMode
-from whyviral.integrations.model_choice.settings import ModelSettings
-from whyviral.vendor_calls.settings import SpendingSettings
 
 type CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
-class ApiSettings(SpendingSettings, ModelSettings):
+class ApiSettings(ChatSettings):
     """Database, identity provider, state machine, chat model, budgets, allowed hosts and allowed origins."""
 
     clerk_publishable_key: str

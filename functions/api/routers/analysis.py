@@ -1,23 +1,18 @@
 """Routes that start, list, show and retry analyses."""
 
 import uuid
-from collections.abc import Callable, Sequence
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from aws_lambda_powertools import Logger
 from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, Field
-from sqlalchemy.orm import Session
 
 from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, CurrentUser
-from functions.api.dependencies import PageField, Services, ServicesDep, SessionDep
+from functions.api.dependencies import PageField, ServicesDep, SessionDep
 from functions.api.error_responses import error_responses
-from functions.api.idempotent_call import IdempotentCall, IdempotentCallDep, call_responses
+from functions.api.idempotent_call import IdempotentCallDep, call_responses, response_of
 from functions.api.pages import PageOut, page_out
 from whyviral.accounts.service import NoCurrentPlan, VerifiedEmailRequired
-from whyviral.accounts.verification import require_verified_user
 from whyviral.analysis import service as analysis_service
 from whyviral.analysis.admission import (
     FreeShareReached,
@@ -26,26 +21,20 @@ from whyviral.analysis.admission import (
     PlatformUnavailable,
     SpendLimitReached,
     TooManyUrls,
-    admit,
-    check_daily_budget,
-    parse_post_urls,
 )
-from whyviral.analysis.creators.handle_admission import InvalidCreatorHandle, admit_handle, parse_creator
-from whyviral.analysis.models import PostAnalysisRequest, RequestStatus
+from whyviral.analysis.creators.handle_admission import InvalidCreatorHandle
+from whyviral.analysis.models import RequestStatus
 from whyviral.analysis.retry import AnalysisComplete, AnalysisStillRunning, RetriesUsedUp, retry
 from whyviral.analysis.schemas import (
-    DEFAULT_POSTS_OF_A_HANDLE,
     AcceptedRequests,
     AnalyzeBody,
     RequestDetail,
     RequestSummary,
 )
 from whyviral.analysis.service import RequestNotFound
-from whyviral.analysis.user_requests import deletion, history
+from whyviral.analysis.user_requests import deletion, history, intake
 from whyviral.analysis.user_requests.deletion import RequestStillRunning
 from whyviral.analysis.user_requests.history import RequestFilter
-from whyviral.core.logging import build_logger
-from whyviral.integrations.errors import ProviderError
 from whyviral.social.platforms import Platform
 from whyviral.throttling.rate_limits import ANALYSIS_RATE
 from whyviral.usage.service import UsageLimitReached
@@ -53,7 +42,6 @@ from whyviral.usage.service import UsageLimitReached
 router = APIRouter(
     prefix="/api/analysis", tags=["analysis"], route_class=AuthenticatedRoute, responses=error_responses(*SIGNED_IN)
 )
-logger: Logger = build_logger("api")
 _SOME_WORD = r"^[^\x00]*[^\s\x00-\x1f][^\x00]*$"
 """Postgres cannot store the character NUL in a text."""
 
@@ -103,47 +91,7 @@ class RequestsQuery(BaseModel):
 )
 def analyze_posts(body: AnalyzeBody, call: IdempotentCallDep, services: ServicesDep) -> Any:
     """Start the analysis of posts: one request per platform for all of the URLs, or one for a creator's best posts."""
-    admit_body = _admission_of(body, call, services)
-    if services.require_verified_email:
-        require_verified_user(call.session, call.user, clerk=services.clerk, now=call.clock())
-    with call.run_once(body, rate=ANALYSIS_RATE, check=budget_check(call, services)) as once:
-        requests = admit_body(once.session)
-        accepted = AcceptedRequests(requests=[RequestSummary.model_validate(request) for request in requests])
-        answer = once.answer(accepted, status_code=202)
-    for request in requests:  # after the commit, so that the executions find their rows
-        _start(request, services)
-    return answer
-
-
-def _admission_of(
-    body: AnalyzeBody, call: IdempotentCall, services: Services
-) -> Callable[[Session], Sequence[PostAnalysisRequest]]:
-    """Return what admits the body, after checking its URLs or its handle."""
-    user_id, arn_of, now = call.user.id, services.workflow.execution_arn, call.clock()
-    if body.handle is None:
-        posts = parse_post_urls(body.post_urls or [])
-        return lambda session: admit(session, user_id, posts, execution_arn_of=arn_of, now=now)
-    creator, number = parse_creator(body.handle, body.platform), body.posts or DEFAULT_POSTS_OF_A_HANDLE
-    return lambda session: [admit_handle(session, user_id, creator, posts=number, execution_arn_of=arn_of, now=now)]
-
-
-def budget_check(call: IdempotentCall, services: Services) -> Callable[[Session], None]:
-    """Return a check that refuses calls once the daily budget, or its share for Free users, is used up."""
-    return partial(
-        check_daily_budget,
-        call.user.id,
-        max_usd_per_day=services.max_cost_usd_per_day,
-        free_share=services.free_share_of_day,
-        now=call.clock(),
-    )
-
-
-def _start(request: PostAnalysisRequest, services: ServicesDep) -> None:
-    try:
-        services.workflow.start(request.id, request.attempt)
-    except ProviderError as exc:
-        # The call succeeds: the sweeper starts requests that were committed but not started.
-        logger.warning("execution not started", extra={"request": str(request.id), "provider": exc.provider})
+    return response_of(intake.accept(call, call.user, body, services))
 
 
 @router.get("/requests/", response_model=RequestList)
@@ -196,7 +144,8 @@ def delete_request(request_id: uuid.UUID, user: CurrentUser, session: SessionDep
 )
 def retry_request(request_id: uuid.UUID, call: IdempotentCallDep, services: ServicesDep) -> Any:
     """Retry an ended request: posts without an analysis, or with a partial one, resume where they stopped."""
-    with call.run_once(None, rate=ANALYSIS_RATE, check=budget_check(call, services)) as once:
+    check = intake.budget_check(call.user.id, services, now=call.clock())
+    with call.run_once(None, rate=ANALYSIS_RATE, check=check) as once:
         request = retry(
             once.session,
             call.user.id,
@@ -205,5 +154,5 @@ def retry_request(request_id: uuid.UUID, call: IdempotentCallDep, services: Serv
             now=call.clock(),
         )
         answer = once.answer(RequestSummary.model_validate(request), status_code=202)
-    _start(request, services)  # after the commit, so that the execution finds its row
-    return answer
+    intake.start(request, services.workflow)  # after the commit, so that the execution finds its row
+    return response_of(answer)

@@ -11,7 +11,7 @@ from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, CurrentU
 from functions.api.billing_pages import CANCEL_PATH, SUCCESS_PATH
 from functions.api.dependencies import PageNumber, ServicesDep, SessionDep
 from functions.api.error_responses import PROVIDER, error_responses
-from functions.api.idempotent_call import IdempotentCallDep, call_responses
+from functions.api.idempotent_call import IdempotentCallDep, call_responses, response_of
 from functions.api.pages import PageOut, page_out
 from whyviral.accounts.schemas import SubscriptionOut
 from whyviral.billing import checkout, plan_changes, refusals, repository
@@ -91,7 +91,7 @@ def start_checkout(body: SubscribeBody, call: IdempotentCallDep, services: Servi
             now=services.clock(),
         )
         answer = CheckoutOut(subscription_id=row.id, plan=body.plan, checkout_url=str(row.checkout_url))
-        return once.answer(answer, status_code=200)
+        return response_of(once.answer(answer, status_code=200))
 
 
 @router.post("/upgrade/", response_model=PlanChangeOut, responses=call_responses(200, *_CHANGE_ERRORS))
@@ -106,7 +106,7 @@ def change_plan(body: UpgradeBody, call: IdempotentCallDep, services: ServicesDe
             connect=services.dodo,
             now=services.clock(),
         )
-        return once.answer(_change_out(change), status_code=200)
+        return response_of(once.answer(_change_out(change), status_code=200))
 
 
 @router.post(
@@ -118,7 +118,7 @@ def cancel_subscription(call: IdempotentCallDep, services: ServicesDep) -> Any:
     """End the paid plan with its period. Until then nothing changes, and the cancellation can be undone."""
     with call.run_once(None, rate=BILLING_RATE) as once:
         plan_changes.cancel(once.session, call.user, connect=services.dodo, now=services.clock())
-        return once.answer(get_current_subscription(once.session, call.user.id), status_code=200)
+        return response_of(once.answer(get_current_subscription(once.session, call.user.id), status_code=200))
 
 
 @router.post(
@@ -130,7 +130,7 @@ def undo_cancellation(call: IdempotentCallDep, services: ServicesDep) -> Any:
     """Undo a scheduled cancellation, or else a scheduled downgrade."""
     with call.run_once(None, rate=BILLING_RATE) as once:
         plan_changes.undo(once.session, call.user, connect=services.dodo, now=services.clock())
-        return once.answer(get_current_subscription(once.session, call.user.id), status_code=200)
+        return response_of(once.answer(get_current_subscription(once.session, call.user.id), status_code=200))
 
 
 @router.post(
@@ -146,7 +146,7 @@ def create_portal_link(call: IdempotentCallDep, services: ServicesDep) -> Any:
             raise refusals.NoBillingAccount
         with calling(once.session, services.dodo, call.user.id) as dodo:
             url = dodo.create_portal_link(customer_id, return_url=services.frontend_url)
-        return once.answer(PortalOut(url=url), status_code=200)
+        return response_of(once.answer(PortalOut(url=url), status_code=200))
 
 
 @router.get("/payment-methods/", response_model=PaymentMethodsOut)

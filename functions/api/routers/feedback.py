@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from functions.api.authentication import AuthenticatedRoute
-from functions.api.idempotent_call import IdempotentCallDep, call_responses
+from functions.api.idempotent_call import IdempotentCallDep, call_responses, response_of
 from whyviral.feedback import service as feedback_service
 from whyviral.feedback.schemas import FeedbackBody, FeedbackOut
 
@@ -17,4 +17,4 @@ def create_feedback(body: FeedbackBody, call: IdempotentCallDep) -> Any:
     """Save a message from the caller to us, at most 10 in any hour."""
     with call.run_once(body, rate=feedback_service.FEEDBACK_RATE) as once:
         feedback = feedback_service.give_feedback(once.session, call.user.id, category=body.category, text=body.text)
-        return once.answer(FeedbackOut.model_validate(feedback), status_code=201)
+        return response_of(once.answer(FeedbackOut.model_validate(feedback), status_code=201))

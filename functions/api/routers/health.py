@@ -11,8 +11,8 @@ from sqlalchemy import text
 
 from functions.api.dependencies import ConnectionDep, Services, ServicesDep
 from functions.api.error_responses import Responses
-from functions.api.errors import DATABASE_ERRORS
 from whyviral.core.database import session_scope
+from whyviral.core.postgres.statement_failures import DATABASE_ERRORS
 from whyviral.integrations.errors import ProviderError
 
 router = APIRouter(prefix="/health", tags=["health"])

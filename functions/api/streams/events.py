@@ -14,10 +14,11 @@ from pydantic import BaseModel, Field
 
 from functions.api.authentication import SIGNED_IN
 from functions.api.error_responses import Responses, error_responses
-from functions.api.errors import DATABASE_ERRORS, DatabaseUnavailable, InternalError, is_unavailable
-from functions.api.middleware import trace_of
 from whyviral.core.errors import AppError
+from whyviral.core.exception_trace import trace_of
 from whyviral.core.logging import build_logger
+from whyviral.core.postgres.statement_failures import DATABASE_ERRORS, is_unavailable
+from whyviral.core.request_errors import DatabaseUnavailable, InternalError
 
 logger: Logger = build_logger("api")
 LastEventId = Annotated[

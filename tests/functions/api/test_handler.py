@@ -15,12 +15,12 @@ from mangum import Mangum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from functions.api.dependencies import run_inline
 from functions.api.settings import ApiSettings
 from tests.fixtures.stand_ins import StandInsClient
 from tests.functions.api.conftest import HOST, ORIGIN, POST_URL, SignedIn, replace_services
 from whyviral.accounts.models import User
 from whyviral.analytics.models import AuthenticationLog
+from whyviral.core.runner import run_inline
 from whyviral.core.settings import SettingsError
 
 REQUEST_ID = "c6af9ac6-7b61-11e6-9a41-93e8deadbeef"

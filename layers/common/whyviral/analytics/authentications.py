@@ -1,5 +1,6 @@
 """The log of authentications: sign-ins, sign-ups and sign-outs, and failed attempts at them."""
 
+import re
 import uuid
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -17,6 +18,8 @@ from .models import AppLog, AuthenticationEvent, AuthenticationLog, Authenticati
 
 logger = build_logger("analytics")
 _MAX_ADDRESSES = 100
+_UNPRINTABLE = re.compile(r"[^ -~]")
+_MAX_USER_AGENT_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,12 @@ class Caller:
     address: str | None = None
     user_agent: str | None = None
     request_id: str | None = None
+
+    @classmethod
+    def of(cls, *, address: str | None, user_agent: str, request_id: str) -> "Caller":
+        """Return the origin of a request, with a user agent that is short and printable."""
+        shown = _UNPRINTABLE.sub(" ", user_agent)[:_MAX_USER_AGENT_CHARS]
+        return cls(address=address, user_agent=shown or None, request_id=request_id)
 
 
 @dataclass(frozen=True, slots=True)

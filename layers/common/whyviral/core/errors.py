@@ -24,11 +24,12 @@ Every expected failure belongs to one of two trees. Each class is defined beside
     │                             PlanChangeInProgress, EmailNeeded, NoBillingAccount, InvoiceNotFound
     ├── throttling.rate_limits    RateLimited
     ├── throttling.idempotency    IdempotencyKeyReused, CallStillRunning
-    └── functions/api             NotAuthenticated, InvalidToken, ImpersonationNotAllowed, UnknownHost,
-        │                         MethodNotAllowed, BodyTooLarge, BodyNotJson, InvalidRequest, InternalError,
-        │                         DatabaseUnavailable
-        ├── NothingHere           NotAdministrator
-        └── ProviderUnavailable   ProviderRefusedUs
+    ├── accounts.bearer_tokens    NotAuthenticated
+    ├── core.request_errors       UnknownHost, BodyTooLarge, InternalError, DatabaseUnavailable
+    ├── integrations.errors
+    │   └── ProviderUnavailable   ProviderRefusedUs
+    └── functions/api             InvalidToken, ImpersonationNotAllowed, MethodNotAllowed, BodyNotJson, InvalidRequest
+        └── NothingHere           NotAdministrator
 
 `ProviderError` is a failed call to a vendor. Its category is what the user sees:
 

@@ -1,6 +1,8 @@
-"""The errors that integrations raise in place of vendor exceptions."""
+"""The errors that integrations raise in place of vendor exceptions, and the answers to users whose call they end."""
 
-from whyviral.core.errors import ErrorCategory
+from whyviral.core.errors import AppError, ErrorCategory
+
+_RETRY_AFTER_S = 5.0
 
 
 class ProviderError(Exception):
@@ -50,3 +52,26 @@ class CallThrottled(ProviderError):
 
     def __init__(self, message: str, *, provider: str, category: ErrorCategory, retry_after_s: float) -> None:
         super().__init__(message, provider=provider, category=category, is_transient=True, retry_after_s=retry_after_s)
+
+
+class ProviderUnavailable(AppError):
+    """A service that this call depends on does not answer, or refuses our own account."""
+
+    status_code = 503
+    code = "provider_unavailable"
+    has_retry_after = True
+
+    def __init__(self, failure: ProviderError) -> None:
+        super().__init__(failure.message, retry_after_s=failure.retry_after_s or _RETRY_AFTER_S)
+
+
+class ProviderRefusedUs(ProviderUnavailable):
+    """A service refuses our own account, so retrying is useless until we have fixed that."""
+
+    status_code = 502
+
+
+def unavailable(failure: ProviderError) -> ProviderUnavailable:
+    """Return the answer to a user whose call has failed at a vendor."""
+    is_our_account = failure.category is ErrorCategory.AUTH
+    return ProviderRefusedUs(failure) if is_our_account else ProviderUnavailable(failure)

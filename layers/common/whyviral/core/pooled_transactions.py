@@ -7,8 +7,8 @@ from collections.abc import Callable
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
-from functions.api.dependencies import Runner
-from whyviral.core.database import session_scope, single_statement
+from .database import session_scope, single_statement
+from .runner import Runner
 
 _FRESH_S = 5.0
 """A connection used since then is not pinged before the statement."""

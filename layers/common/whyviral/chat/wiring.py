@@ -2,19 +2,25 @@
 
 from sqlalchemy import Engine
 
-from functions.api.settings import ApiSettings
-from whyviral.chat.admission import AdmittedQuestion
-from whyviral.chat.answers import Answers
-from whyviral.chat.message_budget import STEP
-from whyviral.chat.transactions import Transactions
 from whyviral.core.clock import utc_now
 from whyviral.integrations.model_choice.factory import build_chat_model
+from whyviral.integrations.model_choice.settings import ModelSettings
 from whyviral.integrations.ports.chat_model import ChatModel
 from whyviral.vendor_calls.calls import CallCollector
 from whyviral.vendor_calls.ledger import Ledger
+from whyviral.vendor_calls.settings import SpendingSettings
+
+from .admission import AdmittedQuestion
+from .answers import Answers
+from .message_budget import STEP
+from .transactions import Transactions
 
 
-def build_answers(settings: ApiSettings, engine: Engine, transactions: Transactions) -> Answers:
+class ChatSettings(SpendingSettings, ModelSettings):
+    """Base class for the settings of deployables that answer questions."""
+
+
+def build_answers(settings: ChatSettings, engine: Engine, transactions: Transactions) -> Answers:
     """Return what writes answers in this process."""
 
     def open_ledger(question: AdmittedQuestion) -> CallCollector:
