@@ -18,7 +18,6 @@ _MEDIA_TYPES = {
 }
 """The files that browsers get, by suffix. Pages are rendered, and the list of licences is not sent."""
 _COMPRESSED_ALREADY = ".woff2"
-_FIRST_MODULE = "js/main.js"
 _STATIC_IMPORT = re.compile(r"""\bfrom\s?["'](\.[^"']+)["']""")
 
 
@@ -37,6 +36,7 @@ class ConsoleAssets:
     def __init__(self, folder: Path = CONSOLE_FOLDER) -> None:
         self._folder = folder
         self._assets: dict[str, Asset] = {}
+        self._modules: dict[str, list[str]] = {}
 
     @cached_property
     def version(self) -> str:
@@ -46,14 +46,16 @@ class ConsoleAssets:
             digest.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         return digest.hexdigest()[:12]
 
-    @cached_property
-    def modules(self) -> list[str]:
-        """The script modules that the first page needs, which the browser fetches side by side."""
-        found = [_FIRST_MODULE] if _FIRST_MODULE in self._paths else []
+    def list_modules(self, first: str) -> list[str]:
+        """Return the script modules that a page needs from the start, which the browser fetches side by side."""
+        if first in self._modules:
+            return self._modules[first]
+        found = [first]
         for name in found:
             imported = _STATIC_IMPORT.findall(self._paths[name].read_text(encoding="utf-8"))
             names = [posixpath.normpath(posixpath.join(posixpath.dirname(name), one)) for one in imported]
             found += [one for one in dict.fromkeys(names) if one not in found]
+        self._modules[first] = found
         return found
 
     def get_page(self, name: str) -> str:

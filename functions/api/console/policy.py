@@ -36,11 +36,15 @@ def clerk_host(settings: ApiSettings) -> str | None:
 
 def console_policy(settings: ApiSettings) -> str:
     """Return the policy of the console: our own files, Storage's media, and Clerk's script, which renews the token."""
-    storage = _origin(str(settings.supabase_url))
-    added: dict[str, tuple[str, ...]] = {"img-src": (storage,), "media-src": (storage,)}
+    added = _media(settings)
     if (host := clerk_host(settings)) is not None:
         added |= {"script-src": (f"https://{host}",), "connect-src": (f"https://{host}", _CLERK_PROTECTION_ANY_PORT)}
     return _render(added)
+
+
+def shared_policy(settings: ApiSettings) -> str:
+    """Return the policy of the page of share links: our own files and Storage's media."""
+    return _render(_media(settings))
 
 
 def sign_in_policy(host: str) -> str:
@@ -60,6 +64,11 @@ def sign_in_policy(host: str) -> str:
             "form-action": (_SELF,),
         }
     )
+
+
+def _media(settings: ApiSettings) -> dict[str, tuple[str, ...]]:
+    storage = _origin(str(settings.supabase_url))
+    return {"img-src": (storage,), "media-src": (storage,)}
 
 
 def _render(added: Sources) -> str:

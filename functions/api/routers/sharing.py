@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from sqlalchemy import Engine
 
 from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, CurrentUser
+from functions.api.console.pages import SHARED_PAGE
 from functions.api.dependencies import CallerDep, ServicesDep, SessionDep
 from functions.api.error_responses import DATABASE, error_responses
 from functions.api.idempotent_call import RATE_HEADERS, rate_headers
@@ -40,10 +41,11 @@ public_router = APIRouter(
 def create_share_link(request_id: uuid.UUID, user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
     """Create a link with which anyone can read the report of an ended request. It replaces an earlier link.
 
-    A shared report contains no notes, chats, costs or data about its user. The link is shown once.
+    A shared report contains no notes, chats, costs or data about its user. The link is shown once. It leads to a page
+    for people; programs read `/api/shared/<token>/` with the token behind its `#`.
     """
     token = sharing_service.create_link(session, user.id, request_id)
-    return ShareLinkOut(url=f"{services.public_base_url}{public_router.prefix}/{token}/")
+    return ShareLinkOut(url=f"{services.public_base_url}{SHARED_PAGE}#{token}")
 
 
 @router.delete(

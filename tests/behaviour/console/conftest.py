@@ -2,19 +2,23 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
+from tests.behaviour import posts
 from tests.behaviour.system import System
 from tests.fixtures.browser import Visit, running_chromium, visiting
+from tests.fixtures.waits import WAIT_S
 
+expect.set_options(timeout=WAIT_S * 1000)
 type Open = Callable[..., Visit]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """The browser; it ends with the file, because Playwright's event loop would disturb other tests of the process."""
+    """The browser; it ends with this folder, because its event loop would disturb other tests of the process."""
     with running_chromium() as browser:
         yield browser
 
@@ -40,6 +44,19 @@ def open_console(chromium: Browser, system: System) -> Iterator[Open]:
 def token_of(system: System) -> str:
     """Return the session token of the test's user."""
     return system.api.headers["Authorization"].removeprefix("Bearer ")
+
+
+def analysed(system: System, kind: str = "x-picture") -> str:
+    """Return the address in the console of a finished analysis."""
+    return f"/requests/{system.analyse(posts.publish(system, kind).url)['id']}"
+
+
+def assert_clean(visit: Visit, system: System) -> None:
+    """Assert that the page reported nothing, and asked our API and Storage only."""
+    allowed = {urlsplit(system.stack.ready.api).netloc, urlsplit(system.stack.ready.stand_ins).netloc}
+    assert visit.errors == []
+    assert visit.violations() == []
+    assert visit.hosts() <= allowed
 
 
 def serve_below(visit: Visit, system: System, prefix: str) -> None:

@@ -2,16 +2,15 @@
 
 import re
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.behaviour import posts
-from tests.behaviour.console.conftest import Open, token_of
+from tests.behaviour.console.conftest import Open, analysed, assert_clean, token_of
 from tests.behaviour.system import System
-from tests.fixtures.browser import Visit, visiting
-from tests.fixtures.waits import WAIT_S, wait_until
+from tests.fixtures.browser import visiting
+from tests.fixtures.waits import wait_until
 
 AXE = Path(__file__).parents[3] / ".tools" / "console" / "node_modules" / "axe-core" / "axe.min.js"
 VIEWS = ("/", "/history", "/notes", "/usage", "/plan")
@@ -21,25 +20,11 @@ TOO_WIDE = """(width) => document.documentElement.scrollWidth <= width ? []
   .filter((element) => !element.closest(".frames, .table-scroll") && element.getBoundingClientRect().right > width)
   .map((element) => `${element.tagName}.${element.className}`)"""
 """Returns the elements that make the page scroll sideways."""
-expect.set_options(timeout=WAIT_S * 1000)
 
 
 def paste(page: Page, text: str) -> None:
     page.get_by_role("textbox", name="Addresses of posts").fill(text)
     page.get_by_role("button", name="Analyse").click()
-
-
-def analysed(system: System, kind: str = "x-picture") -> str:
-    """Return the address in the console of a finished analysis."""
-    return f"/requests/{system.analyse(posts.publish(system, kind).url)['id']}"
-
-
-def assert_clean(visit: Visit, system: System) -> None:
-    """Assert that the page reported nothing, and asked our API and Storage only."""
-    allowed = {urlsplit(system.stack.ready.api).netloc, urlsplit(system.stack.ready.stand_ins).netloc}
-    assert visit.errors == []
-    assert visit.violations() == []
-    assert visit.hosts() <= allowed
 
 
 def serious_faults(page: Page) -> list[str]:

@@ -20,8 +20,8 @@ export function newKey() {
 }
 
 /** Call the API and return the JSON of its answer; null for an answer without a body. */
-export async function call(method, path, { body, key, signal } = {}) {
-  const response = await send(method, path, { body, key, signal, accept: "application/json" });
+export async function call(method, path, { body, key, signal, isPublic } = {}) {
+  const response = await send(method, path, { body, key, signal, isPublic, accept: "application/json" });
   return response.status === 204 ? null : response.json();
 }
 
@@ -39,8 +39,18 @@ export async function getPages(path, maxPages) {
   return { results, isComplete: false };
 }
 
-async function send(method, path, { body, key, signal, accept, headers = {} }) {
-  const token = await getToken();
+/** Save an answer as a file, under the name that the API gives it, or else under `name`. */
+export async function download(path, name) {
+  const response = await send("GET", path, { accept: "*/*" });
+  const named = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
+  const address = URL.createObjectURL(await response.blob());
+  Object.assign(document.createElement("a"), { href: address, download: named?.[1] ?? name }).click();
+  URL.revokeObjectURL(address);
+}
+
+/** A public call carries no token, even where a user is signed in. */
+async function send(method, path, { body, key, signal, accept, isPublic = false, headers = {} }) {
+  const token = isPublic ? null : await getToken();
   const all = { Accept: accept, ...headers };
   if (token) all.Authorization = `Bearer ${token}`;
   if (body !== undefined) all["Content-Type"] = "application/json";

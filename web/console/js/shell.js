@@ -1,6 +1,7 @@
 // The frame around every view: the bar with the navigation, and the content.
 import { addressOf, post } from "./api.js";
 import { html, useEffect, useRef } from "./html.js";
+import { Menu } from "./parts/menu.js";
 import { signOut } from "./session/session.js";
 import { texts } from "./texts.js";
 
@@ -41,14 +42,11 @@ export function Shell({ route, profile, children }) {
           </a>`,
         )}
       </nav>
-      <details class="account">
-        <summary><span aria-hidden="true">${initial(profile)}</span><span class="hidden">${texts.account.menu}</span></summary>
-        <div class="account-menu">
-          <bdi class="quiet">${profile.email ?? profile.full_name ?? ""}</bdi>
-          <a href=${addressOf("docs")}>${texts.account.docs}</a>
-          <button type="button" class="link" onClick=${leave}>${texts.account.signOut}</button>
-        </div>
-      </details>
+      <${Menu} className="account" summaryClass="" label=${html`<span aria-hidden="true">${initial(profile)}</span><span class="hidden">${texts.account.menu}</span>`}>
+        <bdi class="menu-note quiet">${profile.email ?? profile.full_name ?? ""}</bdi>
+        <a href=${addressOf("docs")}>${texts.account.docs}</a>
+        <button type="button" onClick=${leave}>${texts.account.signOut}</button>
+      <//>
     </header>
     <main class="content" id="content" tabindex="-1" ref=${main}>${children}</main>
   `;

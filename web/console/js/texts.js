@@ -1,4 +1,6 @@
 // Every English sentence of the console.
+const clock = (date) => date.toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+
 export const texts = {
   title: "whyviral",
   nav: { home: "Analyse", history: "History", notes: "Notes", usage: "Usage", plan: "Plan" },
@@ -37,7 +39,6 @@ export const texts = {
     placeholder: "https://www.youtube.com/watch?v=…  or  @handle",
     submit: "Analyse",
     submitting: "Starting",
-    countUrls: (n) => (n === 1 ? "1 post" : `${n} posts`),
     tooMany: (n, max) => `${n} posts; your plan takes ${max} in one call.`,
     handleOn: "Platform",
     handlePosts: "Posts to explain",
@@ -53,6 +54,17 @@ export const texts = {
       ["Compared", "Against the creator’s own posts of the same kind, with the uncertainty shown."],
       ["Explained", "By a model that must cite what was measured. What it cannot prove is left out."],
     ],
+  },
+  estimate: {
+    uses: (needed, left, platform) => `${needed} of ${left} ${left === 1 ? "analysis" : "analyses"} left on ${platform}`,
+    andHandle: (left) => ` and 1 of ${left} ${left === 1 ? "handle" : "handles"}`,
+    all: (uses) => `Uses ${uses}.`,
+    costs: (usual, most) => `Usually costs ${usual}, at most ${most}.`,
+    most: (most) => `Costs at most ${most}.`,
+    unavailable: (platform) => `Posts of ${platform} cannot be analysed at the moment.`,
+    used: (platform, needed, left, at) =>
+      `This needs ${needed} ${needed === 1 ? "analysis" : "analyses"} on ${platform}, and your plan has ${left} left until ${clock(at)}.`,
+    handlesUsed: (platform, at) => `Your plan has no handle on ${platform} left until ${clock(at)}.`,
   },
   status: { PENDING: "Waiting", PROCESSING: "Running", COMPLETED: "Done", FAILED: "Failed" },
   stages: {
@@ -78,7 +90,7 @@ export const texts = {
     removeQuestion: "Delete this analysis with its chats and notes? This cannot be undone.",
     removeYes: "Delete for good",
     cancel: "Keep it",
-    print: "Print or save as PDF",
+    print: "Print",
     posts: "Posts",
     failedTitle: "This analysis failed",
     retriesLeft: (n) => (n === 1 ? "1 retry left; it counts nothing against your plan." : `${n} retries left; they count nothing against your plan.`),
@@ -90,6 +102,32 @@ export const texts = {
     handle: (handle, n) => `Best ${n === 1 ? "post" : `${n} posts`} of ${handle}`,
     standIn: "Sample data",
     standInHint: (parts) => `Stand-ins on this machine gave: ${parts}.`,
+  },
+  copy: { button: "Copy", done: "Copied.", selected: "Selected. Copy it with your keyboard." },
+  share: {
+    button: "Share",
+    title: "Share this report",
+    lead: "Anyone with the link can read the verdict, the explanation and its evidence. Your questions, notes and costs stay private.",
+    link: "Link to the report",
+    create: "Create a link",
+    replace: "Replace the link",
+    revoke: "Revoke the link",
+    exists: "A link to this report exists.",
+    notShownAgain: "Links are shown only when they are made. A new link replaces the old one, which then stops working.",
+    once: "Copy it now: it is not shown again. A new link replaces this one, which then stops working.",
+    revoked: "The link was revoked. It shows nothing any more.",
+  },
+  export: {
+    button: "Export",
+    formats: { md: ["Markdown", "to read"], json: ["JSON", "for programs"], csv: ["CSV", "for spreadsheets"] },
+  },
+  shared: {
+    title: "Shared report",
+    goneTitle: "This link shows no report",
+    gone: "It was revoked or replaced, its report was deleted, or the address is incomplete. Ask the person who sent it for a new one.",
+    empty: "This report has no posts.",
+    about: "Facts measured first, the explanation second, with the proof attached.",
+    start: "Analyse a post of your own",
   },
   verdict: {
     viral: "Viral",

@@ -200,6 +200,7 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     schemas.RequestPostOut: POST_OF_REQUEST,
     schemas.RequestDetail: {
         **SUMMARY,
+        "is_shared": False,
         "status_history": [STEP],
         "posts": [POST_OF_REQUEST],
         "post_analyses": [ANALYSIS],

@@ -29,7 +29,7 @@ _POST = {
 }
 
 EXAMPLES: Mapping[type, Mapping[str, Any]] = {
-    schemas.ShareLinkOut: {"url": "https://api.example.com/api/shared/k3Jt0v9Q2m7xW1bYc5uZrLhPnEoAsDfGiKlMqTvXyZ8/"},
+    schemas.ShareLinkOut: {"url": "https://api.example.com/console/shared#k3Jt0v9Q2m7xW1bYc5uZrLhPnEoAsDfGiKlMqTvXyZ8"},
     schemas.SharedMediaOut: _MEDIUM,
     schemas.SharedSourceOut: _SOURCE,
     schemas.SharedMeasurementsOut: _MEASURED,

@@ -34,6 +34,7 @@ from whyviral.core.pagination import Page, PageQuery
 from whyviral.social.models import DEAD_LINK, PlatformRow, Post, PostActivity, PostComments, PostMedia, UserPostActivity
 
 from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysis, PostAnalysisRequest, PostState, RequestStatus
+from .sharing.models import ShareLink
 from .user_requests.views import is_view_due
 
 _UNFINISHED = (RequestStatus.PENDING, RequestStatus.PROCESSING)
@@ -58,6 +59,7 @@ class RequestWithParts:
     status_history: list[dict[str, Any]]
     posts: list[dict[str, Any]]
     post_analyses: list[dict[str, Any]]
+    is_shared: bool
     is_view_due: bool
     """The user has not viewed all of the posts recently."""
 
@@ -127,6 +129,7 @@ _REQUEST_WITH_PARTS = select(
     _as_json(AnalysisStatus, "seq"),
     _as_json(AnalysisRequestPost, "position"),
     _as_json(PostAnalysis, "created_at"),
+    exists().where(ShareLink.request_id == PostAnalysisRequest.id),
     is_view_due(),
 ).where(readable_request(bindparam("user_id"), bindparam("request_id")))
 """Built once, because building it takes longer than the database takes to answer it."""

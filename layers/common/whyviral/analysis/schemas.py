@@ -307,6 +307,7 @@ class PostAnalysisOut(ExplanationOut):
 class RequestDetail(RequestSummary):
     """An analysis request with its status history, its URLs and its analyses."""
 
+    is_shared: Annotated[bool, Field(description="Whether a share link shows the report; the link itself is not kept.")]
     status_history: list[StatusOut]
     posts: list[RequestPostOut]
     post_analyses: list[PostAnalysisOut]

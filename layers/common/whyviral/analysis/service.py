@@ -61,7 +61,7 @@ def find_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) ->
 def _detail(found: RequestWithParts) -> RequestDetail:
     summary = {name: getattr(found.request, name) for name in RequestSummary.model_fields}
     parts = {"status_history": found.status_history, "posts": found.posts, "post_analyses": found.post_analyses}
-    return RequestDetail.model_validate(summary | parts)
+    return RequestDetail.model_validate(summary | parts | {"is_shared": found.is_shared})
 
 
 def list_posts(session: Session, user_id: uuid.UUID, request_id: uuid.UUID, *, page: int) -> Page[Post]:

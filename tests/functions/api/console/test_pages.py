@@ -39,7 +39,7 @@ def _links(page: str) -> list[str]:
     return re.findall(r'(?:href|src)="([^"]+)"', page)
 
 
-@pytest.mark.parametrize("path", ["/", "/console", "/console/"])
+@pytest.mark.parametrize("path", ["/", "/console", "/console/", "/console/shared", "/console/shared/"])
 def test_every_link_of_the_console_is_relative_and_leads_to_a_file(client: TestClient, path: str) -> None:
     page = client.get(path)
 
@@ -92,6 +92,18 @@ def test_the_console_names_no_clerk_instance_where_links_sign_in(client: TestCli
 
     assert 'name="clerk-host" content=""' in page
     assert "pk_test" not in page
+
+
+def test_the_page_of_share_links_names_no_clerk_instance_and_is_not_indexed(client_with_clerk: TestClient) -> None:
+    page = client_with_clerk.get("/console/shared")
+
+    assert page.headers["x-robots-tag"] == "noindex, nofollow"
+    assert page.headers["referrer-policy"] == "no-referrer"
+    assert "clerk-host" not in page.text
+    assert CLERK_KEY not in page.text
+    policy = _policy(page.headers)
+    assert (policy["script-src"], policy["connect-src"]) == ({"'self'"}, {"'self'"})
+    assert policy["img-src"] == {"'self'", STORAGE}
 
 
 def test_there_is_no_sign_in_page_where_links_sign_in(client: TestClient) -> None:
@@ -156,7 +168,7 @@ def test_the_console_is_at_most_105_kilobytes_compressed() -> None:
     """The whole first load has a budget of 120 kB, with the answers of the API."""
     assets = ConsoleAssets()
     page = assets.get_page("index.html")
-    names = [*assets.modules, *re.findall(r'\{assets\}([^"]+)', page)]
+    names = [*assets.list_modules("js/main.js"), *re.findall(r'\{assets\}([^"]+)', page)]
     sizes = [len(asset.compressed or asset.content) for name in set(names) if (asset := assets.find(name)) is not None]
 
     assert sum(sizes) + len(gzip.compress(page.encode())) <= 105_000

@@ -46,13 +46,15 @@ def report(rows: Session, free_user: SignedIn) -> PostAnalysisRequest:
 
 @pytest.fixture
 def share(client: TestClient, free_user: SignedIn) -> Callable[[uuid.UUID], str]:
-    """Return a function that shares a request of the user and returns the path of the link."""
+    """Return a function that shares a request of the user and returns the path of the shared report in the API."""
 
     def share(request_id: uuid.UUID) -> str:
         reply = client.post(f"{detail(request_id)}share/", headers=free_user.headers)
         assert reply.status_code == 201, reply.text
         assert reply.json().keys() == {"url"}
-        return str(reply.json()["url"]).removeprefix(BASE_URL)
+        page, token = str(reply.json()["url"]).split("#")
+        assert page == f"{BASE_URL}/console/shared"
+        return f"/api/shared/{token}/"
 
     return share
 
@@ -158,6 +160,20 @@ def test_a_revoked_link_stops_working_and_revoking_again_changes_nothing(
 
     assert statuses == [204, 204]
     assert refused(client.get(link)) == NOT_FOUND
+
+
+def test_the_owner_sees_whether_a_report_is_shared(
+    client: TestClient, free_user: SignedIn, report: PostAnalysisRequest, share: Callable[[uuid.UUID], str]
+) -> None:
+    def is_shared() -> bool:
+        return bool(client.get(detail(report.id), headers=free_user.headers).json()["is_shared"])
+
+    before = is_shared()
+    share(report.id)
+    shared = is_shared()
+    client.delete(f"{detail(report.id)}share/", headers=free_user.headers)
+
+    assert (before, shared, is_shared()) == (False, True, False)
 
 
 def test_the_link_of_a_deleted_request_stops_working_and_leaves_no_row(

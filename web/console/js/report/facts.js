@@ -10,7 +10,7 @@ export function FactTable({ entry, analysis }) {
   return html`
     <details class="fold">
       <summary>${texts.report.facts} <span class="quiet">${facts.length}</span></summary>
-      ${entry.measured && html`<p class="quiet">${texts.report.factsLead(formatDateTime(entry.measured.measured_at))}</p>`}
+      ${entry.measured?.measured_at && html`<p class="quiet">${texts.report.factsLead(formatDateTime(entry.measured.measured_at))}</p>`}
       <div class="table-scroll"><table>
         <thead><tr><th>${texts.report.columns.fact}</th><th>${texts.report.columns.value}</th><th>${texts.report.columns.source}</th></tr></thead>
         <tbody>${facts.map(
@@ -28,6 +28,7 @@ export function FactTable({ entry, analysis }) {
 export function Method({ analysis }) {
   const used = analysis.metadata_used;
   const refused = analysis.analysis_data.refused_claims;
+  if (!used.model && used.stand_ins.length + used.gaps.length === 0) return null; // a shared report names no model
   return html`
     ${refused.length > 0 && html`<details class="fold">
       <summary>${texts.report.refused} <span class="quiet">${refused.length}</span></summary>
@@ -36,8 +37,8 @@ export function Method({ analysis }) {
     </details>`}
     <details class="fold">
       <summary>${texts.report.method}</summary>
-      <p><bdi>${texts.report.model(used.model, used.provider)}</bdi> ${texts.report.tokens(formatNumber(used.input_tokens), formatNumber(used.output_tokens))}
-        ${used.cost_usd !== null && ` ${formatUsd(used.cost_usd)}.`}</p>
+      ${used.model && html`<p><bdi>${texts.report.model(used.model, used.provider)}</bdi> ${texts.report.tokens(formatNumber(used.input_tokens), formatNumber(used.output_tokens))}
+        ${used.cost_usd !== null && ` ${formatUsd(used.cost_usd)}.`}</p>`}
       ${used.stand_ins.length > 0 && html`<p class="hint">${texts.request.standInHint(used.stand_ins.join(", "))}</p>`}
       ${used.gaps.length > 0 && html`<h3>${texts.report.gaps}</h3><ul class="list">${used.gaps.map((gap) => html`<li key=${gap}><bdi>${gap}</bdi></li>`)}</ul>`}
     </details>

@@ -1,8 +1,5 @@
 // The report of one post. What is measured is shown first, and as soon as it is there.
-import { isEnded } from "../api.js";
 import { html, useMemo, useRef } from "../html.js";
-import { Chat } from "../panels/chat.js";
-import { Note } from "../panels/note.js";
 import { Loading } from "../parts/states.js";
 import { texts } from "../texts.js";
 import { Cited, CitedList, PrintedSources } from "./cited.js";
@@ -15,7 +12,8 @@ import { collectSources } from "./sources.js";
 import { Timeline } from "./timeline.js";
 import { Verdict } from "./verdict.js";
 
-export function Report({ request, entry, post, analysis }) {
+/** `aside` receives `{sources, onSeek}` and returns what stands beside the report, such as the chat; without it the report stands alone. */
+export function Report({ entry, post, analysis, aside }) {
   const video = useRef();
   const sources = useMemo(() => collectSources({ entry, post, analysis }), [entry, post, analysis]);
   const measured = entry.measured;
@@ -41,10 +39,7 @@ export function Report({ request, entry, post, analysis }) {
         ${analysis && html`<${Method} ...${{ analysis }} />`}
       </div>
     </div>
-    ${analysis && isEnded(request.status) && html`<aside class="report-side no-print">
-      <${Chat} analysisId=${analysis.id} sources=${sources} onSeek=${onSeek} />
-      <${Note} analysisId=${analysis.id} requestId=${request.id} />
-    </aside>`}
+    ${aside && html`<aside class="report-side no-print">${aside({ sources, onSeek })}</aside>`}
   </div>`;
 }
 

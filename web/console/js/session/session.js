@@ -4,8 +4,8 @@ import { loadClerk } from "./clerk.js";
 
 const STORED_TOKEN = "whyviral.token";
 const FRAGMENT = "#token=";
-const clerkHost = document.querySelector('meta[name="clerk-host"]').content;
-const clerkKey = document.querySelector('meta[name="clerk-key"]').content;
+const clerkHost = document.querySelector('meta[name="clerk-host"]')?.content ?? ""; // pages without sign-in have none
+const clerkKey = document.querySelector('meta[name="clerk-key"]')?.content ?? "";
 
 let clerk = null;
 let onSignedOut = () => {};

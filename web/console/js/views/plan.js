@@ -1,10 +1,9 @@
 // The plans, the state of the subscription, and payments. Checkout and payment data stay on the provider's pages.
-import { addressOf, get, newKey, post } from "../api.js";
+import { download, get, newKey, post } from "../api.js";
 import { formatDate, formatMoney, formatPrice, safeAddress } from "../format.js";
 import { html, useRef, useState } from "../html.js";
 import { ConfirmButton } from "../parts/confirm.js";
 import { Failure, Loading, useData } from "../parts/states.js";
-import { getToken } from "../session/session.js";
 import { texts } from "../texts.js";
 
 export function Plan() {
@@ -146,16 +145,8 @@ function Payments({ history }) {
         <th scope="row">${formatDate(entry.at)}</th><td>${texts.plan.kinds[entry.kind] ?? texts.plan.invoice}</td><td><bdi>${entry.plan ?? ""}</bdi></td>
         <td class="numbers">${entry.amount_cents === null ? "" : formatMoney(entry.amount_cents, entry.currency ?? "USD")}</td>
         <td>${entry.status && html`<span class="tag">${entry.status.toLowerCase()}</span>`}</td>
-        <td>${entry.kind === "invoice" && html`<button type="button" class="link" onClick=${run(() => saveInvoice(entry.id))}>PDF</button>`}</td>
+        <td>${entry.kind === "invoice" && html`<button type="button" class="link" onClick=${run(() => download(`api/billing/invoices/${entry.id}/pdf/`, `invoice-${entry.id}.pdf`))}>PDF</button>`}</td>
       </tr>`,
     )}</tbody></table></div>`}
   </section>`;
-}
-
-async function saveInvoice(id) {
-  const response = await fetch(addressOf(`api/billing/invoices/${id}/pdf/`), { headers: { Authorization: `Bearer ${await getToken()}` } });
-  if (!response.ok) throw new Error(`invoice ${id}: HTTP ${response.status}`);
-  const address = URL.createObjectURL(await response.blob());
-  Object.assign(document.createElement("a"), { href: address, download: `invoice-${id}.pdf` }).click();
-  URL.revokeObjectURL(address);
 }

@@ -2,12 +2,16 @@
 import { call, followProgress, get, isEnded, newKey, post } from "../api.js";
 import { formatDateTime, formatUsd } from "../format.js";
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
+import { Chat } from "../panels/chat.js";
+import { Note } from "../panels/note.js";
 import { ConfirmButton } from "../parts/confirm.js";
 import { nameOfRequest } from "../parts/request_row.js";
 import { PlatformMark } from "../parts/platform.js";
 import { Failure, Loading } from "../parts/states.js";
-import { Report } from "../report/report.js";
+import { ExportMenu } from "../report/export.js";
 import { Progress } from "../report/progress.js";
+import { Report } from "../report/report.js";
+import { ShareButton } from "../report/share.js";
 import { go } from "../router.js";
 import { texts } from "../texts.js";
 
@@ -90,7 +94,9 @@ function Head({ request, reload }) {
     <h1><bdi>${nameOfRequest(request)}</bdi></h1>
     <div class="request-actions">
       ${canRetry && html`<button type="button" class="button" onClick=${retry}>${texts.request.retry}</button>`}
-      ${hasEnded && html`<button type="button" class="button" onClick=${() => window.print()}>${texts.request.print}</button>`}
+      ${hasEnded && request.posts.length > 0 && html`<${ShareButton} key=${request.is_shared} request=${request} />
+      <${ExportMenu} request=${request} onError=${setError} />
+      <button type="button" class="button" onClick=${() => window.print()}>${texts.request.print}</button>`}
       ${hasEnded && html`<${ConfirmButton} label=${texts.request.remove} question=${texts.request.removeQuestion}
         yes=${texts.request.removeYes} no=${texts.request.cancel} onConfirm=${remove} />`}
     </div>
@@ -114,10 +120,12 @@ function Failed({ request }) {
 function Posts({ request, posts = [], chosenPostId }) {
   if (request.posts.length === 0) return null;
   const chosen = request.posts.find((one) => one.post_id === chosenPostId) ?? request.posts[0];
+  const analysis = request.post_analyses.find((one) => one.post_id === chosen.post_id);
+  const panels = (parts) => html`<${Chat} analysisId=${analysis.id} ...${parts} /><${Note} analysisId=${analysis.id} />`;
   return html`
     ${request.posts.length > 1 && html`<${PostTabs} request=${request} posts=${posts} chosen=${chosen} />`}
-    <${Report} key=${chosen.url} request=${request} entry=${chosen} post=${posts.find((one) => one.id === chosen.post_id)}
-      analysis=${request.post_analyses.find((one) => one.post_id === chosen.post_id)} />
+    <${Report} key=${chosen.url} entry=${chosen} post=${posts.find((one) => one.id === chosen.post_id)} analysis=${analysis}
+      aside=${analysis && isEnded(request.status) ? panels : undefined} />
   `;
 }
 

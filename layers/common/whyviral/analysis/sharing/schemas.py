@@ -19,7 +19,13 @@ from whyviral.social.schemas import Seconds
 class ShareLinkOut(BaseModel):
     """A new share link. It is shown once, because only a hash of it is stored."""
 
-    url: Annotated[str, Field(description="Anyone with this URL can read the report until it is revoked or replaced.")]
+    url: Annotated[
+        str,
+        Field(
+            description="A page that shows the report to anyone with this URL, until it is revoked or replaced. The "
+            "token is the part behind `#`, which browsers do not send to servers."
+        ),
+    ]
 
 
 class SharedMediaOut(BaseModel):
