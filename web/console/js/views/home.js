@@ -1,6 +1,7 @@
 // The first page: paste URLs or a handle; what is left today; the newest analyses.
 import { get, newKey, post } from "../api.js";
 import { html, useId, useRef, useState } from "../html.js";
+import { Estimate, useEstimate } from "../parts/estimate.js";
 import { RequestRow } from "../parts/request_row.js";
 import { PlatformMark } from "../parts/platform.js";
 import { Failure, Loading, useData } from "../parts/states.js";
@@ -10,6 +11,8 @@ import { texts } from "../texts.js";
 const PLATFORMS = ["instagram", "x", "youtube"];
 const MAX_HANDLE_POSTS = 5;
 const RECENT = 6;
+const ADDRESS = /^(?:https?:\/\/)?[^/\s]+\.[^/\s]+\/\S+$/i;
+/** What may be the address of a post: a host and a path. Only the API decides whether it is one. */
 
 export function Home() {
   const limits = useData((signal) => get("api/accounts/usage/limits/", { signal }), []);
@@ -18,7 +21,7 @@ export function Home() {
     <div class="home-ask">
       <h1 class="display">${texts.home.title}</h1>
       <p class="lead">${texts.home.lead}</p>
-      <${Ask} limits=${limits.data} onStarted=${opened} />
+      <${Ask} onStarted=${opened} />
       <${Left} limits=${limits.data} />
     </div>
     <${Recent} ...${requests} />
@@ -36,7 +39,7 @@ export function readEntry(text) {
   return { handle: null, urls: words };
 }
 
-function Ask({ limits, onStarted }) {
+function Ask({ onStarted }) {
   const [text, setText] = useState("");
   const [platform, setPlatform] = useState("youtube");
   const [count, setCount] = useState(1);
@@ -44,14 +47,15 @@ function Ask({ limits, onStarted }) {
   const key = useRef(newKey());
   const id = useId();
   const entry = readEntry(text);
-  const tooMany = limits && entry.urls.length > limits.max_urls;
+  const body = entry.handle ? { handle: entry.handle, platform, posts: count } : { post_urls: entry.urls };
+  const isComplete = entry.handle ? entry.handle.length > 1 : entry.urls.length > 0 && entry.urls.every((url) => ADDRESS.test(url));
+  const estimate = useEstimate(isComplete ? body : null);
 
   const submit = async (event) => {
     event.preventDefault();
     if (!text.trim()) return setState({ hint: texts.home.empty });
     setState({ isSending: true });
     try {
-      const body = entry.handle ? { handle: entry.handle, platform, posts: count } : { post_urls: entry.urls };
       const { requests } = await post("api/analysis/analyze/", body, { key: key.current });
       return onStarted(requests);
     } catch (error) {
@@ -73,8 +77,7 @@ function Ask({ limits, onStarted }) {
       </button>
     </div>
     ${entry.handle && html`<${HandleChoice} ...${{ platform, setPlatform, count, setCount }} />`}
-    ${entry.urls.length > 1 && !tooMany && html`<p class="quiet" role="status">${texts.home.countUrls(entry.urls.length)}</p>`}
-    ${tooMany && html`<p role="status">${texts.home.tooMany(entry.urls.length, limits.max_urls)} <a href="#/plan">${texts.errors.upgrade}</a></p>`}
+    ${!state.error && html`<${Estimate} ...${estimate} />`}
     ${state.hint && html`<p role="alert">${state.hint}</p>`}
     <${Failure} error=${state.error} />
   </form>`;
