@@ -31,7 +31,7 @@ export function Report({ entry, post, analysis, aside }) {
       <${Numbers} post=${post} facts=${facts} />
       ${verdict && html`<${Outlier} ...${{ facts, verdict, entry }} />`}
       ${analysis && html`<${Explanation} ...${{ analysis, sources, onSeek }} />`}
-      <${Timeline} ...${{ post, facts, onSeek, video }} />
+      ${hasMoments(post, facts) && html`<${Timeline} ...${{ post, facts, onSeek, video }} />`}
       ${analysis && html`<${Advice} ...${{ analysis, sources, onSeek }} />`}
       ${verdict && html`<${PrintedSources} sources=${sources} />`}
       <div class="folds">
@@ -41,6 +41,11 @@ export function Report({ entry, post, analysis, aside }) {
     </div>
     ${aside && html`<aside class="report-side no-print">${aside({ sources, onSeek })}</aside>`}
   </div>`;
+}
+
+/** A shared report has neither transcript nor frames, so its timeline may have nothing to show. */
+function hasMoments(post, facts) {
+  return canSeek(post) || Boolean(post.formatted_transcript) || facts.has("first_cut") || facts.has("most_replayed_at");
 }
 
 function canSeek(post) {

@@ -1,62 +1,70 @@
-// All analyses, with search. Running ones are refreshed.
-import { getPages, isEnded } from "../api.js";
+// All analyses, newest first; the API searches and filters them. Running ones are refreshed.
+import { get, isEnded } from "../api.js";
 import { html, useEffect, useState } from "../html.js";
-import { nameOfRequest, RequestRow } from "../parts/request_row.js";
+import { Pager } from "../parts/pager.js";
+import { RequestRow } from "../parts/request_row.js";
+import { SearchField } from "../parts/search_field.js";
 import { Empty, Failure, Loading, useData } from "../parts/states.js";
 import { texts } from "../texts.js";
 
 const REFRESH_MS = 3000;
-const PAGES_AT_ONCE = 5;
-const FILTERS = {
-  all: () => true,
-  running: (request) => !isEnded(request.status),
-  viral: (request) => (request.results?.viral ?? 0) > 0,
-  failed: (request) => request.status === "FAILED",
-};
+const STATUSES = { all: [], running: ["PENDING", "PROCESSING"], done: ["COMPLETED"], failed: ["FAILED"] };
+const EVERYTHING = { search: "", status: "all", platform: "", page: 1 };
+
+/** What was shown last, for the way back from a report. */
+let remembered = EVERYTHING;
 
 export function History() {
-  const [pages, setPages] = useState(PAGES_AT_ONCE);
-  const [search, setSearch] = useState("");
-  const [filter, setFilter] = useState("all");
-  const { data, error, reload } = useData(() => getPages("api/analysis/requests/", pages), [pages]);
+  const [shown, setShown] = useState(remembered);
+  const { data, error, isLoading, reload } = useData((signal) => get(`api/analysis/requests/?${queryOf(shown)}`, { signal }), [shown]);
+  const show = (change) => {
+    remembered = { ...remembered, page: 1, ...change };
+    setShown(remembered);
+  };
+  useRefresh(data, reload);
+  const isEverything = shown.search + shown.platform === "" && shown.status === "all";
+  return html`<section class="page">
+    <header class="section-head"><h1>${texts.history.title}</h1>${data && html`<p class="quiet small" role="status">${texts.history.count(data.count)}</p>`}</header>
+    <${Filters} shown=${shown} onChange=${show} />
+    <${Failure} error=${error} onRetry=${reload} />
+    ${!data && !error && html`<${Loading} lines=${8} />`}
+    ${data?.count === 0 && html`<${Empty}><p>${isEverything ? texts.history.none : texts.history.noMatch}</p>
+      ${isEverything ? html`<a class="button button-main" href="#/">${texts.history.start}</a>` : html`<button type="button" class="button" onClick=${() => show(EVERYTHING)}>${texts.history.showAll}</button>`}<//>`}
+    ${data && html`<ul class="rows" aria-busy=${isLoading}>${data.results.map((request) => html`<${RequestRow} key=${request.id} request=${request} />`)}</ul>`}
+    <${Pager} list=${data} page=${shown.page} onPage=${(page) => show({ page })} />
+  </section>`;
+}
+
+function queryOf({ search, status, platform, page }) {
+  const query = new URLSearchParams({ page: String(page) });
+  if (search) query.set("search", search);
+  if (platform) query.set("platform", platform);
+  for (const one of STATUSES[status]) query.append("status", one);
+  return query;
+}
+
+function useRefresh(data, reload) {
   const isRunning = data?.results.some((request) => !isEnded(request.status));
   useEffect(() => {
     if (!isRunning) return undefined;
     const timer = setInterval(() => document.visibilityState === "visible" && reload(), REFRESH_MS);
     return () => clearInterval(timer);
   }, [isRunning]);
-  return html`<section class="page">
-    <header class="section-head"><h1>${texts.history.title}</h1></header>
-    <div class="filters">
-      <input type="search" aria-label=${texts.history.search} placeholder=${texts.history.search} value=${search}
-        onInput=${(event) => setSearch(event.target.value)} />
-      <div class="segments" role="group">
-        ${Object.keys(FILTERS).map(
-          (name) => html`<button key=${name} type="button" aria-pressed=${filter === name} onClick=${() => setFilter(name)}>
-            ${texts.history.filters[name]}
-          </button>`,
-        )}
-      </div>
+}
+
+function Filters({ shown, onChange }) {
+  return html`<div class="filters">
+    <${SearchField} label=${texts.history.search} words=${shown.search} onSearch=${(search) => onChange({ search })} />
+    <select aria-label=${texts.history.platform} value=${shown.platform} onChange=${(event) => onChange({ platform: event.target.value })}>
+      <option value="">${texts.history.everyPlatform}</option>
+      ${Object.entries(texts.platforms).map(([platform, name]) => html`<option key=${platform} value=${platform}>${name}</option>`)}
+    </select>
+    <div class="segments" role="group" aria-label=${texts.history.status}>
+      ${Object.keys(STATUSES).map(
+        (name) => html`<button key=${name} type="button" aria-pressed=${shown.status === name} onClick=${() => onChange({ status: name })}>
+          ${texts.history.statuses[name]}
+        </button>`,
+      )}
     </div>
-    <${Failure} error=${error} onRetry=${reload} />
-    ${!data && !error && html`<${Loading} lines=${8} />`}
-    ${data && html`<${List} requests=${data.results.filter(FILTERS[filter]).filter((one) => matches(one, search))} hasAny=${data.results.length > 0} />`}
-    ${data && !data.isComplete && html`<p class="quiet">${texts.history.incomplete(data.results.length)}
-      <button type="button" class="link" onClick=${() => setPages(pages + PAGES_AT_ONCE)}>${texts.more}</button></p>`}
-  </section>`;
-}
-
-function matches(request, search) {
-  const haystack = [nameOfRequest(request), request.display_name, request.handle, texts.platforms[request.platform], ...request.post_urls];
-  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
-  const text = haystack.join(" ").toLowerCase();
-  return words.every((word) => text.includes(word));
-}
-
-function List({ requests, hasAny }) {
-  if (!hasAny) {
-    return html`<${Empty}><p>${texts.history.none}</p><a class="button button-main" href="#/">${texts.history.start}</a><//>`;
-  }
-  if (requests.length === 0) return html`<${Empty}><p>${texts.history.noMatch}</p><//>`;
-  return html`<ul class="rows">${requests.map((request) => html`<${RequestRow} key=${request.id} request=${request} />`)}</ul>`;
+  </div>`;
 }
