@@ -9,6 +9,9 @@ from whyviral.analysis.post_explainer import ExplainJob, PostExplainer
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.catalogue import STAGE_DURATION
+from whyviral.core.telemetry.metrics import timed
+from whyviral.core.telemetry.trace import traced
 from whyviral.integrations.model_choice.factory import build_analyst
 from whyviral.integrations.model_choice.settings import AiProvider
 from whyviral.integrations.supabase.storage import SupabaseMediaStore
@@ -43,6 +46,8 @@ explainer = PostExplainer(
 
 
 @logger.inject_lambda_context
+@traced
+@timed(STAGE_DURATION, Stage="analyse_post")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Run AnalysePosts for `{request_id, attempt, request_post_id, started_at}`."""
     job = ExplainJob.model_validate(event)

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
@@ -19,6 +18,8 @@ from starlette.requests import Request
 from whyviral.analytics.service import ApiAccess, record_accesses
 from whyviral.core.database import single_statement
 from whyviral.core.postgres.statement_failures import DATABASE_ERRORS
+from whyviral.core.telemetry.catalogue import ACCESSES_DROPPED
+from whyviral.core.telemetry.metrics import record
 
 from .console.pages import ASSET_ROUTE
 from .dependencies import Services, caller_of, services_of
@@ -121,8 +122,7 @@ class AccessLog:
             return
         self._reported_at_mono_s = self._monotonic()
         self._logger.warning("access log rows dropped", extra={"dropped": dropped, "reason": reason})
-        with single_metric(name="AccessesDropped", unit=MetricUnit.Count, value=dropped, namespace="whyviral"):
-            pass  # written when the block ends
+        record(ACCESSES_DROPPED, dropped)
 
 
 def _is_preflight(request: Request) -> bool:

@@ -66,7 +66,7 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         run: runs work that waits for the database.
     """
     public_base_url = str(settings.public_base_url).rstrip("/")
-    logger = build_logger("api", debug=settings.debug)
+    logger = build_logger("api")
     app = DescribedApi(
         title="whyviral",
         version="0.1.0",

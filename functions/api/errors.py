@@ -18,6 +18,8 @@ from starlette.exceptions import HTTPException
 from whyviral.core.errors import AppError
 from whyviral.core.postgres.statement_failures import DATABASE_ERRORS, is_unavailable, sqlstate
 from whyviral.core.request_errors import BodyTooLarge, DatabaseUnavailable
+from whyviral.core.telemetry.catalogue import REFUSALS
+from whyviral.core.telemetry.metrics import record
 from whyviral.integrations.errors import ProviderError, unavailable
 from whyviral.throttling.rate_limits import RateLimited
 
@@ -90,11 +92,16 @@ def error_response(request: Request, error: AppError, *, headers: Mapping[str, s
     }
     if error.details is not None:
         body["details"] = error.details
-    if (analysis_request_id := _id_in_path(request, "analysis_request_id", "request_id")) is not None:
+    if (analysis_request_id := analysis_request_of(request)) is not None:
         body["analysis_request_id"] = analysis_request_id
     if (chat_session_id := _id_in_path(request, "chat_session_id")) is not None:
         body["chat_session_id"] = chat_session_id
     return _AsciiResponse(body, status_code=error.status_code, headers={**(headers or {}), **_headers_of(error)})
+
+
+def analysis_request_of(request: Request) -> str | None:
+    """Return the id of the analysis that the path names, if any."""
+    return _id_in_path(request, "analysis_request_id", "request_id")
 
 
 def _id_in_path(request: Request, *names: str) -> str | None:
@@ -119,6 +126,8 @@ def install_error_handlers(app: FastAPI) -> None:
 def _on_app_error(request: Request, exc: AppError) -> JSONResponse:
     # A flood of refused calls is recorded once per window. Recording each call would multiply its load.
     request.state.is_repeated_refusal = isinstance(exc, RateLimited) and exc.is_repeated
+    if exc.code in REFUSALS.dimensions["Reason"]:
+        record(REFUSALS, Reason=exc.code)
     return error_response(request, exc)
 
 

@@ -14,15 +14,19 @@ from whyviral.core.allowed_hosts import is_allowed_host
 from whyviral.core.exception_trace import trace_of
 from whyviral.core.request_errors import InternalError, UnknownHost
 from whyviral.core.security_headers import SECURITY_HEADERS
+from whyviral.core.telemetry import trace
+from whyviral.core.telemetry.requests import record_request
 
 from .access_log import AccessLog
-from .errors import error_response
+from .errors import analysis_request_of, error_response
 
 MAX_BODY_BYTES = 1024 * 1024
 
 
 class RequestContext:
     """Outermost middleware: sets `request.state.request_id` and adds `request.state.answer_headers` to every answer.
+
+    The request's id is also the trace id of everything that the request causes.
 
     A path works with and without a trailing slash. There is no redirect, because a client would follow it as a GET.
     """
@@ -48,18 +52,23 @@ class RequestContext:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
+        with trace.bound(_request_id(scope)) as request_id:
+            await self._run(request_id, scope, receive, send)
+
+    async def _run(self, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         scope.setdefault("state", {})["request_id"] = request_id
         scope["root_path"] = self._root_path
         if scope["path"].startswith(("/api/", "/health")) and not scope["path"].endswith("/"):
             scope["path"] += "/"
         started_mono_s = time.perf_counter()
         status = 0
+        answered_after_s: float | None = None
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered_after_s
             if message["type"] == "http.response.start":
                 status = message["status"]
+                answered_after_s = time.perf_counter() - started_mono_s
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
                 headers.update(scope["state"].get("answer_headers", {}))
@@ -70,7 +79,10 @@ class RequestContext:
         try:
             await self._answer(scope, receive, send_with_id)
         finally:
-            await self._record(scope, status, time.perf_counter() - started_mono_s)
+            duration_s = time.perf_counter() - started_mono_s
+            route: str | None = getattr(scope.get("route"), "path", None)
+            record_request(route, status=status, answered_after_s=answered_after_s or duration_s)
+            await self._record(scope, route, status, duration_s)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         if is_allowed_host(Headers(scope=scope).get("host", ""), self._allowed_hosts):
@@ -79,8 +91,7 @@ class RequestContext:
         response = error_response(Request(scope), UnknownHost())
         await response(scope, receive, send)
 
-    async def _record(self, scope: Scope, status: int, duration_s: float) -> None:
-        route: str | None = getattr(scope.get("route"), "path", None)
+    async def _record(self, scope: Scope, route: str | None, status: int, duration_s: float) -> None:
         self._logger.info(
             "request",
             extra={
@@ -89,6 +100,7 @@ class RequestContext:
                 "route": route,
                 "status": status,
                 "duration_ms": round(duration_s * 1000),
+                **_analysis_of(scope),
             },
         )
         await self._access_log.write(Request(scope), route=route, status=status, duration_s=duration_s)
@@ -113,7 +125,7 @@ class UnhandledErrorMiddleware:
         try:
             await self._app(scope, receive, send_and_note_start)
         except Exception as exc:
-            details = {"request_id": scope["state"]["request_id"], "trace": trace_of(exc)}
+            details = {"request_id": scope["state"]["request_id"], "trace": trace_of(exc), **_analysis_of(scope)}
             self._logger.error("unhandled error", extra=details)  # noqa: TRY400 - see trace_of
             if has_started:  # the status is sent; only a broken connection can report the failure
                 raise
@@ -125,6 +137,11 @@ def _request_id(scope: Scope) -> str:
     """Return API Gateway's id of the request, or a new UUID; never an id that the client chose."""
     context = scope.get("aws.event", {}).get("requestContext", {})
     return str(context.get("requestId") or uuid.uuid4())
+
+
+def _analysis_of(scope: Scope) -> dict[str, str]:
+    analysis_request_id = analysis_request_of(Request(scope))
+    return {} if analysis_request_id is None else {"analysis_request_id": analysis_request_id}
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -33,7 +33,6 @@ class ApiSettings(ChatSettings):
     dodo_mode: DodoMode
     allowed_hosts: CommaList
     cors_allowed_origins: CommaList = ()
-    debug: bool = False
 
     @field_validator("clerk_authorized_parties", "allowed_hosts", "cors_allowed_origins", mode="before")
     @classmethod

@@ -11,6 +11,9 @@ from whyviral.core import endpoints
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.catalogue import STAGE_DURATION
+from whyviral.core.telemetry.metrics import timed
+from whyviral.core.telemetry.trace import traced
 from whyviral.integrations.http.ssrf_guard import GuardedHttp
 from whyviral.integrations.supabase.storage import SupabaseMediaStore
 from whyviral.social.media.download import Downloader
@@ -29,6 +32,8 @@ collector = MediaCollector(
 
 
 @logger.inject_lambda_context
+@traced
+@timed(STAGE_DURATION, Stage="collect_media")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Run CollectMedia for `{request_id, attempt, request_post_id}`."""
     job = PostJob.model_validate(event)

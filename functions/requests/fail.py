@@ -12,6 +12,10 @@ from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine, session_scope
 from whyviral.core.logging import build_logger
 from whyviral.core.settings import DeployableSettings
+from whyviral.core.telemetry.catalogue import MEDIA_UNWATCHED, STAGE_DURATION
+from whyviral.core.telemetry.metrics import timed
+from whyviral.core.telemetry.on_commit import record_on_commit
+from whyviral.core.telemetry.trace import traced
 
 settings = DeployableSettings.load()
 engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
@@ -31,6 +35,8 @@ class FailJob(RequestJob):
 
 
 @logger.inject_lambda_context
+@traced
+@timed(STAGE_DURATION, Stage="fail")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Run FailRequest for `{request_id, attempt, stage, error, cause, post?, goes_on?}`."""
     job = FailJob.model_validate(event)
@@ -39,6 +45,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         result: StageResult
         if job.goes_on:
             result = record_worker_failure(session, job)
+            record_on_commit(session, MEDIA_UNWATCHED)
         elif job.request_post_id is None:
             result = fail_request(session, job, stage=job.stage, error=job.error, cause=job.cause, now=utc_now())
         else:

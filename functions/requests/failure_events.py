@@ -8,6 +8,7 @@ from whyviral.analysis.failure_events import FailureEvent, FailureEventHandler
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.trace import traced
 from whyviral.integrations.aws.ecs_tasks import EcsTasks
 from whyviral.integrations.aws.task_tokens import StepFunctionsTask
 
@@ -27,6 +28,7 @@ _failure_event_handler = FailureEventHandler(
 
 
 @_logger.inject_lambda_context
+@traced
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Handle one EventBridge event."""
     failure = FailureEvent.model_validate({"event": event})

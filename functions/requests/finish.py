@@ -10,6 +10,9 @@ from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine, session_scope
 from whyviral.core.logging import build_logger
 from whyviral.core.settings import DeployableSettings
+from whyviral.core.telemetry.catalogue import STAGE_DURATION
+from whyviral.core.telemetry.metrics import timed
+from whyviral.core.telemetry.trace import traced
 
 settings = DeployableSettings.load()
 engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
@@ -17,6 +20,8 @@ logger = build_logger("finish")
 
 
 @logger.inject_lambda_context
+@traced
+@timed(STAGE_DURATION, Stage="finish")
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Run FinishRequest for `{request_id, attempt}`."""
     job = RequestJob.model_validate(event)

@@ -14,6 +14,7 @@ from whyviral.billing.daily_job import DailyJob, RowsFailed, list_days
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine, session_scope
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.trace import traced
 from whyviral.integrations.dodo.client import DodoClient
 from whyviral.integrations.ports.call_recorder import CallRecorder
 
@@ -41,6 +42,7 @@ class BillingSchedule(Schedule):
 
 
 @_logger.inject_lambda_context
+@traced
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Run the job of `{scheduled_at, job}`; the daily one also runs for days on which it did not."""
     schedule = BillingSchedule.model_validate(event)

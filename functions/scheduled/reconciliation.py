@@ -12,6 +12,7 @@ from whyviral.billing.reconciliation import Reconciliation
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.trace import traced
 from whyviral.integrations.dodo.client import DodoClient
 from whyviral.integrations.ports.call_recorder import CallRecorder
 
@@ -35,6 +36,7 @@ def _connect(calls: CallRecorder) -> DodoClient:
 
 
 @_logger.inject_lambda_context
+@traced
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Run the reconciliation for `{scheduled_at}`."""
     due_at = Schedule.model_validate(event).scheduled_at

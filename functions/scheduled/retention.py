@@ -10,6 +10,7 @@ from whyviral.admin.scheduled_job import TIMEOUT_S, Schedule, run_once
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.trace import traced
 
 from .settings import RetentionSettings
 
@@ -23,6 +24,7 @@ _logger = build_logger("retention")
 
 
 @_logger.inject_lambda_context
+@traced
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Run the retention job for `{scheduled_at}`."""
     due_at = Schedule.model_validate(event).scheduled_at

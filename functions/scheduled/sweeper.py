@@ -13,6 +13,7 @@ from whyviral.chat.orphaned import end_expired
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine, session_scope
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.trace import traced
 from whyviral.integrations.aws.event_queue import SqsEventQueue
 from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
 
@@ -30,6 +31,7 @@ _logger = build_logger("sweeper")
 
 
 @_logger.inject_lambda_context
+@traced
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Run the sweeper for `{scheduled_at}`."""
     due_at = Schedule.model_validate(event).scheduled_at

@@ -16,6 +16,9 @@ from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 from whyviral.core.settings import revealed
+from whyviral.core.telemetry.catalogue import STAGE_DURATION
+from whyviral.core.telemetry.metrics import timed
+from whyviral.core.telemetry.trace import traced
 from whyviral.integrations.instagram.creator_posts import InstagramCreatorPosts
 from whyviral.integrations.instagram.scraper import InstagramScraper
 from whyviral.integrations.twitterapi.creator_posts import TwitterApiCreatorPosts
@@ -105,13 +108,16 @@ baselines = BaselineFetcher(
 
 
 @logger.inject_lambda_context
+@traced
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Run FetchPosts once for `{request_id, attempt, started_at}`, or FetchBaselines with `step: baselines`."""
     logger.append_keys(request_id=str(event.get("request_id")), attempt=event.get("attempt"))
     if event.get("step") == "baselines":
-        compared = baselines.fetch(BaselineJob.model_validate(event))
+        with timed(STAGE_DURATION, Stage="fetch_baselines"):
+            compared = baselines.fetch(BaselineJob.model_validate(event))
         logger.info("fetched baselines", extra={"outcome": compared.outcome})
         return compared.model_dump(mode="json", exclude_none=True)
-    result = fetcher.fetch(FetchJob.model_validate(event))
+    with timed(STAGE_DURATION, Stage="fetch_posts"):
+        result = fetcher.fetch(FetchJob.model_validate(event))
     logger.info("fetched posts", extra={"outcome": result.outcome, "posts": len(result.posts)})
     return result.model_dump(mode="json", exclude_none=True)

@@ -9,8 +9,12 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from aws_lambda_powertools import Logger
-from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, SecretStr, ValidationError
 
+from whyviral.core.clock import utc_now
+from whyviral.core.telemetry import trace
+from whyviral.core.telemetry.catalogue import QUEUE_WAIT, STAGE_DURATION
+from whyviral.core.telemetry.metrics import record, timed
 from whyviral.integrations.aws.task_tokens import TaskGone, TaskReporter
 from whyviral.integrations.aws.work_queue import QueuedMessage, WorkQueue
 from whyviral.integrations.errors import ProviderError
@@ -30,6 +34,9 @@ class Job(BaseModel):
 
     request_id: uuid.UUID
     attempt: int
+    trace_id: str | None = None
+    queued_at: AwareDatetime | None = None
+    """When the state machine asked for the job. A job of before has neither this nor a trace id."""
 
 
 class QueuedJob(Job):
@@ -73,7 +80,13 @@ class JobRunner:
             self._deadline.stop()
 
     def run(self, job: Job, reporter: TaskReporter, *, on_beat: Callable[[], object] = lambda: None) -> End:
-        """Run a job and report its end. A stopped job is not reported."""
+        """Run a job under its trace id and report its end. A stopped job is not reported."""
+        with trace.bound(job.trace_id) as trace_id:
+            # Also in the lines of the heartbeat's thread, which does not inherit the trace.
+            self._logger.append_keys(request_id=str(job.request_id), attempt=job.attempt, trace_id=trace_id)
+            return self._run(job, reporter, on_beat)
+
+    def _run(self, job: Job, reporter: TaskReporter, on_beat: Callable[[], object]) -> End:
         self._deadline = deadline = Deadline(self._deadline_s)
         if self._is_stopping:
             deadline.stop()
@@ -81,7 +94,9 @@ class JobRunner:
             reporter, on_gone=deadline.stop, logger=self._logger, on_beat=on_beat, interval_s=self._interval_s
         )
         try:
-            with beats:
+            with beats, timed(STAGE_DURATION, Stage="process_media"):
+                if job.queued_at is not None:
+                    record(QUEUE_WAIT, (utc_now() - job.queued_at).total_seconds(), Queue="worker")
                 outcome = self._process(job, deadline)
             reporter.succeed({"outcome": outcome})
         except WorkerStopped:
@@ -120,7 +135,6 @@ class JobRunner:
             # It is delivered again until SQS moves it to the dead-letter queue.
             self._logger.error("invalid job message")  # noqa: TRY400 - the exception quotes the message
             return
-        self._logger.append_keys(request_id=str(job.request_id), attempt=job.attempt)
         reporter = report_to(job.task_token.get_secret_value())
         end = self.run(job, reporter, on_beat=lambda: queue.hide(message, hidden_s=HIDDEN_S))
         if end is End.STOPPED:

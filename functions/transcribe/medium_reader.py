@@ -3,13 +3,14 @@
 import hashlib
 import io
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
-from functions.transcribe.decoder.audio import read_samples
+from functions.transcribe.decoder.audio import SAMPLE_RATE, Samples, read_samples
 from functions.transcribe.decoder.container import HostFailure, UnreadableMedia, is_host_error
 from functions.transcribe.decoder.examination import AUDIO, THUMBNAIL, Examined, frame_name
 from functions.transcribe.decoder.frames import KEY_FRAME_EDGE
@@ -17,6 +18,8 @@ from functions.transcribe.decoder.jpegs import check_jpeg
 from functions.transcribe.decoder.timeline import VERSION
 from functions.transcribe.decoder.untrusted_files import open_untrusted
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.telemetry.catalogue import TRANSCRIPTION_REAL_TIME_FACTOR
+from whyviral.core.telemetry.metrics import record
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.ports.media_store import MediaStore, StoredFileMissing, path_of
 from whyviral.integrations.ports.transcript import Transcript, TranscriptSource
@@ -203,7 +206,7 @@ class MediumReader:
                 save_transcript(Transcript((), TranscriptSource.WHISPER), findings)
             return findings, None
         samples = read_samples(folder / AUDIO)
-        recognised = self._listener.listen(samples, should_stop=lambda: deadline.is_over)
+        recognised = self._listen(samples, deadline)
         if recognised.transcript.is_truncated and deadline.is_stopped:
             raise WorkerStopped
         if not recognised.transcript.segments:
@@ -221,6 +224,14 @@ class MediumReader:
         findings = _findings(examined, spoken | _voices(recognised))
         save_transcript(transcript, findings)
         return findings, None
+
+    def _listen(self, samples: Samples, deadline: Deadline) -> RecognisedSpeech:
+        started_mono_s = time.monotonic()
+        recognised = self._listener.listen(samples, should_stop=lambda: deadline.is_over)
+        duration_s = len(samples) / SAMPLE_RATE
+        if recognised.voice_s and not deadline.is_over:  # without voices the model does not run
+            record(TRANSCRIPTION_REAL_TIME_FACTOR, (time.monotonic() - started_mono_s) / duration_s)
+        return recognised
 
     def _fetch(self, medium: Medium, folder: Path, deadline: Deadline) -> Path:
         if medium.storage_path is None:

@@ -4,7 +4,7 @@ import os
 import uuid
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AwareDatetime, Field, SecretStr
 
 from whyviral.core.settings import DeployableSettings, StorageSettings
 
@@ -16,6 +16,9 @@ class JobSettings(DeployableSettings):
     """Token of the one job to run, for which the two fields below name the attempt. None: jobs come from the queue."""
     request_id: uuid.UUID | None = None
     attempt: int | None = None
+    trace_id: str | None = None
+    queued_at: AwareDatetime | None = None
+    """When the state machine asked for the job."""
     queue_url: str | None = None
     deadline_s: float = Field(default=600, gt=0)
     """The longest time a job may take."""

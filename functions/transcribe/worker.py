@@ -69,8 +69,12 @@ def main() -> int:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     if settings.task_token is not None and settings.request_id is not None and settings.attempt is not None:
-        job = Job(request_id=settings.request_id, attempt=settings.attempt)
-        logger.append_keys(request_id=str(job.request_id), attempt=job.attempt)
+        job = Job(
+            request_id=settings.request_id,
+            attempt=settings.attempt,
+            trace_id=settings.trace_id,
+            queued_at=settings.queued_at,
+        )
         end = runner.run_once(job, StepFunctionsTask(settings.task_token.get_secret_value()))
         return 0 if end is End.REPORTED else 1
     if settings.task_token is not None or settings.queue_url is None:

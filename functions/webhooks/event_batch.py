@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,8 @@ from whyviral.billing.mirror.fetches import ConnectReader, Fetches
 from whyviral.billing.mirror.reports import FetchNeeded
 from whyviral.core.clock import utc_now
 from whyviral.core.database import session_scope
+from whyviral.core.telemetry.catalogue import QUEUE_WAIT
+from whyviral.core.telemetry.metrics import record
 from whyviral.webhooks import inbox
 from whyviral.webhooks.models import EventProvider, WebhookEvent
 
@@ -47,8 +50,10 @@ def process_batch(engine: Engine, batch: Mapping[str, Any], *, dodo: ConnectRead
     return dict(processor.response())
 
 
-def _process(engine: Engine, record: SQSRecord, dodo: ConnectReader, logger: Logger) -> None:
-    event_id = _event_id(record, logger)
+def _process(engine: Engine, message: SQSRecord, dodo: ConnectReader, logger: Logger) -> None:
+    event_id = _event_id(message, logger)
+    sent_at = datetime.fromtimestamp(int(message.attributes.sent_timestamp) / 1000, UTC)
+    record(QUEUE_WAIT, (utc_now() - sent_at).total_seconds(), Queue="webhooks")
     try:
         process_event(event_id, Fetches(engine, dodo, utc_now))
     except Exception as exc:
@@ -73,16 +78,16 @@ def process_event(event_id: uuid.UUID, fetches: Fetches) -> None:
             return
 
 
-def _event_id(record: SQSRecord, logger: Logger) -> uuid.UUID:
+def _event_id(message: SQSRecord, logger: Logger) -> uuid.UUID:
     """Return the event id in a message.
 
     Raises:
         UnreadableMessage: the body has no event id; the message ends in the dead-letter queue, which has an alarm.
     """
     try:
-        return _Message.model_validate_json(record.body).event
+        return _Message.model_validate_json(message.body).event
     except ValidationError:
-        logger.error("queue message unreadable", extra={"message_id": record.message_id})  # noqa: TRY400 - quotes the body
+        logger.error("queue message unreadable", extra={"message_id": message.message_id})  # noqa: TRY400 - quotes the body
         raise UnreadableMessage from None
 
 

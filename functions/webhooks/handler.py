@@ -6,6 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.trace import traced
 from whyviral.integrations.aws.event_queue import SqsEventQueue
 from whyviral.integrations.dodo.client import DodoClient
 from whyviral.integrations.ports.call_recorder import CallRecorder
@@ -33,6 +34,7 @@ def _connect(calls: CallRecorder) -> DodoClient:
     return DodoClient(_settings.dodo_api_key.get_secret_value(), mode=_settings.dodo_mode, calls=calls)
 
 
+@traced
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Receive one webhook, or process a batch of queued events."""
     if "Records" in event:

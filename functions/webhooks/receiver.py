@@ -13,6 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from whyviral.core.database import session_scope
+from whyviral.core.telemetry.catalogue import SIGNATURE_FAILURES
+from whyviral.core.telemetry.metrics import record
 from whyviral.integrations.aws.event_queue import EventQueue
 from whyviral.integrations.dodo.api_call import DodoMode
 from whyviral.integrations.errors import ProviderError
@@ -33,6 +35,7 @@ _DATABASE_ERRORS = (DBAPIError, PoolTimeoutError, TimeoutError, ConnectionError)
 class Sender:
     """A vendor that sends webhooks, with its signing secret and the reader of its events."""
 
+    name: str
     secret: SecretStr
     header_prefix: str
     read: Callable[[str, bytes], IncomingEvent]
@@ -42,8 +45,10 @@ class Sender:
 def senders(*, clerk_secret: SecretStr, dodo_secret: SecretStr, dodo_mode: DodoMode) -> dict[str, Sender]:
     """Return the senders by path."""
     return {
-        "/api/accounts/webhook/clerk": Sender(clerk_secret, "svix", clerk_events.read_event),
-        "/api/billing/webhook/dodo": Sender(dodo_secret, dodo_events.HEADER_PREFIX, dodo_events.reader(dodo_mode)),
+        "/api/accounts/webhook/clerk": Sender("clerk", clerk_secret, "svix", clerk_events.read_event),
+        "/api/billing/webhook/dodo": Sender(
+            "dodo", dodo_secret, dodo_events.HEADER_PREFIX, dodo_events.reader(dodo_mode)
+        ),
     }
 
 
@@ -105,6 +110,7 @@ def _read(sender: Sender, request: GatewayRequest) -> IncomingEvent:
             prefix=sender.header_prefix,
         )
     except InvalidSignature:
+        record(SIGNATURE_FAILURES, Sender=sender.name)
         message = "The signature is missing, wrong or too old."
         raise Refused(HTTPStatus.UNAUTHORIZED, "invalid_signature", message) from None
     try:

@@ -46,7 +46,9 @@ def queue(invoke: Invoke, *, visibility_s: int = _VISIBILITY_S) -> Iterator[str]
 
 def _poll(client: "SQSClient", url: str, invoke: Invoke, stopped: threading.Event) -> None:
     while not stopped.wait(_POLL_INTERVAL_S):
-        messages = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
+        messages = client.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["SentTimestamp"]
+        ).get("Messages", [])
         if not messages:
             continue
         try:
@@ -59,7 +61,10 @@ def _poll(client: "SQSClient", url: str, invoke: Invoke, stopped: threading.Even
 
 def _process(messages: list["MessageTypeDef"], invoke: Invoke) -> list[str]:
     """Pass messages to the function and return the receipts of the messages that it processed."""
-    records = [{"messageId": message["MessageId"], "body": message["Body"]} for message in messages]
+    records = [
+        {"messageId": message["MessageId"], "body": message["Body"], "attributes": message["Attributes"]}
+        for message in messages
+    ]
     invocation = invoke(FUNCTION, json.dumps({"Records": records}).encode())
     if invocation.function_error:
         return []

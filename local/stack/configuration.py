@@ -12,6 +12,7 @@ from dotenv import dotenv_values
 
 from local.aws.template import FunctionSpec, TaskSpec
 from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
+from local.stack.release import checkout_release
 from local.stack.whisper_models import local_model
 from local.stand_ins.clerk.webhooks import WEBHOOK_SECRET as CLERK_WEBHOOK_SECRET
 from local.stand_ins.dodo.account import API_KEY as DODO_API_KEY
@@ -170,6 +171,7 @@ def configure(
     settings |= {"SUPABASE_DB_URL": database_url, "PUBLIC_BASE_URL": public_base_url}
     settings["AI_PROVIDER"] = provider_of(user_settings)
     settings |= {"WHISPER_DEVICE": _DEVICE, "DEADLINE_S": _DEADLINE_S}
+    settings.setdefault("RELEASE", checkout_release())
     settings[_MODEL_VARIABLE] = local_model(settings[_MODEL_VARIABLE])
     moved = {"media_gateway_url": f"{stand_ins_url}/media"}  # used only for the media of a stand-in's posts
     if "twitterapi" in stand_ins:

@@ -14,6 +14,8 @@ class FakeWorkflow:
     """A `Workflow` without a state machine."""
 
     started: list[tuple[uuid.UUID, int]] = field(default_factory=list)
+    trace_ids: list[str] = field(default_factory=list)
+    """The trace ids under which they were started."""
     statuses: dict[tuple[uuid.UUID, int], ExecutionStatus] = field(default_factory=dict)
     """The statuses of the existing executions; a started execution is running."""
     stopped: list[tuple[uuid.UUID, int]] = field(default_factory=list)
@@ -34,8 +36,9 @@ class FakeWorkflow:
             self.during_admission()
         return f"{self.execution_prefix}{request_id}-{attempt}"
 
-    def start(self, request_id: uuid.UUID, attempt: int) -> None:
+    def start(self, request_id: uuid.UUID, attempt: int, *, trace_id: str) -> None:
         self.check()
+        self.trace_ids.append(trace_id)
         self.started.append((request_id, attempt))
         self.statuses.setdefault((request_id, attempt), ExecutionStatus.RUNNING)
         if self.on_start is not None:

@@ -143,6 +143,7 @@ class Machine:
         posts: Sequence[str] = ("post-1",),
         videos: Sequence[str] = (),
         definition: str | None = None,
+        trace_id: str | None = "call-1",
     ) -> tuple[str, Script]:
         """Start an execution; keys of `answers` are `Worker`, `Analyze`, or with a post `Analyze post-1`."""
         script = Script(posts=posts, videos=videos)
@@ -154,7 +155,9 @@ class Machine:
         self._scripts[request_id] = script
         arn = self.workflow.state_machine_arn if definition is None else self._other(definition)
         started = self._client.start_execution(
-            stateMachineArn=arn, name=f"{request_id}-1", input=json.dumps({"request_id": request_id, "attempt": 1})
+            stateMachineArn=arn,
+            name=f"{request_id}-1",
+            input=json.dumps({"request_id": request_id, "attempt": 1} | ({"trace_id": trace_id} if trace_id else {})),
         )
         return started["executionArn"], script
 
@@ -234,7 +237,7 @@ def machine() -> Iterator[Machine]:
 
     def run_task(name: str, overrides: Mapping[str, Mapping[str, str]]) -> str:
         variables = overrides["transcribe"]
-        event = {name: variables[name] for name in ("REQUEST_ID", "ATTEMPT")}
+        event = {name: variables[name] for name in ("REQUEST_ID", "ATTEMPT", "TRACE_ID", "QUEUED_AT")}
         with lock:
             answer = scripts[event["REQUEST_ID"]].answer("Worker", event)
         if isinstance(answer, Refused):

@@ -36,12 +36,20 @@ def test_the_functions_receive_only_ids_and_times(machine: Machine) -> None:
 
     received = {name: event.keys() for name, event in execution.script.calls}
     assert received == {
-        "ScrapeFunction": {"request_id", "attempt", "started_at"},
-        "MediaFunction": {"request_id", "attempt", "request_post_id"},
-        "AnalyzeFunction": {"request_id", "attempt", "request_post_id", "started_at"},
-        "FinishFunction": {"request_id", "attempt"},
+        "ScrapeFunction": {"request_id", "attempt", "trace_id", "started_at"},
+        "MediaFunction": {"request_id", "attempt", "trace_id", "request_post_id"},
+        "AnalyzeFunction": {"request_id", "attempt", "trace_id", "request_post_id", "started_at"},
+        "FinishFunction": {"request_id", "attempt", "trace_id"},
     }
     assert len({event["request_id"] for _, event in execution.script.calls}) == 1
+    assert {event["trace_id"] for _, event in execution.script.calls} == {"call-1"}
+
+
+def test_an_execution_that_was_started_without_a_trace_is_traced_by_its_name(machine: Machine) -> None:
+    execution = machine.run(trace_id=None)
+
+    assert execution.status == "SUCCEEDED"
+    assert {event["trace_id"] for _, event in execution.script.calls} == {f"{execution.request_id}-1"}
 
 
 def test_a_superseded_attempt_ends_without_an_error(machine: Machine) -> None:

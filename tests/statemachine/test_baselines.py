@@ -27,7 +27,13 @@ def test_the_creators_are_compared_before_the_posts_are_analysed(machine: Machin
         "AnalysePosts",
     ]
     assert execution.functions == ["Scrape", "Media", "Baselines", "Analyze", "Finish"]
-    assert execution.script.events("BaselinesFunction")[0].keys() == {"request_id", "attempt", "started_at", "step"}
+    assert execution.script.events("BaselinesFunction")[0].keys() == {
+        "request_id",
+        "attempt",
+        "trace_id",
+        "started_at",
+        "step",
+    }
 
 
 def test_a_list_that_is_not_ready_is_asked_for_again_with_the_same_start(machine: Machine, comparing: str) -> None:

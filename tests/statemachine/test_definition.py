@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from functions.transcribe.job_runner import QueuedJob
 from tests.statemachine.conftest import ROOT, State, states_of
 from whyviral.analysis.creators.baseline_fetcher import BaselineJob
 from whyviral.analysis.models import Stage
@@ -182,7 +183,7 @@ def test_both_kinds_of_workers_get_the_same_arguments_and_time(states: dict[str,
     job = warm["Arguments"]["MessageBody"]
 
     assert received == job | {"attempt": job["attempt"].replace("{% ", "{% $string(").replace(" %}", ") %}")}
-    assert received.keys() == {"task_token"} | RequestJob.model_fields.keys()
+    assert received.keys() == QueuedJob.model_fields.keys()
     assert {key: task[key] for key in ("HeartbeatSeconds", "TimeoutSeconds")} == {
         key: warm[key] for key in ("HeartbeatSeconds", "TimeoutSeconds")
     }
@@ -237,10 +238,10 @@ def test_a_failure_ends_in_the_state_that_fails_the_execution_and_nowhere_else(d
     assert not any(state.get("End") for state in states.values())
 
 
-def test_functions_receive_exactly_the_fields_of_their_jobs(calls: dict[str, State]) -> None:
+def test_functions_receive_exactly_the_fields_of_their_jobs_and_the_trace(calls: dict[str, State]) -> None:
     received = {name: set(state["Arguments"]["Payload"]) for name, state in calls.items()}
 
-    assert received == JOBS
+    assert received == {name: fields | {"trace_id"} for name, fields in JOBS.items()}
 
 
 def test_every_stage_and_outcome_that_is_named_exists(states: dict[str, State]) -> None:

@@ -57,7 +57,9 @@ def test_waiting_for_the_model_does_not_reset_the_posts_start_time(executions: d
     events = execution.script.events("AnalyzeFunction")
     assert sorted(event["request_post_id"] for event in events) == ["post-1", "post-2", "post-2"]
     assert len({event["started_at"] for event in events if event["request_post_id"] == "post-2"}) == 1
-    assert [set(event) for event in events] == [{"request_id", "attempt", "request_post_id", "started_at"}] * 3
+    assert [set(event) for event in events] == [
+        {"request_id", "attempt", "trace_id", "request_post_id", "started_at"}
+    ] * 3
     assert execution.status == "SUCCEEDED"
 
 

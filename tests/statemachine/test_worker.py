@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 import boto3
 import pytest
+from pydantic import AwareDatetime, TypeAdapter
 
 from tests.statemachine.conftest import Answer, Died, Execution, Machine, Refused, Silent
 
+TIME = TypeAdapter(AwareDatetime)
 VIDEO = ["post-1"]
 WATCHED = ["CheckCollectedPosts", "ChooseWorker", "ProcessMedia", "CheckProcessedMedia", "AnalysePosts"]
 UNWATCHED = [*WATCHED[:3], "NoteUnwatchedMedia", *WATCHED[3:]]
@@ -30,7 +32,9 @@ def test_a_video_is_processed_before_its_post_is_analysed(machine: Machine) -> N
     execution = machine.run(posts=["post-1", "post-2"], videos=["post-2"])
 
     assert way(execution) == WATCHED
-    assert execution.script.events("Worker") == [{"REQUEST_ID": execution.request_id, "ATTEMPT": "1"}]
+    (job,) = execution.script.events("Worker")
+    assert TIME.validate_python(job.pop("QUEUED_AT"))
+    assert job == {"REQUEST_ID": execution.request_id, "ATTEMPT": "1", "TRACE_ID": "call-1"}
     assert sorted(event["request_post_id"] for event in execution.script.events("AnalyzeFunction")) == [
         "post-1",
         "post-2",
@@ -84,6 +88,7 @@ def test_the_post_of_a_failed_worker_is_analysed_without_its_video(
         {
             "request_id": execution.request_id,
             "attempt": 1,
+            "trace_id": "call-1",
             "stage": "transcribing",
             "error": error,
             "cause": cause,
@@ -144,7 +149,8 @@ def test_a_warm_worker_takes_the_job_from_the_queue(machine: Machine) -> None:
     steps.send_task_success(taskToken=job.pop("task_token"), output=json.dumps({"outcome": "processed"}))
     execution = machine.finish(started)
 
-    assert job == {"request_id": execution.request_id, "attempt": 1}
+    assert TIME.validate_python(job.pop("queued_at"))
+    assert job == {"request_id": execution.request_id, "attempt": 1, "trace_id": "call-1"}
     assert way(execution) == [*WATCHED[:2], "ProcessMediaWarm", *WATCHED[3:]]
     assert execution.status == "SUCCEEDED"
     sqs.close()

@@ -14,7 +14,7 @@ from whyviral.core.settings import DeployableSettings
 
 READ_BY_LIBRARIES = ("AWS_", "POWERTOOLS_")
 """Prefixes of variables that no settings class reads: boto3, the Lambda Web Adapter and Powertools do."""
-ADDED_BY_THE_STATE_MACHINE = {"TASK_TOKEN", "REQUEST_ID", "ATTEMPT"}
+ADDED_BY_THE_STATE_MACHINE = {"TASK_TOKEN", "REQUEST_ID", "ATTEMPT", "TRACE_ID", "QUEUED_AT"}
 NOT_GIVEN = {
     "DB_POOL_SIZE": "a sandbox serves one request at a time; only servers with threads have more connections",
     "OWNS_DATABASE": "false only on one machine, where other systems may share the database",

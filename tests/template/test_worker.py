@@ -15,7 +15,7 @@ from whyviral.integrations.aws.clients import aws_client
 
 COMPUTES = ("fargate-cpu", "managed-gpu")
 MODES = ("task", "warm")
-ADDED_BY_THE_STATE_MACHINE = {"TASK_TOKEN", "REQUEST_ID", "ATTEMPT"}
+ADDED_BY_THE_STATE_MACHINE = {"TASK_TOKEN", "REQUEST_ID", "ATTEMPT", "TRACE_ID", "QUEUED_AT"}
 REGION_VARIABLES = {"AWS_REGION", "AWS_DEFAULT_REGION"}
 # Source: Amazon ECS, "Task definition parameters for Fargate": the memory in MiB that goes with CPU units.
 FARGATE_MIB = {

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.written_metrics import metrics_in
 from tests.fixtures.database import Database
 from tests.fixtures.task_tokens import WaitingTasks
 from tests.fixtures.waits import WAIT_S, wait_until
 from tests.functions.transcribe.conftest import unknown_job
 from tests.functions.transcribe.processes import running_worker
+from whyviral.core.clock import utc_now
 
 _SETTINGS = {"SUPABASE_URL": "https://project.supabase.co", "SUPABASE_SECRET_KEY": "sb_secret_example"}
 
@@ -35,6 +37,7 @@ def test_one_job_is_done_and_its_end_is_told(waiting_tasks: WaitingTasks, databa
     execution, job = waiting_tasks.start(), unknown_job()
     token = waiting_tasks.take_token()
     work = {"TASK_TOKEN": token, "REQUEST_ID": str(job.request_id), "ATTEMPT": str(job.attempt)}
+    work |= {"TRACE_ID": "call-1", "QUEUED_AT": utc_now().isoformat()}
 
     with running_worker({**_SETTINGS, **waiting_tasks.environment, **work, "SUPABASE_DB_URL": database_url}) as process:
         output, _ = process.communicate(timeout=WAIT_S)
@@ -42,8 +45,10 @@ def test_one_job_is_done_and_its_end_is_told(waiting_tasks: WaitingTasks, databa
     assert process.returncode == 0, output
     # There is no such attempt: as far as the worker can see it has been superseded.
     assert waiting_tasks.end_of(execution) == ("SUCCEEDED", {"outcome": "superseded"})
-    lines = [json.loads(line) for line in output.splitlines()]
+    lines = [json.loads(line) for line in output.splitlines() if "_aws" not in line]
     assert [(line["message"], line["request_id"]) for line in lines] == [("job finished", str(job.request_id))]
+    assert {json.loads(line)["trace_id"] for line in output.splitlines()} == {"call-1"}
+    assert {value.name for value in metrics_in(output)} == {"StageDuration", "QueueWait"}
     assert token not in output
 
 

@@ -20,6 +20,7 @@ from tests.fakes.event_queue import FakeEventQueue
 from whyviral.accounts.models import EmailVerification, RevokedSession, Subscription, User
 from whyviral.analytics.models import AuthenticationLog
 from whyviral.billing.mirror.fetches import ConnectReader
+from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 from whyviral.integrations.dodo.api_call import DodoMode
@@ -96,7 +97,8 @@ class Webhooks:
 
     def process_messages(self, messages: Mapping[str, str]) -> list[str]:
         """Process queue messages, given as bodies by id; return the ids of the failed ones."""
-        records = [{"messageId": message_id, "body": body} for message_id, body in messages.items()]
+        sent = {"SentTimestamp": str(round(utc_now().timestamp() * 1000))}
+        records = [{"messageId": message_id, "body": body, "attributes": sent} for message_id, body in messages.items()]
         answer = process_batch(self.engine, {"Records": records}, dodo=self.dodo, logger=self.logger)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 

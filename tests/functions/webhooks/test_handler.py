@@ -20,7 +20,7 @@ BATCH = "aws_lambda_powertools.utilities.batch"
 request = {"httpMethod": "GET", "path": "/nothing", "requestContext": {"requestId": "r"}}
 statuses = [int(handler(request, None)["statusCode"])]
 loaded = [BATCH in sys.modules]
-failed = handler({"Records": [{"messageId": "m", "body": "no JSON"}]}, None)["batchItemFailures"]
+failed = handler({"Records": [{"messageId": "m", "body": "no JSON", "attributes": {}}]}, None)["batchItemFailures"]
 loaded.append(BATCH in sys.modules)
 print(statuses, loaded, failed, file=sys.stderr)
 """

@@ -135,7 +135,9 @@ USER_ROWS: tuple[UserRows, ...] = (
         Deletion.DELETED,
         hidden=("email_hash", "proven_code_hash", "verification_id"),
     ),
-    UserRows(PostAnalysisRequest, _by_user(PostAnalysisRequest), Deletion.RETAINED, hidden=("execution_arn",)),
+    UserRows(
+        PostAnalysisRequest, _by_user(PostAnalysisRequest), Deletion.RETAINED, hidden=("execution_arn", "trace_id")
+    ),
     UserRows(AnalysisRequestPost, _by_request(AnalysisRequestPost.request_id), Deletion.RETAINED),
     UserRows(PostAnalysis, _by_request(PostAnalysis.request_id), Deletion.RETAINED),
     UserRows(AnalysisStatus, _by_request(AnalysisStatus.request_id), Deletion.RETAINED),

@@ -12,6 +12,7 @@ from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory
 from whyviral.core.clock import end_of_day
 from whyviral.core.errors import AppError
+from whyviral.core.telemetry import trace
 from whyviral.social.post_urls import InvalidPostUrl, PostUrl, parse_post_url
 from whyviral.usage import service as usage_service
 from whyviral.usage.repository import CountedUrl
@@ -237,6 +238,7 @@ def new_request(
         "attempt": FIRST_ATTEMPT,
         "status_seq": 1,
         "execution_arn": execution_arn_of(request_id, FIRST_ATTEMPT),
+        "trace_id": trace.current(),
     }
 
 

@@ -19,6 +19,8 @@ from sqlalchemy import Engine
 
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
+from whyviral.core.telemetry.catalogue import REQUESTS_ORPHANED
+from whyviral.core.telemetry.metrics import record
 from whyviral.integrations.aws.ecs_tasks import TaskOverrides, Tasks
 from whyviral.integrations.aws.task_tokens import TaskGone, TaskReporter
 
@@ -126,6 +128,7 @@ class FailureEventHandler:
         if result.outcome is Outcome.SUPERSEDED:
             return Answer.ENDED_BEFORE
         details = {"request_id": str(job.request_id), "attempt": job.attempt, "error_name": error}
+        record(REQUESTS_ORPHANED)
         self.logger.warning("a request was lost", extra=details)
         return Answer.ENDED
 

@@ -200,6 +200,8 @@ class PostAnalysisRequest(Identified, Base):
     reserved_usd: Mapped[Decimal] = mapped_column(Numeric(12, 6), server_default=text("0"))
     """The maximum cost of calls that are in progress or whose outcome is unknown, on top of `cost_usd`."""
     execution_arn: Mapped[str | None]
+    trace_id: Mapped[str | None]
+    """The `request_id` of the API call that admitted the current attempt; null for attempts of before."""
     deleted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     """When the user deleted the request. The row stays as a record of what was paid, and its user no longer sees it."""
 

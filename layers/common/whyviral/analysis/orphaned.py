@@ -16,6 +16,9 @@ from sqlalchemy.orm import Session
 
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
+from whyviral.core.telemetry.catalogue import EVENTS_STUCK, REQUESTS_NOT_STARTED, REQUESTS_ORPHANED
+from whyviral.core.telemetry.metrics import record
+from whyviral.core.telemetry.trace import new_trace_id
 from whyviral.integrations.aws.event_queue import EventQueue
 from whyviral.integrations.aws.step_functions import ExecutionStatus, Workflow
 from whyviral.integrations.errors import ProviderError
@@ -68,6 +71,7 @@ class Unfinished:
     admitted_at: datetime
     has_started: bool
     """The first stage of the attempt has started."""
+    trace_id: str | None = None
 
 
 def list_unfinished(
@@ -89,6 +93,7 @@ def list_unfinished(
             RequestJob(request_id=row.id, attempt=row.attempt),
             admitted_at=row.attempt_started_at,
             has_started=row.status != RequestStatus.PENDING,
+            trace_id=row.trace_id,
         )
         for row in rows
     ]
@@ -164,7 +169,8 @@ class Sweeper:
             if status in (ExecutionStatus.RUNNING, ExecutionStatus.PENDING_REDRIVE):
                 continue
             if status is None and not each.has_started:
-                self.workflow.start(job.request_id, job.attempt)
+                self.workflow.start(job.request_id, job.attempt, trace_id=each.trace_id or new_trace_id())
+                record(REQUESTS_NOT_STARTED)
                 self._record("requests_started", "a request was not started", job)
             else:
                 self._end(
@@ -179,6 +185,7 @@ class Sweeper:
         with session_scope(self.engine) as session:
             self.results["events_stuck"] = inbox.count_stuck(session, now=now)
             events = inbox.take_unfinished(session, now=now, limit=BATCH)
+        record(EVENTS_STUCK, self.results["events_stuck"])
         for event_id in events:
             self.queue.send(event_id)
             self.results["events_queued"] += 1
@@ -204,6 +211,7 @@ class Sweeper:
             return False
         if result.outcome is Outcome.SUPERSEDED:  # the request has ended or has another attempt
             return False
+        record(REQUESTS_ORPHANED)
         self._record(count, "a request was lost", job, error_name=error)
         return True
 

@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory, EventLevel
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.telemetry.catalogue import ANALYSES_ENDED, ANALYSIS_DURATION, ANALYSIS_ERRORS
+from whyviral.core.telemetry.on_commit import record_on_commit
 from whyviral.social import repository as social_repository
 from whyviral.usage import service as usage_service
 
@@ -154,6 +156,7 @@ def _close(
     else:
         _fail(session, request, posts, stage_failure)
     _record_end(session, request, stage_failure)
+    _measure_end(session, request, posts)
     return bool(explained)
 
 
@@ -225,3 +228,13 @@ def _record_end(session: Session, request: PostAnalysisRequest, stage_failure: S
         "category": stage_failure.category if stage_failure else request.error_category,
     }
     record_events(session, Event(EventCategory.ANALYSIS, name, request.user_id, request.id, details, level))
+
+
+def _measure_end(session: Session, request: PostAnalysisRequest, posts: Sequence[AnalysisRequestPost]) -> None:
+    failed = [post for post in posts if post.state == PostState.FAILED]
+    is_partial = bool(failed) or any(post.is_partial for post in posts)
+    outcome = "failed" if request.status == RequestStatus.FAILED else "partial" if is_partial else "completed"
+    record_on_commit(session, ANALYSES_ENDED, Platform=request.platform, Outcome=outcome)
+    record_on_commit(session, ANALYSIS_DURATION, float(request.duration_seconds or 0), Platform=request.platform)
+    for post in failed:
+        record_on_commit(session, ANALYSIS_ERRORS, Category=post.error_category or ErrorCategory.INTERNAL)

@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session, defer, selectinload
 
 from whyviral.analysis.explanation.provenance import MEASURED
 from whyviral.core.pagination import Page, PageQuery
+from whyviral.core.telemetry import trace
 from whyviral.social.models import DEAD_LINK, PlatformRow, Post, PostActivity, PostComments, PostMedia, UserPostActivity
 
 from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysis, PostAnalysisRequest, PostState, RequestStatus
@@ -151,6 +152,7 @@ def start_attempt(
         "status_seq": request.status_seq + 1,
         "attempt_started_at": now,
         "execution_arn": execution_arn,
+        "trace_id": trace.current(),
         **dict.fromkeys(("error_stage", "error_category", "error_details", "finished_at")),
     }
     statement = update(PostAnalysisRequest).where(PostAnalysisRequest.id == request.id).values(values)

@@ -10,6 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.catalogue import FAULTS
+from whyviral.core.telemetry.on_commit import record_on_commit
 
 from .models import AppLog, EventCategory, EventLevel
 
@@ -35,6 +37,7 @@ def record_events(session: Session, *events: Event) -> None:
     try:
         with session.begin_nested():
             _insert(session, events)
+        _measure(session, events)
     except SQLAlchemyError as exc:
         names = sorted({event.name for event in events})
         logger.warning("events not recorded", extra={"events": names, "error": type(exc).__name__})
@@ -43,6 +46,13 @@ def record_events(session: Session, *events: Event) -> None:
 def require_event(session: Session, event: Event) -> None:
     """Append an event; a failure is raised, so that the transaction cannot commit without the event."""
     _insert(session, [event])
+    _measure(session, [event])
+
+
+def _measure(session: Session, events: Sequence[Event]) -> None:
+    for event in events:
+        if event.level is EventLevel.ERROR:
+            record_on_commit(session, FAULTS, Category=event.category)
 
 
 def _insert(session: Session, events: Sequence[Event]) -> None:

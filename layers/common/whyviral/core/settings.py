@@ -5,7 +5,10 @@ from typing import Any, Self
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from whyviral.core import logging
 from whyviral.core.postgres.url import check_database_url
+from whyviral.core.telemetry import metrics
+from whyviral.core.telemetry.release import LOCAL_RELEASE, set_release
 
 from .redaction import hide
 
@@ -26,6 +29,12 @@ class DeployableSettings(BaseSettings):
 
     supabase_db_url: SecretStr
     db_pool_size: int = 1
+    debug: bool = False
+    """Whether to log lines of the level DEBUG as well."""
+    release: str = LOCAL_RELEASE
+    """The release that every log line names."""
+    metrics_namespace: str = metrics.LOCAL_NAMESPACE
+    """The namespace of this stack's metrics."""
 
     @field_validator("supabase_db_url")
     @classmethod
@@ -34,7 +43,10 @@ class DeployableSettings(BaseSettings):
         return url
 
     def model_post_init(self, _context: Any) -> None:
-        """Register the secrets with the redaction of this process's logs."""
+        """Configure this process's logs and metrics, and register the secrets with the redaction of the logs."""
+        logging.configure(debug=self.debug)
+        set_release(self.release)
+        metrics.configure(namespace=self.metrics_namespace)
         for name in type(self).model_fields:
             value = getattr(self, name)
             if isinstance(value, SecretStr):

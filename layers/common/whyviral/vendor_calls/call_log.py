@@ -11,9 +11,15 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from whyviral.core.errors import ErrorCategory
+from whyviral.core.logging import build_logger
+from whyviral.core.telemetry import trace
+from whyviral.core.telemetry.catalogue import MODEL_TOKENS, VENDOR_CALLS, VENDOR_DURATION
+from whyviral.core.telemetry.on_commit import record_on_commit
 from whyviral.integrations.ports.call_recorder import CallIntent, ExternalCall
 
 from .models import ExternalApiCallLog
+
+_logger = build_logger("vendor_calls")
 
 _COMPLETED_COLUMNS = (
     "duration_ms",
@@ -50,6 +56,7 @@ def announce_call(session: Session, intent: CallIntent, owner: CallOwner, *, res
         "model": intent.model,
         "is_stand_in": intent.is_stand_in,
         "reserved_usd": reserved_usd,
+        "trace_id": trace.current(),
     }
     session.execute(insert(ExternalApiCallLog).values(row))
 
@@ -58,11 +65,26 @@ def record_calls(session: Session, calls: Sequence[ExternalCall], owner: CallOwn
     """Append the finished calls, and complete those that were announced, in one statement."""
     if not calls:
         return
-    rows = [asdict(call) | {"created_at": call.started_at} | asdict(owner) for call in calls]
+    common = asdict(owner) | {"trace_id": trace.current()}
+    rows = [asdict(call) | {"created_at": call.started_at} | common for call in calls]
     statement = upsert(ExternalApiCallLog).values(rows)
     completed = {name: statement.excluded[name] for name in _COMPLETED_COLUMNS}
     key = [ExternalApiCallLog.id, ExternalApiCallLog.created_at]
     session.execute(statement.on_conflict_do_update(index_elements=key, set_=completed))
+    for call in calls:
+        _measure(session, call)
+
+
+def _measure(session: Session, call: ExternalCall) -> None:
+    outcome = "ok" if call.error_category is None else "failed"
+    outcome = "throttled" if call.error_category == ErrorCategory.RATE_LIMIT else outcome
+    record_on_commit(session, VENDOR_CALLS, Provider=call.provider, Outcome=outcome)
+    record_on_commit(session, VENDOR_DURATION, call.duration_ms, Provider=call.provider)
+    for direction, tokens in (("input", call.input_tokens), ("output", call.output_tokens)):
+        if tokens:
+            record_on_commit(session, MODEL_TOKENS, tokens, Direction=direction)
+    details = {"provider": call.provider, "operation": call.operation, "status": call.status}
+    _logger.debug("vendor call", extra=details | {"duration_ms": call.duration_ms, "category": call.error_category})
 
 
 @dataclass(frozen=True, slots=True)

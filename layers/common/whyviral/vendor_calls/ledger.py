@@ -14,6 +14,8 @@ from whyviral.core.clock import Clock, day_of, end_of_day
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.catalogue import REFUSALS
+from whyviral.core.telemetry.metrics import record
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.ports.call_recorder import CallIntent, ExternalCall
 
@@ -113,9 +115,13 @@ class Ledger(CallCollector):
     def _reserve(self, session: Session, intent: CallIntent, most_usd: Decimal) -> None:
         # The owner first, then the day, here and in `record_calls`, so that no two transactions wait for each other.
         if not self._owner.reserve(session, most_usd, max_usd=self._limits.per_request_usd):
-            raise self._budget_spent(intent) if self._owner.is_current(session) else self._superseded(intent)
+            if not self._owner.is_current(session):
+                raise self._superseded(intent)
+            record(REFUSALS, Reason="owner_budget_spent")
+            raise self._budget_spent(intent)
         day = day_of(intent.started_at)
         if not daily_budget.reserve(session, day, most_usd, max_usd=self._limits.per_day_usd):
+            record(REFUSALS, Reason="day_budget_spent")
             raise _day_budget_spent(intent)
         call_log.announce_call(session, intent, self._call_owner, reserved_usd=most_usd)
 

@@ -34,6 +34,7 @@ class ExternalApiCallLog(Base):
         Index(None, "provider", "created_at"),
         Index(None, "job_id", postgresql_where=text("job_id is not null")),
         Index(None, "chat_message_id", postgresql_where=text("chat_message_id is not null")),
+        Index(None, "trace_id", postgresql_where=text("trace_id is not null")),
         {"postgresql_partition_by": "RANGE (created_at)"},
     )
 
@@ -62,6 +63,8 @@ class ExternalApiCallLog(Base):
     post_id: Mapped[uuid.UUID | None]
     user_id: Mapped[uuid.UUID | None]
     chat_message_id: Mapped[uuid.UUID | None]
+    trace_id: Mapped[str | None]
+    """The `request_id` of the API call that caused this call; null for calls of before."""
 
 
 class DailySpend(Identified, Base):

@@ -10,6 +10,8 @@ from decimal import Decimal
 from sqlalchemy.orm import Session
 
 from whyviral.core.clock import day_of
+from whyviral.core.telemetry.catalogue import COST_USD
+from whyviral.core.telemetry.on_commit import record_on_commit
 from whyviral.integrations.ports.call_recorder import ExternalCall
 
 from . import call_log, daily_budget
@@ -23,6 +25,7 @@ class _Entry:
     """The known price of one call, and the owner and day it is booked to."""
 
     owner_id: uuid.UUID
+    provider: str
     day: date
     cost_usd: Decimal
     released_usd: Decimal
@@ -50,6 +53,9 @@ def record_calls(
     unannounced = sum(call.reserved_usd is None for call in calls)
     owner.settle(session, _costs_of_owners(owner, entries, calls=unannounced))
     _settle_days(session, entries)
+    for entry in entries:
+        if entry.cost_usd:
+            record_on_commit(session, COST_USD, float(entry.cost_usd), Provider=entry.provider)
     call_owner = replace(owner.call_owner, step=step, post_id=post_id)
     call_log.record_calls(session, written, call_owner)
 
@@ -67,7 +73,7 @@ def _settle_jobs(session: Session, calls: Sequence[ExternalCall]) -> tuple[Seque
             continue
         settled = call_log.settle_job(session, call.provider, call.job_id, cost_usd=call.cost_usd)
         entries += [
-            _Entry(each.analysis_request_id, day_of(each.started_at), call.cost_usd, each.reserved_usd)
+            _Entry(each.analysis_request_id, call.provider, day_of(each.started_at), call.cost_usd, each.reserved_usd)
             for each in settled
         ]
         is_booked = settled or call_log.is_job_known(session, call.provider, call.job_id)
@@ -76,7 +82,7 @@ def _settle_jobs(session: Session, calls: Sequence[ExternalCall]) -> tuple[Seque
 
 
 def _entry(owner: BudgetOwner, call: ExternalCall) -> _Entry:
-    return _Entry(owner.id, day_of(call.started_at), call.cost_usd or _ZERO, call.reserved_usd or _ZERO)
+    return _Entry(owner.id, call.provider, day_of(call.started_at), call.cost_usd or _ZERO, call.reserved_usd or _ZERO)
 
 
 def _costs_of_owners(owner: BudgetOwner, entries: Iterable[_Entry], *, calls: int) -> Sequence[OwnerCosts]:

@@ -17,6 +17,7 @@ from whyviral.analysis.creators.handle_admission import admit_handle, parse_crea
 from whyviral.analysis.models import PostAnalysisRequest
 from whyviral.analysis.schemas import DEFAULT_POSTS_OF_A_HANDLE, AcceptedRequests, AnalyzeBody, RequestSummary
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.trace import new_trace_id
 from whyviral.integrations.aws.step_functions import Workflow
 from whyviral.integrations.clerk.client import ClerkClient
 from whyviral.integrations.errors import ProviderError
@@ -101,7 +102,7 @@ def budget_check(user_id: uuid.UUID, budgets: Budgets, *, now: datetime) -> Call
 def start(request: PostAnalysisRequest, workflow: Workflow) -> None:
     """Start the execution of a committed request."""
     try:
-        workflow.start(request.id, request.attempt)
+        workflow.start(request.id, request.attempt, trace_id=request.trace_id or new_trace_id())
     except ProviderError as exc:
         # The call succeeds: the sweeper starts requests that were committed but not started.
         logger.warning("execution not started", extra={"request": str(request.id), "provider": exc.provider})

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.catalogue import DATABASE_UNREACHABLE
+from whyviral.core.telemetry.metrics import record
 
 from .connection_failures import Failure
 
@@ -29,6 +31,8 @@ class ConnectionLog:
             is_due = failure is not before or now_mono_s - self._logged_at_mono_s >= _REPEAT_S
             if failure is not None and is_due:
                 self._logged_at_mono_s = now_mono_s
+        if failure is not None:
+            record(DATABASE_UNREACHABLE)
         if failure is not None and is_due:
             details = {"reason": failure.value, "what_to_do": failure.what_to_do}
             logger.error("the database cannot be reached", extra=details)

@@ -1,5 +1,6 @@
 """AWS Step Functions: starts, stops and describes the execution for one attempt of a request."""
 
+import json
 import uuid
 from enum import StrEnum
 from functools import cached_property
@@ -41,8 +42,10 @@ class Workflow(Protocol):
         """Return the ARN that the execution has, or will have once it is started."""
         ...
 
-    def start(self, request_id: uuid.UUID, attempt: int) -> None:
+    def start(self, request_id: uuid.UUID, attempt: int, *, trace_id: str) -> None:
         """Start the execution; has no effect if it was already started.
+
+        The stages run under the trace id; see `core.telemetry.trace`.
 
         Raises:
             ProviderError: it could not be started.
@@ -94,13 +97,13 @@ class StepFunctionsWorkflow:
         """Return the ARN; the execution is named after request and attempt, so that no attempt can run twice."""
         return f"{self.execution_prefix}{_name(request_id, attempt)}"
 
-    def start(self, request_id: uuid.UUID, attempt: int) -> None:
-        """Start the execution with the input `{request_id, attempt}`; see `Workflow.start`."""
+    def start(self, request_id: uuid.UUID, attempt: int, *, trace_id: str) -> None:
+        """Start the execution with the input `{request_id, attempt, trace_id}`; see `Workflow.start`."""
         with provider_errors(PROVIDER, _UNREACHABLE, ignored_code="ExecutionAlreadyExists"):
             self._client.start_execution(
                 stateMachineArn=self._state_machine_arn,
                 name=_name(request_id, attempt),
-                input=f'{{"request_id": "{request_id}", "attempt": {attempt}}}',
+                input=json.dumps({"request_id": str(request_id), "attempt": attempt, "trace_id": trace_id}),
             )
 
     def find_status(self, request_id: uuid.UUID, attempt: int) -> ExecutionStatus | None:
