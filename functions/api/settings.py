@@ -29,6 +29,8 @@ class ApiSettings(ChatSettings):
     frontend_url: HttpUrl
     supabase_url: HttpUrl
     """The console shows media from it."""
+    supabase_publishable_key: str = ""
+    """With it the console follows progress by Supabase Realtime; empty: by our own event stream."""
     dodo_api_key: SecretStr
     dodo_mode: DodoMode
     allowed_hosts: CommaList

@@ -179,6 +179,8 @@ def configure(
     for vendor in stand_ins:
         settings |= (_KEYS_OF_VENDOR | _KEYS_OF_PROVIDER).get(vendor, {})
         moved |= addresses.get(vendor, {})
+    if "supabase" in stand_ins or "SUPABASE_DB_URL" not in user_settings:
+        settings["SUPABASE_PUBLISHABLE_KEY"] = ""  # Realtime sends what its own database writes, not what ours does
     if "supabase" in stand_ins:
         settings["SUPABASE_URL"] = f"{stand_ins_url}/supabase"
     if "self_hosted" in stand_ins:

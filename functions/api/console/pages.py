@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from functions.api.settings import ApiSettings
 
 from .assets import ConsoleAssets
-from .policy import clerk_host, console_policy, shared_policy, sign_in_policy
+from .policy import clerk_host, console_policy, realtime_url, shared_policy, sign_in_policy
 
 SHARED_PAGE = "/console/shared"
 """The page of share links, whose token stands in the fragment."""
@@ -78,6 +78,8 @@ class _Pages:
             .replace("{assets}", escape(assets))
             .replace("{preloads}", preloads)
             .replace("{clerk_host}", escape(host or ""))
+            .replace("{realtime_url}", escape(realtime_url(self._settings) or ""))
+            .replace("{realtime_key}", escape(self._settings.supabase_publishable_key))
             .replace("{clerk_key}", escape(self._settings.clerk_publishable_key.strip() if host else ""))
         )
         headers = {"Content-Security-Policy": policy, "Cache-Control": _PAGE_CACHE}

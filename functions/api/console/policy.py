@@ -34,12 +34,27 @@ def clerk_host(settings: ApiSettings) -> str | None:
     return frontend_host(settings.clerk_publishable_key)
 
 
+def realtime_url(settings: ApiSettings) -> str | None:
+    """Return the address of Supabase Realtime's websocket; None if it is not used.
+
+    Source: supabase.com/docs/guides/realtime/protocol (2026-11-28).
+    """
+    if not settings.supabase_publishable_key:
+        return None
+    project = urlsplit(_origin(str(settings.supabase_url)))
+    scheme = {"https": "wss", "http": "ws"}[project.scheme]
+    return f"{scheme}://{project.netloc}/realtime/v1/websocket"
+
+
 def console_policy(settings: ApiSettings) -> str:
-    """Return the policy of the console: our own files, Storage's media, and Clerk's script, which renews the token."""
-    added = _media(settings)
+    """Return the policy of the console: our files, Storage's media, Realtime, and Clerk, which renews the token."""
+    added, connected = _media(settings), []
     if (host := clerk_host(settings)) is not None:
-        added |= {"script-src": (f"https://{host}",), "connect-src": (f"https://{host}", _CLERK_PROTECTION_ANY_PORT)}
-    return _render(added)
+        added["script-src"] = (f"https://{host}",)
+        connected += [f"https://{host}", _CLERK_PROTECTION_ANY_PORT]
+    if (realtime := realtime_url(settings)) is not None:
+        connected.append(_origin(realtime))
+    return _render(added | {"connect-src": tuple(connected)})
 
 
 def shared_policy(settings: ApiSettings) -> str:

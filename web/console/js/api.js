@@ -4,8 +4,6 @@ import { getToken, reportSignedOut } from "./session/session.js";
 import { texts } from "./texts.js";
 
 const ROOT = new URL("../../../", import.meta.url);
-const RECONNECT_MS = 1000;
-const MAX_RECONNECT_MS = 15000;
 
 /** A call that did not succeed. `code` is the API's, or `offline` if there was no answer. */
 export class ApiError extends Error {
@@ -108,53 +106,6 @@ export async function readEvents(method, path, { body, key, lastEventId, signal,
     const { done, value } = await reader.read();
     if (done) return last;
     parser.feed(value);
-  }
-}
-
-/**
- * Follow the progress of a request until it ends. A cut stream is resumed; where streams do not work, it polls.
- *
- * @param onStep receives each step of the history once.
- */
-export async function followProgress(requestId, { signal, onStep }) {
-  let lastEventId = null;
-  let failures = 0;
-  let hasEnded = false;
-  const onEvent = (name, data, id) => {
-    failures = 0;
-    if (id) lastEventId = id;
-    if (name === "status") onStep(data);
-    if (name === "end") hasEnded = true;
-  };
-  while (!hasEnded && !signal.aborted) {
-    try {
-      await readEvents("GET", `api/analysis/requests/${requestId}/events/`, { lastEventId, signal, onEvent });
-    } catch (error) {
-      if (error.name === "AbortError") return;
-      if (error.status >= 400 && error.status < 500 && error.status !== 429) throw error;
-      failures += 1;
-    }
-    if (hasEnded) return;
-    if (failures >= 2) {
-      const detail = await poll(requestId, signal);
-      for (const step of detail?.status_history ?? []) {
-        if (step.seq > Number(lastEventId ?? 0)) {
-          lastEventId = String(step.seq);
-          onStep(step);
-        }
-      }
-      hasEnded = detail !== null && isEnded(detail.status);
-    }
-    if (!hasEnded) await pause(Math.min(RECONNECT_MS * 2 ** failures, MAX_RECONNECT_MS), signal);
-  }
-}
-
-async function poll(requestId, signal) {
-  try {
-    return await get(`api/analysis/requests/${requestId}/`, { signal });
-  } catch (error) {
-    if (error.status >= 400 && error.status < 500 && error.status !== 429) throw error;
-    return null;
   }
 }
 

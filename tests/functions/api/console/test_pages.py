@@ -106,6 +106,18 @@ def test_the_page_of_share_links_names_no_clerk_instance_and_is_not_indexed(clie
     assert policy["img-src"] == {"'self'", STORAGE}
 
 
+def test_the_console_names_and_may_call_realtime_only_with_a_key(client: TestClient, settings: ApiSettings) -> None:
+    app = create_app(settings.model_copy(update={"supabase_publishable_key": "sb_publishable_x"}))
+    page = TestClient(app, base_url=f"https://{HOST}").get("/console/")
+    app.state.services.engine.dispose()
+
+    host = STORAGE.removeprefix("https://")
+    assert f'name="realtime-url" content="wss://{host}/realtime/v1/websocket"' in page.text
+    assert 'name="realtime-key" content="sb_publishable_x"' in page.text
+    assert _policy(page.headers)["connect-src"] == {"'self'", f"wss://{host}"}
+    assert 'name="realtime-url" content=""' in client.get("/console/").text
+
+
 def test_there_is_no_sign_in_page_where_links_sign_in(client: TestClient) -> None:
     reply = client.get("/console/sign-in")
 

@@ -70,12 +70,12 @@ class StreamProcess:
 @pytest.fixture
 def start_stream(
     settings: ApiSettings, local_endpoints: Endpoints, tmp_path: Path
-) -> Iterator[Callable[[], StreamProcess]]:
-    """Return a function that starts `run.sh` with the settings of StreamFunction and waits until it is ready."""
+) -> Iterator[Callable[..., StreamProcess]]:
+    """Return a function that starts `run.sh` with the settings of StreamFunction, or others, and waits for it."""
     (tmp_path / "sitecustomize.py").write_text(_SITE)
     with ExitStack() as stack:
 
-        def start() -> StreamProcess:
+        def start(settings: ApiSettings = settings) -> StreamProcess:
             port = find_free_port()
             environment = _variables_of(settings) | {
                 "DB_POOL_SIZE": "2",

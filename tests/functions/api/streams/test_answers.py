@@ -73,7 +73,7 @@ def assert_whole(reading: Reading) -> None:
 
 
 def test_no_token_is_lost_or_doubled_over_two_processes(
-    start_stream: Callable[[], StreamProcess], start_chat: StartChat
+    start_stream: Callable[..., StreamProcess], start_chat: StartChat
 ) -> None:
     base_urls = [start_stream().base_url for _ in range(2)]
     chats = [start_chat() for _ in range(5)]
@@ -87,7 +87,7 @@ def test_no_token_is_lost_or_doubled_over_two_processes(
 
 @pytest.mark.proof
 def test_a_thousand_disconnects_lose_and_double_no_token(
-    start_stream: Callable[[], StreamProcess], start_chat: StartChat
+    start_stream: Callable[..., StreamProcess], start_chat: StartChat
 ) -> None:
     base_urls = [start_stream().base_url for _ in range(2)]
     left = scaled(1_000)
@@ -100,7 +100,7 @@ def test_a_thousand_disconnects_lose_and_double_no_token(
 
 
 def test_nothing_is_buffered_between_the_model_and_the_client(
-    start_stream: Callable[[], StreamProcess], start_chat: StartChat
+    start_stream: Callable[..., StreamProcess], start_chat: StartChat
 ) -> None:
     """A client has the first words while the model is still writing, which the row of the answer shows."""
     base_url = start_stream().base_url
@@ -118,7 +118,7 @@ def test_nothing_is_buffered_between_the_model_and_the_client(
 
 @pytest.mark.proof
 def test_killed_processes_leave_answers_that_end_and_costs_that_equal_the_ledger(
-    start_stream: Callable[[], StreamProcess], start_chat: StartChat, rows: Session
+    start_stream: Callable[..., StreamProcess], start_chat: StartChat, rows: Session
 ) -> None:
     processes = [start_stream(), start_stream()]
     chance = random.Random(1)

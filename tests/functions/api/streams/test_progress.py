@@ -227,7 +227,7 @@ def test_a_request_that_is_deleted_during_its_stream_ends_it_with_an_error(
 
 
 def test_two_processes_deliver_every_step_as_soon_as_it_is_written(
-    start_stream: Callable[[], StreamProcess],
+    start_stream: Callable[..., StreamProcess],
     free_user: SignedIn,
     running_request: PostAnalysisRequest,
     rows: Session,
@@ -264,7 +264,7 @@ def _following(response: httpx.Response) -> Iterator[ReceivedEvent]:
 
 
 def test_an_application_behind_the_adapter_knows_its_host_and_the_client_of_api_gateway(
-    start_stream: Callable[[], StreamProcess], free_user: SignedIn, running_request: PostAnalysisRequest, rows: Session
+    start_stream: Callable[..., StreamProcess], free_user: SignedIn, running_request: PostAnalysisRequest, rows: Session
 ) -> None:
     end(rows, running_request)
     process = start_stream()

@@ -1,5 +1,5 @@
 // One analysis: its progress while it runs, and the report of each post as soon as it can be read.
-import { call, followProgress, get, isEnded, newKey, post } from "../api.js";
+import { call, get, isEnded, newKey, post } from "../api.js";
 import { formatDateTime, formatUsd } from "../format.js";
 import { html, useEffect, useMemo, useRef, useState } from "../html.js";
 import { Chat } from "../panels/chat.js";
@@ -7,6 +7,7 @@ import { Note } from "../panels/note.js";
 import { ConfirmButton } from "../parts/confirm.js";
 import { nameOfRequest } from "../parts/request_row.js";
 import { PlatformMark } from "../parts/platform.js";
+import { followProgress } from "../progress/follow.js";
 import { Failure, Loading } from "../parts/states.js";
 import { ExportMenu } from "../report/export.js";
 import { Progress } from "../report/progress.js";
