@@ -1,12 +1,11 @@
 """The template, the state machine's definition and the packages that `sam build` makes, each loaded once a session."""
 
+import fcntl
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -68,16 +67,14 @@ def of_type(resources: Properties, resource_type: str) -> dict[str, Properties]:
 
 
 @pytest.fixture(scope="session")
-def packages() -> Iterator[Path]:
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The packages for this machine's architecture: one folder for each function, and one for the layer."""
-    with TemporaryDirectory(prefix="whyviral-packages-") as folder:
-        yield _build(OWN_ARCHITECTURE, Path(folder) / "build")
+    return _built_once(OWN_ARCHITECTURE, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
-def packages_of_other_architecture() -> Iterator[Path]:
-    with TemporaryDirectory(prefix="whyviral-packages-") as folder:
-        yield _build(OTHER_ARCHITECTURE, Path(folder) / "build")
+def packages_of_other_architecture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _built_once(OTHER_ARCHITECTURE, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +84,19 @@ def runtime_python() -> Path:
     return ROOT / ".tools" / "lambda" / "bin" / "python"
 
 
-def _build(architecture: str, folder: Path) -> Path:
+def _built_once(architecture: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build in a folder of the whole test run; its other processes wait for the build and use it, too."""
+    own = tmp_path_factory.getbasetemp()
+    of_run = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    folder = of_run / f"packages-{architecture}"
+    with (of_run / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "template.yaml").exists():  # SAM writes it when all packages are built
+            _build(architecture, folder)
+    return folder
+
+
+def _build(architecture: str, folder: Path) -> None:
     run_tool(["./bootstrap", "sam"])
     run_tool(
         [
@@ -98,7 +107,6 @@ def _build(architecture: str, folder: Path) -> Path:
         AWS_DEFAULT_REGION="us-east-1",
         SAM_CLI_TELEMETRY="0",
     )
-    return folder
 
 
 def run_tool(command: list[str], **variables: str) -> str:
