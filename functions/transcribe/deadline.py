@@ -3,6 +3,9 @@
 import threading
 import time
 
+TO_SAVE_S = 20
+"""The seconds that a job may need after its deadline, to save and report what it has."""
+
 
 class WorkerStopped(Exception):
     """The job was stopped before its end. Its saved results stay."""

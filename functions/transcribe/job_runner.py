@@ -30,7 +30,7 @@ _PAUSE_S = 5.0
 class Job(BaseModel):
     """One attempt of a request, whose media the worker processes."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     request_id: uuid.UUID
     attempt: int
@@ -40,7 +40,7 @@ class Job(BaseModel):
 
 
 class QueuedJob(Job):
-    """A job as a message of the queue."""
+    """A job as a message of the queue, or as the event of a function."""
 
     task_token: SecretStr
 

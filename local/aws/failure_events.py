@@ -1,4 +1,4 @@
-"""EventBridge on one machine: reports every failed execution and every failed task to a function, as on AWS."""
+"""Reports each failed execution, task and asynchronous invocation to a function, as EventBridge and Lambda do."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -83,6 +83,21 @@ def task_event(
         "overrides": {"containerOverrides": [{"name": container, "environment": environment}]},
     }
     return _event("aws.ecs", "ECS Task State Change", detail)
+
+
+def invocation_event(function_arn: str, payload: bytes, error: bytes) -> dict[str, Any]:
+    """Return Lambda's record of an asynchronous invocation that failed with this error and is not retried."""
+    return {
+        "version": "1.0",
+        "requestContext": {
+            "functionArn": f"{function_arn}:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 1,
+        },
+        "requestPayload": json.loads(payload),
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": json.loads(error),
+    }
 
 
 def _event(source: str, kind: str, detail: dict[str, Any]) -> dict[str, Any]:

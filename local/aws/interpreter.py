@@ -5,8 +5,9 @@ tests/local/aws/test_interpreter.py fails as soon as moto no longer needs one of
 """
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import jsonata
@@ -18,6 +19,7 @@ from moto.stepfunctions.parser.asl.component.common.error_name.failure_event imp
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
 from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
 from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_lambda
 from moto.stepfunctions.parser.asl.eval import variable_store
 from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
@@ -37,17 +39,30 @@ _start_execution: Callable[[ExecutionWorker], None] = ExecutionWorker.start
 _list_executions = StepFunctionsParserBackend._get_executions  # noqa: SLF001 - likewise
 
 
+type OnFailure = Callable[[str, bytes, Invocation], None]
+"""Called with the name, payload and error of an asynchronous invocation that failed."""
+
+
 @contextmanager
-def repaired(invoke: Invoke) -> Iterator[None]:
-    """Patch moto so that it runs JSONata state machines and sends Lambda tasks to `invoke`, until the block ends."""
+def repaired(invoke: Invoke, on_failure: OnFailure) -> Iterator[None]:
+    """Patch moto so that it runs JSONata state machines and sends Lambda tasks to `invoke`, until the block ends.
+
+    Args:
+        invoke: runs a function.
+        on_failure: the destination of failed asynchronous invocations, which are not retried.
+    """
     with ExitStack() as repairs:
+        # Step Functions passes this parameter on, and moto drops it.
+        parameters = state_task_service_lambda._SUPPORTED_API_PARAM_BINDINGS  # noqa: SLF001 - the list to complete
+        repairs.callback(parameters.update, parameters.copy())
+        parameters["invoke"] = parameters["invoke"] | {"InvocationType"}
         for owner, name, value in (
             (moto_jsonata, "_eval_jsonata", _evaluate),
             (variable_store, "encode_jsonata_variable_declarations", _declare),
             (StringJSONata, "_eval_body", _evaluate_in_state),
             (StepFunctionsParserBackend, "_get_executions", _started_executions),
             (ExecutionWorker, "start", _start),
-            (LambdaBackend, "invoke", _lambda_backend(invoke)),
+            (LambdaBackend, "invoke", _lambda_backend(invoke, on_failure)),
         ):
             repairs.callback(setattr, owner, name, getattr(owner, name))
             setattr(owner, name, value)
@@ -99,15 +114,25 @@ def _start(worker: ExecutionWorker) -> None:
     _start_execution(worker)
 
 
-def _lambda_backend(invoke: Invoke) -> Callable[..., bytes]:
+def _lambda_backend(invoke: Invoke, on_failure: OnFailure) -> Callable[..., bytes]:
     """Return a replacement for LambdaBackend.invoke, which would need Docker."""
 
+    def invoke_later(name: str, payload: bytes) -> None:
+        with suppress(LambdaServiceClosed):  # the next start of the system recovers orphaned requests
+            invocation = invoke(name, payload)
+            if invocation.function_error:
+                on_failure(name, payload, invocation)
+
     def invoke_function(
-        _backend: LambdaBackend, function_name: str, _qualifier: str | None, body: Any, _headers: Any, answer: Any
+        _backend: LambdaBackend, function_name: str, _qualifier: str | None, body: Any, headers: Any, answer: Any
     ) -> bytes:
         name = function_name.rpartition(":function:")[2]
+        payload = body.encode() if isinstance(body, str) else body or b"{}"
+        if headers.get("X-Amz-Invocation-Type") == "Event":
+            threading.Thread(target=invoke_later, args=(name, payload), name=f"event of {name}", daemon=True).start()
+            return b""
         try:
-            invocation = invoke(name, body.encode() if isinstance(body, str) else body or b"{}")
+            invocation = invoke(name, payload)
         except FunctionNotFound as exc:
             raise UnknownFunctionException(function_name) from exc
         except LambdaServiceClosed as exc:

@@ -26,6 +26,7 @@ _LOCAL_SUBSTITUTIONS = MappingProxyType(
         "MapConcurrency": "8",
         "SubnetIds": "subnet-local",
         "TaskSecurityGroupId": "sg-local",
+        "TranscribeFunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:TranscribeFunction",
         "TranscribeHeartbeat": "120",
         "TranscribeMode": "task",
         "TranscribeQueueUrl": "",
@@ -65,6 +66,8 @@ class FunctionSpec:
     schedules: tuple[Schedule, ...] = ()
     has_waiting_callers: bool = True
     """Whether callers wait for its answer; false if only schedules and events call it."""
+    is_image: bool = False
+    """Whether it runs from a container image, as the worker does, and not from a package."""
 
     @property
     def arn(self) -> str:
@@ -124,9 +127,14 @@ class Template:
     tasks: Mapping[str, TaskSpec]
     state_machine: StateMachineSpec
 
-    def local_definition(self, *, baseline_mode: str = "cheap") -> str:
-        """Return the state machine's definition for one machine, with the user's own BASELINE_MODE."""
-        given = _LOCAL_SUBSTITUTIONS | {"BaselineMode": baseline_mode}
+    def local_definition(self, *, baseline_mode: str = "cheap", transcribe_compute: str = "fargate-cpu") -> str:
+        """Return the state machine's definition for one machine.
+
+        Args:
+            baseline_mode: the user's BASELINE_MODE.
+            transcribe_compute: the user's TRANSCRIBE_COMPUTE, which selects the worker for short media.
+        """
+        given = _LOCAL_SUBSTITUTIONS | {"BaselineMode": baseline_mode, "TranscribeCompute": transcribe_compute}
         return self.state_machine.definition(local_resolver(self.functions, self.tasks), given)
 
 
@@ -151,6 +159,11 @@ def read_template(path: Path) -> Template:
         name: _function(name, resource["Properties"], defaults)
         for name, resource in resources.items()
         if resource.get("Type") == "AWS::Serverless::Function" and not _is_web_server(resource["Properties"])
+    }
+    functions |= {
+        name: _image_function(name, resource["Properties"])
+        for name, resource in resources.items()
+        if resource.get("Type") == "AWS::Lambda::Function"
     }
     tasks = {
         name: _task(name, resource["Properties"])
@@ -194,6 +207,16 @@ def _function(name: str, properties: Mapping[str, Any], defaults: Mapping[str, A
         tuple(_schedule(event["Properties"]) for event in events if event["Type"] == "ScheduleV2"),
         has_waiting_callers=not events or any(event["Type"] not in _ASYNCHRONOUS_EVENTS for event in events),
     )
+
+
+def _image_function(name: str, properties: Mapping[str, Any]) -> FunctionSpec:
+    """Return a function that runs from a container image. Its memory may be a parameter, which one machine ignores."""
+    match properties:
+        case {"PackageType": "Image", "ImageConfig": {"Command": [str(handler)]}, "Timeout": int(timeout_s)}:
+            variables = frozenset(_variables(properties))
+            return FunctionSpec(name, handler, timeout_s, variables=variables, has_waiting_callers=False, is_image=True)
+        case _:
+            raise TemplateError(f"{name}: expected an image with one Command, and a Timeout that is written out")
 
 
 _ASYNCHRONOUS_EVENTS = {"ScheduleV2", "EventBridgeRule"}

@@ -15,9 +15,10 @@ from werkzeug.serving import make_server
 from local.aws import ecs, failure_events
 from local.aws.ecs import RunTask
 from local.aws.failure_events import Publish
-from local.aws.interpreter import Invoke, repaired
+from local.aws.interpreter import Invoke, OnFailure, repaired
+from local.aws.sandbox import Invocation
 from local.aws.tasks import TaskRefused
-from local.aws.template import ACCOUNT_ID, REGION
+from local.aws.template import ACCOUNT_ID, REGION, FunctionSpec
 from local.same_origin import same_origin_only
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ def _discard(_event: dict[str, Any]) -> None:
     """Publish nothing."""
 
 
+def _published(publish: Publish) -> OnFailure:
+    def on_failure(name: str, payload: bytes, error: Invocation) -> None:
+        publish(failure_events.invocation_event(FunctionSpec(name, handler="").arn, payload, error.payload))
+
+    return on_failure
+
+
 class Workflow:
     """A moto server on loopback with one state machine; executions are in memory until it is closed."""
 
@@ -58,7 +66,8 @@ class Workflow:
             invoke: Runs its Lambda tasks; called from many threads at once.
             run_task: Runs its ECS tasks with the variables that they need to report to this workflow; called from many
                 threads at once.
-            publish: Called with an event for each failed execution, unless the workflow is closing.
+            publish: Called with an event for each failed execution, unless the workflow is closing, and for each
+                asynchronous invocation that failed.
 
         Raises:
             WorkflowAlreadyRunning: This process has a workflow; it can run only one at a time.
@@ -67,7 +76,7 @@ class Workflow:
         self.definition = definition
         with ExitStack() as stack:
             stack.enter_context(_only_one())
-            stack.enter_context(repaired(invoke))
+            stack.enter_context(repaired(invoke, _published(publish)))
             self.endpoint_url = stack.enter_context(_server())
             self.environment: Mapping[str, str] = _client_environment(self.endpoint_url)
             stack.enter_context(_process_environment(self.environment))

@@ -88,8 +88,9 @@ class Configuration:
     endpoints: Endpoints
 
     def environment(self, spec: FunctionSpec) -> dict[str, str]:
-        """Return the variables of a function: those that the template deploys, and the vendors' addresses."""
-        own = {name: self.settings[name] for name in spec.variables if name in self.settings}
+        """Return the variables of a function: those of the template and of its image, and the vendors' addresses."""
+        of_image = (_MODEL_VARIABLE,) if spec.is_image else ()
+        own = {name: self.settings[name] for name in (*spec.variables, *of_image) if name in self.settings}
         return own | {ENDPOINTS_VARIABLE: dump_endpoints(self.endpoints)}
 
     def task_environment(self, spec: TaskSpec) -> dict[str, str]:

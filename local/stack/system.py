@@ -31,7 +31,10 @@ ROOT = Path(__file__).parents[2]
 DATA = ROOT / ".local"
 API_FUNCTION = "ApiFunction"
 SWEEPER_FUNCTION = "SweeperFunction"
+TRANSCRIBE_FUNCTION = "TranscribeFunction"
 API_POOL_SIZE = "8"
+_TRANSCRIBE_COMPUTES = ("fargate-cpu", "lambda-cpu")
+"""The values of the template's parameter that one machine can run. The first is the default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,10 @@ def running(
         publish = failure_events.publisher(lambdas.invoke)
         tasks = stack.enter_context(_tasks(template, configuration, logs, publish))
         machine_name = data_folder.state_machine_name(data, template.state_machine.name)
-        definition = template.local_definition(baseline_mode=user_settings.get("BASELINE_MODE", "cheap"))
+        definition = template.local_definition(
+            baseline_mode=user_settings.get("BASELINE_MODE", "cheap"),
+            transcribe_compute=_transcribe_compute(user_settings),
+        )
         workflow = stack.enter_context(Workflow(machine_name, definition, lambdas.invoke, tasks.run, publish))
         queue_url = stack.enter_context(webhook_queue.queue(lambdas.invoke))
         own_variables |= _variables_with_aws(workflow, queue_url, owns_database=database is not None)
@@ -260,6 +266,13 @@ def _tasks(
     return TaskService(template.tasks, environment=configuration.task_environment, log_folder=logs, publish=publish)
 
 
+def _transcribe_compute(user_settings: Mapping[str, str]) -> str:
+    compute = user_settings.get("TRANSCRIBE_COMPUTE", _TRANSCRIBE_COMPUTES[0])
+    if compute not in _TRANSCRIBE_COMPUTES:
+        raise StackError(f"TRANSCRIBE_COMPUTE is {compute}, but must be one of {', '.join(_TRANSCRIBE_COMPUTES)}")
+    return compute
+
+
 def _variables_with_aws(workflow: Workflow, queue_url: str, *, owns_database: bool) -> dict[str, dict[str, str]]:
     """Return the variables of the functions that call AWS, by function."""
     machine = {**workflow.environment, "STATE_MACHINE_ARN": workflow.state_machine_arn}
@@ -267,6 +280,7 @@ def _variables_with_aws(workflow: Workflow, queue_url: str, *, owns_database: bo
     return {
         webhook_queue.FUNCTION: queue,
         failure_events.FUNCTION: machine | {"CLUSTER_ARN": failure_events.CLUSTER_ARN},
+        TRANSCRIBE_FUNCTION: dict(workflow.environment),
         # Other systems may be running on a database that this system does not own.
         SWEEPER_FUNCTION: machine | queue | {"OWNS_DATABASE": str(owns_database).lower()},
     }

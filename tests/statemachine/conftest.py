@@ -62,6 +62,7 @@ class Silent:
 _GOOD = {
     "MediaFunction": "collected",
     "Worker": "processed",
+    "LambdaWorker": "processed",
     "BaselinesFunction": "fetched",
     "AnalyzeFunction": "analysed",
     "FinishFunction": "completed",
@@ -76,6 +77,8 @@ class Script:
     posts: Sequence[str] = ("post-1",)
     videos: Sequence[str] = ()
     """The posts that need the worker."""
+    video_s: Mapping[str, int] = field(default_factory=dict)
+    """The length of their videos, where it is known."""
     answers: dict[str, deque[Answer]] = field(default_factory=lambda: defaultdict(deque))
     """Keys are a function, or a function and a post as in `AnalyzeFunction post-1`."""
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -91,7 +94,9 @@ class Script:
         if function == "ScrapeFunction":
             return {"outcome": "fetched", "posts": list(self.posts)}
         if function == "MediaFunction":
-            about["needs_worker"] = event["request_post_id"] in self.videos
+            post = event["request_post_id"]
+            about["needs_worker"] = post in self.videos
+            about |= {"video_s": self.video_s[post]} if post in self.video_s else {}
         return {"outcome": _GOOD[function]} | about
 
     def events(self, function: str) -> list[dict[str, Any]]:
@@ -142,14 +147,15 @@ class Machine:
         *,
         posts: Sequence[str] = ("post-1",),
         videos: Sequence[str] = (),
+        video_s: Mapping[str, int] | None = None,
         definition: str | None = None,
         trace_id: str | None = "call-1",
     ) -> tuple[str, Script]:
-        """Start an execution; keys of `answers` are `Worker`, `Analyze`, or with a post `Analyze post-1`."""
-        script = Script(posts=posts, videos=videos)
+        """Start an execution; keys of `answers` are `Worker`, `LambdaWorker`, `Analyze` or `Analyze post-1`."""
+        script = Script(posts=posts, videos=videos, video_s=video_s or {})
         for name, own in (answers or {}).items():
             function, _, post = name.partition(" ")
-            function = function if function == "Worker" else f"{function}Function"
+            function = function if function.endswith("Worker") else f"{function}Function"
             script.answers[f"{function} {post}".strip()].extend(own)
         request_id = str(uuid.uuid4())
         self._scripts[request_id] = script
@@ -187,18 +193,19 @@ class Machine:
         return machine["stateMachineArn"]
 
 
-def report(variables: Mapping[str, str], answer: Answer) -> None:
+def report(endpoint_url: str, token: str, answer: Answer) -> None:
     """Report an answer to Step Functions as the worker does; `Silent` reports no result."""
-    client = boto3.client("stepfunctions", endpoint_url=variables["AWS_ENDPOINT_URL"])
+    # A session of its own, because threads must not share the creation of boto3's default session.
+    client = boto3.Session().client("stepfunctions", endpoint_url=endpoint_url)
     match answer:
         case Silent(beats_s):
             for _ in range(int(beats_s * 5)):
-                client.send_task_heartbeat(taskToken=variables["TASK_TOKEN"])
+                client.send_task_heartbeat(taskToken=token)
                 time.sleep(0.2)
         case Died(error):
-            client.send_task_failure(taskToken=variables["TASK_TOKEN"], error=error)
+            client.send_task_failure(taskToken=token, error=error)
         case _:
-            client.send_task_success(taskToken=variables["TASK_TOKEN"], output=json.dumps(answer))
+            client.send_task_success(taskToken=token, output=json.dumps(answer))
     client.close()
 
 
@@ -211,18 +218,21 @@ def without_long_pauses(definition: str) -> str:
     return json.dumps(parsed)
 
 
-@pytest.fixture(scope="module")
-def machine() -> Iterator[Machine]:
-    template = read_template(ROOT / "template.yaml")
-    # Without comparison; test_baselines.py runs the definition with it.
-    definition = without_long_pauses(template.local_definition()).replace("'cheap' = 'off'", "'off' = 'off'")
-    scripts: dict[str, Script] = {}
-    lock = threading.Lock()
+class ScriptedServices:
+    """Lambda, ECS and EventBridge for a workflow, each of which does what the script of a request says."""
 
-    def invoke(name: str, payload: bytes) -> Invocation:
+    def __init__(self) -> None:
+        self.scripts: dict[str, Script] = {}
+        self.endpoint_url = ""
+        """Of the workflow, to which the worker reports."""
+        self._lock = threading.Lock()
+
+    def invoke(self, name: str, payload: bytes) -> Invocation:
+        """Answer as a function."""
         event = json.loads(payload)
-        with lock:
-            answer = scripts[event["request_id"]].answer(name, event)
+        if name == "TranscribeFunction":
+            return self._work(event)
+        answer = self._answer(name, event["request_id"], event)
         match answer:
             case Refused(error):
                 raise LambdaClientError(error, "said the test")
@@ -235,18 +245,45 @@ def machine() -> Iterator[Machine]:
             case _:
                 return Invocation(json.dumps(answer).encode())
 
-    def run_task(name: str, overrides: Mapping[str, Mapping[str, str]]) -> str:
+    def run_task(self, name: str, overrides: Mapping[str, Mapping[str, str]]) -> str:
+        """Answer as a worker on ECS."""
         variables = overrides["transcribe"]
         event = {name: variables[name] for name in ("REQUEST_ID", "ATTEMPT", "TRACE_ID", "QUEUED_AT")}
-        with lock:
-            answer = scripts[event["REQUEST_ID"]].answer("Worker", event)
+        answer = self._answer("Worker", event["REQUEST_ID"], event)
         if isinstance(answer, Refused):
             raise TaskRefused("said the test")
-        threading.Thread(target=report, args=(variables, answer)).start()
+        threading.Thread(target=report, args=(self.endpoint_url, variables["TASK_TOKEN"], answer)).start()
         return f"arn:aws:ecs:us-east-1:000000000000:task/local/{name}"
 
-    with Workflow(template.state_machine.name, definition, invoke, run_task) as workflow:
-        machine = Machine(workflow, scripts)
+    def publish(self, event: dict[str, Any]) -> None:
+        """Fail the state that waits for a failed worker on Lambda, as FailureEventsFunction does."""
+        if "requestPayload" in event:
+            report(self.endpoint_url, event["requestPayload"]["task_token"], Died("WorkerDied"))
+
+    def _work(self, event: dict[str, Any]) -> Invocation:
+        """Answer as the worker on Lambda; `Died` ends it before it reports anything."""
+        token = event.pop("task_token")
+        answer = self._answer("LambdaWorker", event["request_id"], event)
+        if isinstance(answer, Died):
+            return Invocation(json.dumps({"errorType": answer.error}).encode(), "Unhandled")
+        report(self.endpoint_url, token, answer)
+        return Invocation(b"{}")
+
+    def _answer(self, name: str, request_id: str, event: dict[str, Any]) -> Answer:
+        with self._lock:
+            return self.scripts[request_id].answer(name, event)
+
+
+@pytest.fixture(scope="module")
+def machine() -> Iterator[Machine]:
+    template = read_template(ROOT / "template.yaml")
+    # Without comparison; test_baselines.py runs the definition with it.
+    definition = without_long_pauses(template.local_definition()).replace("'cheap' = 'off'", "'off' = 'off'")
+    services = ScriptedServices()
+    name = template.state_machine.name
+    with Workflow(name, definition, services.invoke, services.run_task, services.publish) as workflow:
+        services.endpoint_url = workflow.endpoint_url
+        machine = Machine(workflow, services.scripts)
         yield machine
         machine.close()
 

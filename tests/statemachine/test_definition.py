@@ -48,10 +48,12 @@ NO_CAPACITY = {"ECS.AmazonECSException", "AmazonECS.Unknown"}
 REFUSALS = {
     "ecs": NO_CAPACITY | {"ECS.SdkClientException", "ECS.ServerException"},
     "sqs": {"SQS.AmazonSQSException", "SQS.SdkClientException"},
+    # After a time-out of the client the event may be queued, so that the worker starts.
+    "lambda": (TRANSIENT | THROTTLED) - {"Lambda.ClientExecutionTimeoutException"},
 }
 TOO_LATE = {"States.HeartbeatTimeout", "States.Timeout"}
 """AWS's error names for a missed heartbeat and for a missing result. moto uses the second name for both."""
-WORKERS = {"ProcessMedia": "ecs", "ProcessMediaWarm": "sqs"}
+WORKERS = {"ProcessMedia": "ecs", "ProcessMediaWarm": "sqs", "ProcessShortMedia": "lambda"}
 
 
 @pytest.fixture(scope="module")
@@ -176,17 +178,22 @@ def test_the_posts_are_analysed_after_any_failure_of_a_worker(states: dict[str, 
     assert states["CheckProcessedMedia"]["Default"] == "AnalysePosts"
 
 
-def test_both_kinds_of_workers_get_the_same_arguments_and_time(states: dict[str, State]) -> None:
-    task, warm = (states[name] for name in WORKERS)
+def test_all_kinds_of_workers_get_the_same_arguments_and_time(states: dict[str, State]) -> None:
+    task, warm, function = (states[name] for name in WORKERS)
     (container,) = task["Arguments"]["Overrides"]["ContainerOverrides"]
     received = {variable["Name"].lower(): variable["Value"] for variable in container["Environment"]}
     job = warm["Arguments"]["MessageBody"]
 
     assert received == job | {"attempt": job["attempt"].replace("{% ", "{% $string(").replace(" %}", ") %}")}
     assert received.keys() == QueuedJob.model_fields.keys()
-    assert {key: task[key] for key in ("HeartbeatSeconds", "TimeoutSeconds")} == {
-        key: warm[key] for key in ("HeartbeatSeconds", "TimeoutSeconds")
-    }
+    assert function["Arguments"]["Payload"] == job
+    assert len({(state["HeartbeatSeconds"], state["TimeoutSeconds"]) for state in (task, warm, function)}) == 1
+
+
+def test_a_function_that_processes_media_is_invoked_without_waiting_for_its_end(states: dict[str, State]) -> None:
+    # Its failure is reported by its destination, with the token; the invocation itself ends at once.
+    assert states["ProcessShortMedia"]["Resource"] == "arn:aws:states:::lambda:invoke.waitForTaskToken"
+    assert states["ProcessShortMedia"]["Arguments"]["InvocationType"] == "Event"
 
 
 def test_tasks_are_placed_by_capacity_provider_and_never_by_launch_type(states: dict[str, State]) -> None:
@@ -209,7 +216,7 @@ def test_no_failure_of_a_comparison_fails_the_request(states: dict[str, State]) 
     (catch,) = states["FetchBaselines"]["Catch"]
 
     assert (catch["ErrorEquals"], catch["Next"]) == (["States.ALL"], "CheckForMedia")
-    assert catch["Output"].keys() == {"posts", "needs_worker"}
+    assert catch["Output"].keys() == {"posts", "needs_worker", "is_short"}
 
 
 def test_the_failure_of_a_post_is_recorded_inside_its_map(definition: State) -> None:
@@ -261,7 +268,8 @@ def test_every_stage_and_outcome_that_is_named_exists(states: dict[str, State]) 
 
 def test_the_fields_read_from_answers_are_those_of_the_functions_results(states: dict[str, State]) -> None:
     answers: tuple[type[BaseModel], ...] = (FetchResult, CollectResult)
-    known = {name for answer in answers for name in answer.model_fields} | FAILURE | {"started_at", "result"}
+    known = {name for answer in answers for name in answer.model_fields} | FAILURE
+    known |= {"started_at", "result", "is_short"}
     read = {name for expression in expressions(states) for name in re.findall(r"states\.input\.(\w+)", expression)}
 
     assert read <= known

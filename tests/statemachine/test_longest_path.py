@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from functions.transcribe.deadline import TO_SAVE_S
 from local.aws.template import load_document, read_template
 from tests.statemachine.conftest import ROOT, State, states_of
 from whyviral.analysis.creators.baseline_fetcher import CHEAP, FULL
@@ -28,7 +29,6 @@ from whyviral.vendor_calls.circuit_breaker import MAX_SLOT_WAIT
 MOST_POSTS = 50
 """Posts in one request of the Business plan."""
 REFUSED_S = 2.0
-TO_SAVE_S = 20
 LONGEST_S = 1700
 """Of the 1800 s after which Step Functions ends an execution."""
 DOCUMENT = load_document(ROOT / "template.yaml")
@@ -67,7 +67,7 @@ def latest_ends_s(definition: State, worker: Mapping[str, str]) -> dict[str, flo
     # A comparison is not started after its gate, so that it never ends later than the media of the last post.
     compared_at_s = last_start_s(states, "CheckCollectedPosts") + FULL.budget.total_seconds()
     ends["compare"] = compared_at_s + task["FetchBaselines"]
-    worker_s = max(task["ProcessMedia"], task["ProcessMediaWarm"])
+    worker_s = max(task[name] for name in ("ProcessMedia", "ProcessMediaWarm", "ProcessShortMedia"))
     ends["process"] = ends["collect"] + worker_s + task["NoteUnwatchedMedia"]
     # The model is called for a started post until the post's budget ends, and then once more for a full run.
     analysed_at_s = max(ends["process"], last_start_s(states, "CheckTimeToAnalyse")) + ANALYSE_BUDGET.total_seconds()

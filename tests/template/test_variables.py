@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from local.aws.template import read_template
-from tests.template.conftest import ROOT, Properties
+from tests.template.conftest import ROOT, Properties, of_type
 from whyviral.core import settings as core_settings
 from whyviral.core.settings import DeployableSettings
 
@@ -22,7 +22,13 @@ NOT_GIVEN = {
     "WHISPER_MODEL": "the image contains one model, which its worker finds without a name",
 }
 """Settings without a variable in the template, with the reason."""
-INHERITED = {("AnalyzeFunction", "CHAT_MODEL"): "the settings of all models name it; this function never chats"}
+INHERITED = {
+    ("AnalyzeFunction", "CHAT_MODEL"): "the settings of all models name it; this function never chats",
+    (
+        "TranscribeFunction",
+        "QUEUE_URL",
+    ): "the worker on ECS has the same settings; a function takes no job from a queue",
+}
 """The same for one deployable only."""
 
 
@@ -45,7 +51,7 @@ def settings_of(module: str) -> list[type[DeployableSettings]]:
     own = import_module(".".join([*module.split(".")[:2], "settings"]))
     return [
         getattr(own, name, None) or getattr(core_settings, name)
-        for name in sorted(set(re.findall(r"(\w+Settings)\.load\(\)", source)))
+        for name in sorted(set(re.findall(r"(\w+Settings)\.load\b", source)))
     ]
 
 
@@ -54,6 +60,8 @@ def deployables(document: Properties, functions: dict[str, Properties]) -> Itera
     of_all: Properties = document["Globals"]["Function"]["Environment"]["Variables"]
     for name, function in functions.items():
         yield name, entry_module(function), of_all | function.get("Environment", {}).get("Variables", {})
+    for name, function in of_type(document["Resources"], "AWS::Lambda::Function").items():
+        yield name, entry_module(function), function["Environment"]["Variables"]
     for name, task in read_template(ROOT / "template.yaml").tasks.items():
         yield name, task.module, dict.fromkeys(task.variables)
 

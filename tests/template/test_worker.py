@@ -13,7 +13,7 @@ from tests.template.conftest import ROOT, Properties, of_type
 from tools.deployment.renderer import render
 from whyviral.integrations.aws.clients import aws_client
 
-COMPUTES = ("fargate-cpu", "managed-gpu")
+COMPUTES = ("fargate-cpu", "lambda-cpu", "managed-gpu")
 MODES = ("task", "warm")
 ADDED_BY_THE_STATE_MACHINE = {"TASK_TOKEN", "REQUEST_ID", "ATTEMPT", "TRACE_ID", "QUEUED_AT"}
 REGION_VARIABLES = {"AWS_REGION", "AWS_DEFAULT_REGION"}
@@ -66,11 +66,12 @@ def test_the_rendered_resources_have_no_conditions_and_only_valid_references(
 
 
 def test_only_managed_instances_have_a_gpu(document: Properties) -> None:
-    fargate, gpu = (render(document, TranscribeCompute=name) for name in COMPUTES)
+    fargate, beside_lambda, gpu = (render(document, TranscribeCompute=name) for name in COMPUTES)
 
-    assert task_of(fargate)["RequiresCompatibilities"] == ["FARGATE"]
-    assert "ResourceRequirements" not in container_of(fargate)
-    assert of_type(fargate, "AWS::ECS::CapacityProvider") == {}
+    for without in (fargate, beside_lambda):
+        assert task_of(without)["RequiresCompatibilities"] == ["FARGATE"]
+        assert "ResourceRequirements" not in container_of(without)
+        assert of_type(without, "AWS::ECS::CapacityProvider") == {}
     assert task_of(gpu)["RequiresCompatibilities"] == ["MANAGED_INSTANCES"]
     assert container_of(gpu)["ResourceRequirements"] == [{"Type": "GPU", "Value": "1"}]
     assert variables_of(container_of(gpu))["WHISPER_DEVICE"] == "cuda"
@@ -78,7 +79,7 @@ def test_only_managed_instances_have_a_gpu(document: Properties) -> None:
 
 def test_a_task_runs_where_the_cluster_has_capacity(document: Properties, compute: str) -> None:
     resources = render(document, TranscribeCompute=compute, TranscribeMode="warm")
-    provider = "FARGATE" if compute == "fargate-cpu" else {"Ref": "GpuCapacity"}
+    provider = {"Ref": "GpuCapacity"} if compute == "managed-gpu" else "FARGATE"
     strategy = [{"CapacityProvider": provider, "Weight": 1}]
 
     service = resources["TranscribeService"]["Properties"]

@@ -1,6 +1,7 @@
 """The account of a deployment, as the read-only calls of `make preflight` see it."""
 
 import base64
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,7 @@ _ABSENT = frozenset(
         "NoSuchEntity",
         "NoSuchEntityException",
         "RepositoryNotFoundException",
+        "RepositoryPolicyNotFoundException",
         "ResourceNotFoundException",
         "ValidationError",  # CloudFormation's answer for a stack that does not exist
     }
@@ -43,6 +45,14 @@ class Secret:
 
     arn: str
     text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of the account's registry."""
+
+    digest: str
+    compressed_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +108,19 @@ class Account:
         found = self._build_client("apigateway").get_account()
         return found.get("cloudwatchRoleArn") or None
 
-    def find_image(self, repository: str, **image: str) -> str | None:
-        """Return the digest of the image that `imageTag` or `imageDigest` names; None if the account lacks it."""
+    def find_image(self, repository: str, **image: str) -> Image | None:
+        """Return the image that `imageTag` or `imageDigest` names; None if the account lacks it."""
         found = self._find("ecr", "describe_images", repositoryName=repository, imageIds=[image])
-        return None if found is None else str(found["imageDetails"][0]["imageDigest"])
+        if found is None:
+            return None
+        details = found["imageDetails"][0]
+        return Image(str(details["imageDigest"]), int(details["imageSizeInBytes"]))
+
+    def repository_policy(self, repository: str) -> Mapping[str, Any]:
+        """Return the policy of a repository of images, which has no statements if there is none."""
+        found = self._find("ecr", "get_repository_policy", repositoryName=repository)
+        policy: Mapping[str, Any] = json.loads(found["policyText"]) if found else {"Statement": []}
+        return policy
 
     def log_in_to_registry(self) -> RegistryLogin:
         """Return credentials of the account's registry, which are valid for some hours."""

@@ -26,15 +26,17 @@ class DeploymentFailed(Exception):
 
 
 def deploy_command(
-    stage: Stage, parameters: Mapping[str, str], *, release: str, role_arn: str | None = None
+    stage: Stage, parameters: Mapping[str, str], *, release: str, repository_uri: str, role_arn: str | None = None
 ) -> list[str]:
     """Return the command that deploys the built packages.
 
-    The command line replaces the parameters of samconfig.toml, so it names all of them.
+    The command line replaces the parameters of samconfig.toml, so it names all of them. SAM wants a repository because
+    the template has a function with an image, and pushes nothing to it: the template names the image's address.
     """
     overrides = {**parameters, "Release": release}
     command = [_SAM, "deploy", "--config-env", stage.name, "--parameter-overrides"]
     command += [f"{name}={value}" for name, value in sorted(overrides.items())]
+    command += ["--image-repository", repository_uri]
     if role_arn:
         command += ["--role-arn", role_arn]
     return command if stage.confirms and sys.stdin.isatty() else [*command, "--no-confirm-changeset"]
@@ -63,7 +65,14 @@ def deploy(stage: Stage, account: Account) -> None:
         parameters["TranscribeImage"] = push_image(account, device=device)
     _step("migrate", [sys.executable, "-m", "tools.migrate"])
     release = compute_release(_BUILD, parameters)
-    _step("deploy", deploy_command(stage, parameters, release=release, role_arn=outputs.get("CloudFormationRoleArn")))
+    command = deploy_command(
+        stage,
+        parameters,
+        release=release,
+        repository_uri=outputs["RepositoryUri"],
+        role_arn=outputs.get("CloudFormationRoleArn"),
+    )
+    _step("deploy", command)
     address = account.stack_outputs(stage.stack_name)["ApiUrl"]
     _step("smoke", [sys.executable, "-m", "tools.deployment.smoke", address])
 

@@ -34,7 +34,8 @@ def push_image(account: Account, *, device: str = "cpu") -> str:
             f"There is no stack {BOOTSTRAP_STACK} with a repository; `make preflight` says how to create it."
         )
     tag = _tag(device)
-    digest = account.find_image(repository, imageTag=tag) or _build_and_push(account, f"{repository}:{tag}", device)
+    image = account.find_image(repository, imageTag=tag)
+    digest = image.digest if image else _build_and_push(account, f"{repository}:{tag}", device)
     return f"{repository}@{digest}"
 
 

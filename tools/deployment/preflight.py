@@ -25,6 +25,11 @@ from tools.deployment.stage import (
 )
 
 _ECS_ROLE = "AWSServiceRoleForECS"
+_LAMBDA = "lambda-cpu"
+_PULL = {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
+_MAX_IMAGE_BYTES = 10_000_000_000
+"""The limit of Lambda for an image, which it applies uncompressed. Source: AWS Lambda, "Lambda quotas" (2026-11-28)."""
+_OTHER_IMAGE = "make image, or another TranscribeImage"
 _SECRET_KEY = re.compile(r"\{\{resolve:secretsmanager:\$\{SecretName\}:SecretString:(\w+):|\$\{SecretArn\}:(\w+):")
 _API_EXECUTIONS = 5
 """The functions of the API that should be able to run while all posts of one request are in work."""
@@ -68,6 +73,9 @@ def preflight(stage: Stage, account: Account, template: Mapping[str, Any]) -> It
     }
     if "TranscribeImage" in stage.parameters:
         checks["worker's image"] = lambda: _check_image(account, stage.parameters["TranscribeImage"])
+    if parameters["TranscribeCompute"] == _LAMBDA:
+        repository = stage.parameters.get("TranscribeImage", outputs.get("RepositoryName", "")).partition("@")[0]
+        checks["policy of the repository"] = lambda: _check_repository(account, repository)
     for subject, check in checks.items():
         try:
             yield check()
@@ -119,8 +127,8 @@ def _check_secret(template: Mapping[str, Any], account: Account, parameters: Map
 
 
 def _check_fargate(account: Account, parameters: Mapping[str, str]) -> Check:
-    if parameters["TranscribeCompute"] != "fargate-cpu":
-        return Check("Fargate quota", is_ok=True, found=f"not used by {parameters['TranscribeCompute']}")
+    if parameters["TranscribeCompute"] == "managed-gpu":
+        return Check("Fargate quota", is_ok=True, found="not used by managed-gpu")
     workers = int(parameters["WarmWorkers"]) if parameters["TranscribeMode"] == "warm" else 1
     vcpus, quota = int(parameters["TranscribeVcpus"]), account.fargate_vcpus()
     needed = workers * vcpus
@@ -134,7 +142,9 @@ def _check_fargate(account: Account, parameters: Mapping[str, str]) -> Check:
 
 def _check_lambda(account: Account, parameters: Mapping[str, str]) -> Check:
     reserved = sum(int(value) for name, value in parameters.items() if name.startswith("Reserve"))
-    needed = int(parameters["MapConcurrency"]) + _API_EXECUTIONS + (reserved + _UNRESERVED if reserved else 0)
+    workers = parameters["TranscribeCompute"] == _LAMBDA
+    needed = int(parameters["MapConcurrency"]) + _API_EXECUTIONS + workers
+    needed += reserved + _UNRESERVED if reserved else 0
     limit = account.lambda_concurrency()
     return Check(
         "Lambda concurrency",
@@ -170,13 +180,36 @@ def _check_log_role(account: Account, parameters: Mapping[str, str], *, is_new: 
 
 def _check_image(account: Account, image: str) -> Check:
     repository, _, digest = image.partition("@")
-    exists = account.find_image(repository, imageDigest=digest) is not None
+    found = account.find_image(repository, imageDigest=digest)
+    if found is None:
+        return Check("worker's image", is_ok=False, found=f"{image} does not exist", advice=_OTHER_IMAGE)
+    size = f"{found.compressed_bytes / 1e9:.1f} GB compressed"
+    return Check("worker's image", found.compressed_bytes <= _MAX_IMAGE_BYTES, f"{image} exists, {size}", _OTHER_IMAGE)
+
+
+def _check_repository(account: Account, repository: str) -> Check:
+    subject = "policy of the repository"
+    if not repository:
+        return Check(subject, is_ok=False, found="there is no repository", advice="create the bootstrap stack")
+    granted = {
+        action
+        for statement in account.repository_policy(repository)["Statement"]
+        if statement["Effect"] == "Allow" and "lambda.amazonaws.com" in _as_list(statement["Principal"], "Service")
+        for action in _as_list(statement["Action"])
+    }
     return Check(
-        "worker's image",
-        exists,
-        f"{image} {'exists' if exists else 'does not exist'}",
-        "make image, or another TranscribeImage",
+        subject,
+        granted >= _PULL,
+        f"{repository} {'lets' if granted >= _PULL else 'does not let'} Lambda pull",
+        "update the bootstrap stack, whose repository has that policy",
     )
+
+
+def _as_list(value: Any, key: str | None = None) -> list[Any]:
+    """Return a part of a policy as a list; AWS writes lists of one as their element."""
+    if key is not None:
+        value = value.get(key, []) if isinstance(value, Mapping) else []
+    return value if isinstance(value, list) else [value]
 
 
 def print_checks(checks: Iterator[Check]) -> bool:

@@ -29,6 +29,7 @@ INVOKE = "arn:aws:states:::lambda:invoke"
 
 _numbers = count()
 _calls: list[Any] = []
+_published: list[dict[str, Any]] = []
 
 
 def invoke(name: str, payload: bytes) -> Invocation:
@@ -51,13 +52,15 @@ def invoke(name: str, payload: bytes) -> Invocation:
 
 @pytest.fixture(scope="module")
 def workflow() -> Iterator[Workflow]:
-    with Workflow("Trivial", definition(Only={"Type": "Succeed"}), invoke) as running:
+    trivial = definition(Only={"Type": "Succeed"})
+    with Workflow("Trivial", trivial, invoke, publish=_published.append) as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
 def _no_calls_yet() -> None:
     _calls.clear()
+    _published.clear()
 
 
 def definition(**states: STATE) -> str:
@@ -307,6 +310,33 @@ def test_a_map_whose_items_fail_and_are_caught_succeeds(workflow: Workflow) -> N
     assert output == [{"failed": post} for post in POSTS]
 
 
+def asynchronous(function: str, payload: object, **fields: Any) -> STATE:
+    """A task that invokes a function asynchronously and waits for its token, for two seconds."""
+    task = call(function, payload, TimeoutSeconds=2, **fields)
+    task["Arguments"]["InvocationType"] = "Event"
+    return task | {"Resource": f"{INVOKE}.waitForTaskToken"}
+
+
+def test_an_asynchronous_invocation_ends_with_its_token_and_not_with_its_function(workflow: Workflow) -> None:
+    output = run(workflow, Only=asynchronous("Slow", {}, **caught("States.Timeout")), Caught=CAUGHT)
+
+    assert output[0] == "States.Timeout"
+    assert _calls == [{}]
+
+
+def test_an_asynchronous_invocation_that_fails_is_published_once_and_not_repeated(workflow: Workflow) -> None:
+    payload = {"error": "Sandbox.Timedout"}
+
+    output = run(workflow, Only=asynchronous("Fail", payload, **caught("States.ALL")), Caught=CAUGHT)
+
+    assert output[0] == "States.Timeout"
+    (event,) = _published
+    assert event["requestPayload"] == payload
+    assert event["responsePayload"]["errorType"] == "Sandbox.Timedout"
+    assert event["requestContext"]["functionArn"].endswith(":function:Fail:$LATEST")
+    assert _calls == [payload]
+
+
 def test_a_task_token_is_found_while_another_execution_is_starting(workflow: Workflow) -> None:
     run(workflow, Only={"Type": "Succeed"})
     account = workflow.state_machine_arn.split(":")[4]
@@ -352,6 +382,7 @@ import importlib.metadata
 from moto.awslambda.models import LambdaBackend
 from moto.stepfunctions.parser.asl.component.common.string.string_expression import StringJSONata
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_ecs
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service import state_task_service_lambda
 from moto.stepfunctions.parser.asl.jsonata import jsonata
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.models import StepFunctionsParserBackend
@@ -366,6 +397,7 @@ print("env" in StepFunctionsParserBackend.send_task_success.__code__.co_names, "
     StepFunctionsParserBackend._get_executions.__code__.co_names)
 print("TMP_THREADS" in ExecutionWorker.start.__code__.co_names)
 print("CapacityProviderStrategy" in state_task_service_ecs._SUPPORTED_API_PARAM_BINDINGS["runtask"])
+print("InvocationType" in state_task_service_lambda._SUPPORTED_API_PARAM_BINDINGS["invoke"])
 arguments = {"TaskDefinition": "Work"}
 state_task_service_ecs.StateTaskServiceEcs()._normalise_parameters(arguments)
 print(arguments)
@@ -380,6 +412,7 @@ print(importlib.metadata.version("moto"))
         "False",
         "True False",
         "True",
+        "False",
         "False",
         "{'TaskDefinition': 'Work'}",
         "5.2.5",

@@ -179,4 +179,5 @@ def test_schedules_and_synchronous_callers_are_read_from_the_events() -> None:
         "BillingFunction",
         "ReconciliationFunction",
         "SweeperFunction",
+        "TranscribeFunction",
     }

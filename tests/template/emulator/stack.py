@@ -128,7 +128,8 @@ def create(document: Properties, definition: Path, *, secret: Mapping[str, str],
         for page in pages
         for each in page["StackResourceSummaries"]
     }
-    functions = [name for name, each in template["Resources"].items() if each["Type"] == "AWS::Lambda::Function"]
+    types = {name: each["Type"] for name, each in template["Resources"].items()}
+    functions = [name for name in resources if types.get(name) == "AWS::Lambda::Function"]
     account = boto3.client("sts").get_caller_identity()["Account"]
     machine = resources["AnalysisStateMachine"]
     return Stack(

@@ -32,11 +32,14 @@ def run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, list
 def test_the_stack_gets_every_parameter_and_the_release(samconfig: Path) -> None:
     stage = read_stage("dev", samconfig)
 
-    command = deploy_command(stage, stage.parameters, release="f" * 64, role_arn="arn:aws:iam::1:role/deploys")
+    command = deploy_command(
+        stage, stage.parameters, release="f" * 64, repository_uri="1.dkr/images", role_arn="arn:aws:iam::1:role/deploys"
+    )
 
     assert command[1:5] == ["deploy", "--config-env", "dev", "--parameter-overrides"]
     assert {f"{name}={value}" for name, value in stage.parameters.items()} < set(command)
     assert f"Release={'f' * 64}" in command
+    assert command[-5:-3] == ["--image-repository", "1.dkr/images"]
     assert command[-3:] == ["--role-arn", "arn:aws:iam::1:role/deploys", "--no-confirm-changeset"]
 
 

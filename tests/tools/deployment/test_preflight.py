@@ -7,12 +7,14 @@ from typing import Any
 import boto3
 import pytest
 
+from local.aws.template import load_document
 from tests.tools.deployment.conftest import FakeLimits
-from tools.deployment.account import Account
+from tools.deployment.account import Account, Image
 from tools.deployment.preflight import Check, preflight, print_checks, secret_keys
 from tools.deployment.stage import BOOTSTRAP_STACK, ROOT, Stage, read_stage, read_template
 
 TEMPLATE = read_template()
+REPOSITORY = "whyviral-bootstrap-transcribe"
 DEFAULTS = {name: str(each["Default"]) for name, each in TEMPLATE["Parameters"].items() if "Default" in each}
 
 
@@ -37,7 +39,10 @@ def prepare(**secret: Any) -> None:
         TemplateBody=json.dumps(
             {
                 "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
-                "Outputs": {"RepositoryName": {"Value": "whyviral-bootstrap-transcribe"}},
+                "Outputs": {
+                    "RepositoryName": {"Value": REPOSITORY},
+                    "RepositoryUri": {"Value": f"123456789012.dkr.ecr.eu-central-1.amazonaws.com/{REPOSITORY}"},
+                },
             }
         ),
     )
@@ -138,8 +143,85 @@ def test_an_image_that_was_never_pushed_is_reported(account: Account, samconfig:
     assert (check.is_ok, check.found) == (False, f"{image} does not exist")
 
 
+def on_lambda(samconfig: Path, *parameters: str) -> Stage:
+    given = ", ".join(f'"{each}"' for each in ("TranscribeCompute=lambda-cpu", *parameters))
+    samconfig.write_text(samconfig.read_text().replace('"VpcId', f'{given}, "VpcId'))
+    return read_stage("dev", samconfig)
+
+
+def create_repository(policy: dict[str, Any] | None) -> None:
+    client = boto3.client("ecr")
+    client.create_repository(repositoryName=REPOSITORY)
+    if policy is not None:
+        client.set_repository_policy(repositoryName=REPOSITORY, policyText=json.dumps(policy))
+
+
+def policy_of_bootstrap() -> dict[str, Any]:
+    document = load_document(ROOT / "bootstrap.yaml")
+    policy: dict[str, Any] = document["Resources"]["Repository"]["Properties"]["RepositoryPolicyText"]
+    (statement,) = policy["Statement"]
+    return policy | {"Statement": [statement | {"Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}}}]}
+
+
+def test_the_repository_of_bootstrap_yaml_lets_lambda_pull(account: Account, samconfig: Path) -> None:
+    prepare()
+    create_repository(policy_of_bootstrap())
+
+    checks = by_subject(list(preflight(on_lambda(samconfig), account, TEMPLATE)))
+
+    assert checks["policy of the repository"] == Check(
+        "policy of the repository", True, f"{REPOSITORY} lets Lambda pull", checks["policy of the repository"].advice
+    )
+    assert checks["Lambda concurrency"].found == "1000 executions at once, 11 needed"
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        None,
+        {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "lambda.amazonaws.com"},
+                    "Action": "ecr:BatchGetImage",
+                }
+            ],
+        },
+        {
+            "Version": "2012-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": "*", "Action": ["ecr:BatchGetImage"]}],
+        },
+    ],
+    ids=["no policy", "one action", "others"],
+)
+def test_a_repository_from_which_lambda_cannot_pull_is_reported(
+    account: Account, samconfig: Path, policy: dict[str, Any] | None
+) -> None:
+    prepare()
+    create_repository(policy)
+
+    check = by_subject(list(preflight(on_lambda(samconfig), account, TEMPLATE)))["policy of the repository"]
+
+    assert (check.is_ok, check.found) == (False, f"{REPOSITORY} does not let Lambda pull")
+    assert "bootstrap" in check.advice
+
+
+def test_an_image_that_is_too_large_for_lambda_is_reported(
+    account: Account, samconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = f"{REPOSITORY}@sha256:{'0' * 64}"
+    monkeypatch.setattr(Account, "find_image", lambda *_, **__: Image(f"sha256:{'0' * 64}", 10_100_000_000))
+
+    check = by_subject(list(preflight(on_lambda(samconfig, f"TranscribeImage={image}"), account, TEMPLATE)))
+
+    assert not check["worker's image"].is_ok
+    assert check["worker's image"].found.endswith("exists, 10.1 GB compressed")
+
+
 def test_bootstrap_yaml_gives_what_a_deployment_reads() -> None:
     text = (ROOT / "bootstrap.yaml").read_text()
 
-    for output in ("RepositoryName", "VpcId", "SubnetIds", "DeployRoleArn", "CloudFormationRoleArn"):
+    for output in ("RepositoryName", "RepositoryUri", "VpcId", "SubnetIds", "DeployRoleArn", "CloudFormationRoleArn"):
         assert f"\n  {output}:\n" in text.partition("\nOutputs:")[2]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from local.aws.failure_events import CLUSTER_ARN, task_event
+from local.aws.failure_events import CLUSTER_ARN, invocation_event, task_event
 from tests.fakes.task_reporter import FakeTaskReporter
 from tests.fixtures.pipeline import Pipeline, check_history
 from whyviral.analysis.failure_events import (
@@ -94,6 +94,45 @@ def stopped_event(exit_code: int | None, *, token: str | None = TOKEN, **detail:
     event = task_event(TASK, DEFINITION, "transcribe", variables, exit_code)
     event["detail"] |= detail
     return event
+
+
+def invocation_failed(condition: str = "RetriesExhausted", **payload: Any) -> dict[str, Any]:
+    """Return Lambda's record of a failed invocation of the worker."""
+    job = {"task_token": TOKEN, "request_id": str(uuid.uuid4()), "attempt": 1} | payload
+    event = invocation_event(
+        "arn:aws:lambda:eu-central-1:000000000000:function:whyviral-TranscribeFunction-1",
+        json.dumps(job).encode(),
+        b'{"errorType": "Sandbox.Timedout"}',
+    )
+    event["requestContext"]["condition"] = condition
+    return event
+
+
+@pytest.mark.parametrize(
+    ("condition", "error"), [("RetriesExhausted", WORKER_STOPPED), ("EventAgeExceeded", WORKER_NOT_STARTED)]
+)
+def test_a_failed_invocation_of_the_worker_fails_the_state_that_waits_for_it(
+    events: HandledEvents, condition: str, error: str
+) -> None:
+    assert events.handle(invocation_failed(condition)) is Answer.ENDED
+
+    assert (events.tokens, events.reporter.ends) == ([TOKEN], [error])
+
+
+def test_a_failed_invocation_whose_state_has_ended_changes_nothing(events: HandledEvents) -> None:
+    events.reporter.is_gone = True
+
+    assert events.handle(invocation_failed()) is Answer.ENDED_BEFORE
+
+
+def test_an_invalid_record_of_an_invocation_is_refused_without_showing_its_token() -> None:
+    event = invocation_failed()
+    del event["requestContext"]["condition"]
+
+    with pytest.raises(ValidationError) as refused:
+        FailureEvent.model_validate({"event": event})
+
+    assert TOKEN not in str(refused.value)
 
 
 @pytest.mark.parametrize(

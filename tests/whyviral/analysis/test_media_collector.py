@@ -1,5 +1,6 @@
 import hashlib
 import uuid
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -44,8 +45,8 @@ def errors(pipeline: Pipeline) -> list[dict[str, Any] | None]:
     return [medium.error for medium in media_of(pipeline)]
 
 
-def collected(post: uuid.UUID, *, needs_worker: bool = False) -> CollectResult:
-    return CollectResult(request_post_id=post, outcome=Outcome.COLLECTED, needs_worker=needs_worker)
+def collected(post: uuid.UUID, *, needs_worker: bool = False, video_s: int | None = None) -> CollectResult:
+    return CollectResult(request_post_id=post, outcome=Outcome.COLLECTED, needs_worker=needs_worker, video_s=video_s)
 
 
 def test_a_post_without_media_is_collected(pipeline: Pipeline) -> None:
@@ -99,12 +100,29 @@ def test_a_file_that_storage_has_lost_is_stored_again(pipeline: Pipeline) -> Non
 def test_a_video_is_stored_without_a_thumbnail_for_the_worker(pipeline: Pipeline) -> None:
     job, post = fetched(pipeline, VIDEO, POSTER)
 
-    assert pipeline.collect(job, post) == collected(post, needs_worker=True)
+    assert pipeline.collect(job, post) == collected(post, needs_worker=True, video_s=13)
 
     assert [(row.content_type, row.thumbnail_path, row.duration_s) for row in media_of(pipeline)] == [
         ("video/mp4", None, Decimal("12.500")),
         ("image/jpeg", None, None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("lengths_s", "together_s"),
+    [((12.5, 0.75), 14), ((600.0,), 600), ((600.001,), 601), ((12.5, None), None)],
+    ids=["rounded up together", "whole", "a little longer", "one unknown"],
+)
+def test_the_length_of_a_posts_videos_is_known_only_if_each_of_them_has_one(
+    pipeline: Pipeline, lengths_s: Sequence[float | None], together_s: int | None
+) -> None:
+    videos = [
+        ScrapedMedia(MediaKind.VIDEO, f"https://video.twimg.com/{number}.mp4", length_s)
+        for number, length_s in enumerate(lengths_s)
+    ]
+    job, post = fetched(pipeline, *videos)
+
+    assert pipeline.collect(job, post) == collected(post, needs_worker=True, video_s=together_s)
 
 
 @pytest.mark.parametrize(

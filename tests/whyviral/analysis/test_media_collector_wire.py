@@ -47,7 +47,7 @@ def test_photo_video_and_poster_of_a_post_are_stored_unchanged_and_public(
 
     result = collector.collect(PostJob(request_id=job.request_id, attempt=job.attempt, request_post_id=post))
 
-    assert result == CollectResult(request_post_id=post, outcome=Outcome.COLLECTED, needs_worker=True)
+    assert result == CollectResult(request_post_id=post, outcome=Outcome.COLLECTED, needs_worker=True, video_s=7)
     photo, video, poster = pipeline.posts()["101"].media
     assert [(row.content_type, row.error) for row in (photo, video, poster)] == [
         ("image/jpeg", None),

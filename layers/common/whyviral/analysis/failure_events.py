@@ -1,8 +1,8 @@
-"""Handles EventBridge's events about failed executions and stopped worker tasks.
+"""Handles events about failed executions, stopped worker tasks and failed invocations of the worker.
 
 An event is checked before anything is changed: it may be late, repeated, or about another stack. Source: AWS Step
 Functions, "Automating Step Functions event delivery with EventBridge"; Amazon ECS, "Amazon ECS task state change
-events".
+events"; AWS Lambda, "Capturing records of Lambda asynchronous invocations".
 """
 
 import re
@@ -10,10 +10,10 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools import Logger
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag
 from pydantic.alias_generators import to_camel
 from sqlalchemy import Engine
 
@@ -30,6 +30,8 @@ from .pipeline import Outcome, RequestJob
 TOKEN_VARIABLE = "TASK_TOKEN"  # noqa: S105 - its name
 WORKER_STOPPED = "WorkerDied"
 WORKER_NOT_STARTED = "WorkerNotStarted"
+_TOO_OLD = "EventAgeExceeded"
+"""The condition of an event that Lambda could not start in time, for example for lack of concurrency."""
 _ERRORS = {"FAILED": "ExecutionFailed", "TIMED_OUT": "States.Timeout", "ABORTED": "ExecutionAborted"}
 _NAME = re.compile(r"(?P<request>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-(?P<attempt>[1-9][0-9]{0,3})")
 
@@ -87,12 +89,44 @@ class TaskStopped(BaseModel):
     detail: TaskDetail
 
 
+class InvocationContext(_Detail):
+    """Why Lambda gave an asynchronous invocation up, such as RetriesExhausted or EventAgeExceeded."""
+
+    condition: str
+    function_arn: str
+
+
+class WorkerJob(BaseModel):
+    """The part of a worker's event that names the state that waits for it."""
+
+    task_token: SecretStr
+
+
+class InvocationFailed(_Detail):
+    """Lambda's record of a failed asynchronous invocation of the worker."""
+
+    kind: Literal["invocation"] = "invocation"
+    request_context: InvocationContext
+    request_payload: WorkerJob
+
+
+def _kind_of(event: Any) -> str:
+    """Return the kind of an event. Lambda's records have none, and EventBridge's events have no request context."""
+    event = event if isinstance(event, Mapping) else {}
+    return "invocation" if "requestContext" in event else str(event.get("detail-type"))
+
+
 class FailureEvent(BaseModel):
-    """The event of an ended execution or of a stopped task."""
+    """The event of an ended execution, of a stopped task or of a failed invocation."""
 
     model_config = ConfigDict(hide_input_in_errors=True)  # the event may contain a task token
 
-    event: ExecutionEnded | TaskStopped = Field(discriminator="kind")
+    event: Annotated[
+        Annotated[ExecutionEnded, Tag("Step Functions Execution Status Change")]
+        | Annotated[TaskStopped, Tag("ECS Task State Change")]
+        | Annotated[InvocationFailed, Tag("invocation")],
+        Discriminator(_kind_of),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +147,13 @@ class FailureEventHandler:
         Raises:
             ProviderError: ECS or Step Functions cannot be reached; EventBridge must deliver the event again.
         """
-        if isinstance(event.event, ExecutionEnded):
-            return self._end_request(event.event.detail)
-        return self._end_task(event.event.detail)
+        match event.event:
+            case ExecutionEnded(detail=detail):
+                return self._end_request(detail)
+            case TaskStopped(detail=detail):
+                return self._end_task(detail)
+            case InvocationFailed() as invocation:
+                return self._end_invocation(invocation)
 
     def _end_request(self, detail: ExecutionDetail) -> Answer:
         match = _NAME.fullmatch(detail.name)
@@ -141,13 +179,22 @@ class FailureEventHandler:
         if token is None:
             return Answer.NOT_OURS
         has_run = any(container.exit_code is not None for container in detail.containers)
+        extra = {"task": detail.task_arn.rpartition("/")[2], "stop_code": detail.stop_code}
+        return self._fail_state(token, has_run=has_run, extra=extra)
+
+    def _end_invocation(self, invocation: InvocationFailed) -> Answer:
+        context = invocation.request_context
+        extra = {"function": context.function_arn.rpartition(":function:")[2], "stop_code": context.condition}
+        has_run = context.condition != _TOO_OLD
+        return self._fail_state(invocation.request_payload.task_token, has_run=has_run, extra=extra)
+
+    def _fail_state(self, token: SecretStr, *, has_run: bool, extra: Mapping[str, str | None]) -> Answer:
         error = WORKER_STOPPED if has_run else WORKER_NOT_STARTED
         try:
             self.report_to(token.get_secret_value()).fail(error)
         except TaskGone:
             return Answer.ENDED_BEFORE
-        extra = {"task": detail.task_arn.rpartition("/")[2], "stop_code": detail.stop_code, "error_name": error}
-        self.logger.warning("a worker died", extra=extra)
+        self.logger.warning("a worker died", extra={**extra, "error_name": error})
         return Answer.ENDED
 
     def _find_token(self, detail: TaskDetail) -> SecretStr | None:

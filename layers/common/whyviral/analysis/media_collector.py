@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 from typing import BinaryIO, Protocol
 
 from sqlalchemy import Engine
@@ -193,8 +194,17 @@ class MediaCollector:
             row.state = PostState.COLLECTED
         unprocessed = media_repository.list_unprocessed_media(session, [post.id])
         return CollectResult(
-            request_post_id=job.request_post_id, outcome=Outcome.COLLECTED, needs_worker=bool(unprocessed)
+            request_post_id=job.request_post_id,
+            outcome=Outcome.COLLECTED,
+            needs_worker=bool(unprocessed),
+            video_s=_total_s(unprocessed),
         )
+
+
+def _total_s(media: Sequence[PostMedia]) -> int | None:
+    """Return how long the media are together in whole seconds; None for no media, and if one's length is unknown."""
+    durations_s = [medium.duration_s for medium in media if medium.duration_s is not None]
+    return ceil(sum(durations_s)) if media and len(durations_s) == len(media) else None
 
 
 def _load(session: Session, job: PostJob) -> tuple[AnalysisRequestPost, Post]:

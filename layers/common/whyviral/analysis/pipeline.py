@@ -102,6 +102,8 @@ class CollectResult(PostResult):
 
     needs_worker: bool = False
     """The post has video or sound that only the worker can process."""
+    video_s: int | None = None
+    """How long that video or sound is, as its platform says; None if there is none or its length is unknown."""
 
 
 def lock_current(session: Session, job: RequestJob) -> PostAnalysisRequest | None:
