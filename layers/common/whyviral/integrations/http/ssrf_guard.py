@@ -1,4 +1,4 @@
-"""HTTP GET for URLs chosen by third parties: connects to public hosts only, within a deadline (an SSRF guard).
+"""HTTP for URLs chosen by third parties: connects to public hosts only, within a deadline (an SSRF guard).
 
 Callers check the host name of a URL, but a name may resolve to any address. Therefore this client resolves the name
 once, checks the addresses, and connects to exactly those, so that a second DNS answer has no effect. TLS is verified
@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from queue import Empty, SimpleQueue
@@ -20,6 +20,8 @@ import httpcore
 
 _CONNECT_TIMEOUT_S = 5.0
 _SILENCE_TIMEOUT_S = 10.0
+_ANY_PORT = 443
+_NO_ADDRESS = "the host has no address"
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "Mozilla/5.0 (compatible; whyviral)"}
 # Addresses that Python calls global but that may reach private hosts: they embed another address, or used to be
 # private. Source: IANA IPv6 special-purpose address registry; RFC 3068 for relays of 6to4; RFC 3879 for fec0::/10.
@@ -91,8 +93,7 @@ class GuardedHttp:
         self._allows = allows
         self._resolve = resolve
 
-    @contextmanager
-    def get(self, url: str, *, ends_at: float) -> Iterator[GuardedAnswer]:
+    def get(self, url: str, *, ends_at: float) -> AbstractContextManager[GuardedAnswer]:
         """Send a GET request and yield the answer, whose body is read inside the block.
 
         Args:
@@ -102,16 +103,41 @@ class GuardedHttp:
         Raises:
             FetchFailed: the exchange failed, either before the answer or while the body was read.
         """
+        return self._exchange("GET", url, _HEADERS, None, ends_at=ends_at)
+
+    def post(
+        self, url: str, content: bytes, headers: Mapping[str, str], *, ends_at: float
+    ) -> AbstractContextManager[GuardedAnswer]:
+        """Send a POST request and yield the answer; see `get`."""
+        return self._exchange("POST", url, headers, content, ends_at=ends_at)
+
+    def check_host(self, url: str, *, ends_at: float) -> None:
+        """Resolve the host of a URL and check its addresses, as a request does before it connects.
+
+        Raises:
+            FetchFailed: the host has no address, or one that is not allowed.
+        """
+        host = _parsed(url).host.decode("ascii")
+        # The port does not change the addresses.
+        if not _Network(self._allows, self._resolve, ends_at=ends_at).addresses(host, _ANY_PORT):
+            raise HostUnreachable(_NO_ADDRESS)
+
+    @contextmanager
+    def _exchange(
+        self, method: str, url: str, headers: Mapping[str, str], content: bytes | None, *, ends_at: float
+    ) -> Iterator[GuardedAnswer]:
         target = _parsed(url)
         network = _Network(self._allows, self._resolve, ends_at=ends_at)
         timeout = {"connect": _CONNECT_TIMEOUT_S, "read": _SILENCE_TIMEOUT_S, "write": _SILENCE_TIMEOUT_S}
         with (
             _fetch_errors(),
             httpcore.ConnectionPool(ssl_context=_tls(), network_backend=network, max_keepalive_connections=0) as pool,
-            pool.stream("GET", target, headers=list(_HEADERS.items()), extensions={"timeout": timeout}) as response,
+            pool.stream(
+                method, target, headers=list(headers.items()), content=content, extensions={"timeout": timeout}
+            ) as response,
         ):
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-            yield GuardedAnswer(response.status, headers, response.iter_stream())
+            answered = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+            yield GuardedAnswer(response.status, answered, response.iter_stream())
 
 
 class _Network(httpcore.NetworkBackend):
@@ -131,8 +157,8 @@ class _Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        failure: Exception = HostUnreachable("the host has no address")
-        for address in self._addresses(host, port):
+        failure: Exception = HostUnreachable(_NO_ADDRESS)
+        for address in self.addresses(host, port):
             left_s = _left_s(self._ends_at, at_most=timeout)
             try:
                 stream = self._sockets.connect_tcp(address, port, left_s, local_address, socket_options)
@@ -142,7 +168,7 @@ class _Network(httpcore.NetworkBackend):
                 return _Stream(stream, ends_at=self._ends_at)
         raise failure
 
-    def _addresses(self, host: str, port: int) -> Sequence[str]:
+    def addresses(self, host: str, port: int) -> Sequence[str]:
         """Return the host's addresses; a single forbidden one refuses them all, since only an attacker mixes them."""
         try:
             found = _in_time(
@@ -150,7 +176,7 @@ class _Network(httpcore.NetworkBackend):
             )
             addresses = [ipaddress.ip_address(text) for text in found]
         except (OSError, ValueError) as exc:  # getaddrinfo raises ValueError for a name that it cannot encode
-            raise HostUnreachable("the host has no address") from exc
+            raise HostUnreachable(_NO_ADDRESS) from exc
         if not all(map(self._allows, addresses)):
             raise AddressRefused("the host resolves to an address that is not allowed")
         return [str(address) for address in addresses]
