@@ -44,7 +44,8 @@ endef
 
 .PHONY: build-CommonLayer build-ApiFunction build-StreamFunction build-WebhooksFunction build-ScrapeFunction \
         build-MediaFunction build-AnalyzeFunction build-FinishFunction build-FailFunction build-FailureEventsFunction \
-        build-RetentionFunction build-BillingFunction build-ReconciliationFunction build-SweeperFunction
+        build-RetentionFunction build-BillingFunction build-ReconciliationFunction build-SweeperFunction \
+        build-DeliveriesFunction
 build-CommonLayer:
 	mkdir -p "$(ARTIFACTS_DIR)/python"
 	cp -R layers/common/whyviral "$(ARTIFACTS_DIR)/python/"
@@ -70,6 +71,9 @@ build-StreamFunction:
 
 build-WebhooksFunction:
 	$(call package,webhooks)
+
+build-DeliveriesFunction:
+	$(call package,deliveries)
 
 build-ScrapeFunction:
 	$(call package,scrape)

@@ -172,6 +172,7 @@ def _application(folder: Path, database_url: str, stand_ins_url: str) -> Iterato
         "CLERK_SECRET_KEY": CLERK_STAND_IN_SECRET_KEY,
         "GEMINI_API_KEY": STAND_IN_KEY,
         "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:bench",
+        "DELIVERY_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/deliveries",
         "PUBLIC_BASE_URL": "https://api.example.com/live",
         "ALLOWED_HOSTS": _HOST,
         "FRONTEND_URL": "https://app.example.com",

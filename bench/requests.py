@@ -75,6 +75,7 @@ def _our_app(database_url: str) -> FastAPI:
         clerk_secret_key=SecretStr(CLERK_STAND_IN_SECRET_KEY),
         gemini_api_key=SecretStr(STAND_IN_KEY),
         state_machine_arn="arn:aws:states:us-east-1:000000000000:stateMachine:bench",
+        delivery_queue_url="https://sqs.us-east-1.amazonaws.com/000000000000/deliveries",
         public_base_url=HttpUrl("https://api.example.com"),
         frontend_url=HttpUrl("https://app.example.com"),
         supabase_url=HttpUrl("https://project.supabase.co"),

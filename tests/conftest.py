@@ -15,6 +15,8 @@ pytest_plugins = [
     "tests.fixtures.endpoints",
     "tests.fixtures.pipeline",
     "tests.fixtures.bytes_server",
+    "tests.fixtures.webhooks.receiver",
+    "tests.fixtures.webhooks.outgoing",
     "tests.fixtures.media_files",
     "tests.fixtures.task_tokens",
 ]

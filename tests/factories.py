@@ -31,6 +31,7 @@ from whyviral.core.database import Base
 from whyviral.notes.models import AnalysisNote
 from whyviral.social.models import Post, PostActivity, PostComments, PostMedia, UserPostActivity
 from whyviral.usage.models import UsageReservation, UserUsage
+from whyviral.webhooks.outgoing.models import OutgoingDelivery, OutgoingEndpoint
 
 _numbers = count(1)
 METADATA_USED = {
@@ -193,6 +194,22 @@ def create_analysis(session: Session, request: PostAnalysisRequest, post: Post, 
 def create_share_link(session: Session, request: PostAnalysisRequest, *, token: str) -> ShareLink:
     digest = hashlib.sha256(token.encode()).hexdigest()
     return _add(session, ShareLink(request_id=request.id, token_sha256=digest))
+
+
+def create_endpoint(session: Session, user: User, **columns: Any) -> OutgoingEndpoint:
+    endpoint = {
+        "user_id": user.id,
+        "url": "https://hooks.example.com/",
+        "events": ["analysis.completed", "analysis.failed"],
+        "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+    }
+    return _add(session, OutgoingEndpoint(**endpoint | columns))
+
+
+def create_delivery(session: Session, endpoint: OutgoingEndpoint, **columns: Any) -> OutgoingDelivery:
+    now = datetime.now(UTC)
+    delivery = {"endpoint_id": endpoint.id, "type": "webhook.test", "data": {}, "attempts_left": 10}
+    return _add(session, OutgoingDelivery(**delivery | {"next_attempt_at": now, "requeue_at": now} | columns))
 
 
 def create_note(session: Session, user: User, analysis: PostAnalysis, **columns: Any) -> AnalysisNote:

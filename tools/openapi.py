@@ -27,6 +27,7 @@ def render_openapi() -> str:
         clerk_secret_key=SecretStr("sk_test_none"),
         gemini_api_key=SecretStr("none"),
         state_machine_arn="arn:aws:states:eu-central-1:000000000000:stateMachine:none",
+        delivery_queue_url="https://sqs.us-east-1.amazonaws.com/000000000000/deliveries",
         public_base_url=HttpUrl("http://127.0.0.1:8000"),
         frontend_url=HttpUrl("http://127.0.0.1:3000"),
         supabase_url=HttpUrl("http://127.0.0.1:9/supabase"),

@@ -79,6 +79,7 @@ class Data:
             "CLERK_PUBLISHABLE_KEY": CLERK_STAND_IN_PUBLISHABLE_KEY,
             "CLERK_SECRET_KEY": CLERK_STAND_IN_SECRET_KEY,
             "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:bench",
+            "DELIVERY_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/deliveries",
             "PUBLIC_BASE_URL": f"http://{HOST}",
             "FRONTEND_URL": f"http://{HOST}",
             "SUPABASE_URL": f"http://{HOST}",

@@ -10,17 +10,21 @@ from fastapi.middleware.cors import CORSMiddleware
 
 from functions.api.description.docs_page import install_documentation
 from functions.api.description.openapi import DescribedApi, operation_id_of
+from functions.api.description.webhook_events import install_webhook_events
 from whyviral.accounts.api_keys import KnownApiKeys
 from whyviral.accounts.keyed_hashes import KeyedHashes
 from whyviral.analysis.estimate.costs import CostTable
 from whyviral.chat.wiring import build_answers
+from whyviral.core import endpoints
 from whyviral.core.database import build_engine
 from whyviral.core.keyed_locks import KeyedLocks
 from whyviral.core.logging import build_logger
 from whyviral.core.pooled_transactions import PooledTransactions
 from whyviral.core.runner import Runner, run_in_thread
+from whyviral.integrations.aws.delivery_queue import SqsDeliveryQueue
 from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
+from whyviral.webhooks.outgoing.receivers import Receivers
 
 from .billing_pages import install_billing_pages
 from .console.pages import install_console
@@ -45,6 +49,7 @@ from .routers import (
     sign_in,
     social,
     usage,
+    webhooks,
 )
 from .settings import ApiSettings
 
@@ -93,6 +98,8 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         clerk_secret_key=settings.clerk_secret_key,
         hashes=KeyedHashes(settings.clerk_secret_key.get_secret_value()),
         workflow=StepFunctionsWorkflow(settings.state_machine_arn),
+        deliveries=SqsDeliveryQueue(settings.delivery_queue_url),
+        receivers=Receivers.of(endpoints.current()),
         transactions=transactions,
         answers=build_answers(settings, engine, transactions),
         public_base_url=public_base_url,
@@ -126,11 +133,13 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         sharing.router,
         sharing.public_router,
         billing.router,
+        webhooks.router,
         feedback.router,
         admin.router,
     ):
         app.include_router(router)
     install_documentation(app)
+    install_webhook_events(app)
     install_billing_pages(app)
     install_console(app, settings)
     install_error_handlers(app)

@@ -23,12 +23,14 @@ from whyviral.core.clock import Clock, utc_now
 from whyviral.core.database import reading_session
 from whyviral.core.keyed_locks import KeyedLocks
 from whyviral.core.runner import Runner, run_in_thread
+from whyviral.integrations.aws.delivery_queue import DeliveryQueue
 from whyviral.integrations.aws.step_functions import Workflow
 from whyviral.integrations.clerk.client import ClerkClient
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
 from whyviral.integrations.dodo.client import DodoClient, DodoMode
 from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.webhooks.outgoing.receivers import Receivers
 
 MAX_PAGE = 10_000
 
@@ -47,6 +49,10 @@ class Services:
     clerk_secret_key: SecretStr
     hashes: KeyedHashes
     workflow: Workflow
+    deliveries: DeliveryQueue
+    """Queues outgoing webhooks."""
+    receivers: Receivers
+    """Checks where outgoing webhooks may go."""
     transactions: Transactions
     """Runs the database work of routes that stream, and of the answers that go on beside them."""
     answers: Answers

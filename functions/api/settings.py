@@ -25,6 +25,8 @@ class ApiSettings(ChatSettings):
     free_share_of_day: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.2")
     """The share of MAX_COST_USD_PER_DAY that all users of the Free plan together may use."""
     state_machine_arn: str
+    delivery_queue_url: str
+    """The queue of outgoing webhooks, for tests of endpoints and repeated deliveries."""
     public_base_url: HttpUrl
     frontend_url: HttpUrl
     supabase_url: HttpUrl

@@ -11,15 +11,19 @@ from whyviral.analysis.pipeline import PostJob, RequestJob, StageResult
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine, session_scope
 from whyviral.core.logging import build_logger
-from whyviral.core.settings import DeployableSettings
 from whyviral.core.telemetry.catalogue import MEDIA_UNWATCHED, STAGE_DURATION
 from whyviral.core.telemetry.metrics import timed
 from whyviral.core.telemetry.on_commit import record_on_commit
 from whyviral.core.telemetry.trace import traced
+from whyviral.integrations.aws.delivery_queue import SqsDeliveryQueue
+from whyviral.webhooks.outgoing.dispatch import queue_deliveries
 
-settings = DeployableSettings.load()
+from .settings import EndingSettings
+
+settings = EndingSettings.load()
 engine = build_engine(settings.supabase_db_url.get_secret_value(), pool_size=settings.db_pool_size)
 logger = build_logger("fail")
+queue = SqsDeliveryQueue(settings.delivery_queue_url)
 
 
 class FailJob(RequestJob):
@@ -51,5 +55,6 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         else:
             post_job = PostJob(request_id=job.request_id, attempt=job.attempt, request_post_id=job.request_post_id)
             result = fail_post_of_stage(session, post_job, stage=job.stage, error=job.error, cause=job.cause)
+    queue_deliveries(queue, result.deliveries, logger=logger)
     logger.error("a stage broke", extra={"stage": job.stage, "error_name": job.error, "outcome": result.outcome})
     return result.model_dump(mode="json", exclude_none=True)

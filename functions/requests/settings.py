@@ -3,6 +3,12 @@
 from whyviral.core.settings import DeployableSettings
 
 
+class EndingSettings(DeployableSettings):
+    """Database access, and the queue of outgoing webhooks."""
+
+    delivery_queue_url: str
+
+
 class FailureEventsSettings(DeployableSettings):
     """Database access, and the state machine and cluster whose failures this stack handles."""
 

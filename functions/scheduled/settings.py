@@ -15,7 +15,7 @@ class RetentionSettings(DeployableSettings):
     """Database access and how many days each kind of record is kept."""
 
     access_log_days: Days = 90
-    """For the API's access log, the payloads of processed webhooks and the runs of scheduled jobs."""
+    """For the API's access log, the payloads of processed webhooks, webhooks out and the runs of scheduled jobs."""
     event_log_days: Days = 365
     """For sign-ins and business events."""
     call_log_days: Days = 400
@@ -44,9 +44,10 @@ class ReconciliationSettings(BillingSettings):
 
 
 class SweeperSettings(DeployableSettings):
-    """Database access, the state machine and the queue of the webhook inbox."""
+    """Database access, the state machine, and the queues of webhooks in and out."""
 
     state_machine_arn: str
     webhook_queue_url: str
+    delivery_queue_url: str
     owns_database: bool = True
     """No other stack uses this database. If false, the sweeper handles only requests of its own state machine."""

@@ -1,4 +1,4 @@
-"""SweeperFunction: finds orphaned requests, answers and webhook events and restarts, ends or requeues them."""
+"""SweeperFunction: finds orphaned requests, answers and webhooks, and restarts, ends or requeues them."""
 
 import time
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine, session_scope
 from whyviral.core.logging import build_logger
 from whyviral.core.telemetry.trace import traced
+from whyviral.integrations.aws.delivery_queue import SqsDeliveryQueue
 from whyviral.integrations.aws.event_queue import SqsEventQueue
 from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
 
@@ -27,6 +28,7 @@ _settings = SweeperSettings.load()
 _engine = build_engine(_settings.supabase_db_url.get_secret_value(), pool_size=_settings.db_pool_size)
 _workflow = StepFunctionsWorkflow(_settings.state_machine_arn)
 _queue = SqsEventQueue(_settings.webhook_queue_url)
+_deliveries = SqsDeliveryQueue(_settings.delivery_queue_url)
 _logger = build_logger("sweeper")
 
 
@@ -39,6 +41,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         _engine,
         _workflow,
         _queue,
+        _deliveries,
         clock=utc_now,
         logger=_logger,
         owns_database=_settings.owns_database,

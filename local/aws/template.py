@@ -219,7 +219,7 @@ def _image_function(name: str, properties: Mapping[str, Any]) -> FunctionSpec:
             raise TemplateError(f"{name}: expected an image with one Command, and a Timeout that is written out")
 
 
-_ASYNCHRONOUS_EVENTS = {"ScheduleV2", "EventBridgeRule"}
+_ASYNCHRONOUS_EVENTS = {"ScheduleV2", "EventBridgeRule", "SQS"}
 
 
 def _schedule(properties: Mapping[str, Any]) -> Schedule:

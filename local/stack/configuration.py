@@ -191,7 +191,7 @@ def configure(
             settings[name] = secret
         # Without the user's own secret, a random one rejects every webhook: the real vendor cannot reach this machine.
         settings.setdefault(name, "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode())
-    return Configuration(settings=settings, endpoints=Endpoints(**moved, stand_ins=stand_ins))
+    return Configuration(settings=settings, endpoints=Endpoints(**moved, has_local_receivers=True, stand_ins=stand_ins))
 
 
 def _packaged_model() -> str:

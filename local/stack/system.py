@@ -159,9 +159,12 @@ def running(
         )
         workflow = stack.enter_context(Workflow(machine_name, definition, lambdas.invoke, tasks.run, publish))
         queue_url = stack.enter_context(webhook_queue.queue(lambdas.invoke))
-        own_variables |= _variables_with_aws(workflow, queue_url, owns_database=database is not None)
+        delivery_queue_url = stack.enter_context(webhook_queue.delivery_queue(lambdas.invoke))
+        own_variables |= _variables_with_aws(
+            workflow, queue_url, delivery_queue_url, owns_database=database is not None
+        )
         report("starting the API")
-        environment = _api_environment(template.functions[API_FUNCTION], configuration, workflow)
+        environment = _api_environment(template.functions[API_FUNCTION], configuration, workflow, delivery_queue_url)
         api = stack.enter_context(server_process("local.stack.api", api_port, environment, logs))
         wait_until_up(f"{stand_ins_url}/__control/calls", stand_ins, name="the server of the stand-ins", logs=logs)
         wait_until_up(f"{api_url}/health/ready/", api, name="the API", logs=logs)
@@ -169,6 +172,7 @@ def running(
             database_url,
             state_machine_arn=workflow.state_machine_arn,
             queue_url=queue_url,
+            delivery_queue_url=delivery_queue_url,
             owns_database=database is not None,
         )
         stack.enter_context(scheduled(template.functions.values(), lambdas.invoke))
@@ -273,24 +277,33 @@ def _transcribe_compute(user_settings: Mapping[str, str]) -> str:
     return compute
 
 
-def _variables_with_aws(workflow: Workflow, queue_url: str, *, owns_database: bool) -> dict[str, dict[str, str]]:
+def _variables_with_aws(
+    workflow: Workflow, queue_url: str, delivery_queue_url: str, *, owns_database: bool
+) -> dict[str, dict[str, str]]:
     """Return the variables of the functions that call AWS, by function."""
     machine = {**workflow.environment, "STATE_MACHINE_ARN": workflow.state_machine_arn}
     queue = {**workflow.environment, "WEBHOOK_QUEUE_URL": queue_url}
+    deliveries = {**workflow.environment, "DELIVERY_QUEUE_URL": delivery_queue_url}
     return {
         webhook_queue.FUNCTION: queue,
+        webhook_queue.DELIVERIES_FUNCTION: deliveries,
+        "FinishFunction": deliveries,
+        "FailFunction": deliveries,
         failure_events.FUNCTION: machine | {"CLUSTER_ARN": failure_events.CLUSTER_ARN},
         TRANSCRIBE_FUNCTION: dict(workflow.environment),
         # Other systems may be running on a database that this system does not own.
-        SWEEPER_FUNCTION: machine | queue | {"OWNS_DATABASE": str(owns_database).lower()},
+        SWEEPER_FUNCTION: machine | queue | deliveries | {"OWNS_DATABASE": str(owns_database).lower()},
     }
 
 
-def _api_environment(spec: FunctionSpec, configuration: Configuration, workflow: Workflow) -> dict[str, str]:
+def _api_environment(
+    spec: FunctionSpec, configuration: Configuration, workflow: Workflow, delivery_queue_url: str
+) -> dict[str, str]:
     return {
         **inherited_environment(),
         **configuration.environment(spec),
         **workflow.environment,
         "STATE_MACHINE_ARN": workflow.state_machine_arn,
+        "DELIVERY_QUEUE_URL": delivery_queue_url,
         "DB_POOL_SIZE": API_POOL_SIZE,
     }

@@ -50,6 +50,7 @@ SETTINGS = {
     "POST_REUSE_HOURS": "24",
     "PUBLIC_BASE_URL": "https://api.example.com",
     "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:whyviral-analysis",
+    "DELIVERY_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/deliveries",
     "SUPABASE_DB_URL": "postgresql://nobody:nothing@127.0.0.1:9/none",
     "SUPABASE_SECRET_KEY": "sb_secret_example",
     "SUPABASE_URL": "https://example.supabase.co",

@@ -36,7 +36,10 @@ def test_what_a_stage_reserves_fits_its_pooler_together_with_its_workers(documen
     vcpus = int((defaults | parameters)["TranscribeVcpus"])
     workers = max(NEW_ACCOUNT_VCPUS // vcpus, int((defaults | parameters)["WarmWorkers"]))
 
-    assert sum(reserved(parameters).values()) + workers + len(ALONE) <= POOLER_CLIENTS
+    deliveries = document["Resources"]["DeliveriesFunction"]["Properties"]["Events"]["FromQueue"]["Properties"]
+    senders = deliveries["ScalingConfig"]["MaximumConcurrency"]
+
+    assert sum(reserved(parameters).values()) + senders + workers + len(ALONE) <= POOLER_CLIENTS
 
 
 def test_production_limits_every_function_that_users_can_start_many_of(document: Properties) -> None:
@@ -46,5 +49,7 @@ def test_production_limits_every_function_that_users_can_start_many_of(document:
 
     limited = {name for name, function in functions.items() if "ReservedConcurrentExecutions" in function}
     # Step Functions starts these once for each request, for a moment.
-    assert functions.keys() - limited - ALONE == {"FinishFunction", "FailFunction", "FailureEventsFunction"}
+    short = {"FinishFunction", "FailFunction", "FailureEventsFunction"}
+    # The queue limits this one, because users cannot start it directly.
+    assert functions.keys() - limited - ALONE == short | {"DeliveriesFunction"}
     assert all(re.sub("Function$", "", name) in {key.removeprefix("Reserve") for key in prod} for name in limited)

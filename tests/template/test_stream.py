@@ -44,12 +44,14 @@ def test_it_has_the_settings_of_the_api_and_those_of_the_adapter(
     }
 
 
-def test_it_has_the_rights_of_the_api_but_those_of_the_health_check(resources: Properties) -> None:
+def test_it_has_the_rights_of_the_api_but_those_of_routes_that_it_does_not_serve(resources: Properties) -> None:
     api, stream = (str(resources[role]["Properties"]["Policies"]) for role in ("ApiRole", "StreamRole"))
 
     health = "['states:StartExecution', 'states:DescribeStateMachine']"
+    deliveries = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": {"Fn::GetAtt": ["DeliveryQueue", "Arn"]}}
 
-    assert stream.replace("StreamLogGroup", "ApiLogGroup") == api.replace(health, "'states:StartExecution'")
+    served = api.replace(health, "'states:StartExecution'").replace(f", {deliveries}", "")
+    assert stream.replace("StreamLogGroup", "ApiLogGroup") == served
 
 
 def test_its_handler_is_an_executable_with_unix_line_ends(stream: Properties) -> None:

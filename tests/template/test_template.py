@@ -10,6 +10,8 @@ from tests.template.conftest import ROOT, Properties, of_type
 from whyviral.admin import scheduled_job as scheduled
 from whyviral.analysis import orphaned
 from whyviral.analysis.post_explainer import MODEL_TIMEOUT_S
+from whyviral.webhooks.outgoing import repository as outgoing
+from whyviral.webhooks.outgoing import sender
 
 _SECRETS = {
     "ANTHROPIC_API_KEY",
@@ -197,16 +199,43 @@ def test_the_analyse_function_has_time_to_save_what_the_model_answered(functions
     assert functions["AnalyzeFunction"]["Timeout"] >= MODEL_TIMEOUT_S + 10
 
 
+@pytest.mark.parametrize(
+    ("queue", "function"), [("WebhookQueue", "WebhooksFunction"), ("DeliveryQueue", "DeliveriesFunction")]
+)
 def test_a_message_is_not_delivered_again_while_it_is_being_processed(
-    resources: Properties, functions: dict[str, Properties]
+    resources: Properties, functions: dict[str, Properties], queue: str, function: str
 ) -> None:
-    queue = resources["WebhookQueue"]["Properties"]
-
-    assert queue["VisibilityTimeout"] >= 6 * functions["WebhooksFunction"]["Timeout"]
+    assert resources[queue]["Properties"]["VisibilityTimeout"] >= 6 * functions[function]["Timeout"]
 
 
-def test_an_event_that_keeps_failing_is_kept_and_raises_an_alarm(resources: Properties) -> None:
-    redrive = resources["WebhookQueue"]["Properties"]["RedrivePolicy"]
+def test_no_two_attempts_of_a_delivery_overlap(functions: dict[str, Properties]) -> None:
+    timeout_s = functions["DeliveriesFunction"]["Timeout"]
+
+    assert timeout_s >= sender.EXCHANGE_S + 10
+    assert timeout_s < outgoing.LEASE.total_seconds()
+
+
+def test_only_those_that_create_deliveries_or_look_for_lost_ones_queue_them(resources: Properties) -> None:
+    may = {
+        name
+        for name, statements in _all_statements(resources).items()
+        for statement in statements
+        if "sqs:SendMessage" in as_list(statement["Action"])
+        and {"Fn::GetAtt": ["DeliveryQueue", "Arn"]} in as_list(statement["Resource"])
+    }
+
+    assert may == {"ApiRole", "FinishRole", "FailRole", "SweeperRole", "DeliveriesRole"}
+
+
+def test_the_function_that_talks_to_strangers_has_no_secret_of_a_vendor(
+    document: Properties, functions: dict[str, Properties]
+) -> None:
+    assert _variables(document, functions["DeliveriesFunction"]).keys() & _SECRETS == {"SUPABASE_DB_URL"}
+
+
+@pytest.mark.parametrize("queue", ["WebhookQueue", "DeliveryQueue"])
+def test_a_message_that_keeps_failing_is_kept_and_raises_an_alarm(resources: Properties, queue: str) -> None:
+    redrive = resources[queue]["Properties"]["RedrivePolicy"]
     dead_letters = redrive["deadLetterTargetArn"]["Fn::GetAtt"][0]
     watched = [
         alarm["Dimensions"][0]["Value"]["Fn::GetAtt"][0]
@@ -218,8 +247,9 @@ def test_an_event_that_keeps_failing_is_kept_and_raises_an_alarm(resources: Prop
     assert dead_letters in watched
 
 
-def test_one_event_that_fails_does_not_repeat_its_batch(functions: dict[str, Properties]) -> None:
-    assert functions["WebhooksFunction"]["Events"]["FromQueue"]["Properties"]["FunctionResponseTypes"] == [
+@pytest.mark.parametrize("function", ["WebhooksFunction", "DeliveriesFunction"])
+def test_one_message_that_fails_does_not_repeat_its_batch(functions: dict[str, Properties], function: str) -> None:
+    assert functions[function]["Events"]["FromQueue"]["Properties"]["FunctionResponseTypes"] == [
         "ReportBatchItemFailures"
     ]
 

@@ -54,6 +54,7 @@ class DescribedApi(FastAPI):
         document = super().openapi()
         if "ErrorCode" not in document["components"]["schemas"]:
             _remove_item_schemas(document)
+            _remove_refusals_of_receivers(document)
             _add_errors(document)
             _add_examples(document["components"]["schemas"])
         return document
@@ -66,6 +67,15 @@ def _remove_item_schemas(document: dict[str, Any]) -> None:
             for response in operation["responses"].values():
                 for media in response.get("content", {}).values():
                     media.pop("itemSchema", None)
+
+
+def _remove_refusals_of_receivers(document: dict[str, Any]) -> None:
+    """Remove the 422 that FastAPI adds to outgoing webhooks: what a user's receiver refuses is the receiver's own."""
+    for operations in document["webhooks"].values():
+        for operation in operations.values():
+            del operation["responses"]["422"]
+    for name in ("HTTPValidationError", "ValidationError"):
+        del document["components"]["schemas"][name]
 
 
 def _add_errors(document: dict[str, Any]) -> None:

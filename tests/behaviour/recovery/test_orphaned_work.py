@@ -101,12 +101,16 @@ def test_a_restart_fails_interrupted_requests_and_starts_those_never_started(
     untouched = commit_only(system, engine, workflow)
     others_arn = "arn:aws:states:eu-central-1:000000000001:execution:production:x"
     others = commit_only(system, engine, workflow, status="PROCESSING", execution_arn=others_arn)
-    queue_url = boto3.client("sqs").get_queue_url(QueueName="webhooks")["QueueUrl"]
+    sqs = boto3.client("sqs")
+    queue_url, delivery_queue_url = (
+        sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in ("webhooks", "deliveries")
+    )
 
     recovery.recover(
         system.stack.ready.database_url,
         state_machine_arn=system.stack.workflow.state_machine_arn,
         queue_url=queue_url,
+        delivery_queue_url=delivery_queue_url,
         owns_database=False,
     )
 

@@ -26,6 +26,7 @@ from local.database.postgres import Postgres
 from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY, STAND_IN_KEY
 from local.stand_ins.dodo.account import API_KEY
 from tests.factories import create_subscription, create_user
+from tests.fakes.delivery_queue import FakeDeliveryQueue
 from tests.fakes.workflow import FakeWorkflow
 from tests.fixtures.stand_ins import StandInsClient
 from tools.openapi import render_openapi
@@ -84,6 +85,7 @@ def _settings(database_url: str) -> ApiSettings:
         clerk_secret_key=SecretStr(CLERK_STAND_IN_SECRET_KEY),
         gemini_api_key=SecretStr(STAND_IN_KEY),
         state_machine_arn="arn:aws:states:eu-central-1:000000000000:stateMachine:fake",
+        delivery_queue_url="https://sqs.example.com/deliveries",
         public_base_url=HttpUrl(BASE_URL),
         frontend_url=HttpUrl(ORIGIN),
         supabase_url=HttpUrl(STORAGE),
@@ -99,6 +101,11 @@ def workflow() -> FakeWorkflow:
     return FakeWorkflow()
 
 
+@pytest.fixture
+def deliveries() -> FakeDeliveryQueue:
+    return FakeDeliveryQueue()
+
+
 @cache
 def _routes() -> APIRouter:
     """Return the routes, which do not depend on the settings and are shared.
@@ -109,10 +116,12 @@ def _routes() -> APIRouter:
 
 
 @pytest.fixture
-def app(settings: ApiSettings, workflow: FakeWorkflow, local_endpoints: Endpoints) -> Iterator[FastAPI]:
+def app(
+    settings: ApiSettings, workflow: FakeWorkflow, deliveries: FakeDeliveryQueue, local_endpoints: Endpoints
+) -> Iterator[FastAPI]:
     app = create_app(settings)
     app.router = _routes()
-    replace_services(app, workflow=workflow, answer_step_s=0.0, progress_stream_s=0.0)
+    replace_services(app, workflow=workflow, deliveries=deliveries, answer_step_s=0.0, progress_stream_s=0.0)
     yield app
     app.state.services.engine.dispose()
 

@@ -39,6 +39,7 @@ OPEN_SETS = {
     ("MetadataUsed", "provider"): "vendors are added",
     ("EventOut", "event"): "events are added",
     ("PaymentMethodOut", "kind"): "the provider adds ways of paying",
+    ("WebhookOut", "type"): "vendors add events",
     ("CallOut", "step"): "each owner of calls names its own steps",
     ("MediaLeftOut", "reason"): "a sentence",
     ("NotObservable", "reason"): "a sentence",

@@ -202,6 +202,7 @@ def environment_of(settings: ApiSettings) -> dict[str, str]:
         "CLERK_SECRET_KEY": settings.clerk_secret_key.get_secret_value(),
         "GEMINI_API_KEY": "stand-in",
         "STATE_MACHINE_ARN": settings.state_machine_arn,
+        "DELIVERY_QUEUE_URL": settings.delivery_queue_url,
         "PUBLIC_BASE_URL": str(settings.public_base_url),
         "FRONTEND_URL": str(settings.frontend_url),
         "SUPABASE_URL": str(settings.supabase_url),

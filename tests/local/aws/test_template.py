@@ -180,4 +180,5 @@ def test_schedules_and_synchronous_callers_are_read_from_the_events() -> None:
         "ReconciliationFunction",
         "SweeperFunction",
         "TranscribeFunction",
+        "DeliveriesFunction",
     }

@@ -27,6 +27,7 @@ from whyviral.social.creator_baselines.models import CreatorBaselineRow
 from whyviral.throttling.models import IdempotencyKey, RateWindow
 from whyviral.vendor_calls.models import ExternalApiCallLog
 from whyviral.webhooks.models import WebhookEvent
+from whyviral.webhooks.outgoing.models import OutgoingDelivery
 
 NOW = datetime.now(UTC)
 DUE = datetime(2026, 11, 25, 9, 17, tzinfo=UTC)
@@ -129,6 +130,7 @@ def test_old_and_expired_rows_are_deleted_and_recent_ones_are_kept(database: Dat
         "job_runs": 0,
         "creator_baselines": 0,
         "baseline_posts": 0,
+        "outgoing_deliveries": 0,
     }
 
 
@@ -161,6 +163,17 @@ def test_the_single_posts_of_a_creator_are_forgotten_after_thirty_days(database:
     with session_scope(database.engine) as session:
         found = session.scalars(select(AnalysisRequestPost.measured).order_by(AnalysisRequestPost.position)).all()
     assert found == [{"facts": []}, None, {"facts": [], "baseline_posts": sample}]
+
+
+def test_deliveries_of_webhooks_are_deleted_after_ninety_days(database: Database) -> None:
+    with session_scope(database.engine) as session:
+        endpoint = factories.create_endpoint(session, factories.create_user(session))
+        for days in (91, 89):
+            factories.create_delivery(session, endpoint, data={"days": days}, created_at=NOW - timedelta(days=days))
+
+    assert cleaner(database).clean()["outgoing_deliveries"] == 1
+    with session_scope(database.engine) as session:
+        assert session.scalars(select(OutgoingDelivery.data)).all() == [{"days": 89}]
 
 
 def test_a_second_retention_run_deletes_nothing(database: Database) -> None:

@@ -16,6 +16,8 @@ from tests.factories import (
     create_activity,
     create_analysis,
     create_chat,
+    create_delivery,
+    create_endpoint,
     create_note,
     create_post,
     create_request,
@@ -132,6 +134,8 @@ def create_everything(session: Session, name: str) -> User:
     request = create_request(session, user, [post], status="PROCESSING")
     create_reservation(session, request)
     create_share_link(session, request, token=f"token of {name}")
+    endpoint = create_endpoint(session, user, url=f"https://{name}.example.com/", description=f"hook of {name}")
+    create_delivery(session, endpoint, data={"name": name})
     create_status(session, request)
     analysis = create_analysis(session, request, post)
     create_note(session, user, analysis, content=f"note of {name}")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
+from tests.fakes.delivery_queue import FakeDeliveryQueue
 from tests.fakes.event_queue import FakeEventQueue
 from tests.fakes.workflow import FakeWorkflow
 from tests.fixtures.pipeline import Pipeline, check_history
@@ -24,7 +25,11 @@ from whyviral.webhooks.inbox import GIVE_UP_AFTER, QUEUE_AGAIN_AFTER, STUCK_AFTE
 from whyviral.webhooks.models import EventState, WebhookEvent
 
 NOTHING = dict.fromkeys(
-    ("requests_overdue", "requests_orphaned", "requests_started", "requests_left", "events_queued", "events_stuck"), 0
+    (
+        *("requests_overdue", "requests_orphaned", "requests_started", "requests_left"),
+        *("events_queued", "events_stuck", "deliveries_queued"),
+    ),
+    0,
 )
 MOMENT = timedelta(microseconds=1)
 
@@ -36,6 +41,7 @@ class SweeperFixture:
         self.pipeline = pipeline
         self.workflow = FakeWorkflow()
         self.queue = FakeEventQueue()
+        self.deliveries = FakeDeliveryQueue()
 
     def sweep(self, **fields: Any) -> dict[str, int]:
         """Run the sweeper and return the non-zero counts."""
@@ -43,6 +49,7 @@ class SweeperFixture:
             self.pipeline.engine,
             self.workflow,
             self.queue,
+            self.deliveries,
             clock=self.pipeline.clock,
             logger=build_logger("test"),
             **fields,
@@ -277,6 +284,7 @@ def test_the_results_of_a_sweep_are_in_its_job_run(sweeper: SweeperFixture) -> N
         sweeper.pipeline.engine,
         sweeper.workflow,
         sweeper.queue,
+        sweeper.deliveries,
         clock=sweeper.pipeline.clock,
         logger=build_logger("test"),
     )

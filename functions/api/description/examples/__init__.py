@@ -6,7 +6,7 @@ An example that contains another model reuses that model's example, so that ids 
 from collections.abc import Mapping
 from typing import Any
 
-from . import accounts, administration, analyses, billing, chats, estimates, notes, posts, sharing, streams
+from . import accounts, administration, analyses, billing, chats, estimates, notes, posts, sharing, streams, webhooks
 from .constants import REQUEST_ID
 
 ERROR: Mapping[str, Any] = {
@@ -28,5 +28,6 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     **streams.EXAMPLES,
     **administration.EXAMPLES,
     **billing.EXAMPLES,
+    **webhooks.EXAMPLES,
 }
 """The example of each model. The schema of a model has the name of its class."""

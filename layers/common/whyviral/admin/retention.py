@@ -21,6 +21,7 @@ from whyviral.social.creator_baselines import repository as baselines
 from whyviral.social.creator_baselines.service import MAX_USE
 from whyviral.vendor_calls.models import ExternalApiCallLog
 from whyviral.webhooks import inbox
+from whyviral.webhooks.outgoing import repository as outgoing
 
 BATCH = 5_000
 
@@ -79,6 +80,8 @@ class Cleaner:
         self._until_done("creator_baselines", delete_lists)
         forget_samples = partial(sampled_posts.forget_old, before=self.now - MAX_USE, limit=self.batch)
         self._until_done("baseline_posts", forget_samples)
+        delete_deliveries = partial(outgoing.delete_old, before=self._before(days.access_log), limit=self.batch)
+        self._until_done("outgoing_deliveries", delete_deliveries)
         return self.results
 
     def _before(self, days: int) -> datetime:

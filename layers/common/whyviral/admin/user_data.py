@@ -42,6 +42,7 @@ from whyviral.usage.models import UsageReservation, UserUsage
 from whyviral.vendor_calls.models import DailySpend, ExternalApiCallLog, ProviderLimit
 from whyviral.webhooks import inbox
 from whyviral.webhooks.models import EventProvider, WebhookEvent
+from whyviral.webhooks.outgoing.models import OutgoingDelivery, OutgoingEndpoint
 
 _ERROR = "AccountDeleted"
 _RUNNING = (RequestStatus.PENDING, RequestStatus.PROCESSING)
@@ -142,6 +143,14 @@ USER_ROWS: tuple[UserRows, ...] = (
     UserRows(PostAnalysis, _by_request(PostAnalysis.request_id), Deletion.RETAINED),
     UserRows(AnalysisStatus, _by_request(AnalysisStatus.request_id), Deletion.RETAINED),
     UserRows(ShareLink, _by_request(ShareLink.request_id), Deletion.DELETED, hidden=("token_sha256",)),
+    UserRows(
+        OutgoingDelivery,
+        lambda owner: OutgoingDelivery.endpoint_id.in_(
+            select(OutgoingEndpoint.id).where(OutgoingEndpoint.user_id == owner.user_id)
+        ),
+        Deletion.DELETED,
+    ),
+    UserRows(OutgoingEndpoint, _by_user(OutgoingEndpoint), Deletion.DELETED, hidden=("secret", "previous_secret")),
     UserRows(AnalysisNote, _by_user(AnalysisNote), Deletion.DELETED),
     UserRows(
         ChatMessageChunk,

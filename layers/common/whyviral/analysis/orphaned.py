@@ -1,4 +1,4 @@
-"""Finds orphaned work, which are requests without an execution and unprocessed webhook events.
+"""Finds orphaned work: requests without an execution, unprocessed webhook events, and webhooks that were not queued.
 
 The sweeper restarts, fails or requeues it.
 """
@@ -19,10 +19,12 @@ from whyviral.core.database import session_scope
 from whyviral.core.telemetry.catalogue import EVENTS_STUCK, REQUESTS_NOT_STARTED, REQUESTS_ORPHANED
 from whyviral.core.telemetry.metrics import record
 from whyviral.core.telemetry.trace import new_trace_id
+from whyviral.integrations.aws.delivery_queue import DeliveryQueue
 from whyviral.integrations.aws.event_queue import EventQueue
 from whyviral.integrations.aws.step_functions import ExecutionStatus, Workflow
 from whyviral.integrations.errors import ProviderError
 from whyviral.webhooks import inbox
+from whyviral.webhooks.outgoing import repository as outgoing
 
 from . import repository
 from .models import RequestStatus, Stage
@@ -41,6 +43,7 @@ _COUNTS = (
     "requests_left",
     "events_queued",
     "events_stuck",
+    "deliveries_queued",
 )
 TIMED_OUT = "States.Timeout"
 EXECUTION_LOST = "ExecutionLost"
@@ -122,6 +125,7 @@ class Sweeper:
     engine: Engine
     workflow: Workflow
     queue: EventQueue
+    deliveries: DeliveryQueue
     clock: Clock
     logger: Logger
     owns_database: bool = True
@@ -138,7 +142,7 @@ class Sweeper:
             ProviderError: the state machine or the queue cannot be reached; the parts that need neither are done.
         """
         failures: list[ProviderError] = []
-        for part in (self._end_overdue, self._follow_executions, self._queue_events):
+        for part in (self._end_overdue, self._follow_executions, self._queue_events, self._queue_deliveries):
             try:
                 part()
             except ProviderError as exc:
@@ -189,6 +193,15 @@ class Sweeper:
         for event_id in events:
             self.queue.send(event_id)
             self.results["events_queued"] += 1
+
+    def _queue_deliveries(self) -> None:
+        """Queue outgoing webhooks that are due and have no message."""
+        if not self.owns_database:
+            return
+        with session_scope(self.engine) as session:
+            due = outgoing.take_unqueued(session, now=self.clock(), limit=BATCH)
+        self.deliveries.send(due)
+        self.results["deliveries_queued"] += len(due)
 
     def _list(self, older_than: timedelta, execution_prefix: str) -> Sequence[Unfinished]:
         before = self.clock() - older_than

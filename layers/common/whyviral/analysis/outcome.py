@@ -1,7 +1,9 @@
 """Ends requests: finishes them, fails them, and fails single posts of them."""
 
+import uuid
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,11 +16,15 @@ from whyviral.core.errors import ErrorCategory
 from whyviral.core.telemetry.catalogue import ANALYSES_ENDED, ANALYSIS_DURATION, ANALYSIS_ERRORS
 from whyviral.core.telemetry.on_commit import record_on_commit
 from whyviral.social import repository as social_repository
+from whyviral.social.platforms import Platform
 from whyviral.usage import service as usage_service
+from whyviral.webhooks.outgoing.models import EventType
+from whyviral.webhooks.outgoing.repository import create_deliveries
 
 from . import repository
 from .models import SUGGESTIONS, AnalysisRequestPost, PostAnalysisRequest, PostState, RequestStatus, Stage
 from .pipeline import Outcome, PostJob, RequestJob, StageResult, fail_post, lock_current, record_status
+from .schemas import AnalysisEventData
 from .stage_failure import StageFailure, read_stage_failure
 
 _NEVER_ANALYSED = "This post was lost on our side before it was explained; try again."
@@ -41,10 +47,11 @@ def finish_request(session: Session, job: RequestJob, *, now: datetime) -> Stage
         is_late = post.state != PostState.PENDING
         category, message = (ErrorCategory.TIMEOUT, _TOO_LATE) if is_late else (ErrorCategory.INTERNAL, _NEVER_ANALYSED)
         fail_post(post, stage=Stage.ANALYSING, category=category, message=message)
-    is_explained = _close(session, request, posts, now=now)
+    closed = _close(session, request, posts, now=now)
+    outcome = Outcome.COMPLETED if closed.is_explained else Outcome.NO_RESULT
     if any(_is_ours(post) for post in posts) or (not posts and not _is_users_side(request)):
-        return StageResult(outcome=Outcome.FAILED)
-    return StageResult(outcome=Outcome.COMPLETED if is_explained else Outcome.NO_RESULT)
+        outcome = Outcome.FAILED
+    return StageResult(outcome=outcome, deliveries=closed.deliveries)
 
 
 def fail_request(
@@ -74,8 +81,8 @@ def fail_request(
         social_repository.release_claims(session, request.platform, pending, lease_owner=job.lease_owner)
     for post in _unfinished(posts):
         _fail_post_of_stage(post, stage_failure)
-    _close(session, request, posts, now=now, stage_failure=stage_failure)
-    return StageResult(outcome=Outcome.FAILED)
+    closed = _close(session, request, posts, now=now, stage_failure=stage_failure)
+    return StageResult(outcome=Outcome.FAILED, deliveries=closed.deliveries)
 
 
 def fail_post_of_stage(session: Session, job: PostJob, *, stage: Stage, error: str, cause: str = "") -> StageResult:
@@ -126,6 +133,16 @@ def _is_users_side(request: PostAnalysisRequest) -> bool:
     return ErrorCategory(request.error_category or ErrorCategory.INTERNAL).is_users_side
 
 
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """A request that has ended."""
+
+    is_explained: bool
+    """At least one URL is explained."""
+    deliveries: tuple[uuid.UUID, ...]
+    """The webhooks that report it."""
+
+
 def _close(
     session: Session,
     request: PostAnalysisRequest,
@@ -133,8 +150,8 @@ def _close(
     *,
     now: datetime,
     stage_failure: StageFailure | None = None,
-) -> bool:
-    """Settle and close a request whose URLs have all ended; return whether any URL is explained."""
+) -> _Closed:
+    """Settle, close and report a request whose URLs have all ended."""
     explained = [post for post in posts if post.state == PostState.ANALYSED]
     request.results = {
         "posts": len(posts),
@@ -157,7 +174,7 @@ def _close(
         _fail(session, request, posts, stage_failure)
     _record_end(session, request, stage_failure)
     _measure_end(session, request, posts)
-    return bool(explained)
+    return _Closed(bool(explained), _report(session, request, explained, now=now))
 
 
 def _settle(session: Session, request: PostAnalysisRequest, explained: Sequence[AnalysisRequestPost]) -> None:
@@ -238,3 +255,31 @@ def _measure_end(session: Session, request: PostAnalysisRequest, posts: Sequence
     record_on_commit(session, ANALYSIS_DURATION, float(request.duration_seconds or 0), Platform=request.platform)
     for post in failed:
         record_on_commit(session, ANALYSIS_ERRORS, Category=post.error_category or ErrorCategory.INTERNAL)
+
+
+def _report(
+    session: Session, request: PostAnalysisRequest, explained: Sequence[AnalysisRequestPost], *, now: datetime
+) -> tuple[uuid.UUID, ...]:
+    """Create the webhooks that report the end of a request, in one statement; none if the user has no endpoint."""
+    is_completed = request.status == RequestStatus.COMPLETED
+    data = AnalysisEventData(
+        analysis_request_id=request.id,
+        attempt=request.attempt,
+        platform=Platform(request.platform),
+        status=RequestStatus(request.status),
+        urls=len(request.post_urls),
+        explained=len(explained),
+        is_partial=is_completed and (len(explained) < len(request.post_urls) or any(p.is_partial for p in explained)),
+        error_category=None if is_completed else ErrorCategory(request.error_category or ErrorCategory.INTERNAL),
+    )
+    event = EventType.ANALYSIS_COMPLETED if is_completed else EventType.ANALYSIS_FAILED
+    return tuple(
+        create_deliveries(
+            session,
+            request.user_id,
+            event,
+            data.model_dump(mode="json"),
+            analysis_request_id=request.id,
+            now=now,
+        )
+    )

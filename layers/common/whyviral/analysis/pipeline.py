@@ -4,8 +4,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from whyviral.core.errors import ErrorCategory
@@ -89,6 +90,8 @@ class StageResult(BaseModel):
 
     outcome: Outcome
     wait_s: int | None = None
+    deliveries: Annotated[tuple[uuid.UUID, ...], Field(exclude=True)] = ()
+    """Webhooks that the stage created, to be queued after its commit; they are not part of the result."""
 
 
 class PostResult(StageResult):

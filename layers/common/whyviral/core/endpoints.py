@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
-    """The base URLs of the vendors, without a trailing slash, and the names of the vendors that stand-ins replace."""
+    """The base URLs of the vendors, without a trailing slash, and what else differs on one machine."""
 
     twitterapi_url: str = "https://api.twitterapi.io"
     gemini_url: str = "https://generativelanguage.googleapis.com"
@@ -26,6 +26,8 @@ class Endpoints:
     """A proxy that stands in for YouTube's hosts, with self-signed certificates; None: the real hosts."""
     media_gateway_url: str | None = None
     """The server of the media files of stand-ins' posts, at `<gateway>/<host>/<path>?<query>`; None: no stand-ins."""
+    has_local_receivers: bool = False
+    """Outgoing webhooks may also go to receivers on this machine, by HTTP on loopback."""
     stand_ins: frozenset[str] = frozenset()
 
     def is_stand_in(self, vendor: str) -> bool:

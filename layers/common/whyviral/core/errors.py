@@ -22,6 +22,8 @@ Every expected failure belongs to one of two trees. Each class is defined beside
     ├── billing.refusals          PlanNotFound, AlreadyOnPlan, AlreadySubscribed, NoPaidSubscription, PaymentOnHold,
     │                             SubscriptionEnding, NothingToCancel, NothingToUndo, CheckoutInProgress,
     │                             PlanChangeInProgress, EmailNeeded, NoBillingAccount, InvoiceNotFound
+    ├── webhooks.outgoing.service WebhookEndpointNotFound, WebhookDeliveryNotFound, WebhookUrlRefused,
+    │                             TooManyWebhookEndpoints, WebhookEndpointDisabled
     ├── throttling.rate_limits    RateLimited
     ├── throttling.idempotency    IdempotencyKeyReused, CallStillRunning
     ├── accounts.bearer_tokens    NotAuthenticated

@@ -1,9 +1,13 @@
-"""Verification of webhook signatures. Source: standardwebhooks.com; Svix and Dodo sign in this way."""
+"""Signatures of webhooks: verifies incoming ones and signs outgoing ones.
+
+Source: standardwebhooks.com; Svix and Dodo sign in this way.
+"""
 
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
@@ -58,6 +62,23 @@ def verified_event_id(secret: str, *, headers: Mapping[str, str], body: bytes, p
     except (WebhookVerificationError, ValueError):  # ValueError: the body is not UTF-8, or the secret is invalid
         raise InvalidSignature from None
     return named["webhook-id"]
+
+
+def signature_headers(secrets: Sequence[str], *, message_id: str, content: bytes, now: datetime) -> dict[str, str]:
+    """Return the headers of a signed webhook.
+
+    Args:
+        secrets: the signing secrets, in the format of `signing_key`; a receiver accepts a signature of any of them.
+        message_id: the same for every attempt to deliver the message.
+        content: the body, in UTF-8.
+        now: the time of the attempt.
+    """
+    signatures = [Webhook(signing_key(secret)).sign(message_id, now, content.decode()) for secret in secrets]
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(signatures),
+    }
 
 
 def _readable_signatures(header: str) -> str:

@@ -1,0 +1,1 @@
+"""Webhooks out: the endpoints of users, and the deliveries of events to them."""

@@ -1,0 +1,2 @@
+drop table public.outgoing_deliveries;
+drop table public.outgoing_endpoints;
