@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -13,14 +14,23 @@ from whyviral.chat.orphaned import end_expired
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine, session_scope
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.catalogue import JOBS_OVERDUE
+from whyviral.core.telemetry.metrics import record
 from whyviral.core.telemetry.trace import traced
 from whyviral.integrations.aws.delivery_queue import SqsDeliveryQueue
 from whyviral.integrations.aws.event_queue import SqsEventQueue
 from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
+from whyviral.jobs import job_runs
 
 from .settings import SweeperSettings
 
 JOB = "sweeper"
+LONGEST = {
+    "retention": timedelta(hours=26),
+    "billing": timedelta(hours=26),
+    "reconciliation": timedelta(days=8),
+}
+"""The longest time between two successful runs of the other jobs; longer means that a schedule was missed."""
 _WORK_S = 80
 """Of the 110 s in template.yaml: the last item may have to wait for a row lock and for AWS."""
 
@@ -49,7 +59,7 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     )
     try:
         results = run_once(_engine, JOB, due_at, partial(_sweep, sweeper), clock=utc_now)
-    finally:  # alarms count the results in this line, and a failed run may have handled something before it failed
+    finally:  # a failed run may have handled something before it failed
         _logger.info("swept", extra=sweeper.results)
     return {"results": results}
 
@@ -57,4 +67,8 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
 def _sweep(sweeper: Sweeper) -> Mapping[str, int]:
     with session_scope(_engine) as session:
         sweeper.results["answers_ended"] = len(end_expired(session, now=utc_now()))
+        overdue = job_runs.list_overdue(session, LONGEST, now=utc_now())
+    record(JOBS_OVERDUE, len(overdue))
+    if overdue:
+        _logger.warning("jobs overdue", extra={"jobs": overdue})
     return sweeper.sweep()

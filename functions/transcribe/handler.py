@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from functions.transcribe.decoder.hardening import adopt_descendants, disable_ptrace
 from whyviral.core.logging import build_logger
+from whyviral.core.telemetry.trace import traced
 from whyviral.integrations.aws.clients import load_credentials
 from whyviral.integrations.aws.task_tokens import StepFunctionsTask
 
@@ -34,6 +35,7 @@ _process = LazyProcessor(_worker_settings, logger=_logger)
 
 
 @_logger.inject_lambda_context(clear_state=True)
+@traced
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, str]:
     """Run the job `{task_token, request_id, attempt}` and report its end to Step Functions.
 

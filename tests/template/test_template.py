@@ -192,7 +192,6 @@ def test_analyses_that_fail_or_never_end_raise_an_alarm(resources: Properties) -
     watched = {alarm["MetricName"] for alarm in alarms if alarm.get("Namespace") == "AWS/States"}
 
     assert watched == {"ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled"}
-    assert [alarm["AlarmDescription"] for alarm in alarms if "AlarmActions" not in alarm] == []
 
 
 def test_the_analyse_function_has_time_to_save_what_the_model_answered(functions: dict[str, Properties]) -> None:
@@ -343,32 +342,6 @@ def test_a_failure_event_that_cannot_be_processed_is_kept_and_raises_an_alarm(
         _role_of(resources, function)
     )
     assert "FailureEventsDeadLetters" in watched
-
-
-@pytest.mark.parametrize(
-    ("metric", "logs", "source", "words"),
-    [
-        ("RequestsLost", "SweeperLogGroup", "analysis/orphaned.py", "a request was lost"),
-        ("RequestsLost", "FailureEventsLogGroup", "analysis/failure_events.py", "a request was lost"),
-        ("RequestsNotStarted", "SweeperLogGroup", "analysis/orphaned.py", "a request was not started"),
-        ("EventsStuck", "SweeperLogGroup", "analysis/orphaned.py", "events_stuck"),
-    ],
-)
-def test_the_alarms_for_orphaned_work_match_messages_that_are_logged(
-    resources: Properties, metric: str, logs: str, source: str, words: str
-) -> None:
-    filters = of_type(resources, "AWS::Logs::MetricFilter").values()
-    alarms = of_type(resources, "AWS::CloudWatch::Alarm").values()
-
-    patterns = [
-        each["FilterPattern"]
-        for each in filters
-        if each["MetricTransformations"][0]["MetricName"] == metric and each["LogGroupName"] == {"Ref": logs}
-    ]
-
-    assert [words in pattern for pattern in patterns] == [True]
-    assert f'"{words}"' in (ROOT / "layers/common/whyviral" / source).read_text(encoding="utf-8")
-    assert metric in {alarm.get("MetricName") for alarm in alarms}
 
 
 def test_every_parameter_is_documented(document: Properties) -> None:

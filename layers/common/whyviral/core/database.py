@@ -13,9 +13,12 @@ from sqlalchemy import CheckConstraint, DateTime, Engine, MetaData, Text, create
 from sqlalchemy.engine import URL, Connection, ExceptionContext
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from whyviral.core.postgres.connection_failures import ConnectionFailed
 from whyviral.core.postgres.connection_log import ConnectionLog
 from whyviral.core.postgres.dialect import DRIVERNAME
 from whyviral.core.postgres.url import check_database_url, verified_tls
+from whyviral.core.telemetry.catalogue import STATEMENTS_LOST
+from whyviral.core.telemetry.metrics import record
 
 STATEMENT_TIMEOUT_MS = 8_000
 SOCKET_TIMEOUT_S = 10
@@ -23,6 +26,8 @@ _QUOTING_FIELDS = ("D", "W", "q")
 """The fields of an error that may quote rows: detail, context and internal query."""
 _DATA_EXCEPTION = "22"
 """The class of errors whose message itself quotes a value: `invalid input syntax for type uuid: "…"`."""
+_CANCELED = "57014"
+"""A statement that exceeded its time limit."""
 _RAISED_BY_OUR_SQL = "exec_stmt_raise"
 """The server routine behind `raise` in our own SQL functions, whose messages quote no values."""
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -111,18 +116,21 @@ def _roll_back(connection: Any, *_: object) -> None:
 
 
 @event.listens_for(Engine, "handle_error")
-def _remove_values(context: ExceptionContext) -> None:
-    """Remove row values from an error, so that no log quotes them, not even that of Lambda's runtime.
+def _on_error(context: ExceptionContext) -> None:
+    """Count lost statements, and remove row values from an error, so that not even Lambda's runtime logs them.
 
     Source: PostgreSQL, "Error and Notice Message Fields"; pg8000 passes them on unchanged.
     """
     error = context.original_exception
     fields = error.args[0] if error.args else None
+    sqlstate = str(fields.get("C", "")) if isinstance(fields, dict) else ""
+    if sqlstate == _CANCELED or (context.is_disconnect and not isinstance(error, ConnectionFailed)):
+        record(STATEMENTS_LOST)
     if not isinstance(fields, dict):
         return
     for name in _QUOTING_FIELDS:
         fields.pop(name, None)
-    if str(fields.get("C", "")).startswith(_DATA_EXCEPTION) and fields.get("R") != _RAISED_BY_OUR_SQL:
+    if sqlstate.startswith(_DATA_EXCEPTION) and fields.get("R") != _RAISED_BY_OUR_SQL:
         fields["M"] = "a value has the wrong format"
     if context.sqlalchemy_exception is not None:  # it already contains the original message
         context.sqlalchemy_exception.args = (f"({type(error).__module__}.{type(error).__name__}) {error}",)

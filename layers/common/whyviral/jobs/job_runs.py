@@ -42,6 +42,22 @@ def find_last_success(session: Session, job: str, *, before: datetime) -> dateti
     return session.scalar(succeeded)
 
 
+def list_overdue(session: Session, longest: Mapping[str, timedelta], *, now: datetime) -> list[str]:
+    """Return the jobs whose last success, or else the first run of any job, is longer ago than allowed.
+
+    Args:
+        session: the transaction.
+        longest: the longest time between two successful runs, by job.
+        now: the current time, aware UTC.
+    """
+    last = select(JobRun.job, func.max(JobRun.due_at)).where(
+        JobRun.job.in_(longest), JobRun.state == JobState.SUCCEEDED
+    )
+    last_of_job: dict[str, datetime] = dict(session.execute(last.group_by(JobRun.job)).tuples().all())
+    first = session.scalar(select(func.min(JobRun.due_at))) or now
+    return [job for job, allowed in longest.items() if last_of_job.get(job, first) < now - allowed]
+
+
 def finish(session: Session, job: str, due_at: datetime, *, results: Mapping[str, int], now: datetime) -> None:
     """Record that a run has succeeded."""
     ended = {"state": JobState.SUCCEEDED, "results": dict(results), "finished_at": now}

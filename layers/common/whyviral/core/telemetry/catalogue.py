@@ -81,7 +81,7 @@ QUEUE_WAIT = Metric(
     "QueueWait",
     MetricUnit.Seconds,
     "Time from when work was queued to its start: a job of the worker (its start included), a webhook event.",
-    {"Queue": ("worker", "webhooks", "deliveries", OTHER)},
+    {"Queue": ("worker", "webhooks", OTHER)},
 )
 ANALYSES_ENDED = Metric(
     "AnalysesEnded",
@@ -139,6 +139,11 @@ FAULTS = Metric(
 )
 DATABASE_UNREACHABLE = Metric(
     "DatabaseUnreachable", MetricUnit.Count, "Connections that the database or its pooler refused or did not answer."
+)
+STATEMENTS_LOST = Metric(
+    "StatementsLost",
+    MetricUnit.Count,
+    "Statements that the database did not finish: canceled by the time limit, or the connection broke.",
 )
 REQUESTS_ORPHANED = Metric(
     "RequestsOrphaned", MetricUnit.Count, "Requests whose execution ended without ending them; they are ended now."
