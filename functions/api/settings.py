@@ -7,12 +7,13 @@ from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
 from whyviral.chat.wiring import ChatSettings
+from whyviral.core.settings import MediaLinkSettings
 from whyviral.integrations.dodo.api_call import DodoMode
 
 type CommaList = Annotated[tuple[str, ...], NoDecode]
 
 
-class ApiSettings(ChatSettings):
+class ApiSettings(ChatSettings, MediaLinkSettings):
     """Database, identity provider, state machine, chat model, budgets, allowed hosts and allowed origins."""
 
     clerk_publishable_key: str

@@ -26,7 +26,12 @@ logger = build_logger("media")
 collector = MediaCollector(
     engine,
     download=Downloader(GuardedHttp(), gateway_url=endpoints.current().media_gateway_url).download,
-    build_store=partial(SupabaseMediaStore, settings.supabase_url, settings.supabase_secret_key.get_secret_value()),
+    build_store=partial(
+        SupabaseMediaStore,
+        settings.supabase_url,
+        settings.supabase_secret_key.get_secret_value(),
+        links_to=settings.media_base_url,
+    ),
     clock=utc_now,
 )
 

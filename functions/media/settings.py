@@ -1,7 +1,7 @@
 """Environment settings of the media function."""
 
-from whyviral.core.settings import StorageSettings
+from whyviral.core.settings import MediaLinkSettings, StorageSettings
 
 
-class MediaSettings(StorageSettings):
-    """Database and storage access."""
+class MediaSettings(StorageSettings, MediaLinkSettings):
+    """Database and storage access, and the address of public links."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, SecretStr
 
-from whyviral.core.settings import DeployableSettings, StorageSettings
+from whyviral.core.settings import DeployableSettings, MediaLinkSettings, StorageSettings
 
 
 class JobSettings(DeployableSettings):
@@ -24,7 +24,7 @@ class JobSettings(DeployableSettings):
     """The longest time a job may take."""
 
 
-class WorkerSettings(StorageSettings):
+class WorkerSettings(StorageSettings, MediaLinkSettings):
     """Settings of the database, the storage and speech recognition."""
 
     youtube_proxy_url: SecretStr | None = None

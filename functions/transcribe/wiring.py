@@ -43,7 +43,11 @@ def build_processor(
 
     def build_reader(*, calls: CallCollector) -> MediumReader:
         store = SupabaseMediaStore(
-            settings.supabase_url, settings.supabase_secret_key.get_secret_value(), calls=calls, clock=utc_now
+            settings.supabase_url,
+            settings.supabase_secret_key.get_secret_value(),
+            links_to=settings.media_base_url,
+            calls=calls,
+            clock=utc_now,
         )
         return MediumReader(
             store=LostFileStore(store, engine),

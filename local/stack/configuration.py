@@ -184,6 +184,7 @@ def configure(
         settings["SUPABASE_PUBLISHABLE_KEY"] = ""  # Realtime sends what its own database writes, not what ours does
     if "supabase" in stand_ins:
         settings["SUPABASE_URL"] = f"{stand_ins_url}/supabase"
+        settings["MEDIA_BASE_URL"] = ""  # a CDN has no files of the stand-in
     if "self_hosted" in stand_ins:
         settings["SELF_HOSTED_LLM_URL"] = f"{stand_ins_url}/self_hosted"
     for vendor, name, secret in _WEBHOOK_SECRETS:

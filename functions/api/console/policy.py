@@ -82,8 +82,10 @@ def sign_in_policy(host: str) -> str:
 
 
 def _media(settings: ApiSettings) -> dict[str, tuple[str, ...]]:
-    storage = _origin(str(settings.supabase_url))
-    return {"img-src": (storage,), "media-src": (storage,)}
+    # Links that were made before MEDIA_BASE_URL was set lead to Storage.
+    addresses = (settings.supabase_url, settings.media_base_url)
+    sources = tuple(dict.fromkeys(_origin(str(url)) for url in addresses if url is not None))
+    return {"img-src": sources, "media-src": sources}
 
 
 def _render(added: Sources) -> str:

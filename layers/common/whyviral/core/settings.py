@@ -2,7 +2,7 @@
 
 from typing import Any, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator
+from pydantic import AliasChoices, Field, HttpUrl, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from whyviral.core import logging
@@ -67,6 +67,20 @@ class DeployableSettings(BaseSettings):
                 for error in exc.errors()
             )
             raise SettingsError(f"cannot start, check these settings: {problems}") from None
+
+
+class MediaLinkSettings(DeployableSettings):
+    """Base class of the settings of deployables that make or show links to stored media."""
+
+    media_base_url: HttpUrl | None = None
+    """A CDN before the public bucket of Storage; None: links lead to Storage itself."""
+
+    @field_validator("media_base_url")
+    @classmethod
+    def _is_plain_address(cls, url: HttpUrl | None) -> HttpUrl | None:
+        if url is not None and (url.scheme != "https" or url.query or url.fragment or url.username):
+            raise ValueError("must begin with https:// and have no query, such as https://media.example.com")
+        return url
 
 
 class StorageSettings(DeployableSettings):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import HttpUrl
 from starlette.testclient import TestClient
 
 from functions.api.app import create_app
@@ -64,6 +65,15 @@ def test_the_policy_allows_our_files_and_media_of_storage_only(client: TestClien
         "form-action": {"'none'"},
         "frame-ancestors": {"'none'"},
     }
+
+
+def test_the_policy_allows_media_of_the_cdn_before_storage_too(settings: ApiSettings) -> None:
+    app = create_app(settings.model_copy(update={"media_base_url": HttpUrl("https://media.example.com/files")}))
+    page = TestClient(app, base_url=f"https://{HOST}").get("/console/")
+    app.state.services.engine.dispose()
+
+    policy = _policy(page.headers)
+    assert policy["img-src"] == policy["media-src"] == {"'self'", STORAGE, "https://media.example.com"}
 
 
 def test_clerk_may_run_in_the_console_but_sets_inline_styles_on_its_own_page_only(

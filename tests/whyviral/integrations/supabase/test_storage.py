@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import HttpUrl
 
 from tests.fixtures.bytes_server import Serve
 from tests.fixtures.stand_ins import StandInsClient
@@ -54,6 +55,13 @@ def refused(store: SupabaseMediaStore, **fields: Any) -> ProviderError:
         put(store, **fields)
     assert KEY not in f"{failure.value!s}{failure.value!r}"
     return failure.value
+
+
+@pytest.mark.parametrize("base", ["https://media.example.com", "https://media.example.com/", "https://example.com/m"])
+def test_links_are_built_on_a_cdn_before_storage(open_store: Open, base: str) -> None:
+    url = put(open_store(links_to=HttpUrl(base)))
+
+    assert url == f"{base.rstrip('/')}/{PATH}"
 
 
 def test_a_stored_file_is_public_under_its_path_for_a_year(

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
 
 import httpx
+from pydantic import HttpUrl
 
 from whyviral.core import endpoints
 from whyviral.core.clock import Clock, utc_now
@@ -58,6 +59,7 @@ class SupabaseMediaStore:
         secret_key: str,
         *,
         calls: CallRecorder,
+        links_to: HttpUrl | None = None,
         clock: Clock = utc_now,
         client: httpx.Client | None = None,
         timeout_s: float = _TOTAL_TIMEOUT_S,
@@ -69,6 +71,7 @@ class SupabaseMediaStore:
             url: `SUPABASE_URL`, the URL of the project.
             secret_key: `SUPABASE_SECRET_KEY`.
             calls: the recorder of every call.
+            links_to: `MEDIA_BASE_URL`, a CDN before the bucket on which public URLs are built; None for Storage's own.
             clock: the source of the calls' start times.
             client: an HTTP/1.1 client that does not follow redirects; multiplexing does not help with one file at a
                 time.
@@ -80,6 +83,7 @@ class SupabaseMediaStore:
         """
         key = checked_key(secret_key, name="SUPABASE_SECRET_KEY")
         self._url = f"{_checked_url(url)}/storage/v1"
+        self._public_url = str(links_to).rstrip("/") if links_to else f"{self._url}/object/public/{BUCKET}"
         # New keys are not JWTs. Supabase reads them from `apikey`, and accepts a bearer token only if it is equal.
         self._headers = {"apikey": key, "Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
         self._calls = calls
@@ -176,7 +180,7 @@ class SupabaseMediaStore:
                 raise unreadable(httpx.codes.OK) from exc
             finally:
                 body.detach()  # otherwise its destructor would close the caller's file
-        return f"{self._url}/object/public/{BUCKET}/{path}"
+        return f"{self._public_url}/{path}"
 
     def _timeout(self, ends_at: float) -> httpx.Timeout:
         silence_s = max(0.001, min(_SILENCE_TIMEOUT_S, (ends_at - time.monotonic()) * _SILENCE_SHARE))
