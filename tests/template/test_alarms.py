@@ -169,6 +169,25 @@ def test_a_budget_is_made_on_request(document: Properties) -> None:
     assert "NotificationsWithSubscribers" not in silent
 
 
+def test_the_runbook_says_for_each_queue_of_failed_messages_how_to_deliver_them_again(document: Properties) -> None:
+    resources = render(document, **EVERYTHING)
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    section = runbook.partition("## Queues of messages that failed")[2].partition("\n## ")[0]
+    entries = dict(re.findall(r"^\| `(\w+)` \|.*\|(.*)\|$", section, re.MULTILINE))
+    redriven = {
+        queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]
+        for queue in of_type(resources, "AWS::SQS::Queue").values()
+        if "RedrivePolicy" in queue
+    }
+
+    assert entries.keys() == {name for name in of_type(resources, "AWS::SQS::Queue") if "DeadLetter" in name}
+    for name, entry in entries.items():
+        # SQS moves messages back only to a queue whose dead letters they are.
+        command = f'aws sqs start-message-move-task --source-arn "$(arn {name})"' if name in redriven else "--payload"
+        assert command in entry, name
+        assert all(function in resources for function in re.findall(r"physical (\w+)", entry)), name
+
+
 def test_the_runbook_has_an_entry_for_each_alarm_and_no_other(
     alarms: dict[str, Properties], composites: dict[str, Properties]
 ) -> None:

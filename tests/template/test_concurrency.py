@@ -34,7 +34,8 @@ def test_what_a_stage_reserves_fits_its_pooler_together_with_its_workers(documen
     parameters = dict(read_stage(stage).parameters)
     defaults = {name: str(each["Default"]) for name, each in document["Parameters"].items() if "Default" in each}
     vcpus = int((defaults | parameters)["TranscribeVcpus"])
-    workers = max(NEW_ACCOUNT_VCPUS // vcpus, int((defaults | parameters)["WarmWorkers"]))
+    warm = (int((defaults | parameters)[name]) for name in ("WarmWorkers", "MaxWarmWorkers"))
+    workers = max(NEW_ACCOUNT_VCPUS // vcpus, *warm)
 
     deliveries = document["Resources"]["DeliveriesFunction"]["Properties"]["Events"]["FromQueue"]["Properties"]
     senders = deliveries["ScalingConfig"]["MaximumConcurrency"]

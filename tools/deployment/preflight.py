@@ -73,6 +73,8 @@ def preflight(stage: Stage, account: Account, template: Mapping[str, Any]) -> It
     }
     if "TranscribeImage" in stage.parameters:
         checks["worker's image"] = lambda: _check_image(account, stage.parameters["TranscribeImage"])
+    if parameters["TranscribeMode"] == "warm":
+        checks["warm workers"] = lambda: _check_warm_workers(parameters)
     if parameters["TranscribeCompute"] == _LAMBDA:
         repository = stage.parameters.get("TranscribeImage", outputs.get("RepositoryName", "")).partition("@")[0]
         checks["policy of the repository"] = lambda: _check_repository(account, repository)
@@ -126,10 +128,26 @@ def _check_secret(template: Mapping[str, Any], account: Account, parameters: Map
     )
 
 
+def _most_workers(parameters: Mapping[str, str]) -> int:
+    """Return how many workers of the mode "warm" may run at once; 1 for the mode "task"."""
+    is_warm = parameters["TranscribeMode"] == "warm"
+    return max(int(parameters["WarmWorkers"]), int(parameters["MaxWarmWorkers"])) if is_warm else 1
+
+
+def _check_warm_workers(parameters: Mapping[str, str]) -> Check:
+    least, most = int(parameters["WarmWorkers"]), int(parameters["MaxWarmWorkers"])
+    return Check(
+        "warm workers",
+        most == 0 or most >= least,
+        f"from {least} to {most}" if most else f"always {least}",
+        "give MaxWarmWorkers=0, or at least as many as WarmWorkers",
+    )
+
+
 def _check_fargate(account: Account, parameters: Mapping[str, str]) -> Check:
     if parameters["TranscribeCompute"] == "managed-gpu":
         return Check("Fargate quota", is_ok=True, found="not used by managed-gpu")
-    workers = int(parameters["WarmWorkers"]) if parameters["TranscribeMode"] == "warm" else 1
+    workers = _most_workers(parameters)
     vcpus, quota = int(parameters["TranscribeVcpus"]), account.fargate_vcpus()
     needed = workers * vcpus
     return Check(

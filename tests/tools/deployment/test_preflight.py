@@ -143,6 +143,22 @@ def test_an_image_that_was_never_pushed_is_reported(account: Account, samconfig:
     assert (check.is_ok, check.found) == (False, f"{image} does not exist")
 
 
+@pytest.mark.parametrize(
+    ("most", "found", "is_ok"), [("0", "always 2", True), ("3", "from 2 to 3", True), ("1", "from 2 to 1", False)]
+)
+def test_the_numbers_of_warm_workers_must_fit_each_other_and_the_quota(
+    account: Account, samconfig: Path, most: str, found: str, *, is_ok: bool
+) -> None:
+    given = f'"TranscribeMode=warm", "WarmWorkers=2", "MaxWarmWorkers={most}"'
+    samconfig.write_text(samconfig.read_text().replace('"VpcId', f'{given}, "VpcId'))
+
+    checks = by_subject(list(preflight(read_stage("dev", samconfig), account, TEMPLATE)))
+
+    assert (checks["warm workers"].found, checks["warm workers"].is_ok) == (found, is_ok)
+    needed = max(2, int(most))
+    assert f"{2 * needed} needed for {needed} worker(s)" in checks["Fargate quota"].found
+
+
 def on_lambda(samconfig: Path, *parameters: str) -> Stage:
     given = ", ".join(f'"{each}"' for each in ("TranscribeCompute=lambda-cpu", *parameters))
     samconfig.write_text(samconfig.read_text().replace('"VpcId', f'{given}, "VpcId'))
