@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import chat, imports, media, requests, system, worker
+from bench import chat, console, imports, media, requests, system, worker
 from bench.comparison import ratios
 from bench.measurement import Measurement
 
@@ -26,6 +26,7 @@ _PARTS: Mapping[str, Callable[[], list[Measurement]]] = {
     "media": media.measure,
     "system": system.measure,
     "worker": worker.measure,
+    "console": console.measure,
 }
 
 

@@ -24,10 +24,10 @@ def measure() -> list[Measurement]:
     """Start the system twice and measure starts, analyses and memory."""
     with tempfile.TemporaryDirectory() as folder:
         started = time.monotonic()
-        with _running(Path(folder)):
+        with running(Path(folder)):
             first_s = time.monotonic() - started
         started = time.monotonic()
-        with _running(Path(folder)) as (process, ready):
+        with running(Path(folder)) as (process, ready):
             again_s = time.monotonic() - started
             cold_s = _analyse(ready, ["https://x.com/jack/status/20"])
             warm_s = _analyse(ready, ["https://x.com/jack/status/20"])
@@ -45,7 +45,8 @@ def measure() -> list[Measurement]:
 
 
 @contextmanager
-def _running(data: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+def running(data: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """Run the system inside the block on a free port; yields its process and what its ready line says."""
     command = [sys.executable, "-m", "local", "run", "--port", "0", "--data", str(data)]
     with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
