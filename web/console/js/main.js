@@ -16,6 +16,7 @@ const LOADERS = {
   notes: async () => (await import("./views/notes.js")).Notes,
   plan: async () => (await import("./views/plan.js")).Plan,
   request: async () => (await import("./views/request.js")).RequestPage,
+  settings: async () => (await import("./views/settings.js")).Settings,
   unknown: async () => (await import("./views/unknown.js")).Unknown,
   usage: async () => (await import("./views/usage.js")).Usage,
 };
@@ -43,7 +44,7 @@ function Console() {
   }, []);
   if (state.phase === "signed_out") return html`<${SignedOut} hasExpired=${state.hasExpired} />`;
   if (state.phase === "failed") return html`<main class="gate"><${Failure} error=${state.error} onRetry=${start} /></main>`;
-  if (state.phase === "starting") return html`<main class="gate"><${Loading} /></main>`;
+  if (state.phase === "starting") return html`<main class="gate"><p class="wordmark">why<b>viral</b></p><${Loading} /></main>`; // as in index.html
   return html`<${Shell} route=${route} profile=${state.profile}>
     <${View} key=${route.name === "request" ? route.ids[0] : route.name} route=${route} />
   <//>`;

@@ -9,6 +9,7 @@ const ROUTES = [
   [/^\/notes$/, "notes"],
   [/^\/usage$/, "usage"],
   [/^\/plan$/, "plan"],
+  [/^\/settings$/, "settings"],
 ];
 
 export function useRoute() {

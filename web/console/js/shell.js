@@ -17,7 +17,7 @@ export function Shell({ route, profile, children }) {
   const main = useRef();
   const isFirst = useRef(true);
   useEffect(() => {
-    document.title = route.name in texts.nav ? `${texts.nav[route.name]} · ${texts.title}` : texts.title;
+    document.title = titleOf(route);
     if (isFirst.current) isFirst.current = false;
     else {
       main.current.focus({ preventScroll: true });
@@ -44,12 +44,18 @@ export function Shell({ route, profile, children }) {
       </nav>
       <${Menu} className="account" summaryClass="" label=${html`<span aria-hidden="true">${initial(profile)}</span><span class="hidden">${texts.account.menu}</span>`}>
         <bdi class="menu-note quiet">${profile.email ?? profile.full_name ?? ""}</bdi>
+        <a href="#/settings">${texts.account.settings}</a>
         <a href=${addressOf("docs")}>${texts.account.docs}</a>
         <button type="button" onClick=${leave}>${texts.account.signOut}</button>
       <//>
     </header>
     <main class="content" id="content" tabindex="-1" ref=${main}>${children}</main>
   `;
+}
+
+function titleOf(route) {
+  const name = texts.nav[route.name] ?? texts[route.name]?.title;
+  return name ? `${name} · ${texts.title}` : texts.title;
 }
 
 function isOn(route, name) {

@@ -18,6 +18,12 @@ export function Verdict({ verdict, facts, sources }) {
   </section>`;
 }
 
+/** The verdict as a word, for lists of posts. */
+export function VerdictTag({ verdict }) {
+  if (!verdict) return null;
+  return html`<span class=${verdict.is_viral ? "tag tag-on" : "tag"}>${verdict.is_viral ? texts.verdict.viral : texts.verdict.notViral}</span>`;
+}
+
 function Score({ verdict }) {
   return html`<div class="score">
     <p class="score-words"><span>${texts.verdict.score} <b class="numbers">${verdict.score.toFixed(2)}</b></span>

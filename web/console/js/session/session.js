@@ -11,6 +11,8 @@ let clerk = null;
 let onSignedOut = () => {};
 
 export const usesClerk = clerkHost !== "";
+/** The page with Clerk's form for the account; null where a stand-in replaces Clerk. */
+export const accountAddress = usesClerk ? new URL("../../../sign-in?account", import.meta.url).href : null;
 
 /** Find the session. Call this once, before the first call of the API. */
 export async function startSession({ whenSignedOut }) {

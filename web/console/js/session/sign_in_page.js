@@ -1,4 +1,4 @@
-// The page with Clerk's sign-in form. It is a page of its own, because Clerk's forms need a wider CSP.
+// The page with Clerk's forms: sign-in, and with `?account` the account, where users make API keys. It is a page of its own, because Clerk's forms need a wider CSP.
 import { texts } from "../texts.js";
 import { loadClerkWithForms } from "./clerk.js";
 
@@ -9,7 +9,9 @@ const consoleAddress = new URL("../../../", import.meta.url).href;
 
 try {
   const clerk = await loadClerkWithForms(host, key);
-  if (clerk.session) location.replace(consoleAddress);
+  const wantsAccount = new URLSearchParams(location.search).has("account");
+  if (clerk.session && wantsAccount) clerk.mountUserProfile(place);
+  else if (clerk.session) location.replace(consoleAddress);
   else clerk.mountSignIn(place, { forceRedirectUrl: consoleAddress, signUpForceRedirectUrl: consoleAddress });
 } catch {
   place.textContent = texts.signIn.failed;

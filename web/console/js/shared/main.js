@@ -6,6 +6,7 @@ import { html, render, useEffect, useErrorBoundary, useState } from "../html.js"
 import { PlatformMark } from "../parts/platform.js";
 import { Failure, Loading, useData } from "../parts/states.js";
 import { Report } from "../report/report.js";
+import { VerdictTag } from "../report/verdict.js";
 import { texts } from "../texts.js";
 import { partsOf } from "./parts_of.js";
 
@@ -76,7 +77,8 @@ function SharedReport({ report }) {
     </header>
     ${posts.length > 1 && html`<nav class="post-tabs" aria-label=${texts.request.posts}>
       ${posts.map(({ entry, post }, position) => html`<button key=${entry.url} type="button" aria-current=${position === index ? "true" : undefined}
-        onClick=${() => setIndex(position)}><span class="post-tab-name"><bdi>${post?.content || entry.url.replace(/^https?:\/\/(www\.)?/, "")}</bdi></span></button>`)}
+        onClick=${() => setIndex(position)}><span class="post-tab-name"><bdi>${post?.content || entry.url.replace(/^https?:\/\/(www\.)?/, "")}</bdi></span>
+        <${VerdictTag} verdict=${entry.measured?.verdict} /></button>`)}
     </nav>`}
     ${shown ? html`<${Report} key=${index} ...${shown} />` : html`<p class="quiet">${texts.shared.empty}</p>`}
   </article>`;

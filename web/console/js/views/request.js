@@ -13,6 +13,7 @@ import { ExportMenu } from "../report/export.js";
 import { Progress } from "../report/progress.js";
 import { Report } from "../report/report.js";
 import { ShareButton } from "../report/share.js";
+import { VerdictTag } from "../report/verdict.js";
 import { go } from "../router.js";
 import { texts } from "../texts.js";
 
@@ -134,11 +135,10 @@ function PostTabs({ request, posts, chosen }) {
   return html`<nav class="post-tabs" aria-label=${texts.request.posts}>
     ${request.posts.map((entry, index) => {
       const post = posts.find((one) => one.id === entry.post_id);
-      const verdict = entry.measured?.verdict;
       return html`<a key=${entry.url} href=${`#/requests/${request.id}${entry.post_id ? `/${entry.post_id}` : ""}`}
         aria-current=${entry === chosen ? "true" : undefined}>
         <span class="post-tab-name"><bdi>${post?.details?.title || post?.content || entry.url.replace(/^https?:\/\/(www\.)?/, "") || index + 1}</bdi></span>
-        ${verdict && html`<span class=${verdict.is_viral ? "tag tag-on" : "tag"}>${verdict.is_viral ? texts.verdict.viral : texts.verdict.notViral}</span>`}
+        <${VerdictTag} verdict=${entry.measured?.verdict} />
         ${entry.state === "FAILED" && html`<span class="tag tag-failed">${texts.status.FAILED}</span>`}
       </a>`;
     })}
