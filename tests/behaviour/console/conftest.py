@@ -1,11 +1,12 @@
 """Chromium for the tests of a file, and visits of a signed-in user."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.behaviour import posts
 from tests.behaviour.system import System
@@ -14,6 +15,9 @@ from tests.fixtures.waits import WAIT_S
 
 expect.set_options(timeout=WAIT_S * 1000)
 type Open = Callable[..., Visit]
+type Read = Callable[[str], Visit]
+SHARE = re.compile(r"^Share\b")
+"""The name of the button, which also says whether a link exists."""
 
 
 @pytest.fixture(scope="package")
@@ -39,6 +43,26 @@ def open_console(chromium: Browser, system: System) -> Iterator[Open]:
             return visit
 
         yield open_one
+
+
+@pytest.fixture
+def read_link(chromium: Browser) -> Iterator[Read]:
+    """Open an address in a fresh browser context, which knows no session."""
+    with ExitStack() as visits:
+
+        def read(url: str) -> Visit:
+            visit = visits.enter_context(visiting(chromium))
+            visit.page.goto(url)
+            return visit
+
+        yield read
+
+
+def create_link(page: Page) -> str:
+    """Create a share link in the console and return it."""
+    page.get_by_role("button", name=SHARE).click()
+    page.get_by_role("button", name="Create a link").click()
+    return page.get_by_label("Link to the report").input_value()
 
 
 def token_of(system: System) -> str:

@@ -7,13 +7,13 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.behaviour import posts
-from tests.behaviour.console.conftest import Open, analysed, assert_clean, token_of
+from tests.behaviour.console.conftest import Open, Read, analysed, assert_clean, create_link, token_of
 from tests.behaviour.system import System
 from tests.fixtures.browser import visiting
 from tests.fixtures.waits import wait_until
 
 AXE = Path(__file__).parents[3] / ".tools" / "console" / "node_modules" / "axe-core" / "axe.min.js"
-VIEWS = ("/", "/history", "/notes", "/usage", "/plan")
+VIEWS = ("/", "/history", "/notes", "/usage", "/plan", "/settings")
 MAX_TRANSFER_BYTES = 120_000
 TOO_WIDE = """(width) => document.documentElement.scrollWidth <= width ? []
   : [...document.querySelectorAll("body *")]
@@ -47,7 +47,9 @@ def test_the_token_of_the_link_leaves_the_address_bar_and_signs_in(system: Syste
     assert_clean(visit, system)
 
 
-def test_a_post_is_pasted_followed_explained_discussed_and_noted(system: System, open_console: Open) -> None:
+def test_a_post_is_pasted_explained_discussed_noted_and_shared(
+    system: System, open_console: Open, read_link: Read
+) -> None:
     visit = open_console()
     page = visit.page
     paste(page, posts.publish(system, "x-picture").url)
@@ -67,9 +69,21 @@ def test_a_post_is_pasted_followed_explained_discussed_and_noted(system: System,
     page.get_by_role("button", name="Save note").click()
     expect(page.locator(".note [role=status]")).to_contain_text("Saved")
 
+    link = create_link(page)
+    reader = read_link(link)
+    expect(reader.page.get_by_role("heading", name="Why we say so")).to_be_visible()
+    reader.page.locator(".numbered .cite").first.click()
+    expect(reader.page.locator(".numbered .evidence").first).to_contain_text("Measured")
+    assert reader.page.locator(".report-side").count() == 0
+    token = link.split("#")[1]
+    assert [one.url for one in reader.requests if token in one.url] == [f"{system.stack.ready.api}/api/shared/{token}/"]
+    assert not any("authorization" in one.headers for one in reader.requests)
+
+    page.get_by_role("button", name="Close").click()
     page.get_by_role("link", name="Notes").click()
     expect(page.get_by_role("heading", name="The hook")).to_be_visible()
     assert_clean(visit, system)
+    assert_clean(reader, system)
 
 
 def test_the_steps_of_a_running_analysis_are_shown_without_a_reload(system: System, open_console: Open) -> None:
@@ -129,6 +143,13 @@ def test_no_view_has_a_serious_fault_of_accessibility_or_scrolls_sideways(
         visit.page.wait_for_load_state("networkidle")
         faults[path] = serious_faults(visit.page)
         assert visit.page.evaluate(TOO_WIDE, width) == []
+    link = create_link(visit.page)
+    faults["dialog"] = serious_faults(visit.page)
+    assert visit.page.evaluate(TOO_WIDE, width) == []
+    visit.page.goto(link)
+    visit.page.wait_for_selector(".report")
+    faults["shared"] = serious_faults(visit.page)
+    assert visit.page.evaluate(TOO_WIDE, width) == []
 
     assert not any(faults.values()), faults
     assert_clean(visit, system)

@@ -1,56 +1,14 @@
 """Reports that leave the console: a share link, which readers without an account open, and files."""
 
+import csv
+import io
 import json
-import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 
 import httpx
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import expect
 
-from tests.behaviour.console.conftest import Open, analysed, assert_clean
+from tests.behaviour.console.conftest import SHARE, Open, Read, analysed, create_link
 from tests.behaviour.system import System
-from tests.fixtures.browser import Visit, visiting
-
-SHARE = re.compile(r"^Share\b")
-type Read = Callable[[str], Visit]
-
-
-@pytest.fixture
-def read_link(chromium: Browser) -> Iterator[Read]:
-    """Open an address in a fresh browser context, which knows no session."""
-    with ExitStack() as visits:
-
-        def read(url: str) -> Visit:
-            visit = visits.enter_context(visiting(chromium))
-            visit.page.goto(url)
-            return visit
-
-        yield read
-
-
-def create_link(page: Page) -> str:
-    """Create a share link in the console and return it."""
-    page.get_by_role("button", name=SHARE).click()
-    page.get_by_role("button", name="Create a link").click()
-    return page.get_by_label("Link to the report").input_value()
-
-
-def test_a_link_shows_the_report_to_readers_without_an_account(
-    system: System, open_console: Open, read_link: Read
-) -> None:
-    link = create_link(open_console(path=analysed(system)).page)
-    visit = read_link(link)
-
-    expect(visit.page.get_by_role("heading", name="Why we say so")).to_be_visible()
-    visit.page.locator(".numbered .cite").first.click()
-    expect(visit.page.locator(".numbered .evidence").first).to_contain_text("Measured")
-    assert visit.page.locator(".report-side").count() == 0
-    token = link.split("#")[1]
-    assert [one.url for one in visit.requests if token in one.url] == [f"{system.stack.ready.api}/api/shared/{token}/"]
-    assert not any("authorization" in one.headers for one in visit.requests)
-    assert_clean(visit, system)
 
 
 def test_a_link_is_shown_once_and_is_replaced_and_revoked(system: System, open_console: Open, read_link: Read) -> None:
@@ -95,3 +53,23 @@ def test_a_report_is_saved_as_the_file_that_the_api_makes(system: System, open_c
 
 def _name_of(reply: httpx.Response) -> str:
     return reply.headers["content-disposition"].split('"')[1]
+
+
+def test_a_file_of_a_hostile_post_holds_neither_markup_nor_formulas(system: System, open_console: Open) -> None:
+    url = system.publish(
+        "1800000000000099001", '=HYPERLINK("http://evil.example") <script>alert(1)</script> [x](javascript:1)'
+    )
+    page = open_console(path=f"/requests/{system.analyse(url)['id']}").page
+    files = {}
+    for name in ("Markdown", "CSV"):
+        page.get_by_text("Export", exact=True).click()
+        with page.expect_download() as found:
+            page.get_by_role("button", name=name).click()
+        files[name] = found.value.path().read_text(encoding="utf-8-sig")
+
+    assert "HYPERLINK" in files["Markdown"]
+    assert "<script>" not in files["Markdown"]
+    assert "[x](javascript:" not in files["Markdown"]
+    cells = [cell for row in csv.reader(io.StringIO(files["CSV"])) for cell in row]
+    assert {cell[:2] for cell in cells if cell.lstrip("'").startswith("=")} == {"'="}
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "@"))]
