@@ -11,6 +11,7 @@ import pytest
 from functions.webhooks.gateway import GatewayRequest
 from functions.webhooks.settings import WebhooksSettings
 from local.stand_ins.clerk.webhooks import event_of, headers_of, new_event_id
+from tests.fakes.written_metrics import Value, metrics_in
 from tests.functions.webhooks.conftest import PATH, USER_ID, Webhooks, user_data
 from whyviral.core.security_headers import SECURITY_HEADERS
 from whyviral.core.settings import SettingsError
@@ -268,3 +269,10 @@ def test_every_response_has_the_security_headers(webhooks: Webhooks) -> None:
         answer = webhooks.receiver.receive(GatewayRequest.model_validate(event))
 
         assert SECURITY_HEADERS.items() <= answer["headers"].items()
+
+
+def test_a_refused_signature_is_counted_by_its_sender(webhooks: Webhooks, capsys: pytest.CaptureFixture[str]) -> None:
+    status, _ = webhooks.send_request(BODY, signed(**{"svix-signature": OLD_SIGNATURE}))
+
+    assert status == 401
+    assert metrics_in(capsys.readouterr().out) == [Value("WebhookSignatureFailures", 1, (("Sender", "clerk"),))]

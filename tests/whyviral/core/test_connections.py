@@ -8,6 +8,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from tests.fakes.written_metrics import Value, metrics_in
 from whyviral.core.database import build_engine, session_scope, single_statement
 
 _WHO_AM_I = text("select pg_backend_pid()")
@@ -39,14 +40,40 @@ def test_a_connection_that_was_closed_while_idle_in_the_pool_is_replaced(engine:
     assert use(pooled) != killed
 
 
-def test_a_connection_that_is_closed_within_a_transaction_is_not_replaced(engine: Engine, pooled: Engine) -> None:
+def test_a_connection_that_is_closed_within_a_transaction_is_not_replaced(
+    engine: Engine, pooled: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
     with Session(pooled) as session:
         kill(engine, int(session.scalars(_WHO_AM_I).one()))
         with pytest.raises(DBAPIError) as caught:
             session.scalars(_WHO_AM_I)
 
     assert caught.value.connection_invalidated
+    assert metrics_in(capsys.readouterr().out) == [Value("StatementsLost", 1, ())]
     assert use(pooled) > 0
+
+
+def test_a_statement_that_exceeds_its_time_is_counted_and_one_that_is_refused_is_not(
+    pooled: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Session(pooled) as session:
+        session.execute(text("set local statement_timeout = 1"))
+        with pytest.raises(DBAPIError):
+            session.execute(text("select pg_sleep(5)"))
+        session.rollback()
+        with pytest.raises(DBAPIError):
+            session.execute(text("select 1 / 0"))
+
+    assert metrics_in(capsys.readouterr().out) == [Value("StatementsLost", 1, ())]
+
+
+def test_each_connection_that_fails_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    unreachable = build_engine("postgresql://user:password@127.0.0.1:1/none")
+    for _ in range(2):
+        with pytest.raises(DBAPIError), unreachable.connect():
+            pass
+
+    assert metrics_in(capsys.readouterr().out) == [Value("DatabaseUnreachable", 1, ())] * 2
 
 
 def test_a_single_statement_is_sent_over_a_live_connection(engine: Engine, pooled: Engine) -> None:

@@ -53,7 +53,7 @@ def list_overdue(session: Session, longest: Mapping[str, timedelta], *, now: dat
     last = select(JobRun.job, func.max(JobRun.due_at)).where(
         JobRun.job.in_(longest), JobRun.state == JobState.SUCCEEDED
     )
-    last_of_job: dict[str, datetime] = dict(session.execute(last.group_by(JobRun.job)).tuples().all())
+    last_of_job: dict[str, datetime] = dict(session.execute(last.group_by(JobRun.job)).all())
     first = session.scalar(select(func.min(JobRun.due_at))) or now
     return [job for job, allowed in longest.items() if last_of_job.get(job, first) < now - allowed]
 
