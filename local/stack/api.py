@@ -10,8 +10,7 @@ import uvicorn  # noqa: E402
 
 from functions.api.app import create_app  # noqa: E402
 from functions.api.settings import ApiSettings  # noqa: E402
-from local.aws.gateway import WebhookGateway, lambda_invoker  # noqa: E402
-from local.aws.webhook_queue import FUNCTION  # noqa: E402
+from local.aws.gateway import FunctionGateway, lambda_invoker  # noqa: E402
 from local.bootstrap import install_endpoints  # noqa: E402
 
 _KEEP_ALIVE_S = 60
@@ -25,7 +24,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     port = parser.parse_args().port
     install_endpoints()
-    app = WebhookGateway(create_app(ApiSettings.load()), invoke=lambda_invoker(FUNCTION))
+    app = FunctionGateway(create_app(ApiSettings.load()), invoke=lambda_invoker())
     # With proxy headers enabled, a caller on loopback could forge its client address.
     uvicorn.run(
         app,

@@ -18,7 +18,7 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from local.aws import webhook_queue
-from local.aws.gateway import WebhookGateway, lambda_invoker
+from local.aws.gateway import FunctionGateway, lambda_invoker
 from local.aws.lambda_service import LambdaService
 from local.aws.sandbox import Invocation
 from local.aws.template import FunctionSpec
@@ -30,7 +30,7 @@ ANSWER = {"statusCode": 201, "headers": {"Content-Type": "application/json"}, "b
 
 
 def gateway(invoke: Callable[[bytes], bytes | None]) -> TestClient:
-    return TestClient(WebhookGateway(PlainTextResponse("the application"), invoke=invoke))
+    return TestClient(FunctionGateway(PlainTextResponse("the application"), invoke=lambda _, event: invoke(event)))
 
 
 @pytest.mark.parametrize("path", ["/api/accounts/webhook/clerk/", "/api/billing/webhook/dodo"])
@@ -68,7 +68,7 @@ def test_waiting_webhooks_do_not_occupy_the_threads_of_the_api() -> None:
         await PlainTextResponse("the application")(scope, receive, send)
 
     async def ask() -> tuple[int, list[int]]:
-        transport = httpx.ASGITransport(WebhookGateway(answer, invoke=invoke))
+        transport = httpx.ASGITransport(FunctionGateway(answer, invoke=lambda _, event: invoke(event)))
         async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
             waiting = [asyncio.create_task(client.post("/api/billing/webhook/dodo")) for _ in range(60)]
             try:
@@ -98,7 +98,7 @@ def test_a_function_can_be_invoked_from_another_process(tmp_path: Path) -> None:
         LambdaService(functions, environment=lambda _: {}, log_folder=tmp_path) as lambdas,
         Workflow("nothing", NOTHING, lambdas.invoke),
     ):
-        answers = [lambda_invoker(name)(b'{"a": 1}') for name in functions]
+        answers = [lambda_invoker()(name, b'{"a": 1}') for name in functions]
 
     assert answers[1] is None
     assert json.loads(answers[0] or b"")
