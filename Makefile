@@ -43,6 +43,10 @@ reset: install  ## delete all local data in .local/
 migrate: install  ## upgrade the database of SUPABASE_DIRECT_DB_URL
 	@exec $(PY) -m tools.migrate
 
+.PHONY: admin
+admin: install  ## make EMAIL=you@example.com an administrator: on the running system, or in SUPABASE_DIRECT_DB_URL
+	@exec $(PY) -m local admin "$(EMAIL)"
+
 .PHONY: plans
 plans: install  ## connect the plans with Dodo's products, in the database of SUPABASE_DIRECT_DB_URL
 	@exec $(PY) -m tools.plans

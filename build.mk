@@ -42,10 +42,10 @@ $(TRIM)
 $(call compile,/var/task)
 endef
 
-.PHONY: build-CommonLayer build-ApiFunction build-StreamFunction build-WebhooksFunction build-ScrapeFunction \
-        build-MediaFunction build-AnalyzeFunction build-FinishFunction build-FailFunction build-FailureEventsFunction \
-        build-RetentionFunction build-BillingFunction build-ReconciliationFunction build-SweeperFunction \
-        build-DeliveriesFunction
+.PHONY: build-CommonLayer build-ApiFunction build-StreamFunction build-WebhooksFunction build-AdminFunction \
+        build-ScrapeFunction build-MediaFunction build-AnalyzeFunction build-FinishFunction build-FailFunction \
+        build-FailureEventsFunction build-RetentionFunction build-BillingFunction build-ReconciliationFunction \
+        build-SweeperFunction build-DeliveriesFunction
 build-CommonLayer:
 	mkdir -p "$(ARTIFACTS_DIR)/python"
 	cp -R layers/common/whyviral "$(ARTIFACTS_DIR)/python/"
@@ -74,6 +74,9 @@ build-WebhooksFunction:
 
 build-DeliveriesFunction:
 	$(call package,deliveries)
+
+build-AdminFunction:
+	$(call package,admin)
 
 build-ScrapeFunction:
 	$(call package,scrape)

@@ -49,6 +49,7 @@ _SETTINGS = {
     "CLERK_WEBHOOK_SECRET": "whsec_ZXhhbXBsZQ==",
     "DODO_API_KEY": "example",
     "DODO_MODE": "test",
+    "ADMIN_COOKIE_SECRET": "an invented secret of enough characters",
     "DODO_WEBHOOK_SECRET": "whsec_ZXhhbXBsZQ==",
     "FRONTEND_URL": "https://app.example.com",
     "WEBHOOK_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/webhooks",

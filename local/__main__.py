@@ -68,6 +68,9 @@ def _parse() -> argparse.Namespace:
     reconcile.add_argument("--days", type=int, default=35, help="how far back payments and refunds are compared")
     reconcile.add_argument("--repair", action="store_true", help="change our rows to what Dodo says")
     reconcile.set_defaults(command=_reconcile)
+    admin = commands.add_parser("admin", help="make a user an administrator, and print the address of the admin panel")
+    admin.add_argument("email", help="the user's e-mail address")
+    admin.set_defaults(command=_admin)
     commands.add_parser("reset", help="delete all local data").set_defaults(command=_reset)
     return parser.parse_args()
 
@@ -203,6 +206,16 @@ def _reconcile(arguments: argparse.Namespace) -> int:
     return 1 if results["differences_left"] else 0
 
 
+def _admin(arguments: argparse.Namespace) -> int:
+    from local.stack.administrators import make_administrator  # noqa: PLC0415
+
+    email = _require_email(arguments.email, example="make admin EMAIL=you@example.com", name="EMAIL")
+    ready = _ready() if is_running(DATA) else None
+    for line in make_administrator(_settings(arguments), ready, email):
+        print(line)
+    return 0
+
+
 def _ready(data: Path = DATA) -> dict[str, Any]:
     """Return the fields of the running system's READY line."""
     if not is_running(data):
@@ -214,9 +227,9 @@ def _ready(data: Path = DATA) -> dict[str, Any]:
     return ready
 
 
-def _require_email(text: str, *, example: str) -> str:
+def _require_email(text: str, *, example: str, name: str = "USER") -> str:
     if not all(text.partition("@")):
-        raise StackError(f"{text!r} is not an e-mail address; set USER to one: {example}")
+        raise StackError(f"{text!r} is not an e-mail address; set {name} to one: {example}")
     return text
 
 

@@ -28,6 +28,7 @@ from whyviral.webhooks.outgoing.receivers import Receivers
 
 from .billing_pages import install_billing_pages
 from .console.pages import install_console
+from .console.redirects import install_redirects
 from .dependencies import Services
 from .error_responses import EVERY_ROUTE, error_responses
 from .errors import install_error_handlers
@@ -142,6 +143,7 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
     install_webhook_events(app)
     install_billing_pages(app)
     install_console(app, settings)
+    install_redirects(app)
     install_error_handlers(app)
     install_replays(app)
     app.add_middleware(UnhandledErrorMiddleware, logger=logger)

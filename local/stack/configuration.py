@@ -192,6 +192,8 @@ def configure(
             settings[name] = secret
         # Without the user's own secret, a random one rejects every webhook: the real vendor cannot reach this machine.
         settings.setdefault(name, "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode())
+    # A random one signs administrators out when the system stops.
+    settings.setdefault("ADMIN_COOKIE_SECRET", secrets.token_urlsafe(32))
     return Configuration(settings=settings, endpoints=Endpoints(**moved, has_local_receivers=True, stand_ins=stand_ins))
 
 

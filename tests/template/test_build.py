@@ -28,6 +28,7 @@ SPECS = read_template(ROOT / "template.yaml").functions
 LAYER = Path("CommonLayer", "python")
 # Well-formed but fake. No test here reaches a service that would check one.
 SETTINGS = {
+    "ADMIN_COOKIE_SECRET": "an invented secret of enough characters",
     "ACCESS_LOG_DAYS": "90",
     "ALLOWED_HOSTS": "api.example.com",
     "BRIGHTDATA_API_KEY": "example",

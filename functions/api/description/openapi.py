@@ -28,6 +28,7 @@ TEXT_FILE = {"schema": {"$ref": "#/components/schemas/TextFile"}}
 """The content of an answer that is a text file and not JSON."""
 _ANYWHERE = (NothingHere, MethodNotAllowed)
 """Errors that belong to no operation."""
+_OUR_PACKAGES = ("functions.api.", "whyviral.")
 
 
 class ErrorOut(BaseModel):
@@ -118,7 +119,9 @@ def _meanings(error: type[AppError]) -> dict[str, str]:
     """Return the meaning of each code, from the docstring of the class that introduces it."""
     meanings: dict[str, str] = {}
     for subclass in error.__subclasses__():
-        own = {subclass.code: meaning_of(subclass)} if "code" in vars(subclass) else {}
+        # A process that imports several functions, such as that of a test, has errors of the others too.
+        is_ours = subclass.__module__.startswith(_OUR_PACKAGES)
+        own = {subclass.code: meaning_of(subclass)} if is_ours and "code" in vars(subclass) else {}
         meanings = {**_meanings(subclass), **own, **meanings}
     return meanings
 

@@ -50,6 +50,7 @@ MATRIX: dict[Route, Answers] = {
     ("GET", "/console/sign-in"): public(404),  # it exists where Clerk signs users in
     ("GET", "/console/sign-in/"): public(404),
     ("GET", "/console/assets-{version}/{name:path}"): public(404),  # it has no such version
+    ("GET", "/admin/"): public(308),  # it leads to another function
     ("GET", "/docs"): public(200),
     ("GET", "/docs/swagger-ui-bundle.js"): public(200),
     ("GET", "/docs/swagger-ui.css"): public(200),

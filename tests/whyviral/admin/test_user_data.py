@@ -29,6 +29,7 @@ from tests.factories import (
     create_user,
 )
 from whyviral.accounts.models import EmailVerification, User
+from whyviral.admin.models import ActionName, ActionOutcome, AdminAction, TargetType
 from whyviral.admin.user_data import NOT_ABOUT_USERS, USER_ROWS, Deletion, Owner, UserRows, delete_user
 from whyviral.admin.user_export import InvalidExportCursor, export_page
 from whyviral.analysis.models import PostAnalysisRequest, RequestStatus
@@ -174,6 +175,14 @@ def create_everything(session: Session, name: str) -> User:
                 payload={"name": name},
             ),
             AppLog(user_id=user.id, category="API", event="feedback_given"),
+            AdminAction(
+                admin_id=user.id,
+                action=ActionName.CHANGE_PLAN,
+                target_type=TargetType.USER,
+                target_id=user.id,
+                reason="a favour",
+                outcome=ActionOutcome.SUCCEEDED,
+            ),
             AuthenticationLog(
                 event="sign_in", outcome="succeeded", user_id=user.id, email_hash=f"hash of {name}", **where
             ),

@@ -44,6 +44,8 @@ from whyviral.webhooks import inbox
 from whyviral.webhooks.models import EventProvider, WebhookEvent
 from whyviral.webhooks.outgoing.models import OutgoingDelivery, OutgoingEndpoint
 
+from .models import AdminAction
+
 _ERROR = "AccountDeleted"
 _RUNNING = (RequestStatus.PENDING, RequestStatus.PROCESSING)
 
@@ -195,6 +197,7 @@ USER_ROWS: tuple[UserRows, ...] = (
         hidden=("email_hash",),
     ),
     UserRows(AppLog, _by_user(AppLog), Deletion.RETAINED),
+    UserRows(AdminAction, lambda owner: AdminAction.admin_id == owner.user_id, Deletion.RETAINED),
 )
 """In the order of a deletion and of an export."""
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import CheckConstraint, DateTime, Engine, MetaData, Text, create_engine, event, func, make_url
 from sqlalchemy.engine import URL, Connection, ExceptionContext
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
 from whyviral.core.postgres.connection_failures import ConnectionFailed
 from whyviral.core.postgres.connection_log import ConnectionLog
@@ -160,6 +160,11 @@ def _begin_read_only(session: _ReadingSession, _transaction: object, connection:
 def reading_session(engine: Engine) -> Session:
     """Return a session for reading: the server refuses writes, and each statement is a transaction of its own."""
     return _ReadingSession(engine, expire_on_commit=False)
+
+
+def reading_sessions(engine: Engine) -> sessionmaker[Session]:
+    """Return a factory of sessions such as `reading_session` returns, for code that opens its sessions itself."""
+    return sessionmaker(engine, class_=_ReadingSession, expire_on_commit=False)
 
 
 def allow_writes(session: Session) -> None:

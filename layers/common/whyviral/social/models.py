@@ -28,7 +28,7 @@ class PlatformRow(Identified, Base):
     slug: Mapped[str] = mapped_column(unique=True)
     name: Mapped[str]
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
-    """New posts of the platform are accepted; an operator sets this to false by SQL during a provider's outage."""
+    """New posts of the platform are accepted; an administrator switches it off during a provider's outage."""
 
 
 class PostMedia(Identified, Base):

@@ -144,6 +144,23 @@ def take_unfinished(session: Session, *, now: datetime, limit: int) -> Sequence[
     return session.scalars(requeued.returning(WebhookEvent.id)).all()
 
 
+def requeue(session: Session, event_id: uuid.UUID, *, now: datetime) -> bool:
+    """Mark an unprocessed event, of any age, as queued now; return False if there is nothing to process any more.
+
+    The caller queues the event after the commit.
+
+    Raises:
+        EventNotFound: there is no such event.
+    """
+    event = session.get(WebhookEvent, event_id, with_for_update=True)
+    if event is None:
+        raise EventNotFound
+    if event.state in _DONE:
+        return False
+    event.updated_at = now
+    return True
+
+
 def count_stuck(session: Session, *, now: datetime) -> int:
     """Return the number of events that have been unprocessed for longer than `STUCK_AFTER`, for an alarm."""
     stuck = select(func.count()).where(WebhookEvent.state.not_in(_DONE), WebhookEvent.created_at < now - STUCK_AFTER)
