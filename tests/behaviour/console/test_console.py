@@ -143,6 +143,10 @@ def test_no_view_has_a_serious_fault_of_accessibility_or_scrolls_sideways(
         visit.page.wait_for_load_state("networkidle")
         faults[path] = serious_faults(visit.page)
         assert visit.page.evaluate(TOO_WIDE, width) == []
+    visit.page.get_by_text("Export", exact=True).click()
+    menu = visit.page.locator(".request-actions .menu-items").bounding_box()
+    assert menu is not None
+    assert 0 <= menu["x"] <= width - menu["width"]
     link = create_link(visit.page)
     faults["dialog"] = serious_faults(visit.page)
     assert visit.page.evaluate(TOO_WIDE, width) == []
