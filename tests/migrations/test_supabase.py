@@ -71,6 +71,8 @@ HIDDEN = [
     "refunds",
     "revoked_sessions",
     "share_links",
+    "outgoing_endpoints",
+    "outgoing_deliveries",
     "usage_reservations",
     "user_post_activity",
 ]
