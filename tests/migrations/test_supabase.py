@@ -70,6 +70,7 @@ HIDDEN = [
     "rate_windows",
     "refunds",
     "revoked_sessions",
+    "admin_actions",
     "share_links",
     "outgoing_endpoints",
     "outgoing_deliveries",
