@@ -45,6 +45,7 @@ PARAMETERS = {
     "AllowedHosts": HOST,
 }
 SECRETS = {
+    "ADMIN_COOKIE_SECRET": "an invented secret of enough characters",
     "CLERK_SECRET_KEY": CLERK_STAND_IN_SECRET_KEY,
     "CLERK_WEBHOOK_SECRET": CLERK_WEBHOOK_SECRET,
     "DODO_API_KEY": DODO_API_KEY,

@@ -36,7 +36,8 @@ class Recorder:
         """Record a call of a service whose protocol names the operation in `X-Amz-Target`."""
         found = _CREDENTIAL.search(authorization)
         assert found is not None, authorization
-        operation = target.rpartition(".")[2]
+        # One action allows both. Source: Amazon SQS, "Amazon SQS API permissions" (2026-11-28).
+        operation = target.rpartition(".")[2].replace("SendMessageBatch", "SendMessage")
         assert operation, f"{found['caller']} called {found['service']} in an unknown protocol"
         resource = _resource(json.loads(body), region=found["region"], account=account)
         with self._lock:

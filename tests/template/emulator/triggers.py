@@ -2,11 +2,13 @@
 
 import base64
 import json
+import re
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 from sqlalchemy.orm import Session
@@ -15,13 +17,15 @@ from local.aws.failure_events import task_event
 from local.stand_ins.clerk.webhooks import event_of, headers_of, new_event_id
 from tests import factories
 from tests.fixtures.waits import wait_until
-from tests.template.emulator.conftest import Emulator, api_event
+from tests.template.emulator.conftest import HOST, Emulator, api_event
 from tests.template.emulator.stream_server import stream_server
+from whyviral.accounts.models import User
 from whyviral.analysis.models import RequestStatus
 from whyviral.analysis.orphaned import OVERDUE_AFTER, START_AFTER
 from whyviral.core.database import session_scope
 from whyviral.webhooks.inbox import QUEUE_AGAIN_AFTER
-from whyviral.webhooks.models import WebhookEvent
+from whyviral.webhooks.models import EventState, WebhookEvent
+from whyviral.webhooks.outgoing.models import OutgoingEndpoint
 
 PHOTO = "https://x.com/invented_kites/status/9000000000000000002"
 MINUTE = timedelta(minutes=1)
@@ -42,9 +46,30 @@ def user_created(user_id: str = "user_emulated") -> dict[str, Any]:
     return event | {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
 
 
+def subscriber(session: Session, clerk_user_id: str | None = None) -> tuple[User, OutgoingEndpoint]:
+    """Create a user with a plan, and an endpoint that is told of ended analyses; no host may be at its address."""
+    user = factories.create_user(session, **({"clerk_user_id": clerk_user_id} if clerk_user_id else {}))
+    factories.create_subscription(session, user)
+    return user, factories.create_endpoint(session, user, url="https://127.0.0.1/")
+
+
+def messages(emulator: Emulator, function: str, variable: str) -> dict[str, Any]:
+    """Receive the messages of a queue and return them as the event that Lambda makes of them."""
+    queue = emulator.stack.variables[function][variable]
+    client: Any = boto3.client("sqs")
+    answer = client.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"])
+    fields = {"messageId": "MessageId", "body": "Body", "attributes": "Attributes"}
+    return {"Records": [{name: each[key] for name, key in fields.items()} for each in answer["Messages"]]}
+
+
 def analyse(emulator: Emulator) -> dict[str, Any]:
     """Analyse a photo through the API and return the ended request; it passes through the whole state machine."""
-    token = emulator.stand_ins.token()["token"]
+    identity = emulator.stand_ins.token(f"{uuid.uuid4()}@example.com")
+    token = identity["token"]
+    with session_scope(emulator.engine) as session:
+        _, endpoint = subscriber(session, identity["user_id"])
+        tested = f"/api/webhooks/endpoints/{endpoint.id}/test/"
+    assert emulator.request("POST", tested, token=token)[0] == 202
     status, accepted = emulator.request("POST", "/api/analysis/analyze/", {"post_urls": [PHOTO]}, token=token)
     assert status == 202, accepted
     path = f"/api/analysis/requests/{accepted['requests'][0]['id']}/"
@@ -76,7 +101,7 @@ def stream(emulator: Emulator) -> None:
     assert answer.status_code == 202, answer.text
 
 
-def failed_request(session: Session, user: Any) -> uuid.UUID:
+def failed_request(session: Session, user: User) -> uuid.UUID:
     now = datetime.now(UTC)
     post = factories.create_post(session)
     return factories.create_request(session, user, [post], status=RequestStatus.FAILED, finished_at=now).id
@@ -86,32 +111,63 @@ def webhooks(emulator: Emulator) -> None:
     """Receive a webhook, and then the message about it that the queue delivers."""
     answer = emulator.run("WebhooksFunction", user_created())
     assert answer["statusCode"] == 200, answer
-    queue = emulator.stack.variables["WebhooksFunction"]["WEBHOOK_QUEUE_URL"]
-    received = boto3.client("sqs").receive_message(QueueUrl=queue, MessageSystemAttributeNames=["All"])["Messages"]
-    records = [
-        {
-            "messageId": each["MessageId"],
-            "body": each["Body"],
-            "attributes": each["Attributes"],
-            "eventSource": "aws:sqs",
-        }
-        for each in received
-    ]
-    assert emulator.run("WebhooksFunction", {"Records": records}) == {"batchItemFailures": []}
+    event = messages(emulator, "WebhooksFunction", "WEBHOOK_QUEUE_URL")
+    assert emulator.run("WebhooksFunction", event) == {"batchItemFailures": []}
+
+
+def panel(emulator: Emulator, path: str, cookie: str = "", **form: str) -> dict[str, Any]:
+    """Open a page of the admin panel, or send a form."""
+    headers = {
+        "content-type": "application/x-www-form-urlencoded",
+        "origin": f"https://{HOST}",
+        **({"cookie": cookie} if cookie else {}),
+    }
+    event = api_event("POST" if form else "GET", f"/admin{path}", urlencode(form), headers)
+    answer: dict[str, Any] = emulator.run("AdminFunction", event)
+    assert answer["statusCode"] in (200, 303), answer
+    return answer
+
+
+def admin(emulator: Emulator) -> None:
+    """Sign in as an administrator, retry a failed request and requeue a failed event."""
+    identity = emulator.stand_ins.token("admin@example.com")
+    with session_scope(emulator.engine) as session:
+        user = factories.create_user(session, clerk_user_id=identity["user_id"], is_admin=True)
+        factories.create_subscription(session, user)
+        request = failed_request(session, user)
+        event = webhook_event(session, datetime.now(UTC), state=EventState.FAILED)
+    signed_in = panel(emulator, "/sign-in", token=identity["token"])
+    cookie = signed_in["headers"]["set-cookie"].partition(";")[0]
+    (token,) = set(re.findall(r'name="csrf_token" value="([^"]+)"', panel(emulator, "/home", cookie)["body"]))
+    for action in (f"requests/{request}/retry", f"events/{event}/requeue"):
+        panel(emulator, f"/actions/{action}", cookie, csrf_token=token, reason="The cause is mended.")
+
+
+def webhook_event(session: Session, came: datetime, **columns: Any) -> uuid.UUID:
+    row = {"provider": "clerk", "event_id": str(uuid.uuid4()), "type": "user.created", "payload": {}}
+    event = WebhookEvent(**row, created_at=came, updated_at=came, **columns)
+    session.add(event)
+    session.flush()
+    return event.id
+
+
+def deliveries(emulator: Emulator) -> None:
+    """Try what other functions have queued; each attempt fails, and is queued again."""
+    event = messages(emulator, "DeliveriesFunction", "DELIVERY_QUEUE_URL")
+    assert emulator.run("DeliveriesFunction", event) == {"batchItemFailures": []}
 
 
 def sweeper(emulator: Emulator) -> None:
-    """Sweep a request that was never started, one that is overdue, and an event that was never queued."""
+    """Sweep a request that never started, an overdue one, and an event and a delivery that were never queued."""
     now = datetime.now(UTC)
     executions = emulator.stack.outputs["StateMachineArn"].replace(":stateMachine:", ":execution:")
     with session_scope(emulator.engine) as session:
-        user = factories.create_user(session)
+        user, endpoint = subscriber(session)
+        factories.create_delivery(session, endpoint)
         for age, status in ((START_AFTER, RequestStatus.PENDING), (OVERDUE_AFTER, RequestStatus.PROCESSING)):
             request = factories.create_request(session, user, attempt_started_at=now - age - MINUTE, status=status)
             request.execution_arn = f"{executions}:{request.id}-{request.attempt}"
-        came = now - QUEUE_AGAIN_AFTER - MINUTE
-        event = {"provider": "clerk", "event_id": str(uuid.uuid4()), "type": "user.created", "payload": {}}
-        session.add(WebhookEvent(**event, created_at=came, updated_at=came))
+        webhook_event(session, now - QUEUE_AGAIN_AFTER - MINUTE)
     results = emulator.run("SweeperFunction", scheduled())["results"]
     expected = {"requests_started": 1, "requests_overdue": 1, "events_queued": 1}
     assert {name: results[name] for name in expected} == expected
@@ -133,7 +189,8 @@ def failure_events(emulator: Emulator) -> None:
 
 def fail(emulator: Emulator) -> None:
     with session_scope(emulator.engine) as session:
-        request = factories.create_request(session, factories.create_user(session), status=RequestStatus.PROCESSING)
+        user, _ = subscriber(session)
+        request = factories.create_request(session, user, status=RequestStatus.PROCESSING)
         event = {"request_id": str(request.id), "attempt": request.attempt}
     event |= {"stage": "fetching_posts", "error": "States.Timeout"}
     assert emulator.run("FailFunction", event) == {"outcome": "failed"}
@@ -147,8 +204,10 @@ TRIGGERS: Mapping[str, Callable[[Emulator], None]] = MappingProxyType(
     {
         "ApiFunction": api,
         "StreamFunction": stream,
-        "WebhooksFunction": webhooks,
+        "WebhooksFunction": webhooks,  # before others queue events without a content
+        "AdminFunction": admin,
         "SweeperFunction": sweeper,
+        "DeliveriesFunction": deliveries,
         "FailureEventsFunction": failure_events,
         "FailFunction": fail,
         "RetentionFunction": run_on_schedule("RetentionFunction"),
