@@ -1,45 +1,65 @@
-// The first video on one axis: speech, key frames, the hook, the first cut and the most replayed moment.
+// The first video on one axis: cuts, loudness, voices, the hook, the most replayed parts, and the words at the cursor.
 import { formatClock, formatNumber } from "../format.js";
 import { html, useEffect, useMemo, useState } from "../html.js";
 import { texts } from "../texts.js";
+import { Legend, Tracks } from "./tracks.js";
 
-const HOOK_S = 3;
+const KEY_STEPS = 100;
+const PAGE_STEPS = 10;
 
 export function Timeline({ post, facts, onSeek, video }) {
   const medium = post.media.find((one) => one.kind === "video");
-  const duration = medium?.duration_s ?? facts.get("duration")?.value;
+  const duration = Number(medium?.duration_s ?? facts.get("duration")?.value);
   const lines = useMemo(() => readTranscript(post.formatted_transcript, duration), [post.formatted_transcript, duration]);
   const [at, setAt] = useState(null);
   const playing = usePlayingTime(video, Boolean(onSeek));
-  if (!duration || !medium) return null;
-  const share = (seconds) => `${Math.min((seconds / duration) * 100, 100)}%`;
-  const move = (event) => {
-    const box = event.currentTarget.getBoundingClientRect();
-    setAt(Math.max(0, Math.min(1, (event.clientX - box.left) / box.width)) * duration);
-  };
+  if (!medium || !(duration > 0 && duration < Infinity)) return null;
   const value = (name) => facts.get(name)?.value;
-  const marks = [["firstCut", value("first_cut")], ["replayed", value("most_replayed_at")]].filter(([, seconds]) => seconds !== undefined);
+  const timeOf = (event) => {
+    const box = event.currentTarget.getBoundingClientRect();
+    return Math.max(0, Math.min(1, (event.clientX - box.left) / box.width)) * duration;
+  };
   const current = at ?? playing;
-  const said = current === null ? null : lines.findLast((line) => line.from <= current && current < line.to);
+  const said = current === null ? undefined : lines.findLast((line) => line.from <= current && current < line.to);
+  const cuts = medium.timeline?.cuts_s ?? [];
+  const onKeyDown = (event) => {
+    if ((event.key === "Enter" || event.key === " ") && onSeek && current !== null) onSeek(current);
+    else {
+      const next = timeAfterKey(event.key, { at: current ?? 0, duration, cuts });
+      if (next === undefined) return;
+      setAt(next);
+    }
+    event.preventDefault();
+  };
   return html`<section class="block timeline-block">
     <h2>${texts.timeline.title}</h2>
-    <div class=${`timeline ${onSeek ? "timeline-seeks" : ""}`} onPointerMove=${move} onPointerLeave=${() => setAt(null)}
-      onClick=${onSeek && at !== null ? () => onSeek(at) : undefined}>
-      <div class="timeline-lane timeline-speech">
-        ${lines.map((line) => html`<span key=${line.from} class=${said === line ? "is-said" : ""} style=${{ left: share(line.from), width: share(line.to - line.from) }}></span>`)}
-      </div>
-      <div class="timeline-lane timeline-events">
-        <span class="timeline-hook" style=${{ width: share(Math.min(HOOK_S, duration)) }}><em>${texts.timeline.hook}</em></span>
-        ${marks.map(([name, seconds]) => html`<span key=${name} class=${`timeline-mark timeline-${name} ${seconds > duration / 2 ? "timeline-late" : ""}`} style=${{ left: share(seconds) }}><em>${texts.timeline[name]} ${formatClock(seconds)}</em></span>`)}
-        ${medium.frames?.map((frame) => html`<i key=${frame.at_s} class="timeline-frame" style=${{ left: share(frame.at_s) }}></i>`)}
-      </div>
-      ${current !== null && html`<div class="timeline-cursor" style=${{ left: share(current) }}><span class="numbers">${formatClock(current)}</span></div>`}
+    <div class=${`timeline ${onSeek ? "timeline-seeks" : ""}`} role="slider" tabindex="0" aria-label=${texts.timeline.title}
+      aria-describedby="timeline-keys" aria-valuemin="0" aria-valuemax=${Math.ceil(duration)} aria-valuenow=${Math.floor(current ?? 0)}
+      aria-valuetext=${[formatClock(current ?? 0), said?.text].filter(Boolean).join(" ")}
+      onPointerMove=${(event) => setAt(timeOf(event))} onPointerLeave=${() => setAt(null)} onKeyDown=${onKeyDown}
+      onFocus=${(event) => event.currentTarget.matches(":focus-visible") && setAt(current ?? 0)} onBlur=${() => setAt(null)}
+      onClick=${onSeek && ((event) => onSeek(timeOf(event)))}>
+      <${Tracks} ...${{ post, medium, duration, lines, said, value }} />
+      ${current !== null && html`<div class="timeline-cursor" style=${{ left: `${(current / duration) * 100}%` }}><span class="numbers">${formatClock(current)}</span></div>`}
       <div class="timeline-axis numbers" aria-hidden="true"><span>0:00</span><span>${formatClock(duration / 2)}</span><span>${formatClock(duration)}</span></div>
     </div>
     <p class="timeline-said" aria-live="off"><bdi>${said?.text ?? ""}</bdi></p>
-    <${Measures} value=${value} />
+    <p id="timeline-keys" class="hidden">${onSeek ? texts.timeline.keysToSeek : texts.timeline.keys}</p>
+    <${Legend} ...${{ post, medium, lines }} />
+    <${Measures} ...${{ value, medium, duration }} />
     <${Transcript} lines=${lines} medium=${medium} onSeek=${onSeek} isCut=${value("transcript_is_cut") === true} />
   </section>`;
+}
+
+/** Where a key leads: arrows by a hundredth, page keys from cut to cut or by a tenth; undefined for other keys. */
+export function timeAfterKey(key, { at, duration, cuts }) {
+  const step = duration / KEY_STEPS;
+  const next = {
+    ArrowRight: at + step, ArrowUp: at + step, ArrowLeft: at - step, ArrowDown: at - step, Home: 0, End: duration,
+    PageUp: cuts.find((cut) => cut > at + 0.01) ?? at + PAGE_STEPS * step,
+    PageDown: cuts.findLast((cut) => cut < at - 0.01) ?? at - PAGE_STEPS * step,
+  }[key];
+  return next === undefined ? undefined : Math.max(0, Math.min(duration, next));
 }
 
 /** The lines of a transcript with their times: `[0:04] words`. A line lasts until the next one. */
@@ -54,7 +74,7 @@ export function readTranscript(text, duration) {
   const wordsPerSecond = 2.5;
   return lines.map((line, index) => {
     const spoken = line.from + Math.max(line.text.split(/\s+/).length / wordsPerSecond, 1);
-    const next = lines[index + 1]?.from ?? duration ?? spoken;
+    const next = lines[index + 1]?.from ?? (duration || spoken);
     return { ...line, to: Math.max(Math.min(spoken, next), line.from + 0.5) };
   });
 }
@@ -71,12 +91,14 @@ function usePlayingTime(video, isActive) {
   return time;
 }
 
-function Measures({ value }) {
+function Measures({ value, medium, duration }) {
   const cuts = value("cut_count");
   const loudness = value("loudness");
   const hook = value("hook_loudness");
+  const watched = medium.timeline?.watched_s;
   return html`<p class="quiet small">
     ${cuts !== undefined && `${texts.timeline.cuts(cuts, formatNumber(value("cuts_per_minute") ?? 0))} `}
+    ${cuts === undefined && watched > 0 && watched < duration - 1 && `${texts.timeline.watched(formatClock(watched))} `}
     ${loudness !== undefined && hook !== undefined && texts.timeline.loudness(formatNumber(loudness), formatNumber(hook))}
   </p>`;
 }
