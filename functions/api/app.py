@@ -40,18 +40,16 @@ from .routers import (
     analysis,
     billing,
     chat,
-    estimate,
-    exports,
     feedback,
     health,
     notes,
     progress,
-    sharing,
     sign_in,
     social,
     usage,
     webhooks,
 )
+from .routers.reports import estimate, exports, sharing
 from .settings import ApiSettings
 
 _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id", REPLAYED_HEADER]
