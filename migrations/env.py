@@ -13,6 +13,7 @@ from sqlalchemy import text
 import whyviral.accounts.models
 import whyviral.analysis.models
 import whyviral.analysis.sharing.models
+import whyviral.analysis.suggestions.models
 import whyviral.analytics.models
 import whyviral.chat.models
 import whyviral.core.database

@@ -26,6 +26,7 @@ from whyviral.analysis.models import (
     Stage,
 )
 from whyviral.analysis.sharing.models import ShareLink
+from whyviral.analysis.suggestions.models import Suggestion
 from whyviral.chat.models import ChatMessage, ChatMessageChunk, ChatSession
 from whyviral.core.database import Base
 from whyviral.notes.models import AnalysisNote
@@ -189,6 +190,12 @@ def create_analysis(session: Session, request: PostAnalysisRequest, post: Post, 
             | columns
         ),
     )
+
+
+def create_suggestion(session: Session, analysis: PostAnalysis, **columns: Any) -> Suggestion:
+    """Create the first suggestion of an analysis, which is not marked."""
+    row = {"post_analysis_id": analysis.id, "position": 1, "text": "One"}
+    return _add(session, Suggestion(**row | columns))
 
 
 def create_share_link(session: Session, request: PostAnalysisRequest, *, token: str) -> ShareLink:

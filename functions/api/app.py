@@ -49,7 +49,7 @@ from .routers import (
     usage,
     webhooks,
 )
-from .routers.reports import estimate, exports, sharing
+from .routers.reports import estimate, exports, sharing, suggestions
 from .settings import ApiSettings
 
 _EXPOSED_HEADERS = ["Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id", REPLAYED_HEADER]
@@ -129,6 +129,7 @@ def create_app(settings: ApiSettings, *, run: Runner = run_in_thread) -> FastAPI
         notes.router,
         estimate.router,
         exports.router,
+        suggestions.router,
         sharing.router,
         sharing.public_router,
         billing.router,

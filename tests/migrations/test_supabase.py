@@ -74,6 +74,7 @@ HIDDEN = [
     "share_links",
     "outgoing_endpoints",
     "outgoing_deliveries",
+    "suggestions",
     "usage_reservations",
     "user_post_activity",
 ]

@@ -94,6 +94,10 @@ MATRIX: dict[Route, Answers] = {
     ("GET", "/api/analysis/notes/{post_analysis_id}/"): signed_in(404),
     ("POST", "/api/analysis/notes/save/"): signed_in(404, NOTE),
     ("DELETE", "/api/analysis/notes/{note_id}/delete/"): signed_in(404),
+    ("POST", "/api/analysis/suggestions/{suggestion_id}/done/"): signed_in(
+        404, {"url": "https://x.com/jack/status/20"}
+    ),
+    ("DELETE", "/api/analysis/suggestions/{suggestion_id}/done/"): signed_in(404),
     ("POST", "/api/feedback/"): signed_in(201, {"category": "idea", "text": "Compare posts."}),
     ("POST", "/api/billing/subscribe/"): signed_in(404, {"plan": "gold"}),
     ("POST", "/api/billing/upgrade/"): signed_in(404, {"plan": "gold"}),

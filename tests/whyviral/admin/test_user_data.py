@@ -25,6 +25,7 @@ from tests.factories import (
     create_share_link,
     create_status,
     create_subscription,
+    create_suggestion,
     create_usage,
     create_user,
 )
@@ -139,6 +140,7 @@ def create_everything(session: Session, name: str) -> User:
     create_delivery(session, endpoint, data={"name": name})
     create_status(session, request)
     analysis = create_analysis(session, request, post)
+    create_suggestion(session, analysis, text=f"suggestion for {name}")
     create_note(session, user, analysis, content=f"note of {name}")
     create_chat(session, user, analysis, content=f"answer to {name}")
     create_activity(session, user, post)

@@ -6,7 +6,20 @@ An example that contains another model reuses that model's example, so that ids 
 from collections.abc import Mapping
 from typing import Any
 
-from . import accounts, administration, analyses, billing, chats, estimates, notes, posts, sharing, streams, webhooks
+from . import (
+    accounts,
+    administration,
+    analyses,
+    billing,
+    chats,
+    estimates,
+    notes,
+    posts,
+    sharing,
+    streams,
+    suggestions,
+    webhooks,
+)
 from .constants import REQUEST_ID
 
 ERROR: Mapping[str, Any] = {
@@ -23,6 +36,7 @@ EXAMPLES: Mapping[type, Mapping[str, Any]] = {
     **analyses.EXAMPLES,
     **chats.EXAMPLES,
     **notes.EXAMPLES,
+    **suggestions.EXAMPLES,
     **sharing.EXAMPLES,
     **estimates.EXAMPLES,
     **streams.EXAMPLES,

@@ -10,6 +10,7 @@ from whyviral.analysis.facts.not_observable import NotObservable
 from whyviral.analysis.facts.virality import Verdict
 
 from .constants import ENDED_AT, MEDIA_ID, METRICS, PLATFORM, POST_ID, POST_URL, REQUEST_ID, STARTED_AT, page_of
+from .suggestions import SUGGESTION
 
 
 def _fact(number: int, name: str, value: object, unit: str, source: str) -> dict[str, Any]:
@@ -119,6 +120,7 @@ ANALYSIS: dict[str, Any] = {
     "is_viral": _VERDICT["is_viral"],
     "analysis_data": _ANALYSIS_DATA,
     "metadata_used": _METADATA,
+    "suggestions": [SUGGESTION],
     "created_at": ENDED_AT,
 }
 _RESULTS = {"posts": 1, "analysed": 1, "partial": 0, "failed": 0, "viral": 1}

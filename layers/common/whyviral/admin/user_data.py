@@ -26,6 +26,7 @@ from whyviral.analysis.models import (
 from whyviral.analysis.orphaned import end_orphaned
 from whyviral.analysis.pipeline import RequestJob
 from whyviral.analysis.sharing.models import ShareLink
+from whyviral.analysis.suggestions.models import Suggestion
 from whyviral.analytics.authentications import Authentication, Caller, record_authentication
 from whyviral.analytics.models import ApiAccessLog, AppLog, AuthenticationEvent, AuthenticationLog
 from whyviral.billing.deletion import order_cancellation
@@ -93,6 +94,11 @@ def _by_request(column: Any) -> Callable[[Owner], ColumnElement[bool]]:
     return lambda owner: column.in_(_requests_of(owner))
 
 
+def _is_of_analysis(owner: Owner) -> ColumnElement[bool]:
+    analyses = select(PostAnalysis.id).where(PostAnalysis.request_id.in_(_requests_of(owner)))
+    return Suggestion.post_analysis_id.in_(analyses)
+
+
 def _chat_sessions_of(owner: Owner) -> Any:
     return select(ChatSession.id).where(ChatSession.user_id == owner.user_id)
 
@@ -143,6 +149,7 @@ USER_ROWS: tuple[UserRows, ...] = (
     ),
     UserRows(AnalysisRequestPost, _by_request(AnalysisRequestPost.request_id), Deletion.RETAINED),
     UserRows(PostAnalysis, _by_request(PostAnalysis.request_id), Deletion.RETAINED),
+    UserRows(Suggestion, _is_of_analysis, Deletion.DELETED),
     UserRows(AnalysisStatus, _by_request(AnalysisStatus.request_id), Deletion.RETAINED),
     UserRows(ShareLink, _by_request(ShareLink.request_id), Deletion.DELETED, hidden=("token_sha256",)),
     UserRows(

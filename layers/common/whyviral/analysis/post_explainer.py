@@ -45,6 +45,7 @@ from whyviral.vendor_calls.settlement import record_calls
 from . import repository
 from .models import AnalysisRequestPost, PostAnalysisRequest, PostState, Stage
 from .pipeline import Outcome, PostJob, PostResult, fail_post, fail_post_by_provider, lock_current, record_status
+from .suggestions.repository import save_suggestions
 
 ANALYSE_BUDGET = timedelta(seconds=70)
 """From the start of a post's turn to the last moment at which the model is asked about it. The state machine starts no
@@ -300,7 +301,8 @@ def _save_analysis(
         question_sha256=None if explanation.reply.provider == MEASURED else question_sha256(asked),
         storage_is_stand_in=endpoints.current().is_stand_in("supabase"),
     )
-    repository.save_analysis(session, request.id, post.id, values)
+    analysis_id = repository.save_analysis(session, request.id, post.id, values)
+    save_suggestions(session, analysis_id, values["suggestions_for_future_posts"])
 
 
 def _report_progress(session: Session, request: PostAnalysisRequest) -> None:

@@ -36,6 +36,7 @@ from whyviral.social.models import DEAD_LINK, PlatformRow, Post, PostActivity, P
 
 from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysis, PostAnalysisRequest, PostState, RequestStatus
 from .sharing.models import ShareLink
+from .suggestions.repository import suggestions_of_request
 from .user_requests.views import is_view_due
 
 _UNFINISHED = (RequestStatus.PENDING, RequestStatus.PROCESSING)
@@ -60,6 +61,8 @@ class RequestWithParts:
     status_history: list[dict[str, Any]]
     posts: list[dict[str, Any]]
     post_analyses: list[dict[str, Any]]
+    suggestions: list[dict[str, Any]]
+    """The suggestions of all analyses, as `suggestions_of_request` returns them."""
     is_shared: bool
     is_view_due: bool
     """The user has not viewed all of the posts recently."""
@@ -130,6 +133,7 @@ _REQUEST_WITH_PARTS = select(
     _as_json(AnalysisStatus, "seq"),
     _as_json(AnalysisRequestPost, "position"),
     _as_json(PostAnalysis, "created_at"),
+    suggestions_of_request(),
     exists().where(ShareLink.request_id == PostAnalysisRequest.id),
     is_view_due(),
 ).where(readable_request(bindparam("user_id"), bindparam("request_id")))
@@ -363,16 +367,18 @@ def settle_cost(
     )
 
 
-def save_analysis(session: Session, request_id: uuid.UUID, post_id: uuid.UUID, values: dict[str, Any]) -> None:
-    """Save the analysis of a post, replacing an earlier one of the same request."""
-    session.execute(
+def save_analysis(session: Session, request_id: uuid.UUID, post_id: uuid.UUID, values: dict[str, Any]) -> uuid.UUID:
+    """Save the analysis of a post, replacing an earlier one of the same request, and return its id."""
+    saved = (
         upsert(PostAnalysis)
         .values(request_id=request_id, post_id=post_id, **values)
         .on_conflict_do_update(
             index_elements=[PostAnalysis.request_id, PostAnalysis.post_id],
             set_=values | {"updated_at": func.now()},
         )
+        .returning(PostAnalysis.id)
     )
+    return session.scalars(saved).one()
 
 
 def find_question_sha256(session: Session, request_id: uuid.UUID, post_id: uuid.UUID) -> str | None:

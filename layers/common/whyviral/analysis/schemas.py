@@ -19,6 +19,7 @@ from whyviral.social.schemas import Seconds
 from whyviral.vendor_calls.money import Usd
 
 from .models import PostState, RequestStatus, Stage
+from .suggestions.schemas import SuggestionOut
 
 MAX_POSTS_OF_A_HANDLE = 5
 DEFAULT_POSTS_OF_A_HANDLE = 3
@@ -301,6 +302,10 @@ class PostAnalysisOut(ExplanationOut):
     is_viral: Annotated[bool, Field(description="Computed from the facts, not by the model.")]
     analysis_data: AnalysisDataOut
     metadata_used: MetadataUsed
+    suggestions: Annotated[
+        list[SuggestionOut],
+        Field(default_factory=list, description="`suggestions_for_future_posts` with ids, and what became of them."),
+    ]
     created_at: datetime
 
 

@@ -1,6 +1,7 @@
 """Read access of users to their own analyses."""
 
 import uuid
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +13,7 @@ from whyviral.social.models import Post
 from . import repository
 from .repository import RequestWithParts
 from .schemas import RequestDetail, RequestSummary
+from .suggestions.results import suggestion_out
 from .user_requests.views import record_views
 
 
@@ -60,8 +62,23 @@ def find_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) ->
 
 def _detail(found: RequestWithParts) -> RequestDetail:
     summary = {name: getattr(found.request, name) for name in RequestSummary.model_fields}
-    parts = {"status_history": found.status_history, "posts": found.posts, "post_analyses": found.post_analyses}
+    parts = {"status_history": found.status_history, "posts": found.posts, "post_analyses": _analyses(found)}
     return RequestDetail.model_validate(summary | parts | {"is_shared": found.is_shared})
+
+
+def _analyses(found: RequestWithParts) -> list[dict[str, Any]]:
+    """Return the analyses, each with its suggestions."""
+    return [
+        analysis
+        | {
+            "suggestions": [
+                suggestion_out(row, analysis["metadata_used"])
+                for row in found.suggestions
+                if row["post_analysis_id"] == analysis["id"]
+            ]
+        }
+        for analysis in found.post_analyses
+    ]
 
 
 def list_posts(session: Session, user_id: uuid.UUID, request_id: uuid.UUID, *, page: int) -> Page[Post]:

@@ -12,6 +12,8 @@ Every expected failure belongs to one of two trees. Each class is defined beside
     ├── analysis.service          RequestNotFound, PostAnalysisNotFound
     ├── analysis.admission        InvalidPostUrls, TooManyUrls, PlanUrlLimitExceeded, SpendLimitReached,
     │                             FreeShareReached, PlatformUnavailable
+    ├── analysis.suggestions.service
+    │                             SuggestionNotFound, InvalidFollowUpUrl, FollowUpIsOriginal
     ├── analysis.retry
     │   └── _RetryRefused         AnalysisStillRunning, AnalysisComplete, RetriesUsedUp
     ├── chat.service              SessionNotFound, MessageNotFound, AnalysisNotReady, AnswerFailed

@@ -139,6 +139,7 @@ def test_a_request_is_shown_with_its_history_its_urls_and_its_analyses(
         "suggestions_for_future_posts",
         "analysis_data",
         "metadata_used",
+        "suggestions",
         "created_at",
     }
 
