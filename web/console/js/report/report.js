@@ -9,6 +9,7 @@ import { Numbers } from "./numbers.js";
 import { Outlier } from "./outlier.js";
 import { PostText } from "./post_text.js";
 import { collectSources } from "./sources.js";
+import { Suggestions } from "./suggestions.js";
 import { Timeline } from "./timeline.js";
 import { Verdict } from "./verdict.js";
 
@@ -119,7 +120,7 @@ function Advice({ analysis, sources, onSeek }) {
     </div>
     <section class="block">
       <h2>${texts.report.suggestions}</h2>
-      <${CitedList} items=${analysis.suggestions_for_future_posts} ordered className="cards" ...${{ sources, onSeek }} />
+      <${Suggestions} ...${{ analysis, sources, onSeek }} />
     </section>
   `;
 }
