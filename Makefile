@@ -54,6 +54,10 @@ plans: install  ## connect the plans with Dodo's products, in the database of SU
 sql: install  ## print the migrations as SQL, for `supabase db push`
 	@exec $(PY) -m alembic upgrade head --sql
 
+.PHONY: scale
+scale: install  ## print the tables of docs/scale.md: what a stack costs, and its first limits
+	@exec $(PY) -m tools.scale
+
 openapi: install  ## write docs/openapi.json
 	@exec $(PY) -m tools.openapi
 

@@ -11,6 +11,7 @@ from tests.template.conftest import Properties
 from tests.template.emulator.conftest import Emulator
 from tests.template.emulator.stack import Statement
 from tests.template.emulator.triggers import BY_THE_STATE_MACHINE, TRIGGERS, analyse
+from tools.scale import PHOTO_STATES
 from whyviral.analysis.models import PostAnalysis
 from whyviral.core.database import session_scope
 
@@ -49,6 +50,15 @@ def kept_by_lambda(transformed: Properties) -> dict[str, str]:
     }
 
 
+def count_states(emulator: Emulator, request_id: str) -> int:
+    """Return how many states the execution of a request has entered."""
+    client = boto3.client("stepfunctions")
+    executions = client.list_executions(stateMachineArn=emulator.stack.outputs["StateMachineArn"])["executions"]
+    (arn,) = [each["executionArn"] for each in executions if each["name"].startswith(request_id)]
+    pages = client.get_paginator("get_execution_history").paginate(executionArn=arn)
+    return sum("stateEnteredEventDetails" in event for page in pages for event in page["events"])
+
+
 def test_the_deployed_state_machine_analyses_a_photo_with_the_built_functions(emulator: Emulator) -> None:
     request = analyse(emulator)
 
@@ -58,6 +68,7 @@ def test_the_deployed_state_machine_analyses_a_photo_with_the_built_functions(em
             select(PostAnalysis).where(PostAnalysis.request_id == uuid.UUID(request["id"]))
         ).one()
         assert analysis.metadata_used["model"] == "gemini-3.8-flash (stand-in)"
+    assert count_states(emulator, request["id"]) == PHOTO_STATES
 
 
 def test_every_function_with_a_package_has_a_trigger_here(functions: dict[str, Properties]) -> None:
