@@ -80,8 +80,9 @@ STAGE_DURATION = Metric(
 QUEUE_WAIT = Metric(
     "QueueWait",
     MetricUnit.Seconds,
-    "Time from when work was queued to its start: a job of the worker (its start included), a webhook event.",
-    {"Queue": ("worker", "webhooks", OTHER)},
+    "Time from when work was queued to its start: a job of the worker (its start included), a webhook event, the first "
+    "attempt of a delivery.",
+    {"Queue": ("worker", "webhooks", "deliveries", OTHER)},
 )
 ANALYSES_ENDED = Metric(
     "AnalysesEnded",

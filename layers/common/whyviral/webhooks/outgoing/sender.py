@@ -20,6 +20,8 @@ from sqlalchemy.orm import Session
 
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
+from whyviral.core.telemetry.catalogue import QUEUE_WAIT
+from whyviral.core.telemetry.metrics import record
 from whyviral.integrations.aws.delivery_queue import MAX_DELAY_S, DeliveryQueue
 from whyviral.integrations.http.ssrf_guard import AddressRefused, FetchFailed, FetchTooLate
 from whyviral.integrations.signed_webhooks import signature_headers
@@ -85,6 +87,8 @@ class Sender:
             taken = repository.take(session, delivery_id, now=self.clock())
         if taken is None:
             return None
+        if taken.attempts == 1:  # a later attempt has waited for the delay of its retry
+            record(QUEUE_WAIT, (self.clock() - taken.created_at).total_seconds(), Queue="deliveries")
         attempt = self._post(taken)
         delay_s = self._record(taken, attempt)
         details = {"delivery": str(taken.id), "status": attempt.status, "duration_ms": attempt.duration_ms}
