@@ -70,8 +70,9 @@ class Following {
     if (this.pendingHeartbeat !== null) return this.finish(false);
     this.pendingHeartbeat = this.send("phoenix", "heartbeat", {});
     if (Date.now() - this.lastNewsAt > SILENCE_MS) this.catchUp();
-    const token = await getToken();
-    if (!this.isFinished && token) this.send(this.topic, "access_token", { access_token: token });
+    const token = await getToken().catch(() => null);
+    if (token === null) return this.finish(false);
+    if (!this.isFinished) this.send(this.topic, "access_token", { access_token: token });
     return undefined;
   }
 
