@@ -24,6 +24,7 @@ from whyviral.core.database import session_scope
 from whyviral.core.errors import AppError
 from whyviral.core.security_headers import SECURITY_HEADERS
 from whyviral.core.telemetry import trace
+from whyviral.core.telemetry.requests import record_request
 
 from .cookies import COOKIE
 from .errors import (
@@ -172,6 +173,7 @@ class AdminGuard:
         self._logger.error("unhandled error", extra=details)
 
     def _log_request(self, request: Request, path: str, status: int, duration_s: float) -> None:
+        record_request("/admin/", status=status, answered_after_s=duration_s)
         details = {"request_id": request.state.request_id, "method": request.method, "path": path, "status": status}
         self._logger.info("request", extra=details | {"duration_ms": round(duration_s * 1000)})
 
