@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory, EventLevel
-from whyviral.webhooks.outgoing.repository import TakenDelivery
+from whyviral.webhooks.outgoing.attempts import TakenDelivery
 from whyviral.webhooks.outgoing.sender import Sender
 
 

@@ -11,7 +11,7 @@ from whyviral.integrations.aws.delivery_queue import SqsDeliveryQueue
 from whyviral.integrations.aws.event_queue import SqsEventQueue
 from whyviral.integrations.aws.step_functions import StepFunctionsWorkflow
 from whyviral.webhooks import inbox
-from whyviral.webhooks.outgoing import repository as outgoing
+from whyviral.webhooks.outgoing.unqueued import make_due
 
 
 def recover(
@@ -43,7 +43,7 @@ def recover(
         if owns_database:
             with session_scope(engine) as session:
                 events = inbox.list_unfinished(session)
-                outgoing.make_due(session, now=utc_now())
+                make_due(session, now=utc_now())
             for event_id in events:
                 queue.send(event_id)
         return sweeper.sweep()

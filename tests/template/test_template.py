@@ -10,8 +10,8 @@ from tests.template.conftest import ROOT, Properties, of_type
 from whyviral.admin import scheduled_job as scheduled
 from whyviral.analysis import orphaned
 from whyviral.analysis.post_explainer import MODEL_TIMEOUT_S
-from whyviral.webhooks.outgoing import repository as outgoing
 from whyviral.webhooks.outgoing import sender
+from whyviral.webhooks.outgoing.retry_schedule import LEASE
 
 _SECRETS = {
     "ADMIN_COOKIE_SECRET",
@@ -212,7 +212,7 @@ def test_no_two_attempts_of_a_delivery_overlap(functions: dict[str, Properties])
     timeout_s = functions["DeliveriesFunction"]["Timeout"]
 
     assert timeout_s >= sender.EXCHANGE_S + 10
-    assert timeout_s < outgoing.LEASE.total_seconds()
+    assert timeout_s < LEASE.total_seconds()
 
 
 def test_only_those_that_create_deliveries_or_look_for_lost_ones_queue_them(resources: Properties) -> None:

@@ -128,7 +128,7 @@ def list_webhook_deliveries(
     services: ServicesDep,
     page: PageNumber = 1,
 ) -> Any:
-    """List the deliveries to an endpoint, the newest first. They are kept for 90 days."""
+    """List the deliveries to an endpoint, the newest first. They are kept for 90 days by default."""
     found = webhooks_service.list_deliveries(session, user.id, endpoint_id, page=page)
     return page_out(found, WebhookDeliveryList, request=request, services=services)
 
@@ -144,7 +144,7 @@ def list_webhook_deliveries(
 def redeliver_webhook(
     endpoint_id: uuid.UUID, delivery_id: uuid.UUID, call: IdempotentCallDep, services: ServicesDep
 ) -> Any:
-    """Send a delivery again, in whichever state it is, with the same `webhook-id`."""
+    """Send a delivery again, in any state, with the same `webhook-id`."""
     with call.run_once(None, rate=WEBHOOKS_RATE) as once:
         delivery = webhooks_service.redeliver(
             once.session, call.user.id, endpoint_id, delivery_id, now=services.clock()

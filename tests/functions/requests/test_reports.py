@@ -20,7 +20,7 @@ from whyviral.core.database import session_scope
 from whyviral.core.logging import build_logger
 from whyviral.webhooks.outgoing.dispatch import queue_deliveries
 from whyviral.webhooks.outgoing.models import OutgoingDelivery
-from whyviral.webhooks.outgoing.repository import QUEUED_FOR
+from whyviral.webhooks.outgoing.retry_schedule import QUEUED_FOR
 
 logger = build_logger("test")
 

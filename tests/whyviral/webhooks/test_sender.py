@@ -18,11 +18,10 @@ from tests.fixtures.webhooks.receiver import Received
 from tests.whyviral.social.media.test_hostile_urls import PRIVATE
 from whyviral.core.database import session_scope
 from whyviral.integrations.http.ssrf_guard import GuardedHttp
-from whyviral.webhooks.outgoing import repository, service
+from whyviral.webhooks.outgoing import attempts, service
 from whyviral.webhooks.outgoing.models import DeliveryState, EventType, OutgoingEndpoint
 from whyviral.webhooks.outgoing.receivers import INNER_ADDRESS, TOO_LATE, UNREACHABLE, Receivers
-from whyviral.webhooks.outgoing.repository import LEASE, QUEUED_FOR
-from whyviral.webhooks.outgoing.retry_schedule import MAX_ATTEMPTS, retry_delay
+from whyviral.webhooks.outgoing.retry_schedule import LEASE, MAX_ATTEMPTS, QUEUED_FOR, retry_delay
 from whyviral.webhooks.outgoing.sender import DISABLED_AFTER
 
 OLD_SECRET = "whsec_b2xkIHNlY3JldCBvZiB0aGUgZW5kcG9pbnQ="
@@ -263,7 +262,7 @@ def test_a_delivery_whose_last_attempt_crashed_fails(outgoing: Outgoing) -> None
     (delivery_id,) = outgoing.report()
     with session_scope(outgoing.engine) as session:
         for _ in range(MAX_ATTEMPTS):
-            assert repository.take(session, delivery_id, now=outgoing.clock()) is not None
+            assert attempts.take(session, delivery_id, now=outgoing.clock()) is not None
             outgoing.clock.advance(LEASE.total_seconds())
 
     assert outgoing.sweep() == []

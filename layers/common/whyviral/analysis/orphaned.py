@@ -24,7 +24,7 @@ from whyviral.integrations.aws.event_queue import EventQueue
 from whyviral.integrations.aws.step_functions import ExecutionStatus, Workflow
 from whyviral.integrations.errors import ProviderError
 from whyviral.webhooks import inbox
-from whyviral.webhooks.outgoing import repository as outgoing
+from whyviral.webhooks.outgoing.unqueued import take_unqueued
 
 from . import repository
 from .models import RequestStatus, Stage
@@ -199,7 +199,7 @@ class Sweeper:
         if not self.owns_database:
             return
         with session_scope(self.engine) as session:
-            due = outgoing.take_unqueued(session, now=self.clock(), limit=BATCH)
+            due = take_unqueued(session, now=self.clock(), limit=BATCH)
         self.deliveries.send(due)
         self.results["deliveries_queued"] += len(due)
 

@@ -1,9 +1,14 @@
-"""When a failed delivery is tried again: ten attempts, with exponential backoff and jitter, over about a day."""
+"""When deliveries are tried: ten attempts, with exponential backoff and jitter, over about a day."""
 
 from collections.abc import Callable
 from datetime import timedelta
 
 MAX_ATTEMPTS = 10
+QUEUED_FOR = timedelta(minutes=1)
+"""How long a message may need before the sweeper queues its delivery again."""
+REQUEUED_FOR = timedelta(minutes=5)
+LEASE = timedelta(seconds=60)
+"""Longer than the timeout of DeliveriesFunction, so that two attempts of one delivery never overlap."""
 _FIRST_DELAY_S = 10.0
 _FACTOR = 3
 _MAX_DELAY_S = 12 * 3600.0

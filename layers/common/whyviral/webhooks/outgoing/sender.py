@@ -26,12 +26,12 @@ from whyviral.integrations.aws.delivery_queue import MAX_DELAY_S, DeliveryQueue
 from whyviral.integrations.http.ssrf_guard import AddressRefused, FetchFailed, FetchTooLate
 from whyviral.integrations.signed_webhooks import signature_headers
 
-from . import repository
+from . import attempts, repository
+from .attempts import TakenDelivery
 from .dispatch import queue_deliveries
 from .models import DeliveryState
 from .receivers import INNER_ADDRESS, TOO_LATE, UNREACHABLE, ReceiverRefused, Receivers
-from .repository import QUEUED_FOR, TakenDelivery
-from .retry_schedule import retry_delay
+from .retry_schedule import QUEUED_FOR, retry_delay
 
 EXCHANGE_S = 10.0
 """The time limit of one exchange, from the name server to the status of the answer."""
@@ -84,7 +84,7 @@ class Sender:
     def send(self, delivery_id: uuid.UUID) -> Attempt | None:
         """Make one attempt of a delivery; None if none is due, as for a repeated or an early message."""
         with session_scope(self.engine) as session:
-            taken = repository.take(session, delivery_id, now=self.clock())
+            taken = attempts.take(session, delivery_id, now=self.clock())
         if taken is None:
             return None
         if taken.attempts == 1:  # a later attempt has waited for the delay of its retry
@@ -123,13 +123,13 @@ class Sender:
         with session_scope(self.engine) as session:
             now = self.clock()
             if attempt.error is None:
-                repository.record_success(session, taken.endpoint_id)
-                repository.record_attempt(session, taken, attempt.as_json(), state=DeliveryState.DELIVERED, now=now)
+                attempts.record_success(session, taken.endpoint_id)
+                attempts.record_attempt(session, taken, attempt.as_json(), state=DeliveryState.DELIVERED, now=now)
                 return None
             # The endpoint's row is locked before those of its deliveries.
-            since = repository.record_failure(session, taken.endpoint_id, now=now)
+            since = attempts.record_failure(session, taken.endpoint_id, now=now)
             if not taken.attempts_left:
-                repository.record_attempt(session, taken, attempt.as_json(), state=DeliveryState.FAILED, now=now)
+                attempts.record_attempt(session, taken, attempt.as_json(), state=DeliveryState.FAILED, now=now)
             delay_s = self._schedule(session, taken, attempt, now=now) if taken.attempts_left else None
             reason = _disabling_reason(attempt, since, now)
             if reason is not None and repository.disable(session, taken.endpoint_id, reason=reason):
@@ -141,7 +141,7 @@ class Sender:
         """Schedule the next attempt; None if a later attempt decides instead."""
         delay_s = ceil(retry_delay(taken.attempts_left, chance=self.chance).total_seconds())
         next_at = now + timedelta(seconds=delay_s)
-        is_recorded = repository.record_attempt(
+        is_recorded = attempts.record_attempt(
             session,
             taken,
             attempt.as_json(),
