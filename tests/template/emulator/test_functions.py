@@ -51,10 +51,11 @@ def kept_by_lambda(transformed: Properties) -> dict[str, str]:
 
 
 def count_states(emulator: Emulator, request_id: str) -> int:
-    """Return how many states the execution of a request has entered."""
+    """Return how many states the execution of an ended request has entered, once the execution has ended, too."""
     client = boto3.client("stepfunctions")
     executions = client.list_executions(stateMachineArn=emulator.stack.outputs["StateMachineArn"])["executions"]
     (arn,) = [each["executionArn"] for each in executions if each["name"].startswith(request_id)]
+    wait_until(lambda: client.describe_execution(executionArn=arn)["status"] == "SUCCEEDED")
     pages = client.get_paginator("get_execution_history").paginate(executionArn=arn)
     return sum("stateEnteredEventDetails" in event for page in pages for event in page["events"])
 
