@@ -24,7 +24,8 @@ from whyviral.analysis.models import AnalysisRequestPost, PostAnalysis, PostStat
 from whyviral.core.database import session_scope
 from whyviral.core.endpoints import Endpoints
 
-SPECS = read_template(ROOT / "template.yaml").functions
+SPECS = {name: spec for name, spec in read_template(ROOT / "template.yaml").functions.items() if not spec.is_image}
+"""The functions that run from a package; the worker's runs from an image."""
 LAYER = Path("CommonLayer", "python")
 # Well-formed but fake. No test here reaches a service that would check one.
 SETTINGS = {
