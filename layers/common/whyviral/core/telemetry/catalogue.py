@@ -26,7 +26,7 @@ _CATEGORIES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Metric:
     """One metric; `record` writes a value of it."""
 

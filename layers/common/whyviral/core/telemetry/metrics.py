@@ -10,8 +10,10 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
 
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
@@ -47,21 +49,29 @@ def record(metric: Metric, value: float = 1, **dimensions: str) -> None:
     """
     if dimensions.keys() != metric.dimensions.keys():
         raise UndeclaredDimensions(f"{metric.name} has the dimensions {', '.join(metric.dimensions) or '(none)'}")
-    closed = {name: each if each in metric.dimensions[name] else OTHER for name, each in dimensions.items()}
-    block = EphemeralMetrics(namespace=_namespace)
-    if metric.has_total:
-        block.add_dimensions(**closed)  # beside the empty set, which is the total
-    else:
-        for name, each in closed.items():
-            block.add_dimension(name=name, value=each)
-    block.add_metric(name=metric.name, unit=metric.unit, value=float(value))
-    block.add_metadata("release", current_release())
+    closed = tuple((name, each if each in metric.dimensions[name] else OTHER) for name, each in dimensions.items())
+    document = dict(_sample(_namespace, metric, closed))
+    document["_aws"] = {**document["_aws"], "Timestamp": int(time.time() * 1000)}
+    document |= {"release": current_release(), metric.name: [float(value)]}
     if (trace_id := trace.current()) is not None:
-        block.add_metadata("trace_id", trace_id)
-    line = json.dumps(block.serialize_metric_set(), separators=(",", ":"))
+        document["trace_id"] = trace_id
+    line = json.dumps(document, separators=(",", ":"))
     with _lock:  # one write for each line: two threads would otherwise mix theirs, and CloudWatch could read neither
         sys.stdout.write(f"{line}\n")
         sys.stdout.flush()
+
+
+@lru_cache(maxsize=512)
+def _sample(namespace: str, metric: Metric, dimensions: tuple[tuple[str, str], ...]) -> Mapping[str, Any]:
+    """Return a document of Powertools for these dimensions. Building one takes ten times as long as writing it."""
+    block = EphemeralMetrics(namespace=namespace)
+    if metric.has_total:
+        block.add_dimensions(**dict(dimensions))  # beside the empty set, which is the total
+    else:
+        for name, each in dimensions:
+            block.add_dimension(name=name, value=each)
+    block.add_metric(name=metric.name, unit=metric.unit, value=0.0)
+    return block.serialize_metric_set()
 
 
 @contextmanager
