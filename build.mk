@@ -42,7 +42,7 @@ $(TRIM)
 $(call compile,/var/task)
 endef
 
-.PHONY: build-CommonLayer build-ApiFunction build-StreamFunction build-WebhooksFunction build-AdminFunction \
+.PHONY: build-CommonLayer build-ApiFunction build-StreamFunction build-WebhooksFunction build-AdminFunction build-McpFunction \
         build-ScrapeFunction build-MediaFunction build-AnalyzeFunction build-FinishFunction build-FailFunction \
         build-FailureEventsFunction build-RetentionFunction build-BillingFunction build-ReconciliationFunction \
         build-SweeperFunction build-DeliveriesFunction
@@ -77,6 +77,9 @@ build-DeliveriesFunction:
 
 build-AdminFunction:
 	$(call package,admin)
+
+build-McpFunction:
+	$(call package,mcp)
 
 build-ScrapeFunction:
 	$(call package,scrape)

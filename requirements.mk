@@ -21,6 +21,7 @@ requirements:
 	$(LOCK) --group webhooks -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/webhooks.txt
 	$(LOCK) --group deliveries -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/deliveries.txt
 	$(LOCK) --group admin -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/admin.txt
+	$(LOCK) --group mcp -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/mcp.txt
 	$(LOCK) --group scrape -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/scrape.txt
 	$(LOCK) --group media -c requirements/dev.txt $(BESIDE_LAYER) -o requirements/media.txt
 	$(LOCK) --group analyze -c requirements/dev.txt $(BESIDE_LAYER) $(addprefix --no-emit-package ,$(UNUSED_BY_GENAI)) -o requirements/analyze.txt

@@ -22,6 +22,7 @@ from whyviral.chat.transactions import Transactions
 from whyviral.core.clock import Clock, utc_now
 from whyviral.core.database import reading_session
 from whyviral.core.keyed_locks import KeyedLocks
+from whyviral.core.pagination import MAX_PAGE
 from whyviral.core.runner import Runner, run_in_thread
 from whyviral.integrations.aws.delivery_queue import DeliveryQueue
 from whyviral.integrations.aws.step_functions import Workflow
@@ -31,8 +32,6 @@ from whyviral.integrations.dodo.client import DodoClient, DodoMode
 from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.vendor_calls.calls import CallCollector
 from whyviral.webhooks.outgoing.receivers import Receivers
-
-MAX_PAGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)

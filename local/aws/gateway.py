@@ -15,12 +15,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-WEBHOOKS, ADMIN = "WebhooksFunction", "AdminFunction"
+WEBHOOKS, ADMIN, MCP = "WebhooksFunction", "AdminFunction", "McpFunction"
 FUNCTION_OF_PATH: Mapping[str, str] = {
     "/api/accounts/webhook/{proxy+}": WEBHOOKS,
     "/api/billing/webhook/{proxy+}": WEBHOOKS,
     "/admin": ADMIN,
     "/admin/{proxy+}": ADMIN,
+    "/mcp": MCP,
+    "/mcp/{proxy+}": MCP,
 }
 """The paths of the template whose function is neither the API nor its streams. A greedy path needs one character."""
 _PATTERNS = [

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from local.aws import failure_events, webhook_queue
-from local.aws.gateway import ADMIN
+from local.aws.gateway import ADMIN, MCP
 from local.aws.lambda_service import LambdaService
 from local.aws.sandbox import InvocationHook, no_hook
 from local.aws.schedules import scheduled
@@ -291,6 +291,7 @@ def _variables_with_aws(
         "FinishFunction": deliveries,
         "FailFunction": deliveries,
         ADMIN: machine | queue,
+        MCP: machine,
         failure_events.FUNCTION: machine | {"CLUSTER_ARN": failure_events.CLUSTER_ARN},
         TRANSCRIBE_FUNCTION: dict(workflow.environment),
         # Other systems may be running on a database that this system does not own.

@@ -10,7 +10,7 @@ from functions.api.streams.events import FailureEvent
 from whyviral.chat.answers import Answers, Piece
 from whyviral.chat.models import ChatMessage
 from whyviral.chat.schemas import MessageOut
-from whyviral.chat.service import AnswerFailed, MessageNotFound, message_out
+from whyviral.chat.service import MessageNotFound, failure_of, message_out
 
 
 class TokenEvent(BaseModel):
@@ -56,8 +56,3 @@ def _whole(message: ChatMessage | None, answer_id: uuid.UUID) -> MessageOut:
     if message.error_category is not None:
         raise failure_of(message)
     return message_out(message)
-
-
-def failure_of(message: ChatMessage) -> AnswerFailed:
-    """Return the error of an answer that failed, or that broke off."""
-    return AnswerFailed(message.error or "", category=str(message.error_category), is_partial=message.is_partial)

@@ -5,14 +5,14 @@ from functools import partial
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 
-PLACES = {"/admin/": "home"}
+PLACES = {"/admin/": "home", "/mcp/": "../mcp"}
 """Where each address leads, relative to itself, so that the name of API Gateway's stage stays in the address."""
 
 
 def install_redirects(app: FastAPI) -> None:
-    """Add the routes of these addresses."""
+    """Add the routes of these addresses. A client of MCP sends its call again, because 308 keeps the method."""
     for path, place in PLACES.items():
-        app.add_route(path, partial(_lead_on, place), include_in_schema=False)
+        app.add_route(path, partial(_lead_on, place), methods=["GET", "POST"], include_in_schema=False)
 
 
 async def _lead_on(place: str, _request: Request) -> Response:

@@ -34,7 +34,7 @@ from whyviral.analysis.schemas import (
 from whyviral.analysis.service import RequestNotFound
 from whyviral.analysis.user_requests import deletion, history, intake
 from whyviral.analysis.user_requests.deletion import RequestStillRunning
-from whyviral.analysis.user_requests.history import RequestFilter
+from whyviral.analysis.user_requests.history import MAX_SEARCH_CHARACTERS, SEARCH_PATTERN, RequestFilter
 from whyviral.social.platforms import Platform
 from whyviral.throttling.rate_limits import ANALYSIS_RATE
 from whyviral.usage.service import UsageLimitReached
@@ -42,8 +42,6 @@ from whyviral.usage.service import UsageLimitReached
 router = APIRouter(
     prefix="/api/analysis", tags=["analysis"], route_class=AuthenticatedRoute, responses=error_responses(*SIGNED_IN)
 )
-_SOME_WORD = r"^[^\x00]*[^\s\x00-\x1f][^\x00]*$"
-"""Postgres cannot store the character NUL in a text."""
 
 
 class RequestList(PageOut[RequestSummary]):
@@ -57,8 +55,8 @@ class RequestsQuery(BaseModel):
         str | None,
         Field(
             min_length=1,
-            max_length=200,
-            pattern=_SOME_WORD,
+            max_length=MAX_SEARCH_CHARACTERS,
+            pattern=SEARCH_PATTERN,
             description="Only requests with all of these words, or parts of words, in their handle or name, or in the "
             "authors, texts and URLs of their posts.",
         ),

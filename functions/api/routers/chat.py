@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from functions.api.authentication import SIGNED_IN, AuthenticatedRoute, CurrentUser
-from functions.api.chat.events import AnswerEvent, answer_events, failure_of
+from functions.api.chat.events import AnswerEvent, answer_events
 from functions.api.chat.questions import KnownAnswer, StreamedAnswer, WaitedAnswer
 from functions.api.dependencies import PageNumber, ServicesDep, SessionDep
 from functions.api.error_responses import error_responses
@@ -23,7 +23,14 @@ from whyviral.chat import service as chat_service
 from whyviral.chat.admission import ChatBusy, ClientMessageIdReused
 from whyviral.chat.models import MessageStatus
 from whyviral.chat.schemas import MessageOut, SessionBody, SessionOut
-from whyviral.chat.service import AnalysisNotReady, AnswerFailed, MessageNotFound, SessionNotFound, message_out
+from whyviral.chat.service import (
+    AnalysisNotReady,
+    AnswerFailed,
+    MessageNotFound,
+    SessionNotFound,
+    failure_of,
+    message_out,
+)
 from whyviral.usage.questions import QuestionLimitReached
 
 router = APIRouter(

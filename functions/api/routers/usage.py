@@ -66,15 +66,8 @@ def get_usage(user: CurrentUser, session: SessionDep, services: ServicesDep) -> 
 )
 def get_limits(user: CurrentUser, session: SessionDep, services: ServicesDep) -> Any:
     """Return the limits of the caller's plan, and what remains of them today, by platform."""
-    limits = usage_service.get_limits(session, user.id, platforms=_PLATFORMS, now=services.clock())
-    return LimitsOut(
-        plan=limits.plan.slug,
-        max_urls=limits.plan.max_urls,
-        max_analyses_per_day=limits.plan.max_analyses_per_day,
-        max_questions_per_day=limits.plan.max_questions_per_day,
-        max_handles=limits.plan.max_handles,
-        resets_at=limits.resets_at,
-        platforms=limits.platforms,
+    return usage_service.limits_out(
+        usage_service.get_limits(session, user.id, platforms=_PLATFORMS, now=services.clock())
     )
 
 

@@ -51,6 +51,9 @@ MATRIX: dict[Route, Answers] = {
     ("GET", "/console/sign-in/"): public(404),
     ("GET", "/console/assets-{version}/{name:path}"): public(404),  # it has no such version
     ("GET", "/admin/"): public(308),  # it leads to another function
+    ("POST", "/admin/"): public(308),
+    ("GET", "/mcp/"): public(308),
+    ("POST", "/mcp/"): public(308),
     ("GET", "/docs"): public(200),
     ("GET", "/docs/swagger-ui-bundle.js"): public(200),
     ("GET", "/docs/swagger-ui.css"): public(200),

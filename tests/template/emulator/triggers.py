@@ -107,6 +107,16 @@ def failed_request(session: Session, user: User) -> uuid.UUID:
     return factories.create_request(session, user, [post], status=RequestStatus.FAILED, finished_at=now).id
 
 
+def mcp(emulator: Emulator) -> None:
+    """Start the analysis of a photo by a tool."""
+    call = {"name": "analyze_posts", "arguments": {"post_urls": [PHOTO]}}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}
+    token = emulator.stand_ins.token("agent@example.com")["token"]
+    headers = {"authorization": f"Bearer {token}", "accept": "application/json"}
+    answer = emulator.run("McpFunction", api_event("POST", "/mcp", message, headers))
+    assert (answer["statusCode"], json.loads(answer["body"])["result"]["isError"]) == (200, False), answer
+
+
 def webhooks(emulator: Emulator) -> None:
     """Receive a webhook, and then the message about it that the queue delivers."""
     answer = emulator.run("WebhooksFunction", user_created())
@@ -206,6 +216,8 @@ TRIGGERS: Mapping[str, Callable[[Emulator], None]] = MappingProxyType(
         "StreamFunction": stream,
         "WebhooksFunction": webhooks,  # before others queue events without a content
         "AdminFunction": admin,
+        "McpFunction": mcp,
+        "WebhooksFunction": webhooks,
         "SweeperFunction": sweeper,
         "DeliveriesFunction": deliveries,
         "FailureEventsFunction": failure_events,

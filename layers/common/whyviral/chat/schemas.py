@@ -24,6 +24,13 @@ def _require_unicode(text: str) -> str:
     return text
 
 
+QuestionText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_CHARACTERS, pattern=r"^[^\x00]*$"),
+    AfterValidator(_require_unicode),
+]
+
+
 class SessionBody(BaseModel):
     """The analysis to talk about."""
 
@@ -37,13 +44,7 @@ class QuestionBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
-    content: Annotated[
-        str,
-        StringConstraints(
-            strip_whitespace=True, min_length=1, max_length=MAX_QUESTION_CHARACTERS, pattern=r"^[^\x00]*$"
-        ),
-        AfterValidator(_require_unicode),
-    ]
+    content: QuestionText
     client_message_id: Annotated[
         str | None,
         Field(

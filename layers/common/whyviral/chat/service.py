@@ -130,6 +130,11 @@ def message_out(message: ChatMessage) -> MessageOut:
     return MessageOut.model_validate(message)
 
 
+def failure_of(message: ChatMessage) -> AnswerFailed:
+    """Return the error of an answer that failed, or that broke off."""
+    return AnswerFailed(message.error or "", category=str(message.error_category), is_partial=message.is_partial)
+
+
 def _session_out(row: session_queries.SessionRow) -> SessionOut:
     return SessionOut(
         id=row.chat.id,

@@ -8,6 +8,7 @@ from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 PAGE_SIZE = 20
+MAX_PAGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from whyviral.core.pagination import Page
 from . import repository
 from .models import UserUsage
 from .repository import CountedUrl, Settlement
+from .schemas import LimitsOut, PlatformAllowanceOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +198,16 @@ def list_usage(
 ) -> Page[UserUsage]:
     """Return one page of the user's daily usage, newest first, from `first` to `last`, both included."""
     return repository.list_usage(session, user_id, page, first=first, last=last, platform=platform)
+
+
+def limits_out(limits: Limits) -> LimitsOut:
+    """Return the limits as JSON."""
+    return LimitsOut(
+        plan=limits.plan.slug,
+        max_urls=limits.plan.max_urls,
+        max_analyses_per_day=limits.plan.max_analyses_per_day,
+        max_questions_per_day=limits.plan.max_questions_per_day,
+        max_handles=limits.plan.max_handles,
+        resets_at=limits.resets_at,
+        platforms=[PlatformAllowanceOut.model_validate(platform) for platform in limits.platforms],
+    )

@@ -14,6 +14,10 @@ from whyviral.core.pagination import Page, PageQuery
 from whyviral.social.models import Post
 from whyviral.social.platforms import Platform
 
+MAX_SEARCH_CHARACTERS = 200
+SEARCH_PATTERN = r"^[^\x00]*[^\s\x00-\x1f][^\x00]*$"
+"""A search has a word. Postgres cannot store the character NUL in a text."""
+
 
 @dataclass(frozen=True, slots=True)
 class RequestFilter:

@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Protocol
+from typing import Annotated, Protocol
 
 from aws_lambda_powertools import Logger
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from whyviral.accounts.models import User
@@ -25,8 +26,19 @@ from whyviral.throttling.idempotency import StoredAnswer
 from whyviral.throttling.idempotent_call import IdempotentCall
 from whyviral.throttling.rate_limits import ANALYSIS_RATE
 from whyviral.vendor_calls.calls import CallCollector
+from whyviral.vendor_calls.settings import DayBudgetSettings
 
 logger: Logger = build_logger("api")
+
+
+class IntakeSettings(DayBudgetSettings):
+    """Base class for the settings of deployables that accept analyses."""
+
+    require_verified_email: bool = True
+    """Whether an analysis requires a verified e-mail address, phone number or wallet."""
+    free_share_of_day: Annotated[Decimal, Field(ge=0, le=1)] = Decimal("0.2")
+    """The share of MAX_COST_USD_PER_DAY that all users of the Free plan together may use."""
+    state_machine_arn: str
 
 
 class Budgets(Protocol):
