@@ -47,6 +47,8 @@ MATRIX: dict[Route, Answers] = {
     ("GET", "/"): public(200),
     ("GET", "/console"): public(200),
     ("GET", "/console/"): public(200),
+    ("GET", "/console/shared"): public(200),
+    ("GET", "/console/shared/"): public(200),
     ("GET", "/console/sign-in"): public(404),  # it exists where Clerk signs users in
     ("GET", "/console/sign-in/"): public(404),
     ("GET", "/console/assets-{version}/{name:path}"): public(404),  # it has no such version
