@@ -217,7 +217,6 @@ TRIGGERS: Mapping[str, Callable[[Emulator], None]] = MappingProxyType(
         "WebhooksFunction": webhooks,  # before others queue events without a content
         "AdminFunction": admin,
         "McpFunction": mcp,
-        "WebhooksFunction": webhooks,
         "SweeperFunction": sweeper,
         "DeliveriesFunction": deliveries,
         "FailureEventsFunction": failure_events,
