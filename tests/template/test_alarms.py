@@ -37,6 +37,7 @@ NOT_THE_DATABASES = {
     *("AnalysesThrottledAlarm", "ApiThrottlesAlarm", "BillingFaultsAlarm", "ConcurrencyAlarm"),
     *("DeadLettersExpireAlarm", "FirewallBlocksAlarm", "PipelineThrottlesAlarm", "SignatureFailuresAlarm"),
     *("SpendAlarm", "StreamThrottlesAlarm", "SweeperSilentAlarm", "TranscribeLateAlarm", "WebhooksThrottlesAlarm"),
+    "McpThrottlesAlarm",
 }
 """Alarms that a database which is down cannot cause. They act by themselves."""
 
