@@ -146,11 +146,12 @@ def test_an_address_that_is_not_about_analyses_refuses_keys(
     assert refusal(reply) == (403, "api_key_not_allowed", None)
 
 
-def test_billing_the_account_and_administration_are_among_the_refused() -> None:
+def test_billing_the_account_webhooks_and_administration_are_among_the_refused() -> None:
     refused = {f"{method} {path}" for method, path in REFUSED}
 
     assert {"DELETE /api/accounts/me/", "PATCH /api/accounts/me/", "GET /api/accounts/me/export/"} <= refused
-    assert {f"{method} {path}" for method, path in SIGNED_IN if "/billing/" in path or "/admin/" in path} <= refused
+    protected = ("/billing/", "/admin/", "/webhooks/")
+    assert {f"{method} {path}" for method, path in SIGNED_IN if any(part in path for part in protected)} <= refused
     assert {path.split("/")[2] for _, path in ACCEPTED} == {"analysis", "social", "accounts"}
     assert {path for _, path in ACCEPTED if "/accounts/" in path} == {
         "/api/accounts/me/",
