@@ -10,7 +10,7 @@ from tests.behaviour.system import System
 
 def test_a_suggestion_is_marked_and_shows_how_the_new_post_did(system: System, open_console: Open) -> None:
     original = system.analyse(posts.publish(system, "x-picture").url)
-    new_url = posts.publish(system, "x").url
+    new = posts.publish(system, "x")
     visit = open_console(path=f"/requests/{original['id']}")
     page = visit.page
     card = page.locator(".suggestion").first
@@ -24,14 +24,14 @@ def test_a_suggestion_is_marked_and_shows_how_the_new_post_did(system: System, o
     assert len(visit.errors) == 1  # the browser reports the refusal, 422
     visit.errors.clear()
 
-    field.fill(new_url)
+    field.fill(new.url)
     card.get_by_role("button", name="Mark as done").click()
     expect(card.get_by_text("Analyse the new post to see here how it did.")).to_be_visible()
     page.set_viewport_size({"width": 390, "height": 900})
     assert faults_of(page, 390) == []
     card.get_by_role("button", name="Analyse it now").click()
     page.wait_for_function("(path) => location.hash !== path", arg=f"#/requests/{original['id']}")
-    expect(page.get_by_role("link", name="Open on X")).to_have_attribute("href", new_url)
+    expect(page.get_by_role("link", name="Open on X")).to_have_attribute("href", f"https://x.com/i/status/{new.id}")
     expect(page.get_by_role("heading", name="Takeaways")).to_be_visible()
 
     page.evaluate("(path) => { location.hash = path }", f"/requests/{original['id']}")
