@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -115,6 +116,13 @@ def test_lambda_keeps_the_lines_that_debug_asks_for(transformed: Properties, deb
     for name, function in of_type(resources, "AWS::Lambda::Function").items():
         logging = function["LoggingConfig"]
         assert (logging["LogFormat"], logging["ApplicationLogLevel"]) == ("JSON", level), name
+
+
+def test_every_stage_tags_its_resources() -> None:
+    stages = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+
+    for stage in ("dev", "staging", "prod"):
+        assert stages[stage]["deploy"]["parameters"]["tags"] == ["product=whyviral", f"stage={stage}"]
 
 
 def test_the_documentation_lists_every_metric() -> None:

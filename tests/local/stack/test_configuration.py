@@ -42,6 +42,14 @@ def test_the_user_can_choose_the_model_but_not_the_device() -> None:
     assert float(environment["DEADLINE_S"]) > 60
 
 
+def test_the_release_is_the_commit_of_the_checkout_unless_the_user_names_one() -> None:
+    release = configured().settings["RELEASE"]
+
+    assert release
+    assert "/" not in release
+    assert configured(RELEASE="mine").settings["RELEASE"] == "mine"
+
+
 def test_a_task_does_not_get_secrets_that_it_does_not_name() -> None:
     configuration = Configuration({"CLERK_SECRET_KEY": "sk", "SUPABASE_DB_URL": "x"}, Endpoints())
 

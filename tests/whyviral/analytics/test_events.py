@@ -9,6 +9,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from tests.factories import create_user
+from tests.fakes.written_metrics import Value, metrics_in
 from whyviral.analytics.authentications import Authentication, Caller, record_authentication
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import (
@@ -104,3 +105,15 @@ def test_an_impersonated_session_is_one_event_for_all_its_requests(session: Sess
 
     assert len(session.scalars(select(AuthenticationLog)).all()) == 1
     assert [event[1] for event in events(session)] == ["impersonation"]
+
+
+def test_a_fault_on_our_side_is_counted_when_it_is_committed(
+    session: Session, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record_events(session, Event(EventCategory.BILLING, "charged_twice", level=EventLevel.ERROR))
+    record_events(session, Event(EventCategory.SYSTEM, "something", level=EventLevel.WARNING))
+    assert metrics_in(capsys.readouterr().out) == []
+
+    session.commit()
+
+    assert metrics_in(capsys.readouterr().out) == [Value("FaultsRecorded", 1, (("Category", "BILLING"),))]
