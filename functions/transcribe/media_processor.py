@@ -8,9 +8,9 @@ from aws_lambda_powertools import Logger
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from whyviral.analysis import repository as analysis_repository
 from whyviral.analysis.models import PostState, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob, lock_current, record_status
+from whyviral.analysis.repository import attempt_queries
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.integrations.ports.call_recorder import ExternalCall
@@ -215,7 +215,7 @@ def _start(session: Session, job: RequestJob) -> list[_Unprocessed]:
     record_status(session, request, Stage.TRANSCRIBING, progress=45, message="Analysing video and audio.")
     posts = {
         post.post_id: post.platform_post_id
-        for post in analysis_repository.list_request_posts(session, job.request_id)
+        for post in attempt_queries.list_request_posts(session, job.request_id)
         if post.post_id is not None and post.state in (PostState.FETCHED, PostState.COLLECTED)
     }
     order = {post_id: number for number, post_id in enumerate(posts)}

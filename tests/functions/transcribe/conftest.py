@@ -30,9 +30,9 @@ from tests.fakes.media_store import FakeMediaStore
 from tests.fixtures.pipeline import Pipeline
 from tests.fixtures.waits import WAIT_S
 from whyviral.accounts.models import User
-from whyviral.analysis import repository as analysis_repository
 from whyviral.analysis.models import PostState
 from whyviral.analysis.pipeline import Outcome, RequestJob
+from whyviral.analysis.repository import attempt_queries
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.errors import ProviderError
@@ -176,7 +176,7 @@ class WorkerBench:
     def request_too(self, job: Job) -> Job:
         """Create a request of another user for the posts of this one."""
         with session_scope(self.pipeline.engine) as session:
-            request_posts = analysis_repository.list_request_posts(session, job.request_id)
+            request_posts = attempt_queries.list_request_posts(session, job.request_id)
             posts = [session.get_one(Post, row.post_id) for row in request_posts]
             request = create_request(
                 session,

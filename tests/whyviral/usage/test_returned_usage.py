@@ -13,9 +13,9 @@ from local.stack.system import ROOT
 from tests.fixtures.pipeline import Pipeline
 from tests.fixtures.proof_scale import seeds
 from whyviral.accounts.models import Plan, Subscription
-from whyviral.analysis import repository as analysis_repository
 from whyviral.analysis.models import AnalysisRequestPost, PostState, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob, lock_current
+from whyviral.analysis.repository import attempt_queries
 from whyviral.analysis.retry import AnalysisComplete, AnalysisStillRunning, RetriesUsedUp
 from whyviral.core.database import session_scope
 from whyviral.usage.models import ReservationState, UsageReservation, UserUsage
@@ -222,7 +222,7 @@ class Customer:
             job = self.chance.choice(self.jobs)
             with session_scope(self.pipeline.engine) as session:
                 if lock_current(session, job) is not None:
-                    for row in analysis_repository.list_request_posts(session, job.request_id):
+                    for row in attempt_queries.list_request_posts(session, job.request_id):
                         row.state = PostState.ANALYSED if self.chance.random() < 0.3 else row.state
             ends = (self.pipeline.finish, lambda job: fail(self.pipeline, job))
             self.chance.choice(ends)(job)

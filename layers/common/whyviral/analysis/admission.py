@@ -17,8 +17,8 @@ from whyviral.social.post_urls import InvalidPostUrl, PostUrl, parse_post_url
 from whyviral.usage import service as usage_service
 from whyviral.usage.repository import CountedUrl
 
-from . import repository
 from .models import PostAnalysisRequest, PostState, RequestStatus, Stage
+from .repository import request_queries
 from .spent_today import get_spent_today
 
 MAX_URLS_PER_CALL = 100
@@ -177,7 +177,7 @@ def admit(
     ]
     pairs = zip(requests, by_platform.values(), strict=True)
     inserted = check_platforms(
-        repository.insert_requests(
+        request_queries.insert_requests(
             session,
             user_id,
             requests,

@@ -33,9 +33,9 @@ from whyviral.vendor_calls.ledger import Ledger
 from whyviral.vendor_calls.money import NOTHING_TO_SPEND
 from whyviral.vendor_calls.settlement import record_calls
 
-from . import repository
 from .models import AnalysisRequestPost, PostState, Stage
 from .pipeline import CollectResult, Outcome, PostJob, fail_post, lock_current, record_status
+from .repository import attempt_queries
 
 # The function's timeout is 60 s (template.yaml). A file in progress at the timeout would be lost without an error, so
 # the last download starts with time to spare, and a slow one is aborted early enough to record the error.
@@ -208,7 +208,7 @@ def _total_s(media: Sequence[PostMedia]) -> int | None:
 
 
 def _load(session: Session, job: PostJob) -> tuple[AnalysisRequestPost, Post]:
-    row = repository.find_request_post(session, job.request_id, job.request_post_id)
+    row = attempt_queries.find_request_post(session, job.request_id, job.request_post_id)
     if row is None or row.post is None:
         raise LookupError("CollectMedia was called for a post that was never fetched")
     return row, row.post

@@ -26,10 +26,10 @@ from whyviral.integrations.errors import ProviderError
 from whyviral.webhooks import inbox
 from whyviral.webhooks.outgoing.unqueued import take_unqueued
 
-from . import repository
 from .models import RequestStatus, Stage
 from .outcome import fail_request
 from .pipeline import Outcome, RequestJob, StageResult, lock_current
+from .repository import attempt_queries
 
 OVERDUE_AFTER = timedelta(minutes=31)
 """An execution runs for at most 30 minutes."""
@@ -88,7 +88,7 @@ def list_unfinished(
         limit: the maximum number of attempts.
         execution_prefix: the prefix of their execution ARNs; empty for all attempts, also those without an ARN.
     """
-    rows = repository.list_unfinished(
+    rows = attempt_queries.list_unfinished(
         session, started_before=started_before, limit=limit, execution_prefix=execution_prefix
     )
     return [
@@ -113,7 +113,7 @@ def end_orphaned(session: Session, job: RequestJob, *, error: str, now: datetime
     """
     if lock_current(session, job) is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
-    last = repository.find_last_stage(session, job.request_id, attempt=job.attempt)
+    last = attempt_queries.find_last_stage(session, job.request_id, attempt=job.attempt)
     stage = _STAGE_AFTER.get(last or "", Stage.FETCHING_POSTS)
     return fail_request(session, job, stage=stage, error=error, now=now)
 

@@ -21,9 +21,9 @@ from whyviral.usage import service as usage_service
 from whyviral.webhooks.outgoing.models import EventType
 from whyviral.webhooks.outgoing.repository import create_deliveries
 
-from . import repository
 from .models import SUGGESTIONS, AnalysisRequestPost, PostAnalysisRequest, PostState, RequestStatus, Stage
 from .pipeline import Outcome, PostJob, RequestJob, StageResult, fail_post, lock_current, record_status
+from .repository import attempt_queries
 from .schemas import AnalysisEventData
 from .stage_failure import StageFailure, read_stage_failure
 
@@ -41,7 +41,7 @@ def finish_request(session: Session, job: RequestJob, *, now: datetime) -> Stage
     request = lock_current(session, job)
     if request is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
-    posts = repository.list_request_posts(session, request.id)
+    posts = attempt_queries.list_request_posts(session, request.id)
     for post in _unfinished(posts):
         # The state machine starts no post that it could not finish in time. A post that was never fetched is a bug.
         is_late = post.state != PostState.PENDING
@@ -74,7 +74,7 @@ def fail_request(
     if request is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
     stage_failure = read_stage_failure(stage, error, cause)
-    posts = repository.list_request_posts(session, request.id)
+    posts = attempt_queries.list_request_posts(session, request.id)
     if stage is Stage.FETCHING_POSTS and stage_failure.function_has_ended:
         # The function has ended, so its leases can be released: a retry need not wait until they expire.
         pending = [post.platform_post_id for post in posts if post.state == PostState.PENDING]
@@ -89,7 +89,7 @@ def fail_post_of_stage(session: Session, job: PostJob, *, stage: Stage, error: s
     """Close one URL whose stage failed; the other URLs continue."""
     if lock_current(session, job) is None:
         return StageResult(outcome=Outcome.SUPERSEDED)
-    post = repository.find_request_post(session, job.request_id, job.request_post_id)
+    post = attempt_queries.find_request_post(session, job.request_id, job.request_post_id)
     if post is not None and _unfinished([post]):
         stage_failure = read_stage_failure(stage, error, cause)
         if stage is Stage.ANALYSING and stage_failure.function_has_ended:
@@ -158,7 +158,7 @@ def _close(
         "analysed": len(explained),
         "partial": sum(post.is_partial for post in explained),
         "failed": len(posts) - len(explained),
-        "viral": repository.count_viral_posts(session, request.id),
+        "viral": attempt_queries.count_viral_posts(session, request.id),
     }
     request.posts_processed = len(explained)
     request.finished_at = now
@@ -168,7 +168,7 @@ def _close(
     _settle(session, request, explained)
     if explained:
         session.flush()
-        repository.record_analysed_posts(session, request)
+        attempt_queries.record_analysed_posts(session, request)
         _complete(session, request, explained)
     else:
         _fail(session, request, posts, stage_failure)
@@ -191,7 +191,7 @@ def _complete(session: Session, request: PostAnalysisRequest, explained: Sequenc
     request.status = RequestStatus.COMPLETED
     analysed, total = len(explained), len(request.post_urls)
     has_failed_model = any(post.is_partial and post.error_category is not None for post in explained)
-    measured = repository.count_measured_posts(session, request.id) if has_failed_model else 0
+    measured = attempt_queries.count_measured_posts(session, request.id) if has_failed_model else 0
     partial = sum(post.is_partial for post in explained) - measured
     if analysed == total and not partial and not measured:
         record_status(session, request, Stage.ANALYSIS_COMPLETE, progress=100, message="All posts are explained.")

@@ -14,8 +14,8 @@ from whyviral.integrations.errors import ProviderError
 from whyviral.vendor_calls.budget_owner import OwnerCosts
 from whyviral.vendor_calls.call_log import CallOwner
 
-from . import repository
 from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysisRequest, PostState, Stage
+from .repository import attempt_queries
 
 
 class Outcome(StrEnum):
@@ -65,16 +65,16 @@ class RequestJob(BaseModel):
 
     def reserve(self, session: Session, usd: Decimal, *, max_usd: Decimal) -> bool:
         """Reserve the cost of one call; False if the attempt has ended or the request would exceed `max_usd`."""
-        return repository.reserve_cost(session, self.request_id, self.attempt, usd, max_usd=max_usd)
+        return attempt_queries.reserve_cost(session, self.request_id, self.attempt, usd, max_usd=max_usd)
 
     def is_current(self, session: Session) -> bool:
         """Return whether this is the current attempt of an unfinished request."""
-        return repository.is_current(session, self.request_id, self.attempt)
+        return attempt_queries.is_current(session, self.request_id, self.attempt)
 
     def settle(self, session: Session, costs: Sequence[OwnerCosts]) -> None:
         """Charge costs to this request, and costs of finished vendor jobs to the requests that started them."""
         for each in costs:
-            repository.settle_cost(
+            attempt_queries.settle_cost(
                 session, each.owner_id, calls=each.calls, cost_usd=each.cost_usd, released_usd=each.released_usd
             )
 
@@ -111,7 +111,7 @@ class CollectResult(PostResult):
 
 def lock_current(session: Session, job: RequestJob) -> PostAnalysisRequest | None:
     """Lock and return the request; None if `job` is superseded or has ended, and the caller must change nothing."""
-    return repository.lock_current(session, job.request_id, job.attempt)
+    return attempt_queries.lock_current(session, job.request_id, job.attempt)
 
 
 def record_status(session: Session, request: PostAnalysisRequest, stage: Stage, *, progress: int, message: str) -> None:
@@ -124,7 +124,8 @@ def record_status(session: Session, request: PostAnalysisRequest, stage: Stage, 
         progress: percent; the recorded progress never decreases.
         message: one sentence.
     """
-    if repository.find_status(session, request.id, attempt=request.attempt, stage=stage, message=message) is not None:
+    saved = attempt_queries.find_status(session, request.id, attempt=request.attempt, stage=stage, message=message)
+    if saved is not None:
         return
     request.status_seq += 1
     request.progress = max(request.progress, progress)
@@ -137,7 +138,7 @@ def record_status(session: Session, request: PostAnalysisRequest, stage: Stage, 
             progress=request.progress,
             message=message,
             cost_usd=request.cost_usd,
-            stage_cost_usd=request.cost_usd - repository.cost_before(request.id, request.status_seq),
+            stage_cost_usd=request.cost_usd - attempt_queries.cost_before(request.id, request.status_seq),
         ),
     )
     session.flush()

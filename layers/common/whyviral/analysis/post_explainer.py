@@ -42,9 +42,9 @@ from whyviral.vendor_calls.ledger import Ledger
 from whyviral.vendor_calls.money import SpendLimits
 from whyviral.vendor_calls.settlement import record_calls
 
-from . import repository
 from .models import AnalysisRequestPost, PostAnalysisRequest, PostState, Stage
 from .pipeline import Outcome, PostJob, PostResult, fail_post, fail_post_by_provider, lock_current, record_status
+from .repository import attempt_queries
 from .suggestions.repository import save_suggestions
 
 ANALYSE_BUDGET = timedelta(seconds=70)
@@ -227,7 +227,7 @@ def _claim_post(session: Session, job: ExplainJob, *, now: datetime) -> _Claimed
     message = "The posts can be read; explaining them now."
     record_status(session, request, Stage.DISPLAYING_CONTENT, progress=50, message=message)
     record_status(session, request, Stage.ANALYSING, progress=55, message="Explaining the posts.")
-    answered_sha256 = repository.find_question_sha256(session, request.id, post.id) if row.is_partial else None
+    answered_sha256 = attempt_queries.find_question_sha256(session, request.id, post.id) if row.is_partial else None
     return _ClaimedPost(post, evidence, answered_sha256)
 
 
@@ -237,7 +237,7 @@ def _measure(
     """Compute facts and verdict, and save them before the model is asked: they stay readable if it fails."""
     evidence = gather_evidence(
         post,
-        repository.list_comments(session, post.id),
+        attempt_queries.list_comments(session, post.id),
         now=now,
         baseline=_baseline(session, row, post, now=now),
         was_chosen_as_best=request.handle is not None,
@@ -254,7 +254,7 @@ def _baseline(session: Session, row: AnalysisRequestPost, post: Post, *, now: da
 
 
 def _load_post(session: Session, job: ExplainJob) -> tuple[AnalysisRequestPost, Post]:
-    row = repository.find_request_post(session, job.request_id, job.request_post_id)
+    row = attempt_queries.find_request_post(session, job.request_id, job.request_post_id)
     if row is None or row.post is None:
         raise LookupError("AnalysePosts was given a post that was never fetched")
     return row, row.post
@@ -301,13 +301,13 @@ def _save_analysis(
         question_sha256=None if explanation.reply.provider == MEASURED else question_sha256(asked),
         storage_is_stand_in=endpoints.current().is_stand_in("supabase"),
     )
-    analysis_id = repository.save_analysis(session, request.id, post.id, values)
+    analysis_id = attempt_queries.save_analysis(session, request.id, post.id, values)
     save_suggestions(session, analysis_id, values["suggestions_for_future_posts"])
 
 
 def _report_progress(session: Session, request: PostAnalysisRequest) -> None:
     session.flush()
-    posts = repository.list_request_posts(session, request.id)
+    posts = attempt_queries.list_request_posts(session, request.id)
     analysed = sum(post.state == PostState.ANALYSED for post in posts)
     progress = 55 + 40 * analysed // len(posts)
     message = f"{analysed} of {len(posts)} posts are explained."

@@ -26,11 +26,11 @@ from whyviral.vendor_calls.ledger import Ledger
 from whyviral.vendor_calls.money import SpendLimits
 from whyviral.vendor_calls.settlement import record_calls
 
-from . import repository
 from .creators.handle_posts import HandlePosts, PostsChosen, PostsPending, wait_of
 from .display_names import name_of
 from .models import AnalysisRequestPost, PostAnalysisRequest, PostState, RequestStatus, Stage
 from .pipeline import Outcome, RequestJob, StageResult, fail_post, fail_post_by_provider, lock_current, record_status
+from .repository import attempt_queries
 
 FETCH_BUDGET = timedelta(seconds=420)
 """The time from the start of the execution to the end of the last wait. With one run of 65 s and the retries of Step
@@ -166,7 +166,7 @@ class PostFetcher:
 
     def _claim(self, session: Session, job: FetchJob, request: PostAnalysisRequest) -> Sequence[PostAsk]:
         """Claim posts for this attempt and return those to fetch."""
-        pending = _pending(repository.list_request_posts(session, request.id))
+        pending = _pending(attempt_queries.list_request_posts(session, request.id))
         if not pending:
             return ()
         is_stand_in = self._sources[Platform(request.platform)].is_stand_in
@@ -216,7 +216,7 @@ class PostFetcher:
                 is_stand_in=source.is_stand_in,
             )
             if is_current:
-                posts = repository.list_request_posts(session, job.request_id)
+                posts = attempt_queries.list_request_posts(session, job.request_id)
                 _attach(posts, fetched.posts)
                 _fail(posts, fetched.failures)
                 if failure is not None and not failure.is_transient:
@@ -236,7 +236,7 @@ class PostFetcher:
         request = lock_current(session, job)
         if request is None:
             return FetchResult(outcome=Outcome.SUPERSEDED)
-        posts = repository.list_request_posts(session, request.id)
+        posts = attempt_queries.list_request_posts(session, request.id)
         if pending := _pending(posts):
             has_fetched_posts = any(post.state == PostState.FETCHED for post in posts)
             wait_s = self._wait_s(job, outcome, has_fetched_posts=has_fetched_posts)
@@ -250,7 +250,7 @@ class PostFetcher:
         fetched = [post.id for post in posts if post.state in (PostState.FETCHED, PostState.COLLECTED)]
         if fetched:
             if request.handle is None:
-                request.display_name = name_of(repository.list_fetched_posts(session, request.id))
+                request.display_name = name_of(attempt_queries.list_fetched_posts(session, request.id))
             fetched_count = sum(post.state != PostState.FAILED for post in posts)
             message = f"{fetched_count} of {len(posts)} posts are fetched."
             record_status(session, request, Stage.SOCIAL_DATA_FETCHED, progress=30, message=message)

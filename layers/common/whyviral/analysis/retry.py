@@ -10,11 +10,11 @@ from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory
 from whyviral.core.errors import AppError
 
-from . import repository
 from .admission import count_again
 from .creators.handle_admission import count_handle_again
 from .models import PostAnalysisRequest, RequestStatus, Stage
-from .repository import ReopenedPost
+from .repository import request_queries
+from .repository.request_queries import ReopenedPost
 from .service import RequestNotFound
 
 
@@ -76,12 +76,12 @@ def retry(
         UsageLimitReached: the plan does not allow this many posts today.
         NoCurrentPlan: the user has no plan.
     """
-    request = repository.lock_request(session, user_id, request_id)
+    request = request_queries.lock_request(session, user_id, request_id)
     if request is None:
         raise RequestNotFound(request_id)
     if request.status in (RequestStatus.PENDING, RequestStatus.PROCESSING):
         raise AnalysisStillRunning(request)
-    posts = repository.reopen_posts(session, request)
+    posts = request_queries.reopen_posts(session, request)
     has_no_posts_yet = request.handle is not None and not request.post_urls
     if not posts and not has_no_posts_yet:
         raise AnalysisComplete(request)
@@ -93,8 +93,8 @@ def retry(
     else:
         count_handle_again(session, request, urls, now=now)
     arn = execution_arn_of(request.id, request.attempt + 1)
-    request = repository.start_attempt(session, request, execution_arn=arn, now=now)
-    repository.insert_statuses(session, [_first_status(request, posts)])
+    request = request_queries.start_attempt(session, request, execution_arn=arn, now=now)
+    request_queries.insert_statuses(session, [_first_status(request, posts)])
     record_events(session, *_events(request, posts))
     return request
 

@@ -10,8 +10,8 @@ from whyviral.core.errors import AppError
 from whyviral.core.pagination import Page
 from whyviral.social.models import Post
 
-from . import repository
-from .repository import RequestWithParts
+from .repository import request_queries
+from .repository.request_queries import RequestWithParts
 from .schemas import RequestDetail, RequestSummary
 from .suggestions.results import suggestion_out
 from .user_requests.views import record_views
@@ -45,7 +45,7 @@ def get_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> 
     Raises:
         RequestNotFound: the request does not exist or is not the user's.
     """
-    found = repository.find_request_with_parts(session, user_id, request_id)
+    found = request_queries.find_request_with_parts(session, user_id, request_id)
     if found is None:
         raise RequestNotFound(request_id)
     if found.is_view_due:
@@ -56,7 +56,7 @@ def get_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> 
 
 def find_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> RequestDetail | None:
     """Return a request of the user with its parts, without recording a view; None if it is not readable."""
-    found = repository.find_request_with_parts(session, user_id, request_id)
+    found = request_queries.find_request_with_parts(session, user_id, request_id)
     return None if found is None else _detail(found)
 
 
@@ -87,7 +87,7 @@ def list_posts(session: Session, user_id: uuid.UUID, request_id: uuid.UUID, *, p
     Raises:
         RequestNotFound: the request does not exist or is not the user's.
     """
-    found = repository.list_posts_page(session, user_id, request_id, page)
-    if found.count == 0 and not repository.is_owner(session, user_id, request_id):
+    found = request_queries.list_posts_page(session, user_id, request_id, page)
+    if found.count == 0 and not request_queries.is_owner(session, user_id, request_id):
         raise RequestNotFound(request_id)
     return found

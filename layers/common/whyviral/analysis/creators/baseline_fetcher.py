@@ -13,9 +13,9 @@ from typing import Protocol
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from whyviral.analysis import repository
 from whyviral.analysis.models import AnalysisRequestPost, PostState, Stage
 from whyviral.analysis.pipeline import Outcome, RequestJob, StageResult, lock_current
+from whyviral.analysis.repository import attempt_queries
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.core.logging import build_logger
@@ -238,14 +238,14 @@ class BaselineFetcher:
 
 
 def _posts_to_analyse(session: Session, job: BaselineJob) -> Iterator[tuple[AnalysisRequestPost, Post]]:
-    for row in repository.list_request_posts_with_media(session, job.request_id):
+    for row in attempt_queries.list_request_posts_with_media(session, job.request_id):
         if row.state in (PostState.FETCHED, PostState.COLLECTED) and row.post is not None:
             yield row, row.post
 
 
 def _assign(session: Session, job: BaselineJob, want: _Wanted, baseline_id: uuid.UUID) -> None:
     if lock_current(session, job) is not None:
-        repository.set_baseline(session, job.request_id, want.rows, baseline_id=baseline_id, reason=None)
+        attempt_queries.set_baseline(session, job.request_id, want.rows, baseline_id=baseline_id, reason=None)
 
 
 def _give_up(session: Session, job: BaselineJob, want: _Wanted, baseline_id: uuid.UUID, failure: ProviderError) -> None:
@@ -254,4 +254,4 @@ def _give_up(session: Session, job: BaselineJob, want: _Wanted, baseline_id: uui
         return
     found = baseline_service.find_usable(session, baseline_id)
     reason = None if found else f"the creator's posts could not be listed ({failure.category})"
-    repository.set_baseline(session, job.request_id, want.rows, baseline_id=found, reason=reason)
+    attempt_queries.set_baseline(session, job.request_id, want.rows, baseline_id=found, reason=reason)

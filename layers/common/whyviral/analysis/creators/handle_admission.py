@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from whyviral.accounts import service as account_service
-from whyviral.analysis import repository
 from whyviral.analysis.admission import PlanUrlLimitExceeded, check_platforms, first_status, new_request
 from whyviral.analysis.models import PostAnalysisRequest
+from whyviral.analysis.repository import request_queries
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory
 from whyviral.core.errors import AppError
@@ -64,7 +64,7 @@ def admit_handle(
         raise PlanUrlLimitExceeded(posts, max_urls=plan.max_urls, plan=plan.name)
     row = new_request(creator.platform, (), execution_arn_of=execution_arn_of)
     row |= {"handle": creator.handle, "handle_posts": posts, "display_name": f"@{creator.handle}"}
-    inserted = repository.insert_requests(session, user_id, [row], posts=[], statuses=[first_status(row)])
+    inserted = request_queries.insert_requests(session, user_id, [row], posts=[], statuses=[first_status(row)])
     (request,) = check_platforms(inserted)
     counted = CountedHandle(request.id, creator.platform, creator.handle, slots_of(posts))
     increment_handle_usage(session, user_id, counted, plan=plan, now=now)

@@ -10,9 +10,9 @@ from datetime import timedelta
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from whyviral.analysis import repository
 from whyviral.analysis.models import PostAnalysisRequest, PostState, Stage
 from whyviral.analysis.pipeline import RequestJob, lock_current
+from whyviral.analysis.repository import request_queries
 from whyviral.core.clock import Clock
 from whyviral.core.database import session_scope
 from whyviral.core.errors import ErrorCategory
@@ -195,7 +195,7 @@ class HandlePosts:
             ]
             urls = [str(row["url"]) for row in rows]
             request.post_urls = urls
-            repository.insert_request_posts(session, rows)
+            request_queries.insert_request_posts(session, rows)
             name_slots(session, request.id, urls)
             return PostsChosen()
 

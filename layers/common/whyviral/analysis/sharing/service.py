@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from whyviral.analysis import repository as analysis_repository
 from whyviral.analysis.models import PostAnalysisRequest, RequestStatus
+from whyviral.analysis.repository import request_queries
 from whyviral.analysis.service import RequestNotFound, find_request
 from whyviral.analytics.events import Event, record_events
 from whyviral.analytics.models import EventCategory
@@ -88,7 +88,7 @@ def get_shared_report(session: Session, token: str) -> SharedReport:
 
 def _lock_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID) -> PostAnalysisRequest:
     """Lock a request, so that it is not deleted at the same time and leaves no link behind."""
-    request = analysis_repository.lock_request(session, user_id, request_id)
+    request = request_queries.lock_request(session, user_id, request_id)
     if request is None:
         raise RequestNotFound(request_id)
     return request

@@ -6,7 +6,6 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from whyviral.analysis import repository
 from whyviral.analysis.models import (
     AnalysisRequestPost,
     AnalysisStatus,
@@ -14,6 +13,7 @@ from whyviral.analysis.models import (
     PostAnalysisRequest,
     RequestStatus,
 )
+from whyviral.analysis.repository import request_queries
 from whyviral.analysis.service import RequestNotFound
 from whyviral.analysis.sharing.models import ShareLink
 from whyviral.analytics.events import Event, record_events
@@ -42,7 +42,7 @@ def delete_request(session: Session, user_id: uuid.UUID, request_id: uuid.UUID, 
         RequestNotFound: the request does not exist, is not the user's or was deleted.
         RequestStillRunning: the request has not ended.
     """
-    request = repository.lock_request(session, user_id, request_id)
+    request = request_queries.lock_request(session, user_id, request_id)
     if request is None:
         raise RequestNotFound(request_id)
     if request.status in (RequestStatus.PENDING, RequestStatus.PROCESSING):

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from whyviral.analysis.models import AnalysisStatus, PostAnalysisRequest, RequestStatus
-from whyviral.analysis.repository import readable_request
+from whyviral.analysis.repository.request_queries import readable_request
 from whyviral.analysis.schemas import StatusOut
 
 _ENDED = frozenset({RequestStatus.COMPLETED, RequestStatus.FAILED})
