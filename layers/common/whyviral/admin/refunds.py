@@ -1,4 +1,4 @@
-"""Refunds of payments in full, at most one for each payment, whatever fails in between.
+"""Refunds of payments in full, at most one for each payment even after a failure in between.
 
 Dodo documents no idempotency key. The action is therefore committed before the call, and a unique index lets a payment
 have one that is open or has succeeded. After a crash, or an answer that never came, the next attempt adopts the open

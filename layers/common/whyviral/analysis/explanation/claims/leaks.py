@@ -43,7 +43,7 @@ def find_leaks(text: str, instructions: str) -> Iterator[str]:
     if redacted(text) != text:
         yield "it holds something that looks like a key or an e-mail address"
     if _UNREADABLE.search(text):
-        yield "it holds a long text that nobody can read"
+        yield "it holds a long text of encoded characters"
     if _MARKUP.search(text):
         yield "it holds markup"
     if not _shingles_of_instructions(instructions).isdisjoint(_shingles(text)):
