@@ -140,7 +140,7 @@ def test_permissions_name_their_resources_wherever_aws_supports_it(resources: Pr
                 assert actions <= WITHOUT_RESOURCE, name
 
 
-def test_only_the_api_the_admin_panel_and_the_sweeper_start_analyses(resources: Properties) -> None:
+def test_only_the_api_the_admin_panel_agents_and_the_sweeper_start_analyses(resources: Properties) -> None:
     may = {
         name
         for name, statements in _all_statements(resources).items()
@@ -148,7 +148,7 @@ def test_only_the_api_the_admin_panel_and_the_sweeper_start_analyses(resources: 
         if "states:StartExecution" in as_list(statement["Action"])
     }
 
-    assert may == {"AdminRole", "ApiRole", "StreamRole", "SweeperRole"}
+    assert may == {"AdminRole", "ApiRole", "McpRole", "StreamRole", "SweeperRole"}
 
 
 def _unconditional(value: Properties) -> Properties:
