@@ -64,8 +64,8 @@ openapi: install  ## write docs/openapi.json
 # The tools outside .venv that tests and checks use.
 .PHONY: install-tools
 install-tools: install
-	@./bootstrap sam && ./bootstrap lambda && ./bootstrap realtime && ./bootstrap node
-	@$(MAKE) install-console-packages
+	@./bootstrap sam && ./bootstrap lambda && ./bootstrap realtime && ./bootstrap node && ./bootstrap python-client
+	@$(MAKE) install-console-packages install-client-packages
 
 # Python may write bytecode, because a process that compiles every module takes ten seconds longer to start.
 test proof: export PYTHONDONTWRITEBYTECODE :=

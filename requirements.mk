@@ -33,6 +33,7 @@ requirements:
 	$(LOCK) --group checkov -o requirements/checkov.txt
 	$(LOCK) --group realtime -o requirements/realtime.txt
 	$(LOCK) --group node -o requirements/node.txt
+	$(LOCK) --group python-client -o requirements/python-client.txt
 
 # The console's libraries, and axe-core for its tests, from npm.
 CONSOLE_PACKAGES = .tools/console
@@ -51,3 +52,18 @@ $(CONSOLE_PACKAGES)/.lock: $(CONSOLE_LOCK)
 	cd $(CONSOLE_PACKAGES) && "$(CURDIR)/$(NODE)/bin/node" "$(CURDIR)/$(NODE)/lib/node_modules/npm/bin/npm-cli.js" \
 	  ci --silent --no-audit --no-fund --ignore-scripts
 	cp $(CONSOLE_LOCK) $@
+
+# The generator of the TypeScript client in docs/frontend.md, with its library and the compiler, from npm.
+CLIENT_PACKAGES = .tools/clients
+CLIENT_LOCK = requirements/clients/package-lock.json
+.PHONY: install-client-packages
+install-client-packages:
+	@cmp -s $(CLIENT_LOCK) $(CLIENT_PACKAGES)/.lock || $(MAKE) --no-print-directory $(CLIENT_PACKAGES)/.lock
+
+$(CLIENT_PACKAGES)/.lock: $(CLIENT_LOCK)
+	./bootstrap node
+	mkdir -p $(CLIENT_PACKAGES)
+	cp requirements/clients/package.json $(CLIENT_LOCK) $(CLIENT_PACKAGES)/
+	cd $(CLIENT_PACKAGES) && "$(CURDIR)/$(NODE)/bin/node" "$(CURDIR)/$(NODE)/lib/node_modules/npm/bin/npm-cli.js" \
+	  ci --silent --no-audit --no-fund --ignore-scripts
+	cp $(CLIENT_LOCK) $@

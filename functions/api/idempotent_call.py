@@ -20,6 +20,7 @@ from .error_responses import RETRY_AFTER, Responses, error_responses
 type IdempotencyKey = Annotated[
     str | None,
     Header(
+        alias="Idempotency-Key",
         min_length=1,
         max_length=255,
         pattern=r"^[\x21-\x7e]+$",

@@ -26,6 +26,11 @@ codes that it can answer. An unknown address or method is answered with a code t
 """
 TEXT_FILE = {"schema": {"$ref": "#/components/schemas/TextFile"}}
 """The content of an answer that is a text file and not JSON."""
+_STREAMS = {
+    "text/event-stream": "Server-sent events. Each has the name and the data of a field of `{part}`.",
+    "application/x-ndjson": "Lines of JSON, each a `{part}`.",
+}
+"""The media types of answers that consist of many parts, and what they hold."""
 _ANYWHERE = (NothingHere, MethodNotAllowed)
 """Errors that belong to no operation."""
 _OUR_PACKAGES = ("functions.api.", "whyviral.")
@@ -55,6 +60,7 @@ class DescribedApi(FastAPI):
         document = super().openapi()
         if "ErrorCode" not in document["components"]["schemas"]:
             _remove_item_schemas(document)
+            _describe_streams(document)
             _remove_refusals_of_receivers(document)
             _add_errors(document)
             _add_examples(document["components"]["schemas"])
@@ -77,6 +83,25 @@ def _remove_refusals_of_receivers(document: dict[str, Any]) -> None:
             del operation["responses"]["422"]
     for name in ("HTTPValidationError", "ValidationError"):
         del document["components"]["schemas"][name]
+
+
+def _describe_streams(document: dict[str, Any]) -> None:
+    """Describe streams as texts that hold events or lines, because code generators would parse a stream as one."""
+    schemas = document["components"]["schemas"]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for response in operation["responses"].values():
+                for media_type in _STREAMS.keys() & response.get("content", {}).keys():
+                    media = response["content"][media_type]
+                    part = media["schema"]["$ref"].rpartition("/")[2]
+                    schemas[f"{part}Stream"] = {
+                        "type": "string",
+                        "title": f"{part}Stream",
+                        "description": _STREAMS[media_type].format(part=part),
+                        "contentMediaType": media_type,
+                        "contentSchema": {"$ref": f"#/components/schemas/{part}"},
+                    }
+                    media["schema"] = {"$ref": f"#/components/schemas/{part}Stream"}
 
 
 def _add_errors(document: dict[str, Any]) -> None:
