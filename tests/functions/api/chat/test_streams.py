@@ -70,6 +70,18 @@ def test_the_stream_may_not_be_buffered_or_cached(client: TestClient, chatter: C
     assert reply.headers["ratelimit"].startswith('"chat";r=99;')
 
 
+def test_the_calls_of_an_answer_belong_to_the_trace_of_its_question(
+    client: TestClient, chatter: Chatter, rows: Session
+) -> None:
+    reply = client.post(chatter.stream_path, json=QUESTION, headers=chatter.headers)
+
+    answer = messages_of(rows, chatter)[1]
+    traces = rows.scalars(
+        select(ExternalApiCallLog.trace_id).where(ExternalApiCallLog.chat_message_id == answer.id)
+    ).all()
+    assert set(traces) == {reply.headers["X-Request-Id"]}
+
+
 @pytest.mark.parametrize("after", range(5))
 def test_a_finished_answer_is_streamed_again_after_any_event(
     client: TestClient, chatter: Chatter, rows: Session, after: int
