@@ -43,6 +43,12 @@ _FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "functions.webhooks.handler": (*_COMMON, "import standardwebhooks"),
     "functions.deliveries.handler": (*_COMMON, "import httpcore", "import standardwebhooks"),
+    "functions.mcp.handler": (
+        *_COMMON,
+        *_HTTP,
+        "import mangum, jwt, starlette.middleware.cors",
+        "import mcp.server.lowlevel, mcp.server.streamable_http_manager",
+    ),
     "functions.scrape.handler": (*_COMMON, *_HTTP),
     "functions.media.handler": (*_COMMON, *_HTTP),
     "functions.analyze.handler": (*_COMMON, *_HTTP),
