@@ -53,7 +53,10 @@ def _parse() -> argparse.Namespace:
     ask.set_defaults(command=_ask)
     chat = commands.add_parser("chat", help="talk about the newest analysis of the running system")
     chat.set_defaults(command=_chat)
-    for with_data in (ask, chat):
+    admin = commands.add_parser("admin", help="make a user an administrator, and print the address of the admin panel")
+    admin.add_argument("email", help="the user's e-mail address")
+    admin.set_defaults(command=_admin)
+    for with_data in (ask, chat, admin):
         with_data.add_argument("--data", type=Path, default=DATA, help="the folder of the running system")
     token = commands.add_parser("token", help="print a session token for the running system")
     token.add_argument("email", help="the user's e-mail address; the user is created if there is none")
@@ -68,9 +71,6 @@ def _parse() -> argparse.Namespace:
     reconcile.add_argument("--days", type=int, default=35, help="how far back payments and refunds are compared")
     reconcile.add_argument("--repair", action="store_true", help="change our rows to what Dodo says")
     reconcile.set_defaults(command=_reconcile)
-    admin = commands.add_parser("admin", help="make a user an administrator, and print the address of the admin panel")
-    admin.add_argument("email", help="the user's e-mail address")
-    admin.set_defaults(command=_admin)
     commands.add_parser("reset", help="delete all local data").set_defaults(command=_reset)
     return parser.parse_args()
 
@@ -210,7 +210,7 @@ def _admin(arguments: argparse.Namespace) -> int:
     from local.stack.administrators import make_administrator  # noqa: PLC0415
 
     email = _require_email(arguments.email, example="make admin EMAIL=you@example.com", name="EMAIL")
-    ready = _ready() if is_running(DATA) else None
+    ready = _ready(arguments.data) if is_running(arguments.data) else None
     for line in make_administrator(_settings(arguments), ready, email):
         print(line)
     return 0

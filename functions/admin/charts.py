@@ -7,8 +7,8 @@ from datetime import date
 
 WIDTH = 640
 HEIGHT = 220
-LEFT = 44
-_RIGHT, _TOP, _BOTTOM = 8, 10, 24
+LEFT = 58
+_RIGHT, _TOP, _BOTTOM = 20, 10, 24
 _PLOT_WIDTH = WIDTH - LEFT - _RIGHT
 _PLOT_HEIGHT = HEIGHT - _TOP - _BOTTOM
 _TICKS = 4

@@ -57,16 +57,6 @@ class MethodNotAllowed(AppError):
         super().__init__("This address does not support that method.")
 
 
-class InvalidAddress(AppError):
-    """The address contains a character that no value can have."""
-
-    status_code = 400
-    code = "invalid_address"
-
-    def __init__(self) -> None:
-        super().__init__("The address contains a character that no value can have. Correct it and try again.")
-
-
 class Unavailable(AppError):
     """The database or a vendor does not answer."""
 

@@ -1,6 +1,7 @@
 """How templates show values: escaped, isolated from the direction of the text around, and linked where they are ids."""
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,6 +19,10 @@ from .forms import TOKEN_FIELD
 _MAX_LIST_CHARS = 80
 _ID_CHARS = 8
 _NOTHING = "–"  # noqa: RUF001 - a dash, as in a table
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs"})
+"""Control characters, format characters such as overrides of the direction, and halves of surrogate pairs."""
+_KEPT = "\n\t\r\u200c\u200d"
+"""Breaks, and the joiners that emoji and several scripts need."""
 _VIEW_OF_COLUMN: Mapping[str, str] = {
     "user_id": "user",
     "admin_id": "user",
@@ -75,9 +80,21 @@ def _text(value: object) -> str:
         case Decimal():
             return f"{value.normalize():f}"
         case dict() | list():
-            return json.dumps(value, ensure_ascii=False, indent=1, default=str)
+            return _visible(json.dumps(value, ensure_ascii=False, indent=1, default=str))
         case _:
-            return str(value)
+            return _visible(str(value))
+
+
+def _visible(text: str) -> str:
+    """Return the text with a name in place of each character that is invisible or changes the direction of others."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_named, text))
+
+
+def _named(character: str) -> str:
+    is_invisible = unicodedata.category(character) in _INVISIBLE and character not in _KEPT
+    return f"⟨U+{ord(character):04X}⟩" if is_invisible else character
 
 
 def _spaced(name: str) -> str:

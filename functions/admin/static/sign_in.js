@@ -49,4 +49,6 @@ if (clerkHost) {
   });
 } else {
   takeTokenFromAddress();
+  // A link that is opened where this page is shown already loads nothing.
+  window.addEventListener("hashchange", takeTokenFromAddress);
 }

@@ -18,10 +18,10 @@ from starlette.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 from local.aws import webhook_queue
-from local.aws.gateway import FunctionGateway, lambda_invoker
+from local.aws.gateway import FUNCTION_OF_PATH, FunctionGateway, lambda_invoker
 from local.aws.lambda_service import LambdaService
 from local.aws.sandbox import Invocation
-from local.aws.template import FunctionSpec
+from local.aws.template import FunctionSpec, load_document
 from local.aws.workflow import Workflow
 from tests.fixtures.waits import wait_until
 
@@ -48,6 +48,57 @@ def test_a_webhook_reaches_its_function_byte_for_byte_and_gets_its_answer(path: 
     assert (event["path"], event["httpMethod"], event["headers"]["svix-id"]) == (path, "POST", "msg_1")
     assert base64.b64decode(event["body"]) == b'{"a":\xff 1}'
     assert event["requestContext"]["identity"]["sourceIp"] == "testclient"
+
+
+def test_the_gateway_knows_the_paths_that_the_template_gives_to_other_functions() -> None:
+    resources = load_document(Path(__file__).parents[3] / "template.yaml")["Resources"]
+    paths = {
+        event["Properties"]["Path"]: name
+        for name, resource in resources.items()
+        for event in (resource.get("Properties", {}).get("Events") or {}).values()
+        if event["Type"] == "Api" and name not in ("ApiFunction", "StreamFunction")
+    }
+
+    assert paths == FUNCTION_OF_PATH
+
+
+@pytest.mark.parametrize(
+    ("path", "function"),
+    [("/admin", "AdminFunction"), ("/admin/home", "AdminFunction"), ("/admin/", None), ("/administrator", None)],
+)
+def test_a_greedy_path_needs_one_character(path: str, function: str | None) -> None:
+    invoked: list[str] = []
+
+    def invoke(name: str, _event: bytes) -> bytes:
+        invoked.append(name)
+        return json.dumps(ANSWER).encode()
+
+    TestClient(FunctionGateway(PlainTextResponse("the application"), invoke=invoke)).get(path)
+
+    assert invoked == ([] if function is None else [function])
+
+
+def test_queries_schemes_and_repeated_headers_pass_the_gateway_as_they_do_at_aws() -> None:
+    events: list[dict[str, Any]] = []
+    answer = {
+        "statusCode": 200,
+        "headers": {"Content-Type": "image/png"},
+        "multiValueHeaders": {"Set-Cookie": ["a=1", "b=2"]},
+        "body": base64.b64encode(b"\x89PNG").decode(),
+        "isBase64Encoded": True,
+    }
+
+    def invoke(_name: str, event: bytes) -> bytes:
+        events.append(json.loads(event))
+        return json.dumps(answer).encode()
+
+    client = TestClient(FunctionGateway(PlainTextResponse("the application"), invoke=invoke))
+    reply = client.get("/admin/user/list?a=1&a=2&b=%20")
+
+    assert (reply.content, reply.headers.get_list("set-cookie")) == (b"\x89PNG", ["a=1", "b=2"])
+    (event,) = events
+    assert event["multiValueQueryStringParameters"] == {"a": ["1", "2"], "b": [" "]}
+    assert (event["headers"]["x-forwarded-proto"], event["resource"]) == ("http", "/admin/{proxy+}")
 
 
 def test_requests_other_than_webhooks_reach_the_application() -> None:
