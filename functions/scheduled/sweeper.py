@@ -68,7 +68,7 @@ def _sweep(sweeper: Sweeper) -> Mapping[str, int]:
     with session_scope(_engine) as session:
         sweeper.results["answers_ended"] = len(end_expired(session, now=utc_now()))
         overdue = job_runs.list_overdue(session, LONGEST, now=utc_now())
-    record(JOBS_OVERDUE, len(overdue))
     if overdue:
+        record(JOBS_OVERDUE, len(overdue))
         _logger.warning("jobs overdue", extra={"jobs": overdue})
     return sweeper.sweep()

@@ -189,7 +189,8 @@ class Sweeper:
         with session_scope(self.engine) as session:
             self.results["events_stuck"] = inbox.count_stuck(session, now=now)
             events = inbox.take_unfinished(session, now=now, limit=BATCH)
-        record(EVENTS_STUCK, self.results["events_stuck"])
+        if self.results["events_stuck"]:
+            record(EVENTS_STUCK, self.results["events_stuck"])
         for event_id in events:
             self.queue.send(event_id)
             self.results["events_queued"] += 1
