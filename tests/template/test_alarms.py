@@ -41,6 +41,11 @@ NOT_THE_DATABASES = {
 }
 """Alarms that a database which is down cannot cause. They act by themselves."""
 
+UNTIL_A_PERSON_ACTS = {
+    *("DeliveriesLostAlarm", "EventsStuckAlarm", "FailureEventsLostAlarm", "JobsOverdueAlarm", "ScheduledLostAlarm"),
+    *("TranscribeDeadLettersAlarm", "WebhooksLostAlarm"),
+}
+"""Alarms that do not end by themselves."""
 RELOADED = {"AdminFunction"}
 """Functions whose refused runs need no alarm: an administrator loads the page again."""
 
@@ -117,8 +122,21 @@ def test_one_alarm_says_that_the_database_is_down_and_silences_all_that_it_cause
     assert {str(composite["ActionsSuppressor"]) for composite in composites.values()} == {str({"Ref": DATABASE_DOWN})}
     assert alarms.keys() - silenced - OF_THE_DATABASE == NOT_THE_DATABASES
     for composite in composites.values():
-        assert composite["ActionsSuppressorWaitPeriod"] >= 120
+        # If no user calls, the second run of the sweeper begins DatabaseDownAlarm, two minutes after the first.
+        assert composite["ActionsSuppressorWaitPeriod"] > 2 * 60
         assert composite["ActionsSuppressorExtensionPeriod"] > 0
+
+
+def test_an_alarm_that_lasts_for_days_hides_no_other_kind(
+    alarms: dict[str, Properties], composites: dict[str, Properties]
+) -> None:
+    # A composite alarm that is in alarm does not report a further child.
+    lasting = {
+        name for name, alarm in alarms.items() if alarm.get("MetricName") == "ApproximateNumberOfMessagesVisible"
+    }
+
+    assert lasting < UNTIL_A_PERSON_ACTS
+    assert set(children_of(composites["BacklogTroubleAlarm"])) == UNTIL_A_PERSON_ACTS
 
 
 def test_every_composite_is_made_of_alarms_that_exist_in_each_variant(document: Properties) -> None:

@@ -76,6 +76,19 @@ def test_everything_else_on_the_dashboard_is_a_resource_of_the_stack(
     assert named - {"AWS::StackName", "AWS::Region"} <= render(document).keys()
 
 
+def test_every_alarm_that_always_exists_is_on_the_dashboard(widgets: list[Properties], document: Properties) -> None:
+    resources = render(document)
+    always = {
+        *of_type(resources, "AWS::CloudWatch::Alarm"),
+        *of_type(resources, "AWS::CloudWatch::CompositeAlarm"),
+    } - {"FirewallBlocksAlarm"}
+    (widget,) = [each for each in widgets if each["type"] == "alarm"]
+
+    assert set(widget["properties"]["alarms"]) == {f"${{{name}.Arn}}" for name in always}
+    # CloudWatch shows at most this many. Source: Amazon CloudWatch, "Dashboard Body Structure and Syntax".
+    assert len(widget["properties"]["alarms"]) <= 100
+
+
 def test_every_function_is_on_the_dashboard(widgets: list[Properties], document: Properties) -> None:
     # The body cannot refer to the worker's function, which depends on a condition; its stage is on the dashboard.
     always = of_type(render(document), "AWS::Serverless::Function")

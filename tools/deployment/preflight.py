@@ -24,6 +24,8 @@ from tools.deployment.stage import (
     unknown_parameters,
 )
 
+_OUTPUTS = ("RepositoryName", "RepositoryUri")
+"""What a deployment reads from the bootstrap stack; one of an older bootstrap.yaml may lack some."""
 _ECS_ROLE = "AWSServiceRoleForECS"
 _LAMBDA = "lambda-cpu"
 _PULL = {"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
@@ -55,10 +57,11 @@ def preflight(stage: Stage, account: Account, template: Mapping[str, Any]) -> It
     given = stage.parameters_with(outputs)
     parameters |= given
     yield _check_parameters(template, given)
+    missing = [name for name in _OUTPUTS if name not in outputs]
     yield Check(
         f"stack {BOOTSTRAP_STACK}",
-        bool(outputs),
-        "exists" if outputs else "does not exist",
+        not missing,
+        (f"has no output {', '.join(missing)}" if missing else "exists") if outputs else "does not exist",
         f"aws cloudformation deploy --stack-name {BOOTSTRAP_STACK} --template-file bootstrap.yaml "
         "--capabilities CAPABILITY_IAM",
     )

@@ -64,6 +64,16 @@ def test_an_empty_account_lacks_what_only_its_owner_can_create(account: Account,
     assert "create-service-linked-role" in checks["role of ECS"].advice
 
 
+def test_a_bootstrap_stack_of_an_older_template_is_reported(
+    account: Account, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Account, "stack_outputs", lambda *_: {"RepositoryName": REPOSITORY})
+
+    check = by_subject(list(preflight(stage, account, TEMPLATE)))[f"stack {BOOTSTRAP_STACK}"]
+
+    assert (check.is_ok, check.found) == (False, "has no output RepositoryUri")
+
+
 def test_a_prepared_account_passes_every_check(
     account: Account, stage: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -173,10 +183,13 @@ def create_repository(policy: dict[str, Any] | None) -> None:
 
 
 def policy_of_bootstrap() -> dict[str, Any]:
+    functions = "arn:aws:lambda:eu-central-1:123456789012:function:*"
     document = load_document(ROOT / "bootstrap.yaml")
     policy: dict[str, Any] = document["Resources"]["Repository"]["Properties"]["RepositoryPolicyText"]
     (statement,) = policy["Statement"]
-    return policy | {"Statement": [statement | {"Condition": {"StringEquals": {"aws:SourceAccount": "123456789012"}}}]}
+    # The key that AWS documents for Lambda.
+    assert statement["Condition"]["StringLike"].keys() == {"aws:SourceArn"}
+    return policy | {"Statement": [statement | {"Condition": {"StringLike": {"aws:SourceArn": functions}}}]}
 
 
 def test_the_repository_of_bootstrap_yaml_lets_lambda_pull(account: Account, samconfig: Path) -> None:

@@ -71,6 +71,7 @@ def test_work_without_a_cause_has_an_id_of_its_own() -> None:
     [
         ({"request_id": "r", "attempt": 1, "trace_id": "call-1"}, "call-1"),
         ({"requestContext": {"requestId": "of-the-gateway"}}, "of-the-gateway"),
+        ({"requestContext": {"requestId": "failed"}, "requestPayload": {"trace_id": "call-1"}}, "call-1"),
         ({"request_id": "r", "attempt": 1}, "of-the-invocation"),
         ({"Records": []}, "of-the-invocation"),
     ],

@@ -41,7 +41,8 @@ def bound(trace_id: str | None) -> Iterator[str]:
 def traced[Answer](handler: Callable[[dict[str, Any], Any], Answer]) -> Callable[[dict[str, Any], Any], Answer]:
     """Return a Lambda handler that runs under the trace id of its event.
 
-    That is the `trace_id` of a stage's event, the id of a request of API Gateway, or else the id of the invocation.
+    That is the `trace_id` of a stage's event, also in Lambda's record of its failure, the id of a request of API
+    Gateway, or else the id of the invocation.
     """
 
     @wraps(handler)
@@ -54,6 +55,8 @@ def traced[Answer](handler: Callable[[dict[str, Any], Any], Answer]) -> Callable
 
 def _trace_id_of(event: object) -> str | None:
     match event:
-        case {"trace_id": str(trace_id)} | {"requestContext": {"requestId": str(trace_id)}}:
+        case {"trace_id": str(trace_id)} | {"requestPayload": {"trace_id": str(trace_id)}}:
+            return trace_id
+        case {"requestContext": {"requestId": str(trace_id)}}:
             return trace_id
     return None
