@@ -26,10 +26,11 @@ TRANSITION, API_REQUEST, FIREWALL_REQUEST = 0.025 / 1000, 3.50 * PER_MILLION, 0.
 FARGATE_VCPU_H, FARGATE_GB_H = 0.04048, 0.004445
 PUBLIC_IP_H, NAT_H, NAT_GB = 0.005, 0.045, 0.045
 SNAPSHOT_GB_S, SNAPSHOT_RESTORED_GB = 0.0000015046, 0.0001397998
-ALARM, METRIC, LOG_GB, TRACE, SECRET, FIREWALL = 0.10, 0.30, 0.50, 5 * PER_MILLION, 0.40, 7.0
+ALARM_METRIC, COMPOSITE_ALARM = 0.10, 0.50
+METRIC, LOG_GB, TRACE, SECRET, FIREWALL = 0.30, 0.50, 5 * PER_MILLION, 0.40, 7.0
 
-MAX_ALARMS = 60
-"""What is paid for; a test checks that the template has no more."""
+ALARM_METRICS, COMPOSITE_ALARMS = 60, 6
+"""What is paid for: an alarm costs as much as the metrics it watches. A test checks that the template has no more."""
 METRICS = 60
 """Series of metrics of our own: names times the values of their dimensions."""
 
@@ -99,7 +100,7 @@ def fixed_usd() -> Mapping[str, float]:
     """Return what an idle stack costs a month, by service."""
     return MappingProxyType(
         {
-            "CloudWatch, alarms": MAX_ALARMS * ALARM,
+            "CloudWatch, alarms": ALARM_METRICS * ALARM_METRIC + COMPOSITE_ALARMS * COMPOSITE_ALARM,
             "CloudWatch, metrics of our own": METRICS * METRIC,
             "WAF": FIREWALL,
             "SnapStart, one snapshot of 1 GB": SNAPSHOT_GB_S * HOURS_A_MONTH * 3600,

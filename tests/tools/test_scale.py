@@ -22,9 +22,15 @@ def test_the_document_shows_the_computed_table(title: str) -> None:
 
 
 def test_no_more_alarms_exist_than_are_paid_for(document: dict[str, Any]) -> None:
-    alarms = [each for each in document["Resources"].values() if each["Type"] == "AWS::CloudWatch::Alarm"]
+    resources = document["Resources"].values()
+    alarms = [each["Properties"] for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"]
+    composites = [each for each in resources if each["Type"] == "AWS::CloudWatch::CompositeAlarm"]
+    metrics = sum(
+        sum("MetricStat" in metric for metric in alarm["Metrics"]) if "Metrics" in alarm else 1 for alarm in alarms
+    )
 
-    assert len(alarms) <= scale.MAX_ALARMS
+    assert metrics <= scale.ALARM_METRICS
+    assert len(composites) <= scale.COMPOSITE_ALARMS
 
 
 def test_the_worker_has_the_size_that_is_paid_for(document: dict[str, Any]) -> None:
