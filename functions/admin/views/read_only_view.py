@@ -67,19 +67,19 @@ class ReadOnlyView(ModelView):
         request: Request | None = None,  # noqa: ARG002 - of the base
     ) -> StreamingResponse:
         """Return the rows as CSV, in which no text runs as a formula. The file's name says if rows were left out."""
-        table = io.StringIO(_BYTE_ORDER_MARK)
-        table.seek(0, io.SEEK_END)
-        writer = csv.writer(table, quoting=csv.QUOTE_ALL)
-        writer.writerow(self._export_prop_names)
-        written = 0
+        names = self._export_prop_names
+        lines = [_BYTE_ORDER_MARK + _line(names)]
+        left_bytes = MAX_EXPORTED_BYTES - len(lines[0].encode())
         for row in data[:MAX_EXPORTED_ROWS]:
-            writer.writerow([_cell(getattr(row, name)) for name in self._export_prop_names])
-            written += 1
-            if table.tell() > MAX_EXPORTED_BYTES:
+            line = _line([_cell(getattr(row, name)) for name in names])
+            left_bytes -= len(line.encode())
+            if left_bytes < 0:
                 break
+            lines.append(line)
+        written = len(lines) - 1
         suffix = "" if written == len(data) else f"-first-{written}"
         headers = {"Content-Disposition": f'attachment; filename="{self.identity}{suffix}.csv"'}
-        return StreamingResponse(iter([table.getvalue()]), headers=headers, media_type="text/csv")
+        return StreamingResponse(iter(["".join(lines)]), headers=headers, media_type="text/csv")
 
     def row_id(self, request: Request) -> uuid.UUID:
         """Return the id in the address."""
@@ -91,6 +91,12 @@ class ReadOnlyView(ModelView):
     def _only(self, names: Sequence[str]) -> Any:
         columns: list[InstrumentedAttribute[Any]] = [getattr(self.model, name) for name in names]
         return load_only(*columns, raiseload=True)
+
+
+def _line(cells: Sequence[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(cells)
+    return line.getvalue()
 
 
 def _cell(value: object) -> object:

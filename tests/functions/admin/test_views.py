@@ -256,6 +256,21 @@ def test_no_text_of_a_csv_runs_as_a_formula(panel: Panel, rows: Session, formula
     assert "'" in row[3]
 
 
+def test_an_export_is_limited_in_bytes_not_in_characters(
+    panel: Panel, rows: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clear(rows)
+    user = create_user(rows)
+    rows.add_all([Feedback(user_id=user.id, category="bug", text="凧" * 1_000) for _ in range(4)])
+    rows.commit()
+    monkeypatch.setattr("functions.admin.views.read_only_view.MAX_EXPORTED_BYTES", 8_000)
+
+    reply = panel.get("/feedback/export/csv")
+
+    assert reply.headers["content-disposition"] == 'attachment; filename="feedback-first-2.csv"'
+    assert 6_000 < len(reply.content) <= 8_000
+
+
 def test_an_export_says_in_its_name_that_it_left_rows_out(
     panel: Panel, rows: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
