@@ -252,7 +252,7 @@ def test_an_ended_subscription_at_dodo_does_not_decide(panel: Panel, rows: Sessi
     assert current_plan(rows, user.id) == "business"
 
 
-@pytest.mark.parametrize("plan", ["", "gold", "x" * 3_000])
+@pytest.mark.parametrize("plan", ["", "gold", "x" * 3_000, "pro\0"])
 def test_a_plan_that_is_not_on_sale_is_refused(panel: Panel, rows: Session, plan: str) -> None:
     user = create_user(rows)
     create_subscription(rows, user)

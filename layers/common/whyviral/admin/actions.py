@@ -173,7 +173,8 @@ def change_plan(engine: Engine, intent: Intent, *, plan_slug: str) -> None:
         subscriptions = billing_repository.list_subscriptions(session, user.id)
         if any(map(_is_live, subscriptions)):
             raise LiveSubscription
-        plan = billing_repository.find_plan(session, plan_slug)
+        # Postgres stores no NUL, so no plan has one.
+        plan = None if "\0" in plan_slug else billing_repository.find_plan(session, plan_slug)
         if plan is None or not plan.is_active:
             raise UnknownPlan
         current = next((row for row in subscriptions if row.status in CURRENT_STATUSES), None)
