@@ -416,3 +416,26 @@ def test_a_repeated_delivery_waits_for_an_attempt_that_is_running(outgoing: Outg
 
     assert outgoing.sender().send(delivery_id) is not None
     assert len(outgoing.receiver.received) == 1
+
+
+def test_a_delivery_that_is_repeated_during_its_last_attempt_does_not_fail_with_it(outgoing: Outgoing) -> None:
+    (delivery_id,) = outgoing.report()
+    outgoing.receiver.answer = lambda _: 500
+    for _ in range(MAX_ATTEMPTS - 1):
+        outgoing.skip_waits()
+        assert outgoing.sender().send(delivery_id) is not None
+
+    def repeat_and_fail(_: Received) -> int:
+        with session_scope(outgoing.engine) as session:
+            service.redeliver(session, outgoing.user_id, outgoing.endpoint_id, delivery_id, now=outgoing.clock())
+        return 500
+
+    outgoing.receiver.answer = repeat_and_fail
+    outgoing.skip_waits()
+    outgoing.sender().send(delivery_id)
+    outgoing.receiver.answer = lambda _: 204
+    outgoing.clock.advance((LEASE + QUEUED_FOR).total_seconds())
+
+    assert outgoing.sweep() == [delivery_id]
+    assert outgoing.sender().send(delivery_id) is not None
+    assert outgoing.delivery(delivery_id).state == DeliveryState.DELIVERED

@@ -92,7 +92,7 @@ def record_attempt(
     next_attempt_at: datetime | None = None,
     requeue_at: datetime | None = None,
 ) -> bool:
-    """Record the result of an attempt; False if a later attempt has started, which decides instead."""
+    """Record the result of an attempt; False if a later attempt decides instead, started or granted by its user."""
     next_attempt_at = next_attempt_at or now  # this ends the lease
     changes: dict[str, Any] = {
         "state": state,
@@ -100,17 +100,17 @@ def record_attempt(
         "next_attempt_at": next_attempt_at,
         "requeue_at": requeue_at or next_attempt_at,
     }
+    is_ours = (
+        (OutgoingDelivery.id == taken.id)
+        & (OutgoingDelivery.attempts == taken.attempts)
+        & (OutgoingDelivery.state == DeliveryState.PENDING)
+    )
     if state is DeliveryState.DELIVERED:
         changes["delivered_at"] = now
+    if state is DeliveryState.FAILED:
+        is_ours &= OutgoingDelivery.attempts_left == 0  # a user who repeats the delivery meanwhile gives it new ones
     recorded = session.execute(
-        update(OutgoingDelivery)
-        .where(
-            OutgoingDelivery.id == taken.id,
-            OutgoingDelivery.attempts == taken.attempts,
-            OutgoingDelivery.state == DeliveryState.PENDING,
-        )
-        .values(changes)
-        .returning(OutgoingDelivery.id),
+        update(OutgoingDelivery).where(is_ours).values(changes).returning(OutgoingDelivery.id),
         execution_options=_NOT_SYNCHRONISED,
     )
     return recorded.first() is not None
