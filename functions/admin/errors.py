@@ -17,16 +17,6 @@ class NothingHere(AppError):
         super().__init__("This address does not exist. See /docs for the list of addresses.")
 
 
-class UnknownHost(AppError):
-    """The request names a host that this server does not serve."""
-
-    status_code = 400
-    code = "unknown_host"
-
-    def __init__(self) -> None:
-        super().__init__("This server does not serve that host name. Check the address of the request.")
-
-
 class InvalidForm(AppError):
     """The body is not a form, or is too large."""
 

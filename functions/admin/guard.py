@@ -20,8 +20,10 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from whyviral.admin import administrators
+from whyviral.core.allowed_hosts import is_allowed_host
 from whyviral.core.database import session_scope
 from whyviral.core.errors import AppError
+from whyviral.core.request_errors import UnknownHost
 from whyviral.core.security_headers import SECURITY_HEADERS
 from whyviral.core.telemetry import trace
 from whyviral.core.telemetry.requests import record_request
@@ -34,7 +36,6 @@ from .errors import (
     MethodNotAllowed,
     NothingHere,
     Unavailable,
-    UnknownHost,
     error_page,
     json_error,
 )
@@ -59,6 +60,7 @@ class AdminGuard:
         self.app = app
         self.services = services
         self._logger = logger
+        self._allowed_hosts = [host.lower() for host in services.settings.allowed_hosts]
 
     def with_services(self, **services: Any) -> "AdminGuard":
         """Return a guard of the same application with other collaborators."""
@@ -113,7 +115,7 @@ class AdminGuard:
     async def _refusal(self, request: Request, path: str) -> Response | None:
         """Return the answer to a request that may not pass; None if it may."""
         templates = self.services.templates
-        if not _is_allowed(request.headers.get("host", ""), self.services.settings.allowed_hosts):
+        if not is_allowed_host(request.headers.get("host", ""), self._allowed_hosts):
             return json_error(request, UnknownHost())
         try:
             if path == SIGN_IN_PATH:
@@ -190,11 +192,3 @@ async def _read_form(request: Request) -> dict[str, str]:
         return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_FIELDS))
     except ValueError:
         raise InvalidForm from None
-
-
-def _is_allowed(host: str, allowed_hosts: tuple[str, ...]) -> bool:
-    name = host.lower().rsplit(":", 1)[0] if not host.endswith("]") else host.lower()
-    return any(
-        name == allowed or (allowed.startswith("*.") and name.endswith(allowed[1:])) or allowed == "*"
-        for allowed in (each.lower() for each in allowed_hosts)
-    )

@@ -1,6 +1,5 @@
 """The collaborators of the panel, and how routes reach them and what the guard has read."""
 
-import re
 from dataclasses import dataclass
 
 from sqladmin.templating import Jinja2Templates
@@ -17,9 +16,6 @@ from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
 
 from .cookies import AdminSession, CookieSigner
 from .settings import AdminSettings
-
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
-_MAX_USER_AGENT_CHARS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +61,8 @@ def form_of(request: Request) -> dict[str, str]:
 
 def caller_of(request: Request) -> Caller:
     """Return the caller of a request. The address is that of the connection, never one from a header."""
-    return Caller(
+    return Caller.of(
         address=request.client.host if request.client else None,
-        user_agent=_UNPRINTABLE.sub(" ", request.headers.get("user-agent", ""))[:_MAX_USER_AGENT_CHARS] or None,
+        user_agent=request.headers.get("user-agent", ""),
         request_id=str(request.state.request_id),
     )
