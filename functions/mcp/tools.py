@@ -12,9 +12,7 @@ from whyviral.analysis.user_requests import history, intake
 from whyviral.analysis.user_requests.history import RequestFilter
 from whyviral.chat import question_call
 from whyviral.chat import service as chat_service
-from whyviral.chat.admission import AdmittedQuestion, ChatBusy
-from whyviral.chat.models import MessageStatus
-from whyviral.chat.service import MessageNotFound, failure_of, message_out
+from whyviral.chat.admission import AdmittedQuestion
 from whyviral.social.platforms import Platform
 from whyviral.throttling.idempotent_call import IdempotentCall, Replayed
 from whyviral.usage import service as usage_service
@@ -25,8 +23,6 @@ from .caller import McpCaller
 from .results import AnalysisList, AnalysisWithReport, AnswerOut, StartedAnalyses, UntrustedText, UsageOut
 from .results import AnalysisOut as Analysis
 
-_WAITING_TOLERANCE_S = 2.0
-"""For saving an answer that is cut."""
 _PLATFORMS = [platform.value for platform in Platform]
 
 
@@ -114,15 +110,7 @@ async def ask_about_analysis(caller: McpCaller, arguments: QuestionArguments) ->
 
 
 async def _finished(caller: McpCaller, chat_session_id: uuid.UUID, answer_id: uuid.UUID) -> AnswerOut:
-    answers = caller.services.answers
-    message = await answers.wait(answer_id, timeout_s=answers.timings.max_wait_s + _WAITING_TOLERANCE_S)
-    if message is None:
-        raise MessageNotFound(answer_id)
-    if message.status == MessageStatus.GENERATING:
-        raise ChatBusy
-    if message.status == MessageStatus.FAILED:
-        raise failure_of(message)
-    answer = message_out(message)
+    answer = await question_call.wait_for_answer(caller.services.answers, answer_id)
     return AnswerOut(
         chat_session_id=chat_session_id,
         message_id=answer.id,

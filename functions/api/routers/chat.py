@@ -19,17 +19,15 @@ from functions.api.streams.events import LastEventId, stream_responses, with_fai
 from whyviral.accounts.service import NoCurrentPlan
 from whyviral.analysis.admission import FreeShareReached, SpendLimitReached
 from whyviral.analysis.service import PostAnalysisNotFound
+from whyviral.chat import question_call
 from whyviral.chat import service as chat_service
 from whyviral.chat.admission import ChatBusy, ClientMessageIdReused
-from whyviral.chat.models import MessageStatus
 from whyviral.chat.schemas import MessageOut, SessionBody, SessionOut
 from whyviral.chat.service import (
     AnalysisNotReady,
     AnswerFailed,
     MessageNotFound,
     SessionNotFound,
-    failure_of,
-    message_out,
 )
 from whyviral.usage.questions import QuestionLimitReached
 
@@ -39,8 +37,6 @@ router = APIRouter(
     route_class=AuthenticatedRoute,
     responses=error_responses(*SIGNED_IN),
 )
-_WAITING_TOLERANCE_S = 2.0
-"""For saving an answer that is cut."""
 _REFUSALS = (
     SessionNotFound,
     AnalysisNotReady,
@@ -128,15 +124,7 @@ def delete_session(chat_session_id: uuid.UUID, user: CurrentUser, session: Sessi
 )
 async def send_message(answer_id: WaitedAnswer, services: ServicesDep) -> Any:
     """Ask a question and return the answer, which is cut after 24 seconds."""
-    timeout_s = services.answers.timings.max_wait_s + _WAITING_TOLERANCE_S
-    message = await services.answers.wait(answer_id, timeout_s=timeout_s)
-    if message is None:
-        raise MessageNotFound(answer_id)
-    if message.status == MessageStatus.GENERATING:
-        raise ChatBusy
-    if message.status == MessageStatus.FAILED:
-        raise failure_of(message)
-    return message_out(message)
+    return await question_call.wait_for_answer(services.answers, answer_id)
 
 
 @router.post(

@@ -9,8 +9,14 @@ from sqlalchemy.orm import Session
 from whyviral.analysis.user_requests.intake import Budgets, budget_check
 from whyviral.throttling.idempotent_call import IdempotentCall, Replayed
 
-from .admission import CHAT_RATE, AdmittedQuestion, admit_question, find_answer
-from .schemas import QuestionBody
+from .admission import CHAT_RATE, AdmittedQuestion, ChatBusy, admit_question, find_answer
+from .answers import Answers
+from .models import MessageStatus
+from .schemas import MessageOut, QuestionBody
+from .service import MessageNotFound, failure_of, message_out
+
+_WAITING_TOLERANCE_S = 2.0
+"""For saving an answer that is cut."""
 
 
 class AcceptedQuestion(BaseModel):
@@ -54,6 +60,24 @@ def admit_once(
     except AlreadyAsked as asked:
         return asked.answer_id
     return admitted if isinstance(admitted, AdmittedQuestion) else admitted.id
+
+
+async def wait_for_answer(answers: Answers, answer_id: uuid.UUID) -> MessageOut:
+    """Return the answer to a question once it has ended, or has been cut.
+
+    Raises:
+        MessageNotFound: the answer was deleted meanwhile.
+        ChatBusy: another process is still writing it.
+        AnswerFailed: the model gave no answer, or it broke off.
+    """
+    message = await answers.wait(answer_id, timeout_s=answers.timings.max_wait_s + _WAITING_TOLERANCE_S)
+    if message is None:
+        raise MessageNotFound(answer_id)
+    if message.status == MessageStatus.GENERATING:
+        raise ChatBusy
+    if message.status == MessageStatus.FAILED:
+        raise failure_of(message)
+    return message_out(message)
 
 
 def _raise_if_asked(session: Session, call: IdempotentCall, chat_session_id: uuid.UUID, body: QuestionBody) -> None:
