@@ -49,7 +49,7 @@ class CursorInvalid(AppError):
 
 
 async def list_reports(caller: McpCaller, cursor: str | None) -> ListResourcesResult:
-    """List the user's ended analyses, newest first, 20 a page."""
+    """List the user's completed analyses, newest first, 20 a page."""
     number = _page_of(cursor)
     only = RequestFilter(statuses=(RequestStatus.COMPLETED,))
 

@@ -56,7 +56,7 @@ function NewEndpoint({ onCreated }) {
   return html`<form class="panel endpoint-form" onSubmit=${submit}>
     <h3>${words.add}</h3>
     <label><span>${words.url}</span>
-      <input type="url" required placeholder="https://" maxlength="2048" value=${body.url} onInput=${change("url")} /></label>
+      <input type="url" required placeholder="https://" maxlength="2000" value=${body.url} onInput=${change("url")} /></label>
     <label><span>${words.description}</span>
       <input type="text" maxlength="200" value=${body.description} onInput=${change("description")} /></label>
     <fieldset class="checks"><legend>${words.which}</legend>
