@@ -176,6 +176,7 @@ def _application(folder: Path, database_url: str, stand_ins_url: str) -> Iterato
         "PUBLIC_BASE_URL": "https://api.example.com/live",
         "ALLOWED_HOSTS": _HOST,
         "FRONTEND_URL": "https://app.example.com",
+        "SUPABASE_URL": "https://project.supabase.co",
         "DODO_API_KEY": "bench",
         "DODO_MODE": "test",
     }

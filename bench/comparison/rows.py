@@ -1,9 +1,11 @@
-"""The rows that both services read: users with ended requests, each with posts, media, a history and analyses."""
+"""The rows that both services read: users with ended requests, each with posts, media, a history and analyses.
+
+The first suggestion of each request is followed up with the second post of the same request.
+"""
 
 import random
 import uuid
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -11,33 +13,15 @@ from typing import Any
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
+from bench.comparison.documents import SPEECH_S, explanation, findings, measured, measurements, metadata, words
 from whyviral.accounts.models import IS_CURRENT, Plan, Subscription, User
-from whyviral.analysis.facts.fact_sheet import Fact
-from whyviral.analysis.facts.virality import judge
 from whyviral.analysis.models import AnalysisRequestPost, AnalysisStatus, PostAnalysis, PostAnalysisRequest, Stage
+from whyviral.analysis.suggestions.models import Suggestion
 from whyviral.core.database import Base
 from whyviral.social.models import Post, PostMedia
 from whyviral.usage.models import UserUsage
 
 POSTS = 3
-_FACTS = 12
-_WORDS = [
-    "hook",
-    "cut",
-    "sound",
-    "caption",
-    "loop",
-    "reveal",
-    "pace",
-    "contrast",
-    "promise",
-    "proof",
-    "story",
-    "question",
-    "surprise",
-    "detail",
-    "number",
-]
 _STAGES = (
     Stage.REQUEST_CREATED,
     Stage.FETCHING_POSTS,
@@ -65,7 +49,8 @@ def fill(session: Session, user: User, *, requests: int, today: datetime) -> uui
         request_id = newest if index == 0 else uuid.uuid4()
         for table, row in _request(rng, user.id, request_id, _NOON - timedelta(minutes=index)):
             rows.setdefault(table, []).append(row)
-    for table in (Post, PostMedia, PostAnalysisRequest, AnalysisRequestPost, AnalysisStatus, PostAnalysis):
+    tables = (Post, PostMedia, PostAnalysisRequest, AnalysisRequestPost, AnalysisStatus, PostAnalysis, Suggestion)
+    for table in tables:
         session.execute(insert(table), rows[table])
     return newest
 
@@ -102,15 +87,25 @@ def _request(
     for seq, stage in enumerate(_STAGES, start=1):
         yield AnalysisStatus, _status(rng, request_id, seq, stage, created_at)
     for position, post in enumerate(posts):
-        asked = {"request_id": request_id, "position": position, "url": post["url"], "post_id": post["id"]}
+        found = findings(rng)
         yield Post, post
         yield PostMedia, _medium(rng, post)
-        yield AnalysisRequestPost, asked | {"platform_post_id": post["platform_post_id"], "state": "ANALYSED"}
-        yield PostAnalysis, _analysis(rng, request_id, post, created_at + timedelta(seconds=position))
+        yield AnalysisRequestPost, _request_post(request_id, position, post) | {"measured": measured(rng, found)}
+        analysis = _analysis(rng, request_id, post, found) | {"created_at": created_at + timedelta(seconds=position)}
+        yield PostAnalysis, analysis
+        for row in _suggestions(analysis, followed_up_with=posts[1] if position == 0 else None):
+            yield Suggestion, row
 
 
-def _text(rng: random.Random, words: int) -> str:
-    return " ".join(rng.choices(_WORDS, k=words))
+def _request_post(request_id: uuid.UUID, position: int, post: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "request_id": request_id,
+        "position": position,
+        "url": post["url"],
+        "platform_post_id": post["platform_post_id"],
+        "post_id": post["id"],
+        "state": "ANALYSED",
+    }
 
 
 def _status(rng: random.Random, request_id: uuid.UUID, seq: int, stage: Stage, created_at: datetime) -> dict[str, Any]:
@@ -120,7 +115,7 @@ def _status(rng: random.Random, request_id: uuid.UUID, seq: int, stage: Stage, c
         "attempt": 1,
         "stage": stage,
         "progress": (seq - 1) * 20,
-        "message": _text(rng, 5),
+        "message": words(rng, 5),
         "cost_usd": Decimal(seq) / 1000,
         "stage_cost_usd": Decimal("0.001"),
         "created_at": created_at + timedelta(seconds=seq),
@@ -135,15 +130,15 @@ def _post(rng: random.Random) -> dict[str, Any]:
         "platform_post_id": post_id,
         "url": f"https://x.com/i/status/{post_id}",
         "username": f"creator{rng.randrange(97)}",
-        "author": {"name": _text(rng, 2), "followers": rng.randrange(10**6)},
-        "content": _text(rng, 30),
+        "author": {"name": words(rng, 2), "followers": rng.randrange(10**6)},
+        "content": words(rng, 30),
         "language": "en",
         "posted_at": _NOON - timedelta(hours=rng.randrange(5000)),
         "metrics": {name: rng.randrange(10**6) for name in ("likes", "comments", "shares", "views")},
         "engagement_score": Decimal(rng.randrange(100)),
-        "transcript": _text(rng, 150),
-        "details": {"hashtags": _text(rng, 3).split()},
-        "raw": {f"field_{number}": _text(rng, 10) for number in range(40)},
+        "transcript": words(rng, 150),
+        "details": {"hashtags": words(rng, 3).split()},
+        "raw": {f"field_{number}": words(rng, 10) for number in range(40)},
         "fetched_at": _NOON,
     }
 
@@ -163,52 +158,37 @@ def _medium(rng: random.Random, post: dict[str, Any]) -> dict[str, Any]:
             {"at_s": float(number), "path": f"{number}.jpg", "url": f"https://x/{number}"} for number in range(4)
         ],
         "transcript": post["transcript"],
-        "segments": [{"start_s": float(at), "end_s": at + 1.0, "text": _text(rng, 5)} for at in range(30)],
+        "segments": [{"start_s": float(at), "end_s": at + 1.0, "text": words(rng, 5)} for at in range(SPEECH_S)],
         "transcript_source": "whisper",
+        "measurements": measurements(rng),
         "language": "en",
         "has_speech": True,
     }
 
 
-def _analysis(rng: random.Random, request_id: uuid.UUID, post: dict[str, Any], created_at: datetime) -> dict[str, Any]:
-    lines = [_text(rng, 12) for _ in range(4)]
-    observation = {name: _text(rng, 12) for name in ("hook", "tone", "format", "audience")}
-    answer = {
-        "virality_reasoning": _text(rng, 80),
-        "quick_takeaways": lines,
-        "creator_context": _text(rng, 30),
-        "content_observation": observation,
-        "replicable_elements": lines,
-        "viral_formula": _text(rng, 15),
-        "improvements": lines,
-        "suggestions_for_future_posts": lines,
-    }
-    return answer | {
+def _analysis(rng: random.Random, request_id: uuid.UUID, post: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    prose, analysis_data = explanation(rng)
+    return prose | {
+        "id": uuid.UUID(int=rng.getrandbits(128), version=4),
         "request_id": request_id,
         "post_id": post["id"],
         "metrics": post["metrics"],
-        "is_viral": rng.random() < 0.3,  # noqa: PLR2004 - a third, say
-        "analysis_data": answer,
-        "metadata_used": _metadata(rng),
-        "created_at": created_at,
+        "is_viral": found["verdict"]["is_viral"],
+        "analysis_data": analysis_data,
+        "metadata_used": metadata(found),
     }
 
 
-def _metadata(rng: random.Random) -> dict[str, Any]:
-    facts = [Fact(f"F{n}", _text(rng, 2), rng.randrange(10**6), "likes", "x metrics") for n in range(1, _FACTS + 1)]
-    return {
-        "facts": [asdict(fact) for fact in facts],
-        "verdict": asdict(judge([])),
-        "media_sent": [],
-        "media_left_out": [],
-        "transcripts": [],
-        "transcript_spans": [{"id": f"T{n}", "video": 1, "from_s": float(n), "to_s": n + 4.0} for n in range(1, 6)],
-        "gaps": [],
-        "provider": "gemini",
-        "model": "gemini-3.8-flash",
-        "prompt_version": "v3",
-        "input_tokens": 3000,
-        "output_tokens": 900,
-        "cost_usd": 0.0081,
-        "stand_ins": [],
-    }
+def _suggestions(analysis: dict[str, Any], *, followed_up_with: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """Yield the suggestions of an analysis; the first may be followed up with a post."""
+    for position, text_ in enumerate(analysis["suggestions_for_future_posts"], start=1):
+        new = followed_up_with if position == 1 else None
+        yield {
+            "post_analysis_id": analysis["id"],
+            "position": position,
+            "text": text_,
+            "done_at": new and _NOON,
+            "new_url": new and new["url"],
+            "new_platform": new and new["platform"],
+            "new_platform_post_id": new and new["platform_post_id"],
+        }

@@ -26,7 +26,7 @@ from local.bootstrap import ENDPOINTS_VARIABLE, dump_endpoints
 from local.database.postgres import Postgres
 from local.database.product import NAME, prepare
 from local.stack.accounts import create_token
-from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY
+from local.stack.configuration import CLERK_STAND_IN_PUBLISHABLE_KEY, CLERK_STAND_IN_SECRET_KEY, STAND_IN_KEY
 from local.stack.system import API_POOL_SIZE
 from local.stand_ins.clerk.tokens import ISSUER
 from local.stand_ins.server.stand_in_server import running
@@ -78,6 +78,7 @@ class Data:
             "DB_POOL_SIZE": pool_size,
             "CLERK_PUBLISHABLE_KEY": CLERK_STAND_IN_PUBLISHABLE_KEY,
             "CLERK_SECRET_KEY": CLERK_STAND_IN_SECRET_KEY,
+            "GEMINI_API_KEY": STAND_IN_KEY,
             "STATE_MACHINE_ARN": "arn:aws:states:us-east-1:000000000000:stateMachine:bench",
             "DELIVERY_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/000000000000/deliveries",
             "PUBLIC_BASE_URL": f"http://{HOST}",

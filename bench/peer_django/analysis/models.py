@@ -11,6 +11,8 @@ class PostAnalysisRequest(models.Model):
     user = models.ForeignKey(User, models.CASCADE)
     platform = models.TextField()
     post_urls = ArrayField(models.TextField())
+    handle = models.TextField(null=True)
+    handle_posts = models.IntegerField(null=True)
     display_name = models.TextField(null=True)
     status = models.TextField()
     progress = models.IntegerField()
@@ -27,6 +29,7 @@ class PostAnalysisRequest(models.Model):
     duration_seconds = models.DecimalField(max_digits=10, decimal_places=3, null=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
+    deleted_at = models.DateTimeField(null=True)
 
     class Meta:
         managed = False
@@ -43,6 +46,8 @@ class AnalysisRequestPost(models.Model):
     is_partial = models.BooleanField()
     error_category = models.TextField(null=True)
     error = models.TextField(null=True)
+    measured = models.JSONField(null=True)
+    baseline_reason = models.TextField(null=True)
 
     class Meta:
         managed = False
@@ -72,6 +77,31 @@ class PostAnalysis(models.Model):
         managed = False
         db_table = "post_analyses"
         ordering = ["created_at"]
+
+
+class Suggestion(models.Model):
+    id = models.UUIDField(primary_key=True)
+    post_analysis = models.ForeignKey(PostAnalysis, models.CASCADE, related_name="suggestions")
+    position = models.IntegerField()
+    text = models.TextField()
+    done_at = models.DateTimeField(null=True)
+    new_url = models.TextField(null=True)
+    new_platform = models.TextField(null=True)
+    new_platform_post_id = models.TextField(null=True)
+
+    class Meta:
+        managed = False
+        db_table = "suggestions"
+        ordering = ["position"]
+
+
+class ShareLink(models.Model):
+    id = models.UUIDField(primary_key=True)
+    request = models.OneToOneField(PostAnalysisRequest, models.CASCADE, related_name="share_link")
+
+    class Meta:
+        managed = False
+        db_table = "share_links"
 
 
 class AnalysisStatus(models.Model):

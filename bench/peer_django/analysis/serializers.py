@@ -1,6 +1,7 @@
 from rest_framework import serializers
 
-from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysis, PostAnalysisRequest
+from .follow_ups import follow_up_result
+from .models import AnalysisRequestPost, AnalysisStatus, PostAnalysis, PostAnalysisRequest, Suggestion
 
 
 class RequestSerializer(serializers.ModelSerializer):
@@ -14,6 +15,8 @@ class RequestSerializer(serializers.ModelSerializer):
             "id",
             "platform",
             "post_urls",
+            "handle",
+            "handle_posts",
             "display_name",
             "status",
             "progress",
@@ -50,11 +53,36 @@ class RequestPostSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = AnalysisRequestPost
-        fields = ["url", "state", "post_id", "is_partial", "error_category", "error"]
+        fields = ["url", "state", "post_id", "is_partial", "error_category", "error", "measured", "baseline_reason"]
+
+
+class FollowUpSerializer(serializers.ModelSerializer):
+    url = serializers.CharField(source="new_url")
+    result = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Suggestion
+        fields = ["url", "done_at", "result"]
+
+    def get_result(self, suggestion):
+        new = self.context["follow_ups"].get((suggestion.new_platform, suggestion.new_platform_post_id))
+        return new and follow_up_result(new, suggestion.post_analysis.metadata_used)
+
+
+class SuggestionSerializer(serializers.ModelSerializer):
+    follow_up = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Suggestion
+        fields = ["id", "position", "text", "follow_up"]
+
+    def get_follow_up(self, suggestion):
+        return suggestion.done_at and FollowUpSerializer(suggestion, context=self.context).data
 
 
 class PostAnalysisSerializer(serializers.ModelSerializer):
     post_id = serializers.UUIDField()
+    suggestions = SuggestionSerializer(many=True)
 
     class Meta:
         model = PostAnalysis
@@ -62,9 +90,10 @@ class PostAnalysisSerializer(serializers.ModelSerializer):
 
 
 class RequestDetailSerializer(RequestSerializer):
+    is_shared = serializers.BooleanField()
     status_history = StatusSerializer(many=True)
     posts = RequestPostSerializer(many=True)
     post_analyses = PostAnalysisSerializer(many=True)
 
     class Meta(RequestSerializer.Meta):
-        fields = [*RequestSerializer.Meta.fields, "status_history", "posts", "post_analyses"]
+        fields = [*RequestSerializer.Meta.fields, "is_shared", "status_history", "posts", "post_analyses"]

@@ -6,6 +6,7 @@ from django.db import models
 class Post(models.Model):
     id = models.UUIDField(primary_key=True)
     platform = models.TextField()
+    platform_post_id = models.TextField()
     url = models.TextField()
     username = models.TextField(null=True)
     author = models.JSONField(null=True)
@@ -42,6 +43,7 @@ class PostMedia(models.Model):
     transcript_source = models.TextField(null=True)
     transcript_truncated = models.BooleanField()
     frames = models.JSONField(null=True)
+    measurements = models.JSONField(null=True)
     error = models.JSONField(null=True)
 
     class Meta:

@@ -10,6 +10,7 @@ class PostList(generics.ListAPIView):
     serializer_class = PostSerializer
 
     def get_queryset(self):
-        request = get_object_or_404(PostAnalysisRequest, pk=self.kwargs["request_id"], user=self.request.user)
+        own = PostAnalysisRequest.objects.filter(user=self.request.user, deleted_at=None)
+        request = get_object_or_404(own, pk=self.kwargs["request_id"])
         posts = Post.objects.filter(analysisrequestpost__request=request)
         return posts.order_by("analysisrequestpost__position").prefetch_related("media")

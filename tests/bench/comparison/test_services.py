@@ -17,3 +17,6 @@ def test_both_services_answer_every_compared_route_with_the_same_json() -> None:
 
     assert {name: ours == peers for name, (ours, peers) in answers.items()} == dict.fromkeys(data.paths, True)
     assert answers["requests/"][0]["count"] == 21
+    suggestions = answers["requests/<id>/"][0]["post_analyses"][0]["suggestions"]
+    assert [suggestion["follow_up"] is not None for suggestion in suggestions] == [True, False, False, False]
+    assert suggestions[0]["follow_up"]["result"] is not None
