@@ -16,6 +16,7 @@ import httpx
 
 from bench.measurement import Measurement
 from local.stand_ins.server.stand_in_server import running
+from local.stand_ins.supabase.routes import SECRET_KEY
 from whyviral.core import endpoints
 from whyviral.core.endpoints import Endpoints
 from whyviral.integrations.http.ssrf_guard import GuardedHttp
@@ -59,7 +60,7 @@ def _collect(stand_ins_url: str) -> dict[str, float]:
 
 
 def _transfer(downloader: Downloader, stand_ins_url: str, name: str) -> int:
-    store = SupabaseMediaStore(f"{stand_ins_url}/supabase", "sb_secret_bench", calls=CallCollector())
+    store = SupabaseMediaStore(f"{stand_ins_url}/supabase", SECRET_KEY, calls=CallCollector())
     with tempfile.TemporaryFile() as file:
         found = downloader.download(
             f"https://{_HOST}/{name}",
