@@ -24,7 +24,7 @@ from local.stand_ins.server.stand_in_server import running
 from whyviral.core import endpoints
 from whyviral.core.database import build_engine
 from whyviral.core.endpoints import Endpoints
-from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.dodo.mode import DodoMode
 
 _RUNS = 200
 _LIST = "/api/analysis/requests/"

@@ -8,7 +8,7 @@ from pydantic import HttpUrl, SecretStr
 
 from functions.api.app import create_app
 from functions.api.settings import ApiSettings
-from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.dodo.mode import DodoMode
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "openapi.json"
 _PUBLISHABLE_KEY = "pk_test_" + base64.b64encode(b"clerk.whyviral.localhost$").decode()

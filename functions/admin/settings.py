@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, HttpUrl, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.vendor_calls.settings import DayBudgetSettings
 
 type CommaList = Annotated[tuple[str, ...], NoDecode]

@@ -28,7 +28,8 @@ from whyviral.integrations.aws.delivery_queue import DeliveryQueue
 from whyviral.integrations.aws.step_functions import Workflow
 from whyviral.integrations.clerk.client import ClerkClient
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
-from whyviral.integrations.dodo.client import DodoClient, DodoMode
+from whyviral.integrations.dodo.client import DodoClient
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.vendor_calls.calls import CallCollector
 from whyviral.webhooks.outgoing.receivers import Receivers

@@ -6,7 +6,7 @@ from whyviral.accounts.settings import CallerSettings
 from whyviral.analysis.user_requests.intake import IntakeSettings
 from whyviral.chat.wiring import ChatSettings
 from whyviral.core.settings import MediaLinkSettings
-from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.dodo.mode import DodoMode
 
 
 class ApiSettings(CallerSettings, IntakeSettings, ChatSettings, MediaLinkSettings):

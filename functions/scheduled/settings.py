@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr
 
 from whyviral.admin.retention import RetentionPeriods
 from whyviral.core.settings import DeployableSettings
-from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.dodo.mode import DodoMode
 
 type Days = Annotated[int, Field(ge=7, le=3_650)]
 

@@ -5,9 +5,9 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
-from whyviral.integrations.dodo.api_call import DodoMode
 from whyviral.integrations.dodo.events import EventType, read_envelope
 from whyviral.integrations.dodo.events import UnreadableEvent as UnreadableDodoEvent
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.webhooks.inbox import IncomingEvent
 from whyviral.webhooks.models import EventProvider
 

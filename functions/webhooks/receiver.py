@@ -16,7 +16,7 @@ from whyviral.core.database import session_scope
 from whyviral.core.telemetry.catalogue import SIGNATURE_FAILURES
 from whyviral.core.telemetry.metrics import record
 from whyviral.integrations.aws.event_queue import EventQueue
-from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.integrations.errors import ProviderError
 from whyviral.integrations.signed_webhooks import InvalidSignature, verified_event_id
 from whyviral.webhooks import inbox

@@ -3,7 +3,7 @@
 from pydantic import SecretStr, field_validator
 
 from whyviral.core.settings import DeployableSettings
-from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.integrations.signed_webhooks import signing_key
 
 

@@ -28,7 +28,7 @@ from whyviral.admin.models import AdminAction
 from whyviral.core.database import build_engine
 from whyviral.core.endpoints import Endpoints
 from whyviral.integrations.clerk.session_tokens import SessionTokenVerifier
-from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.throttling.models import RateWindow
 
 HOST = "api.example.com"

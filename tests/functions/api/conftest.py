@@ -33,7 +33,7 @@ from tools.openapi import render_openapi
 from whyviral.accounts.models import User
 from whyviral.core.database import Base, build_engine
 from whyviral.core.endpoints import Endpoints
-from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.throttling.models import RateWindow
 
 HOST = "api.example.com"

@@ -22,7 +22,8 @@ from whyviral.accounts.models import Plan, Subscription, User
 from whyviral.billing.daily_job import RowsFailed
 from whyviral.core.database import build_engine, session_scope
 from whyviral.core.endpoints import Endpoints
-from whyviral.integrations.dodo.client import DodoClient, DodoMode
+from whyviral.integrations.dodo.client import DodoClient
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.jobs.models import JobRun
 from whyviral.vendor_calls.calls import CallCollector
 from whyviral.vendor_calls.models import ExternalApiCallLog

@@ -23,7 +23,7 @@ from whyviral.billing.mirror.fetches import ConnectReader
 from whyviral.core.clock import utc_now
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
-from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.webhooks.models import WebhookEvent
 

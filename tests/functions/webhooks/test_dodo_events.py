@@ -25,7 +25,7 @@ from tests.fixtures.postgres.counting_proxy import CountingProxy
 from tests.functions.webhooks.conftest import DODO_SECRET, Webhooks
 from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
-from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.webhooks.models import WebhookEvent
 
 PATH = "/api/billing/webhook/dodo/"

@@ -25,7 +25,7 @@ from whyviral.billing.mirror.fetches import Fetches
 from whyviral.billing.models import Credit, Dispute, Invoice, Payment, PaymentMethod, Refund
 from whyviral.core.database import build_engine, session_scope
 from whyviral.core.logging import build_logger
-from whyviral.integrations.dodo.api_call import DodoMode
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.vendor_calls.models import ExternalApiCallLog
 from whyviral.webhooks import inbox
 from whyviral.webhooks.models import WebhookEvent

@@ -25,7 +25,8 @@ from whyviral.core.clock import utc_now
 from whyviral.core.database import session_scope
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.logging import build_logger
-from whyviral.integrations.dodo.client import DodoClient, DodoMode
+from whyviral.integrations.dodo.client import DodoClient
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.vendor_calls.calls import CallCollector as _Calls
 from whyviral.vendor_calls.models import ExternalApiCallLog

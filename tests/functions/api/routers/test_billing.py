@@ -24,7 +24,8 @@ from whyviral.accounts.models import Plan
 from whyviral.billing.mirror.fetches import Fetches
 from whyviral.core.clock import utc_now
 from whyviral.core.database import session_scope
-from whyviral.integrations.dodo.client import DodoClient, DodoMode
+from whyviral.integrations.dodo.client import DodoClient
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.integrations.ports.call_recorder import CallRecorder
 from whyviral.throttling.models import RateWindow
 from whyviral.vendor_calls.models import ExternalApiCallLog

@@ -14,9 +14,10 @@ from whyviral.core import endpoints
 from whyviral.core.endpoints import Endpoints
 from whyviral.core.errors import ErrorCategory
 from whyviral.integrations.dodo import errors
-from whyviral.integrations.dodo.client import DodoClient, DodoMode
+from whyviral.integrations.dodo.client import DodoClient
 from whyviral.integrations.dodo.documents import Checkout, Subscription
 from whyviral.integrations.dodo.errors import may_have_taken_effect
+from whyviral.integrations.dodo.mode import DodoMode
 from whyviral.integrations.errors import NotConnected, ProviderError
 from whyviral.vendor_calls.calls import CallCollector
 

@@ -1,7 +1,6 @@
 """Calls to Dodo's API: authorised, bounded and recorded, with errors raised as `ProviderError`."""
 
 from collections.abc import Mapping
-from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
 
@@ -19,6 +18,7 @@ from whyviral.integrations.http.vendor_model import VendorModel
 from whyviral.integrations.ports.call_recorder import CallRecorder
 
 from .errors import PROVIDER, SERVICE, refusal_of, unreadable
+from .mode import DodoMode
 
 USER_AGENT = "whyviral/0.1"
 _READ_TIMEOUT_S = 5.0
@@ -28,13 +28,6 @@ _MAX_BYTES = 4 * 1024 * 1024
 """Of a JSON answer or an invoice. As base64 it stays below the 6 MB that a Lambda function may return."""
 
 type Params = Mapping[str, str | int]
-
-
-class DodoMode(StrEnum):
-    """The half of a Dodo account that is used: invented money or real money. It has no default."""
-
-    TEST = "test"
-    LIVE = "live"
 
 
 class DodoHttp:

@@ -14,7 +14,7 @@ from whyviral.core import endpoints
 from whyviral.integrations.http.vendor_model import VendorModel
 from whyviral.integrations.ports.call_recorder import CallRecorder
 
-from .api_call import DodoHttp, DodoMode, Params
+from .api_call import DodoHttp, Params
 from .documents import (
     Checkout,
     CheckoutStatus,
@@ -29,6 +29,7 @@ from .documents import (
     Subscription,
 )
 from .errors import PROVIDER, unreadable
+from .mode import DodoMode
 
 __all__ = ["PAGE_SIZE", "DodoClient", "DodoMode"]
 
