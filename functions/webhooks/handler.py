@@ -1,5 +1,6 @@
 """WebhooksFunction: receives webhooks from API Gateway and processes the inbox events that its queue names."""
 
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -8,8 +9,6 @@ from whyviral.core.database import build_engine
 from whyviral.core.logging import build_logger
 from whyviral.core.telemetry.trace import traced
 from whyviral.integrations.aws.event_queue import SqsEventQueue
-from whyviral.integrations.dodo.client import DodoClient
-from whyviral.integrations.ports.call_recorder import CallRecorder
 
 from .gateway import GatewayRequest
 from .receiver import Receiver, senders
@@ -30,15 +29,13 @@ _receiver = Receiver(
 )
 
 
-def _connect(calls: CallRecorder) -> DodoClient:
-    return DodoClient(_settings.dodo_api_key.get_secret_value(), mode=_settings.dodo_mode, calls=calls)
-
-
 @traced
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     """Receive one webhook, or process a batch of queued events."""
     if "Records" in event:
-        from .event_batch import process_batch  # noqa: PLC0415 - only queue batches need Powertools' batch classes
+        # Only queue batches need Powertools' batch classes and Dodo's client; a webhook's sender waits for neither.
+        from .dodo_client import connect  # noqa: PLC0415
+        from .event_batch import process_batch  # noqa: PLC0415
 
-        return process_batch(_engine, event, dodo=_connect, logger=_logger)
+        return process_batch(_engine, event, dodo=partial(connect, _settings), logger=_logger)
     return _receiver.receive(GatewayRequest.model_validate(event))
