@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from fastapi import FastAPI, Header, Response
 from pydantic import BaseModel, Field
 
-from whyviral.analysis.schemas import AnalysisEventData
+from whyviral.analysis.outcome import AnalysisEventData
 from whyviral.webhooks.outgoing.models import EventType
 from whyviral.webhooks.outgoing.schemas import AnalysisEventType
 

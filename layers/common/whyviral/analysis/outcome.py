@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import BaseModel, Field
 from sqlalchemy.orm import Session
 
 from whyviral.analytics.events import Event, record_events
@@ -24,12 +25,24 @@ from whyviral.webhooks.outgoing.repository import create_deliveries
 from .models import SUGGESTIONS, AnalysisRequestPost, PostAnalysisRequest, PostState, RequestStatus, Stage
 from .pipeline import Outcome, PostJob, RequestJob, StageResult, fail_post, lock_current, record_status
 from .repository import attempt_queries
-from .schemas import AnalysisEventData
 from .stage_failure import StageFailure, read_stage_failure
 
 _NEVER_ANALYSED = "This post was lost on our side before it was explained; try again."
 _TOO_LATE = "There was no time left to explain this post; try again."
 _WORKER_FAILED = "Not every video could be watched and listened to; what was missed is left out of the explanation."
+
+
+class AnalysisEventData(BaseModel):
+    """What a webhook reports about an ended analysis, without the link to it: ids, states and counts, no content."""
+
+    analysis_request_id: uuid.UUID
+    attempt: Annotated[int, Field(description="A retry of the analysis is reported again, with the next number.")]
+    platform: Platform
+    status: RequestStatus
+    urls: Annotated[int, Field(description="The posts of the analysis.")]
+    explained: Annotated[int, Field(description="The posts that have an explanation.")]
+    is_partial: Annotated[bool, Field(description="Posts or some of their media are missing; a retry may get them.")]
+    error_category: Annotated[ErrorCategory | None, Field(description="Why the analysis failed; null if it did not.")]
 
 
 def finish_request(session: Session, job: RequestJob, *, now: datetime) -> StageResult:

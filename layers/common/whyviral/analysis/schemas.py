@@ -318,19 +318,6 @@ class RequestDetail(RequestSummary):
     post_analyses: list[PostAnalysisOut]
 
 
-class AnalysisEventData(BaseModel):
-    """What a webhook reports about an ended analysis, without the link to it: ids, states and counts, no content."""
-
-    analysis_request_id: uuid.UUID
-    attempt: Annotated[int, Field(description="A retry of the analysis is reported again, with the next number.")]
-    platform: Platform
-    status: RequestStatus
-    urls: Annotated[int, Field(description="The posts of the analysis.")]
-    explained: Annotated[int, Field(description="The posts that have an explanation.")]
-    is_partial: Annotated[bool, Field(description="Posts or some of their media are missing; a retry may get them.")]
-    error_category: Annotated[ErrorCategory | None, Field(description="Why the analysis failed; null if it did not.")]
-
-
 class AcceptedRequests(BaseModel):
     """The requests that one call created, one per platform."""
 
