@@ -28,6 +28,9 @@ def count_of_text(value: Any) -> Any:
 
 
 class VendorModel(BaseModel):
-    """Base class of vendor documents: unknown fields are ignored, and errors show no values."""
+    """Base class of vendor documents: unknown fields are ignored, and errors show no values.
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    The first document of a kind builds its validator, since a process reads few of the documents that it imports.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
