@@ -3,6 +3,7 @@
 import dataclasses
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -96,6 +97,16 @@ def test_a_payment_is_refunded_in_full_once(
     assert (refused.outcome, refused.details) == ("REFUSED", {"code": "already_refunded"})
     calls = select(ExternalApiCallLog.operation).where(ExternalApiCallLog.user_id == payment.user_id)
     assert rows.scalars(calls).all() == ["POST /refunds"]
+
+
+def test_administrators_who_refund_a_payment_at_once_cause_one_refund(
+    panel: Panel, payment: Payment, stand_ins: StandInsClient
+) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        codes = sorted(pool.map(lambda _: refund(panel, payment), range(4)))
+
+    assert codes == [303, 409, 409, 409]
+    assert len(refunds_of(stand_ins, payment)) == 1
 
 
 def test_after_a_lost_answer_the_next_attempt_finds_the_refund_and_makes_no_second_one(
