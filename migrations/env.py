@@ -5,28 +5,20 @@ program passes `config.attributes["database_url"]` instead. With `--sql` no conn
 """
 
 import os
+from importlib import import_module
+from pathlib import Path
 
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import text
 
-import whyviral.accounts.models
-import whyviral.analysis.models
-import whyviral.analysis.sharing.models
-import whyviral.analysis.suggestions.models
-import whyviral.analytics.models
-import whyviral.chat.models
+import whyviral
 import whyviral.core.database
 import whyviral.core.postgres.url
-import whyviral.feedback.models
-import whyviral.jobs.models
-import whyviral.notes.models
-import whyviral.social.creator_baselines.models
-import whyviral.social.models
-import whyviral.throttling.models
-import whyviral.usage.models
-import whyviral.vendor_calls.models
-import whyviral.webhooks.models
+
+_PRODUCT = Path(whyviral.__file__).parent
+for _models in sorted(_PRODUCT.rglob("models.py")):  # a table is known once its module is imported
+    import_module(".".join(("whyviral", *_models.relative_to(_PRODUCT).with_suffix("").parts)))
 
 # Statements queue behind a migration that waits for a lock, so it gives up after this time and must be run again.
 _LOCK_TIMEOUT = "5s"
