@@ -18,8 +18,8 @@ from whyviral.vendor_calls.prices import PRICES
 HOURS_A_MONTH = 730
 PER_MILLION = 1e-6
 
-# Source: aws.amazon.com, the pricing pages of Lambda, Step Functions, API Gateway, Fargate, VPC, CloudWatch, WAF,
-# Secrets Manager and X-Ray, for us-east-1 (2026-11-28).
+# AWS's list prices for us-east-1. Those of Lambda and Fargate were compared with public pages on 2026-11-28. Compare
+# those of the other services with AWS's pricing pages.
 ARM_GB_S, X86_GB_S, INVOCATION = 0.0000133334, 0.0000166667, 0.20 * PER_MILLION
 STORAGE_GB_S = 0.0000000309
 TRANSITION, API_REQUEST, FIREWALL_REQUEST = 0.025 / 1000, 3.50 * PER_MILLION, 0.60 * PER_MILLION
