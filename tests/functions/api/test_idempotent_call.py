@@ -237,7 +237,7 @@ def test_an_invalid_key_is_refused(client: TestClient, free_user: SignedIn, key:
     reply = client.post(PATH, json={"post_urls": [POST_URL]}, headers=headers)
 
     assert (reply.status_code, reply.json()["code"]) == (422, "invalid_request")
-    assert [problem["field"] for problem in reply.json()["details"]] == ["header.idempotency-key"]
+    assert [problem["field"] for problem in reply.json()["details"]] == ["header.Idempotency-Key"]
 
 
 @pytest.mark.parametrize("key", ["a", "a" * 255, '"quoted"', "!~"])
