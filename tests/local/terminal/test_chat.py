@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -163,4 +164,5 @@ def _take_terminal() -> None:
     import fcntl  # noqa: PLC0415
     import termios  # noqa: PLC0415
 
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell starts background jobs, such as these tests, without it
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
