@@ -16,9 +16,9 @@ from local.aws.sandbox import Invocation, InvocationHook, Sandbox, no_hook
 from local.aws.sandbox_pool import SandboxCapacity, SandboxPool
 from local.aws.template import REGION, FunctionSpec
 
-MAX_TOTAL_SANDBOXES = 10
+MAX_TOTAL_SANDBOXES = 12
 """The limit on the sandboxes of all functions together. Each holds a database connection, of which a small project has
-few. The limit must be at least the number of functions, so that each function can have a sandbox."""
+few. It may be below the number of functions: a function without a sandbox takes the place of an unused one."""
 
 _CHECKOUT = Path(__file__).resolve().parents[2]
 _BOOTSTRAP = _CHECKOUT / "local" / "bootstrap.py"
@@ -59,7 +59,7 @@ class LambdaService:
                 its answer keeps one.
             stagger_s: The minimum interval between two starts while the function has busy sandboxes. A start takes a
                 second of a processor, in which a warm sandbox answers many calls.
-            max_sandboxes: The limit on all sandboxes; raised to the number of functions if it is lower.
+            max_sandboxes: The limit on all sandboxes.
             invocation_hook: Called around every invocation.
         """
         self._environment = environment
@@ -70,7 +70,7 @@ class LambdaService:
         self._closed = threading.Event()
         # A worker ends with the thread that started it, so this thread starts all of them and lives until close().
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="lambda-starter")
-        self._capacity = SandboxCapacity(max(max_sandboxes, len(functions)))
+        self._capacity = SandboxCapacity(max_sandboxes)
         self._pools = {
             name: SandboxPool(
                 spec, partial(self._start_sandbox, spec, invocation_hook), capacity=self._capacity, stagger_s=stagger_s

@@ -22,12 +22,12 @@ class LambdaServiceClosed(Exception):
 class SandboxCapacity:
     """The number of sandboxes that all functions share; callers of its methods hold `changed`.
 
-    Every call gets its turn. A waiting call holds nothing that another call waits for. There is capacity for one
-    sandbox of each function, and a function without one takes the place of the next sandbox that is given back.
+    Every call gets its turn. A waiting call holds nothing that another call waits for, and a function without a sandbox
+    takes the place of an unused one of another function, or of the next that is given back.
     """
 
     def __init__(self, size: int) -> None:
-        """Allow `size` sandboxes, which must be at least the number of functions."""
+        """Allow `size` sandboxes."""
         self.changed = Condition()
         self.is_closed = False
         self._size = size
