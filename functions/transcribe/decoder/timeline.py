@@ -23,7 +23,7 @@ type _Level = Annotated[float, Field(ge=SILENT_DBFS, le=0)]
 
 
 class Timeline(BaseModel):
-    """Positions in seconds and levels in dBFS, bounded in number and range whatever the file is."""
+    """Positions in seconds and levels in dBFS, bounded in number and range for any file."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
